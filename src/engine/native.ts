@@ -1,0 +1,129 @@
+/**
+ * What the addon exports: the whole boundary between TypeScript and native code. Kept by hand beside `bindings/`.
+ * Only ArrayBuffers, numbers, strings, booleans and callbacks cross it; an ArrayBuffer handed to a job must not be
+ * changed before the job has ended.
+ *
+ * A native failure is a plain `Error` whose message begins with its code: `OUT_OF_MEMORY: …`, `ABORTED: …`,
+ * `INVALID_ARGUMENT: …`, `INTERNAL: …`; `engine/errors.ts` makes it a DndError.
+ */
+export interface NativeBinding {
+  cpuInfo(): CpuInfo;
+  DecoderHandle: new (options: DecoderOptions) => DecoderHandle;
+  EncoderHandle: new (options: EncoderOptions) => EncoderHandle;
+  /** sgemm of two random n×n matrices through the engine's own GEMM: seconds it took. For `npm run bench`. */
+  measureGemm(n: number, threads: number): Job<number>;
+  /** One hyper-convolution on random data: seconds it took. For `npm run bench`. */
+  measureConvolution(options: ConvolutionMeasurement): Job<number>;
+}
+
+export interface CpuInfo {
+  /** The instruction set in use: `DND_CPU_ISA` if set, else the best the machine has. */
+  isa: 'baseline' | 'avx2' | 'avx512';
+  available: string[];
+  /** What the engine uses when no `threads` are asked for: `DND_THREADS`, else the cores this process may run on. */
+  defaultThreads: number;
+  compiler: string;
+}
+
+/** Work on threads of the engine's own. `cancel` stops it at the next tile; the promise then rejects with `ABORTED`. */
+export interface Job<T> {
+  promise: Promise<T>;
+  cancel(): void;
+}
+
+/** Called on the JavaScript thread, at most about 20 times a second, with the fraction done; 1 comes last. */
+export type OnProgress = (fraction: number) => void;
+
+export type ParameterDtype = 'F32' | 'F16' | 'BF16' | 'F64';
+
+export interface ParameterInfo {
+  /** The reference's (decoder) or Hugging Face's (encoder) name. */
+  name: string;
+  shape: number[];
+}
+
+/** Parameters live in native memory as float32; they are written and read in pieces of a few megabytes. */
+interface ParameterStore {
+  parameters(): ParameterInfo[];
+  /** Bytes that the parameters occupy. */
+  readonly parameterBytes: number;
+  /**
+   * Converts `bytes` (little-endian values of `dtype`) into elements [elementOffset, …) of the parameter.
+   * Returns the index within the parameter of the first NaN or infinity it met, or −1.
+   */
+  writeParameter(name: string, elementOffset: number, bytes: ArrayBuffer, dtype: ParameterDtype): number;
+  /** A copy, as float32. */
+  readParameter(name: string, elementOffset: number, elementCount: number): ArrayBuffer;
+  /** Frees the memory now, or as soon as the running job has stopped (which it is told to). Idempotent. */
+  dispose(): void;
+}
+
+export interface DecoderOptions {
+  /** Flat [N0,H0,W0, N1,H1,W1, …]: the condition's shape first, the weight tokens' last. */
+  features: number[];
+  kernelSize: number;
+  /** Length of the condition before the length projection (L → H0); 0 = no length projection. */
+  projectedFrom: number;
+  /** 0 = the engine's default. */
+  threads: number;
+}
+
+export interface DecoderHandle extends ParameterStore {
+  /** Bytes that `forward` needs beside the parameters, the condition and the output. */
+  workspaceBytes(batch: number): number;
+  /** PyTorch's default initialisation from a Philox stream: the same numbers for the same seed on every machine and for any number of threads. */
+  initialise(seed: number, onProgress?: OnProgress): Job<void>;
+  /**
+   * `condition`: float32 [batch, N0, projectedFrom || H0, W0]. Result: weight tokens, float32 [batch, N, H, W] of the last feature.
+   */
+  forward(condition: ArrayBuffer, batch: number, onProgress?: OnProgress): Job<ArrayBuffer>;
+  /** The length projection alone: float32 [batch, N0, H0, W0]. Only when `projectedFrom` > 0. */
+  project(condition: ArrayBuffer, batch: number): Job<ArrayBuffer>;
+}
+
+export interface EncoderOptions {
+  vocabSize: number;
+  hiddenSize: number;
+  layers: number;
+  heads: number;
+  intermediateSize: number;
+  maxPositions: number;
+  typeVocabSize: number;
+  layerNormEps: number;
+  activation: 'gelu' | 'gelu_tanh' | 'relu';
+  threads: number;
+}
+
+export interface EncodeOptions {
+  /** Rows of `ids` and `mask`. */
+  prompts: number;
+  /** Columns of `ids` and `mask`; a multiple of `window`. */
+  length: number;
+  /** Length of the pieces that pass through the encoder one by one (≤ maxPositions); usually = length. */
+  window: number;
+  /** States of padding positions: computed as the published code does, or zeros (and then not computed). */
+  padding: 'encode' | 'zero';
+  pooling: 'none' | 'mean' | 'cls';
+}
+
+export interface EncoderHandle extends ParameterStore {
+  workspaceBytes(options: EncodeOptions): number;
+  /**
+   * `ids`, `mask`: int32 [prompts, length], mask 1 for a real token and 0 for padding.
+   * Result: float32 [prompts, length, hidden], or [prompts, hidden] when pooled.
+   */
+  encode(ids: ArrayBuffer, mask: ArrayBuffer, options: EncodeOptions, onProgress?: OnProgress): Job<ArrayBuffer>;
+}
+
+export interface ConvolutionMeasurement {
+  axis: 'width' | 'height' | 'token';
+  /** Input shape. */
+  tokens: number;
+  height: number;
+  width: number;
+  /** Size of the convolved axis afterwards. */
+  outputChannels: number;
+  kernelSize: number;
+  batch: number;
+  threads: number;
+}

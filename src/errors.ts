@@ -1,0 +1,36 @@
+/** What went wrong, as a stable name that programs may compare. The sentence for people is in `message`. */
+export type ErrorCode =
+  | 'ABORTED'
+  | 'ADDON_UNAVAILABLE'
+  | 'CORRUPT_FILE'
+  | 'DEVICE_UNAVAILABLE'
+  | 'DISK_FULL'
+  | 'DISPOSED'
+  | 'ENCODER_MISMATCH'
+  | 'FILE_NOT_FOUND'
+  | 'INTERNAL'
+  | 'INVALID_ARGUMENT'
+  | 'INVALID_PROMPTS'
+  | 'INVALID_WEIGHTS'
+  | 'NEWER_FORMAT'
+  | 'NOT_WRITABLE'
+  | 'OUTPUT_EXISTS'
+  | 'OUT_OF_MEMORY'
+  | 'READ_FAILED'
+  | 'SHAPE_MISMATCH'
+  | 'UNSUPPORTED_BASE'
+  | 'UNSUPPORTED_ENCODER'
+  | 'UNSUPPORTED_FORMAT';
+
+/** Every error this package raises on purpose: a stable `code` and a sentence that says what was wrong, where, and what to do. */
+export class DndError extends Error {
+  override readonly name = 'DndError';
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
