@@ -1,0 +1,63 @@
+import { readFile } from 'node:fs/promises';
+import { DndError, type ErrorCode } from '../errors.js';
+import { readError } from './errors.js';
+
+const LINE_FEED = 10;
+
+/** The number, from 1, of the first line that is not UTF-8. */
+function firstInvalidLine(bytes: Uint8Array): number {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  let line = 1;
+  for (let start = 0; start < bytes.length; line++) {
+    const feed = bytes.indexOf(LINE_FEED, start);
+    const end = feed === -1 ? bytes.length : feed;
+    try {
+      decoder.decode(bytes.subarray(start, end));
+    } catch {
+      return line;
+    }
+    start = end + 1;
+  }
+  return line;
+}
+
+/**
+ * Decodes UTF-8 strictly and drops a byte order mark.
+ * @param source what the bytes are, for the error: a path, or "standard input"
+ * @param invalidCode the code of the error for bytes that are not UTF-8
+ */
+export function decodeUtf8(bytes: Uint8Array, source: string, invalidCode: ErrorCode = 'CORRUPT_FILE'): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    const utf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
+    const where = utf16 ? 'it looks like UTF-16' : `line ${firstInvalidLine(bytes)} is the first that is not`;
+    throw new DndError(invalidCode, `${source} is not UTF-8 text: ${where}; save it as UTF-8`, { cause });
+  }
+}
+
+/**
+ * A whole text file, decoded strictly as UTF-8, without its byte order mark.
+ * @param what what the file is to the user ("prompt file"), for the error message
+ * @param options.invalidCode the code of the error for bytes that are not UTF-8; CORRUPT_FILE unless told
+ * @throws DndError FILE_NOT_FOUND, READ_FAILED, or `invalidCode`
+ */
+export async function readText(path: string, what: string, options: { invalidCode?: ErrorCode } = {}): Promise<string> {
+  const bytes = await readFile(path).catch((error) => {
+    throw readError(error, `${what} ${path}`);
+  });
+  return decodeUtf8(bytes, `${what} ${path}`, options.invalidCode);
+}
+
+/**
+ * The value in a JSON file.
+ * @throws DndError FILE_NOT_FOUND, READ_FAILED, or CORRUPT_FILE when it is not UTF-8 or not JSON
+ */
+export async function readJson(path: string): Promise<unknown> {
+  const text = await readText(path, 'JSON file');
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new DndError('CORRUPT_FILE', `${path} is not valid JSON: ${(cause as Error).message}`, { cause });
+  }
+}
