@@ -1,0 +1,144 @@
+import { constants } from 'node:buffer';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { breather } from '../../async.js';
+import { DndError } from '../../errors.js';
+import { readError } from '../../files/index.js';
+import { DTYPES, elementCount, isFloatDtype, toFloat32 } from '../dtypes.js';
+import { quote } from '../quote.js';
+import { corrupt, headerLength, PREFIX_BYTES, parseHeader } from './header.js';
+import type { TensorChunk, TensorInfo, TensorReader } from './reader.js';
+
+/** One call of read() takes less than 2 GiB; smaller ones leave Node's file threads to others in between. */
+const READ_BYTES = 2 ** 26;
+export const DEFAULT_CHUNK_BYTES = 2 ** 22;
+/** Converting so many values takes about a millisecond. */
+const CONVERT_BYTES = 2 ** 19;
+
+async function readExactly(
+  handle: FileHandle,
+  into: Uint8Array,
+  position: number,
+  path: string,
+  what: string,
+): Promise<void> {
+  for (let done = 0; done < into.length; ) {
+    const wanted = Math.min(into.length - done, READ_BYTES);
+    const { bytesRead } = await handle.read(into, done, wanted, position + done).catch((error) => {
+      throw readError(error, path);
+    });
+    if (bytesRead === 0) throw corrupt(path, `it ended, while being read, in the middle of ${what}`);
+    done += bytesRead;
+  }
+}
+
+/**
+ * A safetensors file, from anyone: everything its header says is checked before it is believed, and tensors are read
+ * one at a time, so that a file of any size may be opened.
+ * @throws DndError everywhere: FILE_NOT_FOUND or READ_FAILED when the file cannot be read, CORRUPT_FILE when its bytes
+ * are not right, UNSUPPORTED_FORMAT for a dtype that is not supported, INVALID_ARGUMENT for a name it does not hold
+ */
+export class SafetensorsFile implements TensorReader {
+  readonly #handle: FileHandle;
+  #closed = false;
+
+  private constructor(
+    readonly path: string,
+    readonly metadata: Readonly<Record<string, string>>,
+    readonly tensors: ReadonlyMap<string, TensorInfo>,
+    handle: FileHandle,
+  ) {
+    this.#handle = handle;
+  }
+
+  /** Reads and checks the header. The file stays open until `close`. */
+  static async open(path: string): Promise<SafetensorsFile> {
+    let handle: FileHandle | undefined;
+    try {
+      // Opening a pipe would wait for its other end.
+      if (!(await stat(path)).isFile()) throw new DndError('READ_FAILED', `${path} cannot be read: it is not a file`);
+      handle = await open(path, 'r');
+      const { size } = await handle.stat();
+      const prefix = new Uint8Array(Math.min(size, PREFIX_BYTES));
+      await readExactly(handle, prefix, 0, path, 'its first bytes');
+      const header = new Uint8Array(headerLength(prefix, size, path));
+      await readExactly(handle, header, PREFIX_BYTES, path, 'its header');
+      const { metadata, tensors } = parseHeader(header, size, path);
+      return new SafetensorsFile(path, metadata, tensors, handle);
+    } catch (error) {
+      await handle?.close();
+      throw readError(error, path);
+    }
+  }
+
+  #info(name: string): TensorInfo {
+    if (this.#closed) throw new DndError('DISPOSED', `${this.path} has been closed`);
+    const info = this.tensors.get(name);
+    if (!info) throw new DndError('INVALID_ARGUMENT', `${this.path} holds no tensor ${quote(name)}`);
+    return info;
+  }
+
+  async #readRange(info: TensorInfo, start: number, byteLength: number): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = allocate(byteLength, this.path, info.name);
+    await readExactly(this.#handle, bytes, info.byteOffset + start, this.path, `tensor ${quote(info.name)}`);
+    return bytes;
+  }
+
+  async read(name: string): Promise<Uint8Array<ArrayBuffer>> {
+    const info = this.#info(name);
+    return this.#readRange(info, 0, info.byteLength);
+  }
+
+  async readFloat32(name: string): Promise<Float32Array<ArrayBuffer>> {
+    const info = this.#info(name);
+    if (!isFloatDtype(info.dtype)) {
+      throw new DndError('UNSUPPORTED_FORMAT', `${this.path}: tensor ${quote(name)} is ${info.dtype}, not a float`);
+    }
+    const result = allocate(elementCount(info.shape) * DTYPES.F32.bytes, this.path, name);
+    if (info.dtype === 'F32') {
+      await readExactly(this.#handle, result, info.byteOffset, this.path, `tensor ${quote(name)}`);
+      return new Float32Array(result.buffer);
+    }
+    const values = new Float32Array(result.buffer);
+    const breathe = breather();
+    for await (const { elementOffset, bytes } of this.chunks(name, CONVERT_BYTES)) {
+      values.set(toFloat32(bytes, info.dtype), elementOffset);
+      await breathe();
+    }
+    return values;
+  }
+
+  async *chunks(name: string, maxBytes: number = DEFAULT_CHUNK_BYTES): AsyncGenerator<TensorChunk, void, void> {
+    const info = this.#info(name);
+    const elementBytes = DTYPES[info.dtype].bytes;
+    const chunkBytes = Math.max(1, Math.floor(maxBytes / elementBytes)) * elementBytes;
+    for (let start = 0; start < info.byteLength; start += chunkBytes) {
+      this.#info(name);
+      const bytes = await this.#readRange(info, start, Math.min(chunkBytes, info.byteLength - start));
+      yield { elementOffset: start / elementBytes, bytes };
+    }
+  }
+
+  /** Waits for reads that are under way, then closes the file. May be called twice. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#handle.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+function allocate(byteLength: number, path: string, name: string): Uint8Array<ArrayBuffer> {
+  const fix = 'read it in pieces, with chunks()';
+  if (byteLength > constants.MAX_LENGTH) {
+    throw new DndError('OUT_OF_MEMORY', `${path}: tensor ${quote(name)} takes ${byteLength} bytes at once; ${fix}`);
+  }
+  try {
+    return new Uint8Array(byteLength);
+  } catch (cause) {
+    const message = `${path}: there is no memory for the ${byteLength} bytes of tensor ${quote(name)}; ${fix}`;
+    throw new DndError('OUT_OF_MEMORY', message, { cause });
+  }
+}

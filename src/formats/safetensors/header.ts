@@ -1,0 +1,160 @@
+import { DndError } from '../../errors.js';
+import { DTYPES, type Dtype, elementCount, isDtype } from '../dtypes.js';
+import { quote } from '../quote.js';
+import { headerFault } from './json.js';
+import type { TensorInfo } from './reader.js';
+
+/** The bytes before the header: its length, as an unsigned 64-bit integer. */
+export const PREFIX_BYTES = 8;
+export const MAX_HEADER_BYTES = 25_000_000;
+export const METADATA_KEY = '__metadata__';
+
+/** Types that the format knows and this package does not read. */
+const OTHER_DTYPES = new Set(
+  'C64 U64 U32 U16 I16 I8 F8_E4M3 F8_E4M3FNUZ F8_E5M2 F8_E5M2FNUZ F8_E8M0 F6_E2M3 F6_E3M2 F4'.split(' '),
+);
+
+export interface Header {
+  metadata: Record<string, string>;
+  tensors: Map<string, TensorInfo>;
+}
+
+export function corrupt(path: string, what: string): DndError {
+  return new DndError('CORRUPT_FILE', `${path} is not a sound safetensors file: ${what}`);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function parseText(bytes: Uint8Array, path: string): Record<string, unknown> {
+  if (bytes[0] !== 0x7b) throw corrupt(path, 'its header does not begin with {');
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw corrupt(path, 'its header is not UTF-8');
+  }
+  let header: unknown;
+  let fault: string | undefined;
+  try {
+    header = JSON.parse(text);
+    fault = headerFault(text);
+  } catch (error) {
+    throw corrupt(path, `its header is not JSON (${(error as Error).message.slice(0, 200)})`);
+  }
+  if (fault !== undefined) throw corrupt(path, `in its header ${fault}`);
+  return header as Record<string, unknown>;
+}
+
+function parseMetadata(value: unknown, path: string): Record<string, string> {
+  if (!isRecord(value)) throw corrupt(path, `its ${METADATA_KEY} is not an object`);
+  // Without a prototype, so that no key, not even __proto__, means anything but itself.
+  const metadata: Record<string, string> = Object.create(null);
+  for (const [key, text] of Object.entries(value)) {
+    if (typeof text !== 'string') throw corrupt(path, `its metadata value ${quote(key)} is not text`);
+    metadata[key] = text;
+  }
+  return metadata;
+}
+
+function isSize(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function parseDtype(value: unknown, tensor: string, path: string): Dtype {
+  if (typeof value !== 'string') throw corrupt(path, `tensor ${tensor} has no dtype`);
+  if (isDtype(value)) return value;
+  if (!OTHER_DTYPES.has(value)) throw corrupt(path, `tensor ${tensor} has the unknown dtype ${quote(value)}`);
+  const supported = Object.keys(DTYPES).join(', ');
+  throw new DndError(
+    'UNSUPPORTED_FORMAT',
+    `${path}: tensor ${tensor} has dtype ${value}, which is not supported (${supported} are); convert it first`,
+  );
+}
+
+function parseTensor(name: string, entry: unknown, dataStart: number, dataBytes: number, path: string): TensorInfo {
+  const tensor = quote(name);
+  if (/\p{Surrogate}/u.test(name)) throw corrupt(path, `the tensor name ${tensor} is not valid Unicode`);
+  if (!isRecord(entry)) throw corrupt(path, `tensor ${tensor} is not described by an object`);
+  const dtype = parseDtype(entry.dtype, tensor, path);
+  const { shape, data_offsets: offsets } = entry;
+  if (!Array.isArray(shape) || !shape.every(isSize)) {
+    throw corrupt(path, `tensor ${tensor} has a shape that is not a list of non-negative integers`);
+  }
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) {
+    throw corrupt(path, `tensor ${tensor} has data_offsets that are not two non-negative integers`);
+  }
+  const [begin, end] = offsets as [number, number];
+  const byteLength = elementCount(shape) * DTYPES[dtype].bytes;
+  if (!Number.isSafeInteger(byteLength)) throw corrupt(path, `tensor ${tensor} has a shape too large to count`);
+  if (begin > end || end > dataBytes) {
+    throw corrupt(
+      path,
+      `tensor ${tensor} has data_offsets [${begin}, ${end}], outside the ${dataBytes} bytes of data that the file holds` +
+        ' (was it cut short?)',
+    );
+  }
+  if (end - begin !== byteLength) {
+    throw corrupt(
+      path,
+      `tensor ${tensor} is ${dtype} [${shape.join(', ').slice(0, 200)}], which takes ${byteLength} bytes, but has ${end - begin}`,
+    );
+  }
+  return { name, dtype, shape, byteOffset: dataStart + begin, byteLength };
+}
+
+/** Tensors must follow one another from the first byte of the data to the last of the file. */
+function checkCoverage(ordered: TensorInfo[], dataStart: number, fileBytes: number, path: string): void {
+  let position = dataStart;
+  let previous = 'the header';
+  for (const { name, byteOffset, byteLength } of ordered) {
+    if (byteOffset < position) throw corrupt(path, `tensor ${quote(name)} overlaps ${previous}`);
+    if (byteOffset > position) {
+      throw corrupt(
+        path,
+        `${byteOffset - position} bytes between ${previous} and tensor ${quote(name)} belong to none`,
+      );
+    }
+    position = byteOffset + byteLength;
+    previous = `tensor ${quote(name)}`;
+  }
+  if (position < fileBytes) {
+    throw corrupt(path, `it is oversized: ${fileBytes - position} bytes after ${previous} belong to no tensor`);
+  }
+}
+
+/**
+ * The header's length, from the first bytes of a file.
+ * @throws DndError CORRUPT_FILE when it cannot be right
+ */
+export function headerLength(prefix: Uint8Array, fileBytes: number, path: string): number {
+  if (fileBytes < PREFIX_BYTES)
+    throw corrupt(path, `it has ${fileBytes} bytes, fewer than the 8 every one begins with`);
+  const length = new DataView(prefix.buffer, prefix.byteOffset).getBigUint64(0, true);
+  if (length > BigInt(MAX_HEADER_BYTES)) {
+    throw corrupt(path, `it claims a header of ${length} bytes; at most ${MAX_HEADER_BYTES} are allowed`);
+  }
+  if (length > BigInt(fileBytes - PREFIX_BYTES)) {
+    throw corrupt(path, `it is truncated: it claims a header of ${length} bytes and has ${fileBytes} bytes in all`);
+  }
+  return Number(length);
+}
+
+/**
+ * Checks everything that a header says against the format and against the size of the file.
+ * Format: https://huggingface.co/docs/safetensors (section "Format").
+ * @param bytes the header, without the 8 bytes before it
+ * @throws DndError CORRUPT_FILE, or UNSUPPORTED_FORMAT for a dtype that is not supported
+ */
+export function parseHeader(bytes: Uint8Array, fileBytes: number, path: string): Header {
+  const { [METADATA_KEY]: rawMetadata, ...entries } = parseText(bytes, path);
+  const metadata = parseMetadata(rawMetadata ?? {}, path);
+  const dataStart = PREFIX_BYTES + bytes.length;
+  const tensors = Object.entries(entries).map(([name, entry]) =>
+    parseTensor(name, entry, dataStart, fileBytes - dataStart, path),
+  );
+  tensors.sort((a, b) => a.byteOffset - b.byteOffset || a.byteLength - b.byteLength);
+  checkCoverage(tensors, dataStart, fileBytes, path);
+  return { metadata, tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])) };
+}

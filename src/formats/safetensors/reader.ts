@@ -1,0 +1,34 @@
+import type { Dtype } from '../dtypes.js';
+
+export interface TensorInfo {
+  name: string;
+  dtype: Dtype;
+  shape: number[];
+  /** Where its first byte is, counted from the beginning of its file. */
+  byteOffset: number;
+  byteLength: number;
+}
+
+export interface TensorChunk {
+  /** Index within the tensor of the chunk's first element. */
+  elementOffset: number;
+  /** Whole elements, in memory of their own. */
+  bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** Named tensors that lie in one file or in several. Errors of every method: see `SafetensorsFile`. */
+export interface TensorReader {
+  /** What was opened, for error messages. */
+  readonly path: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** In the order of their bytes. */
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** The exact bytes of one tensor, in an ArrayBuffer of their own. */
+  read(name: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** One tensor of any floating dtype, as float32. */
+  readFloat32(name: string): Promise<Float32Array<ArrayBuffer>>;
+  /** One tensor in pieces of at most `maxBytes` (4 MiB unless told). */
+  chunks(name: string, maxBytes?: number): AsyncIterable<TensorChunk>;
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}

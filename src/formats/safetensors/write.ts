@@ -1,0 +1,122 @@
+import { type LongOperation, steadyProgress } from '../../async.js';
+import { DndError } from '../../errors.js';
+import { writeFileAtomically, writeFully } from '../../files/index.js';
+import { DTYPES, type Dtype, elementCount } from '../dtypes.js';
+import { quote } from '../quote.js';
+import { MAX_HEADER_BYTES, METADATA_KEY, PREFIX_BYTES } from './header.js';
+
+/** A tensor to be written. Its bytes are asked for when their turn comes, so that they need not all be in memory. */
+export interface TensorSource {
+  name: string;
+  dtype: Dtype;
+  shape: readonly number[];
+  /** The little-endian elements in row-major order, in pieces of any size. A piece may be reused once the next is asked for. */
+  bytes(): AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+}
+
+export interface WriteOptions extends LongOperation {
+  metadata?: Readonly<Record<string, string>> | undefined;
+}
+
+const DTYPE_ORDER = Object.keys(DTYPES);
+
+export function byteLengthOf(tensor: TensorSource): number {
+  return elementCount(tensor.shape) * DTYPES[tensor.dtype].bytes;
+}
+
+/**
+ * The order of the file: wide elements first, so that every tensor is aligned without gaps, then by name (as UTF-8
+ * bytes). It is the reference writer's, so that the same tensors make the same file.
+ */
+function fileOrder(tensors: readonly TensorSource[]): TensorSource[] {
+  const keyed = tensors.map((tensor) => ({ tensor, name: Buffer.from(tensor.name) }));
+  keyed.sort(
+    (a, b) =>
+      DTYPE_ORDER.indexOf(a.tensor.dtype) - DTYPE_ORDER.indexOf(b.tensor.dtype) || Buffer.compare(a.name, b.name),
+  );
+  return keyed.map(({ tensor }) => tensor);
+}
+
+function checkNames(tensors: readonly TensorSource[], path: string): void {
+  const names = new Set<string>();
+  for (const { name } of tensors) {
+    if (name === METADATA_KEY || /\p{Surrogate}/u.test(name)) {
+      throw new DndError('INVALID_ARGUMENT', `${path}: ${quote(name)} cannot be the name of a tensor`);
+    }
+    if (names.has(name)) throw new DndError('INVALID_ARGUMENT', `${path}: two tensors are named ${quote(name)}`);
+    names.add(name);
+  }
+}
+
+function headerBytes(ordered: readonly TensorSource[], options: WriteOptions, path: string): Buffer {
+  const entries: string[] = [];
+  if (options.metadata !== undefined) {
+    const pairs = Object.entries(options.metadata).sort(([a], [b]) => (a < b ? -1 : 1));
+    const members = pairs.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`);
+    entries.push(`"${METADATA_KEY}":{${members.join(',')}}`);
+  }
+  let offset = 0;
+  for (const tensor of ordered) {
+    const end = offset + byteLengthOf(tensor);
+    if (!tensor.shape.every((size) => Number.isSafeInteger(size) && size >= 0) || !Number.isSafeInteger(end)) {
+      const message = `${path}: tensor ${quote(tensor.name)} has the impossible shape [${tensor.shape.join(', ')}]`;
+      throw new DndError('INVALID_ARGUMENT', message);
+    }
+    const description = `"dtype":"${tensor.dtype}","shape":[${tensor.shape.join(',')}],"data_offsets":[${offset},${end}]`;
+    entries.push(`${JSON.stringify(tensor.name)}:{${description}}`);
+    offset = end;
+  }
+  const json = Buffer.from(`{${entries.join(',')}}`);
+  const length = Math.ceil(json.length / 8) * 8;
+  if (length > MAX_HEADER_BYTES) {
+    throw new DndError('INVALID_ARGUMENT', `${path}: names and metadata take more than ${MAX_HEADER_BYTES} bytes`);
+  }
+  const bytes = Buffer.alloc(PREFIX_BYTES + length, ' ');
+  bytes.writeBigUInt64LE(BigInt(length));
+  json.copy(bytes, PREFIX_BYTES);
+  return bytes;
+}
+
+/**
+ * Writes a safetensors file, atomically; the same tensors and metadata always give the same bytes.
+ * @throws DndError DISK_FULL, NOT_WRITABLE, INVALID_ARGUMENT for impossible names, SHAPE_MISMATCH when a source gives
+ * more or fewer bytes than its shape takes; `signal.reason` after an abort
+ */
+export async function writeSafetensors(
+  path: string,
+  tensors: readonly TensorSource[],
+  options: WriteOptions = {},
+): Promise<void> {
+  checkNames(tensors, path);
+  const ordered = fileOrder(tensors);
+  const header = headerBytes(ordered, options, path);
+  const total = ordered.reduce((sum, tensor) => sum + byteLengthOf(tensor), 0);
+  const report = steadyProgress(options.onProgress);
+  let written = 0;
+  await writeFileAtomically(
+    path,
+    async (handle) => {
+      await writeFully(handle, header);
+      for (const tensor of ordered) {
+        const expected = byteLengthOf(tensor);
+        const mismatch = (got: string) =>
+          new DndError(
+            'SHAPE_MISMATCH',
+            `${path}: tensor ${quote(tensor.name)}, ${tensor.dtype} [${tensor.shape.join(', ')}], takes ${expected} bytes, not ${got}`,
+          );
+        let own = 0;
+        for await (const piece of tensor.bytes()) {
+          options.signal?.throwIfAborted();
+          own += piece.byteLength;
+          if (own > expected) throw mismatch(`${own} or more`);
+          await writeFully(handle, piece);
+          written += piece.byteLength;
+          if (written < total) report(written / total);
+        }
+        if (own !== expected) throw mismatch(String(own));
+      }
+    },
+    { signal: options.signal },
+  );
+  report(1);
+}
