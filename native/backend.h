@@ -48,6 +48,7 @@ struct DndBackend {
   DndStatus (*synchronise)(void* device);
 
   /// y = (x − mean) / √(var + eps) · weight + bias over the last `columns` of x [rows, columns].
+  /// y may be x.
   DndStatus (*layer_norm)(void* device, const DndControl*, const float* x, int64_t rows, int64_t columns,
                           const float* weight, const float* bias, float eps, float* y);
 
@@ -73,21 +74,22 @@ struct DndBackend {
   DndStatus (*linear)(void* device, const DndControl*, const float* x, int64_t rows, int64_t in, const float* weight,
                       const float* bias, int64_t out, DndActivation activation, const float* residual, float* y);
 
-  /// BERT embeddings, before their LayerNorm: y[s, t] = word[ids[s,t]] + position[t] + type[0].
-  /// ids: int32 [sequences, length].
-  DndStatus (*embed)(void* device, const DndControl*, const int32_t* ids, int64_t sequences, int64_t length,
+  /// BERT embeddings, before their LayerNorm: y[r] = word[ids[r]] + position[positions[r]] + type[0].
+  /// ids, positions: int32 [rows], within the tables; y [rows, columns].
+  DndStatus (*embed)(void* device, const DndControl*, const int32_t* ids, const int32_t* positions, int64_t rows,
                      const float* word, const float* position, const float* type, int64_t columns, float* y);
 
-  /// softmax(q·kᵀ/√head_width + mask) · v for each sequence and head. qkv [sequences, length, 3, heads, head_width];
-  /// mask int32 [sequences, length], 0 = padding: its keys get the lowest finite score, so that a sequence without any
-  /// real token attends uniformly. y [sequences, length, heads · head_width].
-  DndStatus (*attention)(void* device, const DndControl*, const float* qkv, const int32_t* mask, int64_t sequences,
-                         int64_t length, int64_t heads, int64_t head_width, float* y);
+  /// softmax(q·kᵀ/√head_width + mask) · v for each sequence and head. Sequences of any lengths lie one after the other:
+  /// sequence s is rows offsets[s] … offsets[s + 1] of qkv [rows, 3, heads, head_width] and y [rows, heads · head_width].
+  /// mask int32 [rows], 0 = padding: its keys get the lowest finite score, so that a sequence without any real token
+  /// attends uniformly. offsets int64 [sequences + 1], ascending; `longest` is the longest sequence's number of rows.
+  DndStatus (*attention)(void* device, const DndControl*, const float* qkv, const int32_t* mask, const int64_t* offsets,
+                         int64_t sequences, int64_t longest, int64_t heads, int64_t head_width, float* y);
 
-  /// Masked mean over the length: x [prompts, length, columns], mask int32 [prompts, length], y [prompts, columns].
-  /// A prompt without any real token gives zeros.
-  DndStatus (*mean_pool)(void* device, const DndControl*, const float* x, const int32_t* mask, int64_t prompts,
-                         int64_t length, int64_t columns, float* y);
+  /// y[s] = mean of the real rows of sequence s, zeros where it has none; x [rows, columns], y [sequences, columns],
+  /// mask and offsets as for attention.
+  DndStatus (*mean_pool)(void* device, const DndControl*, const float* x, const int32_t* mask, const int64_t* offsets,
+                         int64_t sequences, int64_t columns, float* y);
 };
 }
 
