@@ -1,0 +1,82 @@
+// Lets the Python checks call this package's own TypeScript (built, in dist/):
+//   node bridge.cjs <command> <options as JSON> <paths …>
+// The answer, where there is one, is printed as JSON; tensors travel as files.
+const { mkdir, writeFile } = require('node:fs/promises');
+const { join } = require('node:path');
+
+const dist = (room) => require(join(__dirname, '../../dist', room));
+const { fromFloat32 } = dist('formats/dtypes.js');
+const { SafetensorsSet, writeSafetensors, writeSafetensorsSharded } = dist('formats/safetensors/index.js');
+
+const float32Source = (name, shape, values) => ({
+  name,
+  dtype: 'F32',
+  shape,
+  bytes: () => [new Uint8Array(values.buffer, values.byteOffset, values.byteLength)],
+});
+
+async function writeRaw(folder, index, suffix, bytes) {
+  const path = join(folder, `${index}.${suffix}`);
+  await writeFile(path, bytes);
+  return path;
+}
+
+/** Every tensor of a file or set as raw bytes, and the floating ones as float32 too. */
+async function read(_options, source, folder) {
+  await mkdir(folder, { recursive: true });
+  const set = await SafetensorsSet.open(source);
+  const tensors = {};
+  for (const [name, { dtype, shape }] of set.tensors) {
+    const index = Object.keys(tensors).length;
+    tensors[name] = { dtype, shape, bytes: await writeRaw(folder, index, 'bytes', await set.read(name)) };
+    if (/^B?F/.test(dtype))
+      tensors[name].float32 = await writeRaw(folder, index, 'float32', await set.readFloat32(name));
+  }
+  await set.close();
+  return { metadata: set.metadata, tensors };
+}
+
+function sourcesOf(set) {
+  return Array.from(set.tensors.values(), ({ name, dtype, shape }) => ({
+    name,
+    dtype,
+    shape,
+    bytes: async function* () {
+      for await (const chunk of set.chunks(name)) yield chunk.bytes;
+    },
+  }));
+}
+
+async function copy(_options, source, target) {
+  const set = await SafetensorsSet.open(source);
+  await writeSafetensors(target, sourcesOf(set), { metadata: set.metadata });
+  await set.close();
+}
+
+async function shard({ maxShardBytes }, source, folder) {
+  const set = await SafetensorsSet.open(source);
+  await writeSafetensorsSharded(folder, 'model', sourcesOf(set), { maxShardBytes });
+  await set.close();
+}
+
+/** (i − 30) / 7 for i < 60, as [3, 4, 5], in each dtype that adapters are written in. */
+async function formula(_options, target) {
+  const values = Float32Array.from({ length: 60 }, (_, i) => (i - 30) / 7);
+  const tensors = ['F32', 'F16', 'BF16'].map((dtype) => ({
+    name: dtype,
+    dtype,
+    shape: [3, 4, 5],
+    bytes: () => [fromFloat32(values, dtype)],
+  }));
+  await writeSafetensors(target, tensors);
+}
+
+const COMMANDS = { read, copy, shard, formula };
+
+async function main() {
+  const [command, options, ...paths] = process.argv.slice(2);
+  const answer = await COMMANDS[command](JSON.parse(options), ...paths);
+  if (answer !== undefined) process.stdout.write(JSON.stringify(answer));
+}
+
+main();
