@@ -1,0 +1,125 @@
+#include "core/thread_pool.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
+#include "core/status.h"
+
+namespace dnd {
+namespace {
+
+/// The pool whose task this thread is working on: a loop inside a loop of the same pool would wait for itself.
+thread_local const ThreadPool* working_for = nullptr;
+
+int available_cores() {
+#if defined(__linux__)
+  cpu_set_t cores;
+  if (sched_getaffinity(0, sizeof(cores), &cores) == 0) return std::max(1, CPU_COUNT(&cores));
+#endif
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+}  // namespace
+
+int default_threads() {
+  const char* wanted = std::getenv("DND_THREADS");
+  if (wanted == nullptr || *wanted == '\0') return std::min(available_cores(), kMaxThreads);
+  char* end = nullptr;
+  errno = 0;
+  const long threads = std::strtol(wanted, &end, 10);
+  if (errno != 0 || *end != '\0' || threads < 1 || threads > kMaxThreads) {
+    throw Error(ErrorCode::kInvalidArgument, "DND_THREADS is '" + std::string(wanted) +
+                                                 "'; it must be a whole number from 1 to " +
+                                                 std::to_string(kMaxThreads));
+  }
+  return static_cast<int>(threads);
+}
+
+ThreadPool::ThreadPool(int threads) {
+  if (threads < 0 || threads > kMaxThreads) {
+    throw Error(ErrorCode::kInvalidArgument, "threads is " + std::to_string(threads) + "; it must be from 0 to " +
+                                                 std::to_string(kMaxThreads) + " (0 = as many as there are cores)");
+  }
+  if (threads == 0) threads = default_threads();
+  workers_.reserve(threads - 1);
+  try {
+    for (int thread = 1; thread < threads; ++thread) workers_.emplace_back([this, thread] { serve(thread); });
+  } catch (const std::system_error&) {
+    // The machine gives no more threads: results do not depend on their number, so go on with those there are.
+  }
+}
+
+ThreadPool::~ThreadPool() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+}
+
+void ThreadPool::parallel_for(int64_t tasks, FunctionRef<void(int64_t, int)> work) {
+  if (working_for == this) {
+    throw Error(ErrorCode::kInternal, "a task of the thread pool asked its own pool for another loop");
+  }
+  if (tasks <= 0) return;
+  std::lock_guard caller(callers_);
+  {
+    std::lock_guard lock(mutex_);
+    work_ = &work;
+    tasks_ = tasks;
+    next_task_.store(0, std::memory_order_relaxed);
+    failure_ = nullptr;
+    busy_ = tasks > 1 ? static_cast<int>(workers_.size()) : 0;
+    if (busy_ > 0) ++loop_;
+  }
+  if (tasks > 1) wake_.notify_all();
+  const ThreadPool* outer = working_for;
+  working_for = this;
+  take_tasks(0);
+  working_for = outer;
+
+  std::unique_lock lock(mutex_);
+  finished_.wait(lock, [this] { return busy_ == 0; });
+  work_ = nullptr;
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+void ThreadPool::serve(int thread) {
+  working_for = this;
+  uint64_t seen = 0;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [&] { return stopping_ || loop_ != seen; });
+    if (stopping_) return;
+    seen = loop_;
+    lock.unlock();
+    take_tasks(thread);
+    lock.lock();
+    if (--busy_ == 0) finished_.notify_one();
+  }
+}
+
+void ThreadPool::take_tasks(int thread) {
+  for (;;) {
+    const int64_t task = next_task_.fetch_add(1, std::memory_order_relaxed);
+    if (task >= tasks_) return;
+    try {
+      (*work_)(task, thread);
+    } catch (...) {
+      next_task_.store(tasks_, std::memory_order_relaxed);
+      std::lock_guard lock(mutex_);
+      if (!failure_) failure_ = std::current_exception();
+    }
+  }
+}
+
+}  // namespace dnd

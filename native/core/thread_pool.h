@@ -1,0 +1,58 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "core/function_ref.h"
+
+namespace dnd {
+
+/// Threads used when nobody asks for a number: DND_THREADS if it is set (Error(kInvalidArgument) unless it is a whole
+/// number 1…kMaxThreads), else the cores that this process may run on.
+int default_threads();
+
+constexpr int kMaxThreads = 1024;
+
+/// A fixed set of threads that share loops. The thread that asks for a loop works on it too.
+class ThreadPool {
+ public:
+  /// threads 0 = default_threads(). Error(kInvalidArgument) outside 0…kMaxThreads.
+  explicit ThreadPool(int threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  /// Calls work(task, thread) once for every task in [0, tasks), thread in [0, threads()): two calls at the same time
+  /// never have the same thread number. Returns when all are done. When a task throws, tasks that have not begun are
+  /// skipped and the first exception is thrown here. Loops asked for by several callers run one after the other.
+  /// A task must not start another loop on its own pool: Error(kInternal).
+  void parallel_for(int64_t tasks, FunctionRef<void(int64_t task, int thread)> work);
+
+ private:
+  void serve(int thread);
+  void take_tasks(int thread);
+
+  std::vector<std::thread> workers_;
+  std::mutex callers_;  ///< held by the caller whose loop runs
+
+  std::mutex mutex_;  ///< guards what follows, the atomics excepted
+  std::condition_variable wake_;
+  std::condition_variable finished_;
+  uint64_t loop_ = 0;  ///< number of the running loop: tells a worker that there is a new one
+  int busy_ = 0;       ///< workers that have not yet left the running loop
+  bool stopping_ = false;
+  std::exception_ptr failure_;
+
+  const FunctionRef<void(int64_t, int)>* work_ = nullptr;
+  int64_t tasks_ = 0;
+  std::atomic<int64_t> next_task_{0};
+};
+
+}  // namespace dnd

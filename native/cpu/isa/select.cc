@@ -1,0 +1,56 @@
+#include "cpu/isa/select.h"
+
+#include <cstdlib>
+
+#include "core/status.h"
+
+namespace dnd::cpu {
+
+namespace baseline {
+const Kernels& kernels();
+}
+#if defined(DND_HAS_X86_KERNELS)
+namespace avx2 {
+const Kernels& kernels();
+}
+namespace avx512 {
+const Kernels& kernels();
+}
+#endif
+
+std::vector<const Kernels*> available_kernels() {
+  std::vector<const Kernels*> available = {&baseline::kernels()};
+#if defined(DND_HAS_X86_KERNELS)
+  // These ask the operating system too (XGETBV): a feature whose registers it does not save counts as missing.
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    available.push_back(&avx2::kernels());
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl")) {
+      available.push_back(&avx512::kernels());
+    }
+  }
+#endif
+  return available;
+}
+
+const Kernels& select_kernels(const std::string& wanted) {
+  const std::vector<const Kernels*> available = available_kernels();
+  if (wanted.empty()) return *available.back();
+  std::string names;
+  for (const Kernels* kernels : available) {
+    if (wanted == kernels->name) return *kernels;
+    names += (names.empty() ? "" : ", ") + std::string(kernels->name);
+  }
+  throw Error(ErrorCode::kInvalidArgument, "DND_CPU_ISA is '" + wanted + "'; this machine can run: " + names);
+}
+
+const Kernels& kernels() {
+  static const Kernels& chosen = []() -> const Kernels& {
+    const char* wanted = std::getenv("DND_CPU_ISA");
+    return select_kernels(wanted == nullptr ? "" : wanted);
+  }();
+  return chosen;
+}
+
+}  // namespace dnd::cpu

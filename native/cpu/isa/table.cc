@@ -1,0 +1,43 @@
+#include "cpu/isa/attention.h"
+#include "cpu/isa/kernels.h"
+#include "cpu/isa/normalise.h"
+#include "cpu/isa/rows.h"
+#include "cpu/isa/tile.h"
+
+/// Compiled once per instruction set with DND_ISA = baseline, avx2 or avx512.
+namespace dnd::cpu::DND_ISA {
+namespace {
+
+#define DND_NAME_OF(isa) #isa
+#define DND_NAME(isa) DND_NAME_OF(isa)
+
+template <int kRows>
+void add_tiles(Kernels& kernels) {
+  kernels.tile[kRows - 1][0] = tile<kRows, 1>;
+  kernels.tile[kRows - 1][1] = tile<kRows, 2>;
+  if constexpr (kRows > 1) add_tiles<kRows - 1>(kernels);
+}
+
+Kernels table() {
+  Kernels kernels = {};
+  kernels.name = DND_NAME(DND_ISA);
+  kernels.lanes = kLanes;
+  kernels.tile_rows = kTileRows;
+  add_tiles<kTileRows>(kernels);
+  kernels.finish_row = finish_row;
+  kernels.merge_row = merge_row;
+  kernels.moments = moments;
+  kernels.normalise = normalise;
+  kernels.exponentiate_columns = exponentiate_columns;
+  kernels.transpose = transpose;
+  return kernels;
+}
+
+}  // namespace
+
+const Kernels& kernels() {
+  static const Kernels kernels = table();
+  return kernels;
+}
+
+}  // namespace dnd::cpu::DND_ISA

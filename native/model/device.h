@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "backend.h"
+#include "core/status.h"
+
+namespace dnd {
+
+/// The table of the CPU, always there.
+const DndBackend* cpu_backend();
+
+/// One open device. Operations are called through `device.call(device->linear, …)`, which throws dnd::Error with the
+/// device's own sentence when the status is a failure.
+class Device {
+ public:
+  /// threads 0 = the device's default. Error(kInvalidArgument) also when the table has another version.
+  Device(const DndBackend* table, int threads) : table_(table) {
+    if (table->version != kDndBackendVersion) {
+      throw Error(ErrorCode::kInvalidArgument, "device library '" + std::string(table->name) + "' has table version " +
+                                                   std::to_string(table->version) + "; this build needs " +
+                                                   std::to_string(kDndBackendVersion));
+    }
+    DndStatus status = kDndOk;
+    state_ = table->open(threads, &status);
+    check(status);
+  }
+  ~Device() {
+    if (state_ != nullptr) table_->close(state_);
+  }
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  const DndBackend* operator->() const { return table_; }
+  void* state() const { return state_; }
+
+  template <typename Operation, typename... Arguments>
+  void call(Operation operation, Arguments... arguments) const {
+    check(operation(state_, arguments...));
+  }
+
+ private:
+  void check(DndStatus status) const {
+    if (status != kDndOk) throw Error(code(status), table_->last_error(state_));
+  }
+  static ErrorCode code(DndStatus status) {
+    switch (status) {
+      case kDndInvalidArgument: return ErrorCode::kInvalidArgument;
+      case kDndOutOfMemory: return ErrorCode::kOutOfMemory;
+      case kDndAborted: return ErrorCode::kAborted;
+      default: return ErrorCode::kInternal;
+    }
+  }
+
+  const DndBackend* table_;
+  void* state_ = nullptr;
+};
+
+/// Memory on a device, uninitialised, freed with the object. The device must outlive it.
+class DeviceArray {
+ public:
+  DeviceArray() = default;
+  /// Error(kOutOfMemory) when the device has not that much.
+  DeviceArray(const Device& device, int64_t elements) : DeviceArray(device, static_cast<size_t>(elements), sizeof(float)) {}
+  ~DeviceArray() { reset(); }
+  DeviceArray(DeviceArray&& other) noexcept { swap(other); }
+  DeviceArray& operator=(DeviceArray&& other) noexcept {
+    DeviceArray(std::move(other)).swap(*this);
+    return *this;
+  }
+
+  /// Memory for anything but float32, counted in bytes.
+  static DeviceArray of_bytes(const Device& device, size_t bytes) { return DeviceArray(device, bytes, 1); }
+
+  float* data() const { return static_cast<float*>(memory_); }
+  void* memory() const { return memory_; }
+  void reset() {
+    if (memory_ != nullptr) (*device_)->release(device_->state(), memory_);
+    memory_ = nullptr;
+  }
+
+ private:
+  DeviceArray(const Device& device, size_t count, size_t size) : device_(&device) {
+    device.call(device->allocate, count * size, &memory_);
+  }
+  void swap(DeviceArray& other) noexcept {
+    std::swap(device_, other.device_);
+    std::swap(memory_, other.memory_);
+  }
+
+  const Device* device_ = nullptr;
+  void* memory_ = nullptr;
+};
+
+}  // namespace dnd
