@@ -1,0 +1,156 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DndError } from '../errors.js';
+import { readJson } from '../files/index.js';
+import type { Widths } from './modules.js';
+
+/** The shape of a base model, as far as an adapter for it has to know. */
+export interface BaseModel {
+  /** Its Hugging Face id or path, when its configuration tells. */
+  name: string | null;
+  /** `model_type` of its config.json. */
+  modelType: string;
+  hidden: number;
+  heads: number;
+  kvHeads: number;
+  headDim: number;
+  intermediate: number;
+  layers: number;
+}
+
+interface Family {
+  /** The language model is described in `text_config` (in older files at the top level). */
+  nested?: boolean;
+  /** The head dimension that transformers takes when the file has none; hidden size / heads unless told. */
+  headDim?: number;
+}
+
+/** Every `model_type` whose layers have the seven projections of MODULES, under those names. */
+const FAMILIES: Readonly<Record<string, Family>> = {
+  llama: {},
+  mistral: {},
+  qwen2: {},
+  qwen3: { headDim: 128 },
+  qwen2_vl: { nested: true },
+  qwen2_vl_text: {},
+  qwen2_5_vl: { nested: true },
+  qwen2_5_vl_text: {},
+};
+const WORKING = 'bases of the Llama, Mistral, Qwen2, Qwen2.5-VL and Qwen3 families work';
+
+/** Keys with which mixtures of experts say how many they have. */
+const EXPERT_KEYS = ['num_experts', 'num_local_experts', 'n_routed_experts'];
+
+/** Far above any model there is: numbers beyond are mistakes, and would make tables without end. */
+const MAX_WIDTH = 2 ** 20;
+const MAX_LAYERS = 2 ** 12;
+
+type Config = Record<string, unknown>;
+
+function isConfig(value: unknown): value is Config {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function broken(source: string, what: string): DndError {
+  return new DndError('CORRUPT_FILE', `${source} is not a sound base model configuration: ${what}`);
+}
+
+/** A positive integer, or `fallback` where the configuration has none (or null). */
+function size(config: Config, key: string, max: number, source: string, fallback?: number): number {
+  const value = config[key] ?? fallback;
+  if (value === undefined) throw broken(source, `${key} is missing`);
+  if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > max) {
+    const shown = JSON.stringify(value)?.slice(0, 40);
+    throw broken(source, `${key} is ${shown} and must be an integer from 1 to ${max}`);
+  }
+  return value as number;
+}
+
+function refuseExperts(config: Config, modelType: string, source: string): void {
+  const key = EXPERT_KEYS.find((name) => typeof config[name] === 'number' && config[name] > 0);
+  if (key === undefined && !/moe|mixtral/i.test(modelType)) return;
+  const sign = key === undefined ? '' : ` (${key} is ${config[key]})`;
+  throw new DndError(
+    'UNSUPPORTED_BASE',
+    `${source}: ${modelType} is a mixture of experts${sign}, which is not supported; dense ${WORKING}`,
+  );
+}
+
+function headDimension(config: Config, family: Family, hidden: number, heads: number, source: string): number {
+  const given = config.head_dim ?? family.headDim;
+  if (given === undefined && hidden % heads !== 0) {
+    throw broken(
+      source,
+      `hidden_size ${hidden} is not a multiple of num_attention_heads ${heads}, and head_dim is missing`,
+    );
+  }
+  return size(config, 'head_dim', MAX_WIDTH, source, given === undefined ? hidden / heads : family.headDim);
+}
+
+/**
+ * The shape of the base model that a Hugging Face `config.json` describes.
+ * @param config the parsed file
+ * @param source where it came from, for errors
+ * @throws DndError UNSUPPORTED_BASE for another family, CORRUPT_FILE for sizes that are missing or impossible
+ */
+export function baseModelFromConfig(config: unknown, source: string): BaseModel {
+  if (!isConfig(config)) throw broken(source, 'it is not a JSON object');
+  const modelType = config.model_type;
+  if (typeof modelType !== 'string' || modelType === '') {
+    throw new DndError('UNSUPPORTED_BASE', `${source} has no model_type, so it is no base model; ${WORKING}`);
+  }
+  refuseExperts(config, modelType, source);
+  if (!Object.hasOwn(FAMILIES, modelType)) {
+    throw new DndError(
+      'UNSUPPORTED_BASE',
+      `${source}: base models of type ${JSON.stringify(modelType)} are not supported; ${WORKING}`,
+    );
+  }
+  const family = FAMILIES[modelType]!;
+  const text = family.nested && isConfig(config.text_config) ? config.text_config : config;
+  refuseExperts(text, modelType, source);
+  const hidden = size(text, 'hidden_size', MAX_WIDTH, source);
+  const heads = size(text, 'num_attention_heads', MAX_WIDTH, source);
+  const kvHeads = size(text, 'num_key_value_heads', MAX_WIDTH, source, heads);
+  if (heads % kvHeads !== 0) {
+    throw broken(source, `num_attention_heads ${heads} is not a multiple of num_key_value_heads ${kvHeads}`);
+  }
+  const headDim = headDimension(text, family, hidden, heads, source);
+  if (heads * headDim > MAX_WIDTH) {
+    throw broken(source, `${heads} heads of head_dim ${headDim} are wider than ${MAX_WIDTH}`);
+  }
+  const name = config._name_or_path;
+  return {
+    name: typeof name === 'string' && name !== '' ? name : null,
+    modelType,
+    hidden,
+    heads,
+    kvHeads,
+    headDim,
+    intermediate: size(text, 'intermediate_size', MAX_WIDTH, source),
+    layers: size(text, 'num_hidden_layers', MAX_LAYERS, source),
+  };
+}
+
+/**
+ * @param path a config.json, or the folder of a base model that holds one
+ * @throws DndError as `baseModelFromConfig`, and FILE_NOT_FOUND, READ_FAILED
+ */
+export async function readBaseModel(path: string): Promise<BaseModel> {
+  const isFolder = await stat(path).then(
+    (status) => status.isDirectory(),
+    () => false,
+  );
+  const file = isFolder ? join(path, 'config.json') : path;
+  return baseModelFromConfig(await readJson(file), file);
+}
+
+/** The widths of a base model's projections. */
+export function widthsOf(base: BaseModel): Widths {
+  return {
+    hidden: base.hidden,
+    query: base.heads * base.headDim,
+    keyValue: base.kvHeads * base.headDim,
+    intermediate: base.intermediate,
+  };
+}

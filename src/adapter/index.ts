@@ -1,0 +1,15 @@
+export { type BaseModel, baseModelFromConfig, readBaseModel, widthsOf } from './base-model.js';
+export { AdapterLayout, type LayoutOptions, type LayoutTensor } from './layout.js';
+export type { TensorShape } from './layout-fields.js';
+export type { LayoutJson } from './layout-json.js';
+export { type AdapterTensor, LoraAdapter, type LoraConfig, type LoraPair } from './lora-adapter.js';
+export { loraScale, mergeDelta } from './merge.js';
+export { MODULE_NAMES, MODULES, type Module, type ModuleName, selectModules, type Widths } from './modules.js';
+export { readPeft } from './peft-read.js';
+export {
+  type AdapterDtype,
+  PEFT_CONFIG_FILE,
+  PEFT_TENSORS_FILE,
+  type PeftWriteOptions,
+  writePeft,
+} from './peft-write.js';

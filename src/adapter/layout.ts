@@ -1,0 +1,262 @@
+import { breather, type LongOperation, steadyProgress } from '../async.js';
+import { DndError } from '../errors.js';
+import { type BaseModel, widthsOf } from './base-model.js';
+import { defaultChunk, roundUpToEven } from './chunk.js';
+import { layoutFields, type TensorShape } from './layout-fields.js';
+import { type LayoutJson, parseLayout } from './layout-json.js';
+import { MODULE_NAMES, type Module, type ModuleName, selectModules, type Widths } from './modules.js';
+import { LAYERS_PATH, modulePath, type Part, tensorName } from './names.js';
+import { type ChunkView, readToken, type TokenView, writeToken } from './token.js';
+
+const MAX_RANK = 2 ** 13;
+const MAX_CHUNK = 2 ** 16;
+
+/** A tensor of the adapter, and the weight tokens it is cut into. */
+export interface LayoutTensor {
+  /** As PEFT names it. */
+  name: string;
+  /** A is [rank, input width], B is [output width, rank]. */
+  shape: [number, number];
+  firstToken: number;
+  tokenCount: number;
+  part: Part;
+  module: ModuleName;
+  layer: number;
+}
+
+export interface LayoutOptions {
+  base: BaseModel;
+  rank: number;
+  /** All seven unless told; the order does not matter. */
+  modules?: readonly string[] | undefined;
+  /** Columns of a matrix in one weight token; the default rule's choice unless told. */
+  chunk?: number | undefined;
+  /** Where the base model keeps its layers; `model.layers` unless told. */
+  layersPath?: string | undefined;
+}
+
+/** What a layout is made of when no base model is at hand: see `AdapterLayout.fromTensors`. */
+export interface LayoutFields {
+  base: BaseModel | null;
+  /** Of the modules in use. */
+  widths: Partial<Widths>;
+  layers: readonly number[];
+  layersPath: string;
+  rank: number;
+  modules: readonly string[];
+  chunk?: number | undefined;
+}
+
+/**
+ * The exact, ordered mapping between the tensors of an adapter and weight tokens.
+ * Layers ascend; in a layer the modules follow the order of MODULES; of a module first A, then B, transposed; each is
+ * cut along its long axis into chunks of `chunk` columns, the last one possibly shorter.
+ */
+export class AdapterLayout {
+  /** Unknown for a layout that was derived from tensors. */
+  readonly base: BaseModel | null;
+  readonly rank: number;
+  readonly modules: readonly ModuleName[];
+  readonly chunk: number;
+  readonly tokenHeight: number;
+  readonly tokenWidth: number;
+  readonly tokenCount: number;
+  /** In the order of their tokens. */
+  readonly tensors: readonly LayoutTensor[];
+  readonly #fields: LayoutFields;
+  readonly #byName: ReadonlyMap<string, LayoutTensor>;
+
+  /** @throws DndError INVALID_ARGUMENT for a rank, chunk or module that cannot be */
+  constructor(options: LayoutOptions | LayoutFields) {
+    const fields = 'widths' in options ? options : fieldsOfBase(options);
+    const modules = selectModules(fields.modules);
+    checkSize('rank', fields.rank, MAX_RANK);
+    if (fields.chunk !== undefined) checkSize('chunk', fields.chunk, MAX_CHUNK);
+    this.base = fields.base;
+    this.rank = fields.rank;
+    this.modules = modules.map(({ name }) => name);
+    this.chunk =
+      fields.chunk ??
+      defaultChunk(modules.flatMap(({ input, output }) => [fields.widths[input]!, fields.widths[output]!]));
+    this.tokenHeight = roundUpToEven(this.rank + 2);
+    this.tokenWidth = roundUpToEven(this.chunk + 2);
+    this.tensors = tensorsOf(fields, modules, this.chunk);
+    const last = this.tensors.at(-1)!;
+    this.tokenCount = last.firstToken + last.tokenCount;
+    this.#fields = fields;
+    this.#byName = new Map(this.tensors.map((tensor) => [tensor.name, tensor]));
+  }
+
+  /**
+   * The layout of an existing adapter: rank, modules, layers and widths are those of its tensors.
+   * @throws DndError UNSUPPORTED_BASE for a tensor that is no projection of a supported family, SHAPE_MISMATCH where
+   * shapes or ranks do not fit together
+   */
+  static fromTensors(tensors: Iterable<TensorShape>, options: { chunk?: number | undefined } = {}): AdapterLayout {
+    return new AdapterLayout({ ...layoutFields(tensors), chunk: options.chunk });
+  }
+
+  /** @throws DndError CORRUPT_FILE for anything that `toJSON` cannot have written */
+  static fromJSON(json: unknown, source: string): AdapterLayout {
+    return new AdapterLayout(parseLayout(json, source));
+  }
+
+  static defaultChunk(widths: readonly number[]): number {
+    return defaultChunk(widths);
+  }
+
+  toJSON(): LayoutJson {
+    const common = {
+      rank: this.rank,
+      modules: [...this.modules],
+      chunk: this.chunk,
+      layersPath: this.#fields.layersPath,
+    };
+    if (this.base) return { base: this.base, ...common };
+    return { widths: this.#fields.widths, layers: [...this.#fields.layers], ...common };
+  }
+
+  /** Elements of all weight tokens together. */
+  get size(): number {
+    return this.tokenCount * this.tokenHeight * this.tokenWidth;
+  }
+
+  /**
+   * Weights → weight tokens.
+   * @param weights every tensor of the layout, by PEFT name; the prefix `base_model.model.` may be missing
+   * @returns [tokenCount, tokenHeight, tokenWidth], NaN where a chunk does not fill its token
+   * @throws DndError SHAPE_MISMATCH for a tensor that is missing or has another size, INVALID_WEIGHTS for NaN or
+   * infinity in one
+   */
+  tokenise(weights: ReadonlyMap<string, Float32Array>): Float32Array<ArrayBuffer> {
+    const tokens = new Float32Array(this.size);
+    for (const tensor of this.tensors) {
+      const data = weights.get(tensor.name) ?? weights.get(tensor.name.slice('base_model.model.'.length));
+      if (!data) throw new DndError('SHAPE_MISMATCH', `the adapter has no tensor ${tensor.name}`);
+      this.tokeniseTensor(data, tensor, tokens);
+    }
+    return tokens;
+  }
+
+  /** Writes the tokens of one tensor into `tokens`, the array of all. Errors: as `tokenise`. */
+  tokeniseTensor(data: Float32Array, tensor: LayoutTensor, tokens: Float32Array): void {
+    const [rows, columns] = tensor.shape;
+    if (data.length !== rows * columns) {
+      const needed = `[${rows}, ${columns}] takes ${rows * columns} elements`;
+      throw new DndError('SHAPE_MISMATCH', `${tensor.name}: ${needed}, not ${data.length}`);
+    }
+    this.#checkTokens(tokens);
+    for (let index = 0; index < tensor.tokenCount; index++) {
+      const token = this.#token(tensor, index);
+      const chunk = this.#chunk(tensor, index);
+      writeToken(data, chunk, tokens, token);
+      // A NaN or an infinity anywhere in the chunk makes its mean one.
+      if (!Number.isFinite(tokens[token.start + token.width - 2]!)) throw notFinite(data, tensor);
+    }
+  }
+
+  /**
+   * Weight tokens → one tensor, in the shape it has in the adapter. What is not finite in the tokens is not in the
+   * tensor either: `writePeft` refuses it.
+   * @throws DndError SHAPE_MISMATCH when `tokens` has another size than [tokenCount, tokenHeight, tokenWidth]
+   */
+  restoreTensor(tokens: Float32Array, tensor: LayoutTensor): Float32Array<ArrayBuffer> {
+    this.#checkTokens(tokens);
+    const data = new Float32Array(tensor.shape[0] * tensor.shape[1]);
+    for (let index = 0; index < tensor.tokenCount; index++) {
+      readToken(tokens, this.#token(tensor, index), data, this.#chunk(tensor, index));
+    }
+    return data;
+  }
+
+  /** All tensors by name, restored in slices that leave the event loop room. Errors: as `restoreTensor`. */
+  async restore(tokens: Float32Array, operation: LongOperation = {}): Promise<Map<string, Float32Array<ArrayBuffer>>> {
+    this.#checkTokens(tokens);
+    const breathe = breather();
+    const report = steadyProgress(operation.onProgress);
+    const restored = new Map<string, Float32Array<ArrayBuffer>>();
+    for (const tensor of this.tensors) {
+      const data = new Float32Array(tensor.shape[0] * tensor.shape[1]);
+      for (let index = 0; index < tensor.tokenCount; index++) {
+        await breathe();
+        operation.signal?.throwIfAborted();
+        readToken(tokens, this.#token(tensor, index), data, this.#chunk(tensor, index));
+      }
+      restored.set(tensor.name, data);
+      report((tensor.firstToken + tensor.tokenCount) / this.tokenCount);
+    }
+    return restored;
+  }
+
+  /** The tensor of that PEFT name, if the layout has it. */
+  tensor(name: string): LayoutTensor | undefined {
+    return this.#byName.get(name);
+  }
+
+  #token(tensor: LayoutTensor, index: number): TokenView {
+    const start = (tensor.firstToken + index) * this.tokenHeight * this.tokenWidth;
+    return { start, height: this.tokenHeight, width: this.tokenWidth };
+  }
+
+  #chunk({ shape, part }: LayoutTensor, index: number): ChunkView {
+    const length = part === 'A' ? shape[1] : shape[0];
+    const first = index * this.chunk;
+    const common = { rows: this.rank, columns: Math.min(this.chunk, length - first) };
+    if (part === 'A') return { ...common, start: first, rowStride: length, columnStride: 1 };
+    return { ...common, start: first * this.rank, rowStride: 1, columnStride: this.rank };
+  }
+
+  #checkTokens(tokens: Float32Array): void {
+    if (tokens.length === this.size) return;
+    throw new DndError(
+      'SHAPE_MISMATCH',
+      `the adapter layout has ${this.tokenCount} weight tokens of ${this.tokenHeight}×${this.tokenWidth}, ` +
+        `${this.size} elements, not ${tokens.length}`,
+    );
+  }
+}
+
+function fieldsOfBase({
+  base,
+  rank,
+  modules = MODULE_NAMES,
+  chunk,
+  layersPath = LAYERS_PATH,
+}: LayoutOptions): LayoutFields {
+  const layers = Array.from({ length: base.layers }, (_, layer) => layer);
+  return { base, widths: widthsOf(base), layers, layersPath, rank, modules, chunk };
+}
+
+function checkSize(what: string, value: number, max: number): void {
+  if (Number.isInteger(value) && value >= 1 && value <= max) return;
+  throw new DndError('INVALID_ARGUMENT', `the ${what} must be an integer from 1 to ${max}, not ${value}`);
+}
+
+function tensorsOf(fields: LayoutFields, modules: readonly Module[], chunk: number): LayoutTensor[] {
+  const tensors: LayoutTensor[] = [];
+  let firstToken = 0;
+  for (const layer of fields.layers) {
+    for (const module of modules) {
+      const path = modulePath(fields.layersPath, layer, module);
+      const input = fields.widths[module.input]!;
+      const output = fields.widths[module.output]!;
+      for (const part of ['A', 'B'] as const) {
+        const tokenCount = Math.ceil((part === 'A' ? input : output) / chunk);
+        const shape: [number, number] = part === 'A' ? [fields.rank, input] : [output, fields.rank];
+        tensors.push({ name: tensorName(path, part), shape, firstToken, tokenCount, part, module: module.name, layer });
+        firstToken += tokenCount;
+      }
+    }
+  }
+  return tensors;
+}
+
+function notFinite(data: Float32Array, tensor: LayoutTensor): DndError {
+  const index = data.findIndex((value) => !Number.isFinite(value));
+  if (index === -1) return new DndError('INVALID_WEIGHTS', `${tensor.name} holds weights too large for a weight token`);
+  const [row, column] = [Math.floor(index / tensor.shape[1]), index % tensor.shape[1]];
+  return new DndError(
+    'INVALID_WEIGHTS',
+    `${tensor.name} holds ${data[index]} at [${row}, ${column}]; weights must be finite`,
+  );
+}

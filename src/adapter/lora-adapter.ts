@@ -1,0 +1,122 @@
+import type { LongOperation } from '../async.js';
+import { DndError } from '../errors.js';
+import { AdapterLayout } from './layout.js';
+import { type Part, parseTensorName, tensorName } from './names.js';
+
+/** How an adapter is applied: PEFT's `adapter_config.json`, as far as it concerns the numbers. */
+export interface LoraConfig {
+  rank: number;
+  alpha: number;
+  /** Scale by alpha / √rank instead of alpha / rank. */
+  useRslora: boolean;
+  targetModules: string[];
+  baseModelName: string | null;
+  /** The base stores these weights as [input, output], as GPT-2 does. */
+  fanInFanOut?: boolean;
+  /** Ranks and alphas of modules that differ from the others, by PEFT's keys. */
+  rankPattern?: Record<string, number>;
+  alphaPattern?: Record<string, number>;
+  /** The layers that are adapted, when not all are. */
+  layersToTransform?: number[] | null;
+}
+
+export interface AdapterTensor {
+  shape: readonly number[];
+  data: Float32Array;
+}
+
+/** The two matrices of one module: ΔW = scale · B · A. */
+export interface LoraPair {
+  /** The base model's own name of it, such as `model.layers.0.self_attn.q_proj`. */
+  module: string;
+  rank: number;
+  inputWidth: number;
+  outputWidth: number;
+  /** [rank, inputWidth] */
+  a: Float32Array;
+  /** [outputWidth, rank] */
+  b: Float32Array;
+}
+
+function mismatch(what: string): DndError {
+  return new DndError('SHAPE_MISMATCH', what);
+}
+
+/** A LoRA adapter in memory, in float32. */
+export class LoraAdapter {
+  /** By PEFT name: `base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight` … */
+  readonly tensors: ReadonlyMap<string, AdapterTensor>;
+
+  /** @throws DndError SHAPE_MISMATCH for tensors that are not whole pairs of matrices A and B that fit together */
+  constructor(
+    readonly config: LoraConfig,
+    tensors: ReadonlyMap<string, AdapterTensor>,
+  ) {
+    this.tensors = tensors;
+    for (const module of this.moduleNames()) this.pair(module);
+  }
+
+  /** The adapter that `tokens`, [tokenCount, tokenHeight, tokenWidth], encode. The base's name is the layout's. */
+  static async fromTokens(
+    layout: AdapterLayout,
+    tokens: Float32Array,
+    config: { alpha: number; useRslora?: boolean; baseModelName?: string | null },
+    operation: LongOperation = {},
+  ): Promise<LoraAdapter> {
+    const restored = await layout.restore(tokens, operation);
+    const tensors = new Map(
+      layout.tensors.map(({ name, shape }) => [name, { shape: [...shape], data: restored.get(name)! }]),
+    );
+    return new LoraAdapter(
+      {
+        rank: layout.rank,
+        alpha: config.alpha,
+        useRslora: config.useRslora ?? false,
+        targetModules: [...layout.modules],
+        baseModelName: config.baseModelName === undefined ? (layout.base?.name ?? null) : config.baseModelName,
+      },
+      tensors,
+    );
+  }
+
+  /**
+   * The adapter layout that fits these tensors.
+   * @throws DndError UNSUPPORTED_BASE for another family's tensors, SHAPE_MISMATCH for ranks or modules that differ
+   */
+  layout(options: { chunk?: number } = {}): AdapterLayout {
+    const shapes = Array.from(this.tensors, ([name, { shape }]) => ({ name, shape }));
+    return AdapterLayout.fromTensors(shapes, options);
+  }
+
+  /** The base model's names of the adapted modules, in the order of the tensors. */
+  moduleNames(): string[] {
+    const names = new Set<string>();
+    for (const name of this.tensors.keys()) {
+      const parsed = parseTensorName(name);
+      if (!parsed) throw mismatch(`${name} is not the name of a LoRA matrix`);
+      names.add(parsed.module);
+    }
+    return [...names];
+  }
+
+  /** @throws DndError SHAPE_MISMATCH when the adapter has no such module, or its matrices do not fit together */
+  pair(module: string): LoraPair {
+    const a = this.#matrix(module, 'A');
+    const b = this.#matrix(module, 'B');
+    if (a.rows !== b.columns) {
+      throw mismatch(`${module}: lora_A has rank ${a.rows} (its rows) and lora_B has rank ${b.columns} (its columns)`);
+    }
+    return { module, rank: a.rows, inputWidth: a.columns, outputWidth: b.rows, a: a.data, b: b.data };
+  }
+
+  #matrix(module: string, part: Part): { rows: number; columns: number; data: Float32Array } {
+    const name = tensorName(module, part);
+    const tensor = this.tensors.get(name);
+    if (!tensor) throw mismatch(`the adapter has no tensor ${name}`);
+    const [rows, columns] = tensor.shape;
+    if (tensor.shape.length !== 2 || !rows || !columns || tensor.data.length !== rows * columns) {
+      throw mismatch(`${name} is no matrix: shape [${tensor.shape.join(', ')}], ${tensor.data.length} elements`);
+    }
+    return { rows, columns, data: tensor.data };
+  }
+}

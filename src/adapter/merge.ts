@@ -1,0 +1,46 @@
+import { breather } from '../async.js';
+import { DndError } from '../errors.js';
+import type { LoraAdapter, LoraConfig } from './lora-adapter.js';
+
+/** alpha of one module: that of `alpha_pattern` where a key is the module's name or the end of it, as PEFT matches. */
+function alphaOf(config: LoraConfig, module: string): number {
+  for (const [key, alpha] of Object.entries(config.alphaPattern ?? {})) {
+    if (module === key || module.endsWith(`.${key}`) || key === `^${module}`) return alpha;
+  }
+  return config.alpha;
+}
+
+/** What B·A is multiplied with: alpha / rank, with rsLoRA alpha / √rank. Source: PEFT, `LoraLayer.scaling`. */
+export function loraScale(config: LoraConfig, module: string, rank: number): number {
+  return alphaOf(config, module) / (config.useRslora ? Math.sqrt(rank) : rank);
+}
+
+/**
+ * What an adapter adds to the weight of one module: ΔW = scale · B · A, [output width, input width], row-major;
+ * with `fanInFanOut` the base stores the transpose of it. Summed in float64.
+ * @param module the base model's name of it, such as `model.layers.0.self_attn.q_proj`
+ * @throws DndError SHAPE_MISMATCH when the adapter has no such module
+ */
+export async function mergeDelta(
+  adapter: LoraAdapter,
+  module: string,
+  options: { signal?: AbortSignal | undefined } = {},
+): Promise<Float32Array<ArrayBuffer>> {
+  const { a, b, rank, inputWidth, outputWidth } = adapter.pair(module);
+  const scale = loraScale(adapter.config, module, rank);
+  if (!Number.isFinite(scale)) throw new DndError('INVALID_WEIGHTS', `${module}: the adapter's scale is ${scale}`);
+  const delta = new Float32Array(outputWidth * inputWidth);
+  const breathe = breather();
+  const sums = new Float64Array(inputWidth);
+  for (let row = 0; row < outputWidth; row++) {
+    await breathe();
+    options.signal?.throwIfAborted();
+    sums.fill(0);
+    for (let i = 0; i < rank; i++) {
+      const factor = b[row * rank + i]! * scale;
+      for (let column = 0; column < inputWidth; column++) sums[column]! += factor * a[i * inputWidth + column]!;
+    }
+    delta.set(sums, row * inputWidth);
+  }
+  return delta;
+}

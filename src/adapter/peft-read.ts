@@ -1,0 +1,105 @@
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { LongOperation } from '../async.js';
+import { steadyProgress } from '../async.js';
+import { DndError } from '../errors.js';
+import { readJson } from '../files/index.js';
+import { isFloatDtype } from '../formats/dtypes.js';
+import { SafetensorsFile, type TensorInfo } from '../formats/safetensors/index.js';
+import { type AdapterTensor, LoraAdapter } from './lora-adapter.js';
+import { MODULE_NAMES, type ModuleName } from './modules.js';
+import { parseTensorName, tensorName } from './names.js';
+import { type ParsedPeftConfig, parsePeftConfig } from './peft-config.js';
+import { PEFT_CONFIG_FILE, PEFT_TENSORS_FILE } from './peft-write.js';
+
+/** Tensors of adapters that are more than LoRA, by a part of their names. */
+const FOREIGN: readonly (readonly [RegExp, string])[] = [
+  [/\.lora_magnitude_vector\b/, 'DoRA'],
+  [/\.lora_embedding_[AB]\b/, 'LoRA on embeddings'],
+  [/\.modules_to_save\b/, 'modules that were trained whole'],
+  [/\bbias$/, 'trained biases'],
+];
+
+async function openTensors(folder: string): Promise<SafetensorsFile> {
+  const exists = (name: string) =>
+    access(join(folder, name)).then(
+      () => true,
+      () => false,
+    );
+  if (!(await exists(PEFT_TENSORS_FILE)) && (await exists('adapter_model.bin'))) {
+    throw new DndError(
+      'UNSUPPORTED_FORMAT',
+      `${folder} holds adapter_model.bin but no ${PEFT_TENSORS_FILE}; save the adapter again with safetensors`,
+    );
+  }
+  return SafetensorsFile.open(join(folder, PEFT_TENSORS_FILE));
+}
+
+/** The name that the tensor has in our memory: with PEFT's prefix, without an adapter's name. */
+function checkedName(info: TensorInfo, path: string): string {
+  const parsed = parseTensorName(info.name);
+  if (!parsed) {
+    const what = FOREIGN.find(([pattern]) => pattern.test(info.name))?.[1] ?? 'a tensor that is no LoRA matrix';
+    throw new DndError('UNSUPPORTED_FORMAT', `${path}: ${info.name} is ${what}, which is not supported; plain LoRA is`);
+  }
+  const shape = `shape [${info.shape.join(', ')}]`;
+  if (info.shape.length !== 2 || info.shape.includes(0) || !isFloatDtype(info.dtype)) {
+    throw new DndError('SHAPE_MISMATCH', `${path}: ${info.name} is ${info.dtype} of ${shape}, not a matrix of floats`);
+  }
+  return tensorName(parsed.module, parsed.part);
+}
+
+/** Without patterns every rank is r: PEFT would refuse others, too. */
+function checkRanks(adapter: LoraAdapter, path: string): void {
+  const { rank, rankPattern } = adapter.config;
+  if (Object.keys(rankPattern ?? {}).length > 0) return;
+  for (const module of adapter.moduleNames()) {
+    const own = adapter.pair(module).rank;
+    if (own === rank) continue;
+    throw new DndError('SHAPE_MISMATCH', `${path}: ${module} has rank ${own}, but ${PEFT_CONFIG_FILE} says ${rank}`);
+  }
+}
+
+/** Last parts of the adapted modules' names; those of MODULES in their order, before any others. */
+function targetsOf(tensors: ReadonlyMap<string, AdapterTensor>): string[] {
+  const names = new Set(Array.from(tensors.keys(), (name) => parseTensorName(name)!.module.split('.').at(-1)!));
+  const known = MODULE_NAMES.filter((name) => names.has(name));
+  const others = [...names].filter((name) => !MODULE_NAMES.includes(name as ModuleName));
+  return [...known, ...others.sort()];
+}
+
+async function readTensors(
+  file: SafetensorsFile,
+  parsed: ParsedPeftConfig,
+  operation: LongOperation,
+): Promise<LoraAdapter> {
+  const report = steadyProgress(operation.onProgress);
+  const named = Array.from(file.tensors.values(), (info) => ({ info, name: checkedName(info, file.path) }));
+  if (named.length === 0) throw new DndError('SHAPE_MISMATCH', `${file.path} holds no tensors`);
+  const tensors = new Map<string, AdapterTensor>();
+  for (const { info, name } of named) {
+    operation.signal?.throwIfAborted();
+    if (tensors.has(name)) throw new DndError('CORRUPT_FILE', `${file.path} holds ${name} twice, under two spellings`);
+    tensors.set(name, { shape: info.shape, data: await file.readFloat32(info.name) });
+    report(tensors.size / named.length);
+  }
+  return new LoraAdapter({ ...parsed, targetModules: parsed.targetModules ?? targetsOf(tensors) }, tensors);
+}
+
+/**
+ * Reads a PEFT LoRA folder, of any base model, into float32.
+ * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE; UNSUPPORTED_FORMAT for an adapter that is more than LoRA
+ * (DoRA, biases, whole modules, …), by name; SHAPE_MISMATCH for tensors that do not fit together or their configuration
+ */
+export async function readPeft(folder: string, operation: LongOperation = {}): Promise<LoraAdapter> {
+  const configPath = join(folder, PEFT_CONFIG_FILE);
+  const parsed = parsePeftConfig(await readJson(configPath), configPath);
+  const file = await openTensors(folder);
+  try {
+    const adapter = await readTensors(file, parsed, operation);
+    checkRanks(adapter, file.path);
+    return adapter;
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,122 @@
+import { join } from 'node:path';
+import { breather, type LongOperation } from '../async.js';
+import { DndError } from '../errors.js';
+import { writeFileAtomically, writeFolderAtomically } from '../files/index.js';
+import { type FloatDtype, fromFloat32 } from '../formats/dtypes.js';
+import { type TensorSource, writeSafetensors } from '../formats/safetensors/index.js';
+import type { AdapterTensor, LoraAdapter, LoraConfig } from './lora-adapter.js';
+
+export const PEFT_CONFIG_FILE = 'adapter_config.json';
+export const PEFT_TENSORS_FILE = 'adapter_model.safetensors';
+
+export type AdapterDtype = Exclude<FloatDtype, 'F64'>;
+
+export interface PeftWriteOptions extends LongOperation {
+  dtype: AdapterDtype;
+  /** Replace an existing adapter folder. */
+  force?: boolean | undefined;
+}
+
+/** Converting so many values takes about a millisecond. */
+const SLICE = 2 ** 17;
+
+const LARGEST: Record<AdapterDtype, string> = { BF16: '3.39e38', F16: '65504', F32: '3.40e38' };
+
+/** Every key that a reader could have a default of its own for. */
+function peftConfig(config: LoraConfig): Record<string, unknown> {
+  return {
+    peft_type: 'LORA',
+    task_type: 'CAUSAL_LM',
+    base_model_name_or_path: config.baseModelName,
+    r: config.rank,
+    lora_alpha: config.alpha,
+    lora_dropout: 0,
+    bias: 'none',
+    fan_in_fan_out: config.fanInFanOut ?? false,
+    inference_mode: true,
+    modules_to_save: null,
+    use_rslora: config.useRslora,
+    use_dora: false,
+    rank_pattern: config.rankPattern ?? {},
+    alpha_pattern: config.alphaPattern ?? {},
+    target_modules: config.targetModules,
+    ...(config.layersToTransform ? { layers_to_transform: config.layersToTransform } : {}),
+  };
+}
+
+function checkConfig({ rank, alpha, targetModules }: LoraConfig): void {
+  if (!Number.isInteger(rank) || rank < 1) {
+    throw new DndError('INVALID_ARGUMENT', `the rank of an adapter must be a positive integer, not ${rank}`);
+  }
+  if (!Number.isFinite(alpha) || alpha <= 0) {
+    throw new DndError('INVALID_ARGUMENT', `the alpha of an adapter must be a positive number, not ${alpha}`);
+  }
+  if (targetModules.length === 0)
+    throw new DndError('INVALID_ARGUMENT', 'an adapter needs target modules; it has none');
+}
+
+function checkFinite(values: Float32Array, first: number, name: string, { shape }: AdapterTensor): void {
+  for (let i = 0; i < values.length; i++) {
+    if (Number.isFinite(values[i])) continue;
+    const [row, column] = [Math.floor((first + i) / shape[1]!), (first + i) % shape[1]!];
+    throw new DndError('INVALID_WEIGHTS', `${name} holds ${values[i]} at [${row}, ${column}]; weights must be finite`);
+  }
+}
+
+function isInfinite(bytes: Uint8Array<ArrayBuffer>, dtype: AdapterDtype): boolean {
+  if (dtype === 'F32') return false;
+  const exponent = dtype === 'BF16' ? 0x7f80 : 0x7c00;
+  return new Uint16Array(bytes.buffer).some((bits) => (bits & exponent) === exponent);
+}
+
+async function* convert(
+  name: string,
+  tensor: AdapterTensor,
+  dtype: AdapterDtype,
+  breathe: () => Promise<void>,
+): AsyncGenerator<Uint8Array, void, void> {
+  for (let first = 0; first < tensor.data.length; first += SLICE) {
+    await breathe();
+    const values = tensor.data.subarray(first, first + SLICE);
+    checkFinite(values, first, name, tensor);
+    const bytes = fromFloat32(values, dtype);
+    if (isInfinite(bytes, dtype)) {
+      throw new DndError(
+        'INVALID_WEIGHTS',
+        `${name} holds weights beyond ${LARGEST[dtype]}, the largest of ${dtype}; write another dtype`,
+      );
+    }
+    yield bytes;
+  }
+}
+
+/**
+ * Writes an adapter as a folder that PEFT, vLLM, SGLang and LoRAX read: `adapter_config.json` and
+ * `adapter_model.safetensors` with its tensors ordered by name. The folder appears whole or not at all.
+ * @throws DndError INVALID_WEIGHTS for NaN, infinity, or what `dtype` cannot hold; OUTPUT_EXISTS, DISK_FULL,
+ * NOT_WRITABLE; INVALID_ARGUMENT for a configuration that no reader would take; `signal.reason` after an abort
+ */
+export async function writePeft(folder: string, adapter: LoraAdapter, options: PeftWriteOptions): Promise<void> {
+  const { dtype, force, signal, onProgress } = options;
+  checkConfig(adapter.config);
+  if (adapter.tensors.size === 0) throw new DndError('INVALID_WEIGHTS', 'the adapter holds no tensors');
+  const breathe = breather();
+  const sources = Array.from(
+    adapter.tensors,
+    ([name, tensor]): TensorSource => ({
+      name,
+      dtype,
+      shape: tensor.shape,
+      bytes: () => convert(name, tensor, dtype, breathe),
+    }),
+  );
+  await writeFolderAtomically(folder, { force, signal, marker: PEFT_CONFIG_FILE }, async (staging) => {
+    await writeSafetensors(join(staging, PEFT_TENSORS_FILE), sources, {
+      metadata: { format: 'pt' },
+      signal,
+      onProgress,
+    });
+    const config = `${JSON.stringify(peftConfig(adapter.config), null, 2)}\n`;
+    await writeFileAtomically(join(staging, PEFT_CONFIG_FILE), config, { signal });
+  });
+}
