@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { DndError } from '../errors.js';
 import { readJson } from '../files/index.js';
 import type { Widths } from './modules.js';
+import { LAYERS_PATH } from './names.js';
 
 /** The shape of a base model, as far as an adapter for it has to know. */
 export interface BaseModel {
@@ -23,7 +24,18 @@ interface Family {
   nested?: boolean;
   /** The head dimension that transformers takes when the file has none; hidden size / heads unless told. */
   headDim?: number;
+  /** Where transformers keeps the layers, when not at `model.layers`. */
+  layersPath?: string;
+  /** Modules, as a regular expression, that share names with the layers' but are not adapted. */
+  excludeModules?: string;
 }
+
+/** In transformers since 4.52; its image encoder has projections of the same names. */
+const VISION: Family = {
+  nested: true,
+  layersPath: 'model.language_model.layers',
+  excludeModules: '.*\\bvisual\\..*',
+};
 
 /** Every `model_type` whose layers have the seven projections of MODULES, under those names. */
 const FAMILIES: Readonly<Record<string, Family>> = {
@@ -31,9 +43,9 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   mistral: {},
   qwen2: {},
   qwen3: { headDim: 128 },
-  qwen2_vl: { nested: true },
+  qwen2_vl: VISION,
   qwen2_vl_text: {},
-  qwen2_5_vl: { nested: true },
+  qwen2_5_vl: VISION,
   qwen2_5_vl_text: {},
 };
 const WORKING = 'bases of the Llama, Mistral, Qwen2, Qwen2.5-VL and Qwen3 families work';
@@ -43,7 +55,7 @@ const EXPERT_KEYS = ['num_experts', 'num_local_experts', 'n_routed_experts'];
 
 /** Far above any model there is: numbers beyond are mistakes, and would make tables without end. */
 const MAX_WIDTH = 2 ** 20;
-const MAX_LAYERS = 2 ** 12;
+export const MAX_LAYERS = 2 ** 12;
 
 type Config = Record<string, unknown>;
 
@@ -143,6 +155,16 @@ export async function readBaseModel(path: string): Promise<BaseModel> {
   );
   const file = isFolder ? join(path, 'config.json') : path;
   return baseModelFromConfig(await readJson(file), file);
+}
+
+/** Where a base model of this `model_type` keeps its layers: what the names of an adapter's tensors begin with. */
+export function layersPathOf(modelType: string): string {
+  return (Object.hasOwn(FAMILIES, modelType) && FAMILIES[modelType]!.layersPath) || LAYERS_PATH;
+}
+
+/** For PEFT's `exclude_modules`, given where an adapter's layers are: see `Family`. */
+export function excludedModulesOf(layersPath: string): string | null {
+  return Object.values(FAMILIES).find((family) => family.layersPath === layersPath)?.excludeModules ?? null;
 }
 
 /** The widths of a base model's projections. */

@@ -1,7 +1,7 @@
 import { DndError } from '../errors.js';
 import type { LayoutFields } from './layout.js';
 import { MODULES, type Module, type WidthName, type Widths } from './modules.js';
-import { type Part, parseModulePath, parseTensorName, tensorName } from './names.js';
+import { type Part, parseModulePath, parseTensorName, placeKey, tensorName } from './names.js';
 
 export interface TensorShape {
   name: string;
@@ -64,12 +64,12 @@ function collectWidths(places: readonly Place[]): Partial<Widths> {
 }
 
 function checkComplete(places: readonly Place[], layers: readonly number[], modules: readonly Module[]): void {
-  const present = new Set(places.map(({ layer, module, part }) => `${layer} ${module.name} ${part}`));
+  const present = new Set(places.map(({ name }) => placeKey(name)));
   if (present.size < places.length) throw mismatch('the adapter holds a matrix twice, under two spellings of its name');
   for (const layer of layers) {
     for (const module of modules) {
       for (const part of ['A', 'B'] as const) {
-        if (present.has(`${layer} ${module.name} ${part}`)) continue;
+        if (present.has(`${layer}.${module.name}.${part}`)) continue;
         const missing = tensorName(`layers.${layer}.${module.parent}.${module.name}`, part);
         throw mismatch(`an adapter layout needs the same modules in every layer, but there is no ${missing}`);
       }

@@ -1,11 +1,11 @@
 import { breather, type LongOperation, steadyProgress } from '../async.js';
 import { DndError } from '../errors.js';
-import { type BaseModel, widthsOf } from './base-model.js';
+import { type BaseModel, layersPathOf, MAX_LAYERS, widthsOf } from './base-model.js';
 import { defaultChunk, roundUpToEven } from './chunk.js';
 import { layoutFields, type TensorShape } from './layout-fields.js';
 import { type LayoutJson, parseLayout } from './layout-json.js';
 import { MODULE_NAMES, type Module, type ModuleName, selectModules, type Widths } from './modules.js';
-import { LAYERS_PATH, modulePath, type Part, tensorName } from './names.js';
+import { modulePath, type Part, placeKey, tensorName } from './names.js';
 import { type ChunkView, readToken, type TokenView, writeToken } from './token.js';
 
 const MAX_RANK = 2 ** 13;
@@ -31,7 +31,7 @@ export interface LayoutOptions {
   modules?: readonly string[] | undefined;
   /** Columns of a matrix in one weight token; the default rule's choice unless told. */
   chunk?: number | undefined;
-  /** Where the base model keeps its layers; `model.layers` unless told. */
+  /** Where the base model keeps its layers: `model.layers` unless told, for Qwen2.5-VL `model.language_model.layers`. */
   layersPath?: string | undefined;
 }
 
@@ -61,10 +61,11 @@ export class AdapterLayout {
   readonly tokenHeight: number;
   readonly tokenWidth: number;
   readonly tokenCount: number;
+  /** Where the base model keeps its layers. */
+  readonly layersPath: string;
   /** In the order of their tokens. */
   readonly tensors: readonly LayoutTensor[];
   readonly #fields: LayoutFields;
-  readonly #byName: ReadonlyMap<string, LayoutTensor>;
 
   /** @throws DndError INVALID_ARGUMENT for a rank, chunk or module that cannot be */
   constructor(options: LayoutOptions | LayoutFields) {
@@ -74,6 +75,7 @@ export class AdapterLayout {
     if (fields.chunk !== undefined) checkSize('chunk', fields.chunk, MAX_CHUNK);
     this.base = fields.base;
     this.rank = fields.rank;
+    this.layersPath = fields.layersPath;
     this.modules = modules.map(({ name }) => name);
     this.chunk =
       fields.chunk ??
@@ -84,7 +86,6 @@ export class AdapterLayout {
     const last = this.tensors.at(-1)!;
     this.tokenCount = last.firstToken + last.tokenCount;
     this.#fields = fields;
-    this.#byName = new Map(this.tensors.map((tensor) => [tensor.name, tensor]));
   }
 
   /**
@@ -98,7 +99,12 @@ export class AdapterLayout {
 
   /** @throws DndError CORRUPT_FILE for anything that `toJSON` cannot have written */
   static fromJSON(json: unknown, source: string): AdapterLayout {
-    return new AdapterLayout(parseLayout(json, source));
+    const options = parseLayout(json, source);
+    try {
+      return new AdapterLayout(options);
+    } catch (cause) {
+      throw new DndError('CORRUPT_FILE', `${source}: ${(cause as Error).message}`, { cause });
+    }
   }
 
   static defaultChunk(widths: readonly number[]): number {
@@ -110,7 +116,7 @@ export class AdapterLayout {
       rank: this.rank,
       modules: [...this.modules],
       chunk: this.chunk,
-      layersPath: this.#fields.layersPath,
+      layersPath: this.layersPath,
     };
     if (this.base) return { base: this.base, ...common };
     return { widths: this.#fields.widths, layers: [...this.#fields.layers], ...common };
@@ -123,15 +129,19 @@ export class AdapterLayout {
 
   /**
    * Weights → weight tokens.
-   * @param weights every tensor of the layout, by PEFT name; the prefix `base_model.model.` may be missing
+   * @param weights every tensor of the layout, by PEFT name; any path before the layers, or none, will do
    * @returns [tokenCount, tokenHeight, tokenWidth], NaN where a chunk does not fill its token
    * @throws DndError SHAPE_MISMATCH for a tensor that is missing or has another size, INVALID_WEIGHTS for NaN or
    * infinity in one
    */
   tokenise(weights: ReadonlyMap<string, Float32Array>): Float32Array<ArrayBuffer> {
     const tokens = new Float32Array(this.size);
+    const byPlace = new Map(Array.from(weights, ([name, data]) => [placeKey(name) ?? name, data]));
+    if (byPlace.size < weights.size) {
+      throw new DndError('SHAPE_MISMATCH', 'the adapter holds a matrix twice, under two spellings of its name');
+    }
     for (const tensor of this.tensors) {
-      const data = weights.get(tensor.name) ?? weights.get(tensor.name.slice('base_model.model.'.length));
+      const data = byPlace.get(placeKey(tensor.name)!);
       if (!data) throw new DndError('SHAPE_MISMATCH', `the adapter has no tensor ${tensor.name}`);
       this.tokeniseTensor(data, tensor, tokens);
     }
@@ -188,11 +198,6 @@ export class AdapterLayout {
     return restored;
   }
 
-  /** The tensor of that PEFT name, if the layout has it. */
-  tensor(name: string): LayoutTensor | undefined {
-    return this.#byName.get(name);
-  }
-
   #token(tensor: LayoutTensor, index: number): TokenView {
     const start = (tensor.firstToken + index) * this.tokenHeight * this.tokenWidth;
     return { start, height: this.tokenHeight, width: this.tokenWidth };
@@ -221,8 +226,9 @@ function fieldsOfBase({
   rank,
   modules = MODULE_NAMES,
   chunk,
-  layersPath = LAYERS_PATH,
+  layersPath = layersPathOf(base.modelType),
 }: LayoutOptions): LayoutFields {
+  checkSize('number of layers', base.layers, MAX_LAYERS);
   const layers = Array.from({ length: base.layers }, (_, layer) => layer);
   return { base, widths: widthsOf(base), layers, layersPath, rank, modules, chunk };
 }

@@ -1,5 +1,6 @@
 import type { LongOperation } from '../async.js';
 import { DndError } from '../errors.js';
+import { excludedModulesOf } from './base-model.js';
 import { AdapterLayout } from './layout.js';
 import { type Part, parseTensorName, tensorName } from './names.js';
 
@@ -18,6 +19,8 @@ export interface LoraConfig {
   alphaPattern?: Record<string, number>;
   /** The layers that are adapted, when not all are. */
   layersToTransform?: number[] | null;
+  /** Modules of the base that are not adapted although their names match: PEFT's `exclude_modules`. */
+  excludeModules?: string | string[] | null;
 }
 
 export interface AdapterTensor {
@@ -74,6 +77,7 @@ export class LoraAdapter {
         useRslora: config.useRslora ?? false,
         targetModules: [...layout.modules],
         baseModelName: config.baseModelName === undefined ? (layout.base?.name ?? null) : config.baseModelName,
+        excludeModules: excludedModulesOf(layout.layersPath),
       },
       tensors,
     );

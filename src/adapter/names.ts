@@ -29,7 +29,14 @@ export function parseTensorName(name: string): { module: string; part: Part } | 
 
 /** Takes apart the path of a projection in a layer; undefined for a module that is none of MODULES. */
 export function parseModulePath(path: string): { layersPath: string; layer: number; module: Module } | undefined {
-  const match = /^(.*\blayers)\.(0|[1-9]\d{0,5})\.(\w+)\.(\w+)$/.exec(path);
+  const match = /^((?:.*\.)?layers)\.(0|[1-9]\d{0,5})\.(\w+)\.(\w+)$/.exec(path);
   const module = match && MODULES.find(({ name, parent }) => parent === match[3] && name === match[4]);
   return module ? { layersPath: match[1]!, layer: Number(match[2]), module } : undefined;
+}
+
+/** What identifies a matrix whatever path its name begins with: `0.q_proj.A`; undefined for none of MODULES. */
+export function placeKey(name: string): string | undefined {
+  const parsed = parseTensorName(name);
+  const place = parsed && parseModulePath(parsed.module);
+  return place ? `${place.layer}.${place.module.name}.${parsed.part}` : undefined;
 }

@@ -90,6 +90,7 @@ export function parsePeftConfig(json: unknown, source: string): ParsedPeftConfig
     rankPattern: patternOf('rank_pattern', true),
     alphaPattern: patternOf('alpha_pattern', false),
     layersToTransform: parseLayers(json.layers_to_transform ?? null, broken),
+    excludeModules: parseExcluded(json.exclude_modules ?? null, broken),
   };
 }
 
@@ -100,4 +101,10 @@ function parseLayers(value: unknown, broken: (what: string) => DndError): number
     throw broken('layers_to_transform must be layer numbers');
   }
   return layers;
+}
+
+function parseExcluded(value: unknown, broken: (what: string) => DndError): string | string[] | null {
+  if (value === null || typeof value === 'string') return value;
+  if (Array.isArray(value) && value.every((name) => typeof name === 'string')) return value;
+  throw broken('exclude_modules must be names or a pattern');
 }

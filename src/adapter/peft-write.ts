@@ -41,6 +41,7 @@ function peftConfig(config: LoraConfig): Record<string, unknown> {
     alpha_pattern: config.alphaPattern ?? {},
     target_modules: config.targetModules,
     ...(config.layersToTransform ? { layers_to_transform: config.layersToTransform } : {}),
+    ...(config.excludeModules ? { exclude_modules: config.excludeModules } : {}),
   };
 }
 
