@@ -1,46 +1,95 @@
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "core/integers.h"
+#include "cpu/isa/kernels.h"
 #include "cpu/operations.h"
 
 namespace dnd::cpu {
 namespace {
 
-constexpr int64_t kPartialSums = 16;  ///< independent chains, so that the compiler may add them as vectors
+/// Rows are cut into blocks of at most this many columns, whatever the number of threads: the sums, and so the bytes,
+/// depend on the number of columns alone. A block stays in the first-level cache between its two passes.
+constexpr int64_t kBlockColumns = 4096;
+constexpr int64_t kElementsPerTask = 1 << 14;
 
-/// Mean of transform(x[i]), in double: rows of the first layers have 10^5 elements.
-template <typename Transform>
-double mean_of(const float* x, int64_t columns, Transform transform) {
-  double sums[kPartialSums] = {};
-  int64_t i = 0;
-  for (; i + kPartialSums <= columns; i += kPartialSums) {
-    for (int64_t j = 0; j < kPartialSums; ++j) sums[j] += transform(x[i + j]);
+struct Moments {
+  double mean;
+  double squares;  ///< sum of squared differences from the mean
+};
+
+class Rows {
+ public:
+  Rows(const float* x, int64_t columns, const float* weight, const float* bias, float eps, float* y)
+      : x_(x), columns_(columns), blocks_(divide_up(columns, kBlockColumns)), weight_(weight), bias_(bias), eps_(eps), y_(y) {}
+
+  int64_t blocks() const { return blocks_; }
+
+  Moments moments(int64_t row, int64_t block) const {
+    Moments result;
+    kernels_.moments(x_ + row * columns_ + begin(block), begin(block + 1) - begin(block), &result.mean, &result.squares);
+    return result;
   }
-  for (; i < columns; ++i) sums[0] += transform(x[i]);
-  double total = 0;
-  for (double sum : sums) total += sum;
-  return total / static_cast<double>(columns);
-}
+
+  /// The moments of a whole row from those of its blocks (Chan, Golub & LeVeque 1983).
+  Moments combine(const Moments* parts) const {
+    Moments whole = parts[0];
+    for (int64_t block = 1; block < blocks_; ++block) {
+      const double before = static_cast<double>(begin(block)), after = static_cast<double>(begin(block + 1));
+      const double difference = parts[block].mean - whole.mean;
+      whole.squares += parts[block].squares + difference * difference * before * (after - before) / after;
+      whole.mean += difference * (after - before) / after;
+    }
+    return whole;
+  }
+
+  void normalise(int64_t row, int64_t block, const Moments& whole) const {
+    const double variance = whole.squares / static_cast<double>(columns_);
+    const int64_t column = begin(block), offset = row * columns_ + column;
+    kernels_.normalise(x_ + offset, begin(block + 1) - column, whole.mean,
+                       static_cast<float>(1.0 / std::sqrt(variance + static_cast<double>(eps_))), weight_ + column,
+                       bias_ + column, y_ + offset);
+  }
+
+ private:
+  int64_t begin(int64_t block) const { return part_begin(columns_, blocks_, block); }
+
+  const float* x_;
+  int64_t columns_, blocks_;
+  const float *weight_, *bias_;
+  float eps_;
+  float* y_;
+  const Kernels& kernels_ = kernels();
+};
 
 }  // namespace
 
 void layer_norm(ThreadPool& pool, const Control& control, const float* x, int64_t rows, int64_t columns,
                 const float* weight, const float* bias, float eps, float* y) {
-  constexpr int64_t kElementsPerTask = 1 << 16;
-  const int64_t rows_per_task = std::max<int64_t>(1, kElementsPerTask / std::max<int64_t>(columns, 1));
-  pool.parallel_for(divide_up(rows, rows_per_task), [&](int64_t task, int) {
-    control.throw_if_cancelled();
-    for (int64_t row = task * rows_per_task; row < std::min(rows, (task + 1) * rows_per_task); ++row) {
-      const float* from = x + row * columns;
-      float* to = y + row * columns;
-      const double mean = mean_of(from, columns, [](float value) { return static_cast<double>(value); });
-      const double variance = mean_of(from, columns, [mean](float value) { return (value - mean) * (value - mean); });
-      const double scale = 1.0 / std::sqrt(variance + static_cast<double>(eps));
-      for (int64_t i = 0; i < columns; ++i) {
-        to[i] = static_cast<float>((from[i] - mean) * scale) * weight[i] + bias[i];
+  if (rows == 0 || columns == 0) return;
+  const Rows work(x, columns, weight, bias, eps, y);
+  const int64_t blocks = work.blocks();
+  if (blocks == 1) {
+    const int64_t rows_per_task = std::max<int64_t>(1, kElementsPerTask / columns);
+    pool.parallel_for(divide_up(rows, rows_per_task), [&](int64_t task, int) {
+      control.throw_if_cancelled();
+      for (int64_t row = task * rows_per_task; row < std::min(rows, (task + 1) * rows_per_task); ++row) {
+        work.normalise(row, 0, work.moments(row, 0));
       }
-    }
+    });
+    return;
+  }
+  // Long rows may be few: their blocks are spread over the threads, first for the moments, then to normalise.
+  std::vector<Moments> parts(rows * blocks);
+  pool.parallel_for(rows * blocks, [&](int64_t task, int) {
+    control.throw_if_cancelled();
+    parts[task] = work.moments(task / blocks, task % blocks);
+  });
+  pool.parallel_for(rows * blocks, [&](int64_t task, int) {
+    control.throw_if_cancelled();
+    const int64_t row = task / blocks;
+    work.normalise(row, task % blocks, work.combine(&parts[row * blocks]));
   });
 }
 
