@@ -3,6 +3,7 @@ import { DndError, type ErrorCode } from '../errors.js';
 const REASONS: Record<string, string> = {
   EACCES: 'permission denied',
   EBUSY: 'it is in use',
+  EEXIST: 'a file is in the way',
   EDQUOT: 'the disk quota is used up',
   EIO: 'the device reported an error',
   EISDIR: 'it is a folder',
