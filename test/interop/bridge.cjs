@@ -2,18 +2,13 @@
 //   node bridge.cjs <command> <options as JSON> <paths …>
 // The answer, where there is one, is printed as JSON; tensors travel as files.
 const { mkdir, writeFile } = require('node:fs/promises');
-const { join } = require('node:path');
+const { dirname, join } = require('node:path');
 
 const dist = (room) => require(join(__dirname, '../../dist', room));
 const { fromFloat32 } = dist('formats/dtypes.js');
 const { SafetensorsSet, writeSafetensors, writeSafetensorsSharded } = dist('formats/safetensors/index.js');
 
-const float32Source = (name, shape, values) => ({
-  name,
-  dtype: 'F32',
-  shape,
-  bytes: () => [new Uint8Array(values.buffer, values.byteOffset, values.byteLength)],
-});
+const bytesOf = (values) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 
 async function writeRaw(folder, index, suffix, bytes) {
   const path = join(folder, `${index}.${suffix}`);
@@ -71,7 +66,47 @@ async function formula(_options, target) {
   await writeSafetensors(target, tensors);
 }
 
-const COMMANDS = { read, copy, shard, formula };
+/** The size of the weight tokens for a base model that is only a config.json. */
+async function layout({ rank, modules }, base) {
+  const { AdapterLayout, readBaseModel } = dist('adapter/index.js');
+  const made = new AdapterLayout({ base: await readBaseModel(base), rank, modules: modules ?? undefined });
+  const { tokenCount, tokenHeight, tokenWidth } = made;
+  return { tokenCount, tokenHeight, tokenWidth };
+}
+
+async function readAdapter(_options, source, folder) {
+  await mkdir(folder, { recursive: true });
+  const { config, tensors } = await dist('adapter/index.js').readPeft(source);
+  const files = {};
+  for (const [name, { shape, data }] of tensors) {
+    files[name] = { shape, float32: await writeRaw(folder, Object.keys(files).length, 'float32', bytesOf(data)) };
+  }
+  return { config, tensors: files };
+}
+
+/** A PEFT folder read and written again; `useRslora`, when given, is changed on the way. */
+async function rewrite({ dtype, useRslora }, source, target) {
+  const { LoraAdapter, readPeft, writePeft } = dist('adapter/index.js');
+  const { config, tensors } = await readPeft(source);
+  const changed = new LoraAdapter({ ...config, useRslora: useRslora ?? config.useRslora }, tensors);
+  await mkdir(dirname(target), { recursive: true });
+  await writePeft(target, changed, { dtype });
+}
+
+/** ΔW of every adapted module, as this package merges it: module name → [out, in]. */
+async function merge(_options, source, target) {
+  const { mergeDelta, readPeft } = dist('adapter/index.js');
+  const adapter = await readPeft(source);
+  const deltas = [];
+  for (const module of adapter.moduleNames()) {
+    const { outputWidth, inputWidth } = adapter.pair(module);
+    const delta = await mergeDelta(adapter, module);
+    deltas.push({ name: module, dtype: 'F32', shape: [outputWidth, inputWidth], bytes: () => [bytesOf(delta)] });
+  }
+  await writeSafetensors(target, deltas);
+}
+
+const COMMANDS = { read, copy, shard, formula, layout, 'read-adapter': readAdapter, rewrite, merge };
 
 async function main() {
   const [command, options, ...paths] = process.argv.slice(2);
