@@ -1,19 +1,20 @@
 /**
  * What the addon exports: the whole boundary between TypeScript and native code. Kept by hand beside `bindings/`.
- * Only ArrayBuffers, numbers, strings, booleans and callbacks cross it; an ArrayBuffer handed to a job must not be
- * changed before the job has ended.
+ * Only ArrayBuffers, numbers, strings, booleans and callbacks cross it; memory handed to a job must not be changed,
+ * detached or transferred before the job has ended.
  *
- * A native failure is a plain `Error` whose message begins with its code: `OUT_OF_MEMORY: …`, `ABORTED: …`,
- * `INVALID_ARGUMENT: …`, `INTERNAL: …`; `engine/errors.ts` makes it a DndError.
+ * A native failure is a text that begins with its code: `OUT_OF_MEMORY: …`, `ABORTED: …`, `INVALID_ARGUMENT: …`,
+ * `INTERNAL: …`. It is the message of the Error that a call throws, or what a job tells its `done`;
+ * `engine/errors.ts` makes it a DndError.
  */
 export interface NativeBinding {
   cpuInfo(): CpuInfo;
   DecoderHandle: new (options: DecoderOptions) => DecoderHandle;
   EncoderHandle: new (options: EncoderOptions) => EncoderHandle;
   /** sgemm of two random n×n matrices through the engine's own GEMM: seconds it took. For `npm run bench`. */
-  measureGemm(n: number, threads: number): Job<number>;
+  measureGemm(n: number, threads: number, done: Done<number>): Job;
   /** One hyper-convolution on random data: seconds it took. For `npm run bench`. */
-  measureConvolution(options: ConvolutionMeasurement): Job<number>;
+  measureConvolution(options: ConvolutionMeasurement, done: Done<number>): Job;
 }
 
 export interface CpuInfo {
@@ -25,14 +26,26 @@ export interface CpuInfo {
   compiler: string;
 }
 
-/** Work on threads of the engine's own. `cancel` stops it at the next tile; the promise then rejects with `ABORTED`. */
-export interface Job<T> {
-  promise: Promise<T>;
+/** Called once, on the JavaScript thread and never before the call that started the job has returned. */
+export type Done<T> = (failure: string | undefined, result: T) => void;
+
+/**
+ * Work on a thread of its own. Jobs of one handle run one after the other, in the order in which they were asked for;
+ * those of different handles run side by side.
+ */
+export interface Job {
+  /** Stops the work at its next tile; a job that waits for its turn never starts. `done` then hears `ABORTED: …`. */
   cancel(): void;
+  /** Fraction done, 0…1. */
+  progress(): number;
 }
 
-/** Called on the JavaScript thread, at most about 20 times a second, with the fraction done; 1 comes last. */
-export type OnProgress = (fraction: number) => void;
+/** Part of an ArrayBuffer (not a SharedArrayBuffer). A typed array is one. */
+export interface BufferSlice {
+  buffer: ArrayBufferLike;
+  byteOffset: number;
+  byteLength: number;
+}
 
 export type ParameterDtype = 'F32' | 'F16' | 'BF16' | 'F64';
 
@@ -42,19 +55,22 @@ export interface ParameterInfo {
   shape: number[];
 }
 
-/** Parameters live in native memory as float32; they are written and read in pieces of a few megabytes. */
-interface ParameterStore {
+/**
+ * Parameters live in native memory as float32; they are written and read in pieces of a few megabytes, and never while
+ * the handle has a job.
+ */
+export interface ParameterStore {
   parameters(): ParameterInfo[];
-  /** Bytes that the parameters occupy. */
+  /** Bytes that the parameters occupy. The memory of parameters never written is not in use yet. */
   readonly parameterBytes: number;
   /**
    * Converts `bytes` (little-endian values of `dtype`) into elements [elementOffset, …) of the parameter.
-   * Returns the index within the parameter of the first NaN or infinity it met, or −1.
+   * Returns the index within the parameter of the first value that is not a finite float32, or −1.
    */
-  writeParameter(name: string, elementOffset: number, bytes: ArrayBuffer, dtype: ParameterDtype): number;
+  writeParameter(name: string, elementOffset: number, bytes: BufferSlice, dtype: ParameterDtype): number;
   /** A copy, as float32. */
   readParameter(name: string, elementOffset: number, elementCount: number): ArrayBuffer;
-  /** Frees the memory now, or as soon as the running job has stopped (which it is told to). Idempotent. */
+  /** Cancels the handle's jobs and frees the memory now, or as soon as the running one has stopped. Idempotent. */
   dispose(): void;
 }
 
@@ -72,13 +88,13 @@ export interface DecoderHandle extends ParameterStore {
   /** Bytes that `forward` needs beside the parameters, the condition and the output. */
   workspaceBytes(batch: number): number;
   /** PyTorch's default initialisation from a Philox stream: the same numbers for the same seed on every machine and for any number of threads. */
-  initialise(seed: number, onProgress?: OnProgress): Job<void>;
+  initialise(seed: number, done: Done<undefined>): Job;
   /**
    * `condition`: float32 [batch, N0, projectedFrom || H0, W0]. Result: weight tokens, float32 [batch, N, H, W] of the last feature.
    */
-  forward(condition: ArrayBuffer, batch: number, onProgress?: OnProgress): Job<ArrayBuffer>;
+  forward(condition: BufferSlice, batch: number, done: Done<ArrayBuffer>): Job;
   /** The length projection alone: float32 [batch, N0, H0, W0]. Only when `projectedFrom` > 0. */
-  project(condition: ArrayBuffer, batch: number): Job<ArrayBuffer>;
+  project(condition: BufferSlice, batch: number, done: Done<ArrayBuffer>): Job;
 }
 
 export interface EncoderOptions {
@@ -112,7 +128,7 @@ export interface EncoderHandle extends ParameterStore {
    * `ids`, `mask`: int32 [prompts, length], mask 1 for a real token and 0 for padding.
    * Result: float32 [prompts, length, hidden], or [prompts, hidden] when pooled.
    */
-  encode(ids: ArrayBuffer, mask: ArrayBuffer, options: EncodeOptions, onProgress?: OnProgress): Job<ArrayBuffer>;
+  encode(ids: BufferSlice, mask: BufferSlice, options: EncodeOptions, done: Done<ArrayBuffer>): Job;
 }
 
 export interface ConvolutionMeasurement {

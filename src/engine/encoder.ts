@@ -1,0 +1,53 @@
+import { addon } from './addon.js';
+import { callNative } from './errors.js';
+import type { JobOptions } from './job.js';
+import { type EngineOptions, ModelEngine } from './model.js';
+import type { EncodeOptions, EncoderHandle, EncoderOptions } from './native.js';
+
+export type EncoderEngineOptions = Omit<EncoderOptions, 'threads'> & EngineOptions;
+
+/** A text encoder of the BERT family in native memory. Parameters hold nothing sensible until written. */
+export class EncoderEngine extends ModelEngine<EncoderHandle> {
+  readonly hiddenSize: number;
+
+  /** Throws INVALID_ARGUMENT, OUT_OF_MEMORY or ADDON_UNAVAILABLE. */
+  static async create(options: EncoderEngineOptions): Promise<EncoderEngine> {
+    const { threads = 0 } = options;
+    const { EncoderHandle } = addon();
+    const handle = callNative(() => new EncoderHandle({ ...options, threads }));
+    return new EncoderEngine(handle, options);
+  }
+
+  private constructor(handle: EncoderHandle, options: EncoderEngineOptions) {
+    super('text encoder', handle, options.memoryLimitBytes);
+    this.hiddenSize = options.hiddenSize;
+  }
+
+  /** Bytes that `encode` needs beside the parameters, the ids and the result. */
+  workspaceBytes(options: EncodeOptions): number {
+    const handle = this.handle();
+    return callNative(() => handle.workspaceBytes(options));
+  }
+
+  /**
+   * Token ids to hidden states.
+   *
+   * @param ids [prompts, length]; must not change until the end
+   * @param mask [prompts, length], 1 for a token and 0 for padding; must not change until the end
+   * @returns [prompts, length, hidden], or [prompts, hidden] when pooled
+   */
+  async encode(
+    ids: Int32Array,
+    mask: Int32Array,
+    options: EncodeOptions,
+    jobOptions?: JobOptions,
+  ): Promise<Float32Array<ArrayBuffer>> {
+    const positions = options.pooling === 'none' ? options.length : 1;
+    const resultBytes = options.prompts * positions * this.hiddenSize * Float32Array.BYTES_PER_ELEMENT;
+    const purpose = `encoding ${options.prompts} prompts of ${options.length} tokens`;
+    this.requireWorkingMemory(purpose, this.workspaceBytes(options) + resultBytes, 'encode fewer prompts at once');
+    return new Float32Array(
+      await this.run<ArrayBuffer>((handle, done) => handle.encode(ids, mask, options, done), jobOptions),
+    );
+  }
+}

@@ -1,0 +1,16 @@
+/** The only folder that knows the addon: loading it, models in native memory, jobs, memory, errors. */
+export { addonPath, cpuInfo } from './addon.js';
+export { DecoderEngine, type DecoderEngineOptions, type Feature } from './decoder.js';
+export { EncoderEngine, type EncoderEngineOptions } from './encoder.js';
+export type { JobOptions } from './job.js';
+export { measureConvolution, measureGemm } from './measure.js';
+export { availableMemoryBytes, formatBytes, type MemoryNeed, requireMemory } from './memory.js';
+export type { EngineOptions, ModelEngine } from './model.js';
+export type {
+  ConvolutionMeasurement,
+  CpuInfo,
+  EncodeOptions,
+  EncoderOptions,
+  ParameterDtype,
+  ParameterInfo,
+} from './native.js';

@@ -1,0 +1,76 @@
+import { callNative, nativeError } from './errors.js';
+import type { Done, Job } from './native.js';
+
+/** How a caller of long work stops and watches it. */
+export interface JobOptions {
+  /** Stops the work at its next tile; the promise then rejects with `signal.reason`, and the work's memory is free. */
+  signal?: AbortSignal | undefined;
+  /** Called with the fraction done, growing, at most 20 times a second; with 1 last, when the work has succeeded. */
+  onProgress?: ((fraction: number) => void) | undefined;
+}
+
+const PROGRESS_INTERVAL_MS = 50;
+
+/**
+ * Runs a native job to its end. The promise settles only after the native thread has let go of everything, so that
+ * whoever sees it reject may count on the memory.
+ */
+export async function runJob<T>(start: (done: Done<T>) => Job, options: JobOptions = {}): Promise<T> {
+  const { signal, onProgress } = options;
+  signal?.throwIfAborted();
+  const progress = new ProgressReporter(onProgress);
+  let timer: NodeJS.Timeout | undefined;
+  let cancel: (() => void) | undefined;
+  try {
+    const result = await new Promise<T>((resolve, reject) => {
+      const job = callNative(() =>
+        start((failure, value) => (failure === undefined ? resolve(value) : reject(nativeError(failure)))),
+      );
+      cancel = () => job.cancel();
+      signal?.addEventListener('abort', cancel, { once: true });
+      if (onProgress) {
+        timer = setInterval(() => {
+          // Rounding may reach 1 before the work does; 1 is said only once the work has succeeded.
+          const fraction = job.progress();
+          if (fraction < 1 && !progress.report(fraction)) job.cancel();
+        }, PROGRESS_INTERVAL_MS);
+      }
+    });
+    signal?.throwIfAborted();
+    progress.report(1);
+    progress.throwIfFailed();
+    return result;
+  } catch (error) {
+    signal?.throwIfAborted();
+    progress.throwIfFailed();
+    throw error;
+  } finally {
+    clearInterval(timer);
+    if (cancel) signal?.removeEventListener('abort', cancel);
+  }
+}
+
+/** Calls the caller's function with growing fractions only, and keeps what it throws: that stops the work. */
+class ProgressReporter {
+  #last = 0;
+  #failure: { error: unknown } | undefined;
+
+  constructor(private readonly onProgress: ((fraction: number) => void) | undefined) {}
+
+  /** Returns false once the caller's function has thrown. */
+  report(fraction: number): boolean {
+    if (this.#failure) return false;
+    if (!(fraction > this.#last)) return true;
+    this.#last = fraction;
+    try {
+      this.onProgress?.(fraction);
+    } catch (error) {
+      this.#failure = { error };
+    }
+    return this.#failure === undefined;
+  }
+
+  throwIfFailed(): void {
+    if (this.#failure) throw this.#failure.error;
+  }
+}
