@@ -2,7 +2,7 @@ import { addon } from './addon.js';
 import { callNative } from './errors.js';
 import type { JobOptions } from './job.js';
 import { formatBytes } from './memory.js';
-import { type EngineOptions, ModelEngine } from './model.js';
+import { createHandle, type EngineOptions, ModelEngine } from './model.js';
 import type { DecoderHandle } from './native.js';
 
 /** Shape of the data between two layers: [tokens, height, width]. */
@@ -25,9 +25,8 @@ export class DecoderEngine extends ModelEngine<DecoderHandle> {
   static async create(options: DecoderEngineOptions): Promise<DecoderEngine> {
     const { features, kernelSize, projectedFrom = 0, threads = 0 } = options;
     const { DecoderHandle } = addon();
-    const handle = callNative(
-      () => new DecoderHandle({ features: features.flat(), kernelSize, projectedFrom, threads }),
-    );
+    const native = { features: features.flat(), kernelSize, projectedFrom, threads };
+    const handle = createHandle('decoder', () => new DecoderHandle(native));
     return new DecoderEngine(handle, options);
   }
 

@@ -1,7 +1,7 @@
 import { addon } from './addon.js';
 import { callNative } from './errors.js';
 import type { JobOptions } from './job.js';
-import { type EngineOptions, ModelEngine } from './model.js';
+import { createHandle, type EngineOptions, ModelEngine } from './model.js';
 import type { EncodeOptions, EncoderHandle, EncoderOptions } from './native.js';
 
 export type EncoderEngineOptions = Omit<EncoderOptions, 'threads'> & EngineOptions;
@@ -14,7 +14,7 @@ export class EncoderEngine extends ModelEngine<EncoderHandle> {
   static async create(options: EncoderEngineOptions): Promise<EncoderEngine> {
     const { threads = 0 } = options;
     const { EncoderHandle } = addon();
-    const handle = callNative(() => new EncoderHandle({ ...options, threads }));
+    const handle = createHandle('text encoder', () => new EncoderHandle({ ...options, threads }));
     return new EncoderEngine(handle, options);
   }
 

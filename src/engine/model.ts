@@ -1,7 +1,7 @@
 import { DndError } from '../errors.js';
 import { callNative } from './errors.js';
 import { type JobOptions, runJob } from './job.js';
-import { requireMemory } from './memory.js';
+import { availableMemoryBytes, formatBytes, requireMemory } from './memory.js';
 import type { Done, Job, ParameterDtype, ParameterInfo, ParameterStore } from './native.js';
 
 /** Options that every engine takes. */
@@ -10,6 +10,21 @@ export interface EngineOptions {
   threads?: number | undefined;
   /** Most that the engine may use, parameters, working memory and results together; default: what is available. */
   memoryLimitBytes?: number | undefined;
+}
+
+/** Makes a native handle; where the system refuses the memory, tells what there is and what to lower. */
+export function createHandle<Handle>(kind: string, make: () => Handle): Handle {
+  try {
+    return callNative(make);
+  } catch (error) {
+    if (!(error instanceof DndError) || error.code !== 'OUT_OF_MEMORY') throw error;
+    const available = formatBytes(availableMemoryBytes());
+    throw new DndError(
+      'OUT_OF_MEMORY',
+      `the ${kind} cannot be held in memory: ${error.message}; ${available} are available; use a smaller model`,
+      { cause: error },
+    );
+  }
 }
 
 /**
