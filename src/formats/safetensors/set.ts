@@ -121,6 +121,11 @@ export class SafetensorsSet implements TensorReader {
     return new SafetensorsSet(found, [...shards.values()]);
   }
 
+  /** Of its files, in the order of their names. */
+  get paths(): string[] {
+    return this.#files.map((file) => file.path);
+  }
+
   #holder(name: string): SafetensorsFile {
     const file = this.#holders.get(name);
     if (!file) throw new DndError('INVALID_ARGUMENT', `${this.path} holds no tensor ${quote(name)}`);

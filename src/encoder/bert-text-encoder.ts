@@ -1,0 +1,89 @@
+import type { LongOperation } from '../async.js';
+import type { EngineOptions } from '../engine/index.js';
+import { readJson } from '../files/index.js';
+import { SafetensorsSet } from '../formats/safetensors/index.js';
+import { parseBertConfig } from './bert-config.js';
+import { BertEncoder } from './bert-encoder.js';
+import { sha256OfFiles } from './digest.js';
+import { findModel } from './model-folder.js';
+import {
+  checkRequest,
+  type EncodedPrompts,
+  type EncodeOptions,
+  type EncoderIdentity,
+  type TextEncoder,
+} from './text-encoder.js';
+import { type TokenisedPrompts, Tokeniser } from './tokeniser.js';
+
+/** A BERT with its tokeniser, from a folder in the layout of Hugging Face or sentence-transformers. */
+export class BertTextEncoder implements TextEncoder {
+  readonly channels: number;
+  readonly maxWindow: number;
+
+  private constructor(
+    readonly bert: BertEncoder,
+    readonly tokeniser: Tokeniser,
+    readonly identity: EncoderIdentity,
+  ) {
+    this.channels = bert.config.hiddenSize;
+    this.maxWindow = bert.config.maxPositions;
+  }
+
+  /**
+   * Reads `config.json`, `tokenizer.json`, `tokenizer_config.json` where there is one, and `model.safetensors` or its
+   * parts. What sentence-transformers puts beside them (`modules.json`, `1_Pooling`, …) is about pooled sentences, and
+   * passed over: a condition is made of the states of all tokens, and what it pools the generator says.
+   * @throws DndError FILE_NOT_FOUND, CORRUPT_FILE, UNSUPPORTED_ENCODER, INVALID_WEIGHTS, SHAPE_MISMATCH, OUT_OF_MEMORY
+   */
+  static async load(folder: string, options: EngineOptions & LongOperation = {}): Promise<BertTextEncoder> {
+    const model = await findModel(folder);
+    const config = await readJson(model.config);
+    const { vocabSize, padTokenId, hiddenSize } = parseBertConfig(config, model.config);
+    const tokenizer = await readJson(model.tokenizer);
+    const settings = model.tokenizerConfig === undefined ? {} : await readJson(model.tokenizerConfig);
+    const tokeniser = new Tokeniser({ tokenizer, config: settings, folder }, vocabSize, padTokenId);
+    const weights = await SafetensorsSet.open(model.weights);
+    try {
+      const identity: EncoderIdentity = {
+        type: 'bert',
+        channels: hiddenSize,
+        name: model.name,
+        weightsSha256: await sha256OfFiles(weights.paths, options.signal),
+        tokenizerSha256: await sha256OfFiles([model.tokenizer], options.signal),
+      };
+      const bert = await BertEncoder.create(config, weights, { ...options, configSource: model.config });
+      return new BertTextEncoder(bert, tokeniser, identity);
+    } finally {
+      await weights.close();
+    }
+  }
+
+  /**
+   * The token ids that `encode` gives to the model.
+   * @throws DndError INVALID_PROMPTS, INVALID_ARGUMENT, SHAPE_MISMATCH; `signal.reason`
+   */
+  async tokenise(
+    prompts: readonly string[],
+    options: Pick<EncodeOptions, 'maxLength' | 'signal'>,
+  ): Promise<TokenisedPrompts> {
+    checkRequest(prompts, options, this.maxWindow);
+    return this.tokeniser.tokenise(prompts, options.maxLength, options.signal);
+  }
+
+  async encode(prompts: readonly string[], options: EncodeOptions): Promise<EncodedPrompts> {
+    const { ids, mask, tokens, truncatedPrompts } = await this.tokenise(prompts, options);
+    const { maxLength, padding, pooling, signal, onProgress } = options;
+    const request = { ids, mask, prompts: prompts.length, length: maxLength, padding, pooling, signal, onProgress };
+    const states = await this.bert.encodeIds(request);
+    const length = pooling === 'none' ? maxLength : 1;
+    return { states, shape: [prompts.length, length, this.channels], tokens, truncatedPrompts };
+  }
+
+  dispose(): void {
+    this.bert.dispose();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.dispose();
+  }
+}

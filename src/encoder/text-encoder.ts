@@ -1,0 +1,104 @@
+import type { LongOperation } from '../async.js';
+import { requireMemory } from '../engine/index.js';
+import { DndError } from '../errors.js';
+
+/**
+ * What a text encoder is, as `generator.json` stores it. Encoders that agree in everything but the name give the same
+ * conditions.
+ */
+export interface EncoderIdentity {
+  type: 'bert' | 'hash';
+  /** Size of a hidden state. */
+  channels: number;
+  /** For people: the name of the model's folder. Not of the hash encoder. */
+  name?: string;
+  /**
+   * SHA-256 of `model.safetensors`; of a model in several files, of these one after the other in the order of their
+   * names. Not of the hash encoder.
+   */
+  weightsSha256?: string;
+  /** SHA-256 of `tokenizer.json`. Not of the hash encoder. */
+  tokenizerSha256?: string;
+}
+
+export type Padding = 'encode' | 'zero';
+export type Pooling = 'none' | 'mean' | 'cls';
+
+export interface EncodeOptions extends LongOperation {
+  /** Tokens of each prompt; longer prompts are cut, shorter ones padded. Above `maxWindow` it must be a multiple of it. */
+  maxLength: number;
+  /** States of padding positions: computed as the published code does, or zeros (and then not computed). */
+  padding: Padding;
+  /** 'mean' over the real tokens, or the first token's state alone: one state for each prompt. */
+  pooling: Pooling;
+}
+
+/** The condition that a prompt set becomes. */
+export interface EncodedPrompts {
+  states: Float32Array<ArrayBuffer>;
+  /** Of `states`: [prompts, maxLength, channels], or [prompts, 1, channels] when pooled. */
+  shape: [prompts: number, length: number, channels: number];
+  /** Real tokens, special ones included, without padding. */
+  tokens: number;
+  /** Indices of the prompts that were longer than `maxLength`. */
+  truncatedPrompts: number[];
+}
+
+/** A frozen text encoder: prompts in, one hidden state for each token out. */
+export interface TextEncoder extends AsyncDisposable {
+  /** Size of a hidden state. */
+  readonly channels: number;
+  readonly identity: EncoderIdentity;
+  /** The longest piece that passes through the encoder at once; Infinity where there is no bound. */
+  readonly maxWindow: number;
+  /**
+   * Encodes the prompts, in their order. Works on threads of its own or in short slices: the event loop keeps turning.
+   * @throws DndError INVALID_PROMPTS for no prompts, INVALID_ARGUMENT for a length that does not fit, OUT_OF_MEMORY;
+   * `signal.reason` after an abort
+   */
+  encode(prompts: readonly string[], options: EncodeOptions): Promise<EncodedPrompts>;
+  /** Frees its memory. Idempotent. */
+  dispose(): void;
+}
+
+/**
+ * The checks that every encoder makes before it begins.
+ * @throws DndError INVALID_PROMPTS, INVALID_ARGUMENT; `signal.reason` when it is aborted already
+ */
+export function checkRequest(
+  prompts: readonly string[],
+  options: Pick<EncodeOptions, 'maxLength' | 'signal'>,
+  maxWindow: number,
+): void {
+  options.signal?.throwIfAborted();
+  if (prompts.length === 0) throw new DndError('INVALID_PROMPTS', 'there are no prompts to encode; give at least one');
+  const wrong = prompts.findIndex((prompt) => typeof prompt !== 'string');
+  if (wrong >= 0) {
+    throw new DndError('INVALID_PROMPTS', `prompt ${wrong + 1} is of type ${typeof prompts[wrong]}, not a string`);
+  }
+  const { maxLength } = options;
+  if (!Number.isSafeInteger(maxLength) || maxLength < 1) {
+    throw new DndError('INVALID_ARGUMENT', `maxLength must be a whole number from 1, not ${String(maxLength)}`);
+  }
+  if (maxLength > maxWindow && maxLength % maxWindow !== 0) {
+    const lower = maxLength - (maxLength % maxWindow);
+    throw new DndError(
+      'INVALID_ARGUMENT',
+      `maxLength ${maxLength} is more than the ${maxWindow} positions of the text encoder, so it must be a multiple of ${maxWindow}, such as ${lower} or ${lower + maxWindow}`,
+    );
+  }
+}
+
+/**
+ * Zeros for `shape` [prompts, length, channels].
+ * @throws DndError OUT_OF_MEMORY
+ */
+export function allocateStates(shape: EncodedPrompts['shape']): Float32Array<ArrayBuffer> {
+  const count = shape[0] * shape[1] * shape[2];
+  requireMemory({
+    purpose: `encoding ${shape[0]} prompts of ${shape[1]} tokens (hidden states of ${shape[2]} channels)`,
+    bytes: count * Float32Array.BYTES_PER_ELEMENT,
+    lower: 'encode fewer prompts at once or lower maxLength',
+  });
+  return new Float32Array(count);
+}

@@ -1,0 +1,165 @@
+import { Tokenizer } from '@huggingface/tokenizers';
+import { breather } from '../async.js';
+import { DndError } from '../errors.js';
+import { TextCutter } from './text-pieces.js';
+import { type BertNormalizer, correctForRust, effectiveNormalizer } from './tokeniser-corrections.js';
+
+/** Prompts as token ids, each cut or padded to the same length. */
+export interface TokenisedPrompts {
+  /** [prompts, length] */
+  ids: Int32Array<ArrayBuffer>;
+  /** [prompts, length]: 1 for a real token, special ones included, and 0 for padding. */
+  mask: Int32Array<ArrayBuffer>;
+  /** Real tokens. */
+  tokens: number;
+  /** Indices of the prompts that were cut. */
+  truncatedPrompts: number[];
+}
+
+/** What a tokeniser is made from. */
+export interface TokeniserFiles {
+  /** Contents of `tokenizer.json`. */
+  tokenizer: unknown;
+  /** Contents of `tokenizer_config.json`; {} where there is none. */
+  config: unknown;
+  /** The folder, for error messages. */
+  folder: string;
+}
+
+/**
+ * A tokeniser of @huggingface/tokenizers with the truncation and padding of transformers'
+ * `tokenizer(prompt, max_length=…, truncation=True, padding='max_length')`: the special tokens stay when a prompt is cut.
+ */
+export class Tokeniser {
+  readonly #tokenizer: Tokenizer;
+  readonly #normalizer: BertNormalizer | undefined;
+  readonly #cutter: TextCutter;
+  /** Special tokens before and after each prompt. */
+  readonly #before: readonly number[];
+  readonly #after: readonly number[];
+  readonly #padId: number;
+  readonly #folder: string;
+
+  /**
+   * @param vocabSize ids must be below it
+   * @param padTokenId pads where the tokeniser's files name no padding token
+   * @throws DndError CORRUPT_FILE, UNSUPPORTED_ENCODER
+   */
+  constructor(
+    files: TokeniserFiles,
+    readonly vocabSize: number,
+    padTokenId: number,
+  ) {
+    this.#folder = files.folder;
+    const settings = requireObject(files.config, `${files.folder}/tokenizer_config.json`);
+    const stored = requireObject(files.tokenizer, `${files.folder}/tokenizer.json`);
+    refuseLeftSide(settings, files.folder);
+    this.#normalizer = effectiveNormalizer(stored.normalizer, settings);
+    const description = this.#normalizer ? { ...stored, normalizer: this.#normalizer } : stored;
+    this.#tokenizer = createTokenizer(description, settings, files.folder);
+    this.#cutter = new TextCutter(description);
+    [this.#before, this.#after] = this.#findSpecialTokens();
+    this.#padId = this.#findPadId(settings, description) ?? padTokenId;
+  }
+
+  /**
+   * Tokenises each prompt by itself, in short slices of time.
+   * @throws DndError INVALID_ARGUMENT when `length` leaves no room beside the special tokens; SHAPE_MISMATCH for an id
+   * that the model does not know; `signal.reason`
+   */
+  async tokenise(prompts: readonly string[], length: number, signal?: AbortSignal): Promise<TokenisedPrompts> {
+    const room = length - this.#before.length - this.#after.length;
+    if (room < 1) {
+      throw new DndError(
+        'INVALID_ARGUMENT',
+        `maxLength ${length} leaves no room for a prompt beside the special tokens; it must be at least ${length - room + 1}`,
+      );
+    }
+    const ids = new Int32Array(prompts.length * length).fill(this.#padId);
+    const mask = new Int32Array(prompts.length * length);
+    const truncatedPrompts: number[] = [];
+    const breathe = breather();
+    let tokens = 0;
+    for (const [index, prompt] of prompts.entries()) {
+      const content: number[] = [];
+      for (const piece of this.#cutter.pieces(prompt)) {
+        await breathe();
+        signal?.throwIfAborted();
+        for (const id of this.#idsOf(piece)) content.push(id);
+        if (content.length > room) break;
+      }
+      if (content.length > room) truncatedPrompts.push(index);
+      const row = [...this.#before, ...content.slice(0, room), ...this.#after];
+      this.#checkIds(row, index);
+      ids.set(row, index * length);
+      mask.fill(1, index * length, index * length + row.length);
+      tokens += row.length;
+    }
+    return { ids, mask, tokens, truncatedPrompts };
+  }
+
+  #idsOf(text: string): number[] {
+    const corrected = this.#normalizer ? correctForRust(text, this.#normalizer) : text;
+    return this.#tokenizer.encode(corrected, { add_special_tokens: false }).ids;
+  }
+
+  #checkIds(ids: readonly number[], prompt: number): void {
+    const wrong = ids.findIndex((id) => !(id >= 0 && id < this.vocabSize));
+    if (wrong < 0) return;
+    throw new DndError(
+      'SHAPE_MISMATCH',
+      `${this.#folder}: tokenizer.json gives token ${wrong + 1} of prompt ${prompt + 1} the id ${ids[wrong]}, and config.json has a vocab_size of ${this.vocabSize}; do the files belong together?`,
+    );
+  }
+
+  /** What the post-processor puts before and after a prompt, found out on one. */
+  #findSpecialTokens(): [before: number[], after: number[]] {
+    const content = this.#idsOf('a');
+    const whole: number[] = this.#tokenizer.encode('a').ids;
+    const start = whole.findIndex((_, at) => content.every((id, place) => whole[at + place] === id));
+    if (content.length === 0 || start < 0) {
+      throw new DndError(
+        'UNSUPPORTED_ENCODER',
+        `${this.#folder}: tokenizer.json has a post-processor that does more than put special tokens around a text`,
+      );
+    }
+    return [whole.slice(0, start), whole.slice(start + content.length)];
+  }
+
+  #findPadId(settings: Record<string, unknown>, description: Record<string, unknown>): number | undefined {
+    const named = settings.pad_token as string | { content?: unknown } | null | undefined;
+    const content = typeof named === 'object' && named !== null ? named.content : named;
+    const id = this.#tokenizer.token_to_id(typeof content === 'string' ? content : '[PAD]');
+    const stored = (description.padding as { pad_id?: unknown } | null | undefined)?.pad_id;
+    return id ?? (Number.isInteger(stored) ? (stored as number) : undefined);
+  }
+}
+
+function requireObject(value: unknown, source: string): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new DndError('CORRUPT_FILE', `${source} must hold a JSON object`);
+}
+
+function refuseLeftSide(settings: Record<string, unknown>, folder: string): void {
+  for (const name of ['padding_side', 'truncation_side']) {
+    if ((settings[name] ?? 'right') === 'right') continue;
+    throw new DndError(
+      'UNSUPPORTED_ENCODER',
+      `${folder}/tokenizer_config.json: ${name} is ${JSON.stringify(settings[name])}, and only "right" is supported`,
+    );
+  }
+}
+
+function createTokenizer(description: object, settings: object, folder: string): Tokenizer {
+  try {
+    return new Tokenizer(description, settings);
+  } catch (cause) {
+    const message = (cause as Error).message;
+    const unknown = /^Unknown .* type/.test(message);
+    throw new DndError(
+      unknown ? 'UNSUPPORTED_ENCODER' : 'CORRUPT_FILE',
+      `${folder}/tokenizer.json ${unknown ? 'needs what this version does not have' : 'describes no sound tokeniser'}: ${message}`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,185 @@
+import fc from 'fast-check';
+import { HashEncoder } from '../../src/encoder/hash-encoder.js';
+import { features, words } from '../../src/encoder/hash-features.js';
+import { readGolden, relativeError } from './golden.js';
+
+const plain = { padding: 'encode', pooling: 'none' } as const;
+const wordsOf = (text: string) => Array.from(words(text), ([word]) => word);
+const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
+
+function rows(states: Float32Array, channels: number): Float32Array[] {
+  return Array.from({ length: states.length / channels }, (_, row) =>
+    states.slice(row * channels, (row + 1) * channels),
+  );
+}
+
+function norm(row: Float32Array): number {
+  return Math.sqrt(row.reduce((sum, value) => sum + value * value, 0));
+}
+
+describe('the hash encoder', () => {
+  test('gives the golden states', async () => {
+    const golden = await readGolden('encoder_hash.safetensors');
+    const prompts = JSON.parse(golden.settings.prompts!);
+    const { channels } = JSON.parse(golden.settings.config!);
+    const maxLength = Number(golden.settings.max_length);
+    const result = await new HashEncoder(channels).encode(prompts, { maxLength, ...plain });
+    const expected = golden.tensors.get('hidden_states')!;
+    expect(result.shape).toEqual(expected.shape);
+    expect(relativeError(result.states, expected.data)).toBeLessThan(1e-6);
+  });
+
+  test('scales every word to norm √channels and leaves the rest zero, whatever the text and the channels', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.string({ unit: 'binary', maxLength: 40 }),
+        fc.integer({ min: 33, max: 200 }),
+        async (prompt, channels) => {
+          const count = wordsOf(prompt).length;
+          const { states, tokens } = await new HashEncoder(channels).encode([prompt], { maxLength: 50, ...plain });
+          expect(tokens).toBe(count);
+          for (const [position, row] of rows(states, channels).entries()) {
+            expect(norm(row)).toBeCloseTo(position < count ? Math.sqrt(channels) : 0, 4);
+          }
+        },
+      ),
+    );
+  });
+
+  test('gives a word the same state wherever it stands', async () => {
+    const encoder = new HashEncoder(100);
+    const { states } = await encoder.encode(['red green', 'green'], { maxLength: 2, ...plain });
+    const [, second, third] = rows(states, 100);
+    expect(second).toEqual(third);
+  });
+
+  test('counts a narrower encoder as the first channels of a wider one', async () => {
+    const wide = await new HashEncoder(130).encode(['word'], { maxLength: 1, ...plain });
+    const narrow = await new HashEncoder(70).encode(['word'], { maxLength: 1, ...plain });
+    const ratio = narrow.states[0]! / wide.states[0]!;
+    for (let c = 0; c < 70; c++) expect(narrow.states[c]! / ratio).toBeCloseTo(wide.states[c]!, 5);
+  });
+
+  test('cuts at maxLength words and names the prompts it has cut', async () => {
+    const prompts = ['one two three', 'one two', '', 'a b c d'];
+    const result = await new HashEncoder(64).encode(prompts, { maxLength: 2, ...plain });
+    expect(result.truncatedPrompts).toEqual([0, 3]);
+    expect(result.tokens).toBe(6);
+    expect(result.shape).toEqual([4, 2, 64]);
+  });
+
+  test('pools to the mean of the words, or to the first one', async () => {
+    const encoder = new HashEncoder(96);
+    const prompts = ['alpha beta gamma', '', 'beta'];
+    const all = rows((await encoder.encode(prompts, { maxLength: 3, ...plain })).states, 96);
+    const mean = await encoder.encode(prompts, { maxLength: 3, padding: 'zero', pooling: 'mean' });
+    const first = await encoder.encode(prompts, { maxLength: 3, padding: 'zero', pooling: 'cls' });
+    expect(mean.shape).toEqual([3, 1, 96]);
+    const [meanOfThree, meanOfNone, meanOfOne] = rows(mean.states, 96);
+    for (let c = 0; c < 96; c++) expect(meanOfThree![c]).toBeCloseTo((all[0]![c]! + all[1]![c]! + all[2]![c]!) / 3, 5);
+    expect(norm(meanOfNone!)).toBe(0);
+    expect(meanOfOne).toEqual(all[6]);
+    expect(rows(first.states, 96)).toEqual([all[0], new Float32Array(96), all[6]]);
+  });
+
+  test('leaves a word at zero whose vectors cancel out', async () => {
+    // In one channel a word of two letters is the sum of eight signs, and some such sums are zero.
+    const alphabet = [...'abcdefghijklmnopqrstuvwxyz'];
+    const prompts = alphabet.flatMap((a) => alphabet.map((b) => a + b));
+    const { states } = await new HashEncoder(1).encode(prompts, { maxLength: 1, ...plain });
+    expect(new Set(states)).toEqual(new Set([-1, 0, 1]));
+  });
+
+  test('gives the same states when its cache of words has run over', async () => {
+    // 65536 channels are 256 KiB for each word: 128 words fill the cache.
+    const encoder = new HashEncoder(65_536);
+    const prompt = Array.from({ length: 140 }, (_, i) => String.fromCodePoint(0x4e00 + i)).join('');
+    await encoder.encode([prompt], { maxLength: 140, padding: 'zero', pooling: 'mean' });
+    const again = await encoder.encode(['一'], { maxLength: 1, ...plain });
+    const fresh = await new HashEncoder(65_536).encode(['一'], { maxLength: 1, ...plain });
+    expect(again.states).toEqual(fresh.states);
+  });
+
+  test('takes half of a surrogate pair for U+FFFD', async () => {
+    const { states } = await new HashEncoder(64).encode(['\ud83d', '\ufffd'], { maxLength: 1, ...plain });
+    const [half, replacement] = rows(states, 64);
+    expect(half).toEqual(replacement);
+  });
+
+  test.each([0, -1, 1.5, 65_537, Number.NaN])('refuses %p channels', (channels) => {
+    expect(() => new HashEncoder(channels)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+  });
+
+  test('refuses no prompts, a prompt that is no string, and a length that is no length', async () => {
+    const encoder = new HashEncoder(64);
+    await expect(encoder.encode([], { maxLength: 4, ...plain })).rejects.toMatchObject({ code: 'INVALID_PROMPTS' });
+    await expect(encoder.encode(['a', 7 as never], { maxLength: 4, ...plain })).rejects.toMatchObject({
+      code: 'INVALID_PROMPTS',
+      message: expect.stringContaining('prompt 2 is of type number'),
+    });
+    await expect(encoder.encode(['a'], { maxLength: 0, ...plain })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
+  test('says that states beyond all memory do not fit', async () => {
+    const encode = new HashEncoder(65_536).encode(['a'], { maxLength: 2 ** 40, ...plain });
+    await expect(encode).rejects.toMatchObject({ code: 'OUT_OF_MEMORY' });
+  });
+
+  test('keeps the event loop turning, even within one endless word', async () => {
+    const prompt = 'ab'.repeat(20_000);
+    let longest = 0;
+    let last = performance.now();
+    const timer = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 1);
+    await new HashEncoder(384).encode([prompt], { maxLength: 4, ...plain });
+    clearInterval(timer);
+    // Half a second of work in slices of a few milliseconds; the bound leaves room for a busy machine.
+    expect(longest).toBeGreaterThan(0);
+    expect(longest).toBeLessThan(100);
+  });
+
+  test('stops with the reason of the signal', async () => {
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    setImmediate(() => controller.abort(reason));
+    const encode = new HashEncoder(384).encode(['ab'.repeat(200_000)], {
+      maxLength: 4,
+      ...plain,
+      signal: controller.signal,
+    });
+    await expect(encode).rejects.toBe(reason);
+  });
+
+  test('reports progress that grows to 1', async () => {
+    const seen: number[] = [];
+    const prompts = Array.from({ length: 50 }, (_, i) => `prompt ${i}`);
+    await new HashEncoder(64).encode(prompts, { maxLength: 4, ...plain, onProgress: (f) => seen.push(f) });
+    expect(seen.at(-1)).toBe(1);
+    expect([...seen].sort((a, b) => a - b)).toEqual(seen);
+  });
+});
+
+describe('words', () => {
+  test.each([
+    ['letters, and every other character alone', "don't x2!", ['don', "'", 't', 'x', '2', '!']],
+    ['ASCII letters only: an accented letter stands alone', 'naïve ÿes', ['na', 'ï', 've', 'ÿ', 'es']],
+    ['code points, not halves of them', '😀漢𠀀', ['😀', '漢', '𠀀']],
+    ['combining marks apart from their letters', 'e\u0301', ['e', '\u0301']],
+    ["Python's white space", 'a\x1cb\x1fc\x85d\xa0e\u2003f\u3000g', ['a', 'b', 'c', 'd', 'e', 'f', 'g']],
+    ['a byte order mark and a zero width space as characters', '\ufeff\u200b', ['\ufeff', '\u200b']],
+  ])('are %s', (_, prompt, expected) => {
+    expect(wordsOf(prompt)).toEqual(expected);
+  });
+});
+
+describe('the features of a word', () => {
+  test('are the word between ^ and $, its 2-grams and its 3-grams', () => {
+    expect(Array.from(features('cat'), text)).toEqual(['^cat$', '^c', 'ca', 'at', 't$', '^ca', 'cat', 'at$']);
+  });
+
+  test('count code points, not bytes', () => {
+    expect(Array.from(features('😀'), text)).toEqual(['^😀$', '^😀', '😀$', '^😀$']);
+  });
+});
