@@ -135,22 +135,5 @@ TEST(VectorMath, softmax_columns_are_exponentials_of_differences_from_the_larges
   }
 }
 
-TEST(VectorMath, transposes_any_rectangle_with_any_strides) {
-  for (const int64_t rows : {1, 7, 16, 33}) {
-    for (const int64_t columns : {1, 6, 16, 45}) {
-      const int64_t source_stride = columns + 3, destination_stride = rows + 2;
-      const std::vector<float> source = test::random_values(rows * source_stride, 8);
-      std::vector<float> destination(columns * destination_stride, -9.0f);
-      kernels().transpose(source.data(), source_stride, rows, columns, 0.5f, destination.data(), destination_stride);
-      for (int64_t column = 0; column < columns; ++column) {
-        for (int64_t row = 0; row < destination_stride; ++row) {
-          const float expected = row < rows ? source[row * source_stride + column] * 0.5f : -9.0f;
-          ASSERT_EQ(destination[column * destination_stride + row], expected) << rows << "×" << columns;
-        }
-      }
-    }
-  }
-}
-
 }  // namespace
 }  // namespace dnd::cpu

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+
+#include "backend.h"
+#include "core/job.h"
+
+namespace dnd {
+
+/// A job as a device sees it: asked whether to stop, told of multiply-adds done, which become the job's progress.
+class JobControl {
+ public:
+  /// `multiply_adds`: of the whole work, as its operations will report them.
+  JobControl(Job& job, double multiply_adds) : job_(job), total_(multiply_adds) {
+    table_.context = this;
+    table_.cancelled = [](void* context) -> int32_t { return static_cast<JobControl*>(context)->job_.cancelled(); };
+    table_.advance = [](void* context, double done) { static_cast<JobControl*>(context)->advance(done); };
+  }
+  JobControl(const JobControl&) = delete;
+  JobControl& operator=(const JobControl&) = delete;
+
+  const DndControl* table() const { return &table_; }
+
+ private:
+  void advance(double done) {
+    const double before = done_.fetch_add(done, std::memory_order_relaxed);
+    job_.set_progress(std::min(1.0, (before + done) / total_));
+  }
+
+  Job& job_;
+  const double total_;
+  std::atomic<double> done_{0};
+  DndControl table_;
+};
+
+}  // namespace dnd

@@ -1,0 +1,85 @@
+#include "model/state_writer.h"
+
+#include <algorithm>
+
+namespace dnd {
+
+StateWriter::StateWriter(const Device& device, const int32_t* mask, const EncodeShape& shape, int64_t columns,
+                         float* states)
+    : device_(device), mask_(mask), shape_(shape), columns_(columns), states_(states) {
+  const int64_t rows = shape.pooling == Pooling::kNone ? shape.prompts * shape.length : shape.prompts;
+  // Where padding is not encoded, some rows are never written.
+  if (shape.padding == Padding::kZero || shape.pooling != Pooling::kNone) std::fill_n(states, rows * columns, 0.0f);
+  if (shape.pooling == Pooling::kMean) {
+    sums_.resize(shape.prompts * columns);
+    real_.resize(shape.prompts);
+  }
+}
+
+void StateWriter::write(const WindowBatch& batch, const WindowBatch::Chunk& chunk, const float* hidden,
+                        const int32_t* mask, const int64_t* offsets, const DndControl* control) {
+  if (shape_.pooling == Pooling::kMean) return add_means(batch, chunk, hidden, mask, offsets, control);
+  for (size_t index = chunk.first; index < chunk.end; ++index) {
+    const WindowBatch::Window& window = batch.windows()[index];
+    const float* rows = hidden + chunk.offsets[index - chunk.first] * columns_;
+    if (shape_.pooling == Pooling::kNone) {
+      write_positions(window, rows);
+    } else {
+      for (const int64_t place : window.places) {
+        download(states_ + place / shape_.windows_per_prompt() * columns_, rows, 1);
+      }
+    }
+  }
+}
+
+void StateWriter::write_positions(const WindowBatch::Window& window, const float* rows) {
+  const int32_t* mask = mask_ + window.places[0] * shape_.window;
+  const auto wanted = [&](int64_t position) { return window.whole || mask[position] != 0; };
+  for (int64_t position = 0; position < shape_.window;) {
+    int64_t run_end = position;
+    while (run_end < shape_.window && wanted(run_end)) ++run_end;
+    const int64_t run = run_end - position;
+    for (const int64_t place : window.places) {
+      download(states_ + (place * shape_.window + position) * columns_, rows, run);
+    }
+    rows += run * columns_;
+    position = run_end + 1;
+  }
+}
+
+/// The means of windows, weighted, so that windows of one prompt may lie in different chunks.
+void StateWriter::add_means(const WindowBatch& batch, const WindowBatch::Chunk& chunk, const float* hidden,
+                            const int32_t* mask, const int64_t* offsets, const DndControl* control) {
+  const DeviceArray device_means(device_, chunk.windows() * columns_);
+  device_.call(device_->mean_pool, control, hidden, mask, offsets, chunk.windows(), columns_, device_means.data());
+  std::vector<float> means(chunk.windows() * columns_);
+  download(means.data(), device_means.data(), chunk.windows());
+  for (size_t index = chunk.first; index < chunk.end; ++index) {
+    const WindowBatch::Window& window = batch.windows()[index];
+    const float* mean = means.data() + (index - chunk.first) * columns_;
+    const double weight = static_cast<double>(window.real);
+    for (const int64_t place : window.places) {
+      const int64_t prompt = place / shape_.windows_per_prompt();
+      for (int64_t i = 0; i < columns_; ++i) sums_[prompt * columns_ + i] += weight * mean[i];
+      real_[prompt] += weight;
+    }
+  }
+}
+
+void StateWriter::finish() {
+  if (shape_.pooling != Pooling::kMean) return;
+  for (int64_t prompt = 0; prompt < shape_.prompts; ++prompt) {
+    if (real_[prompt] == 0) continue;
+    for (int64_t i = 0; i < columns_; ++i) {
+      states_[prompt * columns_ + i] = static_cast<float>(sums_[prompt * columns_ + i] / real_[prompt]);
+    }
+  }
+}
+
+void StateWriter::download(float* destination, const float* source, int64_t rows) const {
+  if (rows == 0) return;
+  device_.call(device_->download, static_cast<void*>(destination), static_cast<const void*>(source),
+               static_cast<size_t>(rows * columns_) * sizeof(float));
+}
+
+}  // namespace dnd

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/job.h"
+#include "model/device.h"
+#include "model/parameters.h"
+#include "model/window_batch.h"
+
+namespace dnd {
+
+enum class Activation { kNone, kGelu, kGeluTanh, kRelu };
+
+struct TextEncoderConfig {
+  int64_t vocab_size, hidden_size, layers, heads, intermediate_size, max_positions, type_vocab_size;
+  float layer_norm_eps;
+  Activation activation;
+};
+
+/// A BERT text encoder: token ids → hidden states of the last layer. LayerNorm follows each residual sum; padding keys
+/// are masked by the lowest finite score, as Hugging Face's BertModel does it. The states of a prompt have the same
+/// bytes whatever else is in its batch and for any number of threads.
+class TextEncoder {
+ public:
+  /// Allocates the parameters, float32 and uninitialised. threads 0 = default. Error(kInvalidArgument) for sizes that are
+  /// not positive or heads that do not divide the hidden size, Error(kOutOfMemory).
+  TextEncoder(TextEncoderConfig config, int threads);
+
+  const TextEncoderConfig& config() const { return config_; }
+
+  /// Hugging Face's names without `bert.`: embeddings.word_embeddings.weight, encoder.layer.0.attention.self.query.weight…
+  const std::vector<ParameterInfo>& parameters() const { return parameters_; }
+  int64_t parameter_bytes() const { return parameter_elements_ * static_cast<int64_t>(sizeof(float)); }
+  /// Where the parameter lies. Error(kInvalidArgument) for an unknown name.
+  float* parameter(const std::string& name);
+
+  /// Bytes that `encode` needs beside the parameters, its arguments and its result, at most.
+  int64_t workspace_bytes(const EncodeShape& shape) const;
+
+  /// ids, mask [prompts, length], mask nonzero for a real token → states [prompts, length, hidden_size], or
+  /// [prompts, hidden_size] when pooled: the mean over a prompt's real tokens (zeros if it has none) or the state of its
+  /// first position.
+  ///
+  /// Error(kInvalidArgument) for a length that is no multiple of the window, a window longer than max_positions or an
+  /// id outside the vocabulary (naming its place); Error(kAborted) soon after the job was cancelled.
+  void encode(const int32_t* ids, const int32_t* mask, const EncodeShape& shape, float* states, Job& job);
+
+ private:
+  struct Linear {
+    const float *weight, *bias;  ///< [out, in], [out]
+  };
+  struct Norm {
+    const float *weight, *bias;  ///< [hidden_size]
+  };
+  struct Layer {
+    Linear query_key_value;  ///< the three stacked: [3 · hidden_size, hidden_size]
+    Linear attention_output;
+    Norm attention_norm;
+    Linear intermediate, output;
+    Norm output_norm;
+  };
+  struct Workspace;
+  struct DeviceChunk;
+
+  void lay_out_parameters();
+  void check(const int32_t* ids, const EncodeShape& shape) const;
+  int64_t chunk_rows(const EncodeShape& shape) const;
+  double multiply_adds(const WindowBatch& batch) const;
+  void run(const WindowBatch::Chunk& chunk, const DeviceChunk& on_device, const Workspace& workspace,
+           const DndControl* control) const;
+
+  TextEncoderConfig config_;
+  Device device_;
+  std::vector<ParameterInfo> parameters_;
+  std::unordered_map<std::string, int64_t> offsets_;
+  int64_t parameter_elements_ = 0;
+  DeviceArray storage_;
+
+  const float *word_ = nullptr, *position_ = nullptr, *type_ = nullptr;
+  Norm embedding_norm_ = {};
+  std::vector<Layer> layers_;
+};
+
+}  // namespace dnd
