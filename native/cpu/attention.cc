@@ -47,7 +47,8 @@ class Head {
       }
       int64_t run_end = row;
       while (run_end < end && mask[run_end] != 0) ++run_end;
-      kernels_.transpose(key_ + row * row_stride_, row_stride_, run_end - row, width_, 1.0f, packed_keys_ + key, keys_);
+      kernels_.transpose(key_ + row * row_stride_, row_stride_, run_end - row, width_, nullptr, 1.0f, packed_keys_ + key, keys_,
+                          run_end - row);
       for (; row < run_end; ++row, ++key) std::copy_n(value_ + row * row_stride_, width_, packed_values_ + key * width_);
     }
   }
@@ -74,8 +75,8 @@ class Head {
     float* outputs = panel_queries + width_ * queries;
     float* sums = outputs + width_ * queries;
 
-    if (count < queries) std::fill_n(panel_queries, width_ * queries, 0.0f);
-    kernels_.transpose(query_ + begin * row_stride_, row_stride_, count, width_, scale_, panel_queries, queries);
+    kernels_.transpose(query_ + begin * row_stride_, row_stride_, count, width_, nullptr, scale_, panel_queries, queries,
+                       queries);
     multiply(keys_, width_, packed_keys_, keys_, panel_queries, scores);
     kernels_.exponentiate_columns(scores, keys_, sums);
     multiply(width_, keys_, packed_values_, width_, scores, outputs);
@@ -83,7 +84,7 @@ class Head {
     for (int64_t i = 0; i < width_; ++i) {
       for (int64_t query = 0; query < count; ++query) outputs[i * queries + query] *= sums[query];
     }
-    kernels_.transpose(outputs, queries, width_, count, 1.0f, y_ + begin * y_stride_, y_stride_);
+    kernels_.transpose(outputs, queries, width_, count, nullptr, 1.0f, y_ + begin * y_stride_, y_stride_, width_);
   }
 
  private:

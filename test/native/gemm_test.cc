@@ -5,11 +5,13 @@
 #include <cmath>
 #include <cstring>
 
+#include "counted_control.h"
 #include "random_values.h"
 
 namespace dnd::cpu {
 namespace {
 
+using test::CountedControl;
 using test::random_values;
 using test::relative_error;
 
@@ -117,23 +119,12 @@ TEST(Gemm, gives_the_same_bytes_for_any_number_of_threads_alone_and_row_by_row) 
   }
 }
 
-struct Counted {
-  std::atomic<int64_t> asked{0};
-  std::atomic<double> done{0};
-  int64_t cancel_after = INT64_MAX;
-  DndControl control{this, [](void* context) -> int32_t {
-                       Counted& self = *static_cast<Counted*>(context);
-                       return ++self.asked > self.cancel_after;
-                     },
-                     [](void* context, double work) { static_cast<Counted*>(context)->done += work; }};
-};
-
 TEST(Gemm, stops_when_it_is_cancelled_and_counts_its_multiply_adds) {
   ThreadPool pool(2);
   const int64_t n = 400;
   const std::vector<float> a = random_values(n * n, 1);
   std::vector<float> c(n * n);
-  Counted counted;
+  CountedControl counted;
   gemm(pool, Control(&counted.control), n, n, n, {a.data(), n, 1}, {a.data(), n, 1}, c.data(), n);
   EXPECT_EQ(counted.done, static_cast<double>(n) * n * n);
 

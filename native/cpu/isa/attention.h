@@ -48,11 +48,4 @@ inline void exponentiate_columns(float* scores, int64_t rows, float* sums) {
   for (int v = 0; v < kVectors; ++v) store(sums + v * kLanes, total[v]);
 }
 
-inline void transpose(const float* source, int64_t source_stride, int64_t rows, int64_t columns, float scale,
-                      float* destination, int64_t destination_stride) {
-  for (int64_t c = 0; c < columns; ++c) {
-    for (int64_t r = 0; r < rows; ++r) destination[c * destination_stride + r] = source[r * source_stride + c] * scale;
-  }
-}
-
 }  // namespace dnd::cpu::DND_ISA

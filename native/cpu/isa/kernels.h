@@ -25,6 +25,11 @@ struct Kernels {
 
   TileKernel tile[kMaxTileRows][kMaxTileVectors];  ///< [rows − 1][vectors − 1], rows up to tile_rows
 
+  /// destination[place(s)·place_stride + lane] = source[lane·lane_stride + s] · scale for s < steps, lane < lanes;
+  /// place(s) is places[s], or s where places is null. Lanes from `lanes` up to padded_lanes become 0.
+  void (*transpose)(const float* source, int64_t lane_stride, int64_t lanes, int64_t steps, const int32_t* places,
+                    float scale, float* destination, int64_t place_stride, int64_t padded_lanes);
+
   /// row[i] = activation(row[i] + bias[i]) + residual[i]; bias and residual may be null.
   void (*finish_row)(float* row, int64_t count, const float* bias, DndActivation activation, const float* residual);
 
@@ -41,10 +46,6 @@ struct Kernels {
   /// Each column of scores [rows, kMaxTileVectors · lanes] becomes e^(score − the column's largest); `sums` is the sum
   /// of each.
   void (*exponentiate_columns)(float* scores, int64_t rows, float* sums);
-
-  /// destination[c · destination_stride + r] = source[r · source_stride + c] · scale for r < rows, c < columns
-  void (*transpose)(const float* source, int64_t source_stride, int64_t rows, int64_t columns, float scale,
-                    float* destination, int64_t destination_stride);
 };
 
 /// The kernels in use: DND_CPU_ISA names them (Error(kInvalidArgument) when it names none that this machine has), else

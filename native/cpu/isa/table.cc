@@ -3,6 +3,7 @@
 #include "cpu/isa/normalise.h"
 #include "cpu/isa/rows.h"
 #include "cpu/isa/tile.h"
+#include "cpu/isa/transpose.h"
 
 /// Compiled once per instruction set with DND_ISA = baseline, avx2 or avx512.
 namespace dnd::cpu::DND_ISA {

@@ -1,0 +1,188 @@
+#include "cpu/convolution/direct.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "core/convolution_work.h"
+#include "core/integers.h"
+#include "cpu/convolution/copy.h"
+
+namespace dnd::cpu {
+namespace {
+
+struct Range {
+  int64_t begin, end;
+  int64_t size() const { return end - begin; }
+};
+
+Range part(int64_t size, int64_t parts, int64_t index) {
+  return {part_begin(size, parts, index), part_begin(size, parts, index + 1)};
+}
+
+class DirectConvolution {
+ public:
+  DirectConvolution(const Kernels& kernels, const DirectPlan& plan) : isa_(kernels), plan_(plan), g_(plan.geometry) {
+    for (int64_t row = 0; row < g_.rows; ++row) {
+      row_taps_.push_back(static_cast<double>(taps_inside(g_.rows, g_.kernel, row, row + 1)));
+    }
+    for (int64_t strip = 0; strip < plan.strips; ++strip) {
+      const Range columns = strip_columns(strip);
+      strip_taps_.push_back(static_cast<double>(taps_inside(g_.columns, g_.kernel, columns.begin, columns.end)));
+    }
+    // Where a weight's tap of a block's channel goes: [tap column][tap row][channel].
+    for (int64_t channels : {plan.block_channels, plan.block_channels - 1}) {
+      std::vector<int32_t>& places = places_[channels == plan.block_channels ? 0 : 1];
+      places.resize(channels * g_.kernel * g_.kernel);
+      for (int64_t c = 0; c < channels; ++c) {
+        for (int64_t a = 0; a < g_.kernel; ++a) {
+          for (int64_t b = 0; b < g_.kernel; ++b) {
+            places[c * g_.kernel * g_.kernel + a * g_.tap_row_stride + b * g_.tap_column_stride] =
+                static_cast<int32_t>((b * g_.kernel + a) * channels + c);
+          }
+        }
+      }
+    }
+  }
+
+  /// Zero-padded copy of one row of a strip, [channel][pitch], each block of channels on its own: a tap row is then a
+  /// fixed number of floats further, and one tile kernel runs through all of them.
+  void pack_unit(const float* x, int64_t unit, float* pictures) const {
+    const auto [task, strip, row] = split(unit);
+    const Range columns = strip_columns(strip);
+    const Range inside = {std::max<int64_t>(0, columns.begin - g_.half()),
+                          std::min(g_.columns, columns.end + g_.half())};
+    const int64_t left = inside.begin - (columns.begin - g_.half());
+    const float* from = x + task * g_.x.batch + row * g_.x.row + inside.begin * g_.x.column;
+    for (int64_t block = 0; block < plan_.channel_blocks; ++block) {
+      const Range channels = part(g_.channels, plan_.channel_blocks, block);
+      float* to = packed_row(pictures, unit, channels, row);
+      for (int64_t c = 0; c < channels.size(); ++c) {
+        std::fill_n(to + c * plan_.pitch, left, 0.0f);
+        std::fill_n(to + c * plan_.pitch + left + inside.size(), plan_.pitch - left - inside.size(), 0.0f);
+      }
+      copy_plane(isa_, from + channels.begin * g_.x.channel, g_.x.channel, g_.x.column, to + left, plan_.pitch, 1,
+                 channels.size(), inside.size());
+    }
+  }
+
+  /// One block of output channels for the units of one group. `scratch`: plan.thread_floats() floats.
+  void compute(const Control& control, const float* pictures, const float* weight, int64_t out_block, Range units,
+               float* y, float* scratch) const {
+    const Range outs = {out_block * plan_.block_outs, std::min(g_.out_channels, (out_block + 1) * plan_.block_outs)};
+    float* packed_weight = scratch;
+    float* sums = scratch + plan_.weight_floats();
+    std::fill_n(sums, units.size() * plan_.unit_floats, 0.0f);
+    for (int64_t block = 0; block < plan_.channel_blocks; ++block) {
+      const Range channels = part(g_.channels, plan_.channel_blocks, block);
+      control.throw_if_cancelled();
+      pack_weight(weight, outs, channels, packed_weight);
+      double positions_and_taps = 0;
+      for (int64_t unit = units.begin; unit < units.end; ++unit) {
+        control.throw_if_cancelled();
+        accumulate(pictures, packed_weight, outs, channels, unit, sums + (unit - units.begin) * plan_.unit_floats);
+        positions_and_taps += row_taps_[split(unit).row] * strip_taps_[split(unit).strip];
+      }
+      control.advance(positions_and_taps * static_cast<double>(outs.size()) * static_cast<double>(channels.size()));
+    }
+    for (int64_t unit = units.begin; unit < units.end; ++unit) {
+      write(sums + (unit - units.begin) * plan_.unit_floats, outs, unit, y);
+    }
+  }
+
+ private:
+  struct Unit {
+    int64_t task, strip, row;
+  };
+  Unit split(int64_t unit) const {
+    const int64_t plane = unit / g_.rows;
+    return {plane / plan_.strips, plane % plan_.strips, unit % g_.rows};
+  }
+
+  template <typename Float>
+  Float* packed_row(Float* pictures, int64_t unit, Range channels, int64_t row) const {
+    const int64_t plane = unit / g_.rows;
+    return pictures + ((plane * g_.channels + channels.begin) * g_.rows + row * channels.size()) * plan_.pitch;
+  }
+
+  Range strip_columns(int64_t strip) const {
+    return {strip * plan_.strip_columns, std::min(g_.columns, (strip + 1) * plan_.strip_columns)};
+  }
+
+  /// [tap column][tap row][channel][out_width]
+  void pack_weight(const float* weight, Range outs, Range channels, float* packed) const {
+    const int64_t taps = g_.kernel * g_.kernel;
+    const auto& places = places_[channels.size() == plan_.block_channels ? 0 : 1];
+    isa_.transpose(weight + (outs.begin * g_.channels + channels.begin) * taps, g_.channels * taps, outs.size(),
+                   channels.size() * taps, places.data(), 1.0f, packed, plan_.out_width, plan_.out_width);
+  }
+
+  /// sums (+)= the taps of one row of a strip for a block of input channels.
+  void accumulate(const float* pictures, const float* packed_weight, Range outs, Range channels, int64_t unit,
+                  float* sums) const {
+    const auto [task, strip, row] = split(unit);
+    const int64_t columns = strip_columns(strip).size();
+    const Range tap_rows = {std::max<int64_t>(0, g_.half() - row), std::min(g_.kernel, g_.rows - row + g_.half())};
+    const int64_t depth = tap_rows.size() * channels.size();
+    const float* picture = packed_row(pictures, unit, channels, row + tap_rows.begin - g_.half());
+    for (int64_t b = 0; b < g_.kernel; ++b) {
+      const float* taps = packed_weight + (b * g_.kernel + tap_rows.begin) * channels.size() * plan_.out_width;
+      if (plan_.across == AcrossLanes::kOutChannels) {
+        const int64_t tiles = divide_up(columns, isa_.tile_rows);
+        const int64_t vectors = divide_up(outs.size(), isa_.lanes);
+        for (int64_t t = 0; t < tiles; ++t) {
+          const Range tile = part(columns, tiles, t);
+          isa_.tile[tile.size() - 1][vectors - 1](depth, picture + tile.begin + b, plan_.pitch, taps, plan_.out_width,
+                                                  sums + tile.begin * plan_.out_width, plan_.out_width, true);
+        }
+      } else {
+        const int64_t breadth = isa_.lanes * kMaxTileVectors;
+        for (int64_t column = 0; column < columns; column += breadth) {
+          const int64_t vectors = divide_up(std::min(breadth, columns - column), isa_.lanes);
+          isa_.tile[outs.size() - 1][vectors - 1](depth, taps, plan_.out_width, picture + column + b, plan_.pitch,
+                                                  sums + column, plan_.unit_floats / isa_.tile_rows, true);
+        }
+      }
+    }
+  }
+
+  void write(const float* sums, Range outs, int64_t unit, float* y) const {
+    const auto [task, strip, row] = split(unit);
+    const Range columns = strip_columns(strip);
+    const bool across_outs = plan_.across == AcrossLanes::kOutChannels;
+    copy_plane(isa_, sums, across_outs ? 1 : plan_.unit_floats / isa_.tile_rows, across_outs ? plan_.out_width : 1,
+               y + task * g_.y.batch + outs.begin * g_.y.channel + row * g_.y.row + columns.begin * g_.y.column,
+               g_.y.channel, g_.y.column, outs.size(), columns.size());
+  }
+
+  const Kernels& isa_;
+  const DirectPlan& plan_;
+  const Geometry& g_;
+  std::vector<double> row_taps_, strip_taps_;  ///< pairs of a position and a tap that is inside
+  std::vector<int32_t> places_[2];  ///< for blocks of block_channels and of one channel less
+};
+
+}  // namespace
+
+void convolve_direct(ThreadPool& pool, const Control& control, const Kernels& kernels, const DirectPlan& plan,
+                     const float* x, const float* weight, float* y, float* workspace) {
+  const Geometry& geometry = plan.geometry;
+  const DirectConvolution convolution(kernels, plan);
+  float* pictures = workspace;
+  float* scratch = workspace + plan.batch_at_once * plan.picture_floats();
+  for (int64_t first = 0; first < geometry.batch; first += plan.batch_at_once) {
+    const int64_t units = plan.units(std::min(plan.batch_at_once, geometry.batch - first));
+    const float* x_part = x + first * geometry.x.batch;
+    float* y_part = y + first * geometry.y.batch;
+    pool.parallel_for(units, [&](int64_t unit, int) {
+      control.throw_if_cancelled();
+      convolution.pack_unit(x_part, unit, pictures);
+    });
+    const int64_t groups = std::min(plan.groups, units);
+    pool.parallel_for(groups * plan.out_blocks, [&](int64_t task, int thread) {
+      convolution.compute(control, pictures, weight, task % plan.out_blocks, part(units, groups, task / plan.out_blocks),
+                          y_part, scratch + thread * plan.thread_floats());
+    });
+  }
+}
+
+}  // namespace dnd::cpu

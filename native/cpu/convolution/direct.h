@@ -1,0 +1,15 @@
+#pragma once
+
+#include "core/thread_pool.h"
+#include "cpu/control.h"
+#include "cpu/convolution/direct_plan.h"
+
+namespace dnd::cpu {
+
+/// Runs the plan: a product over taps and input channels for every tile of the output, read straight from a zero-padded
+/// copy of the picture (a tap is a shift of it) and from weights packed block by block.
+/// `workspace` has plan.workspace_floats(pool.threads()) floats.
+void convolve_direct(ThreadPool& pool, const Control& control, const Kernels& kernels, const DirectPlan& plan,
+                     const float* x, const float* weight, float* y, float* workspace);
+
+}  // namespace dnd::cpu

@@ -1,0 +1,62 @@
+#include "cpu/convolution/direct_plan.h"
+
+#include <algorithm>
+
+#include "core/integers.h"
+
+namespace dnd::cpu {
+namespace {
+
+constexpr int64_t kLongestStrip = 160;              ///< a block of channels of a strip then stays in a core's cache
+constexpr int64_t kPicturesAtOnce = int64_t{64} << 20;  ///< floats: 256 MB
+constexpr int64_t kFewestPositions = 1024;          ///< of a group: packing its weights costs about 3 % then
+constexpr int64_t kMostPositions = 8192;            ///< of a group: its sums take a megabyte
+constexpr int64_t kTasksPerThread = 8;
+constexpr int64_t kLine = 16;  ///< floats of a cache line
+
+/// Share of a tile's arithmetic that is not wasted on empty lanes or on too few sums to hide the latency of one.
+double efficiency(int64_t across_lanes, int64_t rows, int64_t lanes) {
+  constexpr int64_t kRowsToHideLatency = 4;
+  return static_cast<double>(across_lanes) / static_cast<double>(round_up(across_lanes, lanes)) *
+         std::min(1.0, static_cast<double>(rows) / kRowsToHideLatency);
+}
+
+}  // namespace
+
+DirectPlan plan_direct(const Geometry& geometry, const Kernels& kernels, int threads) {
+  DirectPlan plan{};
+  plan.geometry = geometry;
+  plan.strip_columns = divide_up(geometry.columns, divide_up(geometry.columns, kLongestStrip));
+  if (plan.strip_columns < geometry.columns) plan.strip_columns = round_up(plan.strip_columns, kernels.lanes);
+  plan.strips = divide_up(geometry.columns, plan.strip_columns);
+  plan.across = efficiency(geometry.out_channels, plan.strip_columns, kernels.lanes) >=
+                        efficiency(geometry.columns, geometry.out_channels, kernels.lanes)
+                    ? AcrossLanes::kOutChannels
+                    : AcrossLanes::kColumns;
+  // An odd number of cache lines: rows one below the other then fall into different sets of the cache.
+  plan.pitch = round_up(round_up(plan.strip_columns, kernels.lanes) + geometry.kernel - 1, kLine);
+  if (plan.pitch / kLine % 2 == 0) plan.pitch += kLine;
+
+  plan.channel_blocks = divide_up(geometry.channels, std::max<int64_t>(1, DirectPlan::kChain / geometry.kernel));
+  plan.block_channels = divide_up(geometry.channels, plan.channel_blocks);
+  if (plan.across == AcrossLanes::kOutChannels) {
+    plan.out_width = std::min(kernels.lanes * kMaxTileVectors, round_up(geometry.out_channels, kernels.lanes));
+    plan.block_outs = plan.out_width;
+    plan.unit_floats = plan.strip_columns * plan.out_width;
+  } else {
+    plan.out_width = round_up(kernels.tile_rows, kernels.lanes);
+    plan.block_outs = divide_up(geometry.out_channels, divide_up(geometry.out_channels, kernels.tile_rows));
+    plan.unit_floats = kernels.tile_rows * round_up(plan.strip_columns, kernels.lanes);
+  }
+  plan.out_blocks = divide_up(geometry.out_channels, plan.block_outs);
+
+  plan.batch_at_once = std::clamp<int64_t>(kPicturesAtOnce / plan.picture_floats(), 1, geometry.batch);
+  const int64_t units = plan.units(plan.batch_at_once);
+  const int64_t most = std::max<int64_t>(1, units / divide_up(kFewestPositions, plan.strip_columns));
+  const int64_t fewest = divide_up(units, std::max<int64_t>(1, kMostPositions / plan.strip_columns));
+  plan.groups = std::max(fewest, std::min(most, divide_up(kTasksPerThread * threads, plan.out_blocks)));
+  plan.group_units = divide_up(units, plan.groups);
+  return plan;
+}
+
+}  // namespace dnd::cpu
