@@ -1,0 +1,40 @@
+import type { Command } from 'commander';
+import { type Diagnosis, diagnose } from '../doctor/doctor.js';
+import { formatBytes } from '../engine/index.js';
+import { EXIT_FAILED, type Io, print } from './io.js';
+import { jsonOption } from './options.js';
+import { list } from './table.js';
+
+export function addDoctor(program: Command, io: Io, exit: (code: number) => void): void {
+  program
+    .command('doctor')
+    .description('Show what this installation and this machine have: addon, processor, memory, GPU.')
+    .addOption(jsonOption())
+    .action(async (options: { json?: boolean }) => {
+      const diagnosis = await diagnose();
+      print(io, options.json, diagnosis, () => lines(diagnosis));
+      if (!diagnosis.ok) exit(EXIT_FAILED);
+    });
+}
+
+function lines({ ok, version, node, system, addon, cpu, memoryBytes, gpu }: Diagnosis): string[] {
+  const engine = addon.loaded
+    ? `${cpu.isa} in use, ${cpu.available?.join(', ')} available, ${cpu.defaultThreads} threads by default, built with ${cpu.compiler}`
+    : 'not loaded';
+  const limit = memoryBytes.limit === null ? '' : `, limited to ${formatBytes(memoryBytes.limit)} for this process`;
+  const devices = gpu.devices.length > 0 ? gpu.devices.join(', ') : 'none found';
+  return [
+    ...list([
+      ['dnd-lora', version],
+      ['node', node],
+      ['system', system],
+      ['addon', addon.path ?? 'not found'],
+      ['engine', engine],
+      ['processor', `${cpu.model}, ${cpu.cores} cores`],
+      ['memory', `${formatBytes(memoryBytes.total)}, ${formatBytes(memoryBytes.available)} available${limit}`],
+      ['GPU', `${devices}; driver ${gpu.driver ?? 'none'}; ${gpu.notice}`],
+    ]),
+    '',
+    ok ? 'Ready.' : `Not ready: ${addon.problem}`,
+  ];
+}

@@ -1,0 +1,135 @@
+import { type Command, Option } from 'commander';
+import { formatBytes } from '../engine/index.js';
+import { writeFolderAtomically } from '../files/index.js';
+import type { GeneratorSettings } from '../generator/create.js';
+import { type Feature, parameterCount, tokenShape } from '../generator/decoder-shape.js';
+import type { Device } from '../generator/device.js';
+import { described } from '../generator/encoder-folder.js';
+import { Generator } from '../generator/generator.js';
+import { type GeneratorManifest, MANIFEST_FILE, PADDINGS, POOLINGS } from '../generator/manifest.js';
+import { PRESET_NAMES, PRESETS, type PresetName } from '../generator/presets.js';
+import { UNTRAINED } from '../generator/statement.js';
+import { type Io, print } from './io.js';
+import {
+  commaSeparated,
+  deviceOption,
+  forceOption,
+  json,
+  jsonOption,
+  positiveNumber,
+  threadsOption,
+  wholeNumber,
+} from './options.js';
+import { showProgress } from './progress.js';
+import { grouped, list } from './table.js';
+
+interface Options extends Omit<GeneratorSettings, 'features' | 'useRslora'> {
+  base: string;
+  encoder: string;
+  features?: readonly Feature[];
+  rslora?: boolean;
+  out: string;
+  threads?: number;
+  device: Device;
+  force?: boolean;
+  json?: boolean;
+}
+
+export function addInit(program: Command, io: Io): void {
+  program
+    .command('init')
+    .description('Make an untrained generator for a base model.')
+    .requiredOption('--base <path>', 'config.json of the base model, or the folder that holds it')
+    .requiredOption('--encoder <folder>', "folder of a BERT-family text encoder, or 'hash', the built-in one")
+    .requiredOption('--out <folder>', 'where the generator goes')
+    .addOption(
+      new Option('--preset <name>', 'a published configuration')
+        .choices(PRESET_NAMES)
+        .conflicts(['features', 'kernelSize']),
+    )
+    .addOption(
+      new Option(
+        '--features <json>',
+        'shapes [tokens, height, width] from the condition to the weight tokens',
+      ).argParser(json),
+    )
+    .addOption(new Option('--kernel-size <n>', 'of the convolutions, odd').argParser(wholeNumber(1)))
+    .addOption(
+      new Option(
+        '--max-length <n>',
+        'tokens of each prompt; more than features[0][1] adds a length projection',
+      ).argParser(wholeNumber(1)),
+    )
+    .addOption(new Option('--rank <n>', "of the adapters (default: the preset's, else 8)").argParser(wholeNumber(1)))
+    .addOption(
+      new Option('--alpha <number>', "of the adapters (default: the preset's, else 2·rank)").argParser(positiveNumber),
+    )
+    .option('--rslora', 'scale adapters by alpha/√rank instead of alpha/rank')
+    .addOption(
+      new Option('--modules <names>', 'projections to adapt, with commas between (default: all seven)').argParser(
+        commaSeparated,
+      ),
+    )
+    .addOption(
+      new Option(
+        '--chunk <n>',
+        "columns of a weight token (default: the preset's, else what suits the base)",
+      ).argParser(wholeNumber(1)),
+    )
+    .addOption(new Option('--padding <how>', 'states of padding positions (default: encode)').choices(PADDINGS))
+    .addOption(
+      new Option('--pooling <how>', 'one state for each token, or for each prompt (default: none)').choices(POOLINGS),
+    )
+    .addOption(new Option('--seed <n>', 'of the initial parameters').argParser(wholeNumber(0)).default(0))
+    .addOption(forceOption('a generator'))
+    .addOption(deviceOption())
+    .addOption(threadsOption())
+    .addOption(jsonOption())
+    .action((options: Options) => init(options, io));
+}
+
+async function init({ out, force, json, rslora, ...settings }: Options, io: Io): Promise<void> {
+  const { signal } = io;
+  const { onProgress, stop } = showProgress(io, json);
+  let made: GeneratorManifest | undefined;
+  try {
+    // The folder is begun before the work, so that one that cannot be written costs no time.
+    await writeFolderAtomically(out, { force, signal, marker: MANIFEST_FILE }, async (staging) => {
+      const generator = await Generator.create({ ...settings, useRslora: rslora, signal, onProgress });
+      try {
+        await generator.save(staging, { signal, onProgress });
+        made = generator.manifest;
+      } finally {
+        generator.dispose();
+      }
+    });
+  } finally {
+    stop();
+  }
+  const manifest = made!;
+  const parameters = parameterCount(manifest.decoder);
+  print(io, json, { generator: out, parameters, notice: UNTRAINED, manifest }, () =>
+    summary(out, parameters, manifest),
+  );
+}
+
+function summary(
+  out: string,
+  parameters: number,
+  { base, encoder, decoder, adapter, preset }: GeneratorManifest,
+): string[] {
+  const published = preset ? PRESETS[preset as PresetName].encoder : undefined;
+  const other = published && published !== encoder.name ? ` (the published generators have ${published})` : '';
+  const tokens = tokenShape(decoder);
+  return list([
+    ['generator', out],
+    ['base model', `${base.name ?? 'unnamed'} (${base.modelType}, ${base.layers} layers)`],
+    ['encoder', described(encoder) + other],
+    ['decoder', `${grouped(parameters)} parameters, ${formatBytes(4 * parameters)}`],
+    [
+      'adapter',
+      `rank ${adapter.rank}, alpha ${adapter.alpha}, ${adapter.modules.join(', ')}: ${tokens[0]} weight tokens of ${tokens[1]}×${tokens[2]}`,
+    ],
+    ['note', UNTRAINED],
+  ]);
+}

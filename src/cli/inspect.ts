@@ -1,0 +1,101 @@
+import type { Command } from 'commander';
+import { formatBytes } from '../engine/index.js';
+import { described } from '../generator/encoder-folder.js';
+import { type AdapterInspection, type GeneratorInspection, type Inspection, inspect } from '../inspect/inspect.js';
+import type { TensorSummary } from '../inspect/tensors.js';
+import { type Io, print } from './io.js';
+import { jsonOption } from './options.js';
+import { counted, grouped, list, shortNumber, table } from './table.js';
+
+interface Options {
+  statistics?: boolean;
+  json?: boolean;
+}
+
+export function addInspect(program: Command, io: Io): void {
+  program
+    .command('inspect')
+    .description('Show what is in a generator, an adapter, or any safetensors file.')
+    .argument('<path>', 'generator folder, PEFT adapter folder, safetensors file, index or folder')
+    .option('--statistics', 'look at every number (adapters: always)')
+    .addOption(jsonOption())
+    .action(async (path: string, { statistics, json }: Options) => {
+      const inspection = await inspect(path, { statistics, signal: io.signal });
+      print(io, json, inspection, () => [...heading(inspection), '', ...tensorTable(inspection.tensors)]);
+    });
+}
+
+function heading(inspection: Inspection): string[] {
+  if (inspection.type === 'generator') return generatorHeading(inspection);
+  if (inspection.type === 'adapter') return adapterHeading(inspection);
+  const entries = Object.entries(inspection.metadata).map(([key, value]) => [key, shortened(value)] as const);
+  return list([['safetensors', inspection.path], ...entries]);
+}
+
+function generatorHeading({
+  path,
+  manifest,
+  notice,
+  parameters,
+  weightTokens,
+  adapterTensors,
+}: GeneratorInspection): string[] {
+  const { base, encoder, condition, decoder, adapter, training } = manifest;
+  const projection = decoder.projectedFrom ? `, length projection from ${decoder.projectedFrom}` : '';
+  return list([
+    ['generator', path],
+    [
+      'format',
+      `${manifest.formatVersion}, written by ${manifest.createdBy}${manifest.preset ? `, preset ${manifest.preset}` : ''}`,
+    ],
+    ['base model', `${base.name ?? 'unnamed'} (${base.modelType}, ${base.layers} layers, hidden size ${base.hidden})`],
+    ['encoder', described(encoder)],
+    [
+      'condition',
+      `${decoder.features[0]![0]} prompts of ${condition.maxLength} tokens, padding ${condition.padding}, pooling ${condition.pooling}`,
+    ],
+    ['decoder', `${grouped(parameters)} parameters, kernel size ${decoder.kernelSize}${projection}`],
+    ['features', decoder.features.map((feature) => `(${feature.join(', ')})`).join(' ')],
+    ['weight tokens', `${weightTokens.count} of ${weightTokens.height}×${weightTokens.width}, chunk ${adapter.chunk}`],
+    [
+      'adapter',
+      `${adapterTensors} tensors, rank ${adapter.rank}, alpha ${adapter.alpha}${adapter.useRslora ? ', rsLoRA' : ''}: ${adapter.modules.join(', ')}`,
+    ],
+    ['training', notice ?? 'trained'],
+    ['seed', String(training.seed)],
+  ]);
+}
+
+const CONFIG_KEYS = ['base_model_name_or_path', 'peft_type', 'r', 'lora_alpha', 'use_rslora', 'target_modules'];
+
+function adapterHeading({ path, config }: AdapterInspection): string[] {
+  const fields = typeof config === 'object' && config !== null ? (config as Record<string, unknown>) : {};
+  const known = CONFIG_KEYS.filter((key) => key in fields).map((key) => [key, JSON.stringify(fields[key])] as const);
+  return list([['adapter', path], ...known]);
+}
+
+function tensorTable(tensors: readonly TensorSummary[]): string[] {
+  const withStatistics = tensors.some(({ statistics }) => statistics);
+  const header = [
+    'tensor',
+    'dtype',
+    'shape',
+    'size',
+    ...(withStatistics ? ['mean', 'std', 'min', 'max', 'NaN', 'infinite'] : []),
+  ];
+  const rows = tensors.map(({ name, dtype, shape, bytes, statistics: of }) => [
+    name,
+    dtype,
+    `[${shape.join(', ')}]`,
+    formatBytes(bytes),
+    ...(of ? [...[of.mean, of.std, of.min, of.max].map(shortNumber), of.nan, of.infinite] : []),
+  ]);
+  const bytes = tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
+  return [...table(header, rows), '', `${counted(tensors.length, 'tensor')}, ${formatBytes(bytes)}`];
+}
+
+const LONGEST_VALUE = 100;
+
+function shortened(text: string): string {
+  return text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE)}…` : text;
+}

@@ -1,0 +1,22 @@
+import type { Readable, Writable } from 'node:stream';
+
+/** What a command may touch of the process it runs in. */
+export interface Io {
+  stdin: Readable;
+  stdout: Writable;
+  /** `isTTY` where it is a terminal. */
+  stderr: Writable & { isTTY?: boolean };
+  /** Aborted by Ctrl-C. */
+  signal: AbortSignal;
+}
+
+export const EXIT_DONE = 0;
+export const EXIT_FAILED = 1;
+export const EXIT_WRONG_USAGE = 2;
+/** 128 + SIGINT, as shells have it. */
+export const EXIT_INTERRUPTED = 130;
+
+/** Prints a command's result: JSON and nothing else, or lines for people. */
+export function print(io: Io, json: boolean | undefined, result: unknown, lines: () => string[]): void {
+  io.stdout.write(json ? `${JSON.stringify(result, null, 2)}\n` : `${lines().join('\n')}\n`);
+}

@@ -1,0 +1,41 @@
+import { InvalidArgumentError, Option } from 'commander';
+
+/** Parsers of option values. What they refuse is wrong usage, named with its option by commander. */
+
+export function wholeNumber(smallest: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= smallest) return value;
+    throw new InvalidArgumentError(`it must be a whole number from ${smallest}`);
+  };
+}
+
+export function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isFinite(value) && value > 0) return value;
+  throw new InvalidArgumentError('it must be a number above 0');
+}
+
+export function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new InvalidArgumentError(`it must be JSON: ${(error as Error).message}`);
+  }
+}
+
+export function commaSeparated(text: string): string[] {
+  const items = text.split(',').map((item) => item.trim());
+  if (items.every(Boolean)) return items;
+  throw new InvalidArgumentError('it must be names with commas between them');
+}
+
+/** Options that several commands have. */
+export const jsonOption = () => new Option('--json', 'print the result as JSON, and nothing else, on standard output');
+export const threadsOption = () =>
+  new Option('--threads <n>', 'threads that share the work (default: DND_THREADS, else all cores)').argParser(
+    wholeNumber(1),
+  );
+export const deviceOption = () =>
+  new Option('--device <name>', 'where to compute').choices(['auto', 'cpu']).default('auto');
+export const forceOption = (what: string) => new Option('--force', `replace ${what} that is there already`);

@@ -1,0 +1,54 @@
+import { SingleBar } from 'cli-progress';
+import type { OnProgress, Stage } from '../generator/progress.js';
+import type { Io } from './io.js';
+
+const LABELS: Record<Stage, string> = {
+  load: 'loading the generator',
+  initialise: 'initialising the decoder',
+  encode: 'encoding prompts',
+  decode: 'decoding',
+  restore: 'restoring the adapter',
+  save: 'saving',
+};
+const LABEL_WIDTH = Math.max(...Object.values(LABELS).map((label) => label.length));
+
+export interface ProgressView {
+  /** For one long call. */
+  onProgress: OnProgress;
+  /** Takes the bar away; to be called whether the call succeeded or not. */
+  stop(): void;
+}
+
+/** A bar on a terminal; elsewhere a line for each stage; with `quiet` and no terminal nothing. */
+export function showProgress(io: Io, quiet: boolean | undefined): ProgressView {
+  if (io.stderr.isTTY) return progressBar(io);
+  if (quiet) return { onProgress: () => {}, stop: () => {} };
+  let last: Stage | undefined;
+  return {
+    onProgress: (_, stage) => {
+      if (stage !== last) io.stderr.write(`${LABELS[stage]} …\n`);
+      last = stage;
+    },
+    stop: () => {},
+  };
+}
+
+function progressBar(io: Io): ProgressView {
+  const bar = new SingleBar({
+    format: '{label} [{bar}] {percentage}% {duration_formatted}',
+    stream: io.stderr as NodeJS.WritableStream,
+    hideCursor: true,
+    clearOnComplete: true,
+    barsize: 30,
+  });
+  let started = false;
+  return {
+    onProgress: (fraction, stage) => {
+      const payload = { label: LABELS[stage].padEnd(LABEL_WIDTH) };
+      if (!started) bar.start(1, fraction, payload);
+      started = true;
+      bar.update(fraction, payload);
+    },
+    stop: () => bar.stop(),
+  };
+}

@@ -1,0 +1,65 @@
+import { Command, CommanderError } from 'commander';
+import { DndError } from '../errors.js';
+import { PACKAGE } from '../package.js';
+import { addDoctor } from './doctor.js';
+import { addGenerate } from './generate.js';
+import { addInit } from './init.js';
+import { addInspect } from './inspect.js';
+import { EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_WRONG_USAGE, type Io } from './io.js';
+import { addVerify } from './verify.js';
+
+/** The commands, in the order in which a user meets them. */
+const COMMANDS = [addInit, addGenerate, addInspect, addVerify, addDoctor];
+
+/**
+ * Runs one command of `dnd`.
+ * @param argv what follows the program's name
+ * @returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted
+ */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  let exitCode = EXIT_DONE;
+  const program = new Command('dnd')
+    .description('Unlabeled prompts in, a LoRA adapter out (Drag-and-Drop LLMs, arXiv 2506.16406).')
+    .version(PACKAGE.version)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+    })
+    .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.');
+  for (const add of COMMANDS)
+    add(program, io, (code) => {
+      exitCode = code;
+    });
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    return fail(error, argv.includes('--json'), io);
+  }
+}
+
+function fail(error: unknown, json: boolean, io: Io): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return EXIT_DONE;
+    // Commander has told people already.
+    if (json) printError(io, 'INVALID_ARGUMENT', error.message.replace(/^error: /, ''));
+    return EXIT_WRONG_USAGE;
+  }
+  const interrupted = io.signal.aborted;
+  const { code, message } = describe(interrupted ? io.signal.reason : error);
+  if (json) printError(io, code, message);
+  else io.stderr.write(`error: ${message}\n`);
+  if (interrupted) return EXIT_INTERRUPTED;
+  return code === 'INVALID_ARGUMENT' ? EXIT_WRONG_USAGE : EXIT_FAILED;
+}
+
+function printError(io: Io, code: string, message: string): void {
+  io.stdout.write(`${JSON.stringify({ error: { code, message } }, null, 2)}\n`);
+}
+
+/** Errors of our own say all there is to say; for any other the stack is wanted. */
+function describe(error: unknown): { code: string; message: string } {
+  if (error instanceof DndError) return { code: error.code, message: error.message };
+  return { code: 'INTERNAL', message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+}

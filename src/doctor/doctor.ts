@@ -1,0 +1,60 @@
+import { arch, cpus, platform, release, totalmem } from 'node:os';
+import { addonPath, availableMemoryBytes, type CpuInfo, cpuInfo } from '../engine/index.js';
+import { DndError } from '../errors.js';
+import { PACKAGE } from '../package.js';
+import { findGpu, type Gpu } from './gpu.js';
+
+export interface Diagnosis {
+  /** Whether this installation can work. */
+  ok: boolean;
+  version: string;
+  node: string;
+  system: string;
+  addon: { loaded: boolean; path: string | null; problem: string | null };
+  cpu: { model: string; cores: number } & { [Key in keyof CpuInfo]: CpuInfo[Key] | null };
+  /** `limit`: of the control group, where there is one. */
+  memoryBytes: { total: number; available: number; limit: number | null };
+  gpu: Gpu & { notice: string };
+}
+
+/** What a bug report needs to say about the machine and this installation. */
+export async function diagnose(): Promise<Diagnosis> {
+  const addon = examineAddon();
+  const { info } = addon;
+  const processors = cpus();
+  const gpu = await findGpu();
+  return {
+    ok: info !== null,
+    version: PACKAGE.version,
+    node: process.versions.node,
+    system: `${platform()} ${arch()} ${release()}`,
+    addon: { loaded: info !== null, path: addon.path, problem: addon.problem },
+    cpu: {
+      model: processors[0]?.model.trim() ?? 'unknown',
+      cores: processors.length,
+      isa: info?.isa ?? null,
+      available: info?.available ?? null,
+      defaultThreads: info?.defaultThreads ?? null,
+      compiler: info?.compiler ?? null,
+    },
+    memoryBytes: { total: totalmem(), available: availableMemoryBytes(), limit: memoryLimit() },
+    gpu: { ...gpu, notice: 'this version computes on the CPU' },
+  };
+}
+
+function examineAddon(): { path: string | null; info: CpuInfo | null; problem: string | null } {
+  let path: string | null = null;
+  try {
+    path = addonPath();
+    return { path, info: cpuInfo(), problem: null };
+  } catch (error) {
+    if (!(error instanceof DndError)) throw error;
+    return { path, info: null, problem: error.message };
+  }
+}
+
+/** Without a limit, Node says 0 or a number that no machine has. */
+function memoryLimit(): number | null {
+  const limit = process.constrainedMemory();
+  return limit > 0 && limit < totalmem() ? limit : null;
+}

@@ -1,0 +1,134 @@
+import { AdapterLayout, type BaseModel } from '../adapter/index.js';
+import type { Padding, Pooling, TextEncoder } from '../encoder/index.js';
+import { DndError } from '../errors.js';
+import { PACKAGE } from '../package.js';
+import { checkDecoderShape, type DecoderShape, type Feature } from './decoder-shape.js';
+import { checkFit } from './fit.js';
+import { adapterSettings, FORMAT_VERSION, type GeneratorManifest, PADDINGS, POOLINGS } from './manifest.js';
+import { PRESET_NAMES, PRESETS, type Preset, type PresetName } from './presets.js';
+
+/** What a new generator is to be: a preset, or features and a kernel size; everything else has a default. */
+export interface GeneratorSettings {
+  /** A published configuration. Either this or `features` and `kernelSize`. */
+  preset?: PresetName | undefined;
+  /** Shapes from the condition [prompts, length, channels] to the weight tokens [tokens, height, width]. */
+  features?: readonly Feature[] | undefined;
+  /** Odd. */
+  kernelSize?: number | undefined;
+  /** Tokens of each prompt. Default: the preset's, else `features[0][1]`; more than that means a length projection. */
+  maxLength?: number | undefined;
+  /** Default: the preset's, else 8. */
+  rank?: number | undefined;
+  /** Default: the preset's, else 2·rank. */
+  alpha?: number | undefined;
+  /** Scale the adapter by alpha/√rank instead of alpha/rank. Default: false. */
+  useRslora?: boolean | undefined;
+  /** Projections that get an adapter. Default: all seven. */
+  modules?: readonly string[] | undefined;
+  /** Columns of a weight token. Default: the preset's, else what suits the base model. */
+  chunk?: number | undefined;
+  /** States of padding positions: computed as published ('encode'), or zeros, which is cheaper. Default: the preset's, else 'encode'. */
+  padding?: Padding | undefined;
+  /** 'mean' and 'cls' make conditions of length 1. Default: 'none'. */
+  pooling?: Pooling | undefined;
+  /** Of the decoder's initial parameters. Default: 0. */
+  seed?: number | undefined;
+}
+
+/**
+ * The decoder that the settings ask for.
+ * @throws DndError INVALID_ARGUMENT for a contradiction or a wrong value
+ */
+export function decoderOf(settings: GeneratorSettings): DecoderShape {
+  const preset = presetOf(settings);
+  if (preset && (settings.features !== undefined || settings.kernelSize !== undefined))
+    throw new DndError('INVALID_ARGUMENT', 'give a preset, or features and a kernel size, but not both');
+  const features = preset?.features ?? settings.features;
+  const kernelSize = preset?.kernelSize ?? settings.kernelSize;
+  if (features === undefined || kernelSize === undefined)
+    throw new DndError(
+      'INVALID_ARGUMENT',
+      `give features and a kernel size, or a preset: one of ${PRESET_NAMES.join(', ')}`,
+    );
+  const shape = checkDecoderShape({ features, kernelSize, projectedFrom: 0 }, 'the decoder', 'INVALID_ARGUMENT');
+  const length = shape.features[0]![1];
+  const maxLength = maxLengthOf(settings, shape);
+  const projects = poolingOf(settings) === 'none' && maxLength > length;
+  return projects
+    ? checkDecoderShape({ ...shape, projectedFrom: maxLength }, 'the decoder', 'INVALID_ARGUMENT')
+    : shape;
+}
+
+/**
+ * The whole description of a new, untrained generator.
+ * @throws DndError INVALID_ARGUMENT for a wrong value, SHAPE_MISMATCH where the parts do not fit each other
+ */
+export function planGenerator(
+  settings: GeneratorSettings,
+  decoder: DecoderShape,
+  base: BaseModel,
+  encoder: Pick<TextEncoder, 'identity' | 'maxWindow'>,
+): GeneratorManifest {
+  const preset = presetOf(settings);
+  const rank = settings.rank ?? preset?.rank ?? 8;
+  const alpha = settings.alpha ?? preset?.alpha ?? 2 * rank;
+  if (!(Number.isFinite(alpha) && alpha > 0)) throw wrong('alpha', 'a number above 0', alpha);
+  const chunk = settings.chunk ?? preset?.chunk;
+  const layout = new AdapterLayout({ base, rank, modules: settings.modules, chunk });
+  const maxLength = maxLengthOf(settings, decoder);
+  checkWindows(maxLength, encoder.maxWindow);
+  const manifest: GeneratorManifest = {
+    formatVersion: FORMAT_VERSION,
+    createdBy: `${PACKAGE.name} ${PACKAGE.version}`,
+    preset: settings.preset ?? null,
+    base,
+    encoder: encoder.identity,
+    condition: {
+      maxLength,
+      padding: oneOf(settings.padding ?? preset?.padding ?? 'encode', PADDINGS, 'the padding'),
+      pooling: poolingOf(settings),
+    },
+    decoder,
+    adapter: adapterSettings(layout, alpha, settings.useRslora ?? false),
+    training: { trained: false, seed: wholeNumber(settings.seed ?? 0, 'the seed', 0) },
+  };
+  checkFit(manifest, layout, 'the generator');
+  return manifest;
+}
+
+function presetOf({ preset }: GeneratorSettings): Preset | undefined {
+  if (preset === undefined) return undefined;
+  if (Object.hasOwn(PRESETS, preset)) return PRESETS[preset];
+  throw wrong('the preset', `one of ${PRESET_NAMES.join(', ')}`, preset);
+}
+
+function maxLengthOf(settings: GeneratorSettings, decoder: DecoderShape): number {
+  const maxLength = settings.maxLength ?? presetOf(settings)?.maxLength ?? decoder.features[0]![1];
+  return wholeNumber(maxLength, 'the maximal length', 1);
+}
+
+function poolingOf(settings: GeneratorSettings): Pooling {
+  return oneOf(settings.pooling ?? 'none', POOLINGS, 'the pooling');
+}
+
+function checkWindows(maxLength: number, window: number): void {
+  if (maxLength <= window || maxLength % window === 0) return;
+  throw new DndError(
+    'INVALID_ARGUMENT',
+    `the maximal length ${maxLength} is more than the ${window} positions of the text encoder, and then it must be a multiple of ${window}`,
+  );
+}
+
+function wholeNumber(value: unknown, what: string, smallest: number): number {
+  if (Number.isSafeInteger(value) && (value as number) >= smallest) return value as number;
+  throw wrong(what, `a whole number from ${smallest}`, value);
+}
+
+function oneOf<T extends string>(value: unknown, choices: readonly T[], what: string): T {
+  if (choices.includes(value as T)) return value as T;
+  throw wrong(what, `one of ${choices.join(', ')}`, value);
+}
+
+function wrong(what: string, wanted: string, value: unknown): DndError {
+  return new DndError('INVALID_ARGUMENT', `${what} must be ${wanted}, not ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,105 @@
+import { join } from 'node:path';
+import type { LongOperation } from '../async.js';
+import type { DecoderEngine, ParameterInfo } from '../engine/index.js';
+import { DndError } from '../errors.js';
+import { elementCount, isFloatDtype } from '../formats/dtypes.js';
+import {
+  SafetensorsSet,
+  type TensorInfo,
+  type TensorReader,
+  writeSafetensorsSharded,
+} from '../formats/safetensors/index.js';
+
+/** Name of the file, or of the sharded set, in a generator folder. */
+export const DECODER_BASE_NAME = 'decoder';
+
+/** What training checkpoints of the reference put before each name. */
+const CHECKPOINT_PREFIX = 'model.';
+/** Other things that they hold. */
+const NOT_PARAMETERS = new Set(['criterion_weight']);
+
+const CHUNK_ELEMENTS = 2 ** 20;
+const BYTES_PER_ELEMENT = 4;
+
+/**
+ * Fills the decoder from `decoder.safetensors` (or its shards) in `folder`, piece by piece. Names and shapes are checked before
+ * the first byte is read; any floating dtype is converted.
+ * @throws DndError FILE_NOT_FOUND, CORRUPT_FILE, SHAPE_MISMATCH, UNSUPPORTED_FORMAT (not a floating dtype), INVALID_WEIGHTS (NaN or infinity)
+ */
+export async function loadDecoderWeights(folder: string, engine: DecoderEngine, options: LongOperation): Promise<void> {
+  const file = await SafetensorsSet.open(join(folder, DECODER_BASE_NAME));
+  try {
+    await readDecoderWeights(file, engine, options);
+  } finally {
+    await file.close();
+  }
+}
+
+async function readDecoderWeights(file: TensorReader, engine: DecoderEngine, options: LongOperation): Promise<void> {
+  const sources = matchParameters(file, engine.parameters);
+  const total = [...sources.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
+  let done = 0;
+  for (const [parameter, { name, dtype }] of sources) {
+    for await (const { elementOffset, bytes } of file.chunks(name)) {
+      options.signal?.throwIfAborted();
+      if (!isFloatDtype(dtype)) throw notFloat(file, name, dtype);
+      engine.writeParameter(parameter, elementOffset, bytes, dtype);
+      done += bytes.byteLength;
+      if (done < total) options.onProgress?.(done / total);
+    }
+  }
+  options.onProgress?.(1);
+}
+
+/** Which tensor of the file is which parameter. */
+function matchParameters(file: TensorReader, parameters: readonly ParameterInfo[]): Map<string, TensorInfo> {
+  const prefix = [...file.tensors.keys()].some((name) => name.startsWith(`${CHECKPOINT_PREFIX}decoder.`))
+    ? CHECKPOINT_PREFIX
+    : '';
+  const sources = new Map<string, TensorInfo>();
+  for (const { name, shape } of parameters) {
+    const info = file.tensors.get(prefix + name);
+    if (!info)
+      throw new DndError('SHAPE_MISMATCH', `${file.path} lacks the decoder's parameter ${name} [${shape.join(', ')}]`);
+    if (shape.length !== info.shape.length || shape.some((size, axis) => size !== info.shape[axis]))
+      throw new DndError(
+        'SHAPE_MISMATCH',
+        `${file.path}: tensor ${info.name} is [${info.shape.join(', ')}], and the decoder of generator.json wants [${shape.join(', ')}]`,
+      );
+    if (!isFloatDtype(info.dtype)) throw notFloat(file, info.name, info.dtype);
+    sources.set(name, info);
+  }
+  for (const name of file.tensors.keys()) {
+    if (sources.has(name.slice(prefix.length)) || NOT_PARAMETERS.has(name)) continue;
+    throw new DndError(
+      'SHAPE_MISMATCH',
+      `${file.path}: tensor ${name} is no parameter of the decoder of generator.json`,
+    );
+  }
+  return sources;
+}
+
+function notFloat(file: TensorReader, name: string, dtype: string): DndError {
+  return new DndError(
+    'UNSUPPORTED_FORMAT',
+    `${file.path}: tensor ${name} has dtype ${dtype}, and decoder parameters must be F32, F16, BF16 or F64`,
+  );
+}
+
+/** Writes the decoder's parameters as float32, piece by piece, sharded above 5 GB. */
+export async function saveDecoderWeights(folder: string, engine: DecoderEngine, options: LongOperation): Promise<void> {
+  const tensors = engine.parameters.map(({ name, shape }) => ({
+    name,
+    dtype: 'F32' as const,
+    shape,
+    bytes: () => parameterBytes(engine, name, elementCount(shape)),
+  }));
+  await writeSafetensorsSharded(folder, DECODER_BASE_NAME, tensors, { ...options, metadata: { format: 'pt' } });
+}
+
+function* parameterBytes(engine: DecoderEngine, name: string, count: number): Iterable<Uint8Array> {
+  for (let offset = 0; offset < count; offset += CHUNK_ELEMENTS) {
+    const values = engine.readParameter(name, offset, Math.min(CHUNK_ELEMENTS, count - offset));
+    yield new Uint8Array(values.buffer, values.byteOffset, values.length * BYTES_PER_ELEMENT);
+  }
+}

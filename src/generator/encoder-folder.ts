@@ -1,0 +1,55 @@
+import { copyFile, mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type EncoderIdentity, loadTextEncoder, type TextEncoder } from '../encoder/index.js';
+import { DndError } from '../errors.js';
+import { readError } from '../files/index.js';
+
+/** The folder of the text encoder inside a generator folder. */
+export const ENCODER_FOLDER = 'encoder';
+
+/** What makes up a text encoder; anything else in its folder (other frameworks' weights, read-me files) stays behind. */
+const ENCODER_FILES =
+  /^(?:config|tokenizer|tokenizer_config|special_tokens_map)\.json$|^vocab\.txt$|^model.*\.safetensors(?:\.index\.json)?$/;
+
+export async function copyEncoderFiles(from: string, to: string, signal: AbortSignal | undefined): Promise<void> {
+  await mkdir(to);
+  const names = await readdir(from).catch((error) => {
+    throw readError(error, from);
+  });
+  for (const name of names.filter((candidate) => ENCODER_FILES.test(candidate))) {
+    signal?.throwIfAborted();
+    await copyFile(join(from, name), join(to, name));
+  }
+}
+
+/**
+ * Loads the text encoder that a generator names.
+ * @param source folder of the encoder, or 'hash'
+ * @throws DndError ENCODER_MISMATCH when it is another one
+ */
+export async function loadNamedEncoder(
+  source: string,
+  wanted: EncoderIdentity,
+  options: { threads?: number | undefined },
+): Promise<TextEncoder> {
+  const encoder = await loadTextEncoder(source, { ...options, channels: wanted.channels });
+  if (sameIdentity(encoder.identity, wanted)) return encoder;
+  encoder.dispose();
+  throw new DndError(
+    'ENCODER_MISMATCH',
+    `the generator was made with ${described(wanted)}, and ${source} is ${described(encoder.identity)}: ` +
+      'its conditions would mean something else; give the folder of the right encoder',
+  );
+}
+
+/** The name is for people; the digest of the weights decides. */
+function sameIdentity(one: EncoderIdentity, other: EncoderIdentity): boolean {
+  const settings = ({ name: _, ...rest }: EncoderIdentity) => JSON.stringify(Object.entries(rest).sort());
+  return settings(one) === settings(other);
+}
+
+/** For people: `all-MiniLM-L6-v2 (bert, 384 channels, weights 53aa51172d14…)`. */
+export function described(identity: EncoderIdentity): string {
+  const digest = identity.weightsSha256 ? `, weights ${identity.weightsSha256.slice(0, 12)}…` : '';
+  return `${identity.name ?? 'the built-in encoder'} (${identity.type}, ${identity.channels} channels${digest})`;
+}

@@ -1,0 +1,75 @@
+import { DndError } from '../errors.js';
+
+/** Reads the fields of a JSON object from outside and says which one is wrong, in which file. Unknown fields are passed over. */
+export class Fields {
+  readonly #object: Record<string, unknown>;
+
+  /** @throws DndError CORRUPT_FILE when `value` is not an object */
+  constructor(
+    value: unknown,
+    readonly source: string,
+    readonly path = '',
+  ) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      throw new DndError('CORRUPT_FILE', `${source}: ${path || 'the file'} must be a JSON object`);
+    this.#object = value as Record<string, unknown>;
+  }
+
+  /** All fields as they are, unchecked. */
+  get all(): Readonly<Record<string, unknown>> {
+    return this.#object;
+  }
+
+  /** The field as it is, unchecked; undefined when it is not there. */
+  raw(name: string): unknown {
+    return Object.hasOwn(this.#object, name) ? this.#object[name] : undefined;
+  }
+
+  section(name: string): Fields {
+    return new Fields(this.raw(name), this.source, this.#where(name));
+  }
+
+  wholeNumber(name: string, smallest: number): number {
+    const value = this.raw(name);
+    if (Number.isSafeInteger(value) && (value as number) >= smallest) return value as number;
+    throw this.#wrong(name, `a whole number from ${smallest}`);
+  }
+
+  positiveNumber(name: string): number {
+    const value = this.raw(name);
+    if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
+    throw this.#wrong(name, 'a number above 0');
+  }
+
+  boolean(name: string): boolean {
+    const value = this.raw(name);
+    if (typeof value === 'boolean') return value;
+    throw this.#wrong(name, 'true or false');
+  }
+
+  text(name: string): string {
+    const value = this.raw(name);
+    if (typeof value === 'string' && value !== '') return value;
+    throw this.#wrong(name, 'a text');
+  }
+
+  textOrNull(name: string): string | null {
+    return (this.raw(name) ?? null) === null ? null : this.text(name);
+  }
+
+  oneOf<T extends string>(name: string, choices: readonly T[]): T {
+    const value = this.raw(name);
+    if (choices.includes(value as T)) return value as T;
+    throw this.#wrong(name, `one of ${choices.map((choice) => JSON.stringify(choice)).join(', ')}`);
+  }
+
+  #where(name: string): string {
+    return this.path ? `${this.path}.${name}` : name;
+  }
+
+  #wrong(name: string, wanted: string): DndError {
+    const value = this.raw(name);
+    const found = value === undefined ? 'it is missing' : `it is ${JSON.stringify(value)?.slice(0, 80)}`;
+    return new DndError('CORRUPT_FILE', `${this.source}: ${this.#where(name)} must be ${wanted}; ${found}`);
+  }
+}

@@ -1,0 +1,59 @@
+import type { AdapterLayout } from '../adapter/index.js';
+import { DndError } from '../errors.js';
+import { conditionShape, type Feature, tokenShape } from './decoder-shape.js';
+import type { GeneratorManifest } from './manifest.js';
+
+/**
+ * Checks that the parts of a generator fit each other: text encoder → condition → decoder → adapter layout.
+ * @throws DndError SHAPE_MISMATCH that names both sides and what to change; `source` begins the message
+ */
+export function checkFit(manifest: GeneratorManifest, layout: AdapterLayout, source: string): void {
+  checkChannels(manifest, source);
+  checkLength(manifest, source);
+  checkTokens(manifest, layout, source);
+}
+
+function checkChannels({ encoder, decoder }: GeneratorManifest, source: string): void {
+  const channels = decoder.features[0]![2];
+  if (encoder.channels === channels) return;
+  throw new DndError(
+    'SHAPE_MISMATCH',
+    `${source}: the text encoder has ${encoder.channels} channels and features[0] = ${shown(decoder.features[0]!)} wants ${channels}: ` +
+      `make the last number of features[0] ${encoder.channels}, or choose another encoder`,
+  );
+}
+
+function checkLength({ condition, decoder }: GeneratorManifest, source: string): void {
+  const [, length] = conditionShape(decoder);
+  const given = condition.pooling === 'none' ? condition.maxLength : 1;
+  if (length === given) return;
+  const what =
+    condition.pooling === 'none'
+      ? `a maxLength of ${given} gives conditions of that length`
+      : `pooling '${condition.pooling}' gives conditions of length 1`;
+  throw new DndError(
+    'SHAPE_MISMATCH',
+    `${source}: ${what}, and the decoder takes ${length} (features[0] = ${shown(decoder.features[0]!)}): ` +
+      `make the second number of features[0] ${given}${condition.pooling === 'none' ? ', or maxLength at least as large as it' : ''}`,
+  );
+}
+
+function checkTokens(manifest: GeneratorManifest, layout: AdapterLayout, source: string): void {
+  const wanted: Feature = [layout.tokenCount, layout.tokenHeight, layout.tokenWidth];
+  const given = tokenShape(manifest.decoder);
+  if (wanted.every((size, axis) => size === given[axis])) return;
+  const { base, adapter, preset } = manifest;
+  const decoder = preset ? `the preset ${preset} decodes` : 'the features end with';
+  throw new DndError(
+    'SHAPE_MISMATCH',
+    `${source}: ${decoder} (tokens, height, width) = ${shown(given)}, and ${base.name ?? 'the base model'} (${base.modelType}, ${base.layers} layers) ` +
+      `with rank ${adapter.rank}, chunk ${adapter.chunk} and modules ${adapter.modules.join(', ')} has ${shown(wanted)}: ` +
+      (preset
+        ? 'take the base model, rank, chunk and modules of the preset, or give features and a kernel size instead'
+        : `make the last entry of features [${wanted.join(', ')}], or change rank, chunk or modules`),
+  );
+}
+
+function shown(feature: Feature): string {
+  return `(${feature.join(', ')})`;
+}

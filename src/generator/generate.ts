@@ -1,0 +1,100 @@
+import type { AdapterLayout } from '../adapter/index.js';
+import type { TextEncoder } from '../encoder/index.js';
+import type { DecoderEngine } from '../engine/index.js';
+import { conditionShape, multiplyAdds } from './decoder-shape.js';
+import { type EncodedSet, encodeSets } from './encode.js';
+import { described } from './encoder-folder.js';
+import { GeneratedAdapter } from './generated-adapter.js';
+import type { GeneratorManifest } from './manifest.js';
+import { type OnProgress, Progress } from './progress.js';
+import type { Choice } from './prompts.js';
+import type { AdapterSummary, GenerationReport } from './report.js';
+import { restoreAdapter } from './restore.js';
+import { UNTRAINED } from './statement.js';
+
+interface GeneratorParts {
+  manifest: GeneratorManifest;
+  layout: AdapterLayout;
+  encoder: TextEncoder;
+  engine: DecoderEngine;
+}
+
+interface BatchOptions {
+  seed: number;
+  signal: AbortSignal;
+  onProgress: OnProgress | undefined;
+}
+
+/** Prompt sets → adapters: encode, decode all together, restore one after the other. */
+export async function generateBatch(
+  { manifest, layout, encoder, engine }: GeneratorParts,
+  choices: readonly Choice[],
+  { seed, signal, onProgress }: BatchOptions,
+): Promise<GeneratedAdapter[]> {
+  const progress = new Progress(stageShares(manifest), onProgress);
+  const clock = stopwatch();
+  const { states, sets } = await encodeSets(encoder, choices, manifest.condition, {
+    signal,
+    onProgress: progress.stage('encode'),
+  });
+  const encode = clock();
+  const tokens = await engine.forward(states, choices.length, { signal, onProgress: progress.stage('decode') });
+  const decode = clock();
+  const restoring = progress.stage('restore');
+  const adapters: GeneratedAdapter[] = [];
+  for (const [place, choice] of choices.entries()) {
+    const own = tokens.subarray(place * layout.size, (place + 1) * layout.size);
+    const { adapter, summary } = await restoreAdapter(layout, manifest.adapter, own, {
+      signal,
+      onProgress: (fraction) => restoring((place + fraction) / choices.length),
+    });
+    const seconds = { encode, decode, restore: clock() };
+    const report = reportOf(manifest, choice, sets[place]!, summary, { seed, batch: choices.length, seconds });
+    adapters.push(new GeneratedAdapter(adapter, report));
+  }
+  return adapters;
+}
+
+function reportOf(
+  { training, preset, base, encoder, decoder }: GeneratorManifest,
+  { given, indices, dropped, repeated }: Choice,
+  { tokens, truncated }: EncodedSet,
+  adapter: AdapterSummary,
+  rest: Pick<GenerationReport, 'seed' | 'batch' | 'seconds'>,
+): GenerationReport {
+  const [wanted] = conditionShape(decoder);
+  return {
+    generator: {
+      trained: training.trained,
+      notice: training.trained ? null : UNTRAINED,
+      preset,
+      base: base.name,
+      encoder: described(encoder),
+    },
+    prompts: { given, wanted, used: new Set(indices).size, dropped, repeated, truncated, tokens },
+    ...rest,
+    adapter,
+  };
+}
+
+/** Multiply-adds of a small BERT (6 layers of 12·channels²) for each position; the hash encoder does next to nothing. */
+const ENCODER_COST = { bert: 72, hash: 0.1 };
+
+/** How much of the time each stage takes, as far as it can be told beforehand: only the progress depends on it. */
+function stageShares({ decoder, encoder }: GeneratorManifest) {
+  const [prompts, length, channels] = conditionShape(decoder);
+  const encode = prompts * length * channels ** 2 * ENCODER_COST[encoder.type];
+  const decode = multiplyAdds(decoder);
+  return { encode, decode, restore: 0.02 * (encode + decode) };
+}
+
+/** Seconds since it was last asked. */
+function stopwatch(): () => number {
+  let last = performance.now();
+  return () => {
+    const now = performance.now();
+    const seconds = (now - last) / 1000;
+    last = now;
+    return seconds;
+  };
+}

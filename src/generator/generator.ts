@@ -1,0 +1,243 @@
+import { join } from 'node:path';
+import { type AdapterLayout, type BaseModel, readBaseModel } from '../adapter/index.js';
+import { loadTextEncoder, type TextEncoder } from '../encoder/index.js';
+import { availableMemoryBytes, DecoderEngine } from '../engine/index.js';
+import { DndError } from '../errors.js';
+import { decoderOf, type GeneratorSettings, planGenerator } from './create.js';
+import { conditionShape } from './decoder-shape.js';
+import { loadDecoderWeights } from './decoder-weights.js';
+import { checkDevice, type Device } from './device.js';
+import { ENCODER_FOLDER, loadNamedEncoder } from './encoder-folder.js';
+import { generateBatch } from './generate.js';
+import type { GeneratedAdapter } from './generated-adapter.js';
+import { type GeneratorManifest, layoutOf, MANIFEST_FILE, readManifest } from './manifest.js';
+import { batchBytes, requireRoom } from './memory.js';
+import { type OnProgress, Progress } from './progress.js';
+import { type Choice, choosePrompts, type PromptSets, promptSetEntries } from './prompts.js';
+import { type SaveOptions, saveGenerator } from './save.js';
+import { withSignals } from './signals.js';
+import { Turns } from './turns.js';
+
+interface EngineSettings {
+  /** Threads that share the work. Default: `DND_THREADS`, else the cores this process may run on. */
+  threads?: number | undefined;
+  /** Default: 'auto'. */
+  device?: Device | undefined;
+  /** Most that the decoder may use. Default: the memory that is available. */
+  memoryLimitBytes?: number | undefined;
+  signal?: AbortSignal | undefined;
+  onProgress?: OnProgress | undefined;
+}
+
+export interface LoadOptions extends EngineSettings {
+  /** Folder of the text encoder, when it is not the one inside the generator; it must hold the same weights. */
+  encoder?: string | undefined;
+}
+
+export interface CreateOptions extends GeneratorSettings, EngineSettings {
+  /** config.json of the base model, the folder that holds it, or its shape. */
+  base: string | BaseModel;
+  /** Folder of a text encoder of the BERT family (config.json, model.safetensors, tokenizer.json), or 'hash'. */
+  encoder: string;
+}
+
+export interface GenerateOptions {
+  /** Of the choice of prompts, when there are more or fewer than the generator wants. Default: 0. */
+  seed?: number | undefined;
+  /** Stops the work at its next tile; the promise rejects with `signal.reason`. */
+  signal?: AbortSignal | undefined;
+  onProgress?: OnProgress | undefined;
+}
+
+export interface GenerateManyOptions extends GenerateOptions {
+  /** Prompt sets that go through the decoder together, fewer when memory is short. Default: 8. */
+  batchSize?: number | undefined;
+}
+
+interface Parts {
+  manifest: GeneratorManifest;
+  layout: AdapterLayout;
+  encoder: TextEncoder;
+  /** Where the encoder's files are; undefined when it has none. */
+  encoderFolder: string | undefined;
+  engine: DecoderEngine;
+  memoryLimitBytes: number | undefined;
+}
+
+const DEFAULT_BATCH_SIZE = 8;
+
+/**
+ * Text encoder, decoder and adapter layout, ready to make adapters for one base model. Calls on one generator run one after the
+ * other; several generators may work at once. Every method but `dispose` throws DISPOSED after `dispose`.
+ */
+export class Generator implements Disposable, AsyncDisposable {
+  readonly #parts: Parts;
+  readonly #turns = new Turns();
+  readonly #disposal = new AbortController();
+
+  private constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Loads a generator folder.
+   * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, NEWER_FORMAT, SHAPE_MISMATCH, INVALID_WEIGHTS, ENCODER_MISMATCH,
+   * UNSUPPORTED_ENCODER, OUT_OF_MEMORY, DEVICE_UNAVAILABLE, ADDON_UNAVAILABLE; `signal.reason` after an abort
+   */
+  static async load(folder: string, options: LoadOptions = {}): Promise<Generator> {
+    checkDevice(options.device);
+    options.signal?.throwIfAborted();
+    const manifest = await readManifest(join(folder, MANIFEST_FILE));
+    const inside = manifest.encoder.type === 'hash' ? 'hash' : join(folder, ENCODER_FOLDER);
+    const source = options.encoder ?? inside;
+    const encoder = await loadNamedEncoder(source, manifest.encoder, options);
+    const progress = new Progress({ load: 1 }, options.onProgress);
+    return Generator.#assemble(manifest, encoder, source, options, (engine) =>
+      loadDecoderWeights(folder, engine, { signal: options.signal, onProgress: progress.stage('load') }),
+    );
+  }
+
+  /**
+   * Makes an untrained generator: its decoder holds PyTorch's default initialisation for the seed.
+   * @throws DndError INVALID_ARGUMENT, SHAPE_MISMATCH, UNSUPPORTED_BASE, UNSUPPORTED_ENCODER, FILE_NOT_FOUND, CORRUPT_FILE,
+   * OUT_OF_MEMORY, DEVICE_UNAVAILABLE, ADDON_UNAVAILABLE; `signal.reason` after an abort
+   */
+  static async create(options: CreateOptions): Promise<Generator> {
+    checkDevice(options.device);
+    options.signal?.throwIfAborted();
+    const decoder = decoderOf(options);
+    const base = typeof options.base === 'string' ? await readBaseModel(options.base) : options.base;
+    const [, , channels] = conditionShape(decoder);
+    const encoder = await loadTextEncoder(options.encoder, { threads: options.threads, channels });
+    let manifest: GeneratorManifest;
+    try {
+      manifest = planGenerator(options, decoder, base, encoder);
+    } catch (error) {
+      encoder.dispose();
+      throw error;
+    }
+    const progress = new Progress({ initialise: 1 }, options.onProgress);
+    return Generator.#assemble(manifest, encoder, options.encoder, options, (engine) =>
+      engine.initialise(manifest.training.seed, { signal: options.signal, onProgress: progress.stage('initialise') }),
+    );
+  }
+
+  /** Makes the decoder, checks the memory, fills it; frees everything when that fails. */
+  static async #assemble(
+    manifest: GeneratorManifest,
+    encoder: TextEncoder,
+    encoderSource: string,
+    { threads, memoryLimitBytes }: EngineSettings,
+    fill: (engine: DecoderEngine) => Promise<void>,
+  ): Promise<Generator> {
+    let engine: DecoderEngine | undefined;
+    try {
+      engine = await DecoderEngine.create({ ...manifest.decoder, threads, memoryLimitBytes });
+      requireRoom(engine, manifest.decoder, memoryLimitBytes);
+      await fill(engine);
+    } catch (error) {
+      engine?.dispose();
+      encoder.dispose();
+      throw error;
+    }
+    const encoderFolder = manifest.encoder.type === 'hash' ? undefined : encoderSource;
+    return new Generator({ manifest, layout: layoutOf(manifest), encoder, encoderFolder, engine, memoryLimitBytes });
+  }
+
+  /** What the generator is: base model, encoder, decoder, adapter, training. */
+  get manifest(): Readonly<GeneratorManifest> {
+    return this.#parts.manifest;
+  }
+
+  get disposed(): boolean {
+    return this.#disposal.signal.aborted;
+  }
+
+  /** Prompts that a condition is made of; `generate` takes more or fewer, too. */
+  get promptsWanted(): number {
+    return conditionShape(this.#parts.manifest.decoder)[0];
+  }
+
+  /**
+   * Makes an adapter for the task that the prompts describe. The same prompts and seed give the same bytes, whatever the number
+   * of threads.
+   * @throws DndError INVALID_PROMPTS, OUT_OF_MEMORY, INVALID_WEIGHTS, DISPOSED; `signal.reason` after an abort
+   */
+  async generate(prompts: readonly string[], options: GenerateOptions = {}): Promise<GeneratedAdapter> {
+    const choice = choosePrompts('', prompts, this.promptsWanted, options.seed ?? 0);
+    const [adapter] = await this.#generateBatch([choice], options, options.onProgress);
+    return adapter!;
+  }
+
+  /**
+   * Makes an adapter for each prompt set, several at a time, and gives them in the order of the sets. All sets are checked before
+   * the first is begun. Errors: as `generate`, INVALID_ARGUMENT
+   */
+  async *generateMany(
+    sets: PromptSets,
+    options: GenerateManyOptions = {},
+  ): AsyncGenerator<{ name: string; adapter: GeneratedAdapter }, void> {
+    const choices = promptSetEntries(sets).map(([name, prompts]) =>
+      choosePrompts(name, prompts, this.promptsWanted, options.seed ?? 0),
+    );
+    const batchSize = options.batchSize ?? DEFAULT_BATCH_SIZE;
+    if (!Number.isSafeInteger(batchSize) || batchSize < 1)
+      throw new DndError(
+        'INVALID_ARGUMENT',
+        `batchSize must be a whole number from 1, not ${JSON.stringify(batchSize)}`,
+      );
+    for (let done = 0; done < choices.length; ) {
+      const batch = choices.slice(done, done + this.#affordableBatch(Math.min(batchSize, choices.length - done)));
+      const before = done;
+      const adapters = await this.#generateBatch(batch, options, (fraction, stage) =>
+        options.onProgress?.((before + fraction * batch.length) / choices.length, stage),
+      );
+      done += batch.length;
+      for (const [index, adapter] of adapters.entries()) yield { name: batch[index]!.name, adapter };
+    }
+  }
+
+  /** Writes the generator as a folder that `load` reads. The folder appears whole or not at all. */
+  async save(folder: string, options: SaveOptions = {}): Promise<void> {
+    await this.#work(options.signal, (signal) => saveGenerator(this.#parts, folder, { ...options, signal }));
+  }
+
+  /** Frees its memory, at once or as soon as work under way has stopped, which then rejects with DISPOSED. Idempotent. */
+  dispose(): void {
+    this.#disposal.abort(new DndError('DISPOSED', 'the generator has been disposed of'));
+    this.#parts.engine.dispose();
+    this.#parts.encoder.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** As `dispose`, and waits until everything has stopped. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.dispose();
+    await this.#turns.idle();
+  }
+
+  #generateBatch(
+    choices: readonly Choice[],
+    { seed = 0, signal }: GenerateOptions,
+    onProgress: OnProgress | undefined,
+  ): Promise<GeneratedAdapter[]> {
+    return this.#work(signal, (linked) => generateBatch(this.#parts, choices, { seed, signal: linked, onProgress }));
+  }
+
+  /** Runs when its turn comes, with a signal that `dispose` aborts, too. */
+  #work<T>(signal: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return withSignals([this.#disposal.signal, signal], (linked) => this.#turns.run(() => work(linked), linked));
+  }
+
+  #affordableBatch(most: number): number {
+    this.#disposal.signal.throwIfAborted();
+    const { engine, manifest, memoryLimitBytes = Infinity } = this.#parts;
+    const available = Math.min(availableMemoryBytes(), memoryLimitBytes - engine.parameterBytes);
+    let batch = most;
+    while (batch > 1 && batchBytes(engine, manifest.decoder, batch) > available) batch--;
+    return batch;
+  }
+}

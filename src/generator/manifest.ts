@@ -1,0 +1,118 @@
+import { AdapterLayout, type BaseModel, type ModuleName } from '../adapter/index.js';
+import type { EncoderIdentity, Padding, Pooling } from '../encoder/index.js';
+import { DndError } from '../errors.js';
+import { readJson } from '../files/index.js';
+import { checkDecoderShape, type DecoderShape } from './decoder-shape.js';
+import { Fields } from './fields.js';
+import { checkFit } from './fit.js';
+
+export const MANIFEST_FILE = 'generator.json';
+export const FORMAT_VERSION = 1;
+
+export const PADDINGS: readonly Padding[] = ['encode', 'zero'];
+export const POOLINGS: readonly Pooling[] = ['none', 'mean', 'cls'];
+
+/** The contents of `generator.json`; docs/generator-folder.md describes each field. */
+export interface GeneratorManifest {
+  formatVersion: typeof FORMAT_VERSION;
+  /** Package and version that wrote it. */
+  createdBy: string;
+  /** The published configuration that it was made from. */
+  preset: string | null;
+  base: BaseModel;
+  encoder: EncoderIdentity;
+  condition: { maxLength: number; padding: Padding; pooling: Pooling };
+  decoder: DecoderShape;
+  adapter: AdapterSettings;
+  training: { trained: boolean; seed: number };
+}
+
+export interface AdapterSettings {
+  rank: number;
+  alpha: number;
+  /** Scale by alpha/√rank instead of alpha/rank. */
+  useRslora: boolean;
+  modules: ModuleName[];
+  /** Columns of a weight token. */
+  chunk: number;
+  /** Where the base model keeps its layers. */
+  layersPath: string;
+}
+
+/** @throws DndError FILE_NOT_FOUND, CORRUPT_FILE, NEWER_FORMAT, SHAPE_MISMATCH */
+export async function readManifest(path: string): Promise<GeneratorManifest> {
+  return parseManifest(await readJson(path), path);
+}
+
+/**
+ * Checks every field of `generator.json`. Fields it does not know are passed over: a change of meaning raises the format version.
+ * @throws DndError CORRUPT_FILE, NEWER_FORMAT, SHAPE_MISMATCH
+ */
+export function parseManifest(json: unknown, source: string): GeneratorManifest {
+  const fields = new Fields(json, source);
+  const version = fields.wholeNumber('formatVersion', 1);
+  if (version > FORMAT_VERSION)
+    throw new DndError(
+      'NEWER_FORMAT',
+      `${source} has generator format ${version}, and this version of dnd-lora reads up to format ${FORMAT_VERSION}: update dnd-lora to load it`,
+    );
+  const adapter = fields.section('adapter');
+  const layout = AdapterLayout.fromJSON({ ...adapter.all, base: fields.raw('base') }, `${source}: adapter`);
+  const manifest: GeneratorManifest = {
+    formatVersion: FORMAT_VERSION,
+    createdBy: fields.text('createdBy'),
+    preset: fields.textOrNull('preset'),
+    base: layout.base!,
+    encoder: parseEncoder(fields.section('encoder')),
+    condition: parseCondition(fields.section('condition')),
+    decoder: parseDecoder(fields.section('decoder')),
+    adapter: adapterSettings(layout, adapter.positiveNumber('alpha'), adapter.boolean('useRslora')),
+    training: parseTraining(fields.section('training')),
+  };
+  checkFit(manifest, layout, source);
+  return manifest;
+}
+
+/** The adapter layout that the decoder fills. */
+export function layoutOf({ base, adapter }: Pick<GeneratorManifest, 'base' | 'adapter'>): AdapterLayout {
+  return new AdapterLayout({ base, ...adapter });
+}
+
+export function adapterSettings(layout: AdapterLayout, alpha: number, useRslora: boolean): AdapterSettings {
+  const { rank, modules, chunk, layersPath } = layout.toJSON();
+  return { rank, alpha, useRslora, modules, chunk, layersPath };
+}
+
+function parseEncoder(fields: Fields): EncoderIdentity {
+  const type = fields.oneOf('type', ['bert', 'hash'] as const);
+  const channels = fields.wholeNumber('channels', 1);
+  if (type === 'hash') return { type, channels };
+  return {
+    type,
+    name: fields.text('name'),
+    channels,
+    weightsSha256: fields.text('weightsSha256'),
+    tokenizerSha256: fields.text('tokenizerSha256'),
+  };
+}
+
+function parseCondition(fields: Fields): GeneratorManifest['condition'] {
+  return {
+    maxLength: fields.wholeNumber('maxLength', 1),
+    padding: fields.oneOf('padding', PADDINGS),
+    pooling: fields.oneOf('pooling', POOLINGS),
+  };
+}
+
+function parseDecoder(fields: Fields): DecoderShape {
+  const shape = {
+    features: fields.raw('features'),
+    kernelSize: fields.raw('kernelSize'),
+    projectedFrom: fields.raw('projectedFrom'),
+  };
+  return checkDecoderShape(shape, `${fields.source}: ${fields.path}`, 'CORRUPT_FILE');
+}
+
+function parseTraining(fields: Fields): GeneratorManifest['training'] {
+  return { trained: fields.boolean('trained'), seed: fields.wholeNumber('seed', 0) };
+}

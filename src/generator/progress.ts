@@ -1,0 +1,34 @@
+/** What a long call is busy with. */
+export type Stage = 'load' | 'initialise' | 'encode' | 'decode' | 'restore' | 'save';
+
+/** Called with the fraction of the whole call that is done: never less than the time before, 1 comes last. */
+export type OnProgress = (fraction: number, stage: Stage) => void;
+
+/** Makes one growing fraction out of several stages, each with its share of the work. */
+export class Progress {
+  readonly #shares: [stage: Stage, share: number][];
+  #reached = 0;
+
+  constructor(
+    shares: Partial<Record<Stage, number>>,
+    readonly onProgress: OnProgress | undefined,
+  ) {
+    const entries = Object.entries(shares) as [Stage, number][];
+    const total = entries.reduce((sum, [, share]) => sum + share, 0);
+    this.#shares = entries.map(([stage, share]) => [stage, share / total]);
+  }
+
+  /** To be called with the fraction of that stage which is done. */
+  stage(name: Stage): (fraction: number) => void {
+    const index = this.#shares.findIndex(([stage]) => stage === name);
+    const before = this.#shares.slice(0, index).reduce((sum, [, share]) => sum + share, 0);
+    const share = this.#shares[index]![1];
+    const last = index === this.#shares.length - 1;
+    return (fraction) => {
+      const reached = last && fraction >= 1 ? 1 : Math.min(before + share * fraction, 1);
+      if (reached < this.#reached) return;
+      this.#reached = reached;
+      this.onProgress?.(reached, name);
+    };
+  }
+}

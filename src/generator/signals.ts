@@ -1,0 +1,24 @@
+/**
+ * Runs `work` with a signal that aborts when any of `signals` does, and lets go of them afterwards.
+ * (`AbortSignal.any` came after Node 20.0, and in Node 20 a long-lived signal never forgets those made from it.)
+ */
+export async function withSignals<T>(
+  signals: readonly (AbortSignal | undefined)[],
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  const releases: (() => void)[] = [];
+  for (const signal of signals) {
+    if (!signal) continue;
+    const stop = () => controller.abort(signal.reason);
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+    releases.push(() => signal.removeEventListener('abort', stop));
+  }
+  try {
+    controller.signal.throwIfAborted();
+    return await work(controller.signal);
+  } finally {
+    for (const release of releases) release();
+  }
+}

@@ -1,0 +1,67 @@
+/** What can be said of a heap of numbers at a glance. Mean, standard deviation and norm are of the finite ones. */
+export interface Statistics {
+  count: number;
+  mean: number;
+  /** Population standard deviation. */
+  std: number;
+  min: number | null;
+  max: number | null;
+  /** Euclidean length. */
+  norm: number;
+  nan: number;
+  infinite: number;
+}
+
+/** Collects Statistics over any number of arrays, in double precision. */
+export class StatisticsCollector {
+  #finite = 0;
+  #sum = 0;
+  #squares = 0;
+  #min = Infinity;
+  #max = -Infinity;
+  #nan = 0;
+  #infinite = 0;
+
+  add(values: Float32Array): void {
+    let sum = 0;
+    let squares = 0;
+    let min = this.#min;
+    let max = this.#max;
+    let left = 0;
+    for (let index = 0; index < values.length; index++) {
+      const value = values[index]!;
+      // Infinity − Infinity and NaN − NaN are both NaN, so this one test finds what is not finite.
+      if (value - value !== 0) {
+        left++;
+        if (Number.isNaN(value)) this.#nan++;
+        else this.#infinite++;
+        continue;
+      }
+      sum += value;
+      squares += value * value;
+      if (value < min) min = value;
+      if (value > max) max = value;
+    }
+    this.#finite += values.length - left;
+    this.#sum += sum;
+    this.#squares += squares;
+    this.#min = min;
+    this.#max = max;
+  }
+
+  result(): Statistics {
+    const count = this.#finite + this.#nan + this.#infinite;
+    const divisor = Math.max(this.#finite, 1);
+    const mean = this.#sum / divisor;
+    return {
+      count,
+      mean,
+      std: Math.sqrt(Math.max(this.#squares / divisor - mean * mean, 0)),
+      min: this.#finite ? this.#min : null,
+      max: this.#finite ? this.#max : null,
+      norm: Math.sqrt(this.#squares),
+      nan: this.#nan,
+      infinite: this.#infinite,
+    };
+  }
+}

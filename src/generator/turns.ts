@@ -1,0 +1,34 @@
+/** One piece of work at a time, in the order of asking. */
+export class Turns {
+  #last: Promise<void> = Promise.resolve();
+
+  /** Resolves when everything asked for so far has ended. */
+  idle(): Promise<void> {
+    return this.#last;
+  }
+
+  /** Runs `work` when everything asked for before has ended; rejects with `signal.reason` if that comes while waiting. */
+  async run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const before = this.#last;
+    let end!: () => void;
+    const mine = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    this.#last = before.then(() => mine);
+    try {
+      await unlessAborted(before, signal);
+      return await work();
+    } finally {
+      end();
+    }
+  }
+}
+
+function unlessAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    if (signal.aborted) return stop();
+    signal.addEventListener('abort', stop, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
+}

@@ -1,0 +1,63 @@
+import { BertEncoder, HashEncoder } from '../encoder/index.js';
+import { DndError } from '../errors.js';
+import { type Check, compare, skip } from './checks.js';
+import { ENCODER_REFERENCES } from './encoder-references.js';
+import type { GoldenFile } from './golden-file.js';
+import { verifyRealEncoder } from './real-encoder.js';
+import { TOLERANCES } from './tolerances.js';
+import type { VerifyOptions } from './verify.js';
+
+/** Token ids or prompts → hidden states, by the encoder in the file, the built-in one, or a real one that the user gives. */
+export async function verifyEncoder(golden: GoldenFile, options: VerifyOptions): Promise<Check[]> {
+  if (golden.hasSetting('weights')) return verifyRealEncoder(golden, options);
+  const config = golden.setting('config');
+  const type = (config as { model_type?: unknown } | null)?.model_type;
+  if (type === 'hash') return verifyHash(golden, config);
+  try {
+    return await verifyBert(golden, config, options);
+  } catch (error) {
+    if (!(error instanceof DndError && error.code === 'UNSUPPORTED_ENCODER')) throw error;
+    const references = ENCODER_REFERENCES.filter(([name]) => golden.has(name));
+    return references.map(([name]) => skip(name, error.message));
+  }
+}
+
+async function verifyHash(golden: GoldenFile, config: unknown): Promise<Check[]> {
+  const encoder = new HashEncoder((config as { channels: number }).channels);
+  const request = { maxLength: golden.wholeNumber('max_length'), padding: 'encode', pooling: 'none' } as const;
+  const { states } = await encoder.encode(golden.texts('prompts'), request);
+  return [compare('hidden_states', states, await golden.floats('hidden_states'), TOLERANCES.hashStates)];
+}
+
+async function verifyBert(golden: GoldenFile, config: unknown, { threads }: VerifyOptions): Promise<Check[]> {
+  const encoder = await BertEncoder.create(config, golden.file, { threads });
+  try {
+    const [ids, mask] = [await golden.integers('input_ids'), await golden.integers('attention_mask')];
+    const [prompts, length] = idsShape(golden);
+    const window = golden.hasSetting('window') ? golden.wholeNumber('window') : undefined;
+    const checks: Check[] = [];
+    for (const [name, pooling] of ENCODER_REFERENCES) {
+      if (!golden.has(name)) continue;
+      const states = await encoder.encodeIds({ ids, mask, prompts, length, window, padding: 'encode', pooling });
+      checks.push(compare(name, states, await golden.floats(name), TOLERANCES.bertStates));
+    }
+    return checks;
+  } finally {
+    encoder.dispose();
+  }
+}
+
+function idsShape(golden: GoldenFile): [prompts: number, length: number] {
+  const [prompts, length, ...rest] = golden.shape('input_ids');
+  const mask = golden.shape('attention_mask');
+  if (
+    prompts === undefined ||
+    length === undefined ||
+    rest.length > 0 ||
+    mask.length !== 2 ||
+    mask[0] !== prompts ||
+    mask[1] !== length
+  )
+    throw golden.wrong('input_ids and attention_mask must have the same shape [prompts, length]');
+  return [prompts, length];
+}

@@ -1,0 +1,89 @@
+import { DndError } from '../errors.js';
+import { isFloatDtype } from '../formats/dtypes.js';
+import { SafetensorsFile } from '../formats/safetensors/index.js';
+
+/** A file of reference numbers: tensors, and in its metadata their kind and settings as JSON texts. */
+export class GoldenFile {
+  private constructor(readonly file: SafetensorsFile) {}
+
+  /** @throws DndError as `SafetensorsFile.open` */
+  static async open(path: string): Promise<GoldenFile> {
+    return new GoldenFile(await SafetensorsFile.open(path));
+  }
+
+  close(): Promise<void> {
+    return this.file.close();
+  }
+
+  get kind(): string | undefined {
+    return this.file.metadata.kind;
+  }
+
+  get names(): string[] {
+    return [...this.file.tensors.keys()];
+  }
+
+  has(name: string): boolean {
+    return this.file.tensors.has(name);
+  }
+
+  shape(name: string): number[] {
+    const info = this.file.tensors.get(name);
+    if (!info) throw this.wrong(`tensor ${name} is missing`);
+    return info.shape;
+  }
+
+  async floats(name: string): Promise<Float32Array<ArrayBuffer>> {
+    this.shape(name);
+    return this.file.readFloat32(name);
+  }
+
+  /** Token ids or a mask: I64 or I32. */
+  async integers(name: string): Promise<Int32Array<ArrayBuffer>> {
+    this.shape(name);
+    const { dtype } = this.file.tensors.get(name)!;
+    const bytes = await this.file.read(name);
+    if (dtype === 'I32') return new Int32Array(bytes.buffer);
+    if (dtype === 'I64') return Int32Array.from(new BigInt64Array(bytes.buffer), Number);
+    throw this.wrong(`tensor ${name} has dtype ${dtype}, and I64 or I32 is wanted`);
+  }
+
+  /** A setting from the metadata. */
+  setting(name: string): unknown {
+    const text = this.file.metadata[name];
+    if (text === undefined) throw this.wrong(`its metadata lacks ${name}`);
+    try {
+      return JSON.parse(text);
+    } catch (cause) {
+      throw this.wrong(`its metadata ${name} is not JSON`, { cause });
+    }
+  }
+
+  hasSetting(name: string): boolean {
+    return this.file.metadata[name] !== undefined;
+  }
+
+  wholeNumber(name: string): number {
+    const value = this.setting(name);
+    if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
+    throw this.wrong(`its metadata ${name} must be a whole number, not ${JSON.stringify(value)}`);
+  }
+
+  texts(name: string): string[] {
+    const value = this.setting(name);
+    if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;
+    throw this.wrong(`its metadata ${name} must be a list of texts`);
+  }
+
+  /** All floating tensors whose name begins with `prefix`, by the rest of their name. */
+  async floatsUnder(prefix: string): Promise<Map<string, Float32Array<ArrayBuffer>>> {
+    const found = new Map<string, Float32Array<ArrayBuffer>>();
+    for (const { name, dtype } of this.file.tensors.values())
+      if (name.startsWith(prefix) && isFloatDtype(dtype)) found.set(name.slice(prefix.length), await this.floats(name));
+    return found;
+  }
+
+  wrong(what: string, options?: ErrorOptions): DndError {
+    return new DndError('CORRUPT_FILE', `${this.file.path} is no sound file of golden numbers: ${what}`, options);
+  }
+}

@@ -1,0 +1,75 @@
+import { AdapterLayout, type BaseModel } from '../adapter/index.js';
+import { Fields } from '../generator/fields.js';
+import { type Check, compare } from './checks.js';
+import { standardDeviation } from './compare.js';
+import type { GoldenFile } from './golden-file.js';
+import { roundTripTolerance, TOLERANCES } from './tolerances.js';
+
+const WEIGHT = 'weight.';
+const RESTORED = 'restored.';
+
+/** LoRA weights → weight tokens; those tokens, and noisy ones, → LoRA weights. */
+export async function verifyLayout(golden: GoldenFile): Promise<Check[]> {
+  const layout = new AdapterLayout({
+    base: baseModel(golden),
+    rank: golden.wholeNumber('rank'),
+    modules: golden.texts('module_order').map((path) => path.slice(path.lastIndexOf('.') + 1)),
+    chunk: golden.wholeNumber('chunk'),
+  });
+  const weights = await golden.floatsUnder(WEIGHT);
+  const tokens = layout.tokenise(weights);
+  const checks: Check[] = [];
+  if (golden.has('tokens')) {
+    const reference = await golden.floats('tokens');
+    const stride = golden.hasSetting('token_stride') ? Math.max(golden.wholeNumber('token_stride'), 1) : 1;
+    checks.push(compare('tokens', everyNthToken(tokens, layout, stride), reference, TOLERANCES.weightTokens));
+  }
+  if (golden.has('noisy_tokens')) checks.push(...(await verifyNoisy(golden, layout)));
+  for (const tensor of layout.tensors) {
+    const reference = weights.get(tensor.name)!;
+    const tolerance = roundTripTolerance(standardDeviation(reference));
+    checks.push(compare(WEIGHT + tensor.name, layout.restoreTensor(tokens, tensor), reference, tolerance));
+  }
+  return checks;
+}
+
+async function verifyNoisy(golden: GoldenFile, layout: AdapterLayout): Promise<Check[]> {
+  const wanted = [layout.tokenCount, layout.tokenHeight, layout.tokenWidth];
+  const found = golden.shape('noisy_tokens');
+  if (found.length !== 3 || wanted.some((size, axis) => size !== found[axis]))
+    throw golden.wrong(`noisy_tokens is [${found.join(', ')}], and the layout has [${wanted.join(', ')}]`);
+  const noisy = await golden.floats('noisy_tokens');
+  const references = await golden.floatsUnder(RESTORED);
+  const checks: Check[] = [];
+  for (const [name, reference] of references) {
+    const tensor = layout.tensors.find((candidate) => candidate.name === name);
+    if (!tensor) throw golden.wrong(`${RESTORED}${name} is no tensor of the layout`);
+    checks.push(compare(RESTORED + name, layout.restoreTensor(noisy, tensor), reference, TOLERANCES.restoredWeights));
+  }
+  return checks;
+}
+
+function everyNthToken(tokens: Float32Array, layout: AdapterLayout, stride: number): Float32Array {
+  const size = layout.tokenHeight * layout.tokenWidth;
+  const count = Math.ceil(layout.tokenCount / stride);
+  const picked = new Float32Array(count * size);
+  for (let index = 0; index < count; index++) {
+    const first = index * stride * size;
+    picked.set(tokens.subarray(first, first + size), index * size);
+  }
+  return picked;
+}
+
+function baseModel(golden: GoldenFile): BaseModel {
+  const fields = new Fields(golden.setting('base'), golden.file.path, 'metadata base');
+  return {
+    name: null,
+    modelType: 'golden',
+    hidden: fields.wholeNumber('hidden', 1),
+    heads: fields.wholeNumber('heads', 1),
+    kvHeads: fields.wholeNumber('kv_heads', 1),
+    headDim: fields.wholeNumber('head_dim', 1),
+    intermediate: fields.wholeNumber('intermediate', 1),
+    layers: golden.wholeNumber('layers'),
+  };
+}

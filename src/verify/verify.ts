@@ -1,0 +1,116 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DndError } from '../errors.js';
+import { readError } from '../files/index.js';
+import { checkDevice, type Device } from '../generator/device.js';
+import { type Check, isSkipped, skip } from './checks.js';
+import { verifyDecoder } from './decoder.js';
+import { verifyEncoder } from './encoder.js';
+import { GoldenFile } from './golden-file.js';
+import { verifyLayout } from './layout.js';
+
+export interface VerifyOptions {
+  threads?: number | undefined;
+  device?: Device | undefined;
+  /** Folder of a text encoder with its real weights, for files that name theirs instead of holding them. */
+  encoder?: string | undefined;
+  /** A tensor that cannot be checked fails its file. */
+  strict?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface FileVerdict {
+  file: string;
+  /** null when the file could not be read. */
+  kind: string | null;
+  seconds: number;
+  ok: boolean;
+  checks: Check[];
+  /** Why the file as a whole failed. */
+  error?: { code: string; message: string };
+}
+
+type Verifier = (golden: GoldenFile, options: VerifyOptions) => Promise<Check[]>;
+
+/** Kinds of the contract whose references this version cannot compute: which tensors those are, and why it cannot. */
+const NOT_COMPUTED: Record<string, { references: RegExp; reason: string }> = {
+  training: { references: /^final\./, reason: 'this version does not train' },
+  importance: { references: /^criterion_weight$/, reason: 'this version computes no token importance' },
+  causal: {
+    references: /^(?:logits|hidden_states_\w+|greedy|lora_logits|grad\..+|training_losses|trained\..+)$/,
+    reason: 'this version runs no language models',
+  },
+  state_dict: { references: /./, reason: 'this version reads no PyTorch archives' },
+};
+
+const VERIFIERS: Record<string, Verifier> = {
+  decoder: verifyDecoder,
+  layout: verifyLayout,
+  encoder: verifyEncoder,
+  ...Object.fromEntries(
+    Object.entries(NOT_COMPUTED).map(([kind, { references, reason }]) => [kind, skipReferences(references, reason)]),
+  ),
+};
+
+function skipReferences(references: RegExp, reason: string): Verifier {
+  return async ({ names }) => names.filter((name) => references.test(name)).map((name) => skip(name, reason));
+}
+
+/**
+ * Checks golden files, or the `.safetensors` files directly inside folders, one after the other. A file that is damaged or of an
+ * unknown kind fails, and the others are still checked.
+ * @throws DndError FILE_NOT_FOUND for a path that does not exist or a folder without golden files
+ */
+export async function* verify(
+  paths: readonly string[],
+  options: VerifyOptions = {},
+): AsyncGenerator<FileVerdict, void> {
+  checkDevice(options.device);
+  const files = (await Promise.all(paths.map(goldenFilesAt))).flat();
+  for (const file of files) {
+    options.signal?.throwIfAborted();
+    yield await verifyFile(file, options);
+  }
+}
+
+async function goldenFilesAt(path: string): Promise<string[]> {
+  try {
+    if (!(await stat(path)).isDirectory()) return [path];
+    const names = (await readdir(path)).filter((name) => name.endsWith('.safetensors')).sort();
+    if (names.length > 0) return names.map((name) => join(path, name));
+  } catch (error) {
+    throw readError(error, path);
+  }
+  throw new DndError('FILE_NOT_FOUND', `${path} holds no .safetensors files`);
+}
+
+async function verifyFile(file: string, options: VerifyOptions): Promise<FileVerdict> {
+  const begin = performance.now();
+  const verdict = { file, kind: null as string | null, checks: [] as Check[] };
+  const seconds = () => (performance.now() - begin) / 1000;
+  let golden: GoldenFile | undefined;
+  try {
+    golden = await GoldenFile.open(file);
+    verdict.kind = golden.kind ?? null;
+    const verifier = Object.hasOwn(VERIFIERS, verdict.kind ?? '') ? VERIFIERS[verdict.kind!]! : undefined;
+    if (!verifier) throw unknownKind(golden);
+    verdict.checks = await verifier(golden, options);
+    if (verdict.checks.length === 0) throw golden.wrong('it holds no reference tensors');
+    const ok = verdict.checks.every((check) => (isSkipped(check) ? !options.strict : check.ok));
+    return { ...verdict, seconds: seconds(), ok };
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    const { code, message } = error instanceof DndError ? error : { code: 'INTERNAL', message: String(error) };
+    return { ...verdict, seconds: seconds(), ok: false, error: { code, message } };
+  } finally {
+    await golden?.close();
+  }
+}
+
+function unknownKind(golden: GoldenFile): DndError {
+  const kinds = Object.keys(VERIFIERS).join(', ');
+  return new DndError(
+    'UNSUPPORTED_FORMAT',
+    `${golden.file.path}: its metadata kind is ${golden.kind ? `'${golden.kind}', which is unknown` : 'missing'}; known kinds are ${kinds}`,
+  );
+}
