@@ -1,0 +1,49 @@
+import { CsvError, type InfoRecord, parse } from 'csv-parse/sync';
+import { checkPrompt, invalidPrompts, shortly } from './problems.js';
+
+interface Row {
+  record: string[];
+  info: InfoRecord;
+}
+
+/**
+ * Comma-separated values with the prompts in the column that the first row calls `prompt` (in any case); or with one
+ * column and no such name, and then every row is a prompt. Columns may also be separated by semicolons or tabs, as
+ * spreadsheets in some countries write them, if the first row names the prompts.
+ */
+export function parseCsv(text: string, source: string): string[] {
+  const delimiter = [',', ';', '\t'].find((candidate) => promptColumn(firstRow(text, candidate)) >= 0) ?? ',';
+  const rows = readRows(text, delimiter, source);
+  const header = rows[0]?.record ?? [];
+  const column = promptColumn(header);
+  if (column < 0 && header.length > 1) {
+    throw invalidPrompts(
+      source,
+      `none of its columns ${shortly(header)} is called "prompt"; call the one that holds the prompts so`,
+    );
+  }
+  const prompts = column < 0 ? rows : rows.slice(1);
+  return prompts.map(({ record, info }) =>
+    checkPrompt(record[Math.max(column, 0)]!, source, `that ends in line ${info.lines}`),
+  );
+}
+
+function promptColumn(header: readonly string[]): number {
+  return header.findIndex((name) => name.trim().toLowerCase() === 'prompt');
+}
+
+/** For a look at the names; whatever is wrong with the file is found when all of it is read. */
+function firstRow(text: string, delimiter: string): string[] {
+  const [line = ''] = text.trimStart().split(/\r\n|\n|\r/, 1);
+  return (parse(line, { delimiter, relax_quotes: true }) as string[][])[0] ?? [];
+}
+
+function readRows(text: string, delimiter: string, source: string): Row[] {
+  try {
+    return parse(text, { delimiter, info: true, skip_empty_lines: true }) as unknown as Row[];
+  } catch (cause) {
+    if (!(cause instanceof CsvError)) throw cause;
+    const advice = ' (prompts with commas, quotes or line breaks go between double quotes)';
+    throw invalidPrompts(source, `it is not valid CSV: ${cause.message}${advice}`, { cause });
+  }
+}

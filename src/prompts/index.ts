@@ -1,0 +1,3 @@
+/** Prompt sets: reading them, and taking as many prompts as a generator wants. */
+export { readPromptSet } from './read.js';
+export { type PromptSelection, selectPrompts } from './select.js';

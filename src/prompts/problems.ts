@@ -1,0 +1,23 @@
+import { DndError } from '../errors.js';
+
+/** INVALID_PROMPTS for `source`, a file or "standard input": what is wrong with it and what to do. */
+export function invalidPrompts(source: string, problem: string, options?: ErrorOptions): DndError {
+  return new DndError('INVALID_PROMPTS', `${source}: ${problem}`, options);
+}
+
+/**
+ * Checks one prompt as it came out of a file, and returns it as it is.
+ * @param where which prompt it is, as in "in line 7"
+ * @throws DndError INVALID_PROMPTS when it is blank, or has a NUL character, which binary files and UTF-16 have
+ */
+export function checkPrompt(prompt: string, source: string, where: string): string {
+  if (!/\S/.test(prompt)) throw invalidPrompts(source, `the prompt ${where} is empty; fill it in or leave it out`);
+  if (!prompt.includes('\0')) return prompt;
+  throw invalidPrompts(source, `the prompt ${where} has a NUL character (U+0000); is it a text file, and in UTF-8?`);
+}
+
+/** A value from a file, short enough for a message. */
+export function shortly(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.length <= 80 ? text : `${text.slice(0, 80)}…`;
+}

@@ -1,0 +1,83 @@
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { DndError } from '../errors.js';
+import { decodeUtf8, readError } from '../files/index.js';
+import { parseCsv } from './csv.js';
+import { parseJson, parseJsonLines } from './json.js';
+import { invalidPrompts } from './problems.js';
+import { parseText } from './text.js';
+
+/** A prompt set is hundreds of prompts; this is far beyond, and still fits into one string. */
+const LARGEST_BYTES = 256 * 2 ** 20;
+
+const STANDARD_INPUT = 'standard input';
+
+type Parser = (text: string, source: string) => string[];
+
+const PARSERS: Record<string, Parser> = {
+  '.txt': parseText,
+  '.json': parseJson,
+  '.jsonl': parseJsonLines,
+  '.csv': parseCsv,
+};
+
+/**
+ * Reads a prompt set in UTF-8: a `.txt` (one prompt a line), `.json`, `.jsonl` or `.csv` file; or standard input for
+ * "-" and any named pipe, which may hold JSON, JSON Lines or text. docs/prompts-and-encoders.md describes the forms.
+ * @param standardInput what "-" reads; default: the standard input of this process
+ * @throws DndError FILE_NOT_FOUND, READ_FAILED; CORRUPT_FILE when it is not UTF-8; INVALID_PROMPTS that names the file
+ * and the line or item
+ */
+export async function readPromptSet(path: string, standardInput?: AsyncIterable<Uint8Array>): Promise<string[]> {
+  if (path === '-') {
+    return parse(await readAll(standardInput ?? process.stdin, STANDARD_INPUT), parseAnything, STANDARD_INPUT);
+  }
+  const parser = await parserFor(path);
+  return parse(await readAll(createReadStream(path), path), parser, path);
+}
+
+async function parserFor(path: string): Promise<Parser> {
+  const status = await stat(path).catch((error) => {
+    throw readError(error, `prompt file ${path}`);
+  });
+  if (status.isDirectory()) {
+    throw new DndError('READ_FAILED', `prompt file ${path} cannot be read: it is a folder; name a file in it`);
+  }
+  if (!status.isFile()) return parseAnything;
+  const extension = extname(path).toLowerCase();
+  const parser = Object.hasOwn(PARSERS, extension) ? PARSERS[extension] : undefined;
+  if (parser) return parser;
+  const known = Object.keys(PARSERS).join(', ');
+  throw invalidPrompts(path, `prompt files end in ${known}; name it after what it holds, or pipe it in as "-"`);
+}
+
+async function readAll(stream: AsyncIterable<Uint8Array>, source: string): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of stream) {
+      chunks.push(chunk);
+      bytes += chunk.byteLength;
+      if (bytes > LARGEST_BYTES) break;
+    }
+  } catch (error) {
+    throw readError(error, `prompt file ${source}`);
+  }
+  if (bytes <= LARGEST_BYTES) return Buffer.concat(chunks, bytes);
+  throw invalidPrompts(
+    source,
+    `it is larger than ${LARGEST_BYTES / 2 ** 20} MiB, which no prompt set is; give a few hundred prompts of the task`,
+  );
+}
+
+function parse(bytes: Uint8Array, parser: Parser, source: string): string[] {
+  const prompts = parser(decodeUtf8(bytes, source), source);
+  if (prompts.length > 0) return prompts;
+  throw invalidPrompts(source, 'there are no prompts in it; give at least one');
+}
+
+/** Without an extension: JSON by how it begins, else text. A text line may begin with a bracket too, as in "[INST]". */
+function parseAnything(text: string, source: string): string[] {
+  return /^\s*(?:\[\s*["{\]]|\{\s*")/.test(text) ? parseJson(text, source) : parseText(text, source);
+}

@@ -1,0 +1,286 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { readPromptSet } from '../../src/prompts/index.js';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'dnd-prompts-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function file(name: string, content: string | Uint8Array): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, content);
+  return path;
+}
+
+async function read(name: string, content: string | Uint8Array): Promise<string[]> {
+  return readPromptSet(await file(name, content));
+}
+
+/** Standard input that holds `content`, in two chunks. */
+async function* input(content: string): AsyncGenerator<Uint8Array> {
+  const bytes = Buffer.from(content);
+  const middle = bytes.length >> 1;
+  yield bytes.subarray(0, middle);
+  yield bytes.subarray(middle);
+}
+
+describe('text files', () => {
+  test('hold one prompt a line; blank lines are passed over and spaces are kept', async () => {
+    expect(await read('a.txt', 'first\n\n  second \n \t \nthird')).toEqual(['first', '  second ', 'third']);
+  });
+
+  test('may end their lines as Windows and old Macs do', async () => {
+    expect(await read('a.txt', 'first\r\nsecond\rthird\r\n')).toEqual(['first', 'second', 'third']);
+  });
+
+  test('may begin with a byte order mark', async () => {
+    expect(await read('a.txt', '\ufefffirst\nsecond')).toEqual(['first', 'second']);
+  });
+
+  test('may be named in capitals', async () => {
+    expect(await read('A.TXT', 'first')).toEqual(['first']);
+  });
+
+  test('give back whatever lines were written', async () => {
+    const line = fc
+      .string({ unit: 'grapheme', maxLength: 30 })
+      .filter((s) => /\S/.test(s) && !/[\r\n\0\ufeff]/.test(s));
+    await fc.assert(
+      fc.asyncProperty(fc.array(line, { minLength: 1 }), async (lines) => {
+        expect(await read('property.txt', lines.join('\n'))).toEqual(lines);
+      }),
+    );
+  });
+});
+
+describe('JSON files', () => {
+  test.each([
+    ['strings', ['one', 'two']],
+    ['objects with a prompt', [{ prompt: 'one', response: 'x', system: 'y' }, { prompt: 'two' }]],
+    [
+      'conversations, of which the first turn counts',
+      [
+        {
+          conversations: [
+            { from: 'human', value: 'one' },
+            { from: 'gpt', value: 'x' },
+          ],
+        },
+        { conversations: [{ value: 'two' }] },
+      ],
+    ],
+    [
+      'conversations that a system message begins, which does not count',
+      [
+        {
+          conversations: [
+            { from: 'system', value: 'x' },
+            { from: 'human', value: 'one' },
+          ],
+        },
+        'two',
+      ],
+    ],
+    ['an object with such a list as prompts', { prompts: ['one', 'two'] }],
+    ['an object with such a list as data', { version: 1, data: [{ prompt: 'one' }, { prompt: 'two' }] }],
+  ])('may hold %s', async (_, value) => {
+    expect(await read('a.json', JSON.stringify(value, null, 2))).toEqual(['one', 'two']);
+  });
+
+  test('may hold a single item', async () => {
+    expect(await read('a.json', '{"prompt": "one"}')).toEqual(['one']);
+    expect(await read('a.json', '{"conversations": [{"value": "one"}]}')).toEqual(['one']);
+  });
+
+  test('may hold JSON Lines after all', async () => {
+    expect(await read('a.json', '{"prompt": "one"}\n{"prompt": "two"}\n')).toEqual(['one', 'two']);
+  });
+
+  test('keep line breaks and spaces within prompts', async () => {
+    expect(await read('a.json', '[" a\\nb \\t"]')).toEqual([' a\nb \t']);
+  });
+
+  test('give back whatever prompts were written', async () => {
+    const prompt = fc.string({ unit: 'binary', maxLength: 30 }).filter((s) => /\S/.test(s) && !s.includes('\0'));
+    await fc.assert(
+      fc.asyncProperty(fc.array(prompt, { minLength: 1 }), async (prompts) => {
+        expect(await read('property.json', JSON.stringify(prompts))).toEqual(prompts);
+        expect(await read('property.jsonl', prompts.map((p) => JSON.stringify({ prompt: p })).join('\n'))).toEqual(
+          prompts,
+        );
+      }),
+    );
+  });
+
+  test('in the examples are all read', async () => {
+    const examples = join(__dirname, '..', '..', 'examples', 'prompts');
+    const [mathematics, code] = await Promise.all([
+      readPromptSet(join(examples, 'gsm8k.json')),
+      readPromptSet(join(examples, 'humaneval.json')),
+    ]);
+    expect(mathematics).toHaveLength(128);
+    expect(mathematics[0]).toMatch(/^Janet’s ducks lay 16 eggs/);
+    expect(code).toHaveLength(164);
+    expect(code[0]).toMatch(/^from typing import List\n/);
+  });
+});
+
+describe('JSON Lines files', () => {
+  test('hold one item a line; blank lines are passed over', async () => {
+    const content = '{"prompt": "one"}\r\n\n"two"\n{"conversations": [{"value": "three"}]}';
+    expect(await read('a.jsonl', content)).toEqual(['one', 'two', 'three']);
+  });
+});
+
+describe('CSV files', () => {
+  test('hold the prompts in the column called so', async () => {
+    const content = 'id,Prompt,response\n1,"one, with a comma",x\n2,"two\nlines",y\n\n3,"say ""three""",z\n';
+    expect(await read('a.csv', content)).toEqual(['one, with a comma', 'two\nlines', 'say "three"']);
+  });
+
+  test('may have one column without a name', async () => {
+    expect(await read('a.csv', 'one\n"two, with a comma"\n')).toEqual(['one', 'two, with a comma']);
+  });
+
+  test('may have one column with the name', async () => {
+    expect(await read('a.csv', '\ufeffprompt\r\none\r\ntwo\r\n')).toEqual(['one', 'two']);
+  });
+
+  test.each([';', '\t'])('may separate columns by %j', async (delimiter) => {
+    expect(await read('a.csv', `id${delimiter}prompt\n1${delimiter}one, two\n`)).toEqual(['one, two']);
+  });
+});
+
+describe('standard input', () => {
+  test.each([
+    ['text', 'one\ntwo\n'],
+    ['a JSON array', '["one", "two"]'],
+    ['a JSON array of objects', '\n[ {"prompt": "one"}, {"prompt": "two"} ]'],
+    ['JSON Lines', '{"prompt": "one"}\n{"prompt": "two"}\n'],
+    ['a JSON object over several lines', '{\n  "prompts": ["one", "two"]\n}'],
+  ])('may hold %s', async (_, content) => {
+    expect(await readPromptSet('-', input(content))).toEqual(['one', 'two']);
+  });
+
+  test('may hold text that begins with a bracket', async () => {
+    expect(await readPromptSet('-', input('[INST] one\n{name}, two'))).toEqual(['[INST] one', '{name}, two']);
+  });
+
+  test('is called so in errors', async () => {
+    await expect(readPromptSet('-', input('["one", ""]'))).rejects.toMatchObject({
+      code: 'INVALID_PROMPTS',
+      message: expect.stringContaining('standard input: the prompt of item 2 of 2 is empty'),
+    });
+  });
+
+  test('may be a named pipe too', async () => {
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const [prompts] = await Promise.all([readPromptSet(pipe), writeFile(pipe, 'one\ntwo\n')]);
+    expect(prompts).toEqual(['one', 'two']);
+  });
+});
+
+describe('bad prompt files get an error that says what to do', () => {
+  test.each([
+    ['a.txt', '', 'there are no prompts in it'],
+    ['a.txt', ' \n\t\n', 'there are no prompts in it'],
+    ['a.txt', 'fine\nbi\0nary\n', 'the prompt in line 2 has a NUL character'],
+    ['a.json', '[]', 'there are no prompts in it'],
+    ['a.json', '["one", ""]', 'the prompt of item 2 of 2 is empty'],
+    ['a.json', '[{"prompt": " \\n\\t"}]', 'the prompt of item 1 of 1 is empty'],
+    ['a.json', '["a\\u0000b"]', 'the prompt of item 1 of 1 has a NUL character'],
+    ['a.json', '["one", 2]', 'the prompt of item 2 of 2 is 2, and wanted is a string'],
+    ['a.json', '["one", null]', 'the prompt of item 2 of 2 is null'],
+    ['a.json', '[["one"]]', 'the prompt of item 1 of 1 is ["one"]'],
+    ['a.json', '[{"question": "one"}]', 'it is an object with the keys ["question"]'],
+    ['a.json', '[{"prompt": 7}]', 'it is {"prompt":7}'],
+    ['a.json', '[{"conversations": []}]', 'it is an object with the keys ["conversations"]'],
+    ['a.json', '[{"conversations": [null]}]', 'it is an object with the keys ["conversations"]'],
+    ['a.json', '"one"', 'it holds "one", and wanted is an array'],
+    ['a.json', '{"questions": ["one"]}', 'it holds {"questions":["one"]}, and wanted is an array'],
+    ['a.json', '["one",\n "two"', 'it is not valid JSON'],
+    ['a.json', '["one"\n "two"]', 'line 2 column 2'],
+    ['a.json', '', 'it is not valid JSON'],
+    ['a.jsonl', '{"prompt": "one"}\n{"prompt": ', 'line 2 is not valid JSON'],
+    ['a.jsonl', '"one"\n\n{"prompt": ""}', 'the prompt in line 3 is empty'],
+    ['a.jsonl', '"one"\n[]', 'the prompt in line 2 is []'],
+    ['a.csv', '', 'there are no prompts in it'],
+    ['a.csv', 'prompt\n', 'there are no prompts in it'],
+    ['a.csv', 'question,answer\none,two\n', 'none of its columns ["question","answer"] is called "prompt"'],
+    ['a.csv', 'id,prompt\n1,one\n2,\n', 'the prompt that ends in line 3 is empty'],
+    ['a.csv', 'id,prompt\n1,one,two\n', 'it is not valid CSV'],
+    ['a.csv', 'prompt\n"one\n', 'it is not valid CSV'],
+    ['a.parquet', 'PAR1', 'prompt files end in .txt, .json, .jsonl, .csv'],
+    ['noextension', 'one', 'prompt files end in .txt, .json, .jsonl, .csv'],
+  ])('%s with %j: %s', async (name, content, message) => {
+    const path = await file(name, content);
+    await expect(readPromptSet(path)).rejects.toMatchObject({
+      name: 'DndError',
+      code: 'INVALID_PROMPTS',
+      message: expect.stringContaining(message),
+    });
+    await expect(readPromptSet(path)).rejects.toThrow(path);
+  });
+
+  test.each(['a.txt', 'a.json', 'a.jsonl', 'a.csv'])('%s that is not UTF-8', async (name) => {
+    const path = await file(name, Buffer.from('one\ncaf\xe9\n', 'latin1'));
+    await expect(readPromptSet(path)).rejects.toMatchObject({
+      code: 'CORRUPT_FILE',
+      message: expect.stringMatching(/UTF-8.*line 2/),
+    });
+  });
+
+  test('UTF-16', async () => {
+    const path = await file('a.txt', Buffer.from('\ufeffone\n', 'utf16le'));
+    await expect(readPromptSet(path)).rejects.toMatchObject({
+      code: 'CORRUPT_FILE',
+      message: expect.stringContaining('UTF-16'),
+    });
+  });
+
+  test('a file that does not exist', async () => {
+    await expect(readPromptSet(join(folder, 'missing.txt'))).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
+  });
+
+  test('a folder', async () => {
+    await expect(readPromptSet(folder)).rejects.toMatchObject({
+      code: 'READ_FAILED',
+      message: expect.stringContaining('it is a folder'),
+    });
+  });
+
+  test('a file far too large for a prompt set, which is not read to its end', async () => {
+    const path = await file('huge.txt', 'one\n');
+    await truncate(path, 2 ** 40);
+    await expect(readPromptSet(path)).rejects.toMatchObject({
+      code: 'INVALID_PROMPTS',
+      message: expect.stringContaining('larger than 256 MiB'),
+    });
+  });
+
+  test('any bytes at all: prompts or an error of ours, never a crash', async () => {
+    const name = fc.constantFrom('any.txt', 'any.json', 'any.jsonl', 'any.csv');
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 80 }),
+      fc.string({ unit: fc.constantFrom(...'[]{}",:;\\\n\t \0ab1prompt'), maxLength: 60 }).map((s) => Buffer.from(s)),
+    );
+    await fc.assert(
+      fc.asyncProperty(name, bytes, async (name, content) => {
+        const result = await read(name, content).catch((error) => error);
+        if (Array.isArray(result)) {
+          expect(result.length).toBeGreaterThan(0);
+          for (const prompt of result) expect(prompt).toMatch(/\S/);
+        } else {
+          expect(['INVALID_PROMPTS', 'CORRUPT_FILE']).toContain(result.code);
+        }
+      }),
+      { numRuns: 400 },
+    );
+  });
+});
