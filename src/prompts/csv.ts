@@ -32,10 +32,15 @@ function promptColumn(header: readonly string[]): number {
   return header.findIndex((name) => name.trim().toLowerCase() === 'prompt');
 }
 
-/** For a look at the names; whatever is wrong with the file is found when all of it is read. */
+/** For a look at the names: empty where it is broken, which is found again and said when all rows are read. */
 function firstRow(text: string, delimiter: string): string[] {
-  const [line = ''] = text.trimStart().split(/\r\n|\n|\r/, 1);
-  return (parse(line, { delimiter, relax_quotes: true }) as string[][])[0] ?? [];
+  try {
+    const [row = []] = parse(text, { delimiter, to: 1, skip_empty_lines: true });
+    return row;
+  } catch (error) {
+    if (error instanceof CsvError) return [];
+    throw error;
+  }
 }
 
 function readRows(text: string, delimiter: string, source: string): Row[] {

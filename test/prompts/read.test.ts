@@ -147,6 +147,10 @@ describe('CSV files', () => {
     expect(await read('a.csv', 'one\n"two, with a comma"\n')).toEqual(['one', 'two, with a comma']);
   });
 
+  test('may begin with a prompt of several lines', async () => {
+    expect(await read('a.csv', '"one\nline"\ntwo\n')).toEqual(['one\nline', 'two']);
+  });
+
   test('may have one column with the name', async () => {
     expect(await read('a.csv', '\ufeffprompt\r\none\r\ntwo\r\n')).toEqual(['one', 'two']);
   });
@@ -216,6 +220,7 @@ describe('bad prompt files get an error that says what to do', () => {
     ['a.csv', 'id,prompt\n1,one\n2,\n', 'the prompt that ends in line 3 is empty'],
     ['a.csv', 'id,prompt\n1,one,two\n', 'it is not valid CSV'],
     ['a.csv', 'prompt\n"one\n', 'it is not valid CSV'],
+    ['a.csv', '"', 'it is not valid CSV'],
     ['a.parquet', 'PAR1', 'prompt files end in .txt, .json, .jsonl, .csv'],
     ['noextension', 'one', 'prompt files end in .txt, .json, .jsonl, .csv'],
   ])('%s with %j: %s', async (name, content, message) => {
@@ -280,7 +285,7 @@ describe('bad prompt files get an error that says what to do', () => {
           expect(['INVALID_PROMPTS', 'CORRUPT_FILE']).toContain(result.code);
         }
       }),
-      { numRuns: 400 },
+      { numRuns: 1000 },
     );
   });
 });
