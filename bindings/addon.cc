@@ -1,0 +1,28 @@
+#include <napi.h>
+
+#include "decoder_handle.h"
+#include "encoder_handle.h"
+#include "environment.h"
+#include "machine.h"
+
+namespace dnd::bindings {
+namespace {
+
+Napi::Object export_all(Napi::Env env, Napi::Object exports) {
+  Environment::create(env);
+  exports.Set("DecoderHandle", DecoderHandle::define(env));
+  exports.Set("EncoderHandle", EncoderHandle::define(env));
+  exports.Set("cpuInfo", Napi::Function::New(env, cpu_info, "cpuInfo"));
+  exports.Set("measureGemm", Napi::Function::New(env, measure_gemm, "measureGemm"));
+  exports.Set("measureConvolution", Napi::Function::New(env, measure_convolution, "measureConvolution"));
+  return exports;
+}
+
+}  // namespace
+}  // namespace dnd::bindings
+
+static Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  return dnd::bindings::export_all(env, exports);
+}
+
+NODE_API_MODULE(dnd_lora, initialise)

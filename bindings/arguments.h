@@ -1,0 +1,62 @@
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+namespace dnd::bindings {
+
+/// Part of an ArrayBuffer. The memory lives as long as `buffer` is referenced (and is neither detached nor resized).
+struct Slice {
+  Napi::ArrayBuffer buffer;
+  const uint8_t* data;
+  int64_t bytes;
+};
+
+/// The largest integer a JavaScript number holds exactly.
+constexpr int64_t kLargestInteger = (int64_t{1} << 53) - 1;
+
+/// One argument of a call, or a field of one, with the name it has in error messages. Every reader throws
+/// Error(kInvalidArgument) that names the argument, what it wants and what it got.
+class Argument {
+ public:
+  Argument(const Napi::CallbackInfo& info, size_t index, const char* function, const char* name);
+
+  Argument field(const char* name) const;
+
+  int64_t integer(int64_t minimum, int64_t maximum = kLargestInteger) const;
+  double positive_number() const;
+  std::string text() const;
+  /// The position of a string in the list of those allowed.
+  size_t choice(std::initializer_list<const char*> allowed) const;
+  /// An array of whole numbers ≥ 1.
+  std::vector<int64_t> positive_integers() const;
+  Napi::Function function() const;
+
+  /// { buffer, byteOffset, byteLength }; a typed array is one.
+  Slice slice() const;
+  /// A slice of exactly the bytes of a dense tensor of four-byte elements ("float32", "int32").
+  Slice tensor(const char* dtype, const std::vector<int64_t>& shape) const;
+
+  /// Throws: this is not what was wanted. What was got is the argument itself unless it is said.
+  [[noreturn]] void refuse(const std::string& wanted) const { refuse(wanted, got()); }
+  [[noreturn]] void refuse(const std::string& wanted, const std::string& got) const;
+
+ private:
+  Argument(Napi::Value value, std::string path) : value_(value), path_(std::move(path)) {}
+  std::string got() const;
+
+  Napi::Value value_;
+  std::string path_;
+};
+
+/// `threads` of the options of a handle or a measurement: 0 = the engine's default.
+int read_threads(const Argument& options);
+
+/// Bytes of a dense tensor; Error(kInvalidArgument) where they do not fit into 63 bits.
+int64_t tensor_bytes(const std::vector<int64_t>& shape, int64_t element_bytes = 4);
+
+}  // namespace dnd::bindings

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <napi.h>
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "core/job.h"
+#include "core/memory.h"
+
+namespace dnd::bindings {
+
+/// Float32 values for an ArrayBuffer, allocated and filled on the job's thread.
+struct FloatResult {
+  explicit FloatResult(int64_t bytes) : memory(size_t(bytes)), bytes(size_t(bytes)) {}
+  float* data() { return memory.floats(); }
+
+  Memory memory;
+  size_t bytes;
+};
+
+using JobResult = std::variant<std::monostate, double, FloatResult>;
+
+/// What a job does on its thread. It owns all it needs (the model through a shared_ptr, plain memory by pointer) and
+/// never touches JavaScript; ArrayBuffers that it reads are in the job's `inputs`.
+using JobWork = std::function<JobResult(Job&)>;
+
+struct BackgroundJob;
+
+/// The jobs of one handle: the first runs, the others wait for their turn. Used on the JavaScript thread only.
+using JobQueue = std::deque<BackgroundJob*>;
+
+/// One piece of work on a thread of its own. Owned by the Environment; all but `control`, and what `run` writes while
+/// it runs, belongs to the JavaScript thread. References to JavaScript values die only there.
+struct BackgroundJob {
+  JobWork work;
+  std::shared_ptr<JobQueue> queue;  ///< null: starts at once
+  std::vector<Napi::Reference<Napi::Value>> inputs;
+  Napi::FunctionReference done;  ///< empty: nobody waits
+
+  std::shared_ptr<Job> control = std::make_shared<Job>();
+  std::thread thread;
+  JobResult result;
+  std::string failure;  ///< empty: it succeeded
+
+  bool waits() const { return queue && !queue->empty() && queue->front() != this; }
+
+  /// On the job's thread. Lets go of the work at its end, and so of a model that nobody else holds any more.
+  void run();
+
+  /// Calls `done(failure | undefined, result | undefined)`. JavaScript thread.
+  void deliver(Napi::Env env);
+};
+
+}  // namespace dnd::bindings

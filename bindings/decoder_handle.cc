@@ -1,0 +1,100 @@
+#include "decoder_handle.h"
+
+#include <limits>
+
+namespace dnd::bindings {
+namespace {
+
+DecoderConfig read_config(const Argument& options) {
+  DecoderConfig config;
+  const Argument features = options.field("features");
+  const std::vector<int64_t> sizes = features.positive_integers();
+  if (sizes.size() % 3 != 0 || sizes.size() < 6) {
+    features.refuse("three sizes (tokens, height, width) for each of at least two shapes",
+                    std::to_string(sizes.size()) + " numbers");
+  }
+  for (size_t i = 0; i < sizes.size(); i += 3) config.features.push_back({sizes[i], sizes[i + 1], sizes[i + 2]});
+  config.kernel_size = int(options.field("kernelSize").integer(1, std::numeric_limits<int>::max()));
+  config.projected_from = options.field("projectedFrom").integer(0);
+  return config;
+}
+
+int64_t condition_height(const DecoderConfig& config) {
+  return config.projected_from > 0 ? config.projected_from : config.features.front().height;
+}
+
+}  // namespace
+
+Napi::Function DecoderHandle::define(Napi::Env env) {
+  std::vector<PropertyDescriptor> properties = store_properties();
+  properties.push_back(InstanceMethod("workspaceBytes", &DecoderHandle::workspace_bytes));
+  properties.push_back(InstanceMethod("initialise", &DecoderHandle::initialise));
+  properties.push_back(InstanceMethod("forward", &DecoderHandle::forward));
+  properties.push_back(InstanceMethod("project", &DecoderHandle::project));
+  return DefineClass(env, "DecoderHandle", properties);
+}
+
+DecoderHandle::DecoderHandle(const Napi::CallbackInfo& info) : ModelHandle(info) {
+  guarded(info.Env(), [&] {
+    const Argument options(info, 0, "DecoderHandle", "options");
+    hold(info.Env(), std::make_shared<Decoder>(read_config(options), read_threads(options)));
+  });
+}
+
+Napi::Value DecoderHandle::workspace_bytes(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const int64_t batch = Argument(info, 0, "workspaceBytes", "batch").integer(1);
+    return Napi::Number::New(info.Env(), double(model()->workspace_bytes(batch)));
+  });
+}
+
+Napi::Value DecoderHandle::initialise(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const uint64_t seed = uint64_t(Argument(info, 0, "initialise", "seed").integer(0));
+    JobWork work = [model = model(), seed](Job& job) -> JobResult {
+      model->initialise(seed, job);
+      return {};
+    };
+    return submit(std::move(work), Argument(info, 1, "initialise", "done"));
+  });
+}
+
+Napi::Value DecoderHandle::forward(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const DecoderConfig& config = model()->config();
+    const Feature first = config.features.front();
+    const Feature last = config.features.back();
+    const int64_t batch = Argument(info, 1, "forward", "batch").integer(1);
+    const Slice condition = Argument(info, 0, "forward", "condition")
+                                .tensor("float32", {batch, first.tokens, condition_height(config), first.width});
+    const int64_t result_bytes = tensor_bytes({batch, last.tokens, last.height, last.width});
+    const auto* values = reinterpret_cast<const float*>(condition.data);
+    JobWork work = [model = model(), values, batch, result_bytes](Job& job) -> JobResult {
+      FloatResult tokens(result_bytes);
+      model->forward(values, batch, tokens.data(), job);
+      return tokens;
+    };
+    return submit(std::move(work), Argument(info, 2, "forward", "done"), {condition.buffer});
+  });
+}
+
+Napi::Value DecoderHandle::project(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const DecoderConfig& config = model()->config();
+    const Feature first = config.features.front();
+    if (config.projected_from == 0) throw Error(ErrorCode::kInvalidArgument, "project: the decoder has no projection");
+    const int64_t batch = Argument(info, 1, "project", "batch").integer(1);
+    const Slice condition = Argument(info, 0, "project", "condition")
+                                .tensor("float32", {batch, first.tokens, config.projected_from, first.width});
+    const int64_t result_bytes = tensor_bytes({batch, first.tokens, first.height, first.width});
+    const auto* values = reinterpret_cast<const float*>(condition.data);
+    JobWork work = [model = model(), values, batch, result_bytes](Job& job) -> JobResult {
+      FloatResult projected(result_bytes);
+      model->project(values, batch, projected.data(), job);
+      return projected;
+    };
+    return submit(std::move(work), Argument(info, 2, "project", "done"), {condition.buffer});
+  });
+}
+
+}  // namespace dnd::bindings

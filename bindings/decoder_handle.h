@@ -1,0 +1,24 @@
+#pragma once
+
+#include "model/decoder.h"
+#include "model_handle.h"
+
+namespace dnd::bindings {
+
+/// `DecoderHandle` of src/engine/native.ts.
+class DecoderHandle : public ModelHandle<DecoderHandle, Decoder> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  explicit DecoderHandle(const Napi::CallbackInfo& info);
+  void Finalize(Napi::Env env) override { let_go(env); }
+
+ private:
+  friend class ModelHandle<DecoderHandle, Decoder>;
+
+  Napi::Value workspace_bytes(const Napi::CallbackInfo& info);
+  Napi::Value initialise(const Napi::CallbackInfo& info);
+  Napi::Value forward(const Napi::CallbackInfo& info);
+  Napi::Value project(const Napi::CallbackInfo& info);
+};
+
+}  // namespace dnd::bindings

@@ -1,0 +1,40 @@
+#include "failure.h"
+
+#include <new>
+
+#include "core/status.h"
+
+namespace dnd::bindings {
+namespace {
+
+const char* code_name(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kInvalidArgument:
+      return "INVALID_ARGUMENT";
+    case ErrorCode::kOutOfMemory:
+      return "OUT_OF_MEMORY";
+    case ErrorCode::kAborted:
+      return "ABORTED";
+    case ErrorCode::kInternal:
+      return "INTERNAL";
+  }
+  return "INTERNAL";
+}
+
+}  // namespace
+
+std::string describe_failure(std::exception_ptr failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Error& error) {
+    return std::string(code_name(error.code())) + ": " + error.what();
+  } catch (const std::bad_alloc&) {
+    return "OUT_OF_MEMORY: the system gave no more memory";
+  } catch (const std::exception& error) {
+    return std::string("INTERNAL: ") + error.what();
+  } catch (...) {
+    return "INTERNAL: an exception of an unknown type";
+  }
+}
+
+}  // namespace dnd::bindings

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <napi.h>
+
+namespace dnd::bindings {
+
+/// `cpuInfo`, `measureGemm` and `measureConvolution` of src/engine/native.ts.
+Napi::Value cpu_info(const Napi::CallbackInfo& info);
+Napi::Value measure_gemm(const Napi::CallbackInfo& info);
+Napi::Value measure_convolution(const Napi::CallbackInfo& info);
+
+}  // namespace dnd::bindings

@@ -1,0 +1,146 @@
+#pragma once
+
+#include <napi.h>
+
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "arguments.h"
+#include "background_job.h"
+#include "core/float_conversion.h"
+#include "core/status.h"
+#include "environment.h"
+#include "failure.h"
+#include "model/parameters.h"
+
+namespace dnd::bindings {
+
+/// What the handles of all models share: parameters that are written and read in pieces, one queue of jobs, disposal.
+/// Jobs hold the model too, so a handle may be disposed of or collected while one runs.
+template <class Handle, class Model>
+class ModelHandle : public Napi::ObjectWrap<Handle> {
+ public:
+  using PropertyDescriptor = typename Napi::ObjectWrap<Handle>::PropertyDescriptor;
+
+  explicit ModelHandle(const Napi::CallbackInfo& info)
+      : Napi::ObjectWrap<Handle>(info), environment_(Environment::of(info.Env())) {}
+
+ protected:
+  static std::vector<PropertyDescriptor> store_properties() {
+    return {
+        Handle::InstanceMethod("parameters", &Handle::parameters),
+        Handle::InstanceAccessor("parameterBytes", &Handle::parameter_bytes, nullptr),
+        Handle::InstanceMethod("writeParameter", &Handle::write_parameter),
+        Handle::InstanceMethod("readParameter", &Handle::read_parameter),
+        Handle::InstanceMethod("dispose", &Handle::dispose),
+    };
+  }
+
+  /// Takes a freshly made model and tells V8 what it weighs.
+  void hold(Napi::Env env, std::shared_ptr<Model> model) {
+    model_ = std::move(model);
+    bytes_ = model_->parameter_bytes();
+    Napi::MemoryManagement::AdjustExternalMemory(env, bytes_);
+  }
+
+  const std::shared_ptr<Model>& model() const {
+    if (!model_) throw Error(ErrorCode::kInvalidArgument, "the handle was disposed of");
+    return model_;
+  }
+
+  /// Frees the model, unless a job still holds it: then that job does at its end.
+  void let_go(Napi::Env env) {
+    if (!model_) return;
+    Napi::MemoryManagement::AdjustExternalMemory(env, -bytes_);
+    environment_->release(std::move(model_), bytes_);
+  }
+
+  Napi::Value submit(JobWork work, const Argument& done, const std::vector<Napi::Value>& inputs = {}) {
+    return environment_->submit(std::move(work), queue_, done.function(), inputs);
+  }
+
+ private:
+  Napi::Value parameters(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&] {
+      const std::vector<ParameterInfo>& parameters = model()->parameters();
+      Napi::Array list = Napi::Array::New(info.Env(), parameters.size());
+      for (size_t i = 0; i < parameters.size(); ++i) {
+        const std::vector<int64_t>& sizes = parameters[i].shape;
+        Napi::Array shape = Napi::Array::New(info.Env(), sizes.size());
+        for (size_t axis = 0; axis < sizes.size(); ++axis) shape.Set(uint32_t(axis), double(sizes[axis]));
+        Napi::Object entry = Napi::Object::New(info.Env());
+        entry.Set("name", parameters[i].name);
+        entry.Set("shape", shape);
+        list.Set(uint32_t(i), entry);
+      }
+      return list;
+    });
+  }
+
+  Napi::Value parameter_bytes(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), double(bytes_)); }
+
+  Napi::Value write_parameter(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&] {
+      const Slice values = Argument(info, 2, "writeParameter", "bytes").slice();
+      const Argument dtype_name(info, 3, "writeParameter", "dtype");
+      constexpr FloatType kTypes[] = {FloatType::kF32, FloatType::kF16, FloatType::kBF16, FloatType::kF64};
+      const FloatType dtype = kTypes[dtype_name.choice({"F32", "F16", "BF16", "F64"})];
+      const int64_t count = values.bytes / bytes_of(dtype);
+      if (values.bytes % bytes_of(dtype) != 0) {
+        Argument(info, 2, "writeParameter", "bytes")
+            .refuse("whole elements of " + dtype_name.text(), std::to_string(values.bytes) + " bytes");
+      }
+      float* destination = elements(info, "writeParameter", count);
+      const int64_t offset = Argument(info, 1, "writeParameter", "elementOffset").integer(0);
+      const int64_t found = convert_to_float32(dtype, values.data, count, destination);
+      return Napi::Number::New(info.Env(), found < 0 ? -1.0 : double(offset + found));
+    });
+  }
+
+  Napi::Value read_parameter(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&] {
+      const int64_t count = Argument(info, 2, "readParameter", "elementCount").integer(0);
+      const float* source = elements(info, "readParameter", count);
+      Napi::ArrayBuffer copy = Napi::ArrayBuffer::New(info.Env(), size_t(count) * sizeof(float));
+      if (count > 0) std::memcpy(copy.Data(), source, size_t(count) * sizeof(float));
+      return copy;
+    });
+  }
+
+  void dispose(const Napi::CallbackInfo& info) {
+    const JobQueue pending = *queue_;  // cancelling changes the queue
+    for (auto job = pending.rbegin(); job != pending.rend(); ++job) environment_->cancel(**job);
+    let_go(info.Env());
+  }
+
+  /// Elements [elementOffset, + count) of the parameter that the first two arguments name.
+  float* elements(const Napi::CallbackInfo& info, const char* function, int64_t count) {
+    const Argument name(info, 0, function, "name");
+    const std::string wanted = name.text();
+    const int64_t offset = Argument(info, 1, function, "elementOffset").integer(0);
+    if (!queue_->empty()) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  std::string(function) + ": the handle has a job under way; wait for it, or write before it starts");
+    }
+    for (const ParameterInfo& parameter : model()->parameters()) {
+      if (parameter.name != wanted) continue;
+      if (offset > parameter.elements() || count > parameter.elements() - offset) {
+        Argument(info, 1, function, "elementOffset")
+            .refuse("elements within the " + std::to_string(parameter.elements()) + " of " + wanted,
+                    "[" + std::to_string(offset) + ", " + std::to_string(offset + count) + ")");
+      }
+      return model()->parameter(wanted) + offset;
+    }
+    name.refuse("the name of a parameter of this model");
+  }
+
+  std::shared_ptr<Environment> environment_;
+  std::shared_ptr<JobQueue> queue_ = std::make_shared<JobQueue>();
+  std::shared_ptr<Model> model_;
+  int64_t bytes_ = 0;
+};
+
+}  // namespace dnd::bindings
