@@ -1,0 +1,66 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const SCRIPT = join(__dirname, '..', '..', 'scripts', 'build.cjs');
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'dnd-tools-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+/** A program that prints a version and, when it is told to compile, ends with `status`. */
+function tool(name: string, version: string, status = 0): void {
+  const path = join(folder, name);
+  writeFileSync(path, `#!/bin/sh\ncase "$1" in --version) echo "${version}";; *) exit ${status};; esac\n`);
+  chmodSync(path, 0o755);
+}
+
+function build(environment: Record<string, string> = {}) {
+  const env = { ...environment, PATH: folder };
+  const { status, stdout, stderr } = spawnSync(process.execPath, [SCRIPT, '--native'], { env, encoding: 'utf8' });
+  return { status, stdout, stderr };
+}
+
+test('on a bare machine the build names everything that is missing, with the commands that install it', () => {
+  const { status, stdout, stderr } = build();
+  expect(status).toBe(1);
+  expect(stdout).toBe('');
+  expect(stderr).toContain('A C++20 compiler is missing: none of c++, g++, clang++ was found');
+  expect(stderr).toContain('CMake 3.24 or newer is missing: cmake was not found');
+  expect(stderr).toContain('make (or ninja) is missing');
+  for (const command of ['sudo apt-get install g++', 'sudo dnf install gcc-c++', 'brew install cmake']) {
+    expect(stderr).toContain(command);
+  }
+});
+
+test('a tool that is there is not asked for', () => {
+  tool('c++', 'c++ 12.2.0');
+  tool('make', 'GNU Make 4.3');
+  const { status, stderr } = build();
+  expect(status).toBe(1);
+  expect(stderr).toContain('CMake 3.24 or newer is missing');
+  expect(stderr).not.toMatch(/compiler is missing|make \(or ninja\)/);
+});
+
+test('a compiler without C++20 and an old CMake are named with their versions', () => {
+  tool('g++', 'g++ (GCC) 7.3.1', 1);
+  tool('cmake', 'cmake version 3.16.3');
+  tool('ninja', '1.11');
+  const { stderr } = build();
+  expect(stderr).toContain('g++ (g++ (GCC) 7.3.1) cannot compile C++20');
+  expect(stderr).toContain('CMake 3.24 or newer is missing: found cmake version 3.16.3');
+});
+
+test('CXX is the only compiler that counts when it is set', () => {
+  tool('c++', 'c++ 12.2.0');
+  expect(build({ CXX: 'icpx' }).stderr).toContain('A C++20 compiler is missing: none of icpx was found');
+});
+
+test('an unknown option is refused with the usage', () => {
+  const { status, stderr } = spawnSync(process.execPath, [SCRIPT, '--fast'], { encoding: 'utf8' });
+  expect(status).toBe(1);
+  expect(stderr).toContain('unknown option --fast; usage: node scripts/build.cjs [--native]');
+});
