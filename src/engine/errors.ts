@@ -21,6 +21,7 @@ export function callNative<T>(call: () => T): T {
   try {
     return call();
   } catch (error) {
-    throw error instanceof Error ? nativeError(error.message) : error;
+    if (error instanceof DndError || !(error instanceof Error)) throw error;
+    throw nativeError(error.message);
   }
 }
