@@ -26,14 +26,14 @@ CONFIGS = {
 CLASSES = {"qwen2": Qwen2ForCausalLM, "llama": LlamaForCausalLM}
 
 
-def random_base(config, model_class, dtype, seed=11):
+def random_base(config, model_class, dtype, seed=11, deviation=0.15):
     """A base whose weights are large enough for an adapter to move its logits visibly; the same for the same seed."""
     torch.manual_seed(seed)
     model = model_class(config)
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() > 1:
-                parameter.normal_(0, 0.15)
+                parameter.normal_(0, deviation)
     return model.to(dtype).eval()
 
 

@@ -1,7 +1,7 @@
 // Lets the Python checks call this package's own TypeScript (built, in dist/):
 //   node bridge.cjs <command> <options as JSON> <paths …>
 // The answer, where there is one, is printed as JSON; tensors travel as files.
-const { mkdir, writeFile } = require('node:fs/promises');
+const { mkdir, readFile, writeFile } = require('node:fs/promises');
 const { dirname, join } = require('node:path');
 
 const dist = (room) => require(join(__dirname, '../../dist', room));
@@ -106,7 +106,30 @@ async function merge(_options, source, target) {
   await writeSafetensors(target, deltas);
 }
 
-const COMMANDS = { read, copy, shard, formula, layout, 'read-adapter': readAdapter, rewrite, merge };
+/** Token ids, mask, and states: every token's with padding encoded and zero, and pooled both ways. */
+async function encode({ maxLength }, folder, promptsFile, target) {
+  const prompts = JSON.parse(await readFile(promptsFile, 'utf8'));
+  const encoder = await dist('encoder/index.js').BertTextEncoder.load(folder, { threads: 2 });
+  const { ids, mask } = await encoder.tokenise(prompts, { maxLength });
+  const matrix = [prompts.length, maxLength];
+  const tensors = [
+    { name: 'ids', dtype: 'I32', shape: matrix, bytes: () => [bytesOf(ids)] },
+    { name: 'mask', dtype: 'I32', shape: matrix, bytes: () => [bytesOf(mask)] },
+  ];
+  for (const [padding, pooling] of [
+    ['encode', 'none'],
+    ['zero', 'none'],
+    ['encode', 'mean'],
+    ['encode', 'cls'],
+  ]) {
+    const { states, shape } = await encoder.encode(prompts, { maxLength, padding, pooling });
+    tensors.push({ name: `${padding}.${pooling}`, dtype: 'F32', shape, bytes: () => [bytesOf(states)] });
+  }
+  encoder.dispose();
+  await writeSafetensors(target, tensors);
+}
+
+const COMMANDS = { read, copy, shard, formula, layout, 'read-adapter': readAdapter, rewrite, merge, encode };
 
 async function main() {
   const [command, options, ...paths] = process.argv.slice(2);

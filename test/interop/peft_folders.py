@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from bases import CLASSES, CONFIGS, add_merge, base_from_golden, load_adapter, logits_of, random_base, token_ids
 from peft import LoraConfig, get_peft_model
-from report import SHARED, bridge, check, finish, note
+from report import ROOT, SHARED, bridge, check, finish, note
 from safetensors import safe_open
 from safetensors.torch import load_file
 
@@ -77,6 +77,9 @@ for name, (family, config, dtype) in MADE_HERE.items():
     for what, logits in (("our folder", adapted["our"]), ("our merge", logits_of(merged, ids))):
         difference = (logits - adapted["PEFT's own"]).abs().max().item()
         check(f"{name}: logits with {what} equal those with PEFT's own folder", difference <= TOLERANCE, f"{difference:.1e} ≤ {TOLERANCE}")
+
+for folder in sorted((ROOT / "test/fixtures/peft").iterdir()):
+    check_values(f"fixture {folder.name}", folder)
 
 golden = sorted((SHARED / "golden").glob("causal_*_peft"))
 if not golden:

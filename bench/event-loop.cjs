@@ -1,0 +1,95 @@
+const { readFileSync } = require('node:fs');
+const { basename, join } = require('node:path');
+const { performance } = require('node:perf_hooks');
+const { Generator } = require('../dist/index.js');
+const { baseModelFromConfig } = require('../dist/adapter/index.js');
+const prompts = require('../examples/prompts/gsm8k.json').map((item) => item.prompt ?? item);
+const { quantile } = require('./statistics.cjs');
+const { printTable } = require('./table.cjs');
+
+const INTERVAL_MS = 10;
+const ENOUGH_SAMPLES = 200;
+
+/** A timer that is due every 10 ms; `stop()` gives how late it fired each time, in milliseconds. */
+function watchTimer() {
+  const lateness = [];
+  let due = performance.now() + INTERVAL_MS;
+  let timer = setTimeout(tick, INTERVAL_MS);
+  function tick() {
+    const now = performance.now();
+    lateness.push(Math.max(0, now - due));
+    due = now + INTERVAL_MS;
+    timer = setTimeout(tick, INTERVAL_MS);
+  }
+  return () => {
+    clearTimeout(timer);
+    lateness.push(Math.max(0, performance.now() - due)); // a block that lasts until the end counts too
+    return lateness;
+  };
+}
+
+function summarise(lateness, seconds) {
+  const sorted = [...lateness].sort((a, b) => a - b);
+  return {
+    seconds,
+    ticks: sorted.length,
+    p50Ms: quantile(sorted, 0.5),
+    p99Ms: quantile(sorted, 0.99),
+    maxMs: sorted.at(-1),
+  };
+}
+
+/** The text encoder if it fits the decoder, else the built-in one, whose channels are whatever is wanted. */
+function encoderFor(channels, folder) {
+  if (!folder) return 'hash';
+  return JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')).hidden_size === channels ? folder : 'hash';
+}
+
+/** How late a 10 ms timer fires while this thread only waits, and while a generator generates and saves. */
+async function measure({ configuration, encoder, scratch, threads }) {
+  const { preset, features, kernelSize, rank, base } = configuration;
+  const decoder = preset ? { preset } : { features, kernelSize, rank };
+  const textEncoder = encoderFor(features[0][2], encoder);
+  const generator = await Generator.create({
+    ...decoder,
+    base: baseModelFromConfig(base, 'the benchmark'),
+    encoder: textEncoder,
+    threads,
+  });
+  try {
+    const idle = watchTimer();
+    await new Promise((resolve) => setTimeout(resolve, ENOUGH_SAMPLES * INTERVAL_MS));
+    const waiting = summarise(idle(), (ENOUGH_SAMPLES * INTERVAL_MS) / 1000);
+
+    const began = performance.now();
+    const stop = watchTimer();
+    const fractions = [];
+    let rounds = 0;
+    do {
+      const adapter = await generator.generate(prompts, { onProgress: (fraction) => fractions.push(fraction) });
+      await adapter.save(join(scratch, `event-loop-${rounds++}`), { dtype: 'BF16' });
+    } while ((performance.now() - began) / INTERVAL_MS < ENOUGH_SAMPLES);
+    const working = summarise(stop(), (performance.now() - began) / 1000);
+    const wrong = fractions.at(-1) === 1 ? [] : [`progress ended at ${fractions.at(-1)}, not at 1`];
+    return { encoder: basename(textEncoder), rounds, waiting, working, progressReports: fractions.length, wrong };
+  } finally {
+    generator.dispose();
+  }
+}
+
+function print({ encoder, rounds, waiting, working, progressReports }) {
+  const row = (name, { seconds, ticks, p50Ms, p99Ms, maxMs }) => [
+    name,
+    seconds.toFixed(1),
+    ticks,
+    ...[p50Ms, p99Ms, maxMs].map((value) => value.toFixed(2)),
+  ];
+  printTable(
+    'event loop: how late a 10 ms timer fires',
+    ['', 'seconds', 'ticks', 'p50 ms', 'p99 ms', 'max ms'],
+    [row('only waiting', waiting), row(`generate (encoder ${encoder}) and save, ${rounds}×`, working)],
+  );
+  console.log(`  ${progressReports} progress reports`);
+}
+
+module.exports = { measure, print };

@@ -1,0 +1,59 @@
+const { execFileSync, spawn } = require('node:child_process');
+const { join } = require('node:path');
+const { createInterface } = require('node:readline');
+
+/** A Python that may have torch: DND_PYTHON, else the cached environment, else nothing. Nothing is installed. */
+function findPython() {
+  const script = join(__dirname, '../scripts/python-environment.sh');
+  return execFileSync('bash', [script, '--if-made'], { encoding: 'utf8' }).trim();
+}
+
+/** bench/peer.py as a running process: one request at a time. */
+class Peer {
+  /**
+   * @returns {Promise<{ peer: Peer, about: object } | { peer: null, about: { missing: string } }>}
+   */
+  static async start(threads) {
+    const python = findPython();
+    if (!python) {
+      return {
+        peer: null,
+        about: { missing: 'no Python with torch: set DND_PYTHON, or run scripts/python-environment.sh' },
+      };
+    }
+    const peer = new Peer(python);
+    try {
+      return { peer, about: { python, ...(await peer.ask('start', { threads })) } };
+    } catch (error) {
+      return { peer: null, about: { missing: `${python} cannot run bench/peer.py: ${error.message}` } };
+    }
+  }
+
+  constructor(python) {
+    this.process = spawn(python, ['-W', 'ignore', join(__dirname, 'peer.py')], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', HF_HUB_OFFLINE: '1', TQDM_DISABLE: '1' },
+    });
+    this.process.stdin.on('error', () => {}); // the process's end is what is reported
+    this.lines = createInterface({ input: this.process.stdout })[Symbol.asyncIterator]();
+    this.spawnError = new Promise((_, reject) => this.process.once('error', reject));
+    this.spawnError.catch(() => {});
+  }
+
+  /** @returns {Promise<any>} the answer; an Error with the peer's own sentence when it failed */
+  async ask(command, request = {}) {
+    this.process.stdin.write(`${JSON.stringify({ command, ...request })}\n`);
+    const { value, done } = await Promise.race([this.lines.next(), this.spawnError]);
+    if (done) throw new Error('it ended without an answer');
+    const answer = JSON.parse(value);
+    if (answer.error) throw new Error(answer.error);
+    return answer;
+  }
+
+  async stop() {
+    this.process.stdin.end();
+    if (this.process.exitCode === null) await new Promise((resolve) => this.process.once('exit', resolve));
+  }
+}
+
+module.exports = { Peer };
