@@ -1,0 +1,96 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/job.h"
+#include "model/device.h"
+#include "model/parameter_store.h"
+
+namespace dnd {
+
+/// Sizes of a stage's data: tokens N, height H, width W.
+struct Feature {
+  int64_t tokens, height, width;
+  bool operator==(const Feature&) const = default;
+  int64_t elements() const { return tokens * height * width; }
+};
+
+struct DecoderConfig {
+  std::vector<Feature> features;  ///< the condition's first, the weight tokens' last
+  int kernel_size;                ///< odd
+  int64_t projected_from = 0;     ///< length of the condition before the length projection; 0 = none
+};
+
+/// The hyper-convolutional decoder of Drag-and-Drop LLMs (arXiv 2506.16406): condition → weight tokens. float32; the same
+/// bytes for any number of threads, and for a task whatever else is in its batch. One forward at a time.
+class Decoder {
+ public:
+  /// Allocates the parameters, uninitialised. threads 0 = default. Error(kInvalidArgument) for fewer than two features,
+  /// sizes that are not positive, an even kernel; Error(kOutOfMemory).
+  Decoder(DecoderConfig config, int threads);
+
+  const DecoderConfig& config() const { return config_; }
+
+  /// The reference's names: decoder.module_list.0.linear1.norm.weight…, down_proj.weight…
+  const std::vector<ParameterInfo>& parameters() const { return parameters_.infos(); }
+  int64_t parameter_bytes() const { return parameters_.bytes(); }
+  /// Where the parameter lies. Error(kInvalidArgument) for an unknown name.
+  float* parameter(const std::string& name) { return parameters_.find(name); }
+
+  /// Bytes that `forward` needs beside the parameters, the condition and the tokens.
+  int64_t workspace_bytes(int64_t batch) const;
+
+  /// PyTorch's default initialisation (see initialise.h), the same numbers for a seed everywhere.
+  void initialise(uint64_t seed, Job& job);
+
+  /// condition [batch, N₀, projected_from or H₀, W₀] → tokens [batch, N, H, W] of the last feature.
+  /// Error(kAborted) soon after the job was cancelled; its memory is free then.
+  void forward(const float* condition, int64_t batch, float* tokens, Job& job);
+
+  /// The length projection alone: condition [batch, N₀, projected_from, W₀] → projected [batch, N₀, H₀, W₀].
+  /// Error(kInvalidArgument) for a decoder that has none.
+  void project(const float* condition, int64_t batch, float* projected, Job& job);
+
+ private:
+  /// Reference names in comments; shapes as [out, in, k, k] for the convolutions.
+  struct Layer {
+    Feature in, out;
+    const float *norm_weight, *norm_bias;  ///< linear1.norm [H, W]
+    const float *conv1w, *conv1h;          ///< linear1.conv1w [W', W, k, k], conv1h [H', H, k, k]
+    const float *conv2w, *conv2h;
+    const float* path_bias;                ///< linear1.bias [H', W']
+    const float *token_weight, *token_bias;  ///< linear2 [N', N, k, k], [N']
+    bool has_residual() const { return in == out; }
+  };
+  struct LengthProjection {
+    const float *down_weight, *down_bias;  ///< down_proj [H₀, L], [H₀]
+    const float *gate_weight, *gate_bias;  ///< gate_proj [H₀, H₀], [H₀]
+  };
+  /// One convolution of a layer: what it reads and the length of its axis afterwards.
+  struct Convolution {
+    DndAxis axis;
+    Feature in;
+    int64_t out_channels;
+    Feature out() const;
+  };
+  class Pass;
+
+  void check_batch(int64_t batch) const;
+  /// The five convolutions of a layer, in the order of `forward`.
+  static std::vector<Convolution> convolutions(const Layer& layer);
+  double projection_multiply_adds(int64_t batch) const;
+  double multiply_adds(int64_t batch) const;
+  size_t convolution_workspace(int64_t batch) const;
+
+  DecoderConfig config_;
+  int threads_;
+  Device device_;
+  ParameterStore parameters_;
+  std::vector<Layer> layers_;
+  std::optional<LengthProjection> projection_;
+};
+
+}  // namespace dnd

@@ -1,0 +1,90 @@
+#include "model/initialise.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <string_view>
+#include <vector>
+
+#include "core/integers.h"
+#include "core/philox.h"
+#include "core/status.h"
+#include "core/thread_pool.h"
+#include "model/distributions.h"
+
+namespace dnd {
+namespace {
+
+enum class Kind { kConstant, kUniform, kNormal };
+
+struct Distribution {
+  Kind kind;
+  double value;  ///< the constant, or the uniform's bound
+};
+
+/// The distribution of a parameter by its reference name; a bias follows the weight that was added before it.
+Distribution distribution_of(const ParameterInfo& info, const ParameterInfo* previous) {
+  const std::string_view name = info.name;
+  const auto inverse_root_of_inputs = [](const ParameterInfo& weight) {
+    return 1.0 / std::sqrt(static_cast<double>(weight.elements() / weight.shape[0]));
+  };
+  if (name.ends_with("norm.weight")) return {Kind::kConstant, 1};
+  if (name.ends_with("norm.bias")) return {Kind::kConstant, 0};
+  if (name.ends_with("linear1.bias")) return {Kind::kUniform, 1.0 / static_cast<double>(info.elements())};
+  if (name.ends_with("_proj.weight")) return {Kind::kNormal, 0};
+  if (name.ends_with(".bias")) return {Kind::kUniform, inverse_root_of_inputs(*previous)};
+  return {Kind::kUniform, inverse_root_of_inputs(info)};
+}
+
+constexpr int64_t kChunk = int64_t{1} << 16;  ///< elements; a multiple of the four that a Philox block makes
+
+/// Elements [begin, begin + count) of parameter number `parameter`; begin is a multiple of 4.
+void fill(const Distribution& distribution, uint64_t seed, uint32_t parameter, int64_t begin, int64_t count,
+          float* values) {
+  if (distribution.kind == Kind::kConstant) {
+    std::fill_n(values, count, static_cast<float>(distribution.value));
+    return;
+  }
+  const std::array<uint32_t, 2> key = {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)};
+  for (int64_t i = 0; i < count; i += 4) {
+    const uint64_t block = static_cast<uint64_t>(begin + i) / 4;
+    const auto words = philox({static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), parameter, 0}, key);
+    std::array<float, 4> four;
+    if (distribution.kind == Kind::kUniform) {
+      for (int word = 0; word < 4; ++word) four[word] = uniform_from(words[word], distribution.value);
+    } else {
+      normals_from(words[0], words[1], &four[0], &four[1]);
+      normals_from(words[2], words[3], &four[2], &four[3]);
+    }
+    std::copy_n(four.begin(), std::min<int64_t>(4, count - i), values + i);
+  }
+}
+
+}  // namespace
+
+void initialise_decoder(const Device& device, const ParameterStore& parameters, uint64_t seed, int threads, Job& job) {
+  ThreadPool pool(threads);
+  std::vector<std::vector<float>> chunks(pool.threads(), std::vector<float>(kChunk));
+  int64_t done_before = 0;
+  const int64_t total = parameters.bytes() / static_cast<int64_t>(sizeof(float));
+  for (size_t index = 0; index < parameters.infos().size(); ++index) {
+    const ParameterInfo& info = parameters.infos()[index];
+    const Distribution distribution = distribution_of(info, index > 0 ? &parameters.infos()[index - 1] : nullptr);
+    const int64_t elements = info.elements();
+    std::atomic<int64_t> done{done_before};
+    pool.parallel_for(divide_up(elements, kChunk), [&](int64_t task, int thread) {
+      job.throw_if_cancelled();
+      const int64_t begin = task * kChunk, count = std::min(kChunk, elements - begin);
+      float* values = chunks[thread].data();
+      fill(distribution, seed, static_cast<uint32_t>(index), begin, count, values);
+      device.call(device->upload, static_cast<void*>(parameters.at(index) + begin), static_cast<const void*>(values),
+                  count * sizeof(float));
+      job.set_progress(static_cast<double>(done += count) / static_cast<double>(total));
+    });
+    done_before += elements;
+  }
+  job.set_progress(1);
+}
+
+}  // namespace dnd

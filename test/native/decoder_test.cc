@@ -1,0 +1,142 @@
+#include "model/decoder.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "naive_decoder.h"
+#include "random_values.h"
+
+namespace dnd {
+namespace {
+
+using test::naive_forward;
+using test::naive_projection;
+using test::random_values;
+using test::relative_error;
+
+/// Parameters that are nowhere special: norms and biases too are random.
+void randomise(Decoder& decoder) {
+  uint32_t seed = 100;
+  for (const ParameterInfo& info : decoder.parameters()) {
+    const bool norm = info.name.ends_with("norm.weight");
+    const double scale = info.shape.size() == 4 ? 2.0 / std::sqrt(info.elements() / info.shape[0]) : 0.3;
+    const std::vector<float> values = random_values(info.elements(), seed++);
+    float* parameter = decoder.parameter(info.name);
+    for (int64_t i = 0; i < info.elements(); ++i) parameter[i] = static_cast<float>(values[i] * scale) + (norm ? 1 : 0);
+  }
+}
+
+int64_t condition_elements(const Decoder& decoder, int64_t batch) {
+  const DecoderConfig& config = decoder.config();
+  const Feature first = config.features[0];
+  return batch * first.tokens * first.width * (config.projected_from > 0 ? config.projected_from : first.height);
+}
+
+std::vector<float> forward(Decoder& decoder, const std::vector<float>& condition, int64_t batch) {
+  std::vector<float> tokens(batch * decoder.config().features.back().elements());
+  Job job;
+  decoder.forward(condition.data(), batch, tokens.data(), job);
+  EXPECT_EQ(job.progress(), 1.0);
+  return tokens;
+}
+
+const DecoderConfig kSmall = {{{3, 7, 9}, {5, 7, 8}, {5, 7, 8}, {6, 4, 5}}, 5};
+const DecoderConfig kThin = {{{4, 20, 24}, {6, 8, 20}, {12, 3, 18}}, 11};
+const DecoderConfig kProjected = {{{4, 10, 6}, {6, 8, 12}}, 3, 35};
+
+TEST(Decoder, agrees_with_its_equations_in_double) {
+  for (const DecoderConfig& config : {kSmall, kThin, kProjected}) {
+    Decoder decoder(config, 2);
+    randomise(decoder);
+    for (int64_t batch : {1, 3}) {
+      const std::vector<float> condition = random_values(condition_elements(decoder, batch), 7);
+      EXPECT_LE(relative_error(forward(decoder, condition, batch), naive_forward(decoder, condition, batch)), 2e-6);
+    }
+  }
+}
+
+TEST(Decoder, projects_the_length_without_transposing) {
+  Decoder decoder(kProjected, 2);
+  randomise(decoder);
+  const std::vector<float> condition = random_values(condition_elements(decoder, 2), 7);
+  std::vector<float> projected(2 * kProjected.features[0].elements());
+  Job job;
+  decoder.project(condition.data(), 2, projected.data(), job);
+  EXPECT_LE(relative_error(projected, naive_projection(decoder, condition)), 1e-6);
+  EXPECT_EQ(job.progress(), 1.0);
+}
+
+TEST(Decoder, gives_the_same_bytes_for_any_number_of_threads_and_whatever_the_batch) {
+  for (const DecoderConfig& config : {kSmall, kThin, kProjected}) {
+    Decoder alone(config, 1);
+    randomise(alone);
+    const std::vector<float> condition = random_values(condition_elements(alone, 2), 7);
+    const std::vector<float> expected = forward(alone, condition, 2);
+    for (int threads : {2, 3}) {
+      Decoder shared(config, threads);
+      randomise(shared);
+      EXPECT_EQ(forward(shared, condition, 2), expected);
+    }
+    const std::vector<float> second(condition.begin() + condition.size() / 2, condition.end());
+    EXPECT_EQ(forward(alone, second, 1), std::vector<float>(expected.begin() + expected.size() / 2, expected.end()));
+  }
+}
+
+TEST(Decoder, names_its_parameters_as_the_reference_does) {
+  const Decoder decoder(kProjected, 1);
+  std::vector<std::string> names;
+  for (const ParameterInfo& info : decoder.parameters()) names.push_back(info.name);
+  const std::string layer = "decoder.module_list.0.";
+  EXPECT_EQ(names, (std::vector<std::string>{layer + "linear1.norm.weight", layer + "linear1.norm.bias",
+                                             layer + "linear1.bias", layer + "linear1.conv1w.weight",
+                                             layer + "linear1.conv1h.weight", layer + "linear1.conv2w.weight",
+                                             layer + "linear1.conv2h.weight", layer + "linear2.weight",
+                                             layer + "linear2.bias", "down_proj.weight", "down_proj.bias",
+                                             "gate_proj.weight", "gate_proj.bias"}));
+  EXPECT_EQ(decoder.parameters()[3].shape, (std::vector<int64_t>{12, 6, 3, 3}));
+  EXPECT_EQ(decoder.parameters()[4].shape, (std::vector<int64_t>{8, 10, 3, 3}));
+  EXPECT_EQ(decoder.parameters()[9].shape, (std::vector<int64_t>{10, 35}));
+}
+
+TEST(Decoder, stops_when_its_job_is_cancelled) {
+  Decoder decoder(kSmall, 2);
+  randomise(decoder);
+  const std::vector<float> condition = random_values(condition_elements(decoder, 1), 7);
+  std::vector<float> tokens(kSmall.features.back().elements());
+  Job job;
+  job.cancel();
+  try {
+    decoder.forward(condition.data(), 1, tokens.data(), job);
+    FAIL() << "the cancelled job went on";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kAborted);
+  }
+  EXPECT_EQ(forward(decoder, condition, 1), forward(decoder, condition, 1));  // and is still usable
+}
+
+std::string refusal(DecoderConfig config) {
+  try {
+    const Decoder decoder(config, 1);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Decoder, refuses_sizes_that_make_no_sense_and_says_which) {
+  EXPECT_NE(refusal({{{1, 2, 3}}, 3}).find("at least two features"), std::string::npos);
+  EXPECT_NE(refusal({{{1, 2, 3}, {1, 0, 3}}, 3}).find("feature 1 is [1, 0, 3]"), std::string::npos);
+  EXPECT_NE(refusal({{{1, 2, 3}, {1, 2, 3}}, 4}).find("kernel size is 4"), std::string::npos);
+  const int64_t large = int64_t{1} << 31;
+  EXPECT_NE(refusal({{{large, 1, 1}, {large, 1, 1}}, 9}).find("larger than any memory"), std::string::npos);
+}
+
+TEST(Decoder, says_which_parameter_did_not_fit_into_memory) {
+  const std::string message = refusal({{{1 << 20, 1, 1}, {1 << 24, 1, 1}}, 5});
+  EXPECT_NE(message.find("decoder.module_list.0.linear2.weight [16777216, 1048576, 5, 5]"), std::string::npos)
+      << message;
+}
+
+}  // namespace
+}  // namespace dnd
