@@ -1,0 +1,209 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { type TokenisedPrompts, Tokeniser } from '../../src/encoder/index.js';
+
+const FIXTURES = join(__dirname, '..', 'fixtures', 'encoder');
+const EXAMPLES = join(__dirname, '..', '..', 'examples', 'prompts');
+const VOCABULARY = 30522;
+const [CLS, SEP, MASK] = [101, 102, 103];
+
+const json = (...path: string[]) => JSON.parse(readFileSync(join(...path), 'utf8'));
+const tokenizer = json(FIXTURES, 'minilm-tokenizer', 'tokenizer.json');
+const config = json(FIXTURES, 'minilm-tokenizer', 'tokenizer_config.json');
+const folder = '/models/minilm';
+
+function tokeniser(changes: { tokenizer?: object; config?: object; vocabSize?: number; padTokenId?: number } = {}) {
+  const files = { tokenizer: { ...tokenizer, ...changes.tokenizer }, config: { ...config, ...changes.config }, folder };
+  return new Tokeniser(files, changes.vocabSize ?? VOCABULARY, changes.padTokenId ?? 0);
+}
+
+const minilm = tokeniser();
+
+/** The real ids of each prompt; what is around them must be padding. */
+function realIds({ ids, mask }: TokenisedPrompts, prompts: number, padId = 0): number[][] {
+  const length = ids.length / prompts;
+  return Array.from({ length: prompts }, (_, row) => {
+    const rowMask = mask.slice(row * length, (row + 1) * length);
+    const rowIds = [...ids.slice(row * length, (row + 1) * length)];
+    const count = rowMask.lastIndexOf(1) + 1;
+    expect(rowMask).toEqual(new Int32Array(length).fill(1, 0, count));
+    expect(rowIds.slice(count)).toEqual(new Array(length - count).fill(padId));
+    return rowIds.slice(0, count);
+  });
+}
+
+async function idsOf(text: string, length = 64, using = minilm): Promise<number[]> {
+  return realIds(await using.tokenise([text], length), 1)[0]!;
+}
+
+describe('token ids', () => {
+  const cases: { set?: string; index?: number | null; text?: string; maxLength: number; ids: number[] }[] = json(
+    FIXTURES,
+    'token-ids.json',
+  );
+  const sets: Record<string, string[]> = {};
+  for (const name of ['gsm8k', 'humaneval']) {
+    sets[name] = json(EXAMPLES, `${name}.json`).map((item: { prompt: string }) => item.prompt);
+  }
+  const named = cases.map(({ set, index, text, maxLength, ids }) => {
+    if (set === undefined) return [JSON.stringify(text!.slice(0, 40)), maxLength, text!, ids] as const;
+    if (index == null) return [`all of ${set}`, maxLength, sets[set]!.join('\n'), ids] as const;
+    return [`prompt ${index} of ${set}`, maxLength, sets[set]![index]!, ids] as const;
+  });
+
+  test.each(named)('of %s within %d are those of transformers', async (_, maxLength, prompt, ids) => {
+    expect(await idsOf(prompt, maxLength)).toEqual(ids);
+  });
+});
+
+describe('a long text', () => {
+  /** Texts longer than a piece, of words, spaces, marks, ideographs and special tokens. */
+  const part = fc.oneof(
+    fc.constantFrom(' ', '\n', '. ', '漢', '字', '[MASK]', '[', ']', '!', 'Σ', 'ος', '𠀀', 'é', 'e\u0301', '😀'),
+    fc.string({ unit: fc.constantFrom(...'abcdexyz'), minLength: 1, maxLength: 12 }),
+  );
+  const parts = fc.array(part, { minLength: 1, maxLength: 30 });
+
+  test('has the ids of its parts, wherever it is cut into pieces', async () => {
+    // Without the pre-tokeniser's name the text is tokenised whole; the pattern does the same as BertPreTokenizer.
+    const preTokenizer = { type: 'Sequence', pretokenizers: [{ type: 'BertPreTokenizer' }] };
+    const whole = tokeniser({ tokenizer: { pre_tokenizer: preTokenizer } });
+    await fc.assert(
+      fc.asyncProperty(parts, fc.integer({ min: 2000, max: 3500 }), async (texts, length) => {
+        let text = '';
+        for (let i = 0; text.length < length; i++) text += texts[i % texts.length];
+        expect(await idsOf(text, 6000)).toEqual(await idsOf(text, 6000, whole));
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  test('is not tokenised beyond what is needed', async () => {
+    const begin = performance.now();
+    const { truncatedPrompts, tokens } = await minilm.tokenise(['one two three '.repeat(3_000_000)], 16);
+    // Whole, these 42 MB would take more than twenty seconds.
+    expect(performance.now() - begin).toBeLessThan(5_000);
+    expect({ truncatedPrompts, tokens }).toEqual({ truncatedPrompts: [0], tokens: 16 });
+  });
+
+  test('leaves the event loop turning', async () => {
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    await minilm.tokenise(['The quick brown fox, again. '.repeat(20_000)], 200_000);
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(5);
+  });
+
+  test('stops with the reason of the signal', async () => {
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    setImmediate(() => controller.abort(reason));
+    const work = minilm.tokenise(['The quick brown fox. '.repeat(100_000)], 2_000_000, controller.signal);
+    await expect(work).rejects.toBe(reason);
+  });
+});
+
+describe('truncation and padding', () => {
+  test('keep the special tokens around a prompt that is cut', async () => {
+    expect(await idsOf('the the the the', 5)).toEqual([CLS, 1996, 1996, 1996, SEP]);
+    expect(await idsOf('the the the', 5)).toEqual([CLS, 1996, 1996, 1996, SEP]);
+    expect(await idsOf('the the', 5)).toEqual([CLS, 1996, 1996, SEP]);
+  });
+
+  test('name the prompts that are cut and count the real tokens', async () => {
+    const result = await minilm.tokenise(['the', 'the the the the', '', 'the the the', 'the the the the the'], 5);
+    expect(result.truncatedPrompts).toEqual([1, 4]);
+    expect(result.tokens).toBe(3 + 5 + 2 + 5 + 5);
+  });
+
+  test('need room for at least one token beside the special ones', async () => {
+    expect(await idsOf('the', 3)).toEqual([CLS, 1996, SEP]);
+    await expect(minilm.tokenise(['the'], 2)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining('at least 3'),
+    });
+  });
+
+  test('pad with the token that tokenizer_config.json names', async () => {
+    const padded = tokeniser({ config: { pad_token: { content: '[MASK]' } } });
+    expect(realIds(await padded.tokenise(['the'], 6), 1, MASK)).toEqual([[CLS, 1996, SEP]]);
+  });
+
+  test("pad with the stored id, or else with the model's, where no padding token is known", async () => {
+    const config = { pad_token: '<nothing>' };
+    const stored = tokeniser({ config, tokenizer: { padding: { pad_id: 7 } }, padTokenId: 9 });
+    expect(realIds(await stored.tokenise(['the'], 6), 1, 7)).toHaveLength(1);
+    const model = tokeniser({ config, tokenizer: { padding: null }, padTokenId: 9 });
+    expect(realIds(await model.tokenise(['the'], 6), 1, 9)).toHaveLength(1);
+  });
+});
+
+describe('tokenizer_config.json goes before tokenizer.json, as in transformers', () => {
+  const cased = { normalizer: { ...tokenizer.normalizer, lowercase: false } };
+  const hello = [CLS, 7592, SEP];
+
+  test('for the class BertTokenizer', async () => {
+    expect(await idsOf('Hello', 8, tokeniser({ tokenizer: cased }))).toEqual(hello);
+    expect(await idsOf('Hello', 8, tokeniser({ config: { do_lower_case: false } }))).toEqual([CLS, 100, SEP]);
+  });
+
+  test('with its default where it says nothing', async () => {
+    expect(await idsOf('Hello', 8, tokeniser({ tokenizer: cased, config: { do_lower_case: null } }))).toEqual(hello);
+  });
+
+  test('but not for other classes', async () => {
+    const config = { tokenizer_class: 'PreTrainedTokenizerFast', do_lower_case: true };
+    expect(await idsOf('Hello', 8, tokeniser({ tokenizer: cased, config }))).toEqual([CLS, 100, SEP]);
+  });
+});
+
+describe('a tokeniser that cannot be used is refused', () => {
+  test.each([
+    ['no object', { ...tokeniserFiles(), tokenizer: [] }, 'CORRUPT_FILE', 'tokenizer.json must hold a JSON object'],
+    [
+      'a config that is no object',
+      { ...tokeniserFiles(), config: 3 },
+      'CORRUPT_FILE',
+      'tokenizer_config.json must hold',
+    ],
+    ['an empty object', { ...tokeniserFiles(), tokenizer: {} }, 'CORRUPT_FILE', 'describes no sound tokeniser'],
+    ['no vocabulary', tokeniserFiles({ model: { type: 'WordPiece' } }), 'CORRUPT_FILE', 'describes no sound tokeniser'],
+    ['an unknown part', tokeniserFiles({ pre_tokenizer: { type: 'Magic' } }), 'UNSUPPORTED_ENCODER', 'Magic'],
+    [
+      'padding on the left',
+      tokeniserFiles({}, { padding_side: 'left' }),
+      'UNSUPPORTED_ENCODER',
+      'padding_side is "left"',
+    ],
+    [
+      'truncation on the left',
+      tokeniserFiles({}, { truncation_side: 'left' }),
+      'UNSUPPORTED_ENCODER',
+      'truncation_side is "left"',
+    ],
+    [
+      'a template without the text',
+      tokeniserFiles({ post_processor: { type: 'TemplateProcessing', single: [], pair: [] } }),
+      'UNSUPPORTED_ENCODER',
+      'post-processor',
+    ],
+  ])('%s', (_, files, code, message) => {
+    expect(() => new Tokeniser(files, VOCABULARY, 0)).toThrow(
+      expect.objectContaining({ code, message: expect.stringContaining(message) }),
+    );
+  });
+
+  function tokeniserFiles(changes: object = {}, settings: object = {}) {
+    return { tokenizer: { ...tokenizer, ...changes }, config: { ...config, ...settings }, folder };
+  }
+
+  test('ids beyond the model, when they come up', async () => {
+    const small = tokeniser({ vocabSize: 5000 });
+    expect(await idsOf('the', 8, small)).toEqual([CLS, 1996, SEP]);
+    await expect(small.tokenise(['the', 'hello'], 8)).rejects.toMatchObject({
+      code: 'SHAPE_MISMATCH',
+      message: expect.stringMatching(/token 2 of prompt 2 the id 7592.*vocab_size of 5000/),
+    });
+  });
+});
