@@ -54,9 +54,9 @@ struct DndBackend {
 
   /// Hyper-convolution: x [batch, tokens, height, width], zero "same" padding, stride 1, weight
   /// [out_channels, in_channels, k, k], the axis named becomes out_channels long. No bias.
-  /// `workspace` has at least convolution_workspace(...) bytes.
-  size_t (*convolution_workspace)(void* device, DndAxis axis, int64_t batch, int64_t tokens, int64_t height,
-                                  int64_t width, int64_t out_channels, int32_t kernel_size);
+  /// `workspace` has at least the bytes that convolution_workspace tells.
+  DndStatus (*convolution_workspace)(void* device, DndAxis axis, int64_t batch, int64_t tokens, int64_t height,
+                                     int64_t width, int64_t out_channels, int32_t kernel_size, size_t* bytes);
   DndStatus (*convolution)(void* device, const DndControl*, DndAxis axis, const float* x, int64_t batch, int64_t tokens,
                            int64_t height, int64_t width, const float* weight, int64_t out_channels,
                            int32_t kernel_size, float* y, void* workspace);

@@ -96,10 +96,12 @@ DndStatus layer_norm(void* device, const DndControl* control, const float* x, in
   });
 }
 
-size_t convolution_workspace(void* device, DndAxis axis, int64_t batch, int64_t tokens, int64_t height, int64_t width,
-                             int64_t out_channels, int32_t kernel_size) {
-  return cpu::convolution_workspace(pool_of(device).threads(), axis, batch, tokens, height, width, out_channels,
-                                    kernel_size);
+DndStatus convolution_workspace(void* device, DndAxis axis, int64_t batch, int64_t tokens, int64_t height,
+                                int64_t width, int64_t out_channels, int32_t kernel_size, size_t* bytes) {
+  return guarded([&] {
+    *bytes = cpu::convolution_workspace(pool_of(device).threads(), axis, batch, tokens, height, width, out_channels,
+                                        kernel_size);
+  });
 }
 
 DndStatus convolution(void* device, const DndControl* control, DndAxis axis, const float* x, int64_t batch,

@@ -226,9 +226,10 @@ size_t Decoder::convolution_workspace(int64_t batch) const {
   size_t most = 0;
   for (const Layer& layer : layers_) {
     for (const Convolution& step : convolutions(layer)) {
-      most = std::max(most, device_->convolution_workspace(device_.state(), step.axis, batch, step.in.tokens,
-                                                           step.in.height, step.in.width, step.out_channels,
-                                                           config_.kernel_size));
+      size_t bytes = 0;
+      device_.call(device_->convolution_workspace, step.axis, batch, step.in.tokens, step.in.height, step.in.width,
+                   step.out_channels, config_.kernel_size, &bytes);
+      most = std::max(most, bytes);
     }
   }
   return most;
