@@ -71,10 +71,10 @@ export function planGenerator(
 ): GeneratorManifest {
   const preset = presetOf(settings);
   const rank = settings.rank ?? preset?.rank ?? 8;
-  const alpha = settings.alpha ?? preset?.alpha ?? 2 * rank;
-  if (!(Number.isFinite(alpha) && alpha > 0)) throw wrong('alpha', 'a number above 0', alpha);
   const chunk = settings.chunk ?? preset?.chunk;
   const layout = new AdapterLayout({ base, rank, modules: settings.modules, chunk });
+  const alpha = settings.alpha ?? preset?.alpha ?? 2 * rank;
+  if (!(Number.isFinite(alpha) && alpha > 0)) throw wrong('alpha', 'a number above 0', alpha);
   const maxLength = maxLengthOf(settings, decoder);
   checkWindows(maxLength, encoder.maxWindow);
   const manifest: GeneratorManifest = {

@@ -26,10 +26,10 @@ export function choosePrompts(name: string, prompts: unknown, wanted: number, se
     if (typeof prompt !== 'string')
       throw new DndError(
         'INVALID_PROMPTS',
-        `${where}: prompt ${index} must be a text, not ${prompt === null ? 'null' : typeof prompt}`,
+        `${where}: prompt ${index + 1} must be a text, not ${prompt === null ? 'null' : typeof prompt}`,
       );
     if (prompt.trim() === '')
-      throw new DndError('INVALID_PROMPTS', `${where}: prompt ${index} is empty; leave it out or fill it in`);
+      throw new DndError('INVALID_PROMPTS', `${where}: prompt ${index + 1} is empty; leave it out or fill it in`);
   }
   return { name, given: prompts.length, ...selectPrompts(prompts, wanted, seed) };
 }
