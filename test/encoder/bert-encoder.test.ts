@@ -1,0 +1,223 @@
+import { join } from 'node:path';
+import { BertEncoder, parseBertConfig } from '../../src/encoder/index.js';
+import { fromFloat32 } from '../../src/formats/dtypes.js';
+import { SafetensorsFile, type TensorSource, writeSafetensors } from '../../src/formats/safetensors/index.js';
+import { useTemporaryFolder } from '../temporary-folder.js';
+import { readGolden, relativeError } from './golden.js';
+import { SMALL_BERT, smallBertConfig, smallBertTensors, tensor } from './models.js';
+
+const folder = useTemporaryFolder();
+
+async function withWeights<T>(tensors: TensorSource[], use: (file: SafetensorsFile) => Promise<T>): Promise<T> {
+  const path = join(folder(), 'model.safetensors');
+  await writeSafetensors(path, tensors);
+  const file = await SafetensorsFile.open(path);
+  try {
+    return await use(file);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Hidden states of the golden prompts with the small BERT's weights as changed. */
+async function states(tensors: TensorSource[]): Promise<Float32Array> {
+  const { tensors: golden } = await readGolden(SMALL_BERT);
+  const ids = golden.get('input_ids')!;
+  const [prompts, length] = ids.shape as [number, number];
+  return withWeights(tensors, async (file) => {
+    const bert = await BertEncoder.create(await smallBertConfig(), file);
+    const mask = golden.get('attention_mask')!.data as Int32Array;
+    const request = { ids: ids.data as Int32Array, mask, prompts, length, padding: 'encode', pooling: 'none' } as const;
+    const result = await bert.encodeIds(request);
+    bert.dispose();
+    return result;
+  });
+}
+
+async function goldenStates(): Promise<ArrayLike<number>> {
+  return (await readGolden(SMALL_BERT)).tensors.get('hidden_states')!.data;
+}
+
+describe.each(['encoder_bert', 'encoder_bert_gelu_new', 'encoder_bert_windows'])('%s', (name) => {
+  test.each([
+    ['hidden_states', 'none'],
+    ['pooled_mean', 'mean'],
+    ['pooled_cls', 'cls'],
+  ] as const)('gives the golden %s', async (expected, pooling) => {
+    const { settings, tensors } = await readGolden(`${name}.safetensors`);
+    const reference = tensors.get(expected);
+    if (reference === undefined) {
+      expect(name).toBe('encoder_bert_windows'); // which has no pooled states
+      return;
+    }
+    const file = await SafetensorsFile.open(join(__dirname, '..', 'fixtures', 'encoder', `${name}.safetensors`));
+    const bert = await BertEncoder.create(JSON.parse(settings.config!), file);
+    await file.close();
+    const { shape, data } = tensors.get('input_ids')!;
+    const ours = await bert.encodeIds({
+      ids: data as Int32Array,
+      mask: tensors.get('attention_mask')!.data as Int32Array,
+      prompts: shape[0]!,
+      length: shape[1]!,
+      padding: 'encode',
+      pooling,
+    });
+    bert.dispose();
+    expect(relativeError(ours, reference.data)).toBeLessThan(1e-5);
+  });
+});
+
+describe('weights', () => {
+  test('may have bert. before their names, and a head beside them', async () => {
+    const head = ['bert.pooler.dense.weight', 'cls.predictions.bias', 'embeddings.position_ids'];
+    const tensors = [
+      ...(await smallBertTensors()).map((source) => ({ ...source, name: `bert.${source.name}` })),
+      ...head.map((name) => tensor(name, [2], new Float32Array([Number.NaN, 1]))),
+    ];
+    expect(relativeError(await states(tensors), await goldenStates())).toBeLessThan(1e-5);
+  });
+
+  test('may call the parameters of layer norms gamma and beta', async () => {
+    const tensors = (await smallBertTensors()).map((source) => ({
+      ...source,
+      name: source.name
+        .replace(/^/, 'bert.')
+        .replace('LayerNorm.weight', 'LayerNorm.gamma')
+        .replace('LayerNorm.bias', 'LayerNorm.beta'),
+    }));
+    expect(relativeError(await states(tensors), await goldenStates())).toBeLessThan(1e-5);
+  });
+
+  test.each([
+    ['F64', 1e-5],
+    ['F16', 1e-2],
+    ['BF16', 1e-1],
+  ] as const)('may be %s', async (dtype, tolerance) => {
+    const tensors = (await smallBertTensors()).map((source): TensorSource => {
+      const [bytes] = source.bytes() as [Uint8Array];
+      const values = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+      return { ...source, dtype, bytes: () => [fromFloat32(values, dtype)] };
+    });
+    expect(relativeError(await states(tensors), await goldenStates())).toBeLessThan(tolerance);
+  });
+
+  const wordEmbeddings = 'embeddings.word_embeddings.weight';
+
+  test('that are missing are named', async () => {
+    const tensors = (await smallBertTensors()).filter(({ name }) => !name.includes('layer.1.attention.output'));
+    await expect(states(tensors)).rejects.toMatchObject({
+      code: 'INVALID_WEIGHTS',
+      message: expect.stringMatching(
+        /model\.safetensors lacks .*encoder\.layer\.1\.attention\.output\.dense\.weight.* and 1 more/,
+      ),
+    });
+  });
+
+  test.each([
+    ['of another size', [61, 24]],
+    ['of another rank', [60 * 24]],
+    ['transposed', [24, 60]],
+  ])('%s are named, with both shapes', async (_, shape) => {
+    const size = shape.reduce((product, n) => product * n);
+    const tensors = (await smallBertTensors()).map((source) =>
+      source.name === wordEmbeddings ? tensor(source.name, shape, new Float32Array(size)) : source,
+    );
+    await expect(states(tensors)).rejects.toMatchObject({
+      code: 'SHAPE_MISMATCH',
+      message: expect.stringContaining(
+        `${wordEmbeddings} has shape [${shape.join(', ')}], and config.json asks for [60, 24]`,
+      ),
+    });
+  });
+
+  test('that are integers are named', async () => {
+    const tensors = (await smallBertTensors()).map(
+      (source): TensorSource =>
+        source.name === wordEmbeddings ? { ...source, dtype: 'U8', bytes: () => [new Uint8Array(60 * 24)] } : source,
+    );
+    await expect(states(tensors)).rejects.toMatchObject({
+      code: 'INVALID_WEIGHTS',
+      message: expect.stringContaining(`${wordEmbeddings} holds U8`),
+    });
+  });
+
+  test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
+    'that are %p are named',
+    async (value) => {
+      const data = new Float32Array(60 * 24);
+      data[3 * 24 + 5] = value;
+      const tensors = (await smallBertTensors()).map((source) =>
+        source.name === wordEmbeddings ? tensor(source.name, [60, 24], data) : source,
+      );
+      await expect(states(tensors)).rejects.toMatchObject({
+        code: 'INVALID_WEIGHTS',
+        message: expect.stringMatching(/model\.safetensors.*embeddings\.word_embeddings\.weight.*\[3, 5\]/),
+      });
+    },
+  );
+});
+
+describe('config.json', () => {
+  const small = {
+    model_type: 'bert',
+    vocab_size: 60,
+    hidden_size: 24,
+    num_hidden_layers: 3,
+    num_attention_heads: 4,
+    intermediate_size: 52,
+  };
+  const parse = (changes: object) => parseBertConfig({ ...small, ...changes }, '/model/config.json');
+
+  test('may leave out what transformers has defaults for', () => {
+    expect(parse({})).toEqual({
+      vocabSize: 60,
+      hiddenSize: 24,
+      layers: 3,
+      heads: 4,
+      intermediateSize: 52,
+      maxPositions: 512,
+      typeVocabSize: 2,
+      layerNormEps: 1e-12,
+      activation: 'gelu',
+      padTokenId: 0,
+    });
+  });
+
+  test.each([
+    ['gelu', 'gelu'],
+    ['gelu_new', 'gelu_tanh'],
+    ['gelu_pytorch_tanh', 'gelu_tanh'],
+    ['gelu_fast', 'gelu_tanh'],
+    ['relu', 'relu'],
+  ])('%s is the activation %s', (name, activation) => {
+    expect(parse({ hidden_act: name }).activation).toBe(activation);
+  });
+
+  test.each([
+    ['another model', { model_type: 'mpnet' }, 'UNSUPPORTED_ENCODER', 'model_type "mpnet"'],
+    ['no model', { model_type: undefined }, 'UNSUPPORTED_ENCODER', 'names no model_type'],
+    [
+      'another activation',
+      { hidden_act: 'silu' },
+      'UNSUPPORTED_ENCODER',
+      'hidden_act "silu" is none of gelu, gelu_new',
+    ],
+    ['an activation from the prototype', { hidden_act: 'toString' }, 'UNSUPPORTED_ENCODER', 'toString'],
+    ['relative positions', { position_embedding_type: 'relative_key' }, 'UNSUPPORTED_ENCODER', '"relative_key"'],
+    ['a decoder', { is_decoder: true }, 'UNSUPPORTED_ENCODER', 'is_decoder is true'],
+    ['a missing size', { hidden_size: undefined }, 'CORRUPT_FILE', 'hidden_size must be a whole number'],
+    ['a fraction', { vocab_size: 1.5 }, 'CORRUPT_FILE', 'vocab_size must be a whole number'],
+    ['a text for a number', { num_hidden_layers: '6' }, 'CORRUPT_FILE', 'num_hidden_layers must be a whole number'],
+    ['an absurd size', { vocab_size: 1e12 }, 'CORRUPT_FILE', 'vocab_size must be a whole number from 1 to'],
+    ['absurdly many layers', { num_hidden_layers: 1e6 }, 'CORRUPT_FILE', 'num_hidden_layers'],
+    ['heads that do not divide', { num_attention_heads: 5 }, 'CORRUPT_FILE', 'hidden_size 24 is not a multiple'],
+    ['no epsilon', { layer_norm_eps: 0 }, 'CORRUPT_FILE', 'layer_norm_eps must be a number above 0'],
+  ])('with %s is refused', (_, changes, code, message) => {
+    expect(() => parse(changes)).toThrow(expect.objectContaining({ code, message: expect.stringContaining(message) }));
+    expect(() => parse(changes)).toThrow('/model/config.json');
+  });
+
+  test.each([null, [], 'bert', 7])('that is %j is refused', (json) => {
+    expect(() => parseBertConfig(json, 'config.json')).toThrow(expect.objectContaining({ code: 'CORRUPT_FILE' }));
+  });
+});
