@@ -1,0 +1,237 @@
+import { AdapterLayout, MODULE_NAMES } from '../../src/adapter/index.js';
+import { base } from './bases.js';
+
+function weightsOf(layout: AdapterLayout, value = 0.5): Map<string, Float32Array> {
+  return new Map(
+    layout.tensors.map(({ name, shape }) => [name, new Float32Array(shape[0] * shape[1]).fill(value)] as const),
+  );
+}
+
+test.each([
+  ['qwen2.5-0.5b', 8, [4296, 10, 130]],
+  ['qwen2.5-1.5b', 16, [4508, 18, 258]],
+  ['qwen2.5-7b', 16, [4928, 18, 514]],
+  ['qwen2.5-vl-3b', 16, [7308, 18, 258]],
+])('%s at rank %d has the published weight tokens', (name, rank, expected) => {
+  const { tokenCount, tokenHeight, tokenWidth } = new AdapterLayout({ base: base(name), rank });
+  expect([tokenCount, tokenHeight, tokenWidth]).toEqual(expected);
+});
+
+test('layers ascend, modules follow the one order, A comes before B', () => {
+  const layout = new AdapterLayout({ base: base('qwen2.5-0.5b'), rank: 8 });
+  expect(layout.tensors).toHaveLength(336);
+  expect(layout.tensors[1]).toEqual({
+    name: 'base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight',
+    shape: [896, 8],
+    firstToken: 7,
+    tokenCount: 7,
+    part: 'B',
+    module: 'q_proj',
+    layer: 0,
+  });
+  expect(layout.tensors.slice(0, 14).map(({ module, part, shape }) => [module, part, ...shape])).toEqual([
+    ['q_proj', 'A', 8, 896],
+    ['q_proj', 'B', 896, 8],
+    ['k_proj', 'A', 8, 896],
+    ['k_proj', 'B', 128, 8],
+    ['v_proj', 'A', 8, 896],
+    ['v_proj', 'B', 128, 8],
+    ['o_proj', 'A', 8, 896],
+    ['o_proj', 'B', 896, 8],
+    ['up_proj', 'A', 8, 896],
+    ['up_proj', 'B', 4864, 8],
+    ['gate_proj', 'A', 8, 896],
+    ['gate_proj', 'B', 4864, 8],
+    ['down_proj', 'A', 8, 4864],
+    ['down_proj', 'B', 896, 8],
+  ]);
+  let next = 0;
+  for (const tensor of layout.tensors) {
+    expect(tensor.firstToken).toBe(next);
+    next += tensor.tokenCount;
+  }
+  expect(next).toBe(layout.tokenCount);
+  expect(layout.tensors.at(-1)!.name).toBe('base_model.model.model.layers.23.mlp.down_proj.lora_B.weight');
+});
+
+test('modules come in their own order, however the user writes them', () => {
+  const layout = new AdapterLayout({
+    base: base('smollm2-135m'),
+    rank: 4,
+    modules: ['down_proj', 'self_attn.v_proj', 'q_proj'],
+  });
+  expect(layout.modules).toEqual(['q_proj', 'v_proj', 'down_proj']);
+});
+
+test('Qwen2.5-VL keeps its layers where transformers looks for them', () => {
+  const { tensors } = new AdapterLayout({ base: base('qwen2.5-vl-3b'), rank: 2, modules: ['q_proj'] });
+  expect(tensors[0]!.name).toBe('base_model.model.model.language_model.layers.0.self_attn.q_proj.lora_A.weight');
+});
+
+test('an odd rank and an odd chunk make tokens with an even height and width, NaN between chunk and margin', () => {
+  const layout = new AdapterLayout({ base: base('smollm2-135m'), rank: 3, modules: ['q_proj'], chunk: 65 });
+  expect([layout.tokenHeight, layout.tokenWidth]).toEqual([6, 68]);
+  const tokens = layout.tokenise(weightsOf(layout));
+  const at = (row: number, column: number) => tokens[row * 68 + column];
+  expect([at(2, 64), at(2, 65), at(3, 64), at(3, 65)]).toEqual([0, Number.NaN, Number.NaN, Number.NaN]);
+  expect([at(4, 0), at(5, 2), at(0, 66)]).toEqual([4, 4, 4]);
+  const s = Math.fround(Math.log(0.1) + 1.6);
+  expect([at(4, 1), at(5, 67), at(0, 67)]).toEqual([s, s, s]);
+});
+
+test('a constant chunk has deviation 0 and values 0, even where the sum of its values is not exact', async () => {
+  const layout = new AdapterLayout({ base: base('qwen2.5-0.5b'), rank: 8, modules: ['up_proj'] });
+  const weights = weightsOf(layout, Math.fround(0.1));
+  const tokens = layout.tokenise(weights);
+  for (let column = 0; column < 128; column++) expect(tokens[column]).toBe(0);
+  const restored = await layout.restore(tokens);
+  for (const [name, values] of weights) expect(Math.abs(restored.get(name)![5]! - values[5]!)).toBeLessThan(1e-8);
+});
+
+test('a chunk of a single element has deviation 1', () => {
+  const one = { ...base('smollm2-135m'), hidden: 65, heads: 1, kvHeads: 1, headDim: 65, layers: 1 };
+  const layout = new AdapterLayout({ base: one, rank: 1, modules: ['q_proj'], chunk: 64 });
+  const tokens = layout.tokenise(weightsOf(layout, 3));
+  const last = tokens.subarray(layout.tokenHeight * layout.tokenWidth, 2 * layout.tokenHeight * layout.tokenWidth);
+  expect(last[0]).toBe(0);
+  expect(last[1]).toBeNaN();
+  expect(last[layout.tokenWidth - 2]).toBe(24);
+  expect(last[layout.tokenWidth - 1]).toBe(Math.fround(1.6));
+});
+
+test('weights are found by any spelling of their names', () => {
+  const layout = new AdapterLayout({ base: base('qwen2.5-vl-3b'), rank: 2, modules: ['q_proj'] });
+  const weights = weightsOf(layout);
+  const expected = layout.tokenise(weights);
+  for (const [from, to] of [
+    ['base_model.model.model.language_model.', 'base_model.model.model.'],
+    ['base_model.model.', ''],
+    ['.weight', '.default.weight'],
+  ] as const) {
+    const renamed = new Map(Array.from(weights, ([name, data]) => [name.replace(from, to), data]));
+    expect(layout.tokenise(renamed)).toEqual(expected);
+  }
+});
+
+test('missing, misshapen and non-finite weights are refused by name', () => {
+  const layout = new AdapterLayout({ base: base('smollm2-135m'), rank: 4, modules: ['k_proj'] });
+  const name = 'base_model.model.model.layers.3.self_attn.k_proj.lora_B.weight';
+  const attempt = (change: (weights: Map<string, Float32Array>) => void) => () => {
+    const weights = weightsOf(layout);
+    change(weights);
+    layout.tokenise(weights);
+  };
+  expect(attempt((weights) => weights.delete(name))).toThrow(
+    expect.objectContaining({ code: 'SHAPE_MISMATCH', message: `the adapter has no tensor ${name}` }),
+  );
+  expect(attempt((weights) => weights.set(name, new Float32Array(9)))).toThrow(
+    expect.objectContaining({ code: 'SHAPE_MISMATCH', message: `${name}: [192, 4] takes 768 elements, not 9` }),
+  );
+  expect(attempt((weights) => weights.set('layers.3.self_attn.k_proj.lora_B.weight', new Float32Array(768)))).toThrow(
+    'twice',
+  );
+  for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
+    expect(
+      attempt((weights) => {
+        weights.get(name)![11] = value;
+      }),
+    ).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_WEIGHTS',
+        message: `${name} holds ${value} at [2, 3]; weights must be finite`,
+      }),
+    );
+  }
+  expect(attempt((weights) => weights.get(name)!.fill(3e38))).toThrow(
+    expect.objectContaining({ code: 'INVALID_WEIGHTS', message: expect.stringContaining('too large') }),
+  );
+});
+
+test('tokens of another size are refused', async () => {
+  const layout = new AdapterLayout({ base: base('smollm2-135m'), rank: 4, modules: ['k_proj'] });
+  const wrong = {
+    code: 'SHAPE_MISMATCH',
+    message: expect.stringMatching(/weight tokens of 6×194, \d+ elements, not 10/),
+  };
+  expect(() => layout.restoreTensor(new Float32Array(10), layout.tensors[0]!)).toThrow(expect.objectContaining(wrong));
+  await expect(layout.restore(new Float32Array(10))).rejects.toMatchObject(wrong);
+});
+
+test.each([
+  [{ rank: 0 }, 'the rank must be an integer from 1 to 8192, not 0'],
+  [{ rank: 2.5 }, 'not 2.5'],
+  [{ rank: 1e9 }, 'not 1000000000'],
+  [{ chunk: 0 }, 'the chunk must be'],
+  [{ modules: [] }, 'an adapter needs at least one module'],
+  [{ modules: ['q_proj', 'c_attn'] }, 'there is no module "c_attn"; choose from q_proj, k_proj'],
+  [{ modules: ['mlp.q_proj'] }, 'there is no module "mlp.q_proj"'],
+])('impossible settings are refused: %j', (settings, message) => {
+  const attempt = () => new AdapterLayout({ base: base('smollm2-135m'), rank: 4, ...settings });
+  expect(attempt).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+  expect(attempt).toThrow(message);
+});
+
+test('restoring leaves the event loop turning, stops at an abort, and reports progress', async () => {
+  const layout = new AdapterLayout({ base: base('qwen2.5-0.5b'), rank: 8 });
+  const tokens = new Float32Array(layout.size);
+  let turns = 0;
+  let handle = setImmediate(function turn() {
+    turns++;
+    handle = setImmediate(turn);
+  });
+  const seen: number[] = [];
+  const restored = await layout.restore(tokens, { onProgress: (fraction) => seen.push(fraction) });
+  clearImmediate(handle);
+  expect(restored.size).toBe(336);
+  expect(turns).toBeGreaterThan(2);
+  expect(seen.at(-1)).toBe(1);
+  const controller = new AbortController();
+  const restoring = layout.restore(tokens, { signal: controller.signal });
+  controller.abort('enough');
+  await expect(restoring).rejects.toBe('enough');
+});
+
+test('a layout survives JSON, with a base and without', () => {
+  const ofBase = new AdapterLayout({
+    base: base('qwen2.5-vl-3b'),
+    rank: 5,
+    modules: ['o_proj', 'up_proj'],
+    chunk: 100,
+  });
+  const ofTensors = AdapterLayout.fromTensors(ofBase.tensors, { chunk: 100 });
+  for (const layout of [ofBase, ofTensors]) {
+    const again = AdapterLayout.fromJSON(JSON.parse(JSON.stringify(layout)), 'generator.json');
+    expect(again).toEqual(layout);
+    expect(again.tensors).toEqual(ofBase.tensors);
+  }
+});
+
+test('a stored layout that cannot be right is a corrupt file', () => {
+  const sound = JSON.parse(JSON.stringify(new AdapterLayout({ base: base('smollm2-135m'), rank: 4 })));
+  const attempts: [unknown, string][] = [
+    [null, 'it is not an object'],
+    [{ ...sound, rank: -1 }, 'rank is -1'],
+    [{ ...sound, rank: 10_000 }, 'the rank must be'],
+    [{ ...sound, chunk: '128' }, 'chunk is "128"'],
+    [{ ...sound, modules: ['q_proj', 'x'] }, 'modules must be a list'],
+    [{ ...sound, modules: [] }, 'modules must be a list'],
+    [{ ...sound, layersPath: 1 }, 'layersPath must be text'],
+    [{ ...sound, base: { ...sound.base, heads: 0 } }, 'heads is 0'],
+    [{ ...sound, base: { ...sound.base, layers: 100_000 } }, 'the number of layers must be'],
+    [{ ...sound, base: { ...sound.base, heads: 2 ** 20 } }, 'its heads are too wide'],
+    [{ ...sound, base: { ...sound.base, name: 3 } }, 'the name of its base'],
+    [{ ...sound, base: undefined }, 'neither a base nor widths'],
+    [{ ...sound, base: undefined, widths: { hidden: 3 }, layers: [1, 0] }, 'ascending numbers'],
+    [{ ...sound, base: undefined, widths: { hidden: 3 }, layers: [0, 1] }, 'query is undefined'],
+  ];
+  for (const [json, message] of attempts) {
+    const attempt = () => AdapterLayout.fromJSON(json, 'generator.json');
+    expect(attempt).toThrow(expect.objectContaining({ code: 'CORRUPT_FILE' }));
+    expect(attempt).toThrow(message);
+    expect(attempt).toThrow('generator.json');
+  }
+});
+
+test('the seven modules are those of the paper', () => {
+  expect(MODULE_NAMES).toEqual(['q_proj', 'k_proj', 'v_proj', 'o_proj', 'up_proj', 'gate_proj', 'down_proj']);
+});
