@@ -7,11 +7,11 @@ namespace dnd::cpu {
 
 /// Activations on compiler vectors, for the GEMM epilogue. NaN stays NaN; +inf gives +inf.
 
-/// x·Φ(x), the erf form that BERT calls "gelu"; relative error ≤ 3e-7 down to x = −13, below which it is 0.
+/// x·Φ(x), the erf form that BERT calls "gelu"; relative error ≤ 5e-7 down to x = −13, below which it is 0.
 ///
 /// Computed as max(x, 0) − t·Q(t) with t = |x| and Q the normal distribution's upper tail, so that nothing cancels for
-/// negative x. Q(t) = e^(−t²/2) · w·P(w − 0.6), w = 1 / (1 + 0.35 t): the form of Abramowitz & Stegun 7.1.26, P fitted anew, around
-/// the middle of w's range because that keeps its coefficients small beside their sum.
+/// negative x. Q(t) = e^(−t²/2) · w·P(w − 0.6), w = 1 / (1 + 0.35 t): the form of Abramowitz & Stegun 7.1.26, P fitted
+/// anew, around the middle of its range, which keeps the coefficients small beside their sum.
 template <class V>
 DND_INLINE V gelu(V x) {
   const V t = at_most(absolute(x), 14.5f);

@@ -1,12 +1,11 @@
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "core/integers.h"
 #include "core/memory.h"
 #include "cpu/isa/kernels.h"
 #include "cpu/operations.h"
-
-#include <cmath>
 
 namespace dnd::cpu {
 namespace {
@@ -47,9 +46,11 @@ class Head {
       }
       int64_t run_end = row;
       while (run_end < end && mask[run_end] != 0) ++run_end;
-      kernels_.transpose(key_ + row * row_stride_, row_stride_, run_end - row, width_, nullptr, 1.0f, packed_keys_ + key, keys_,
-                          run_end - row);
-      for (; row < run_end; ++row, ++key) std::copy_n(value_ + row * row_stride_, width_, packed_values_ + key * width_);
+      kernels_.transpose(key_ + row * row_stride_, row_stride_, run_end - row, width_, nullptr, 1.0f,
+                         packed_keys_ + key, keys_, run_end - row);
+      for (; row < run_end; ++row, ++key) {
+        std::copy_n(value_ + row * row_stride_, width_, packed_values_ + key * width_);
+      }
     }
   }
 
@@ -75,8 +76,8 @@ class Head {
     float* outputs = panel_queries + width_ * queries;
     float* sums = outputs + width_ * queries;
 
-    kernels_.transpose(query_ + begin * row_stride_, row_stride_, count, width_, nullptr, scale_, panel_queries, queries,
-                       queries);
+    kernels_.transpose(query_ + begin * row_stride_, row_stride_, count, width_, nullptr, scale_, panel_queries,
+                       queries, queries);
     multiply(keys_, width_, packed_keys_, keys_, panel_queries, scores);
     kernels_.exponentiate_columns(scores, keys_, sums);
     multiply(width_, keys_, packed_values_, width_, scores, outputs);

@@ -22,13 +22,20 @@ struct Moments {
 class Rows {
  public:
   Rows(const float* x, int64_t columns, const float* weight, const float* bias, float eps, float* y)
-      : x_(x), columns_(columns), blocks_(divide_up(columns, kBlockColumns)), weight_(weight), bias_(bias), eps_(eps), y_(y) {}
+      : x_(x),
+        columns_(columns),
+        blocks_(divide_up(columns, kBlockColumns)),
+        weight_(weight),
+        bias_(bias),
+        eps_(eps),
+        y_(y) {}
 
   int64_t blocks() const { return blocks_; }
 
   Moments moments(int64_t row, int64_t block) const {
     Moments result;
-    kernels_.moments(x_ + row * columns_ + begin(block), begin(block + 1) - begin(block), &result.mean, &result.squares);
+    kernels_.moments(x_ + row * columns_ + begin(block), begin(block + 1) - begin(block), &result.mean,
+                     &result.squares);
     return result;
   }
 

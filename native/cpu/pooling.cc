@@ -22,7 +22,8 @@ void mean_pool(ThreadPool& pool, const Control& control, const float* x, const i
       ++real;
     }
     float* target = y + sequence * columns + begin;
-    for (int64_t i = 0; i < count; ++i) target[i] = static_cast<float>(sums[i] / static_cast<double>(std::max<int64_t>(real, 1)));
+    const double divisor = static_cast<double>(std::max<int64_t>(real, 1));
+    for (int64_t i = 0; i < count; ++i) target[i] = static_cast<float>(sums[i] / divisor);
   });
 }
 

@@ -1,7 +1,5 @@
 #include "model/parameter_store.h"
 
-#include <utility>
-
 #include "core/status.h"
 
 namespace dnd {
@@ -26,20 +24,27 @@ int64_t checked_bytes(const std::string& name, const std::vector<int64_t>& shape
 
 }  // namespace
 
-float* ParameterStore::add(const std::string& name, std::vector<int64_t> shape) {
-  const int64_t bytes = checked_bytes(name, shape, bytes_);
-  ParameterInfo info{name, std::move(shape)};
+float* ParameterStore::add_stacked(const std::vector<std::string>& names, std::vector<int64_t> shape) {
+  const int64_t count = static_cast<int64_t>(names.size());
+  std::vector<int64_t> stacked = shape;
+  if (count > 1) stacked.insert(stacked.begin(), count);
+  const int64_t bytes = checked_bytes(names[0], stacked, bytes_);
+  const int64_t elements = bytes / static_cast<int64_t>(sizeof(float));
   try {
-    memory_.emplace_back(device_, info.elements());
+    memory_.emplace_back(device_, elements);
   } catch (const Error& error) {
-    throw Error(error.code(), "parameter " + name + " " + shape_text(info.shape) + " needs " +
+    throw Error(error.code(), "parameter " + names[0] + " " + shape_text(stacked) + " needs " +
                                   std::to_string(bytes >> 20) + " MiB beside the " + std::to_string(bytes_ >> 20) +
                                   " MiB of those before it: " + error.what());
   }
   bytes_ += bytes;
-  index_.emplace(name, infos_.size());
-  infos_.push_back(std::move(info));
-  return memory_.back().data();
+  float* const first = memory_.back().data();
+  for (int64_t i = 0; i < count; ++i) {
+    index_.emplace(names[i], infos_.size());
+    infos_.push_back({names[i], shape});
+    data_.push_back(first + i * (elements / count));
+  }
+  return first;
 }
 
 float* ParameterStore::find(const std::string& name) const {

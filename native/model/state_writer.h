@@ -32,8 +32,8 @@ class StateWriter {
   const EncodeShape shape_;
   const int64_t columns_;
   float* const states_;
-  std::vector<double> sums_;   ///< [prompts, columns] of the real tokens' states, when pooled by their mean
-  std::vector<double> real_;   ///< [prompts] tokens in them
+  std::vector<double> sums_;  ///< [prompts, columns] of the real tokens' states, when pooled by their mean
+  std::vector<double> real_;  ///< [prompts] tokens in them
 };
 
 }  // namespace dnd

@@ -1,7 +1,6 @@
 #include "model/text_encoder.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "model/job_control.h"
@@ -94,86 +93,56 @@ struct TextEncoder::DeviceChunk {
 };
 
 TextEncoder::TextEncoder(TextEncoderConfig config, int threads)
-    : config_(checked(config)), device_(cpu_backend(), threads) {
-  lay_out_parameters();
+    : config_(checked(config)),
+      device_(cpu_backend(), threads),
+      parameters_(device_),
+      word_(parameters_.add("embeddings.word_embeddings.weight", {config_.vocab_size, config_.hidden_size})),
+      position_(parameters_.add("embeddings.position_embeddings.weight", {config_.max_positions, config_.hidden_size})),
+      type_(parameters_.add("embeddings.token_type_embeddings.weight", {config_.type_vocab_size, config_.hidden_size})),
+      embedding_norm_(add_norm("embeddings.LayerNorm")) {
+  for (int64_t layer = 0; layer < config_.layers; ++layer) {
+    layers_.push_back(add_layer("encoder.layer." + std::to_string(layer) + "."));
+  }
 }
 
-void TextEncoder::lay_out_parameters() {
+TextEncoder::Linear TextEncoder::add_linear(const std::string& name, int64_t out, int64_t in) {
+  const float* weight = parameters_.add(name + ".weight", {out, in});
+  return {weight, parameters_.add(name + ".bias", {out})};
+}
+
+TextEncoder::Norm TextEncoder::add_norm(const std::string& name) {
+  const float* weight = parameters_.add(name + ".weight", {config_.hidden_size});
+  return {weight, parameters_.add(name + ".bias", {config_.hidden_size})};
+}
+
+TextEncoder::Layer TextEncoder::add_layer(const std::string& name) {
   const int64_t hidden = config_.hidden_size, intermediate = config_.intermediate_size;
-  const auto add = [this](const std::string& name, std::vector<int64_t> shape) {
-    parameters_.push_back({name, std::move(shape)});
-    offsets_.emplace(name, parameter_elements_);
-    parameter_elements_ += parameters_.back().elements();
+  const auto query_key_value = [&](const std::string& kind) -> std::vector<std::string> {
+    const std::string part = name + "attention.self.";
+    return {part + "query." + kind, part + "key." + kind, part + "value." + kind};
   };
-  const auto add_linear = [&](const std::string& name, int64_t out, int64_t in) {
-    add(name + ".weight", {out, in});
-    add(name + ".bias", {out});
+  return {
+      .query_key_value = {parameters_.add_stacked(query_key_value("weight"), {hidden, hidden}),
+                          parameters_.add_stacked(query_key_value("bias"), {hidden})},
+      .attention_output = add_linear(name + "attention.output.dense", hidden, hidden),
+      .attention_norm = add_norm(name + "attention.output.LayerNorm"),
+      .intermediate = add_linear(name + "intermediate.dense", intermediate, hidden),
+      .output = add_linear(name + "output.dense", hidden, intermediate),
+      .output_norm = add_norm(name + "output.LayerNorm"),
   };
-  const auto add_norm = [&](const std::string& name) {
-    add(name + ".weight", {hidden});
-    add(name + ".bias", {hidden});
-  };
-  const auto layer_name = [](int64_t layer) { return "encoder.layer." + std::to_string(layer) + "."; };
-
-  add("embeddings.word_embeddings.weight", {config_.vocab_size, hidden});
-  add("embeddings.position_embeddings.weight", {config_.max_positions, hidden});
-  add("embeddings.token_type_embeddings.weight", {config_.type_vocab_size, hidden});
-  add_norm("embeddings.LayerNorm");
-  for (int64_t layer = 0; layer < config_.layers; ++layer) {
-    const std::string name = layer_name(layer);
-    // The three weights in a row, then the three biases: one product makes query, key and value.
-    for (const char* kind : {".weight", ".bias"}) {
-      for (const char* part : {"query", "key", "value"}) {
-        const std::vector<int64_t> bias_shape = {hidden}, weight_shape = {hidden, hidden};
-        add(name + "attention.self." + part + kind, std::strcmp(kind, ".bias") == 0 ? bias_shape : weight_shape);
-      }
-    }
-    add_linear(name + "attention.output.dense", hidden, hidden);
-    add_norm(name + "attention.output.LayerNorm");
-    add_linear(name + "intermediate.dense", intermediate, hidden);
-    add_linear(name + "output.dense", hidden, intermediate);
-    add_norm(name + "output.LayerNorm");
-  }
-  storage_ = DeviceArray(device_, parameter_elements_);
-
-  const auto linear = [this](const std::string& name) {
-    return Linear{parameter(name + ".weight"), parameter(name + ".bias")};
-  };
-  const auto norm = [this](const std::string& name) {
-    return Norm{parameter(name + ".weight"), parameter(name + ".bias")};
-  };
-  word_ = parameter("embeddings.word_embeddings.weight");
-  position_ = parameter("embeddings.position_embeddings.weight");
-  type_ = parameter("embeddings.token_type_embeddings.weight");
-  embedding_norm_ = norm("embeddings.LayerNorm");
-  for (int64_t layer = 0; layer < config_.layers; ++layer) {
-    const std::string name = layer_name(layer);
-    layers_.push_back({
-        .query_key_value = linear(name + "attention.self.query"),
-        .attention_output = linear(name + "attention.output.dense"),
-        .attention_norm = norm(name + "attention.output.LayerNorm"),
-        .intermediate = linear(name + "intermediate.dense"),
-        .output = linear(name + "output.dense"),
-        .output_norm = norm(name + "output.LayerNorm"),
-    });
-  }
-}
-
-float* TextEncoder::parameter(const std::string& name) {
-  const auto found = offsets_.find(name);
-  if (found == offsets_.end()) throw invalid("the text encoder has no parameter '" + name + "'");
-  return storage_.data() + found->second;
 }
 
 int64_t TextEncoder::chunk_rows(const EncodeShape& shape) const {
-  return std::min(shape.prompts * shape.length, std::max(shape.window, kWorkspaceBytes / Workspace::row_bytes(config_)));
+  return std::min(shape.prompts * shape.length,
+                  std::max(shape.window, kWorkspaceBytes / Workspace::row_bytes(config_)));
 }
 
 int64_t TextEncoder::workspace_bytes(const EncodeShape& shape) const {
   const int64_t hidden = config_.hidden_size;
   // Beside the activations, the device packs one weight at a time, and pooling holds sums in double.
   const int64_t weight = hidden * std::max(3 * hidden, config_.intermediate_size) * static_cast<int64_t>(sizeof(float));
-  const int64_t sums = shape.pooling == Pooling::kMean ? shape.prompts * hidden * static_cast<int64_t>(sizeof(double)) : 0;
+  const int64_t sums =
+      shape.pooling == Pooling::kMean ? shape.prompts * hidden * static_cast<int64_t>(sizeof(double)) : 0;
   return chunk_rows(shape) * Workspace::row_bytes(config_) + weight + sums;
 }
 
@@ -189,8 +158,8 @@ void TextEncoder::check(const int32_t* ids, const EncodeShape& shape) const {
   for (int64_t i = 0; i < shape.prompts * shape.length; ++i) {
     if (ids[i] < 0 || ids[i] >= config_.vocab_size) {
       throw invalid("token id " + std::to_string(ids[i]) + " of prompt " + std::to_string(i / shape.length) +
-                    " at position " + std::to_string(i % shape.length) + " is outside the text encoder's vocabulary of " +
-                    std::to_string(config_.vocab_size));
+                    " at position " + std::to_string(i % shape.length) +
+                    " is outside the text encoder's vocabulary of " + std::to_string(config_.vocab_size));
     }
   }
 }
@@ -226,7 +195,7 @@ void TextEncoder::encode(const int32_t* ids, const int32_t* mask, const EncodeSh
   job.set_progress(1);
 }
 
-/// Devlin et al. 2018: per layer x ← LayerNorm(x + attention(x)), x ← LayerNorm(x + output(activation(intermediate(x)))).
+/// Devlin et al. 2018; per layer x ← LayerNorm(x + attention(x)), then x ← LayerNorm(x + output(act(intermediate(x)))).
 void TextEncoder::run(const WindowBatch::Chunk& chunk, const DeviceChunk& on_device, const Workspace& workspace,
                       const DndControl* control) const {
   const int64_t rows = chunk.rows(), hidden = config_.hidden_size, wide = config_.intermediate_size;
@@ -245,8 +214,8 @@ void TextEncoder::run(const WindowBatch::Chunk& chunk, const DeviceChunk& on_dev
     device_.call(device_->layer_norm, control, from, rows, hidden, norm.weight, norm.bias, config_.layer_norm_eps, x);
   };
 
-  device_.call(device_->embed, control, values_of<int32_t>(on_device.ids), values_of<int32_t>(on_device.positions), rows,
-               word_, position_, type_, hidden, x);
+  device_.call(device_->embed, control, values_of<int32_t>(on_device.ids), values_of<int32_t>(on_device.positions),
+               rows, word_, position_, type_, hidden, x);
   layer_norm(embedding_norm_, x);
   for (const Layer& layer : layers_) {
     linear(layer.query_key_value, x, hidden, 3 * hidden, kDndNoActivation, nullptr, query_key_value);

@@ -2,12 +2,11 @@
 
 #include <cstdint>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "core/job.h"
 #include "model/device.h"
-#include "model/parameters.h"
+#include "model/parameter_store.h"
 #include "model/window_batch.h"
 
 namespace dnd {
@@ -20,29 +19,29 @@ struct TextEncoderConfig {
   Activation activation;
 };
 
-/// A BERT text encoder: token ids → hidden states of the last layer. LayerNorm follows each residual sum; padding keys
-/// are masked by the lowest finite score, as Hugging Face's BertModel does it. The states of a prompt have the same
-/// bytes whatever else is in its batch and for any number of threads.
+/// A BERT text encoder: token ids → hidden states of the last layer. Padding keys are masked by the lowest finite
+/// score, as in Hugging Face's BertModel. The states of a prompt have the same bytes whatever else is in its batch and
+/// for any number of threads.
 class TextEncoder {
  public:
-  /// Allocates the parameters, float32 and uninitialised. threads 0 = default. Error(kInvalidArgument) for sizes that are
-  /// not positive or heads that do not divide the hidden size, Error(kOutOfMemory).
+  /// Allocates the parameters, uninitialised. threads 0 = default. Error(kInvalidArgument) for sizes that are not
+  /// positive or heads that do not divide the hidden size, Error(kOutOfMemory).
   TextEncoder(TextEncoderConfig config, int threads);
 
   const TextEncoderConfig& config() const { return config_; }
 
-  /// Hugging Face's names without `bert.`: embeddings.word_embeddings.weight, encoder.layer.0.attention.self.query.weight…
-  const std::vector<ParameterInfo>& parameters() const { return parameters_; }
-  int64_t parameter_bytes() const { return parameter_elements_ * static_cast<int64_t>(sizeof(float)); }
+  /// Hugging Face's names without `bert.`: embeddings.word_embeddings.weight …
+  const std::vector<ParameterInfo>& parameters() const { return parameters_.infos(); }
+  int64_t parameter_bytes() const { return parameters_.bytes(); }
   /// Where the parameter lies. Error(kInvalidArgument) for an unknown name.
-  float* parameter(const std::string& name);
+  float* parameter(const std::string& name) { return parameters_.find(name); }
 
   /// Bytes that `encode` needs beside the parameters, its arguments and its result, at most.
   int64_t workspace_bytes(const EncodeShape& shape) const;
 
-  /// ids, mask [prompts, length], mask nonzero for a real token → states [prompts, length, hidden_size], or
-  /// [prompts, hidden_size] when pooled: the mean over a prompt's real tokens (zeros if it has none) or the state of its
-  /// first position.
+  /// ids, mask [prompts, length], mask nonzero for a real token; states [prompts, length, hidden_size], or
+  /// [prompts, hidden_size] when pooled: the mean over a prompt's real tokens (zeros if it has none) or the state of
+  /// its first position.
   ///
   /// Error(kInvalidArgument) for a length that is no multiple of the window, a window longer than max_positions or an
   /// id outside the vocabulary (naming its place); Error(kAborted) soon after the job was cancelled.
@@ -65,7 +64,9 @@ class TextEncoder {
   struct Workspace;
   struct DeviceChunk;
 
-  void lay_out_parameters();
+  Linear add_linear(const std::string& name, int64_t out, int64_t in);
+  Norm add_norm(const std::string& name);
+  Layer add_layer(const std::string& name);
   void check(const int32_t* ids, const EncodeShape& shape) const;
   int64_t chunk_rows(const EncodeShape& shape) const;
   double multiply_adds(const WindowBatch& batch) const;
@@ -74,13 +75,9 @@ class TextEncoder {
 
   TextEncoderConfig config_;
   Device device_;
-  std::vector<ParameterInfo> parameters_;
-  std::unordered_map<std::string, int64_t> offsets_;
-  int64_t parameter_elements_ = 0;
-  DeviceArray storage_;
-
-  const float *word_ = nullptr, *position_ = nullptr, *type_ = nullptr;
-  Norm embedding_norm_ = {};
+  ParameterStore parameters_;
+  const float *word_, *position_, *type_;
+  Norm embedding_norm_;
   std::vector<Layer> layers_;
 };
 

@@ -47,8 +47,7 @@ bool WindowBatch::needs_padding(int64_t place) const {
 
 WindowBatch::Chunk WindowBatch::chunk(size_t first, int64_t most_rows) const {
   Chunk chunk{.first = first, .end = first, .offsets = {0}, .ids = {}, .positions = {}, .mask = {}, .longest = 0};
-  while (chunk.end < windows_.size() &&
-         (chunk.end == first || chunk.rows() + windows_[chunk.end].rows <= most_rows)) {
+  while (chunk.end < windows_.size() && (chunk.end == first || chunk.rows() + windows_[chunk.end].rows <= most_rows)) {
     const Window& window = windows_[chunk.end++];
     const int32_t* ids = ids_of(window.places[0]);
     const int32_t* mask = mask_of(window.places[0]);

@@ -39,10 +39,10 @@ class WindowBatch {
 
   /// Some windows with their positions packed one after the other, as the device's operations take them.
   struct Chunk {
-    size_t first, end;                      ///< windows()[first, end)
-    std::vector<int64_t> offsets;           ///< [windows + 1] first row of each
+    size_t first, end;                          ///< windows()[first, end)
+    std::vector<int64_t> offsets;               ///< [windows + 1] first row of each
     std::vector<int32_t> ids, positions, mask;  ///< [rows]
-    int64_t longest;                        ///< rows of the longest window
+    int64_t longest;                            ///< rows of the longest window
 
     int64_t rows() const { return offsets.back(); }
     int64_t windows() const { return static_cast<int64_t>(end - first); }

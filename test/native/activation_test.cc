@@ -24,7 +24,8 @@ double exact_gelu_tanh(double x) {
 
 std::vector<float> evenly(float low, float high, int64_t count) {
   std::vector<float> values(count);
-  for (int64_t i = 0; i < count; ++i) values[i] = low + (high - low) * static_cast<float>(i) / static_cast<float>(count);
+  for (int64_t i = 0; i < count; ++i)
+    values[i] = low + (high - low) * static_cast<float>(i) / static_cast<float>(count);
   return values;
 }
 
@@ -127,7 +128,8 @@ TEST(VectorMath, softmax_columns_are_exponentials_of_differences_from_the_larges
         if (difference < -87.3f) {
           ASSERT_EQ(value, 0.0f);
         } else {
-          ASSERT_NEAR(value, std::exp(static_cast<double>(difference)), 1.5e-7 * std::exp(static_cast<double>(difference)));
+          ASSERT_NEAR(value, std::exp(static_cast<double>(difference)),
+                      1.5e-7 * std::exp(static_cast<double>(difference)));
         }
       }
       ASSERT_NEAR(sums[column], sum, 1e-6 * sum);

@@ -1,10 +1,12 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
 #include <vector>
 
+#include "counted_control.h"
 #include "cpu/operations.h"
 #include "random_values.h"
 
@@ -73,14 +75,15 @@ std::vector<float> attended(const Problem& problem, int threads = 2) {
   ThreadPool pool(threads);
   std::vector<float> y(problem.rows() * problem.heads * problem.head_width, NAN);
   attention(pool, Control(), problem.qkv.data(), problem.mask.data(), problem.offsets().data(),
-            static_cast<int64_t>(problem.lengths.size()), *std::max_element(problem.lengths.begin(), problem.lengths.end()),
-            problem.heads, problem.head_width, y.data());
+            static_cast<int64_t>(problem.lengths.size()),
+            *std::max_element(problem.lengths.begin(), problem.lengths.end()), problem.heads, problem.head_width,
+            y.data());
   return y;
 }
 
 TEST(Attention, agrees_with_double_for_any_heads_widths_and_lengths) {
-  const std::vector<Problem> problems = {{1, 1, {1}, 1},       {3, 6, {17, 1, 5}, 2},   {2, 32, {64, 33}, 3},
-                                         {12, 32, {130}, 4},   {1, 64, {40, 3, 31}, 5}, {5, 7, {32, 16, 8, 48}, 6},
+  const std::vector<Problem> problems = {{1, 1, {1}, 1},     {3, 6, {17, 1, 5}, 2},   {2, 32, {64, 33}, 3},
+                                         {12, 32, {130}, 4}, {1, 64, {40, 3, 31}, 5}, {5, 7, {32, 16, 8, 48}, 6},
                                          {2, 15, {511}, 7}};
   for (const Problem& problem : problems) {
     EXPECT_LE(relative_error(attended(problem), naive_attention(problem)), 2e-6)
@@ -132,26 +135,23 @@ TEST(Attention, of_a_sequence_does_not_depend_on_its_neighbours_or_on_its_paddin
 }
 
 TEST(Attention, reports_its_multiply_adds_and_stops_when_cancelled) {
-  struct State {
-    double advanced = 0;
-    bool cancelled = false;
-  } state;
-  const DndControl control = {&state, [](void* context) -> int32_t { return static_cast<State*>(context)->cancelled; },
-                              [](void* context, double done) { static_cast<State*>(context)->advanced += done; }};
+  test::CountedControl counted;
   const Problem problem(3, 6, {17, 40}, 16);
   ThreadPool pool(1);
   std::vector<float> y(57 * 18);
   const auto attend = [&] {
-    attention(pool, Control(&control), problem.qkv.data(), problem.mask.data(), problem.offsets().data(), 2, 40, 3, 6, y.data());
+    attention(pool, Control(&counted.control), problem.qkv.data(), problem.mask.data(), problem.offsets().data(), 2, 40,
+              3, 6, y.data());
   };
   attend();
-  EXPECT_EQ(state.advanced, 2.0 * (17 * 17 + 40 * 40) * 18);
-  state.cancelled = true;
+  EXPECT_EQ(counted.done, 2.0 * (17 * 17 + 40 * 40) * 18);
+  counted.cancel_after = counted.asked.load();
   EXPECT_THROW(attend(), Error);
 }
 
 TEST(Embed, adds_the_rows_of_three_tables) {
-  const std::vector<float> word = random_values(5 * 7, 17), position = random_values(4 * 7, 18), type = random_values(7, 19);
+  const std::vector<float> word = random_values(5 * 7, 17), position = random_values(4 * 7, 18),
+                           type = random_values(7, 19);
   const std::vector<int32_t> ids = {4, 0, 4}, positions = {3, 1, 0};
   std::vector<float> y(3 * 7);
   ThreadPool pool(2);

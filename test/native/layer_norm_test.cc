@@ -1,10 +1,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
 #include <vector>
 
-#include "core/job.h"
+#include "counted_control.h"
 #include "cpu/operations.h"
 #include "random_values.h"
 
@@ -21,7 +20,8 @@ std::vector<double> naive_layer_norm(const std::vector<float>& x, int64_t column
     const float* from = x.data() + row * columns;
     double mean = 0, variance = 0;
     for (int64_t i = 0; i < columns; ++i) mean += from[i] / static_cast<double>(columns);
-    for (int64_t i = 0; i < columns; ++i) variance += (from[i] - mean) * (from[i] - mean) / static_cast<double>(columns);
+    for (int64_t i = 0; i < columns; ++i)
+      variance += (from[i] - mean) * (from[i] - mean) / static_cast<double>(columns);
     for (int64_t i = 0; i < columns; ++i) {
       y[row * columns + i] = (from[i] - mean) / std::sqrt(variance + eps) * weight[i] + bias[i];
     }
@@ -33,8 +33,8 @@ std::vector<float> normalised(const std::vector<float>& x, int64_t columns, cons
                               const std::vector<float>& bias, float eps, int threads) {
   ThreadPool pool(threads);
   std::vector<float> y(x.size());
-  layer_norm(pool, Control(), x.data(), static_cast<int64_t>(x.size()) / columns, columns, weight.data(), bias.data(), eps,
-             y.data());
+  layer_norm(pool, Control(), x.data(), static_cast<int64_t>(x.size()) / columns, columns, weight.data(), bias.data(),
+             eps, y.data());
   return y;
 }
 
@@ -57,8 +57,9 @@ TEST(LayerNorm, loses_nothing_when_the_mean_is_large_beside_the_deviations) {
   std::vector<float> x = random_values(2 * 20'000, 4);
   for (float& value : x) value = 1000.0f + value;
   const std::vector<float> weight(20'000, 1.0f), bias(20'000, 0.0f);
-  EXPECT_LE(relative_error(normalised(x, 20'000, weight, bias, 1e-12f, 2), naive_layer_norm(x, 20'000, weight, bias, 1e-12f)),
-            3e-7);
+  EXPECT_LE(
+      relative_error(normalised(x, 20'000, weight, bias, 1e-12f, 2), naive_layer_norm(x, 20'000, weight, bias, 1e-12f)),
+      3e-7);
 }
 
 TEST(LayerNorm, of_a_constant_row_is_its_bias) {
@@ -71,13 +72,15 @@ TEST(LayerNorm, gives_the_same_bytes_for_any_number_of_threads) {
     const std::vector<float> x = random_values(size.rows * size.columns, 6), weight = random_values(size.columns, 7),
                              bias = random_values(size.columns, 8);
     const std::vector<float> one = normalised(x, size.columns, weight, bias, 1e-5f, 1);
-    for (const int threads : {2, 3, 7}) EXPECT_EQ(normalised(x, size.columns, weight, bias, 1e-5f, threads), one) << threads;
+    for (const int threads : {2, 3, 7})
+      EXPECT_EQ(normalised(x, size.columns, weight, bias, 1e-5f, threads), one) << threads;
   }
 }
 
 TEST(LayerNorm, of_a_row_does_not_depend_on_the_other_rows) {
   const int64_t columns = 9000;
-  const std::vector<float> x = random_values(5 * columns, 9), weight = random_values(columns, 10), bias = random_values(columns, 11);
+  const std::vector<float> x = random_values(5 * columns, 9), weight = random_values(columns, 10),
+                           bias = random_values(columns, 11);
   const std::vector<float> all = normalised(x, columns, weight, bias, 1e-5f, 2);
   const std::vector<float> third(x.begin() + 2 * columns, x.begin() + 3 * columns);
   EXPECT_EQ(normalised(third, columns, weight, bias, 1e-5f, 2),
@@ -96,12 +99,14 @@ TEST(LayerNorm, may_write_over_its_input) {
 }
 
 TEST(LayerNorm, stops_when_it_is_cancelled) {
-  const DndControl cancelled = {nullptr, [](void*) -> int32_t { return 1; }, nullptr};
+  test::CountedControl cancelled;
+  cancelled.cancel_after = 0;
   for (const Size size : {Size{4, 10}, {2, 10'000}}) {
     std::vector<float> x = random_values(size.rows * size.columns, 15), weight(size.columns), bias(size.columns);
     ThreadPool pool(2);
     try {
-      layer_norm(pool, Control(&cancelled), x.data(), size.rows, size.columns, weight.data(), bias.data(), 1e-5f, x.data());
+      layer_norm(pool, Control(&cancelled.control), x.data(), size.rows, size.columns, weight.data(), bias.data(),
+                 1e-5f, x.data());
       FAIL() << "it went on";
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ErrorCode::kAborted);

@@ -70,7 +70,8 @@ struct Batch {
 };
 
 std::vector<float> encoded(TextEncoder& encoder, const Batch& batch) {
-  const int64_t rows = batch.shape.pooling == Pooling::kNone ? batch.shape.prompts * batch.shape.length : batch.shape.prompts;
+  const int64_t rows =
+      batch.shape.pooling == Pooling::kNone ? batch.shape.prompts * batch.shape.length : batch.shape.prompts;
   std::vector<float> states(rows * encoder.config().hidden_size, NAN);
   Job job;
   encoder.encode(batch.ids.data(), batch.mask.data(), batch.shape, states.data(), job);
@@ -92,7 +93,8 @@ class NaiveBert {
   std::vector<double> encode(const Batch& batch) const {
     std::vector<double> states;
     for (int64_t begin = 0; begin < batch.shape.prompts * batch.shape.length; begin += batch.shape.window) {
-      const std::vector<double> window = encode_window(batch.ids.data() + begin, batch.mask.data() + begin, batch.shape.window);
+      const std::vector<double> window =
+          encode_window(batch.ids.data() + begin, batch.mask.data() + begin, batch.shape.window);
       states.insert(states.end(), window.begin(), window.end());
     }
     return states;
@@ -124,7 +126,8 @@ class NaiveBert {
     return x;
   }
 
-  Matrix attend(const Matrix& query, const Matrix& key, const Matrix& value, const int32_t* mask, int64_t length) const {
+  Matrix attend(const Matrix& query, const Matrix& key, const Matrix& value, const int32_t* mask,
+                int64_t length) const {
     const int64_t hidden = config_.hidden_size, width = hidden / config_.heads;
     Matrix context(length * hidden);
     for (int64_t head = 0; head < config_.heads; ++head) {
@@ -187,7 +190,8 @@ class NaiveBert {
     switch (config_.activation) {
       case Activation::kNone: return x;
       case Activation::kGelu: return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
-      case Activation::kGeluTanh: return 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::acos(-1.0)) * (x + 0.044715 * x * x * x)));
+      case Activation::kGeluTanh:
+        return 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::acos(-1.0)) * (x + 0.044715 * x * x * x)));
       case Activation::kRelu: return std::max(x, 0.0);
     }
     return NAN;
@@ -264,8 +268,10 @@ TEST(TextEncoder, pools_the_real_tokens_of_a_whole_prompt) {
   const std::vector<double> states = NaiveBert(encoder).encode(batch);
   std::vector<double> means(5 * 18);
   for (int64_t row = 0; row < 5 * 48; ++row) {
-    const int64_t prompt = row / 48, real = std::count(batch.mask.begin() + prompt * 48, batch.mask.begin() + (prompt + 1) * 48, 1);
-    for (int64_t i = 0; batch.mask[row] != 0 && i < 18; ++i) means[prompt * 18 + i] += states[row * 18 + i] / static_cast<double>(real);
+    const int64_t prompt = row / 48,
+                  real = std::count(batch.mask.begin() + prompt * 48, batch.mask.begin() + (prompt + 1) * 48, 1);
+    for (int64_t i = 0; batch.mask[row] != 0 && i < 18; ++i)
+      means[prompt * 18 + i] += states[row * 18 + i] / static_cast<double>(real);
   }
   for (const Padding padding : {Padding::kEncode, Padding::kZero}) {
     const std::vector<float> pooled = encoded(encoder, batch.with(padding, Pooling::kMean));
@@ -361,7 +367,8 @@ TEST(TextEncoder, stops_at_the_next_tile_when_cancelled) {
     while (job.progress() == 0) std::this_thread::yield();
     job.cancel();
   });
-  failure_of([&] { encoder.encode(batch.ids.data(), batch.mask.data(), batch.shape, states.data(), job); }, ErrorCode::kAborted);
+  failure_of([&] { encoder.encode(batch.ids.data(), batch.mask.data(), batch.shape, states.data(), job); },
+             ErrorCode::kAborted);
   canceller.join();
   EXPECT_GT(job.progress(), 0.0);
   EXPECT_LT(job.progress(), 0.5);
@@ -375,16 +382,21 @@ TEST(TextEncoder, refuses_what_does_not_fit_and_names_it) {
   EXPECT_NE(failure_of([&] { encoded(encoder, batch); }).find("id 50 of prompt 1 at position 3"), std::string::npos);
   batch.ids[17 + 3] = -1;
   EXPECT_NE(failure_of([&] { encoded(encoder, batch); }).find("id -1 of prompt 1 at position 3"), std::string::npos);
-  EXPECT_NE(failure_of([&] { encoded(encoder, Batch({5}, 20, 16, 15)); }).find("length of 20 is not a multiple of the window 16"),
+  EXPECT_NE(failure_of([&] {
+              encoded(encoder, Batch({5}, 20, 16, 15));
+            }).find("length of 20 is not a multiple of the window 16"),
             std::string::npos);
-  EXPECT_NE(failure_of([&] { encoded(encoder, Batch({5}, 48, 48, 16)); }).find("window of 48 tokens is longer"), std::string::npos);
-  EXPECT_NE(failure_of([&] { encoder.parameter("pooler.dense.weight"); }).find("'pooler.dense.weight'"), std::string::npos);
+  EXPECT_NE(failure_of([&] { encoded(encoder, Batch({5}, 48, 48, 16)); }).find("window of 48 tokens is longer"),
+            std::string::npos);
+  EXPECT_NE(failure_of([&] { encoder.parameter("pooler.dense.weight"); }).find("'pooler.dense.weight'"),
+            std::string::npos);
 }
 
 TEST(TextEncoder, refuses_configurations_that_make_no_sense) {
   TextEncoderConfig config = small_config();
   config.heads = 4;
-  EXPECT_NE(failure_of([&] { TextEncoder(config, 1); }).find("hidden size 18 is not a multiple of its 4 heads"), std::string::npos);
+  EXPECT_NE(failure_of([&] { TextEncoder(config, 1); }).find("hidden size 18 is not a multiple of its 4 heads"),
+            std::string::npos);
   config = small_config();
   config.layers = 0;
   EXPECT_NE(failure_of([&] { TextEncoder(config, 1); }).find("number of layers is 0"), std::string::npos);
