@@ -118,8 +118,6 @@ std::string Argument::got() const {
   return value_.IsObject() ? "an object" : "something else";
 }
 
-int read_threads(const Argument& options) { return int(options.field("threads").integer(0, 4096)); }
-
 int64_t tensor_bytes(const std::vector<int64_t>& shape, int64_t element_bytes) {
   int64_t bytes = element_bytes;
   for (int64_t size : shape) {

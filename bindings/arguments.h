@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "core/thread_pool.h"
+
 namespace dnd::bindings {
 
 /// Part of an ArrayBuffer. The memory lives as long as `buffer` is referenced (and is neither detached nor resized).
@@ -28,6 +30,8 @@ class Argument {
   Argument field(const char* name) const;
 
   int64_t integer(int64_t minimum, int64_t maximum = kLargestInteger) const;
+  /// A number of threads; 0 = the engine's default.
+  int threads() const { return int(integer(0, kMaxThreads)); }
   double positive_number() const;
   std::string text() const;
   /// The position of a string in the list of those allowed.
@@ -52,9 +56,6 @@ class Argument {
   Napi::Value value_;
   std::string path_;
 };
-
-/// `threads` of the options of a handle or a measurement: 0 = the engine's default.
-int read_threads(const Argument& options);
 
 /// Bytes of a dense tensor; Error(kInvalidArgument) where they do not fit into 63 bits.
 int64_t tensor_bytes(const std::vector<int64_t>& shape, int64_t element_bytes = 4);

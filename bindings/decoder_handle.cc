@@ -37,7 +37,7 @@ Napi::Function DecoderHandle::define(Napi::Env env) {
 DecoderHandle::DecoderHandle(const Napi::CallbackInfo& info) : ModelHandle(info) {
   guarded(info.Env(), [&] {
     const Argument options(info, 0, "DecoderHandle", "options");
-    hold(info.Env(), std::make_shared<Decoder>(read_config(options), read_threads(options)));
+    hold(info.Env(), std::make_shared<Decoder>(read_config(options), options.field("threads").threads()));
   });
 }
 

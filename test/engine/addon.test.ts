@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { addonPath, cpuInfo } from '../../src/engine/index.js';
 import { resultOf } from './child.js';
 
+jest.setTimeout(300_000); // the machine may be slow and shared
+
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'dnd-addon-'));

@@ -2,6 +2,8 @@ import { DecoderEngine, type Feature } from '../../src/engine/index.js';
 import { conditionOf, createDecoder, numbers, SMALL, sizeOf } from './decoders.js';
 import { hyperconvolutionLayer, tensorOf, valuesOf } from './hyperconvolution.js';
 
+jest.setTimeout(300_000); // the machine may be slow and shared
+
 const engines: DecoderEngine[] = [];
 afterEach(() => {
   for (const engine of engines.splice(0)) engine.dispose();

@@ -2,6 +2,8 @@ import { getEventListeners } from 'node:events';
 import type { DecoderEngine } from '../../src/engine/index.js';
 import { conditionOf, createDecoder, LARGE, SMALL } from './decoders.js';
 
+jest.setTimeout(300_000); // the machine may be slow and shared
+
 let small: DecoderEngine;
 let large: DecoderEngine;
 beforeAll(async () => {
@@ -91,7 +93,7 @@ describe('an AbortSignal', () => {
     const controller = new AbortController();
     const { signal } = controller;
     await small.forward(conditionOf(small), 1, { signal });
-    await expect(small.forward(new Float32Array(1), 1, { signal })).rejects.toThrow('INVALID'.slice(0, 0));
+    await expect(small.forward(new Float32Array(1), 1, { signal })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
     const { begun, onProgress } = started();
     const forward = large.forward(conditionOf(large), 1, { signal, onProgress });

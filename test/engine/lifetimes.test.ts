@@ -1,6 +1,8 @@
 import { resultOf } from './child.js';
 import { conditionOf, createDecoder, LARGE, SMALL } from './decoders.js';
 
+jest.setTimeout(300_000); // the machine may be slow and shared
+
 const disposed = expect.objectContaining({ name: 'DndError', code: 'DISPOSED' });
 
 describe('dispose', () => {
@@ -67,8 +69,8 @@ test('dispose gives the parameters back', async () => {
 });
 
 test('1,000 rounds of create, forward and dispose leave the resident memory flat', async () => {
-  const { warm, end } = await resultOf<{ warm: number; end: number }>('thousand-rounds', {
-    nodeOptions: ['--expose-gc'],
-  });
-  expect(end - warm).toBeLessThan(8e6);
+  // A small young generation: else it may still be growing when the counting begins.
+  const nodeOptions = ['--expose-gc', '--max-semi-space-size=1'];
+  const { warm, end } = await resultOf<{ warm: number; end: number }>('thousand-rounds', { nodeOptions });
+  expect(end - warm).toBeLessThan(4e6);
 });

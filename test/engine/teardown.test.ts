@@ -1,5 +1,7 @@
 import { resultOf, runProgram } from './child.js';
 
+jest.setTimeout(300_000); // the machine may be slow and shared
+
 test.each([
   ['alone', {}],
   ['beside an engine of the main thread', { DND_TEST_MAIN_ENGINE: '1' }],

@@ -1,34 +1,34 @@
 import { addon } from '../../../src/engine/addon.js';
-import type { DecoderHandle } from '../../../src/engine/native.js';
 import { LARGE, numbers, sizeOf } from '../decoders.js';
+
+const failures: string[] = [];
+const lengths: number[] = [];
+let collected = 0;
+let collectedBeforeTheEnd = 0;
+const registry = new FinalizationRegistry(() => collected++);
+const condition = numbers(sizeOf(LARGE[0]!));
+
+/** Starts a job and keeps nothing of its handle; resolves when the job has ended. */
+function startJob(): Promise<void> {
+  let resolve!: () => void;
+  const ended = new Promise<void>((settle) => {
+    resolve = settle;
+  });
+  // In no closure: what a callback can see, the callback keeps.
+  const handle = new (addon().DecoderHandle)({ features: LARGE.flat(), kernelSize: 3, projectedFrom: 0, threads: 1 });
+  registry.register(handle, undefined);
+  handle.forward(condition, 1, (failure, result) => {
+    if (lengths.length + failures.length === 0) collectedBeforeTheEnd = collected;
+    if (failure === undefined) lengths.push(result.byteLength);
+    else failures.push(failure);
+    resolve();
+  });
+  return ended;
+}
 
 /** Lets go of three handles while their jobs run, collects them, and waits for the jobs. */
 async function main() {
-  const { DecoderHandle } = addon();
-  const failures: string[] = [];
-  const lengths: number[] = [];
-  let collected = 0;
-  let collectedBeforeTheEnd = 0;
-  const registry = new FinalizationRegistry(() => collected++);
-
-  const condition = numbers(sizeOf(LARGE[0]!));
-  const jobs = Array.from({ length: 3 }, () => {
-    const handle: DecoderHandle = new DecoderHandle({
-      features: LARGE.flat(),
-      kernelSize: 3,
-      projectedFrom: 0,
-      threads: 1,
-    });
-    registry.register(handle, undefined);
-    return new Promise<void>((resolve) => {
-      handle.forward(condition, 1, (failure, result) => {
-        if (lengths.length + failures.length === 0) collectedBeforeTheEnd = collected;
-        if (failure === undefined) lengths.push(result.byteLength);
-        else failures.push(failure);
-        resolve();
-      });
-    });
-  });
+  const jobs = [startJob(), startJob(), startJob()];
   while (collected < 3 && lengths.length === 0) {
     await new Promise(setImmediate);
     globalThis.gc!();
