@@ -1,0 +1,209 @@
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MODULE_NAMES, readPeft } from '../../src/adapter/index.js';
+import type { Dtype } from '../../src/formats/dtypes.js';
+import { type TensorSource, writeSafetensors } from '../../src/formats/safetensors/index.js';
+import { useTemporaryFolder } from '../temporary-folder.js';
+import { FIXTURES } from './bases.js';
+
+const folder = useTemporaryFolder();
+const peft = (name: string) => join(FIXTURES, 'peft', name);
+const PREFIX = 'base_model.model.model.layers.0.self_attn';
+
+/** A PEFT folder with this configuration and tensors of these shapes, filled with ones. */
+async function folderOf(config: object, shapes: Record<string, number[]>, dtype: Dtype = 'F32'): Promise<string> {
+  await writeFile(join(folder(), 'adapter_config.json'), JSON.stringify({ peft_type: 'LORA', ...config }));
+  const tensors = Object.entries(shapes).map(
+    ([name, shape]): TensorSource => ({
+      name,
+      dtype,
+      shape,
+      bytes: () => [new Uint8Array(new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(1).buffer)],
+    }),
+  );
+  await writeSafetensors(join(folder(), 'adapter_model.safetensors'), tensors);
+  return folder();
+}
+
+const pair = (module: string, rank = 2, input = 6, output = 4): Record<string, number[]> => ({
+  [`${module}.lora_A.weight`]: [rank, input],
+  [`${module}.lora_B.weight`]: [output, rank],
+});
+const query = pair(`${PREFIX}.q_proj`);
+
+test('an adapter that PEFT wrote is read, with float64 tensors and no base', async () => {
+  const adapter = await readPeft(peft('qwen2'));
+  expect(adapter.config).toMatchObject({
+    rank: 4,
+    alpha: 8,
+    useRslora: false,
+    baseModelName: null,
+    fanInFanOut: false,
+  });
+  expect([...adapter.config.targetModules].sort()).toEqual([...MODULE_NAMES].sort());
+  expect(adapter.tensors.size).toBe(42);
+  const layout = adapter.layout();
+  expect([layout.rank, layout.modules, layout.tensors.length]).toEqual([4, MODULE_NAMES, 42]);
+  const weights = new Map(Array.from(adapter.tensors, ([name, { data }]) => [name, data]));
+  const restored = await layout.restore(layout.tokenise(weights));
+  for (const [name, data] of weights) {
+    const worst = data.reduce((max, value, i) => Math.max(max, Math.abs(value - restored.get(name)![i]!)), 0);
+    expect(worst).toBeLessThan(1e-6);
+  }
+});
+
+test('rsLoRA and an odd rank are read', async () => {
+  const adapter = await readPeft(peft('llama_rslora'));
+  expect(adapter.config).toMatchObject({ rank: 3, alpha: 6, useRslora: true });
+  expect(adapter.layout().tokenHeight).toBe(6);
+});
+
+test('PEFT’s own defaults stand where the configuration says nothing', async () => {
+  const adapter = await readPeft(await folderOf({}, pair(`${PREFIX}.q_proj`, 8)));
+  expect(adapter.config).toMatchObject({ rank: 8, alpha: 8, useRslora: false, baseModelName: null });
+});
+
+test('target modules given as a pattern are those of the tensors', async () => {
+  const modules = { ...pair(`${PREFIX}.v_proj`), ...query };
+  for (const targets of ['all-linear', '.*_proj', null, []]) {
+    const adapter = await readPeft(await folderOf({ r: 2, target_modules: targets }, modules));
+    expect(adapter.config.targetModules).toEqual(['q_proj', 'v_proj']);
+  }
+});
+
+test('names with an adapter in them, and without PEFT’s prefix, are the same names', async () => {
+  const adapter = await readPeft(
+    await folderOf(
+      { r: 2 },
+      {
+        'model.layers.0.self_attn.q_proj.lora_A.default.weight': [2, 6],
+        [`${PREFIX}.q_proj.lora_B.weight`]: [4, 2],
+      },
+    ),
+  );
+  expect([...adapter.tensors.keys()].sort()).toEqual(Object.keys(query).sort());
+  const twice = { ...query, 'model.layers.0.self_attn.q_proj.lora_A.weight': [2, 6] };
+  await expect(readPeft(await folderOf({ r: 2 }, twice))).rejects.toMatchObject({
+    code: 'CORRUPT_FILE',
+    message: expect.stringContaining('twice, under two spellings'),
+  });
+});
+
+test('an adapter of GPT-2 is read, but there is no layout for it', async () => {
+  const module = 'base_model.model.transformer.h.0.attn.c_attn';
+  const adapter = await readPeft(await folderOf({ r: 2, fan_in_fan_out: true }, pair(module)));
+  expect(adapter.config).toMatchObject({ fanInFanOut: true, targetModules: ['c_attn'] });
+  expect(() => adapter.layout()).toThrow(
+    expect.objectContaining({ code: 'UNSUPPORTED_BASE', message: expect.stringContaining('h.0.attn.c_attn') }),
+  );
+});
+
+test('ranks by pattern are read, but there is no layout for them', async () => {
+  const modules = { ...query, ...pair(`${PREFIX}.v_proj`, 3) };
+  const config = { r: 2, rank_pattern: { v_proj: 3 }, alpha_pattern: { v_proj: 5 } };
+  const adapter = await readPeft(await folderOf(config, modules));
+  expect(adapter.config).toMatchObject({ rankPattern: { v_proj: 3 }, alphaPattern: { v_proj: 5 } });
+  expect(() => adapter.layout()).toThrow(
+    expect.objectContaining({ code: 'SHAPE_MISMATCH', message: expect.stringContaining('needs one rank') }),
+  );
+});
+
+test.each([
+  [{ use_dora: true }, 'DoRA (use_dora)'],
+  [{ bias: 'lora_only' }, 'trained biases (bias is "lora_only")'],
+  [{ lora_bias: true }, 'biases on lora_B'],
+  [{ modules_to_save: ['lm_head'] }, 'modules that were trained whole (modules_to_save)'],
+  [{ trainable_token_indices: [1] }, 'token embeddings that were trained'],
+  [{ layer_replication: [[0, 2]] }, 'replicated layers'],
+  [{ target_parameters: ['experts.weight'] }, 'LoRA on bare parameters'],
+  [{ alora_invocation_tokens: [1] }, 'activated LoRA'],
+  [{ peft_type: 'IA3' }, 'peft_type "IA3"'],
+  [{ alpha_pattern: { '(q|v)_proj': 4 } }, 'the regular expression "(q|v)_proj" in alpha_pattern'],
+])('more than plain LoRA is refused by name: %j', async (config, message) => {
+  await expect(readPeft(await folderOf({ r: 2, ...config }, query))).rejects.toMatchObject({
+    code: 'UNSUPPORTED_FORMAT',
+    message: expect.stringContaining(`the adapter uses ${message}`),
+  });
+});
+
+test.each([
+  ['q_proj.lora_magnitude_vector', 'DoRA'],
+  ['embed_tokens.lora_embedding_A', 'LoRA on embeddings'],
+  ['q_proj.modules_to_save.weight', 'modules that were trained whole'],
+  ['q_proj.bias', 'trained biases'],
+  ['q_proj.weight', 'a tensor that is no LoRA matrix'],
+])('a tensor of more than plain LoRA is refused by name: %s', async (name, what) => {
+  const tensors = { ...query, [`${PREFIX}.${name}`]: [4] };
+  await expect(readPeft(await folderOf({ r: 2 }, tensors))).rejects.toMatchObject({
+    code: 'UNSUPPORTED_FORMAT',
+    message: expect.stringContaining(`${PREFIX}.${name} is ${what}`),
+  });
+});
+
+test.each([
+  [{ r: 0 }, 'r is 0 and must be a positive integer'],
+  [{ r: 2.5 }, 'r is 2.5'],
+  [{ lora_alpha: '16' }, 'lora_alpha is "16" and must be a positive number'],
+  [{ use_rslora: 1 }, 'use_rslora is 1 and must be true or false'],
+  [{ base_model_name_or_path: 3 }, 'base_model_name_or_path is neither'],
+  [{ target_modules: [1] }, 'target_modules must be names'],
+  [{ rank_pattern: [1] }, 'rank_pattern is not an object'],
+  [{ rank_pattern: { q_proj: 0 } }, 'rank_pattern["q_proj"] is 0'],
+  [{ layers_to_transform: ['a'] }, 'layers_to_transform must be layer numbers'],
+  [{ exclude_modules: 3 }, 'exclude_modules must be names or a pattern'],
+  [{ peft_type: null }, 'it has no peft_type'],
+])('a configuration that cannot be is a corrupt file: %j', async (config, message) => {
+  await expect(readPeft(await folderOf({ r: 2, ...config }, query))).rejects.toMatchObject({
+    code: 'CORRUPT_FILE',
+    message: expect.stringContaining(`adapter_config.json is not a sound adapter configuration: ${message}`),
+  });
+});
+
+test('tensors that do not fit together, or their configuration, are refused', async () => {
+  const attempts: [object, Record<string, number[]>, string][] = [
+    [{ r: 8 }, query, 'has rank 2, but adapter_config.json says 8'],
+    [{ r: 2 }, { [`${PREFIX}.q_proj.lora_A.weight`]: [2, 6] }, `has no tensor ${PREFIX}.q_proj.lora_B.weight`],
+    [
+      { r: 2 },
+      { ...query, [`${PREFIX}.q_proj.lora_B.weight`]: [4, 3] },
+      'lora_A has rank 2 (its rows) and lora_B has rank 3',
+    ],
+    [{ r: 2 }, { ...query, [`${PREFIX}.q_proj.lora_B.weight`]: [4, 2, 1] }, 'not a matrix of floats'],
+    [{ r: 2 }, {}, 'holds no tensors'],
+  ];
+  for (const [config, shapes, message] of attempts) {
+    await expect(readPeft(await folderOf(config, shapes))).rejects.toMatchObject({
+      code: 'SHAPE_MISMATCH',
+      message: expect.stringContaining(message),
+    });
+  }
+  await expect(readPeft(await folderOf({ r: 2 }, query, 'I32'))).rejects.toMatchObject({
+    code: 'SHAPE_MISMATCH',
+    message: expect.stringContaining('is I32 of shape'),
+  });
+});
+
+test('a folder without its files says which is missing', async () => {
+  await expect(readPeft(folder())).rejects.toMatchObject({
+    code: 'FILE_NOT_FOUND',
+    message: expect.stringContaining('adapter_config.json'),
+  });
+  await cp(peft('qwen2'), folder(), { recursive: true });
+  const tensors = join(folder(), 'adapter_model.safetensors');
+  await writeFile(tensors, (await readFile(tensors)).subarray(0, 2000));
+  await expect(readPeft(folder())).rejects.toMatchObject({ code: 'CORRUPT_FILE' });
+  await rm(tensors);
+  await expect(readPeft(folder())).rejects.toMatchObject({
+    code: 'FILE_NOT_FOUND',
+    message: expect.stringContaining('adapter_model.safetensors'),
+  });
+  await writeFile(join(folder(), 'adapter_model.bin'), '');
+  await expect(readPeft(folder())).rejects.toMatchObject({
+    code: 'UNSUPPORTED_FORMAT',
+    message: expect.stringContaining('adapter_model.bin'),
+  });
+});
+
+test('an abort stops the reading', async () => {
+  await expect(readPeft(peft('qwen2'), { signal: AbortSignal.abort('enough') })).rejects.toBe('enough');
+});
