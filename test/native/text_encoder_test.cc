@@ -249,7 +249,7 @@ TEST(TextEncoder, zero_padding_leaves_real_tokens_as_they_are_and_zeros_the_rest
   TextEncoder encoder(small_config(), 2);
   fill(encoder);
   Batch batch({48, 20, 1, 0}, 48, 16, 5);
-  batch.mask[5] = 0;
+  for (const int64_t hole : {0, 5, 6, 7, 12}) batch.mask[hole] = 0;
   const std::vector<float> all = encoded(encoder, batch);
   const std::vector<float> real = encoded(encoder, batch.with(Padding::kZero, Pooling::kNone));
   for (size_t i = 0; i < all.size(); ++i) {
@@ -348,6 +348,9 @@ TEST(TextEncoder, encodes_equal_windows_once) {
   Batch same = batch;
   std::copy_n(same.ids.begin(), 48, same.ids.begin() + 48);
   EXPECT_EQ(WindowBatch(same.ids.data(), same.mask.data(), same.shape).windows().size(), 2u);
+  same.mask[48 + 4] = 0;  // the same ids, but not all of them real
+  EXPECT_EQ(WindowBatch(same.ids.data(), same.mask.data(), same.shape).windows().size(), 3u);
+  same.mask[48 + 4] = 1;
   const EncodeShape zero = same.with(Padding::kZero, Pooling::kNone).shape;
   const WindowBatch packed(same.ids.data(), same.mask.data(), zero);
   ASSERT_EQ(packed.windows().size(), 1u);
