@@ -30,7 +30,7 @@ interface Family {
   excludeModules?: string;
 }
 
-/** In transformers since 4.52; its image encoder has projections of the same names. */
+/** Measured with transformers 5.23 and PEFT 0.21; the image encoder has projections of the same names. */
 const VISION: Family = {
   nested: true,
   layersPath: 'model.language_model.layers',
