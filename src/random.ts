@@ -1,16 +1,17 @@
 import { DndError } from './errors.js';
 
+const { imul } = Math;
 const TWO_32 = 2 ** 32;
 const TWO_53 = 2 ** 53;
 
-/** The high 32 bits of the 64-bit product of two unsigned 32-bit numbers; `Math.imul` gives the low ones. */
+/** The high 32 bits of the 64-bit product of two unsigned 32-bit numbers; `imul` gives the low ones. */
 function multiplyHigh(a: number, b: number): number {
   const aLow = a & 0xffff;
   const aHigh = a >>> 16;
   const bLow = b & 0xffff;
   const bHigh = b >>> 16;
   const middle = aHigh * bLow + ((aLow * bLow) >>> 16);
-  return aHigh * bHigh + Math.floor(middle / 0x10000) + (((middle & 0xffff) + aLow * bHigh) >>> 16);
+  return aHigh * bHigh + (middle >>> 16) + (((middle & 0xffff) + aLow * bHigh) >>> 16);
 }
 
 /**
@@ -88,9 +89,9 @@ export class SplitMix64 {
   }
 
   #multiply(high: number, low: number): void {
-    const cross = Math.imul(this.high, low) + Math.imul(this.low, high);
+    const cross = imul(this.high, low) + imul(this.low, high);
     this.high = (multiplyHigh(this.low, low) + cross) >>> 0;
-    this.low = Math.imul(this.low, low) >>> 0;
+    this.low = imul(this.low, low) >>> 0;
   }
 }
 

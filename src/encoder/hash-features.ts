@@ -1,5 +1,7 @@
 import { SplitMix64 } from '../random.js';
 
+const { imul, floor } = Math;
+
 /**
  * What Unicode and Python call white space. JavaScript's \s lacks U+001C–U+001F and U+0085 and has U+FEFF; with the
  * list written out, words are the same on every platform.
@@ -64,7 +66,7 @@ function fnv1a(bytes: Uint8Array): SplitMix64 {
     low = (low ^ byte) >>> 0;
     // Times 2⁴⁰ + 0x1b3: the first term only reaches the high half; the second one fits a double exactly.
     const product = low * 0x1b3;
-    high = (Math.imul(high, 0x1b3) + Math.floor(product / 2 ** 32) + (low << 8)) >>> 0;
+    high = (imul(high, 0x1b3) + floor(product / 2 ** 32) + (low << 8)) >>> 0;
     low = product >>> 0;
   }
   return new SplitMix64(high, low);

@@ -285,7 +285,7 @@ describe('bad prompt files get an error that says what to do', () => {
           expect(['INVALID_PROMPTS', 'CORRUPT_FILE']).toContain(result.code);
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: 400 },
     );
   });
 });
