@@ -127,7 +127,7 @@ export class Generator implements Disposable, AsyncDisposable {
     manifest: GeneratorManifest,
     encoder: TextEncoder,
     encoderSource: string,
-    { threads, memoryLimitBytes }: EngineSettings,
+    { threads, memoryLimitBytes, signal }: EngineSettings,
     fill: (engine: DecoderEngine) => Promise<void>,
   ): Promise<Generator> {
     let engine: DecoderEngine | undefined;
@@ -135,6 +135,7 @@ export class Generator implements Disposable, AsyncDisposable {
       engine = await DecoderEngine.create({ ...manifest.decoder, threads, memoryLimitBytes });
       requireRoom(engine, manifest.decoder, memoryLimitBytes);
       await fill(engine);
+      signal?.throwIfAborted();
     } catch (error) {
       engine?.dispose();
       encoder.dispose();

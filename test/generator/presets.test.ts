@@ -49,7 +49,7 @@ const BASES: Record<string, BaseModel> = Object.fromEntries(
 
 function shapeOf(name: PresetName) {
   const { features, kernelSize, maxLength } = PRESETS[name];
-  const projectedFrom = maxLength > features[0][1] ? maxLength : 0;
+  const projectedFrom = maxLength > features[0]![1] ? maxLength : 0;
   return checkDecoderShape({ features, kernelSize, projectedFrom }, name, 'INVALID_ARGUMENT');
 }
 
@@ -75,9 +75,9 @@ describe.each(PRESET_NAMES)('%s', (name) => {
 
   test('takes the states of MiniLM, in whole windows where prompts are long', () => {
     expect(preset.encoder).toBe('all-MiniLM-L12-v2');
-    expect(preset.features[0][2]).toBe(384);
+    expect(preset.features[0]![2]).toBe(384);
     expect(preset.maxLength % Math.min(preset.maxLength, 512)).toBe(0);
-    expect(preset.maxLength).toBeGreaterThanOrEqual(preset.features[0][1]);
+    expect(preset.maxLength).toBeGreaterThanOrEqual(preset.features[0]![1]);
   });
 
   test('scales by two', () => {
