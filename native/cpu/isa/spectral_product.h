@@ -1,0 +1,84 @@
+#pragma once
+
+#include "cpu/isa/spectral_kernels.h"
+#include "cpu/isa/vector.h"
+
+/// The product of one component of one frequency: tiles × channels times channels × output channels.
+namespace dnd::cpu::DND_ISA {
+
+#if defined(__AVX512F__)
+constexpr int kPanelVectors = 4;
+constexpr int kMostProductRows = 6;  // 24 sums, 4 vectors of w, 1 of x: 29 of 32 registers
+#else
+constexpr int kPanelVectors = 2;
+constexpr int kMostProductRows = 6;  // 12 sums, 2 vectors of w, 1 of x: 15 of 16 registers
+#endif
+
+template <int kVectors>
+constexpr int most_product_rows() {
+  return kVectors == kPanelVectors ? kMostProductRows : kPanelVectors == 4 && kVectors == 3 ? 8 : kVectors == 2 ? 12 : 12;
+}
+
+template <int kRows, int kVectors>
+inline __attribute__((always_inline)) void product_tile(int64_t depth, const float* x, int64_t x_stride, const float* w,
+                                                        float* y, int64_t y_stride, bool accumulate) {
+  Vector sums[kRows][kVectors];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) sums[r][v] = accumulate ? load(y + r * y_stride + v * kLanes) : Vector{};
+  }
+  for (int64_t d = 0; d < depth; ++d) {
+    Vector right[kVectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) right[v] = load(w + (d * kVectors + v) * kLanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) sums[r][v] += right[v] * x[r * x_stride + d];
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) store(y + r * y_stride + v * kLanes, sums[r][v]);
+  }
+}
+
+template <int kVectors>
+void product_panel(int64_t rows, int64_t depth, const float* x, int64_t x_stride, const float* w, float* y,
+                   int64_t y_stride, bool accumulate) {
+  constexpr int kMost = kVectors == kPanelVectors ? kMostProductRows : most_product_rows<kVectors>();
+  // Tiles of equal height rather than full ones and a rest: a low tile does not hide the latency of its sums.
+  for (int64_t tiles = (rows + kMost - 1) / kMost; tiles > 0; --tiles) {
+    const int64_t here = (rows + tiles - 1) / tiles;
+    switch (here) {
+#define DND_ROWS(count)                                                                                \
+  case count:                                                                                          \
+    if constexpr (count <= kMost) product_tile<count, kVectors>(depth, x, x_stride, w, y, y_stride, accumulate); \
+    break;
+      DND_ROWS(1) DND_ROWS(2) DND_ROWS(3) DND_ROWS(4) DND_ROWS(5) DND_ROWS(6)
+      DND_ROWS(7) DND_ROWS(8) DND_ROWS(9) DND_ROWS(10) DND_ROWS(11) DND_ROWS(12)
+#undef DND_ROWS
+    }
+    rows -= here;
+    x += here * x_stride;
+    y += here * y_stride;
+  }
+}
+
+inline void product(int64_t rows, int64_t depth, const float* x, int64_t x_stride, const float* w, int64_t vectors,
+                    float* y, int64_t y_stride, bool accumulate) {
+  for (; vectors >= kPanelVectors; vectors -= kPanelVectors) {
+    product_panel<kPanelVectors>(rows, depth, x, x_stride, w, y, y_stride, accumulate);
+    w += depth * kPanelVectors * kLanes;
+    y += kPanelVectors * kLanes;
+  }
+  if constexpr (kPanelVectors > 2) {
+    if (vectors == 3) product_panel<3>(rows, depth, x, x_stride, w, y, y_stride, accumulate);
+    if (vectors == 2) product_panel<2>(rows, depth, x, x_stride, w, y, y_stride, accumulate);
+  }
+  if (vectors == 1) product_panel<1>(rows, depth, x, x_stride, w, y, y_stride, accumulate);
+}
+
+}  // namespace dnd::cpu::DND_ISA

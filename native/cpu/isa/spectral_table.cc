@@ -1,0 +1,34 @@
+#include "cpu/isa/spectral_kernels.h"
+#include "cpu/isa/spectral_product.h"
+#include "cpu/isa/spectral_tiles.h"
+#include "cpu/isa/spectral_weights.h"
+
+/// Compiled once per instruction set with DND_ISA = baseline, avx2 or avx512.
+namespace dnd::cpu::DND_ISA {
+namespace {
+
+#define DND_NAME_OF(isa) #isa
+#define DND_NAME(isa) DND_NAME_OF(isa)
+
+SpectralKernels table() {
+  SpectralKernels kernels = {};
+  kernels.name = DND_NAME(DND_ISA);
+  kernels.lanes = kLanes;
+  kernels.panel_vectors = kPanelVectors;
+  kernels.tile_scratch = tile_scratch;
+  kernels.forward = forward;
+  kernels.inverse = inverse;
+  kernels.fold_taps = fold_taps;
+  kernels.product = product;
+  add_weight_transforms(kernels);
+  return kernels;
+}
+
+}  // namespace
+
+const SpectralKernels& spectral_kernels() {
+  static const SpectralKernels kernels = table();
+  return kernels;
+}
+
+}  // namespace dnd::cpu::DND_ISA

@@ -1,0 +1,210 @@
+#pragma once
+
+#include "cpu/isa/masked.h"
+#include "cpu/isa/spectral_kernels.h"
+#include "cpu/isa/transpose.h"
+#include "cpu/isa/vector.h"
+
+/// Spectra of k×k kernels; lanes are output channels. A tile has far more points than a kernel has taps, so the sums are
+/// written out (as dense transforms with k terms) instead of running an FFT over zeros. Each symmetry is used:
+/// taps +j and −j share cosine and sine (folding), and so do frequencies f, −f, points/2 − f and points/2 + f, for which
+/// the terms of odd j only change their sign.
+namespace dnd::cpu::DND_ISA {
+
+/// Σ over j = 1 … half, odd and even j apart: sums[j − 1] · factors[j − 1].
+struct OddEven {
+  Vector odd, even;
+};
+
+template <int kHalf>
+inline __attribute__((always_inline)) OddEven weighted(const Vector* values, const float* factors, Vector start) {
+  OddEven sum = {Vector{}, start};
+#pragma GCC unroll 8
+  for (int j = 1; j <= kHalf; ++j) {
+    Vector& target = j % 2 == 0 ? sum.even : sum.odd;
+    target += values[j - 1] * factors[j - 1];
+  }
+  return sum;
+}
+
+template <int kHalf>
+inline __attribute__((always_inline)) void fold_one(const Vector* taps, int64_t halved_stride, int64_t full_stride,
+                                                    float* folded) {
+  constexpr int kTaps = 2 * kHalf + 1;
+  for (int row = 0; row < kTaps; ++row, folded += kTaps * kLanes) {
+    const Vector* middle = taps + row * full_stride + kHalf * halved_stride;
+    store(folded, *middle);
+#pragma GCC unroll 8
+    for (int j = 1; j <= kHalf; ++j) {
+      const Vector plus = middle[j * halved_stride], minus = middle[-j * halved_stride];
+      store(folded + j * kLanes, plus + minus);
+      store(folded + (kHalf + j) * kLanes, plus - minus);
+    }
+  }
+}
+
+inline void fold_taps(const float* weight, int64_t out_stride, int64_t outs, int64_t channels, int64_t kernel,
+                      int64_t halved_stride, int64_t full_stride, float* folded, int64_t folded_step) {
+  constexpr int kMostTaps = kLargestSpectralKernel * kLargestSpectralKernel;
+  const int64_t taps = kernel * kernel;
+  Vector lanes_of[kMostTaps + kLanes];
+  for (int64_t c = 0; c < channels; ++c, weight += taps, folded += folded_step) {
+    // The last block overlaps the one before it, so that only kernels of fewer taps than lanes are read in part.
+    for (int64_t tap = 0; tap < taps; tap += kLanes) {
+      const int64_t begin = tap + kLanes <= taps || taps < kLanes ? tap : taps - kLanes;
+      Vector square[kLanes];
+      if (outs == kLanes && taps >= kLanes) {
+#pragma GCC unroll 16
+        for (int lane = 0; lane < kLanes; ++lane) square[lane] = load(weight + lane * out_stride + begin);
+      } else {
+        const int64_t count = taps < kLanes ? taps : kLanes;
+        for (int lane = 0; lane < kLanes; ++lane) {
+          square[lane] = lane < outs ? load_first(weight + lane * out_stride + begin, count) : Vector{};
+        }
+      }
+      exchange_all<kLanes / 2>(square);
+#pragma GCC unroll 16
+      for (int i = 0; i < kLanes; ++i) lanes_of[begin + i] = square[i];
+    }
+    switch (kernel / 2) {
+#define DND_HALF(half) \
+  case half: fold_one<half>(lanes_of, halved_stride, full_stride, folded); break;
+      DND_HALF(0) DND_HALF(1) DND_HALF(2) DND_HALF(3) DND_HALF(4) DND_HALF(5) DND_HALF(6) DND_HALF(7)
+#undef DND_HALF
+    }
+  }
+}
+
+struct Complex {
+  Vector real, imaginary;
+};
+
+template <int kHalf>
+inline __attribute__((always_inline)) void store_folded(const Complex (&row)[2 * kHalf + 1], float* target) {
+  const auto put = [target](int place, Vector value) { store(target + place * kLanes, value); };
+  put(0, row[kHalf].real);
+  put(1, row[kHalf].imaginary);
+#pragma GCC unroll 8
+  for (int j = 1; j <= kHalf; ++j) {
+    const Complex plus = row[kHalf + j], minus = row[kHalf - j];
+    put(1 + j, plus.real + minus.real);
+    put(1 + kHalf + j, plus.imaginary + minus.imaginary);
+    put(1 + 2 * kHalf + j, plus.real - minus.real);
+    put(1 + 3 * kHalf + j, plus.imaginary - minus.imaginary);
+  }
+}
+
+template <int kHalf>
+void rows(const float* folded, int64_t count, TapTurns turns, float* low, float* high) {
+  constexpr int kTaps = 2 * kHalf + 1;
+  for (int64_t i = 0; i < count; ++i) {
+    Complex low_row[kTaps], high_row[kTaps];
+#pragma GCC unroll 16
+    for (int row = 0; row < kTaps; ++row, folded += kTaps * kLanes) {
+      Vector values[2 * kHalf + 1];
+#pragma GCC unroll 16
+      for (int j = 0; j < 2 * kHalf; ++j) values[j] = load(folded + (1 + j) * kLanes);
+      const OddEven cosines = weighted<kHalf>(values, turns.cosines, load(folded));
+      const OddEven sines = weighted<kHalf>(values + kHalf, turns.sines, Vector{});
+      low_row[row] = {cosines.even + cosines.odd, sines.odd + sines.even};
+      high_row[row] = {cosines.even - cosines.odd, sines.odd - sines.even};
+    }
+    store_folded<kHalf>(low_row, low + i * 2 * kTaps * kLanes);
+    if (high != nullptr) store_folded<kHalf>(high_row, high + i * 2 * kTaps * kLanes);
+  }
+}
+
+template <int kHalf>
+void symmetric_rows(const float* folded, int64_t count, float* both) {
+  constexpr int kTaps = 2 * kHalf + 1;
+  for (int64_t i = 0; i < count; ++i) {
+    Complex row_of[kTaps];
+#pragma GCC unroll 16
+    for (int row = 0; row < kTaps; ++row, folded += kTaps * kLanes) {
+      Vector even = load(folded), odd = {};
+#pragma GCC unroll 8
+      for (int j = 1; j <= kHalf; ++j) (j % 2 == 0 ? even : odd) += load(folded + j * kLanes);
+      row_of[row] = {even + odd, even - odd};
+    }
+    store_folded<kHalf>(row_of, both + i * 2 * kTaps * kLanes);
+  }
+}
+
+inline __attribute__((always_inline)) void put_point(float* slab, int64_t component_stride, Vector real,
+                                                     Vector imaginary) {
+  store(slab, real);
+  store(slab + component_stride, imaginary);
+  store(slab + 2 * component_stride, real + imaginary);
+}
+
+/// The four points of one step, or the first two (f = 0), or the first and the second (f = full/4).
+template <int kHalf, bool kSymmetric>
+inline __attribute__((always_inline)) void step(const Vector (&row)[4 * kHalf + 2], const float* cosines,
+                                                const float* sines, bool first, bool last, float* slab,
+                                                int64_t component_stride) {
+  const OddEven even_r = weighted<kHalf>(row + 2, cosines, row[0]);
+  const OddEven even_i = weighted<kHalf>(row + 2 + kHalf, cosines, row[1]);
+  // i·sin turns imaginary differences into real parts and real ones into imaginary parts.
+  const OddEven odd_r = weighted<kHalf>(row + 2 + 3 * kHalf, sines, Vector{});
+  const OddEven odd_i = weighted<kHalf>(row + 2 + 2 * kHalf, sines, Vector{});
+  const int64_t point = 3 * component_stride;
+  // Frequency f, and full/2 − f, where the cosines' odd terms and the sines' even terms change their sign.
+  const Vector cr = even_r.even + even_r.odd, ci = even_i.even + even_i.odd;
+  const Vector sr = odd_r.odd + odd_r.even, si = odd_i.odd + odd_i.even;
+  const Vector far_cr = even_r.even - even_r.odd, far_ci = even_i.even - even_i.odd;
+  const Vector far_sr = odd_r.odd - odd_r.even, far_si = odd_i.odd - odd_i.even;
+  if constexpr (kSymmetric) {  // two real sequences, of halved frequency 0 and points/2
+    put_point(slab, component_stride, cr, si);
+    put_point(slab + point, component_stride, ci, sr);
+    if (last) return;
+    put_point(slab + 2 * point, component_stride, far_cr, far_si);
+    put_point(slab + 3 * point, component_stride, far_ci, far_sr);
+  } else {
+    put_point(slab, component_stride, cr - sr, ci + si);
+    if (first) {
+      put_point(slab + point, component_stride, far_cr - far_sr, far_ci + far_si);
+      return;
+    }
+    put_point(slab + point, component_stride, cr + sr, ci - si);
+    if (last) return;
+    put_point(slab + 2 * point, component_stride, far_cr - far_sr, far_ci + far_si);
+    put_point(slab + 3 * point, component_stride, far_cr + far_sr, far_ci - far_si);
+  }
+}
+
+template <int kHalf, bool kSymmetric>
+inline __attribute__((always_inline)) void all_columns(const float* rows, int64_t count, TapTurns turns,
+                                                       int64_t full_points, int64_t begin, int64_t end, float* slab,
+                                                       int64_t component_stride) {
+  for (int64_t i = 0; i < count; ++i) {
+    Vector row[4 * kHalf + 2];
+#pragma GCC unroll 32
+    for (int j = 0; j < 4 * kHalf + 2; ++j) row[j] = load(rows + (i * (4 * kHalf + 2) + j) * kLanes);
+    float* target = slab + i * kLanes;
+    for (int64_t f = begin; f < end; ++f) {
+      step<kHalf, kSymmetric>(row, turns.cosines + f * kHalf, turns.sines + f * kHalf, f == 0, 4 * f == full_points,
+                              target, component_stride);
+      target += (f == 0 && !kSymmetric ? 2 : 4) * 3 * component_stride;
+    }
+  }
+}
+
+template <int kHalf>
+void columns(const float* rows, int64_t count, TapTurns turns, int64_t full_points, bool symmetric, int64_t begin,
+             int64_t end, float* slab, int64_t component_stride) {
+  if (symmetric) {
+    all_columns<kHalf, true>(rows, count, turns, full_points, begin, end, slab, component_stride);
+  } else {
+    all_columns<kHalf, false>(rows, count, turns, full_points, begin, end, slab, component_stride);
+  }
+}
+
+template <int kHalf = 0>
+void add_weight_transforms(SpectralKernels& kernels) {
+  kernels.rows[kHalf] = rows<kHalf>;
+  kernels.symmetric_rows[kHalf] = symmetric_rows<kHalf>;
+  kernels.columns[kHalf] = columns<kHalf>;
+  if constexpr (kHalf + 1 < kSpectralHalves) add_weight_transforms<kHalf + 1>(kernels);
+}
+
+}  // namespace dnd::cpu::DND_ISA

@@ -1,0 +1,273 @@
+#include "cpu/spectral/spectral_convolution.h"
+
+#include <algorithm>
+
+#include "core/convolution_work.h"
+#include "cpu/spectral/frequency_order.h"
+#include "cpu/spectral/tap_turns.h"
+
+namespace dnd::cpu {
+namespace {
+
+struct Range {
+  int64_t begin, end;
+  int64_t size() const { return end - begin; }
+};
+
+Range part(int64_t size, int64_t parts, int64_t index) {
+  return {part_begin(size, parts, index), part_begin(size, parts, index + 1)};
+}
+
+/// One picture axis of a tensor: how it is tiled and where its points lie.
+struct Axis {
+  TileAxis tiles;
+  int64_t x_stride, y_stride, tap_stride;
+};
+
+class SpectralConvolution {
+ public:
+  SpectralConvolution(const SpectralKernels& kernels, const Geometry& geometry, const SpectralPlan& plan,
+                      const SpectralLayout& layout)
+      : isa_(kernels),
+        g_(geometry),
+        plan_(plan),
+        layout_(layout),
+        order_(frequency_order(plan.halved.points, plan.full.points)),
+        halved_turns_(plan.halved.points, geometry.half()),
+        full_turns_(plan.full.points, geometry.half()),
+        work_(static_cast<double>(g_.batch) *
+              convolution_multiply_adds(g_.channels, g_.out_channels, g_.rows, g_.columns, g_.kernel)) {
+    const Axis rows = {plan.halved, g_.x.row, g_.y.row, g_.tap_row_stride};
+    const Axis columns = {plan.full, g_.x.column, g_.y.column, g_.tap_column_stride};
+    halved_ = rows, full_ = columns;
+    if (!plan.halved_is_i) {
+      halved_ = {plan.halved, columns.x_stride, columns.y_stride, columns.tap_stride};
+      full_ = {plan.full, rows.x_stride, rows.y_stride, rows.tap_stride};
+    }
+    half_ = g_.half();
+  }
+
+  int64_t tiles() const { return g_.batch * plan_.picture_tiles(); }
+  int64_t out_blocks() const { return divide_up(divide_up(g_.out_channels, isa_.lanes), layout_.block_vectors); }
+
+  /// Spectra of one tile for one slab of channels; `place` is the tile's among the chunk's.
+  void transform(const float* x, int64_t tile, int64_t place, int64_t slab, float* spectra, float* scratch) const {
+    const auto [task, a, b] = split(tile);
+    const TileAxis& halved = halved_.tiles;
+    const TileAxis& full = full_.tiles;
+    const Range inside_a = inside(halved, a), inside_b = inside(full, b);
+    const float scale = static_cast<float>(1.0 / static_cast<double>(halved.points * full.points));
+    const float* first = x + task * g_.x.batch + (halved.input_begin(a) + inside_a.begin) * halved_.x_stride +
+                         (full.input_begin(b) + inside_b.begin) * full_.x_stride;
+    const int64_t end = std::min(g_.channels, (slab + 1) * plan_.slab_channels);
+    for (int64_t channel = slab * plan_.slab_channels; channel < end; channel += isa_.lanes) {
+      const TileView<const float> view = {first + channel * g_.x.channel,
+                                          g_.x.channel,
+                                          halved_.x_stride,
+                                          full_.x_stride,
+                                          std::min(isa_.lanes, end - channel),
+                                          inside_a.begin,
+                                          inside_a.end,
+                                          inside_b.begin,
+                                          inside_b.end};
+      float* to = spectra + slab * layout_.slab_stride + place * plan_.slab_channels + channel % plan_.slab_channels;
+      isa_.forward(view, order_, scale, {to, layout_.tile_component_stride}, scratch);
+    }
+  }
+
+  /// One block of output channels for some tiles of a chunk. `scratch`: layout.thread_floats() floats.
+  void multiply(const Control& control, const float* spectra, const float* weight, int64_t out_block, Range chunk,
+                Range places, float* y, float* scratch, SpectralProfile* profile) const {
+    const int64_t vectors = divide_up(g_.out_channels, isa_.lanes);
+    const Range block = part(vectors, out_blocks(), out_block);
+    const Task task = make_task(block, places, scratch);
+    const double share = work_ * static_cast<double>(places.size()) / static_cast<double>(tiles()) *
+                         static_cast<double>(task.outs.size()) / static_cast<double>(g_.out_channels) /
+                         static_cast<double>(g_.channels);
+    for (int64_t begin = 0; begin < g_.channels; begin += plan_.block_channels) {
+      const Range channels = {begin, std::min(g_.channels, begin + plan_.block_channels)};
+      accumulate(control, spectra, weight, task, channels, profile);
+      control.advance(share * static_cast<double>(channels.size()));
+    }
+    const PartTimer timer(profile, SpectralProfile::kInverse);
+    for (int64_t place = places.begin; place < places.end; ++place) {
+      if (place % 16 == 0) control.throw_if_cancelled();
+      restore(task, chunk.begin + place, place - places.begin, y);
+    }
+  }
+
+ private:
+  struct Task {
+    Range outs, places;
+    int64_t vectors;
+    int64_t component_stride;  ///< of the product's spectra [point][component][tile][output channel]
+    float *product, *taps, *low_rows, *high_rows, *slab, *scratch;
+    int64_t width(const SpectralKernels& isa) const { return vectors * isa.lanes; }
+  };
+
+  struct Tile {
+    int64_t task, a, b;
+  };
+  Tile split(int64_t tile) const {
+    const int64_t in_picture = tile % plan_.picture_tiles();
+    return {tile / plan_.picture_tiles(), in_picture / full_.tiles.tiles(), in_picture % full_.tiles.tiles()};
+  }
+
+  /// Points of a tile that lie inside the picture.
+  static Range inside(const TileAxis& axis, int64_t tile) {
+    return {std::max<int64_t>(0, -axis.input_begin(tile)), std::min(axis.points, axis.size - axis.input_begin(tile))};
+  }
+
+  Task make_task(Range block, Range places, float* scratch) const {
+    Task task{};
+    task.outs = {block.begin * isa_.lanes, std::min(g_.out_channels, block.end * isa_.lanes)};
+    task.places = places;
+    task.vectors = block.size();
+    task.component_stride = spread_stride(places.size() * task.width(isa_));
+    task.product = scratch;
+    task.taps = task.product + layout_.product_floats;
+    task.low_rows = task.taps + layout_.taps_floats;
+    task.high_rows = task.low_rows + layout_.rows_floats;
+    task.slab = task.high_rows + layout_.rows_floats;
+    task.scratch = task.slab + layout_.slab_floats;
+    return task;
+  }
+
+  /// product (+)= tile spectra · weight spectra of some input channels, column after column of the spectrum.
+  void accumulate(const Control& control, const float* spectra, const float* weight, const Task& task, Range channels,
+                  SpectralProfile* profile) const {
+    control.throw_if_cancelled();
+    fold(weight, task, channels, profile);
+    const int64_t count = channels.size() * task.vectors, columns = order_.columns();
+    for (int64_t low = 0; 2 * low <= columns; ++low) {
+      const int64_t high = columns - low;
+      const bool alone = low == 0 || low == high;
+      {
+        const PartTimer timer(profile, SpectralProfile::kRows);
+        if (low == 0) {
+          isa_.symmetric_rows[half_](task.taps, count, task.low_rows);
+        } else {
+          isa_.rows[half_](task.taps, count, halved_turns_.at(low), task.low_rows, alone ? nullptr : task.high_rows);
+        }
+      }
+      column(control, spectra, task, channels, low, task.low_rows, profile);
+      if (!alone) column(control, spectra, task, channels, high, task.high_rows, profile);
+    }
+  }
+
+  /// Folded taps, [slab][panel][channel][vector of the panel].
+  void fold(const float* weight, const Task& task, Range channels, SpectralProfile* profile) const {
+    const PartTimer timer(profile, SpectralProfile::kTaps);
+    const int64_t taps = g_.kernel * g_.kernel, out_stride = g_.channels * taps;
+    float* folded = task.taps;
+    for (int64_t begin = channels.begin; begin < channels.end; begin += plan_.slab_channels) {
+      const int64_t depth = std::min(plan_.slab_channels, channels.end - begin);
+      for (int64_t panel = 0; panel < task.vectors; panel += isa_.panel_vectors) {
+        const int64_t breadth = std::min(isa_.panel_vectors, task.vectors - panel);
+        for (int64_t v = 0; v < breadth; ++v) {
+          const int64_t out = task.outs.begin + (panel + v) * isa_.lanes;
+          isa_.fold_taps(weight + out * out_stride + begin * taps, out_stride, std::min(isa_.lanes, task.outs.end - out),
+                         depth, g_.kernel, halved_.tap_stride, full_.tap_stride, folded + v * taps * isa_.lanes,
+                         breadth * taps * isa_.lanes);
+        }
+        folded += depth * breadth * taps * isa_.lanes;
+      }
+    }
+  }
+
+  void column(const Control& control, const float* spectra, const Task& task, Range channels, int64_t column,
+              const float* rows, SpectralProfile* profile) const {
+    const int64_t full_points = full_.tiles.points, steps = plan_.steps();
+    const bool symmetric = column == 0;
+    int64_t point = order_.column_begin(column);
+    for (int64_t step = 0; step < steps; step += plan_.slab_steps) {
+      const int64_t end = std::min(steps, step + plan_.slab_steps);
+      const int64_t points = points_of_steps(full_points, symmetric, step, end);
+      for (int64_t begin = channels.begin; begin < channels.end; begin += plan_.slab_channels) {
+        control.throw_if_cancelled();
+        const int64_t depth = std::min(plan_.slab_channels, channels.end - begin);
+        const int64_t count = depth * task.vectors;
+        const int64_t slab_stride = (count + 1) * isa_.lanes;  // an odd number of vectors: not all in one cache set
+        {
+          const PartTimer timer(profile, SpectralProfile::kColumns);
+          isa_.columns[half_](rows + (begin - channels.begin) * task.vectors * 2 * g_.kernel * isa_.lanes, count,
+                              full_turns_.all(), full_points, symmetric, step, end, task.slab, slab_stride);
+        }
+        const PartTimer timer(profile, SpectralProfile::kProduct);
+        const float* x = spectra + begin / plan_.slab_channels * layout_.slab_stride +
+                         point * 3 * layout_.tile_component_stride + task.places.begin * plan_.slab_channels;
+        for (int64_t component = 0; component < 3 * points; ++component) {
+          isa_.product(task.places.size(), depth, x + component * layout_.tile_component_stride, plan_.slab_channels,
+                       task.slab + component * slab_stride, task.vectors,
+                       task.product + (point * 3 + component) * task.component_stride, task.width(isa_), begin > 0);
+        }
+      }
+      point += points;
+    }
+  }
+
+  /// Output of one tile; `place` is the tile's among the task's.
+  void restore(const Task& task, int64_t tile, int64_t place, float* y) const {
+    const auto [in_batch, a, b] = split(tile);
+    const TileAxis& halved = halved_.tiles;
+    const TileAxis& full = full_.tiles;
+    float* first = y + in_batch * g_.y.batch + halved.output_begin(a) * halved_.y_stride +
+                   full.output_begin(b) * full_.y_stride;
+    for (int64_t v = 0; v < task.vectors; ++v) {
+      const int64_t out = task.outs.begin + v * isa_.lanes;
+      const TileView<float> view = {first + out * g_.y.channel,
+                                    g_.y.channel,
+                                    halved_.y_stride,
+                                    full_.y_stride,
+                                    std::min(isa_.lanes, task.outs.end - out),
+                                    halved.output_point(),
+                                    halved.output_point() + halved.output_count(a),
+                                    full.output_point(),
+                                    full.output_point() + full.output_count(b)};
+      isa_.inverse({task.product + place * task.width(isa_) + v * isa_.lanes, task.component_stride}, order_, view,
+                   task.scratch);
+    }
+  }
+
+  const SpectralKernels& isa_;
+  const Geometry& g_;
+  const SpectralPlan& plan_;
+  const SpectralLayout& layout_;
+  const FrequencyOrder order_;
+  const TurnTable halved_turns_, full_turns_;
+  const double work_;
+  Axis halved_, full_;
+  int64_t half_;
+};
+
+}  // namespace
+
+ConvolutionShape shape_of(const Geometry& geometry) {
+  return {geometry.batch, geometry.channels, geometry.out_channels, geometry.rows, geometry.columns, geometry.kernel};
+}
+
+void convolve_spectral(ThreadPool& pool, const Control& control, const SpectralKernels& kernels,
+                       const Geometry& geometry, const SpectralPlan& plan, const SpectralLayout& layout,
+                       const float* x, const float* weight, float* y, float* workspace, SpectralProfile* profiles) {
+  const SpectralConvolution convolution(kernels, geometry, plan, layout);
+  float* spectra = workspace;
+  float* own = workspace + layout.spectra_floats();
+  const auto profile_of = [profiles](int thread) { return profiles == nullptr ? nullptr : profiles + thread; };
+  for (int64_t begin = 0; begin < convolution.tiles(); begin += layout.chunk_tiles) {
+    const Range chunk = {begin, std::min(convolution.tiles(), begin + layout.chunk_tiles)};
+    pool.parallel_for(chunk.size() * layout.slabs, [&](int64_t task, int thread) {
+      control.throw_if_cancelled();
+      const PartTimer timer(profile_of(thread), SpectralProfile::kForward);
+      const int64_t place = task / layout.slabs;
+      convolution.transform(x, chunk.begin + place, place, task % layout.slabs, spectra,
+                            own + thread * layout.thread_floats());
+    });
+    const int64_t parts = std::min(layout.tile_parts, chunk.size()), blocks = convolution.out_blocks();
+    pool.parallel_for(parts * blocks, [&](int64_t task, int thread) {
+      convolution.multiply(control, spectra, weight, task % blocks, chunk, part(chunk.size(), parts, task / blocks), y,
+                           own + thread * layout.thread_floats(), profile_of(thread));
+    });
+  }
+}
+
+}  // namespace dnd::cpu

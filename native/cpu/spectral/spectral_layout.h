@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+
+#include "core/integers.h"
+#include "cpu/isa/spectral_kernels.h"
+#include "plan/spectral_plan.h"
+
+namespace dnd::cpu {
+
+/// Who does what and where it lies in the workspace; counted in floats. Depends on the number of threads, the results
+/// do not.
+///
+/// The workspace begins with the tile spectra of a chunk, [slab of channels][point][component][tile][channel]; then each
+/// thread has its own part: the product's spectra of one task, folded taps, rows, slab, scratch.
+struct SpectralLayout {
+  int64_t chunk_tiles;    ///< tiles of the largest chunk
+  int64_t tile_parts;     ///< parts of a chunk's tiles; with a block of output channels, a task
+  int64_t block_vectors;  ///< vectors of output channels of the largest task
+
+  int64_t slabs;                  ///< of input channels
+  int64_t tile_component_stride;  ///< floats between two components of the tile spectra
+  int64_t slab_stride;            ///< floats between two slabs of the tile spectra
+
+  int64_t product_floats, taps_floats, rows_floats, slab_floats, scratch_floats;
+
+  int64_t spectra_floats() const { return slabs * slab_stride; }
+  int64_t thread_floats() const {
+    return product_floats + taps_floats + 2 * rows_floats + slab_floats + scratch_floats;
+  }
+  int64_t workspace_floats(int threads) const { return spectra_floats() + threads * thread_floats(); }
+};
+
+/// Floats between components that lie in different sets of a cache: an odd number of cache lines.
+constexpr int64_t spread_stride(int64_t floats) { return (divide_up(floats, 16) | 1) * 16; }
+
+SpectralLayout spectral_layout(const SpectralPlan& plan, const ConvolutionShape& shape, const SpectralKernels& kernels,
+                               int threads);
+
+}  // namespace dnd::cpu

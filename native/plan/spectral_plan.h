@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+
+#include "plan/tile_axis.h"
+
+namespace dnd {
+
+/// A convolution as a plan sees it: any axis may play the channels, the other two are the picture.
+struct ConvolutionShape {
+  int64_t batch, channels, out_channels;
+  int64_t size_i, size_j;
+  int64_t kernel;
+};
+
+/// How a spectral convolution is cut. What an element of the result is summed from, and in which order, depends on the
+/// two axes' tiles and the instruction set alone; the blocks only decide what lies in which cache.
+struct SpectralPlan {
+  TileAxis halved;  ///< transformed first, as real lines: half of its frequencies are enough
+  TileAxis full;
+  bool halved_is_i;
+
+  int64_t slab_channels;   ///< input channels of a block of tile spectra, and of a slab of weight spectra
+  int64_t block_channels;  ///< input channels whose taps are held at once: a multiple of slab_channels
+  int64_t slab_steps;      ///< steps of four frequencies that a slab holds
+  int64_t block_outs;      ///< output channels of a task, at most
+  int64_t chunk_tiles;     ///< tiles whose spectra are held at once
+
+  /// Points of a tile's spectrum that are stored.
+  constexpr int64_t frequencies() const { return full.points * (halved.points / 2) + 2; }
+  constexpr int64_t picture_tiles() const { return halved.tiles() * full.tiles(); }
+  constexpr int64_t steps() const { return full.points / 4 + 1; }
+};
+
+}  // namespace dnd
