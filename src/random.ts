@@ -58,8 +58,12 @@ export class SplitMix64 {
   /**
    * A whole number from 0 to `limit` − 1, every one equally likely.
    * @param limit from 1 to 2⁵³ − 1
+   * @throws DndError INVALID_ARGUMENT for another limit
    */
   below(limit: number): number {
+    if (!Number.isSafeInteger(limit) || limit < 1) {
+      throw new DndError('INVALID_ARGUMENT', `there is no random whole number below ${limit}`);
+    }
     // Numbers above the last whole multiple of `limit` would favour the small remainders: they are drawn again.
     const end = TWO_53 - (TWO_53 % limit);
     for (;;) {

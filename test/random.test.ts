@@ -52,6 +52,10 @@ describe('SplitMix64', () => {
     );
   });
 
+  test.each([0, -1, 0.5, Number.NaN, 2 ** 53])('draws nothing below %d', (limit) => {
+    expect(() => SplitMix64.seeded(1).below(limit)).toThrow('no random whole number');
+  });
+
   test('draws whole numbers below the limit, however large', () => {
     fc.assert(
       fc.property(seeds, fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }), (seed, limit) => {
