@@ -1,0 +1,186 @@
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readPeft } from '../../src/adapter/index.js';
+import type { GenerationReport } from '../../src/generator/report.js';
+import { UNTRAINED } from '../../src/generator/statement.js';
+import { dnd, dndJson } from './run-cli.js';
+import { useWorkshop } from './workshop.js';
+
+const { at, generateArguments, init, promptFile } = useWorkshop();
+
+describe('dnd generate', () => {
+  test.each([
+    ['prompts.txt', 'one prompt\nanother prompt\n'],
+    ['prompts.json', '[{"prompt": "one prompt", "response": "x"}, "another prompt"]'],
+    ['prompts.jsonl', '{"prompt": "one prompt"}\n{"prompt": "another prompt"}\n'],
+    ['prompts.csv', 'prompt,answer\none prompt,x\nanother prompt,y\n'],
+  ])('makes an adapter of %s, the same one as of standard input', async (name, content) => {
+    await init();
+    const file = await promptFile(name, content);
+    const { code, stdout } = await dnd(generateArguments([file]));
+    expect(code).toBe(0);
+    expect(stdout).toContain('2 prompts for a generator that wants 4: 2 used (seed 0), 2 draws repeated');
+    expect(stdout).toContain(UNTRAINED);
+    const written = await readFile(at('adapter', 'adapter_model.safetensors'));
+    const piped = await dnd(generateArguments(['-'], '--force'), { stdin: 'one prompt\nanother prompt' });
+    expect(piped.code).toBe(0);
+    expect(await readFile(at('adapter', 'adapter_model.safetensors'))).toEqual(written);
+  });
+
+  test.each([
+    ['bf16', 2],
+    ['f16', 2],
+    ['f32', 4],
+  ])('saves %s when told', async (dtype, bytes) => {
+    await init();
+    const { code } = await dnd(generateArguments([await promptFile('p.txt', 'one')], '--dtype', dtype));
+    expect(code).toBe(0);
+    const { tensors, config } = await readPeft(at('adapter'));
+    expect(config).toMatchObject({ rank: 2, alpha: 4, baseModelName: 'tiny/qwen2' });
+    const elements = [...tensors.values()].reduce((sum, { data }) => sum + data.length, 0);
+    const { size } = await stat(at('adapter', 'adapter_model.safetensors'));
+    expect(size).toBeGreaterThan(elements * bytes);
+    expect(size).toBeLessThan(elements * bytes + 8000);
+  });
+
+  test('threads make no difference, the seed does', async () => {
+    await init();
+    const file = await promptFile('p.txt', Array.from({ length: 9 }, (_, index) => `prompt ${index}`).join('\n'));
+    const bytes: Buffer[] = [];
+    for (const more of [
+      ['--threads', 1],
+      ['--threads', 4],
+      ['--seed', 1],
+    ]) {
+      expect((await dnd(generateArguments([file], '--force', ...more))).code).toBe(0);
+      bytes.push(await readFile(at('adapter', 'adapter_model.safetensors')));
+    }
+    expect(bytes[1]).toEqual(bytes[0]);
+    expect(bytes[2]).not.toEqual(bytes[0]);
+  });
+
+  test('makes several adapters of several files, each as if it were alone, in folders named after them', async () => {
+    await init();
+    const files = [await promptFile('law.txt', 'sue\nsettle'), await promptFile('sums.json', '["1+1"]')];
+    const { result } = await dndJson<{ prompts: string; adapter: string; dtype: string; report: GenerationReport }[]>(
+      generateArguments([files[0]!, files[1]!, '-']),
+      { stdin: 'piped' },
+    );
+    expect(result.map(({ prompts, adapter }) => [prompts, adapter])).toEqual([
+      [files[0], at('adapter', 'law')],
+      [files[1], at('adapter', 'sums')],
+      ['-', at('adapter', 'stdin')],
+    ]);
+    expect(result[0]!.report.prompts).toMatchObject({ given: 2, used: 2, repeated: 2 });
+    expect(result[0]!.report.batch).toBe(3);
+    const together = await readFile(at('adapter', 'sums', 'adapter_model.safetensors'));
+    await dnd(['generate', '--generator', at('generator'), '--prompts', files[1]!, '--out', at('alone')]);
+    expect(await readFile(at('alone', 'adapter_model.safetensors'))).toEqual(together);
+  });
+
+  test('a second run adds to the folder of several adapters, and replaces only with --force', async () => {
+    await init();
+    const [one, two, three] = await Promise.all(['one', 'two', 'three'].map((name) => promptFile(`${name}.txt`, name)));
+    expect((await dnd(generateArguments([one!, two!]))).code).toBe(0);
+    const clash = await dndJson(generateArguments([three!, two!]));
+    expect(clash).toMatchObject({ code: 1, result: { error: { code: 'OUTPUT_EXISTS' } } });
+    expect((await readdir(at('adapter'))).sort()).toEqual(['one', 'two']);
+    expect((await dnd(generateArguments([three!, two!], '--force'))).code).toBe(0);
+    expect((await readdir(at('adapter'))).sort()).toEqual(['one', 'three', 'two']);
+  });
+
+  test('shows a bar on a terminal, and takes it away', async () => {
+    await init();
+    const { stderr, stdout } = await dnd(generateArguments([await promptFile('p.txt', 'one')]), { terminal: true });
+    expect(stderr).toContain('%');
+    expect(stderr).not.toContain('…');
+    expect(stdout).toContain('adapter');
+  });
+});
+
+describe('dnd generate refuses, and leaves nothing behind:', () => {
+  beforeEach(async () => {
+    await init();
+    await writeFile(at('good.txt'), 'a prompt');
+  });
+
+  async function refused(code: string, argv: readonly (string | number)[], setting?: Parameters<typeof dnd>[1]) {
+    const before = (await readdir(at(), { recursive: true })).sort();
+    const { code: exit, result, stderr } = await dndJson<{ error: { code: string; message: string } }>(argv, setting);
+    expect({ exit, code: result.error?.code, stderr }).toEqual({ exit: 1, code, stderr: '' });
+    expect((await readdir(at(), { recursive: true })).sort()).toEqual(before);
+    return result.error.message;
+  }
+
+  test.each([
+    ['a file without prompts', 'p.txt', '\n \n', 'INVALID_PROMPTS'],
+    ['an empty list', 'p.json', '[]', 'INVALID_PROMPTS'],
+    ['an empty prompt', 'p.json', '["a", ""]', 'INVALID_PROMPTS'],
+    ['a file that is not UTF-8', 'p.txt', Uint8Array.of(0x61, 0xff, 0xfe, 0x0a), 'CORRUPT_FILE'],
+    ['a file of an unknown kind', 'p.docx', 'x', 'INVALID_PROMPTS'],
+  ])('%s', async (_what, name, content, code) => {
+    const file = await promptFile(name, content);
+    expect(await refused(code, generateArguments([file]))).toContain(file);
+    expect(await refused(code, generateArguments([at('good.txt'), file]))).toContain(file);
+  });
+
+  test('a prompt file that is not there', async () => {
+    expect(await refused('FILE_NOT_FOUND', generateArguments([at('none.txt')]))).toContain('none.txt');
+  });
+
+  test('empty standard input', async () => {
+    expect(await refused('INVALID_PROMPTS', generateArguments(['-']))).toContain('standard input');
+  });
+
+  test('a generator that is not there, is damaged, or newer', async () => {
+    await refused('FILE_NOT_FOUND', [...generateArguments([at('good.txt')]), '--generator', at('none')]);
+    const path = at('generator', 'decoder.safetensors');
+    const bytes = await readFile(path);
+    await writeFile(path, bytes.subarray(0, 5000));
+    await refused('CORRUPT_FILE', generateArguments([at('good.txt')]));
+    await writeFile(path, Buffer.concat([bytes, Buffer.alloc(4)]));
+    await refused('CORRUPT_FILE', generateArguments([at('good.txt')]));
+    await writeFile(at('generator', 'generator.json'), '{"formatVersion": 9}');
+    await refused('NEWER_FORMAT', generateArguments([at('good.txt')]));
+  });
+
+  test('an existing adapter, before any work, and something else even with --force', async () => {
+    expect((await dnd(generateArguments([at('good.txt')]))).code).toBe(0);
+    const { mtimeMs } = await stat(at('adapter'));
+    // It would be told first if the generator were looked for first.
+    await refused('OUTPUT_EXISTS', [...generateArguments([at('good.txt')]), '--generator', at('none')]);
+    expect((await stat(at('adapter'))).mtimeMs).toBe(mtimeMs);
+    await refused('OUTPUT_EXISTS', [...generateArguments([at('good.txt')], '--force'), '--out', at('generator')]);
+  });
+
+  test('a failure with --force, and keeps the old adapter', async () => {
+    expect((await dnd(generateArguments([at('good.txt')]))).code).toBe(0);
+    const before = await readFile(at('adapter', 'adapter_model.safetensors'));
+    await refused('FILE_NOT_FOUND', [...generateArguments([at('good.txt')], '--force'), '--generator', at('none')]);
+    expect(await readFile(at('adapter', 'adapter_model.safetensors'))).toEqual(before);
+  });
+
+  test('an output below a file', async () => {
+    await refused('NOT_WRITABLE', [...generateArguments([at('good.txt')]), '--out', at('good.txt', 'adapter')]);
+  });
+
+  test('an interruption, with exit code 130', async () => {
+    const controller = new AbortController();
+    const reason = new Error('interrupted');
+    const { signal } = controller;
+    setImmediate(() => controller.abort(reason));
+    const before = (await readdir(at(), { recursive: true })).sort();
+    const { code, stdout } = await dnd(generateArguments([at('good.txt'), '-']), { signal, stdin: 'x' });
+    expect([code, stdout]).toEqual([130, '']);
+    expect((await readdir(at(), { recursive: true })).sort()).toEqual(before);
+  });
+});
+
+test('a generator needs the files of its base model no more', async () => {
+  await init();
+  const file = await promptFile('p.txt', 'one');
+  expect((await dnd(generateArguments([file]))).code).toBe(0);
+  const before = await readFile(at('adapter', 'adapter_model.safetensors'));
+  await rm(at('base'), { recursive: true });
+  expect((await dnd(generateArguments([file], '--force'))).code).toBe(0);
+  expect(await readFile(at('adapter', 'adapter_model.safetensors'))).toEqual(before);
+});

@@ -1,0 +1,73 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AdapterInspection, GeneratorInspection, SafetensorsInspection } from '../../src/inspect/inspect.js';
+import { dnd, dndJson } from './run-cli.js';
+import { useWorkshop } from './workshop.js';
+
+const { at, generateArguments, init, promptFile } = useWorkshop();
+
+const PEFT = join(__dirname, '../fixtures/peft/qwen2');
+
+test('a generator: what it is for, what it is made of, that it is untrained, every tensor', async () => {
+  await init();
+  const { code, stdout } = await dnd(['inspect', at('generator')]);
+  expect(code).toBe(0);
+  for (const sentence of [
+    'tiny/qwen2',
+    'hash, 16 channels',
+    'kernel size 3',
+    '(4, 8, 16)',
+    'untrained',
+    'decoder.module_list.0.linear1.conv1w.weight',
+  ])
+    expect(stdout).toContain(sentence);
+  expect(stdout).toMatch(/F32 +\[12, 16, 3, 3\]/);
+
+  const { result } = await dndJson<GeneratorInspection>(['inspect', at('generator', 'generator.json')]);
+  expect(result).toMatchObject({ type: 'generator', manifest: { formatVersion: 1 }, adapterTensors: 28 });
+  const elements = result.tensors.reduce((sum, { bytes }) => sum + bytes / 4, 0);
+  expect(elements).toBe(result.parameters);
+});
+
+test('an adapter: its configuration, and what its numbers are like', async () => {
+  await init();
+  await dnd(generateArguments([await promptFile('p.txt', 'one')], '--dtype', 'f32'));
+  const { result } = await dndJson<AdapterInspection>(['inspect', at('adapter')]);
+  expect(result).toMatchObject({ type: 'adapter', config: { peft_type: 'LORA', r: 2, lora_alpha: 4 } });
+  expect(result.tensors).toHaveLength(28);
+  for (const { statistics } of result.tensors) {
+    expect(statistics).toMatchObject({ nan: 0, infinite: 0 });
+    expect(statistics!.std).toBeGreaterThan(0);
+  }
+  const { stdout } = await dnd(['inspect', at('adapter')]);
+  expect(stdout).toMatch(/^tensor +dtype +shape +size +mean +std +min +max +NaN +infinite$/m);
+  expect(stdout).toContain('28 tensors');
+});
+
+test('an adapter that PEFT wrote', async () => {
+  const { result } = await dndJson<AdapterInspection>(['inspect', PEFT]);
+  expect(result.type).toBe('adapter');
+  expect(result.tensors.length).toBeGreaterThan(0);
+});
+
+test('any safetensors file, with statistics when asked for', async () => {
+  const path = join(PEFT, 'adapter_model.safetensors');
+  const { result: plain } = await dndJson<SafetensorsInspection>(['inspect', path]);
+  expect(plain).toMatchObject({ type: 'safetensors', path, metadata: { format: 'pt' } });
+  expect(plain.tensors.every(({ statistics }) => statistics === undefined)).toBe(true);
+  const { result: full } = await dndJson<SafetensorsInspection>(['inspect', path, '--statistics']);
+  expect(full.tensors.every(({ statistics }) => statistics?.count)).toBe(true);
+});
+
+test('what is damaged is told by name', async () => {
+  await writeFile(at('x.safetensors'), 'not safetensors');
+  expect(await dndJson(['inspect', at('x.safetensors')])).toMatchObject({
+    code: 1,
+    result: { error: { code: 'CORRUPT_FILE' } },
+  });
+  expect(await dndJson(['inspect', at()])).toMatchObject({ code: 1, result: { error: { code: 'CORRUPT_FILE' } } });
+  expect(await dndJson(['inspect', at('base')])).toMatchObject({
+    code: 1,
+    result: { error: { code: 'FILE_NOT_FOUND' } },
+  });
+});
