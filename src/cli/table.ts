@@ -17,12 +17,14 @@ export function list(entries: readonly (readonly [name: string, value: string])[
   return entries.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
 }
 
-/** Three or four significant digits: 0.0213, 3.1e-7, 152. */
+/** Three or four significant digits: 0.0213, 3.1e-7, 152; - for nothing. */
 export function shortNumber(value: number | null): string {
   if (value === null) return '-';
   if (value === 0 || !Number.isFinite(value)) return String(value);
   const magnitude = Math.abs(value);
-  return magnitude >= 1e-3 && magnitude < 1e5 ? String(Number(value.toPrecision(4))) : value.toExponential(2);
+  return magnitude >= 1e-3 && magnitude < 1e5
+    ? String(Number(value.toPrecision(4)))
+    : Number(value.toPrecision(3)).toExponential();
 }
 
 /** 1,113,203,220 */

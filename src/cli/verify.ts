@@ -30,25 +30,54 @@ export function addVerify(program: Command, io: Io, exit: (code: number) => void
         verdicts.push(verdict);
         if (!json) io.stdout.write(`${fileLines(verdict).join('\n')}\n`);
       }
-      const failed = verdicts.filter(({ ok }) => !ok).length;
-      print(io, json, verdicts, () => ['', `${counted(verdicts.length, 'file')}, ${failed} failed`]);
-      if (failed > 0) exit(EXIT_FAILED);
+      print(io, json, verdicts, () => ['', summary(verdicts)]);
+      if (verdicts.some(({ ok }) => !ok)) exit(EXIT_FAILED);
     });
 }
 
-/** One line for the file; one more for each check that failed or was skipped. */
-function fileLines({ file, kind, seconds, ok, checks, error }: FileVerdict): string[] {
-  const compared = checks.filter((check): check is Comparison => !isSkipped(check));
-  const worst = Math.max(0, ...compared.map(({ relativeError }) => relativeError));
-  const skipped = checks.length - compared.length;
-  const summary = error
-    ? `${error.code}: ${error.message}`
-    : `${kind}, ${counted(compared.length, 'check')}, largest relative error ${shortNumber(worst)}${skipped ? `, ${skipped} skipped` : ''}, ${seconds.toFixed(2)} s`;
+type Result = 'passed' | 'skipped' | 'failed';
+const MARKS: Record<Result, string> = { passed: 'ok  ', skipped: 'skip', failed: 'FAIL' };
+
+/** A file of which nothing could be compared has not passed. */
+function resultOf({ ok, checks }: FileVerdict): Result {
+  if (!ok) return 'failed';
+  return checks.every(isSkipped) ? 'skipped' : 'passed';
+}
+
+function summary(verdicts: readonly FileVerdict[]): string {
+  const counts = (['passed', 'skipped', 'failed'] as const).map(
+    (result) => `${verdicts.filter((verdict) => resultOf(verdict) === result).length} ${result}`,
+  );
+  return `${counted(verdicts.length, 'file')}: ${counts.join(', ')}`;
+}
+
+/** One line for the file; one more for each check that failed and each reason why some were skipped. */
+function fileLines(verdict: FileVerdict): string[] {
+  const { file, checks } = verdict;
   return [
-    `${ok ? 'ok  ' : 'FAIL'} ${file} (${summary})`,
+    `${MARKS[resultOf(verdict)]} ${file} (${description(verdict)})`,
     ...skippedLines(checks),
-    ...compared.filter((check) => !check.ok).map(failedLine),
+    ...comparisons(checks)
+      .filter(({ ok }) => !ok)
+      .map(failedLine),
   ];
+}
+
+function description({ kind, seconds, checks, error }: FileVerdict): string {
+  if (error) return `${error.code}: ${error.message}`;
+  const compared = comparisons(checks);
+  const skipped = checks.length - compared.length;
+  const worst = Math.max(...compared.map(({ relativeError }) => relativeError));
+  return [
+    kind,
+    ...(compared.length ? [`${counted(compared.length, 'check')}, largest relative error ${shortNumber(worst)}`] : []),
+    ...(skipped ? [`${skipped} skipped`] : []),
+    `${seconds.toFixed(2)} s`,
+  ].join(', ');
+}
+
+function comparisons(checks: readonly Check[]): Comparison[] {
+  return checks.filter((check): check is Comparison => !isSkipped(check));
 }
 
 function failedLine({ name, relativeError, tolerance }: Comparison): string {

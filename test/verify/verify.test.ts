@@ -1,0 +1,364 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BertTextEncoder } from '../../src/encoder/index.js';
+import { SafetensorsFile, type TensorSource, writeSafetensors } from '../../src/formats/safetensors/index.js';
+import { type FileVerdict, type VerifyOptions, verify } from '../../src/verify/verify.js';
+import { dnd, dndJson } from '../cli/run-cli.js';
+import { writeModel } from '../encoder/models.js';
+import { useTemporaryFolder } from '../temporary-folder.js';
+
+const temporary = useTemporaryFolder();
+const FIXTURES = join(__dirname, '../fixtures');
+const fixture = (...names: string[]) => join(FIXTURES, ...names);
+
+async function verdicts(paths: string[], options?: VerifyOptions): Promise<FileVerdict[]> {
+  const all: FileVerdict[] = [];
+  for await (const verdict of verify(paths, options)) all.push(verdict);
+  return all;
+}
+
+async function verdictOf(path: string, options?: VerifyOptions): Promise<FileVerdict> {
+  const [verdict, ...others] = await verdicts([path], options);
+  expect(others).toEqual([]);
+  return verdict!;
+}
+
+/** A copy of a golden file with one thing changed. */
+async function changedCopy(
+  path: string,
+  change: {
+    metadata?: Record<string, string | undefined>;
+    bytes?: Record<string, (bytes: Uint8Array<ArrayBuffer>) => void>;
+    without?: string;
+  },
+): Promise<string> {
+  const file = await SafetensorsFile.open(path);
+  const tensors: TensorSource[] = [];
+  for (const { name, dtype, shape } of file.tensors.values()) {
+    if (name === change.without) continue;
+    const bytes = await file.read(name);
+    change.bytes?.[name]?.(bytes);
+    tensors.push({ name, dtype, shape, bytes: () => [bytes] });
+  }
+  const entries = Object.entries({ ...file.metadata, ...change.metadata }).filter(([, value]) => value !== undefined);
+  const copy = join(temporary(), 'copy.safetensors');
+  await writeSafetensors(copy, tensors, { metadata: Object.fromEntries(entries) as Record<string, string> });
+  await file.close();
+  return copy;
+}
+
+const floats = (change: (values: Float32Array) => void) => (bytes: Uint8Array<ArrayBuffer>) =>
+  change(new Float32Array(bytes.buffer));
+
+describe('golden files pass', () => {
+  test.each([
+    ['decoder_k3', ['output'], 27],
+    ['decoder_k5_batch3', ['output'], 27],
+    ['decoder_k11_small_axes', ['output'], 18],
+    ['decoder_length_projection', ['projected', 'output'], 22],
+  ])('%s, with its gradients left out', async (name, compared, skipped) => {
+    const verdict = await verdictOf(fixture('golden', `${name}.safetensors`), { threads: 2 });
+    expect(verdict).toMatchObject({ kind: 'decoder', ok: true, seconds: expect.any(Number) });
+    const checks = compared.map((check) => ({
+      name: check,
+      relativeError: expect.any(Number),
+      tolerance: 1e-5,
+      ok: true,
+    }));
+    expect(verdict.checks.slice(0, compared.length)).toEqual(checks);
+    const rest = verdict.checks.slice(compared.length);
+    expect(rest).toHaveLength(skipped);
+    for (const check of rest)
+      expect(check).toEqual({
+        name: expect.stringMatching(/^grad\./),
+        skipped: true,
+        reason: 'this version computes no gradients',
+      });
+  });
+
+  test.each(['fresh', 'noisy', 'query_value', 'ragged', 'small_weights'])(
+    'layout %s, tokens and round trip',
+    async (name) => {
+      const verdict = await verdictOf(fixture('layout', `${name}.safetensors`));
+      expect(verdict).toMatchObject({ kind: 'layout', ok: true });
+      expect(verdict.checks[0]).toMatchObject({ name: 'tokens', tolerance: 1e-6 });
+      const names = verdict.checks.map((check) => check.name);
+      const file = await SafetensorsFile.open(fixture('layout', `${name}.safetensors`));
+      expect(names.sort()).toEqual([...file.tensors.keys()].filter((tensor) => tensor !== 'noisy_tokens').sort());
+      await file.close();
+    },
+  );
+
+  test.each([
+    ['encoder_bert', ['hidden_states', 'pooled_mean', 'pooled_cls'], 1e-5],
+    ['encoder_bert_gelu_new', ['hidden_states', 'pooled_mean', 'pooled_cls'], 1e-5],
+    ['encoder_bert_windows', ['hidden_states'], 1e-5],
+    ['encoder_hash', ['hidden_states'], 1e-6],
+  ])('%s', async (name, compared, tolerance) => {
+    const verdict = await verdictOf(fixture('encoder', `${name}.safetensors`));
+    expect(verdict).toMatchObject({ kind: 'encoder', ok: true });
+    expect(verdict.checks).toEqual(
+      compared.map((check) => ({ name: check, relativeError: expect.any(Number), tolerance, ok: true })),
+    );
+  });
+
+  test('a folder of them, one verdict for each', async () => {
+    const all = await verdicts([fixture('golden'), fixture('encoder')]);
+    expect(all).toHaveLength(8);
+    expect(all.every(({ ok }) => ok)).toBe(true);
+  });
+});
+
+describe('what is wrong is found:', () => {
+  test.each([
+    [
+      'a decoder output that is off by a hundred-thousandth',
+      'golden/decoder_k3',
+      'output',
+      (values: Float32Array) => values.set(values.map((value) => value * 1.00002)),
+    ],
+    [
+      'a parameter that is another',
+      'golden/decoder_k3',
+      'param.decoder.module_list.1.linear2.bias',
+      (values: Float32Array) => (values[0]! += 1),
+    ],
+    [
+      'a condition that is another',
+      'golden/decoder_length_projection',
+      'condition',
+      (values: Float32Array) => values.reverse(),
+    ],
+    [
+      'an element where the tokens have none',
+      'layout/ragged',
+      'tokens',
+      (values: Float32Array) => (values[values.findIndex(Number.isNaN)] = 0),
+    ],
+    ['an element that the tokens lack', 'layout/ragged', 'tokens', (values: Float32Array) => (values[0] = Number.NaN)],
+    [
+      'restored weights that are others',
+      'layout/noisy',
+      'restored.base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight',
+      (values: Float32Array) => (values[5]! *= 1.01),
+    ],
+    [
+      'hidden states of padding that are others',
+      'encoder/encoder_bert_windows',
+      'hidden_states',
+      (values: Float32Array) => (values[values.length - 1]! += 0.01),
+    ],
+    [
+      'a pooled state that is another',
+      'encoder/encoder_bert',
+      'pooled_cls',
+      (values: Float32Array) => (values[0]! += 0.001),
+    ],
+    [
+      'a hash state that is another',
+      'encoder/encoder_hash',
+      'hidden_states',
+      (values: Float32Array) => (values[0]! *= -1),
+    ],
+  ])('%s', async (_what, name, tensor, change) => {
+    const copy = await changedCopy(fixture(`${name}.safetensors`), { bytes: { [tensor]: floats(change) } });
+    const verdict = await verdictOf(copy);
+    expect(verdict.ok).toBe(false);
+    expect(verdict.error).toBeUndefined();
+    const failed = verdict.checks.filter((check) => 'ok' in check && !check.ok).map(({ name }) => name);
+    expect(failed.length).toBeGreaterThan(0);
+    if (!tensor.startsWith('param.') && tensor !== 'condition') expect(failed).toEqual([tensor]);
+  });
+
+  test('an attention mask that is another', async () => {
+    const mask = (bytes: Uint8Array<ArrayBuffer>) => new BigInt64Array(bytes.buffer).fill(1n);
+    const copy = await changedCopy(fixture('encoder/encoder_bert.safetensors'), { bytes: { attention_mask: mask } });
+    expect((await verdictOf(copy)).ok).toBe(false);
+  });
+});
+
+describe('a file that cannot be checked at all fails with a reason, and the others are still checked:', () => {
+  const golden = fixture('golden/decoder_k3.safetensors');
+
+  test.each([
+    [
+      'an unknown kind',
+      { metadata: { kind: 'tea-leaves' } },
+      'UNSUPPORTED_FORMAT',
+      "kind is 'tea-leaves', which is unknown; known kinds are decoder, layout, encoder",
+    ],
+    ['no kind', { metadata: { kind: undefined } }, 'UNSUPPORTED_FORMAT', 'kind is missing'],
+    ['a kind that every object has', { metadata: { kind: 'constructor' } }, 'UNSUPPORTED_FORMAT', 'unknown'],
+    ['features that are no JSON', { metadata: { features: '[[4,' } }, 'CORRUPT_FILE', 'metadata features is not JSON'],
+    ['no features', { metadata: { features: undefined } }, 'CORRUPT_FILE', 'lacks features'],
+    [
+      'features that do not fit the condition',
+      { metadata: { features: '[[4,12,15],[6,10,12]]' } },
+      'CORRUPT_FILE',
+      'condition is [2, 4, 12, 16]',
+    ],
+    [
+      'a parameter that is missing',
+      { without: 'param.decoder.module_list.0.linear2.bias' },
+      'CORRUPT_FILE',
+      'tensor param.decoder.module_list.0.linear2.bias is missing',
+    ],
+    ['no condition', { without: 'condition' }, 'CORRUPT_FILE', 'tensor condition is missing'],
+  ])('%s', async (_what, change, code, sentence) => {
+    const copy = await changedCopy(golden, change);
+    const [bad, good] = await verdicts([copy, golden]);
+    expect(bad).toMatchObject({
+      file: copy,
+      ok: false,
+      checks: [],
+      error: { code, message: expect.stringContaining(sentence) },
+    });
+    expect(good!.ok).toBe(true);
+  });
+
+  test('a file that ends too early', async () => {
+    const copy = join(temporary(), 'short.safetensors');
+    await writeFile(copy, (await readFile(golden)).subarray(0, 9000));
+    expect(await verdictOf(copy)).toMatchObject({ kind: null, ok: false, error: { code: 'CORRUPT_FILE' } });
+  });
+
+  test('a folder without golden files is no success', async () => {
+    await mkdir(join(temporary(), 'empty'));
+    await expect(verdicts([join(temporary(), 'empty')])).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
+    await expect(verdicts([join(temporary(), 'nowhere')])).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
+  });
+});
+
+describe('what this version does not compute is skipped with a reason', () => {
+  test.each([
+    ['training', 'final.x', 'this version does not train'],
+    ['importance', 'criterion_weight', 'this version computes no token importance'],
+    ['causal', 'logits', 'this version runs no language models'],
+    ['state_dict', 'anything', 'this version reads no PyTorch archives'],
+  ])('kind %s', async (kind, name, reason) => {
+    const path = join(temporary(), 'later.safetensors');
+    const tensor = { name, dtype: 'F32', shape: [1], bytes: () => [new Uint8Array(4)] } as const;
+    await writeSafetensors(path, [tensor, ...(kind === 'training' ? [{ ...tensor, name: 'initial.x' }] : [])], {
+      metadata: { kind },
+    });
+    expect(await verdictOf(path)).toMatchObject({ kind, ok: true, checks: [{ name, skipped: true, reason }] });
+    expect((await verdictOf(path, { strict: true })).ok).toBe(false);
+  });
+
+  test('text encoders of another type, by its name', async () => {
+    const copy = await changedCopy(fixture('encoder/encoder_bert.safetensors'), {
+      metadata: { config: '{"model_type": "t5"}' },
+    });
+    const { ok, checks } = await verdictOf(copy);
+    expect(ok).toBe(true);
+    expect(checks).toEqual(
+      ['hidden_states', 'pooled_mean', 'pooled_cls'].map((name) => ({
+        name,
+        skipped: true,
+        reason: expect.stringContaining('t5'),
+      })),
+    );
+  });
+});
+
+describe('an encoder that is only named', () => {
+  const prompts = ['abc de', 'the quick brown fox'];
+
+  async function goldenOf(encoder: string, changeIds = (_: Int32Array) => {}): Promise<string> {
+    const bert = await BertTextEncoder.load(encoder);
+    const maxLength = 12;
+    const { ids, mask } = await bert.tokenise(prompts, { maxLength });
+    const { states } = await bert.encode(prompts, { maxLength, padding: 'encode', pooling: 'none' });
+    bert.dispose();
+    changeIds(ids);
+    const int64 = (values: Int32Array) => [new Uint8Array(BigInt64Array.from(values, BigInt).buffer)];
+    const path = join(temporary(), 'named.safetensors');
+    const tensors: TensorSource[] = [
+      { name: 'input_ids', dtype: 'I64', shape: [2, maxLength], bytes: () => int64(ids) },
+      { name: 'attention_mask', dtype: 'I64', shape: [2, maxLength], bytes: () => int64(mask) },
+      {
+        name: 'hidden_states',
+        dtype: 'F32',
+        shape: [2, maxLength, bert.channels],
+        bytes: () => [new Uint8Array(states.buffer)],
+      },
+    ];
+    const metadata = {
+      kind: 'encoder',
+      weights: 'small-bert',
+      prompts: JSON.stringify(prompts),
+      max_length: String(maxLength),
+    };
+    await writeSafetensors(path, tensors, { metadata });
+    return path;
+  }
+
+  test('is skipped without its folder, and checked from the prompts on with it', async () => {
+    const encoder = await writeModel(join(temporary(), 'encoder'));
+    const path = await goldenOf(encoder);
+    const skipped = await verdictOf(path);
+    expect(skipped.ok).toBe(true);
+    expect(skipped.checks.every((check) => 'skipped' in check && check.reason.includes('small-bert'))).toBe(true);
+    expect((await verdictOf(path, { encoder })).checks).toEqual([
+      { name: 'input_ids', relativeError: 0, tolerance: 0, ok: true },
+      { name: 'attention_mask', relativeError: 0, tolerance: 0, ok: true },
+      { name: 'hidden_states', relativeError: 0, tolerance: 1e-4, ok: true },
+    ]);
+  });
+
+  test('one wrong token id is found', async () => {
+    const encoder = await writeModel(join(temporary(), 'encoder'));
+    const path = await goldenOf(encoder, (ids) => {
+      ids[3]! += 1;
+    });
+    const { ok, checks } = await verdictOf(path, { encoder });
+    expect(ok).toBe(false);
+    expect(checks[0]).toMatchObject({ name: 'input_ids', ok: false });
+  });
+});
+
+describe('dnd verify', () => {
+  const good = fixture('golden/decoder_k3.safetensors');
+
+  test('ends with 0, and --json prints what the contract says', async () => {
+    const { code, result } = await dndJson<FileVerdict[]>(['verify', good, '--device', 'cpu', '--threads', 1]);
+    expect(code).toBe(0);
+    expect(result).toHaveLength(1);
+    expect(result[0]).toMatchObject({ file: good, kind: 'decoder', seconds: expect.any(Number) });
+    expect(result[0]!.checks[0]).toEqual({
+      name: 'output',
+      relativeError: expect.any(Number),
+      tolerance: 1e-5,
+      ok: true,
+    });
+  });
+
+  test('ends with 1 when one file fails; an error that is not finite is null in JSON', async () => {
+    const ragged = fixture('layout/ragged.safetensors');
+    const copy = await changedCopy(ragged, { bytes: { tokens: floats((values) => values.fill(Number.NaN)) } });
+    const { code, result } = await dndJson<FileVerdict[]>(['verify', good, copy]);
+    expect(code).toBe(1);
+    expect(result[1]!.checks[0]).toEqual({ name: 'tokens', relativeError: null, tolerance: 1e-6, ok: false });
+    const { stdout } = await dnd(['verify', good, copy]);
+    expect(stdout).toMatch(
+      /^ok .*decoder_k3.*\n.*skipped 27 tensors.*\nFAIL .*copy.safetensors.*\n +tokens: relative error Infinity > 1e-6\n\n2 files: 1 passed, 0 skipped, 1 failed\n$/,
+    );
+  });
+
+  test('a file of which nothing could be checked has not passed', async () => {
+    const metadata = { kind: 'causal' };
+    const path = join(temporary(), 'later.safetensors');
+    await writeSafetensors(path, [{ name: 'logits', dtype: 'F32', shape: [1], bytes: () => [new Uint8Array(4)] }], {
+      metadata,
+    });
+    const { code, stdout } = await dnd(['verify', path]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /^skip .*later.safetensors \(causal, 1 skipped, [\d.]+ s\)\n.*\n\n1 file: 0 passed, 1 skipped, 0 failed\n$/,
+    );
+  });
+
+  test('--strict fails what is skipped', async () => {
+    expect((await dnd(['verify', good, '--strict'])).code).toBe(1);
+  });
+});
