@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 
 #include "backend.h"
 #include "core/thread_pool.h"
@@ -33,23 +32,5 @@ void gemm(ThreadPool& pool, const Control& control, int64_t m, int64_t n, int64_
           float* c, int64_t c_stride, const Epilogue& epilogue = {});
 
 constexpr int64_t kGemmDepth = 256;
-
-/// Memory for packed blocks of one thread's gemm_serial; grows as needed and is kept between calls.
-class GemmWorkspace {
- public:
-  GemmWorkspace();
-  ~GemmWorkspace();
-  GemmWorkspace(GemmWorkspace&&) noexcept;
-
- private:
-  friend void gemm_serial(GemmWorkspace&, int64_t, int64_t, int64_t, MatrixView, MatrixView, float*, int64_t,
-                          const Epilogue&);
-  struct Buffers;
-  std::unique_ptr<Buffers> buffers_;
-};
-
-/// gemm on the calling thread, for use inside a task of other work (attention): the same bytes as gemm.
-void gemm_serial(GemmWorkspace& workspace, int64_t m, int64_t n, int64_t k, MatrixView a, MatrixView b, float* c,
-                 int64_t c_stride, const Epilogue& epilogue = {});
 
 }  // namespace dnd::cpu
