@@ -26,7 +26,7 @@ CONFIGS = {
 CLASSES = {"qwen2": Qwen2ForCausalLM, "llama": LlamaForCausalLM}
 
 
-def random_base(config, model_class, dtype, seed=11, deviation=0.15):
+def random_base(config, model_class, dtype, seed=11, deviation=0.1):
     """A base whose weights are large enough for an adapter to move its logits visibly; the same for the same seed."""
     torch.manual_seed(seed)
     model = model_class(config)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 from bases import add_merge, load_adapter, logits_of, random_base, token_ids
-from report import ROOT, bridge, check, finish, note
+from report import HERE, bridge, check, finish, note
 from safetensors import safe_open
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
@@ -20,7 +20,7 @@ TOLERANCE = 1e-5
 # The other checks draw bases with σ = 0.15; on 896 channels and 24 layers the published σ is what keeps logits in range.
 STANDARD_DEVIATION = 0.02
 
-config = Qwen2Config.from_json_file(ROOT / "test/fixtures/bases/qwen2.5-0.5b.json")
+config = Qwen2Config.from_json_file(HERE / "qwen2.5-0.5b.json")
 base = random_base(config, Qwen2ForCausalLM, torch.float32, deviation=STANDARD_DEVIATION)
 count = sum(parameter.numel() for parameter in base.parameters())
 check("the base model has the size of Qwen2.5-0.5B", count == 494_032_768, f"{count:,} parameters")
