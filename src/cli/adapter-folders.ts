@@ -1,8 +1,8 @@
 import { basename, extname, join } from 'node:path';
 import { DndError } from '../errors.js';
 
-/** Standard input has no name of its own. */
-const STANDARD_INPUT = '-';
+/** What `--prompts` calls standard input, which has no name of its own. */
+export const STANDARD_INPUT = '-';
 
 /**
  * Where the adapters of several prompt files go: one file's to `out` itself, several files' to sub-folders named after them.

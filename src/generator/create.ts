@@ -69,6 +69,7 @@ export function planGenerator(
   base: BaseModel,
   encoder: Pick<TextEncoder, 'identity' | 'maxWindow'>,
 ): GeneratorManifest {
+  checkBase(base);
   const preset = presetOf(settings);
   const rank = settings.rank ?? preset?.rank ?? 8;
   const chunk = settings.chunk ?? preset?.chunk;
@@ -109,6 +110,14 @@ function maxLengthOf(settings: GeneratorSettings, decoder: DecoderShape): number
 
 function poolingOf(settings: GeneratorSettings): Pooling {
   return oneOf(settings.pooling ?? 'none', POOLINGS, 'the pooling');
+}
+
+/** For callers without types: another object would make a layout of NaN. */
+function checkBase(base: BaseModel): void {
+  const { hidden, heads, kvHeads, headDim, intermediate, layers } = base;
+  const sizes = { hidden, heads, kvHeads, headDim, intermediate, layers };
+  for (const [name, size] of Object.entries(sizes))
+    wholeNumber(size, `base.${name} (base is a path, or what readBaseModel gives)`, 1);
 }
 
 function checkWindows(maxLength: number, window: number): void {

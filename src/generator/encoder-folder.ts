@@ -30,9 +30,9 @@ export async function copyEncoderFiles(from: string, to: string, signal: AbortSi
 export async function loadNamedEncoder(
   source: string,
   wanted: EncoderIdentity,
-  options: { threads?: number | undefined },
+  { threads, signal }: { threads?: number | undefined; signal?: AbortSignal | undefined },
 ): Promise<TextEncoder> {
-  const encoder = await loadTextEncoder(source, { ...options, channels: wanted.channels });
+  const encoder = await loadTextEncoder(source, { threads, signal, channels: wanted.channels });
   if (sameIdentity(encoder.identity, wanted)) return encoder;
   encoder.dispose();
   throw new DndError(

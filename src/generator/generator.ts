@@ -108,7 +108,11 @@ export class Generator implements Disposable, AsyncDisposable {
     const decoder = decoderOf(options);
     const base = typeof options.base === 'string' ? await readBaseModel(options.base) : options.base;
     const [, , channels] = conditionShape(decoder);
-    const encoder = await loadTextEncoder(options.encoder, { threads: options.threads, channels });
+    const encoder = await loadTextEncoder(options.encoder, {
+      threads: options.threads,
+      signal: options.signal,
+      channels,
+    });
     let manifest: GeneratorManifest;
     try {
       manifest = planGenerator(options, decoder, base, encoder);

@@ -10,21 +10,31 @@ const PARAMETER = 'param.';
 const GRADIENT = 'grad.';
 
 /** Decoder parameters and a condition → the projected condition and the weight tokens. Gradients are skipped. */
-export async function verifyDecoder(golden: GoldenFile, options: VerifyOptions): Promise<Check[]> {
+export async function verifyDecoder(golden: GoldenFile, { threads, signal }: VerifyOptions): Promise<Check[]> {
   const shape = decoderShape(golden);
   const batch = batchOf(golden, shape);
-  const engine = await DecoderEngine.create({ ...shape, threads: options.threads ?? 0 });
+  const engine = await DecoderEngine.create({ ...shape, threads });
   try {
     await writeParameters(golden, engine);
     const condition = await golden.floats('condition');
     const checks: Check[] = [];
     if (golden.has('projected'))
       checks.push(
-        await compareTensor(golden, 'projected', await engine.project(condition, batch), TOLERANCES.lengthProjection),
+        await compareTensor(
+          golden,
+          'projected',
+          await engine.project(condition, batch, { signal }),
+          TOLERANCES.lengthProjection,
+        ),
       );
     if (golden.has('output'))
       checks.push(
-        await compareTensor(golden, 'output', await engine.forward(condition, batch), TOLERANCES.decoderOutput),
+        await compareTensor(
+          golden,
+          'output',
+          await engine.forward(condition, batch, { signal }),
+          TOLERANCES.decoderOutput,
+        ),
       );
     for (const name of golden.names)
       if (name.startsWith(GRADIENT)) checks.push(skip(name, 'this version computes no gradients'));

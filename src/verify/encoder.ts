@@ -29,8 +29,8 @@ async function verifyHash(golden: GoldenFile, config: unknown): Promise<Check[]>
   return [compare('hidden_states', states, await golden.floats('hidden_states'), TOLERANCES.hashStates)];
 }
 
-async function verifyBert(golden: GoldenFile, config: unknown, { threads }: VerifyOptions): Promise<Check[]> {
-  const encoder = await BertEncoder.create(config, golden.file, { threads });
+async function verifyBert(golden: GoldenFile, config: unknown, { threads, signal }: VerifyOptions): Promise<Check[]> {
+  const encoder = await BertEncoder.create(config, golden.file, { threads, signal });
   try {
     const [ids, mask] = [await golden.integers('input_ids'), await golden.integers('attention_mask')];
     const [prompts, length] = idsShape(golden);
@@ -38,7 +38,16 @@ async function verifyBert(golden: GoldenFile, config: unknown, { threads }: Veri
     const checks: Check[] = [];
     for (const [name, pooling] of ENCODER_REFERENCES) {
       if (!golden.has(name)) continue;
-      const states = await encoder.encodeIds({ ids, mask, prompts, length, window, padding: 'encode', pooling });
+      const states = await encoder.encodeIds({
+        ids,
+        mask,
+        prompts,
+        length,
+        window,
+        padding: 'encode',
+        pooling,
+        signal,
+      });
       checks.push(compare(name, states, await golden.floats(name), TOLERANCES.bertStates));
     }
     return checks;

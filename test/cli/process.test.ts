@@ -62,6 +62,17 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
   },
 );
 
+test('Ctrl-C ends the wait for prompts that are typed', async () => {
+  await init();
+  const child = start(generateArguments(['-']));
+  const ending = outcome(child);
+  // So much is accepted by the pipe only once the program is there to read.
+  await new Promise<void>((written) => child.stdin.write('half a prom'.repeat(500_000), () => written()));
+  child.kill('SIGINT');
+  expect(await ending).toMatchObject({ code: 130, stdout: '' });
+  expect((await readdir(at())).sort()).toEqual(['base', 'generator']);
+});
+
 test('a reader that leaves early is no failure', async () => {
   await init();
   const child = start(['inspect', at('generator')]);

@@ -164,6 +164,7 @@ describe('create refuses', () => {
     ['a maximal length below that of the features', { maxLength: 7 }, 'SHAPE_MISMATCH', 'maxLength of 7'],
     ['pooling with a long condition', { pooling: 'cls' }, 'SHAPE_MISMATCH', "pooling 'cls'"],
     ['a rank of zero', { rank: 0 }, 'INVALID_ARGUMENT', 'rank'],
+    ['a base that is neither path nor shape', { base: { hidden_size: 64 } }, 'INVALID_ARGUMENT', 'readBaseModel'],
     ['an unknown module', { modules: ['embed_tokens'] }, 'INVALID_ARGUMENT', 'embed_tokens'],
     ['an alpha of nothing', { alpha: Number.NaN }, 'INVALID_ARGUMENT', 'alpha'],
     ['an unknown padding', { padding: 'left' }, 'INVALID_ARGUMENT', 'padding'],
