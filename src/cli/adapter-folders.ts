@@ -5,7 +5,8 @@ import { DndError } from '../errors.js';
 export const STANDARD_INPUT = '-';
 
 /**
- * Where the adapters of several prompt files go: one file's to `out` itself, several files' to sub-folders named after them.
+ * Where the adapters of several prompt files go: one file's to `out` itself, several files' to sub-folders named after
+ * them.
  * @throws DndError INVALID_ARGUMENT when two files have the same name
  */
 export function adapterFolders(files: readonly string[], out: string): string[] {

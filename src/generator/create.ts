@@ -27,7 +27,10 @@ export interface GeneratorSettings {
   modules?: readonly string[] | undefined;
   /** Columns of a weight token. Default: the preset's, else what suits the base model. */
   chunk?: number | undefined;
-  /** States of padding positions: computed as published ('encode'), or zeros, which is cheaper. Default: the preset's, else 'encode'. */
+  /**
+   * States of padding positions: computed as published ('encode'), or zeros, which is cheaper. Default: the preset's,
+   * else 'encode'.
+   */
   padding?: Padding | undefined;
   /** 'mean' and 'cls' make conditions of length 1. Default: 'none'. */
   pooling?: Pooling | undefined;

@@ -17,8 +17,8 @@ const LARGEST_AXIS = 2 ** 17;
 const LARGEST_KERNEL = 255;
 
 /**
- * Checks that `features` is a list of at least two shapes [tokens, height, width] of positive integers, that `kernelSize` is odd,
- * and that a length projection shortens. `where` begins the message of the DndError with `code`.
+ * Checks that `features` is a list of at least two shapes [tokens, height, width] of positive integers, that
+ * `kernelSize` is odd, and that a length projection shortens. `where` begins the message of the DndError with `code`.
  */
 export function checkDecoderShape(shape: unknown, where: string, code: ErrorCode): DecoderShape {
   const { features, kernelSize, projectedFrom } = shape as Record<keyof DecoderShape, unknown>;

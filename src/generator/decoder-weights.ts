@@ -22,9 +22,10 @@ const CHUNK_ELEMENTS = 2 ** 20;
 const BYTES_PER_ELEMENT = 4;
 
 /**
- * Fills the decoder from `decoder.safetensors` (or its shards) in `folder`, piece by piece. Names and shapes are checked before
- * the first byte is read; any floating dtype is converted.
- * @throws DndError FILE_NOT_FOUND, CORRUPT_FILE, SHAPE_MISMATCH, UNSUPPORTED_FORMAT (not a floating dtype), INVALID_WEIGHTS (NaN or infinity)
+ * Fills the decoder from `decoder.safetensors` (or its shards) in `folder`, piece by piece. Names and shapes are
+ * checked before the first byte is read; any floating dtype is converted.
+ * @throws DndError FILE_NOT_FOUND, CORRUPT_FILE, SHAPE_MISMATCH, UNSUPPORTED_FORMAT (not a floating dtype),
+ * INVALID_WEIGHTS (NaN or infinity)
  */
 export async function loadDecoderWeights(folder: string, engine: DecoderEngine, options: LongOperation): Promise<void> {
   const file = await SafetensorsSet.open(join(folder, DECODER_BASE_NAME));

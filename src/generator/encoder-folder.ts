@@ -7,7 +7,9 @@ import { readError } from '../files/index.js';
 /** The folder of the text encoder inside a generator folder. */
 export const ENCODER_FOLDER = 'encoder';
 
-/** What makes up a text encoder; anything else in its folder (other frameworks' weights, read-me files) stays behind. */
+/**
+ * What makes up a text encoder; anything else in its folder (other frameworks' weights, read-me files) stays behind.
+ */
 const ENCODER_FILES =
   /^(?:config|tokenizer|tokenizer_config|special_tokens_map)\.json$|^vocab\.txt$|^model.*\.safetensors(?:\.index\.json)?$/;
 

@@ -1,6 +1,9 @@
 import { DndError } from '../errors.js';
 
-/** Reads the fields of a JSON object from outside and says which one is wrong, in which file. Unknown fields are passed over. */
+/**
+ * Reads the fields of a JSON object from outside and says which one is wrong, in which file. Unknown fields are passed
+ * over.
+ */
 export class Fields {
   readonly #object: Record<string, unknown>;
 

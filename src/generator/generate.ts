@@ -77,7 +77,9 @@ function reportOf(
   };
 }
 
-/** Multiply-adds of a small BERT (6 layers of 12·channels²) for each position; the hash encoder does next to nothing. */
+/**
+ * Multiply-adds of a small BERT (6 layers of 12·channels²) for each position; the hash encoder does next to nothing.
+ */
 const ENCODER_COST = { bert: 72, hash: 0.1 };
 
 /** How much of the time each stage takes, as far as it can be told beforehand: only the progress depends on it. */

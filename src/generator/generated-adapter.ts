@@ -36,9 +36,10 @@ export class GeneratedAdapter {
   }
 
   /**
-   * Writes a PEFT folder: `adapter_config.json` and `adapter_model.safetensors`. The folder appears whole or not at all.
-   * @throws DndError OUTPUT_EXISTS, NOT_WRITABLE, DISK_FULL, INVALID_ARGUMENT for another dtype, INVALID_WEIGHTS for weights that
-   * the dtype cannot hold; `signal.reason` after an abort
+   * Writes a PEFT folder: `adapter_config.json` and `adapter_model.safetensors`. The folder appears whole or not at
+   * all.
+   * @throws DndError OUTPUT_EXISTS, NOT_WRITABLE, DISK_FULL, INVALID_ARGUMENT for another dtype, INVALID_WEIGHTS for
+   * weights that the dtype cannot hold; `signal.reason` after an abort
    */
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
     const { dtype = 'bf16', ...rest } = options;

@@ -67,8 +67,8 @@ interface Parts {
 const DEFAULT_BATCH_SIZE = 8;
 
 /**
- * Text encoder, decoder and adapter layout, ready to make adapters for one base model. Calls on one generator run one after the
- * other; several generators may work at once. Every method but `dispose` throws DISPOSED after `dispose`.
+ * Text encoder, decoder and adapter layout, ready to make adapters for one base model. Calls on one generator run one
+ * after the other; several generators may work at once. Every method but `dispose` throws DISPOSED after `dispose`.
  */
 export class Generator implements Disposable, AsyncDisposable {
   readonly #parts: Parts;
@@ -81,8 +81,9 @@ export class Generator implements Disposable, AsyncDisposable {
 
   /**
    * Loads a generator folder.
-   * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, NEWER_FORMAT, SHAPE_MISMATCH, INVALID_WEIGHTS, ENCODER_MISMATCH,
-   * UNSUPPORTED_ENCODER, OUT_OF_MEMORY, DEVICE_UNAVAILABLE, ADDON_UNAVAILABLE; `signal.reason` after an abort
+   * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, NEWER_FORMAT, SHAPE_MISMATCH, INVALID_WEIGHTS,
+   * ENCODER_MISMATCH, UNSUPPORTED_ENCODER, OUT_OF_MEMORY, DEVICE_UNAVAILABLE, ADDON_UNAVAILABLE; `signal.reason` after
+   * an abort
    */
   static async load(folder: string, options: LoadOptions = {}): Promise<Generator> {
     checkDevice(options.device);
@@ -99,8 +100,8 @@ export class Generator implements Disposable, AsyncDisposable {
 
   /**
    * Makes an untrained generator: its decoder holds PyTorch's default initialisation for the seed.
-   * @throws DndError INVALID_ARGUMENT, SHAPE_MISMATCH, UNSUPPORTED_BASE, UNSUPPORTED_ENCODER, FILE_NOT_FOUND, CORRUPT_FILE,
-   * OUT_OF_MEMORY, DEVICE_UNAVAILABLE, ADDON_UNAVAILABLE; `signal.reason` after an abort
+   * @throws DndError INVALID_ARGUMENT, SHAPE_MISMATCH, UNSUPPORTED_BASE, UNSUPPORTED_ENCODER, FILE_NOT_FOUND,
+   * CORRUPT_FILE, OUT_OF_MEMORY, DEVICE_UNAVAILABLE, ADDON_UNAVAILABLE; `signal.reason` after an abort
    */
   static async create(options: CreateOptions): Promise<Generator> {
     checkDevice(options.device);
@@ -164,8 +165,8 @@ export class Generator implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Makes an adapter for the task that the prompts describe. The same prompts and seed give the same bytes, whatever the number
-   * of threads.
+   * Makes an adapter for the task that the prompts describe. The same prompts and seed give the same bytes, whatever
+   * the number of threads.
    * @throws DndError INVALID_PROMPTS, OUT_OF_MEMORY, INVALID_WEIGHTS, DISPOSED; `signal.reason` after an abort
    */
   async generate(prompts: readonly string[], options: GenerateOptions = {}): Promise<GeneratedAdapter> {
@@ -175,8 +176,8 @@ export class Generator implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Makes an adapter for each prompt set, several at a time, and gives them in the order of the sets. All sets are checked before
-   * the first is begun. Errors: as `generate`, INVALID_ARGUMENT
+   * Makes an adapter for each prompt set, several at a time, and gives them in the order of the sets. All sets are
+   * checked before the first is begun. Errors: as `generate`, INVALID_ARGUMENT
    */
   async *generateMany(
     sets: PromptSets,
@@ -207,7 +208,9 @@ export class Generator implements Disposable, AsyncDisposable {
     await this.#work(options.signal, (signal) => saveGenerator(this.#parts, folder, { ...options, signal }));
   }
 
-  /** Frees its memory, at once or as soon as work under way has stopped, which then rejects with DISPOSED. Idempotent. */
+  /**
+   * Frees its memory, at once or as soon as work under way has stopped, which then rejects with DISPOSED. Idempotent.
+   */
   dispose(): void {
     this.#disposal.abort(new DndError('DISPOSED', 'the generator has been disposed of'));
     this.#parts.engine.dispose();

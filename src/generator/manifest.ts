@@ -45,7 +45,8 @@ export async function readManifest(path: string): Promise<GeneratorManifest> {
 }
 
 /**
- * Checks every field of `generator.json`. Fields it does not know are passed over: a change of meaning raises the format version.
+ * Checks every field of `generator.json`. Fields it does not know are passed over: a change of meaning raises the
+ * format version.
  * @throws DndError CORRUPT_FILE, NEWER_FORMAT, SHAPE_MISMATCH
  */
 export function parseManifest(json: unknown, source: string): GeneratorManifest {

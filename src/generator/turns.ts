@@ -7,7 +7,9 @@ export class Turns {
     return this.#last;
   }
 
-  /** Runs `work` when everything asked for before has ended; rejects with `signal.reason` if that comes while waiting. */
+  /**
+   * Runs `work` when everything asked for before has ended; rejects with `signal.reason` if that comes while waiting.
+   */
   async run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const before = this.#last;
     let end!: () => void;

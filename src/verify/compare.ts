@@ -3,7 +3,8 @@ type Numbers = ArrayLike<number>;
 
 /**
  * ‖ours − reference‖ / ‖reference‖ over the whole tensor, in double precision. NaN means "no element here": it must be
- * NaN on both sides, and is left out. Infinity when lengths or NaN patterns differ, or the reference is zero and ours is not.
+ * NaN on both sides, and is left out. Infinity when lengths or NaN patterns differ, or the reference is zero and ours
+ * is not.
  */
 export function relativeError(ours: Numbers, reference: Numbers): number {
   if (ours.length !== reference.length) return Infinity;

@@ -7,7 +7,9 @@ import { verifyRealEncoder } from './real-encoder.js';
 import { TOLERANCES } from './tolerances.js';
 import type { VerifyOptions } from './verify.js';
 
-/** Token ids or prompts → hidden states, by the encoder in the file, the built-in one, or a real one that the user gives. */
+/**
+ * Token ids or prompts → hidden states, by the encoder in the file, the built-in one, or a real one that the user gives.
+ */
 export async function verifyEncoder(golden: GoldenFile, options: VerifyOptions): Promise<Check[]> {
   if (golden.hasSetting('weights')) return verifyRealEncoder(golden, options);
   const config = golden.setting('config');

@@ -1,6 +1,6 @@
 /**
- * The largest relative error ‖ours − reference‖ / ‖reference‖ that counts as right, for each quantity that `dnd verify` checks:
- * float32 against references computed in float64.
+ * The largest relative error ‖ours − reference‖ / ‖reference‖ that counts as right, for each quantity that `dnd verify`
+ * checks: float32 against references computed in float64.
  */
 export const TOLERANCES = {
   decoderOutput: 1e-5,
@@ -19,7 +19,9 @@ export const TOLERANCES = {
 
 const ROUND_TRIP_STD = 0.04;
 
-/** A standard deviation near zero is partly lost in the margins' logarithm, so smaller weights come back less exactly. */
+/**
+ * A standard deviation near zero is partly lost in the margins' logarithm, so smaller weights come back less exactly.
+ */
 export function roundTripTolerance(std: number): number {
   return std > 0 ? TOLERANCES.roundTrip * Math.max(1, ROUND_TRIP_STD / std) : TOLERANCES.roundTrip;
 }

@@ -57,8 +57,8 @@ function skipReferences(references: RegExp, reason: string): Verifier {
 }
 
 /**
- * Checks golden files, or the `.safetensors` files directly inside folders, one after the other. A file that is damaged or of an
- * unknown kind fails, and the others are still checked.
+ * Checks golden files, or the `.safetensors` files directly inside folders, one after the other. A file that is damaged
+ * or of an unknown kind fails, and the others are still checked.
  * @throws DndError FILE_NOT_FOUND for a path that does not exist or a folder without golden files
  */
 export async function* verify(

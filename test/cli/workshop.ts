@@ -6,7 +6,10 @@ import { dnd } from './run-cli.js';
 
 type Argument = string | number;
 
-/** A temporary folder for every test, with a tiny base model in `base`; generators go to `generator`, adapters to `adapter`. */
+/**
+ * A temporary folder for every test, with a tiny base model in `base`; generators go to `generator`, adapters to
+ * `adapter`.
+ */
 export function useWorkshop() {
   const temporary = useTemporaryFolder();
   const at = (...names: string[]) => join(temporary(), ...names);

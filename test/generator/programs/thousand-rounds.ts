@@ -10,7 +10,10 @@ async function round(index: number) {
   generator.dispose();
 }
 
-/** Resident memory after 500 rounds of create, generate (every third aborted, every third disposed of), dispose, and after 1,000 more. */
+/**
+ * Resident memory after 500 rounds of create, generate (every third aborted, every third disposed of), dispose, and
+ * after 1,000 more.
+ */
 async function main() {
   for (let index = 0; index < 500; index++) await round(index);
   globalThis.gc!();
