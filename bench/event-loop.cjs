@@ -1,6 +1,7 @@
 const { readFileSync } = require('node:fs');
 const { basename, join } = require('node:path');
 const { performance } = require('node:perf_hooks');
+const { setTimeout: sleep } = require('node:timers/promises');
 const { Generator } = require('../dist/index.js');
 const { baseModelFromConfig } = require('../dist/adapter/index.js');
 const prompts = require('../examples/prompts/gsm8k.json').map((item) => item.prompt ?? item);
@@ -10,8 +11,8 @@ const { printTable } = require('./table.cjs');
 const INTERVAL_MS = 10;
 const ENOUGH_SAMPLES = 200;
 
-/** A timer that is due every 10 ms; `stop()` gives how late it fired each time, in milliseconds. */
-function watchTimer() {
+/** How late, in milliseconds, a timer that is due every 10 ms fires while `work` is under way. */
+async function latenessDuring(work) {
   const lateness = [];
   let due = performance.now() + INTERVAL_MS;
   let timer = setTimeout(tick, INTERVAL_MS);
@@ -21,11 +22,15 @@ function watchTimer() {
     due = now + INTERVAL_MS;
     timer = setTimeout(tick, INTERVAL_MS);
   }
-  return () => {
+  const began = performance.now();
+  try {
+    await work();
+  } finally {
     clearTimeout(timer);
-    lateness.push(Math.max(0, performance.now() - due)); // a block that lasts until the end counts too
-    return lateness;
-  };
+  }
+  const now = performance.now();
+  lateness.push(Math.max(0, now - due)); // a block that lasts until the end counts too
+  return summarise(lateness, (now - began) / 1000);
 }
 
 function summarise(lateness, seconds) {
@@ -57,19 +62,16 @@ async function measure({ configuration, encoder, scratch, threads }) {
     threads,
   });
   try {
-    const idle = watchTimer();
-    await new Promise((resolve) => setTimeout(resolve, ENOUGH_SAMPLES * INTERVAL_MS));
-    const waiting = summarise(idle(), (ENOUGH_SAMPLES * INTERVAL_MS) / 1000);
-
-    const began = performance.now();
-    const stop = watchTimer();
+    const waiting = await latenessDuring(() => sleep(ENOUGH_SAMPLES * INTERVAL_MS));
     const fractions = [];
     let rounds = 0;
-    do {
-      const adapter = await generator.generate(prompts, { onProgress: (fraction) => fractions.push(fraction) });
-      await adapter.save(join(scratch, `event-loop-${rounds++}`), { dtype: 'BF16' });
-    } while ((performance.now() - began) / INTERVAL_MS < ENOUGH_SAMPLES);
-    const working = summarise(stop(), (performance.now() - began) / 1000);
+    const working = await latenessDuring(async () => {
+      const until = performance.now() + ENOUGH_SAMPLES * INTERVAL_MS;
+      do {
+        const adapter = await generator.generate(prompts, { onProgress: (fraction) => fractions.push(fraction) });
+        await adapter.save(join(scratch, `event-loop-${rounds++}`), { dtype: 'bf16' });
+      } while (performance.now() < until);
+    });
     const wrong = fractions.at(-1) === 1 ? [] : [`progress ended at ${fractions.at(-1)}, not at 1`];
     return { encoder: basename(textEncoder), rounds, waiting, working, progressReports: fractions.length, wrong };
   } finally {
