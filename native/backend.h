@@ -4,7 +4,7 @@
 #include <cstdint>
 
 /// The table of operations that a device implements. Plain C types only: a device may live in a library that is opened
-/// at run time and was built by another compiler, so nothing of the C++ runtime, exceptions included, crosses this line.
+/// at run time and was built by another compiler, so nothing of the C++ runtime, exceptions included, crosses here.
 /// `model/` writes the mathematics once against this table (through `model/device.h`); `cpu/` and `cuda/` implement it.
 ///
 /// Every operation returns kOk or a failure whose sentence `last_error` tells. Tensors are dense row-major float32 in

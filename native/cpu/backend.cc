@@ -1,5 +1,6 @@
 #include "backend.h"
 
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -69,7 +70,7 @@ constexpr size_t kHeaderBytes = 64;
 
 DndStatus allocate(void*, size_t bytes, void** memory) {
   return guarded([&] {
-    Memory block(bytes + kHeaderBytes);
+    Memory block(bytes > SIZE_MAX - kHeaderBytes ? SIZE_MAX : bytes + kHeaderBytes);
     char* start = static_cast<char*>(block.data());
     new (start) Memory(std::move(block));
     *memory = start + kHeaderBytes;

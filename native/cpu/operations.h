@@ -7,8 +7,8 @@
 #include "core/thread_pool.h"
 #include "cpu/control.h"
 
-/// The operations of backend.h on the CPU, one file each. Meaning and shapes are described there; failures are thrown as
-/// dnd::Error and become statuses in backend.cc.
+/// The operations of backend.h on the CPU, one file each. Meaning and shapes are described there; failures are thrown
+/// as dnd::Error and become statuses in backend.cc.
 namespace dnd::cpu {
 
 void layer_norm(ThreadPool& pool, const Control& control, const float* x, int64_t rows, int64_t columns,

@@ -13,19 +13,36 @@ namespace {
 
 constexpr float kNormEpsilon = 1e-5f;
 
+/// Beyond this many floats sizes could no longer be counted; no machine holds them either.
+constexpr double kMostElements = 1ull << 56;
+
+[[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::kInvalidArgument, message); }
+
+std::string text_of(const Feature& feature) {
+  std::string text = "[";
+  text += std::to_string(feature.tokens) + ", " + std::to_string(feature.height) + ", " + std::to_string(feature.width);
+  return text += "]";
+}
+
+/// Of everything that a layer computes for one task, the largest has at most as many elements.
+double most_elements(const Feature& in, const Feature& out) {
+  return static_cast<double>(std::max(in.tokens, out.tokens)) * static_cast<double>(std::max(in.height, out.height)) *
+         static_cast<double>(std::max(in.width, out.width));
+}
+
 void check_config(const DecoderConfig& config) {
-  const auto refuse = [](const std::string& message) { throw Error(ErrorCode::kInvalidArgument, message); };
   if (config.features.size() < 2) {
     refuse("a decoder needs at least two features, the condition's and the weight tokens'; there are " +
            std::to_string(config.features.size()));
   }
   for (size_t i = 0; i < config.features.size(); ++i) {
-    const auto [tokens, height, width] = config.features[i];
-    int64_t elements;
-    if (tokens < 1 || height < 1 || width < 1 || __builtin_mul_overflow(tokens, height, &elements) ||
-        __builtin_mul_overflow(elements, width, &elements)) {
-      refuse("feature " + std::to_string(i) + " is [" + std::to_string(tokens) + ", " + std::to_string(height) + ", " +
-             std::to_string(width) + "]; tokens, height and width must be positive and fit in memory");
+    const Feature& feature = config.features[i];
+    if (feature.tokens < 1 || feature.height < 1 || feature.width < 1) {
+      refuse("feature " + std::to_string(i) + " is " + text_of(feature) + "; every size must be at least 1");
+    }
+    if (i > 0 && most_elements(config.features[i - 1], feature) > kMostElements) {
+      refuse("features " + text_of(config.features[i - 1]) + " and " + text_of(feature) +
+             " together are larger than any memory");
     }
   }
   if (config.kernel_size < 1 || config.kernel_size % 2 == 0) {
@@ -40,7 +57,10 @@ void check_config(const DecoderConfig& config) {
 }  // namespace
 
 Decoder::Decoder(DecoderConfig config, int threads)
-    : config_((check_config(config), std::move(config))), threads_(threads), device_(cpu_backend(), threads), parameters_(device_) {
+    : config_((check_config(config), std::move(config))),
+      threads_(threads),
+      device_(cpu_backend(), threads),
+      parameters_(device_) {
   const int64_t k = config_.kernel_size;
   for (size_t i = 0; i + 1 < config_.features.size(); ++i) {
     const Feature in = config_.features[i], out = config_.features[i + 1];
@@ -72,7 +92,7 @@ Decoder::Decoder(DecoderConfig config, int threads)
 
 void Decoder::initialise(uint64_t seed, Job& job) { initialise_decoder(device_, parameters_, seed, threads_, job); }
 
-/// One forward pass: the equations of docs/hyperconv.md over device memory that lives as long as it is needed.
+/// One forward pass: the equations of docs/mathematics.md over device memory that lives as long as it is needed.
 class Decoder::Pass {
  public:
   Pass(const Decoder& decoder, int64_t batch, const JobControl& control)
@@ -169,7 +189,7 @@ void Decoder::forward(const float* condition, int64_t batch, float* tokens, Job&
 
 void Decoder::project(const float* condition, int64_t batch, float* projected, Job& job) {
   check_batch(batch);
-  if (!projection_) throw Error(ErrorCode::kInvalidArgument, "this decoder has no length projection");
+  if (!projection_) refuse("this decoder has no length projection");
   const JobControl control(job, projection_multiply_adds(batch));
   const Pass pass(*this, batch, control);
   const Feature& first = config_.features.front();
@@ -180,8 +200,11 @@ void Decoder::project(const float* condition, int64_t batch, float* projected, J
 }
 
 void Decoder::check_batch(int64_t batch) const {
-  if (batch < 1) {
-    throw Error(ErrorCode::kInvalidArgument, "the batch is " + std::to_string(batch) + "; it must be at least 1");
+  if (batch < 1) refuse("the batch is " + std::to_string(batch) + "; it must be at least 1");
+  for (const Layer& layer : layers_) {
+    if (most_elements(layer.in, layer.out) * static_cast<double>(batch) > kMostElements) {
+      refuse("a batch of " + std::to_string(batch) + " is larger than any memory");
+    }
   }
 }
 
@@ -242,15 +265,13 @@ int64_t Decoder::workspace_bytes(int64_t batch) const {
     const std::vector<Convolution> steps = convolutions(layer);
     const int64_t x = layer.in.elements(), kept = layer.has_residual() ? x : 0;
     const int64_t merged = steps[3].out().elements(), y = layer.out.elements();
-    for (int64_t live : {x + x,                                                       // layer norm
-                         kept + x + steps[0].out().elements() + merged,               // the first path
-                         kept + x + merged + steps[2].out().elements(),               // the second
-                         kept + merged + steps[2].out().elements() + merged,          //
-                         kept + merged + y}) {                                        // tokens
-      most = std::max(most, live);
-    }
+    const int64_t first = steps[0].out().elements(), second = steps[2].out().elements();
+    // As `apply` allocates and frees: at the norm, at both convolutions of both paths, at the tokens.
+    most = std::max({most, x + x, kept + x + first + merged, kept + x + merged + second,
+                     kept + merged + second + merged, kept + merged + y});
   }
-  int64_t bytes = most * batch * static_cast<int64_t>(sizeof(float)) + static_cast<int64_t>(convolution_workspace(batch));
+  int64_t bytes =
+      most * batch * static_cast<int64_t>(sizeof(float)) + static_cast<int64_t>(convolution_workspace(batch));
   if (projection_) {
     const Feature& first = config_.features.front();
     const int64_t rows = batch * first.tokens * first.width;

@@ -24,8 +24,8 @@ struct DecoderConfig {
   int64_t projected_from = 0;     ///< length of the condition before the length projection; 0 = none
 };
 
-/// The hyper-convolutional decoder of Drag-and-Drop LLMs (arXiv 2506.16406): condition → weight tokens. float32; the same
-/// bytes for any number of threads, and for a task whatever else is in its batch. One forward at a time.
+/// The hyper-convolutional decoder of Drag-and-Drop LLMs (arXiv 2506.16406): condition → weight tokens. float32; the
+/// same bytes for any number of threads, and for a task whatever else is in its batch. One forward at a time.
 class Decoder {
  public:
   /// Allocates the parameters, uninitialised. threads 0 = default. Error(kInvalidArgument) for fewer than two features,

@@ -63,8 +63,8 @@ class Device {
 class DeviceArray {
  public:
   DeviceArray() = default;
-  /// Error(kOutOfMemory) when the device has not that much.
-  DeviceArray(const Device& device, int64_t elements) : DeviceArray(device, static_cast<size_t>(elements), sizeof(float)) {}
+  /// float32. Error(kOutOfMemory) when the device has not that much.
+  DeviceArray(const Device& device, int64_t elements) : DeviceArray(device, bytes_of(elements), InBytes{}) {}
   ~DeviceArray() { reset(); }
   DeviceArray(DeviceArray&& other) noexcept { swap(other); }
   DeviceArray& operator=(DeviceArray&& other) noexcept {
@@ -73,7 +73,9 @@ class DeviceArray {
   }
 
   /// Memory for anything but float32, counted in bytes.
-  static DeviceArray of_bytes(const Device& device, size_t bytes) { return DeviceArray(device, bytes, 1); }
+  static DeviceArray of_bytes(const Device& device, size_t bytes) {
+    return DeviceArray(device, bytes, InBytes{});
+  }
 
   float* data() const { return static_cast<float*>(memory_); }
   void* memory() const { return memory_; }
@@ -83,8 +85,13 @@ class DeviceArray {
   }
 
  private:
-  DeviceArray(const Device& device, size_t count, size_t size) : device_(&device) {
-    device.call(device->allocate, count * size, &memory_);
+  struct InBytes {};
+  DeviceArray(const Device& device, size_t bytes, InBytes) : device_(&device) {
+    device.call(device->allocate, bytes, &memory_);
+  }
+  static size_t bytes_of(int64_t elements) {
+    size_t bytes;
+    return __builtin_mul_overflow(elements, sizeof(float), &bytes) ? SIZE_MAX : bytes;
   }
   void swap(DeviceArray& other) noexcept {
     std::swap(device_, other.device_);

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstdint>
 
-/// Random words → numbers, with operations that every IEEE 754 machine rounds alike; not to be compiled with contraction
-/// or fast-math.
+/// Random words → numbers, with operations that every IEEE 754 machine rounds alike; not to be compiled with
+/// contraction or fast-math.
 namespace dnd {
 
 /// Uniform in (−bound, bound), symmetric; 2³² steps before rounding to float.

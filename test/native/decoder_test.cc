@@ -2,10 +2,11 @@
 
 #include <gtest/gtest.h>
 
-#include <cstring>
+#include <thread>
 
 #include "naive_decoder.h"
 #include "random_values.h"
+#include "resident_bytes.h"
 
 namespace dnd {
 namespace {
@@ -115,6 +116,27 @@ TEST(Decoder, stops_when_its_job_is_cancelled) {
   EXPECT_EQ(forward(decoder, condition, 1), forward(decoder, condition, 1));  // and is still usable
 }
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // whose bookkeeping stays
+TEST(Decoder, frees_the_memory_of_a_forward_pass_that_was_cancelled_halfway) {
+  Decoder decoder({{{40, 200, 200}, {60, 100, 160}, {60, 100, 160}}, 7}, 2);
+  Job initialisation;
+  decoder.initialise(1, initialisation);
+  const std::vector<float> condition = random_values(condition_elements(decoder, 1), 7);
+  std::vector<float> tokens(decoder.config().features.back().elements(), 1.0f);
+  const int64_t before = test::resident_bytes();
+  Job job;
+  std::thread canceller([&] {
+    while (job.progress() == 0) std::this_thread::yield();
+    job.cancel();
+  });
+  EXPECT_THROW(decoder.forward(condition.data(), 1, tokens.data(), job), Error);
+  canceller.join();
+  EXPECT_LT(job.progress(), 1);
+  EXPECT_GT(decoder.workspace_bytes(1), int64_t{20} << 20);
+  EXPECT_LT(test::resident_bytes(), before + (int64_t{4} << 20));
+}
+#endif
+
 std::string refusal(DecoderConfig config) {
   try {
     const Decoder decoder(config, 1);
@@ -130,6 +152,10 @@ TEST(Decoder, refuses_sizes_that_make_no_sense_and_says_which) {
   EXPECT_NE(refusal({{{1, 2, 3}, {1, 2, 3}}, 4}).find("kernel size is 4"), std::string::npos);
   const int64_t large = int64_t{1} << 31;
   EXPECT_NE(refusal({{{large, 1, 1}, {large, 1, 1}}, 9}).find("larger than any memory"), std::string::npos);
+  EXPECT_NE(refusal({{{large, 1, 1}, {1, large, 1}}, 1}).find("larger than any memory"), std::string::npos);
+  Decoder decoder(kSmall, 1);
+  EXPECT_THROW(decoder.workspace_bytes(0), Error);
+  EXPECT_THROW(decoder.workspace_bytes(int64_t{1} << 60), Error);
 }
 
 TEST(Decoder, says_which_parameter_did_not_fit_into_memory) {

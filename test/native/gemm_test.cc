@@ -66,7 +66,8 @@ TEST(Gemm, writes_nothing_outside_its_rows_and_columns) {
   const int64_t stride = 50;
   const std::vector<float> a = random_values(size.m * size.k, 1), b = random_values(size.k * size.n, 2);
   std::vector<float> c((size.m + 2) * stride, 7.0f);
-  gemm(pool, Control(), size.m, size.n, size.k, {a.data(), size.k, 1}, {b.data(), size.n, 1}, c.data() + stride, stride);
+  gemm(pool, Control(), size.m, size.n, size.k, {a.data(), size.k, 1}, {b.data(), size.n, 1}, c.data() + stride,
+       stride);
   for (int64_t row = 0; row < size.m + 2; ++row) {
     for (int64_t column = 0; column < stride; ++column) {
       const bool inside = row >= 1 && row <= size.m && column < size.n;

@@ -14,7 +14,8 @@ struct Tensor {
   int64_t batch, tokens, height, width;
   std::vector<double> values;
 
-  Tensor(int64_t b, int64_t n, int64_t h, int64_t w) : batch(b), tokens(n), height(h), width(w), values(b * n * h * w) {}
+  Tensor(int64_t b, int64_t n, int64_t h, int64_t w)
+      : batch(b), tokens(n), height(h), width(w), values(b * n * h * w) {}
   double& at(int64_t b, int64_t n, int64_t h, int64_t w) {
     return values[((b * tokens + n) * height + h) * width + w];
   }
@@ -89,7 +90,8 @@ inline Tensor naive_layer(Decoder& decoder, size_t index, Tensor x) {
 
 /// The condition's memory [rows, from], read as rows of the length axis, through both linear layers.
 inline std::vector<double> naive_projection(Decoder& decoder, const std::vector<float>& condition) {
-  const auto linear = [](const std::vector<double>& x, int64_t in, int64_t out, const float* weight, const float* bias) {
+  const auto linear = [](const std::vector<double>& x, int64_t in, int64_t out, const float* weight,
+                         const float* bias) {
     std::vector<double> y(x.size() / in * out);
     for (size_t i = 0; i < y.size(); ++i) {
       y[i] = bias[i % out];

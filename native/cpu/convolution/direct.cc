@@ -179,8 +179,9 @@ void convolve_direct(ThreadPool& pool, const Control& control, const Kernels& ke
     });
     const int64_t groups = std::min(plan.groups, units);
     pool.parallel_for(groups * plan.out_blocks, [&](int64_t task, int thread) {
-      convolution.compute(control, pictures, weight, task % plan.out_blocks, part(units, groups, task / plan.out_blocks),
-                          y_part, scratch + thread * plan.thread_floats());
+      convolution.compute(control, pictures, weight, task % plan.out_blocks,
+                          part(units, groups, task / plan.out_blocks), y_part,
+                          scratch + thread * plan.thread_floats());
     });
   }
 }

@@ -11,7 +11,7 @@
 namespace dnd::cpu {
 namespace {
 
-constexpr int64_t kPackedFloats = int64_t{8} << 20;  ///< of b at a time: 32 MB
+constexpr int64_t kPackedFloats = int64_t{16} << 20;  ///< of b at a time: 64 MB
 constexpr int64_t kRowTiles = 16;                    ///< of a block of rows: its packed part of a stays in L2
 constexpr int64_t kGroupColumns = 4096;              ///< most columns of a task: a is packed once for each group
 
@@ -50,8 +50,8 @@ class Product {
       const int64_t depth = std::min(kGemmDepth, k_ - depth_begin);
       for (int64_t r = 0; r < rows; r += tile_rows) {
         pack_panel(kernels_, a_.data + (row + r) * a_.row_stride + depth_begin * a_.column_stride, a_.row_stride,
-                   a_.column_stride, std::min(tile_rows, rows - r), depth, scratch + r / tile_rows * packed_rows() * depth,
-                   packed_rows());
+                   a_.column_stride, std::min(tile_rows, rows - r), depth,
+                   scratch + r / tile_rows * packed_rows() * depth, packed_rows());
       }
       for (int64_t left = column; left < column_end; left += panel_columns()) {
         const int64_t vectors = divide_up(std::min(panel_columns(), column_end - left), kernels_.lanes);

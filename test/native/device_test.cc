@@ -1,0 +1,78 @@
+#include "model/device.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <cstring>
+#include <string>
+
+#include "resident_bytes.h"
+
+namespace dnd {
+namespace {
+
+using test::resident_bytes;
+
+TEST(Device, gives_aligned_memory_of_any_size) {
+  const Device device(cpu_backend(), 1);
+  for (int64_t elements : {0, 1, 3, 1000, 300000}) {
+    const DeviceArray array(device, elements);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(array.data()) % 64, 0u);
+    std::memset(array.memory(), 1, elements * sizeof(float));
+  }
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // whose bookkeeping stays
+TEST(Device, returns_the_memory_of_an_array_to_the_system_when_it_goes) {
+  const Device device(cpu_backend(), 1);
+  const int64_t bytes = int64_t{64} << 20, before = resident_bytes();
+  DeviceArray array = DeviceArray::of_bytes(device, bytes);
+  std::memset(array.memory(), 1, bytes);
+  EXPECT_GT(resident_bytes(), before + bytes * 9 / 10);
+  DeviceArray moved = std::move(array);
+  moved.reset();
+  EXPECT_LT(resident_bytes(), before + bytes / 10);
+}
+#endif
+
+TEST(Device, says_how_much_memory_it_was_refused) {
+  const Device device(cpu_backend(), 1);
+  for (size_t bytes : {size_t{1} << 60, SIZE_MAX - 100, SIZE_MAX}) {
+    try {
+      DeviceArray::of_bytes(device, bytes);
+      FAIL() << "an exabyte was given";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kOutOfMemory);
+      EXPECT_NE(std::string(error.what()).find("MiB"), std::string::npos) << error.what();
+    }
+  }
+}
+
+TEST(Device, passes_on_the_sentence_of_an_operation_that_failed) {
+  const Device device(cpu_backend(), 1);
+  size_t bytes;
+  try {
+    device.call(device->convolution_workspace, kDndWidth, 1, 2, 3, 4, 5, 2, &bytes);
+    FAIL() << "an even kernel was accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
+    EXPECT_STREQ(error.what(), "convolution: the kernel size is 2; it must be odd and positive");
+  }
+}
+
+TEST(Device, refuses_a_table_of_another_version_by_name) {
+  DndBackend newer = *cpu_backend();
+  newer.version = kDndBackendVersion + 1;
+  newer.name = "tomorrow";
+  try {
+    const Device device(&newer, 1);
+    FAIL() << "the table was accepted";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("'tomorrow' has table version"), std::string::npos);
+  }
+}
+
+TEST(Device, refuses_a_number_of_threads_that_makes_no_sense) { EXPECT_THROW(Device(cpu_backend(), -3), Error); }
+
+}  // namespace
+}  // namespace dnd
