@@ -1,51 +1,20 @@
-import { AdapterLayout, type BaseModel } from '../../src/adapter/index.js';
+import { join } from 'node:path';
+import { AdapterLayout, type BaseModel, readBaseModel } from '../../src/adapter/index.js';
+import { decoderOf, planGenerator } from '../../src/generator/create.js';
 import { checkDecoderShape, parameterCount } from '../../src/generator/decoder-shape.js';
 import { PRESET_NAMES, PRESETS, type PresetName } from '../../src/generator/presets.js';
 
-const QWEN = { modelType: 'qwen2', headDim: 128 };
+/** Their published config.json files, as far as an adapter has to know them. */
+const CONFIGS: Record<string, string> = {
+  'Qwen/Qwen2.5-0.5B-Instruct': 'qwen2.5-0.5b.json',
+  'Qwen/Qwen2.5-1.5B-Instruct': 'qwen2.5-1.5b.json',
+  'Qwen/Qwen2.5-Coder-7B-Instruct': 'qwen2.5-7b.json',
+  'Qwen/Qwen2.5-VL-3B-Instruct': 'qwen2.5-vl-3b.json',
+};
 
-/** From the published config.json files. */
-const BASES: Record<string, BaseModel> = Object.fromEntries(
-  [
-    {
-      ...QWEN,
-      name: 'Qwen/Qwen2.5-0.5B-Instruct',
-      hidden: 896,
-      heads: 14,
-      kvHeads: 2,
-      headDim: 64,
-      intermediate: 4864,
-      layers: 24,
-    },
-    {
-      ...QWEN,
-      name: 'Qwen/Qwen2.5-1.5B-Instruct',
-      hidden: 1536,
-      heads: 12,
-      kvHeads: 2,
-      intermediate: 8960,
-      layers: 28,
-    },
-    {
-      ...QWEN,
-      name: 'Qwen/Qwen2.5-Coder-7B-Instruct',
-      hidden: 3584,
-      heads: 28,
-      kvHeads: 4,
-      intermediate: 18944,
-      layers: 28,
-    },
-    {
-      ...QWEN,
-      name: 'Qwen/Qwen2.5-VL-3B-Instruct',
-      hidden: 2048,
-      heads: 16,
-      kvHeads: 2,
-      intermediate: 11008,
-      layers: 36,
-    },
-  ].map((base) => [base.name, base]),
-);
+function baseOf(name: PresetName): Promise<BaseModel> {
+  return readBaseModel(join(__dirname, '../fixtures/bases', CONFIGS[PRESETS[name].base]!));
+}
 
 function shapeOf(name: PresetName) {
   const { features, kernelSize, maxLength } = PRESETS[name];
@@ -67,10 +36,22 @@ test('there are the six published configurations', () => {
 describe.each(PRESET_NAMES)('%s', (name) => {
   const preset = PRESETS[name];
 
-  test('decodes exactly the weight tokens of its base model', () => {
-    const layout = new AdapterLayout({ base: BASES[preset.base]!, rank: preset.rank });
+  test('decodes exactly the weight tokens of its base model', async () => {
+    const layout = new AdapterLayout({ base: await baseOf(name), rank: preset.rank });
     expect(preset.features.at(-1)).toEqual([layout.tokenCount, layout.tokenHeight, layout.tokenWidth]);
     expect(preset.chunk).toBe(layout.chunk);
+  });
+
+  test('makes a plan with nothing else given', async () => {
+    const encoder = { identity: { type: 'hash', channels: 384 }, maxWindow: 512 } as const;
+    const manifest = planGenerator({ preset: name }, decoderOf({ preset: name }), await baseOf(name), encoder);
+    expect(manifest).toMatchObject({
+      preset: name,
+      condition: { maxLength: preset.maxLength, padding: 'encode', pooling: 'none' },
+      decoder: shapeOf(name),
+      adapter: { rank: preset.rank, alpha: preset.alpha, chunk: preset.chunk, useRslora: false },
+      training: { trained: false, seed: 0 },
+    });
   });
 
   test('takes the states of MiniLM, in whole windows where prompts are long', () => {
