@@ -1,3 +1,4 @@
+import { memoryAfter } from '../../memory-after.js';
 import { conditionOf, createDecoder, SMALL } from '../decoders.js';
 
 async function round(index: number) {
@@ -10,20 +11,13 @@ async function round(index: number) {
   engine.dispose();
 }
 
-/** Rounds of create, forward (every third aborted, every third disposed of) and dispose; the resident memory then. */
-async function memoryAfter(rounds: number): Promise<number> {
-  for (let index = 0; index < rounds; index++) {
-    await round(index);
-    // Often, so that JavaScript's own heap has no reason to grow.
-    if (index % 50 === 0) globalThis.gc!();
-  }
-  globalThis.gc!();
-  return process.memoryUsage.rss();
-}
-
+/**
+ * Resident memory after 500 rounds of create, forward (every third aborted, every third disposed of) and dispose, and after
+ * 1,000 more.
+ */
 async function main() {
-  const warm = await memoryAfter(500);
-  const end = await memoryAfter(1000);
+  const warm = await memoryAfter(500, round);
+  const end = await memoryAfter(1000, round);
   console.log(JSON.stringify({ warm, end }));
 }
 

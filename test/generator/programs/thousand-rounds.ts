@@ -1,3 +1,4 @@
+import { memoryAfter } from '../../memory-after.js';
 import { createTiny, PROMPTS } from '../tiny.js';
 
 async function round(index: number) {
@@ -11,16 +12,13 @@ async function round(index: number) {
 }
 
 /**
- * Resident memory after 500 rounds of create, generate (every third aborted, every third disposed of), dispose, and
- * after 1,000 more.
+ * Resident memory after 500 rounds of create, generate (every third aborted, every third disposed of) and dispose, and after
+ * 1,000 more.
  */
 async function main() {
-  for (let index = 0; index < 500; index++) await round(index);
-  globalThis.gc!();
-  const warm = process.memoryUsage.rss();
-  for (let index = 0; index < 1000; index++) await round(index);
-  globalThis.gc!();
-  console.log(JSON.stringify({ warm, end: process.memoryUsage.rss() }));
+  const warm = await memoryAfter(500, round);
+  const end = await memoryAfter(1000, round);
+  console.log(JSON.stringify({ warm, end }));
 }
 
 void main();
