@@ -53,6 +53,13 @@ struct TapTurns {
   const float* sines;
 };
 
+/// k×k taps of one vector of output channels; input channels are k² floats apart.
+struct TapView {
+  const float* first;  ///< of the first output and input channel
+  int64_t out_stride, outs;  ///< outs ≤ lanes
+  int64_t halved_stride, full_stride;
+};
+
 /// The inner loops of the spectral convolution, compiled once per instruction set like those of isa/kernels.h.
 struct SpectralKernels {
   const char* name;
@@ -70,23 +77,18 @@ struct SpectralKernels {
   void (*inverse)(const SpectrumView<const float>& spectrum, const FrequencyOrder& order, const TileView<float>& tile,
                   float* scratch);
 
-  /// Taps of one vector of output channels (outs ≤ lanes, `out_stride` apart) and `channels` input channels (k² apart)
-  /// become folded[c · folded_step + (b·k + …)·lanes]: for each row b of taps along the full axis its middle tap, then
-  /// for j = 1 … k/2 the sums x[+j] + x[−j], then the differences x[+j] − x[−j] along the halved axis.
-  void (*fold_taps)(const float* weight, int64_t out_stride, int64_t outs, int64_t channels, int64_t kernel,
-                    int64_t halved_stride, int64_t full_stride, float* folded, int64_t folded_step);
-
-  /// First half of the weights' transform, along the halved axis, of `count` folded kernels (k² vectors each) one after
-  /// the other: [k/2] of a kernel of k taps. `low` gets the frequency of the turns, `high` points/2 − that (unless it is
-  /// null), each folded along the full axis: real and imaginary part of the middle, then the sums' real and imaginary
-  /// parts, then the differences': 2k vectors per kernel.
-  void (*rows[kSpectralHalves])(const float* folded, int64_t count, TapTurns turns, float* low, float* high);
-  /// The same for frequencies 0 and points/2, which are real: they become the real and the imaginary part of one.
-  void (*symmetric_rows[kSpectralHalves])(const float* folded, int64_t count, float* both);
+  /// First half of the weights' transform, along the halved axis, [k/2] of kernels of k taps: one vector of output
+  /// channels and `channels` input channels. For every column of the spectrum rows[column · column_stride +
+  /// c · channel_stride + …] gets 2k vectors: the k taps that are left along the full axis, complex, folded (real and
+  /// imaginary part of the middle, then for j = 1 … k/2 the sums' real parts, their imaginary parts, the differences'
+  /// real parts and their imaginary parts). Column 0 has the two real transforms of frequencies 0 and points/2 as real
+  /// and imaginary part.
+  void (*halve[kSpectralHalves])(const TapView& taps, int64_t channels, TapTurns turns, int64_t columns, float* rows,
+                                 int64_t column_stride, int64_t channel_stride);
 
   /// Second half, along the full axis: slab[(3p + c) · component_stride + i · lanes] for kernel i < count and the points
   /// p of steps [begin, end), counted from the first point of step `begin`. Step f has the points that share their sines
-  /// and cosines: f, −f, full/2 − f, full/2 + f. `symmetric`: rows come from symmetric_rows, for column 0.
+  /// and cosines: f, −f, full/2 − f, full/2 + f. `symmetric`: for column 0.
   void (*columns[kSpectralHalves])(const float* rows, int64_t count, TapTurns turns, int64_t full_points,
                                    bool symmetric, int64_t begin, int64_t end, float* slab, int64_t component_stride);
 

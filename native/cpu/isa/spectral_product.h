@@ -22,11 +22,12 @@ constexpr int most_product_rows() {
 template <int kRows, int kVectors>
 inline __attribute__((always_inline)) void product_tile(int64_t depth, const float* x, int64_t x_stride, const float* w,
                                                         float* y, int64_t y_stride, bool accumulate) {
-  Vector sums[kRows][kVectors];
+  Vector sums[kRows][kVectors] = {};
+  // y lies far away, as a rule: asked for now, it is there when the sums are done.
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) sums[r][v] = accumulate ? load(y + r * y_stride + v * kLanes) : Vector{};
+    for (int v = 0; v < kVectors; ++v) __builtin_prefetch(y + r * y_stride + v * kLanes, 1);
   }
   for (int64_t d = 0; d < depth; ++d) {
     Vector right[kVectors];
@@ -41,17 +42,29 @@ inline __attribute__((always_inline)) void product_tile(int64_t depth, const flo
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) store(y + r * y_stride + v * kLanes, sums[r][v]);
+    for (int v = 0; v < kVectors; ++v) {
+      float* target = y + r * y_stride + v * kLanes;
+      store(target, accumulate ? load(target) + sums[r][v] : sums[r][v]);
+    }
   }
+}
+
+/// Rows of x that are asked for ahead of their use. x comes from beyond the second-level cache, and each of its rows is
+/// too short for the processor to see where it leads; the next component's rows follow at once in memory.
+constexpr int64_t kRowsAhead = 24;
+
+inline __attribute__((always_inline)) void ask_for(const float* x, int64_t floats) {
+  for (int64_t i = 0; i < floats; i += 16) __builtin_prefetch(x + i);
 }
 
 template <int kVectors>
 void product_panel(int64_t rows, int64_t depth, const float* x, int64_t x_stride, const float* w, float* y,
-                   int64_t y_stride, bool accumulate) {
+                   int64_t y_stride, bool accumulate, bool first) {
   constexpr int kMost = kVectors == kPanelVectors ? kMostProductRows : most_product_rows<kVectors>();
   // Tiles of equal height rather than full ones and a rest: a low tile does not hide the latency of its sums.
   for (int64_t tiles = (rows + kMost - 1) / kMost; tiles > 0; --tiles) {
     const int64_t here = (rows + tiles - 1) / tiles;
+    if (first) ask_for(x + 48 * x_stride, here * x_stride);
     switch (here) {
 #define DND_ROWS(count)                                                                                \
   case count:                                                                                          \
@@ -69,16 +82,18 @@ void product_panel(int64_t rows, int64_t depth, const float* x, int64_t x_stride
 
 inline void product(int64_t rows, int64_t depth, const float* x, int64_t x_stride, const float* w, int64_t vectors,
                     float* y, int64_t y_stride, bool accumulate) {
+  bool first = true;
   for (; vectors >= kPanelVectors; vectors -= kPanelVectors) {
-    product_panel<kPanelVectors>(rows, depth, x, x_stride, w, y, y_stride, accumulate);
+    product_panel<kPanelVectors>(rows, depth, x, x_stride, w, y, y_stride, accumulate, first);
+    first = false;
     w += depth * kPanelVectors * kLanes;
     y += kPanelVectors * kLanes;
   }
   if constexpr (kPanelVectors > 2) {
-    if (vectors == 3) product_panel<3>(rows, depth, x, x_stride, w, y, y_stride, accumulate);
-    if (vectors == 2) product_panel<2>(rows, depth, x, x_stride, w, y, y_stride, accumulate);
+    if (vectors == 3) product_panel<3>(rows, depth, x, x_stride, w, y, y_stride, accumulate, first);
+    if (vectors == 2) product_panel<2>(rows, depth, x, x_stride, w, y, y_stride, accumulate, first);
   }
-  if (vectors == 1) product_panel<1>(rows, depth, x, x_stride, w, y, y_stride, accumulate);
+  if (vectors == 1) product_panel<1>(rows, depth, x, x_stride, w, y, y_stride, accumulate, first);
 }
 
 }  // namespace dnd::cpu::DND_ISA

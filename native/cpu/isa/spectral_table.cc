@@ -18,7 +18,6 @@ SpectralKernels table() {
   kernels.tile_scratch = tile_scratch;
   kernels.forward = forward;
   kernels.inverse = inverse;
-  kernels.fold_taps = fold_taps;
   kernels.product = product;
   add_weight_transforms(kernels);
   return kernels;

@@ -27,51 +27,44 @@ inline __attribute__((always_inline)) OddEven weighted(const Vector* values, con
   return sum;
 }
 
+/// For each row of taps along the full axis: its middle tap along the halved axis, then for j = 1 … half the sums
+/// x[+j] + x[−j], then the differences x[+j] − x[−j].
 template <int kHalf>
-inline __attribute__((always_inline)) void fold_one(const Vector* taps, int64_t halved_stride, int64_t full_stride,
-                                                    float* folded) {
+inline __attribute__((always_inline)) void fold(const Vector* taps, int64_t halved_stride, int64_t full_stride,
+                                                Vector* folded) {
   constexpr int kTaps = 2 * kHalf + 1;
-  for (int row = 0; row < kTaps; ++row, folded += kTaps * kLanes) {
+  for (int row = 0; row < kTaps; ++row, folded += kTaps) {
     const Vector* middle = taps + row * full_stride + kHalf * halved_stride;
-    store(folded, *middle);
+    folded[0] = *middle;
 #pragma GCC unroll 8
     for (int j = 1; j <= kHalf; ++j) {
       const Vector plus = middle[j * halved_stride], minus = middle[-j * halved_stride];
-      store(folded + j * kLanes, plus + minus);
-      store(folded + (kHalf + j) * kLanes, plus - minus);
+      folded[j] = plus + minus;
+      folded[kHalf + j] = plus - minus;
     }
   }
 }
 
-inline void fold_taps(const float* weight, int64_t out_stride, int64_t outs, int64_t channels, int64_t kernel,
-                      int64_t halved_stride, int64_t full_stride, float* folded, int64_t folded_step) {
-  constexpr int kMostTaps = kLargestSpectralKernel * kLargestSpectralKernel;
-  const int64_t taps = kernel * kernel;
-  Vector lanes_of[kMostTaps + kLanes];
-  for (int64_t c = 0; c < channels; ++c, weight += taps, folded += folded_step) {
-    // The last block overlaps the one before it, so that only kernels of fewer taps than lanes are read in part.
-    for (int64_t tap = 0; tap < taps; tap += kLanes) {
-      const int64_t begin = tap + kLanes <= taps || taps < kLanes ? tap : taps - kLanes;
-      Vector square[kLanes];
-      if (outs == kLanes && taps >= kLanes) {
+/// The taps of one input channel, lanes being output channels: `taps` values from each of `outs` ≤ kLanes places,
+/// `out_stride` apart.
+inline __attribute__((always_inline)) void load_taps(const float* weight, int64_t out_stride, int64_t outs,
+                                                     int64_t taps, Vector* to) {
+  // The last square overlaps the one before it, so that only kernels of fewer taps than lanes are read in part.
+  for (int64_t tap = 0; tap < taps; tap += kLanes) {
+    const int64_t begin = tap + kLanes <= taps || taps < kLanes ? tap : taps - kLanes;
+    Vector square[kLanes];
+    if (outs == kLanes && taps >= kLanes) {
 #pragma GCC unroll 16
-        for (int lane = 0; lane < kLanes; ++lane) square[lane] = load(weight + lane * out_stride + begin);
-      } else {
-        const int64_t count = taps < kLanes ? taps : kLanes;
-        for (int lane = 0; lane < kLanes; ++lane) {
-          square[lane] = lane < outs ? load_first(weight + lane * out_stride + begin, count) : Vector{};
-        }
+      for (int lane = 0; lane < kLanes; ++lane) square[lane] = load(weight + lane * out_stride + begin);
+    } else {
+      const int64_t count = taps < kLanes ? taps : kLanes;
+      for (int lane = 0; lane < kLanes; ++lane) {
+        square[lane] = lane < outs ? load_first(weight + lane * out_stride + begin, count) : Vector{};
       }
-      exchange_all<kLanes / 2>(square);
+    }
+    exchange_all<kLanes / 2>(square);
 #pragma GCC unroll 16
-      for (int i = 0; i < kLanes; ++i) lanes_of[begin + i] = square[i];
-    }
-    switch (kernel / 2) {
-#define DND_HALF(half) \
-  case half: fold_one<half>(lanes_of, halved_stride, full_stride, folded); break;
-      DND_HALF(0) DND_HALF(1) DND_HALF(2) DND_HALF(3) DND_HALF(4) DND_HALF(5) DND_HALF(6) DND_HALF(7)
-#undef DND_HALF
-    }
+    for (int i = 0; i < kLanes; ++i) to[begin + i] = square[i];
   }
 }
 
@@ -94,39 +87,52 @@ inline __attribute__((always_inline)) void store_folded(const Complex (&row)[2 *
   }
 }
 
+/// One halved frequency, and points/2 − that unless `high` is null.
 template <int kHalf>
-void rows(const float* folded, int64_t count, TapTurns turns, float* low, float* high) {
+inline __attribute__((always_inline)) void rows(const Vector* folded, const float* cosines, const float* sines,
+                                                float* low, float* high) {
   constexpr int kTaps = 2 * kHalf + 1;
-  for (int64_t i = 0; i < count; ++i) {
-    Complex low_row[kTaps], high_row[kTaps];
+  Complex low_row[kTaps], high_row[kTaps];
 #pragma GCC unroll 16
-    for (int row = 0; row < kTaps; ++row, folded += kTaps * kLanes) {
-      Vector values[2 * kHalf + 1];
-#pragma GCC unroll 16
-      for (int j = 0; j < 2 * kHalf; ++j) values[j] = load(folded + (1 + j) * kLanes);
-      const OddEven cosines = weighted<kHalf>(values, turns.cosines, load(folded));
-      const OddEven sines = weighted<kHalf>(values + kHalf, turns.sines, Vector{});
-      low_row[row] = {cosines.even + cosines.odd, sines.odd + sines.even};
-      high_row[row] = {cosines.even - cosines.odd, sines.odd - sines.even};
-    }
-    store_folded<kHalf>(low_row, low + i * 2 * kTaps * kLanes);
-    if (high != nullptr) store_folded<kHalf>(high_row, high + i * 2 * kTaps * kLanes);
+  for (int row = 0; row < kTaps; ++row, folded += kTaps) {
+    const OddEven even = weighted<kHalf>(folded + 1, cosines, folded[0]);
+    const OddEven odd = weighted<kHalf>(folded + 1 + kHalf, sines, Vector{});
+    low_row[row] = {even.even + even.odd, odd.odd + odd.even};
+    high_row[row] = {even.even - even.odd, odd.odd - odd.even};
   }
+  store_folded<kHalf>(low_row, low);
+  if (high != nullptr) store_folded<kHalf>(high_row, high);
+}
+
+/// Halved frequencies 0 and points/2, which are real, as the real and the imaginary part of one.
+template <int kHalf>
+inline __attribute__((always_inline)) void symmetric_rows(const Vector* folded, float* both) {
+  constexpr int kTaps = 2 * kHalf + 1;
+  Complex row_of[kTaps];
+#pragma GCC unroll 16
+  for (int row = 0; row < kTaps; ++row, folded += kTaps) {
+    Vector even = folded[0], odd = {};
+#pragma GCC unroll 8
+    for (int j = 1; j <= kHalf; ++j) (j % 2 == 0 ? even : odd) += folded[j];
+    row_of[row] = {even + odd, even - odd};
+  }
+  store_folded<kHalf>(row_of, both);
 }
 
 template <int kHalf>
-void symmetric_rows(const float* folded, int64_t count, float* both) {
-  constexpr int kTaps = 2 * kHalf + 1;
-  for (int64_t i = 0; i < count; ++i) {
-    Complex row_of[kTaps];
-#pragma GCC unroll 16
-    for (int row = 0; row < kTaps; ++row, folded += kTaps * kLanes) {
-      Vector even = load(folded), odd = {};
-#pragma GCC unroll 8
-      for (int j = 1; j <= kHalf; ++j) (j % 2 == 0 ? even : odd) += load(folded + j * kLanes);
-      row_of[row] = {even + odd, even - odd};
+void halve(const TapView& taps, int64_t channels, TapTurns turns, int64_t columns, float* rows_of, int64_t column_stride,
+           int64_t channel_stride) {
+  constexpr int kTaps = (2 * kHalf + 1) * (2 * kHalf + 1);
+  Vector lanes_of[kTaps + kLanes], folded[kTaps];
+  for (int64_t c = 0; c < channels; ++c, rows_of += channel_stride) {
+    load_taps(taps.first + c * kTaps, taps.out_stride, taps.outs, kTaps, lanes_of);
+    fold<kHalf>(lanes_of, taps.halved_stride, taps.full_stride, folded);
+    symmetric_rows<kHalf>(folded, rows_of);
+    for (int64_t low = 1; 2 * low <= columns; ++low) {
+      const int64_t high = columns - low;
+      rows<kHalf>(folded, turns.cosines + low * kHalf, turns.sines + low * kHalf, rows_of + low * column_stride,
+                  high == low ? nullptr : rows_of + high * column_stride);
     }
-    store_folded<kHalf>(row_of, both + i * 2 * kTaps * kLanes);
   }
 }
 
@@ -201,8 +207,7 @@ void columns(const float* rows, int64_t count, TapTurns turns, int64_t full_poin
 
 template <int kHalf = 0>
 void add_weight_transforms(SpectralKernels& kernels) {
-  kernels.rows[kHalf] = rows<kHalf>;
-  kernels.symmetric_rows[kHalf] = symmetric_rows<kHalf>;
+  kernels.halve[kHalf] = halve<kHalf>;
   kernels.columns[kHalf] = columns<kHalf>;
   if constexpr (kHalf + 1 < kSpectralHalves) add_weight_transforms<kHalf + 1>(kernels);
 }

@@ -5,6 +5,7 @@
 #include "core/convolution_work.h"
 #include "cpu/spectral/frequency_order.h"
 #include "cpu/spectral/tap_turns.h"
+#include "cpu/spectral/weight_prefetch.h"
 
 namespace dnd::cpu {
 namespace {
@@ -101,7 +102,8 @@ class SpectralConvolution {
     Range outs, places;
     int64_t vectors;
     int64_t component_stride;  ///< of the product's spectra [point][component][tile][output channel]
-    float *product, *taps, *low_rows, *high_rows, *slab, *scratch;
+    int64_t column_stride;     ///< of the half-transformed weights
+    float *product, *rows, *slab, *scratch;
     int64_t width(const SpectralKernels& isa) const { return vectors * isa.lanes; }
   };
 
@@ -125,10 +127,9 @@ class SpectralConvolution {
     task.vectors = block.size();
     task.component_stride = spread_stride(places.size() * task.width(isa_));
     task.product = scratch;
-    task.taps = task.product + layout_.product_floats;
-    task.low_rows = task.taps + layout_.taps_floats;
-    task.high_rows = task.low_rows + layout_.rows_floats;
-    task.slab = task.high_rows + layout_.rows_floats;
+    task.column_stride = layout_.column_floats;
+    task.rows = task.product + layout_.product_floats;
+    task.slab = task.rows + order_.columns() * layout_.column_floats;
     task.scratch = task.slab + layout_.slab_floats;
     return task;
   }
@@ -137,47 +138,42 @@ class SpectralConvolution {
   void accumulate(const Control& control, const float* spectra, const float* weight, const Task& task, Range channels,
                   SpectralProfile* profile) const {
     control.throw_if_cancelled();
-    fold(weight, task, channels, profile);
-    const int64_t count = channels.size() * task.vectors, columns = order_.columns();
-    for (int64_t low = 0; 2 * low <= columns; ++low) {
-      const int64_t high = columns - low;
-      const bool alone = low == 0 || low == high;
-      {
-        const PartTimer timer(profile, SpectralProfile::kRows);
-        if (low == 0) {
-          isa_.symmetric_rows[half_](task.taps, count, task.low_rows);
-        } else {
-          isa_.rows[half_](task.taps, count, halved_turns_.at(low), task.low_rows, alone ? nullptr : task.high_rows);
-        }
-      }
-      column(control, spectra, task, channels, low, task.low_rows, profile);
-      if (!alone) column(control, spectra, task, channels, high, task.high_rows, profile);
+    halve(weight, task, channels, profile);
+    const int64_t taps = g_.kernel * g_.kernel;
+    const int64_t next = std::min(plan_.block_channels, g_.channels - channels.end);
+    WeightPrefetch prefetch(weight + (task.outs.begin * g_.channels + channels.end) * taps, task.outs.size(),
+                            g_.channels * taps, next * taps,
+                            3 * order_.points() * divide_up(channels.size(), plan_.slab_channels));
+    for (int64_t column = 0; column < order_.columns(); ++column) {
+      multiply_column(control, spectra, task, channels, column, prefetch, profile);
     }
   }
 
-  /// Folded taps, [slab][panel][channel][vector of the panel].
-  void fold(const float* weight, const Task& task, Range channels, SpectralProfile* profile) const {
-    const PartTimer timer(profile, SpectralProfile::kTaps);
-    const int64_t taps = g_.kernel * g_.kernel, out_stride = g_.channels * taps;
-    float* folded = task.taps;
+  /// Half-transformed weights, [column][slab][panel][channel][vector of the panel].
+  void halve(const float* weight, const Task& task, Range channels, SpectralProfile* profile) const {
+    const PartTimer timer(profile, SpectralProfile::kHalve);
+    const int64_t taps = g_.kernel * g_.kernel, kernel_floats = 2 * g_.kernel * isa_.lanes;
+    float* rows = task.rows;
     for (int64_t begin = channels.begin; begin < channels.end; begin += plan_.slab_channels) {
       const int64_t depth = std::min(plan_.slab_channels, channels.end - begin);
       for (int64_t panel = 0; panel < task.vectors; panel += isa_.panel_vectors) {
         const int64_t breadth = std::min(isa_.panel_vectors, task.vectors - panel);
         for (int64_t v = 0; v < breadth; ++v) {
           const int64_t out = task.outs.begin + (panel + v) * isa_.lanes;
-          isa_.fold_taps(weight + out * out_stride + begin * taps, out_stride, std::min(isa_.lanes, task.outs.end - out),
-                         depth, g_.kernel, halved_.tap_stride, full_.tap_stride, folded + v * taps * isa_.lanes,
-                         breadth * taps * isa_.lanes);
+          const TapView view = {weight + (out * g_.channels + begin) * taps, g_.channels * taps,
+                                std::min(isa_.lanes, task.outs.end - out), halved_.tap_stride, full_.tap_stride};
+          isa_.halve[half_](view, depth, halved_turns_.all(), order_.columns(), rows + v * kernel_floats,
+                            task.column_stride, breadth * kernel_floats);
         }
-        folded += depth * breadth * taps * isa_.lanes;
+        rows += depth * breadth * kernel_floats;
       }
     }
   }
 
-  void column(const Control& control, const float* spectra, const Task& task, Range channels, int64_t column,
-              const float* rows, SpectralProfile* profile) const {
+  void multiply_column(const Control& control, const float* spectra, const Task& task, Range channels, int64_t column,
+                       WeightPrefetch& prefetch, SpectralProfile* profile) const {
     const int64_t full_points = full_.tiles.points, steps = plan_.steps();
+    const int64_t kernel_floats = 2 * g_.kernel * isa_.lanes;
     const bool symmetric = column == 0;
     int64_t point = order_.column_begin(column);
     for (int64_t step = 0; step < steps; step += plan_.slab_steps) {
@@ -190,8 +186,10 @@ class SpectralConvolution {
         const int64_t slab_stride = (count + 1) * isa_.lanes;  // an odd number of vectors: not all in one cache set
         {
           const PartTimer timer(profile, SpectralProfile::kColumns);
-          isa_.columns[half_](rows + (begin - channels.begin) * task.vectors * 2 * g_.kernel * isa_.lanes, count,
-                              full_turns_.all(), full_points, symmetric, step, end, task.slab, slab_stride);
+          const float* rows =
+              task.rows + column * task.column_stride + (begin - channels.begin) * task.vectors * kernel_floats;
+          isa_.columns[half_](rows, count, full_turns_.all(), full_points, symmetric, step, end, task.slab,
+                              slab_stride);
         }
         const PartTimer timer(profile, SpectralProfile::kProduct);
         const float* x = spectra + begin / plan_.slab_channels * layout_.slab_stride +
@@ -200,6 +198,7 @@ class SpectralConvolution {
           isa_.product(task.places.size(), depth, x + component * layout_.tile_component_stride, plan_.slab_channels,
                        task.slab + component * slab_stride, task.vectors,
                        task.product + (point * 3 + component) * task.component_stride, task.width(isa_), begin > 0);
+          prefetch.step();
         }
       }
       point += points;

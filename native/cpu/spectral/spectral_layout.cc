@@ -31,8 +31,8 @@ SpectralLayout spectral_layout(const SpectralPlan& plan, const ConvolutionShape&
     }
   }
   layout.product_floats = plan.frequencies() * 3 * spread_stride(part_tiles * block_floats);
-  layout.taps_floats = round_up(held * block_floats * kernel * kernel, 16);
-  layout.rows_floats = round_up(held * block_floats * 2 * kernel, 16);
+  layout.column_floats = spread_stride(held * block_floats * 2 * kernel);
+  layout.rows_floats = plan.halved.points / 2 * layout.column_floats;
   layout.slab_floats = slab_points * 3 * (plan.slab_channels * block_floats + 16);
   layout.scratch_floats =
       round_up(kernels.tile_scratch(frequency_order(plan.halved.points, plan.full.points)), 16);

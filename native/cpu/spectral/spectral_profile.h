@@ -6,7 +6,7 @@ namespace dnd::cpu {
 
 /// Processor time of the parts of a spectral convolution, summed over threads; for measurements only.
 struct SpectralProfile {
-  enum Part { kForward, kTaps, kRows, kColumns, kProduct, kInverse, kParts };
+  enum Part { kForward, kHalve, kColumns, kProduct, kInverse, kParts };
   double seconds[kParts] = {};
 };
 
