@@ -69,7 +69,9 @@ class Decoder(nn.Module):
     def forward(self, x):
         if self.projected_from:  # re-interpreted, not transposed
             batch, prompts, length, channels = x.shape
-            x = self.gate_proj(self.down_proj(x.reshape(batch, prompts, channels, length))).reshape(batch, prompts, -1, channels)
+            x = self.gate_proj(self.down_proj(x.reshape(batch, prompts, channels, length))).reshape(
+                batch, prompts, -1, channels
+            )
         for layer in self.module_list:
             x = layer(x)
         return x

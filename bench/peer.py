@@ -74,14 +74,18 @@ def decoder(request):
 def load_encoder(request):
     from transformers import BertModel
 
-    models["encoder"] = BertModel.from_pretrained(request["folder"], dtype=torch.float32, attn_implementation="sdpa").eval()
+    models["encoder"] = BertModel.from_pretrained(
+        request["folder"], dtype=torch.float32, attn_implementation="sdpa"
+    ).eval()
     return {}
 
 
 def encoder(request):
     ids, mask = (array(request[name], request["shape"], np.int32).long() for name in ("ids", "mask"))
-    batches = list(zip(ids.split(request["batch"]), mask.split(request["batch"])))
-    states, seconds = timed(lambda: torch.cat([models["encoder"](input_ids=i, attention_mask=m).last_hidden_state for i, m in batches]))
+    batches = list(zip(ids.split(request["batch"]), mask.split(request["batch"]), strict=True))
+    states, seconds = timed(
+        lambda: torch.cat([models["encoder"](input_ids=i, attention_mask=m).last_hidden_state for i, m in batches])
+    )
     states.numpy().tofile(request["output"])
     return {"seconds": seconds}
 
@@ -93,7 +97,9 @@ def write(request):
     tensors = {tensor["name"]: torch.randn(tensor["shape"]) for tensor in request["tensors"]}
 
     def save():
-        save_file({name: tensor.bfloat16() for name, tensor in tensors.items()}, request["path"], metadata={"format": "pt"})
+        save_file(
+            {name: tensor.bfloat16() for name, tensor in tensors.items()}, request["path"], metadata={"format": "pt"}
+        )
         with open(request["path"], "rb") as file:
             os.fsync(file.fileno())
 
@@ -105,7 +111,9 @@ def forget(request):
     return {}
 
 
-COMMANDS = {f.__name__: f for f in (start, gemm, convolution, load_decoder, decoder, load_encoder, encoder, write, forget)}
+COMMANDS = {
+    f.__name__: f for f in (start, gemm, convolution, load_decoder, decoder, load_encoder, encoder, write, forget)
+}
 
 with torch.inference_mode():
     for line in sys.stdin:

@@ -79,7 +79,9 @@ class Complaints(logging.Handler):
         for name in (None, "peft", "transformers"):
             logging.getLogger(name).removeHandler(self)
         # PEFT calling deprecated functions of transformers is no complaint about the adapter.
-        self.sentences += [str(w.message) for w in self.warnings if not issubclass(w.category, (FutureWarning, DeprecationWarning))]
+        self.sentences += [
+            str(w.message) for w in self.warnings if not issubclass(w.category, (FutureWarning, DeprecationWarning))
+        ]
         self.caught.__exit__(*error)
 
 

@@ -35,7 +35,9 @@ note(f"prompts: {prompts.name}")
 
 began = time.monotonic()
 generator = work / "generator"
-made = dnd("init", "--base", BASE, "--preset", PRESET, "--encoder", encoder, "--seed", 0, "--out", generator).must_succeed()
+made = dnd(
+    "init", "--base", BASE, "--preset", PRESET, "--encoder", encoder, "--seed", 0, "--out", generator
+).must_succeed()
 note(f"dnd init took {time.monotonic() - began:.0f} s, peak {made.peak_bytes / 1e9:.2f} GB")
 elements = 0
 for path in generator.glob("decoder*.safetensors"):
@@ -52,14 +54,24 @@ for threads in (1, 2, 3):
         break
     began = time.monotonic()
     out = work / f"adapter-{threads}"
-    run = dnd("generate", "--generator", generator, "--prompts", prompts, "--seed", 7, "--threads", threads, "--out", out).must_succeed()
+    run = dnd(
+        "generate", "--generator", generator, "--prompts", prompts, "--seed", 7, "--threads", threads, "--out", out
+    ).must_succeed()
     seconds = time.monotonic() - began
     spent += seconds
     note(f"dnd generate with {threads} thread(s) took {seconds:.0f} s")
-    check(f"peak memory of dnd generate with {threads} thread(s)", run.peak_bytes <= PEAK_BYTES, f"{run.peak_bytes / 1e9:.2f} GB ≤ {PEAK_BYTES / 1e9} GB")
+    check(
+        f"peak memory of dnd generate with {threads} thread(s)",
+        run.peak_bytes <= PEAK_BYTES,
+        f"{run.peak_bytes / 1e9:.2f} GB ≤ {PEAK_BYTES / 1e9} GB",
+    )
     digests[threads] = hashlib.sha256((out / "adapter_model.safetensors").read_bytes()).hexdigest()
 
-check("the same bytes whatever the number of threads", len({*digests.values()}) == 1, ", ".join(f"{t}: {d[:12]}" for t, d in digests.items()))
+check(
+    "the same bytes whatever the number of threads",
+    len({*digests.values()}) == 1,
+    ", ".join(f"{t}: {d[:12]}" for t, d in digests.items()),
+)
 
 expected = {}
 for layer in range(24):
@@ -76,6 +88,9 @@ check("of the right shapes", shapes == expected)
 check("of dtype BF16", dtypes == {"BF16"}, ", ".join(sorted(dtypes)))
 check("every tensor is finite and not constant", all(0 < value < float("inf") for value in spread))
 config = json.loads((work / "adapter-2/adapter_config.json").read_text())
-check("adapter_config.json says rank 8, alpha 16, all seven modules", (config["r"], config["lora_alpha"], len(config["target_modules"])) == (8, 16, 7))
+check(
+    "adapter_config.json says rank 8, alpha 16, all seven modules",
+    (config["r"], config["lora_alpha"], len(config["target_modules"])) == (8, 16, 7),
+)
 
 finish()

@@ -37,7 +37,9 @@ for name, count, length in CASES:
     bridge("encode", folder, work / "prompts.json", work / "ours.safetensors", maxLength=length)
     ours = load_file(work / "ours.safetensors")
     case = f"{count} prompts of {name}, maxLength {length}"
-    same = torch.equal(ours["ids"].long(), expected["input_ids"]) and torch.equal(ours["mask"].long(), expected["attention_mask"])
+    same = torch.equal(ours["ids"].long(), expected["input_ids"]) and torch.equal(
+        ours["mask"].long(), expected["attention_mask"]
+    )
     check(f"{case}: token ids equal those of transformers", same, f"{int(mask.sum())} tokens")
     for what, states, wanted in (
         ("states, padding encoded", ours["encode.none"], reference),

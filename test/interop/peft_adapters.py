@@ -31,13 +31,27 @@ def generate(folder, family, rank, alpha, modules, dtype, rslora):
     base = folder / "base"
     CONFIGS[family].save_pretrained(base)
     layout = bridge("layout", base, rank=rank, modules=modules.split(",") if modules else None)
-    features = [[PROMPT_COUNT, LENGTH, CHANNELS], [PROMPT_COUNT, 16, 24], [layout["tokenCount"], layout["tokenHeight"], layout["tokenWidth"]]]
+    features = [
+        [PROMPT_COUNT, LENGTH, CHANNELS],
+        [PROMPT_COUNT, 16, 24],
+        [layout["tokenCount"], layout["tokenHeight"], layout["tokenWidth"]],
+    ]
     options = [*(["--modules", modules] if modules else []), *(["--rslora"] if rslora else [])]
     dnd(
         "init", "--base", base, "--encoder", "hash", "--features", features, "--kernel-size", 3, "--max-length", LENGTH,
         "--rank", rank, "--alpha", alpha, *options, "--out", folder / "generator",
     ).must_succeed()  # fmt: skip
-    dnd("generate", "--generator", folder / "generator", "--prompts", PROMPTS, "--dtype", dtype, "--out", folder / "adapter").must_succeed()
+    dnd(
+        "generate",
+        "--generator",
+        folder / "generator",
+        "--prompts",
+        PROMPTS,
+        "--dtype",
+        dtype,
+        "--out",
+        folder / "adapter",
+    ).must_succeed()
     return folder / "adapter"
 
 
@@ -63,9 +77,15 @@ for family, rank, alpha, modules, dtype, base_dtype in CASES:
     logits = {}
     for rslora in (False, True):
         name = f"{case}, rsLoRA" if rslora else case
-        adapter = generate(work / f"{family}-{rank}{'-rslora' if rslora else ''}", family, rank, alpha, modules, dtype, rslora)
+        adapter = generate(
+            work / f"{family}-{rank}{'-rslora' if rslora else ''}", family, rank, alpha, modules, dtype, rslora
+        )
         tensors = load_file(adapter / "adapter_model.safetensors")
-        check(f"{name}: tensors are written as {dtype}", {tensor.dtype for tensor in tensors.values()} == {WRITTEN[dtype]}, f"{len(tensors)} tensors")
+        check(
+            f"{name}: tensors are written as {dtype}",
+            {tensor.dtype for tensor in tensors.values()} == {WRITTEN[dtype]},
+            f"{len(tensors)} tensors",
+        )
         logits[rslora] = check_adapter(name, family, adapter, base_dtype)
     check(f"{case}: rsLoRA scales differently", (logits[False] - logits[True]).abs().max().item() > 100 * TOLERANCE)
 
@@ -76,6 +96,9 @@ lost = sorted(tensors)[3]
 del tensors[lost]
 save_file(tensors, lossy / "adapter_model.safetensors", metadata={"format": "pt"})
 _, wrong = load_adapter(random_base(CONFIGS["qwen2"], CLASSES["qwen2"], torch.float32), lossy)
-check("a tensor that an adapter lacks would be complained about", any(lost.split(".lora_")[0] in sentence for sentence in wrong))
+check(
+    "a tensor that an adapter lacks would be complained about",
+    any(lost.split(".lora_")[0] in sentence for sentence in wrong),
+)
 
 finish()

@@ -1,4 +1,4 @@
-"""Adapters that PEFT itself wrote: read by this package value for value, and rewritten so that PEFT sees no difference."""
+"""Adapters that PEFT itself wrote: read value for value, and rewritten so that PEFT sees no difference."""
 
 import json
 import sys
@@ -21,7 +21,8 @@ def check_values(name, folder):
     theirs = load_file(folder / "adapter_model.safetensors")
     ours = bridge("read-adapter", folder, work / name / "seen")
     same = sorted(ours["tensors"]) == sorted(theirs) and all(
-        np.array_equal(np.fromfile(entry["float32"], np.float32), theirs[key].float().numpy().reshape(-1)) and entry["shape"] == list(theirs[key].shape)
+        np.array_equal(np.fromfile(entry["float32"], np.float32), theirs[key].float().numpy().reshape(-1))
+        and entry["shape"] == list(theirs[key].shape)
         for key, entry in ours["tensors"].items()
     )
     check(f"{name}: {len(theirs)} tensors written by PEFT are read value for value", same)
@@ -37,7 +38,11 @@ def check_values(name, folder):
     rewritten = work / name / "rewritten"
     bridge("rewrite", folder, rewritten, dtype="F32")
     again = load_file(rewritten / "adapter_model.safetensors")
-    check(f"{name}: rewritten, every tensor is the same", sorted(again) == sorted(theirs) and all(np.array_equal(again[key].numpy(), theirs[key].float().numpy()) for key in theirs))
+    check(
+        f"{name}: rewritten, every tensor is the same",
+        sorted(again) == sorted(theirs)
+        and all(np.array_equal(again[key].numpy(), theirs[key].float().numpy()) for key in theirs),
+    )
     return rewritten
 
 
@@ -52,9 +57,21 @@ def golden_base(folder):
 
 MADE_HERE = {
     "qwen2 all linear": ("qwen2", LoraConfig(r=4, lora_alpha=8, target_modules="all-linear"), torch.float32),
-    "llama rsLoRA bfloat16": ("llama", LoraConfig(r=3, lora_alpha=6, use_rslora=True, target_modules=["q_proj", "v_proj", "down_proj"]), torch.bfloat16),
-    "qwen2 alpha pattern": ("qwen2", LoraConfig(r=5, lora_alpha=7, alpha_pattern={"o_proj": 3}, target_modules=["q_proj", "o_proj"]), torch.float32),
-    "llama some layers": ("llama", LoraConfig(r=2, lora_alpha=4, layers_to_transform=[0, 2], target_modules=["k_proj", "gate_proj"]), torch.float32),
+    "llama rsLoRA bfloat16": (
+        "llama",
+        LoraConfig(r=3, lora_alpha=6, use_rslora=True, target_modules=["q_proj", "v_proj", "down_proj"]),
+        torch.bfloat16,
+    ),
+    "qwen2 alpha pattern": (
+        "qwen2",
+        LoraConfig(r=5, lora_alpha=7, alpha_pattern={"o_proj": 3}, target_modules=["q_proj", "o_proj"]),
+        torch.float32,
+    ),
+    "llama some layers": (
+        "llama",
+        LoraConfig(r=2, lora_alpha=4, layers_to_transform=[0, 2], target_modules=["k_proj", "gate_proj"]),
+        torch.float32,
+    ),
 }
 for name, (family, config, dtype) in MADE_HERE.items():
     model = get_peft_model(random_base(CONFIGS[family], CLASSES[family], torch.float64), config)
@@ -73,10 +90,16 @@ for name, (family, config, dtype) in MADE_HERE.items():
         check(f"{name}: PEFT loads {whose} folder cleanly", not wrong, "; ".join(wrong)[:300])
         adapted[whose] = logits_of(model, ids)
     bridge("merge", folder, work / name / "merge.safetensors")
-    merged = add_merge(random_base(CONFIGS[family], CLASSES[family], torch.float64), load_file(work / name / "merge.safetensors"))
+    merged = add_merge(
+        random_base(CONFIGS[family], CLASSES[family], torch.float64), load_file(work / name / "merge.safetensors")
+    )
     for what, logits in (("our folder", adapted["our"]), ("our merge", logits_of(merged, ids))):
         difference = (logits - adapted["PEFT's own"]).abs().max().item()
-        check(f"{name}: logits with {what} equal those with PEFT's own folder", difference <= TOLERANCE, f"{difference:.1e} ≤ {TOLERANCE}")
+        check(
+            f"{name}: logits with {what} equal those with PEFT's own folder",
+            difference <= TOLERANCE,
+            f"{difference:.1e} ≤ {TOLERANCE}",
+        )
 
 for folder in sorted((ROOT / "test/fixtures/peft").iterdir()):
     check_values(f"fixture {folder.name}", folder)
@@ -93,6 +116,10 @@ for folder in golden:
         model, wrong = load_adapter(base, adapter)
         check(f"golden {name}: PEFT loads {whose} folder cleanly", not wrong, "; ".join(wrong)[:300])
         difference = (logits_of(model, tensors["input_ids"].long()) - expected).abs().max().item()
-        check(f"golden {name}: logits with {whose} folder equal the golden ones", difference <= TOLERANCE, f"{difference:.1e} ≤ {TOLERANCE}")
+        check(
+            f"golden {name}: logits with {whose} folder equal the golden ones",
+            difference <= TOLERANCE,
+            f"{difference:.1e} ≤ {TOLERANCE}",
+        )
 
 finish()

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -38,13 +39,11 @@ def bridge(command, *arguments, **options):
     return json.loads(done.stdout) if done.stdout.strip() else None
 
 
-def dnd(*arguments, environment=None):
-    """Runs the `dnd` command; returns (seconds-independent) exit code, standard output, standard error, peak bytes."""
-    import tempfile
-
+def dnd(*arguments):
+    """Runs the `dnd` command to its end."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         call = ["node", str(ROOT / "dist/cli/main.js"), *[str(part) for part in arguments]]
-        process = subprocess.Popen(call, stdout=out, stderr=err, env={**os.environ, **(environment or {})})
+        process = subprocess.Popen(call, stdout=out, stderr=err)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0), err.seek(0)
@@ -52,6 +51,8 @@ def dnd(*arguments, environment=None):
 
 
 class Run:
+    """How a `dnd` command ended, and the most memory it ever held."""
+
     def __init__(self, code, stdout, stderr, peak_bytes):
         self.code, self.stdout, self.stderr, self.peak_bytes = code, stdout, stderr, peak_bytes
 

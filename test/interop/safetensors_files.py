@@ -1,4 +1,4 @@
-"""Python's safetensors reads what this package writes, and the other way round: every dtype, sharded sets, odd shapes."""
+"""Python's safetensors reads what this package writes, and the other way round: every dtype, shards, odd shapes."""
 
 import json
 import sys
@@ -49,7 +49,11 @@ def same_bytes(a, b):
 
 def expected_values():
     generator = torch.Generator().manual_seed(3)
-    tensors = {f"{name}.{kind}": random_tensor(dtype, shape, generator) for name, dtype in DTYPES.items() for kind, shape in SHAPES.items()}
+    tensors = {
+        f"{name}.{kind}": random_tensor(dtype, shape, generator)
+        for name, dtype in DTYPES.items()
+        for kind, shape in SHAPES.items()
+    }
     tensors |= {f"{name}.special": special_values(dtype) for name, dtype in DTYPES.items() if dtype.is_floating_point}
     tensors["名前 with spaces/and.ünïcode"] = torch.arange(4.0)
     return tensors
@@ -71,14 +75,23 @@ for name in DTYPES:
     )
     check(f"{name} tensors written by Python are read byte for byte", len(ours) > 0 and exact)
 for name in ("F64", "F32", "F16", "BF16"):
-    entry = seen["tensors"][f"{name}.matrix"], seen["tensors"][f"{name}.special"]
-    pairs = [(np.fromfile(e["float32"], np.float32), theirs[k].float().numpy().reshape(-1)) for e, k in zip(entry, (f"{name}.matrix", f"{name}.special"))]
-    check(f"{name} values become the same float32 values", all(a.tobytes() == b.tobytes() or np.array_equal(a, b, equal_nan=True) for a, b in pairs))
+    converted = all(
+        np.array_equal(
+            np.fromfile(seen["tensors"][key]["float32"], np.float32),
+            theirs[key].float().numpy().reshape(-1),
+            equal_nan=True,
+        )
+        for key in (f"{name}.matrix", f"{name}.special")
+    )
+    check(f"{name} values become the same float32 values", converted)
 
 # we write, Python reads: the same bytes, through one file and through shards
 bridge("copy", work / "theirs.safetensors", work / "ours.safetensors")
 ours = load_file(work / "ours.safetensors")
-check("a file that we wrote holds the same tensors for Python", sorted(ours) == sorted(theirs) and all(same_bytes(ours[key], theirs[key]) for key in theirs))
+check(
+    "a file that we wrote holds the same tensors for Python",
+    sorted(ours) == sorted(theirs) and all(same_bytes(ours[key], theirs[key]) for key in theirs),
+)
 with safe_open(work / "ours.safetensors", "pt") as file:
     check("metadata that we wrote is read by Python", file.metadata() == {"format": "pt", "note": "naïve — 名前"})
 
@@ -90,24 +103,49 @@ check("a set over the limit becomes several shards", len(shards) > 3, f"{len(sha
 collected = {}
 for shard in shards:
     collected |= load_file(work / "sharded" / shard)
-check("the shards that we wrote hold the same tensors for Python", sorted(collected) == sorted(theirs) and all(same_bytes(collected[key], theirs[key]) for key in theirs))
-check("the index names each tensor's own shard", all(key in load_file(work / "sharded" / shard) for key, shard in index["weight_map"].items()))
+check(
+    "the shards that we wrote hold the same tensors for Python",
+    sorted(collected) == sorted(theirs) and all(same_bytes(collected[key], theirs[key]) for key in theirs),
+)
+check(
+    "the index names each tensor's own shard",
+    all(key in load_file(work / "sharded" / shard) for key, shard in index["weight_map"].items()),
+)
 
 # values made here, not copied: a formula both sides know
 bridge("formula", work / "formula.safetensors")
 made = load_file(work / "formula.safetensors")
 steps = (torch.arange(60, dtype=torch.float64) - 30) / 7
-check("float values that we wrote are the nearest of each dtype", all(same_bytes(made[name], steps.float().to(DTYPES[name]).reshape(3, 4, 5)) for name in ("F32", "F16", "BF16")))
+check(
+    "float values that we wrote are the nearest of each dtype",
+    all(same_bytes(made[name], steps.float().to(DTYPES[name]).reshape(3, 4, 5)) for name in ("F32", "F16", "BF16")),
+)
 
 # shards written by Hugging Face's own code are read as one set
 from transformers import LlamaConfig, LlamaForCausalLM  # noqa: E402
 
-tiny = LlamaConfig(vocab_size=64, hidden_size=32, intermediate_size=48, num_hidden_layers=3, num_attention_heads=2, num_key_value_heads=1)
+tiny = LlamaConfig(
+    vocab_size=64,
+    hidden_size=32,
+    intermediate_size=48,
+    num_hidden_layers=3,
+    num_attention_heads=2,
+    num_key_value_heads=1,
+)
 model = LlamaForCausalLM(tiny)
 model.save_pretrained(work / "hf", max_shard_size="20KB")
 state = {key: value for key, value in model.state_dict().items()}
 seen = bridge("read", work / "hf", work / "hf_seen")
-check("a sharded model that transformers wrote is read as one set", len(list((work / "hf").glob("*.safetensors"))) > 1 and sorted(seen["tensors"]) == sorted(state))
-check("its values are equal", all(np.array_equal(np.fromfile(seen["tensors"][key]["float32"], np.float32), value.float().numpy().reshape(-1)) for key, value in state.items()))
+check(
+    "a sharded model that transformers wrote is read as one set",
+    len(list((work / "hf").glob("*.safetensors"))) > 1 and sorted(seen["tensors"]) == sorted(state),
+)
+check(
+    "its values are equal",
+    all(
+        np.array_equal(np.fromfile(seen["tensors"][key]["float32"], np.float32), value.float().numpy().reshape(-1))
+        for key, value in state.items()
+    ),
+)
 
 finish()
