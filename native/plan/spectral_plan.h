@@ -6,7 +6,7 @@
 
 namespace dnd {
 
-/// A convolution as a plan sees it: any axis may play the channels, the other two are the picture.
+/// A convolution as a plan sees it: any axis may play the channels, the other two (i, j) are the picture.
 struct ConvolutionShape {
   int64_t batch, channels, out_channels;
   int64_t size_i, size_j;
@@ -14,21 +14,24 @@ struct ConvolutionShape {
 };
 
 /// How a spectral convolution is cut. What an element of the result is summed from, and in which order, depends on the
-/// two axes' tiles and the instruction set alone; the blocks only decide what lies in which cache.
+/// two axes' tiles, slab_channels and the instruction set alone; the rest decides what lies in which cache, and when.
 struct SpectralPlan {
   TileAxis halved;  ///< transformed first, as real lines: half of its frequencies are enough
   TileAxis full;
   bool halved_is_i;
 
   int64_t slab_channels;   ///< input channels of a block of tile spectra, and of a slab of weight spectra
-  int64_t block_channels;  ///< input channels whose taps are held at once: a multiple of slab_channels
+  int64_t block_channels;  ///< input channels whose half-transformed weights are held: a multiple of slab_channels
   int64_t slab_steps;      ///< steps of four frequencies that a slab holds
   int64_t block_outs;      ///< output channels of a task, at most
   int64_t chunk_tiles;     ///< tiles whose spectra are held at once
 
-  /// Points of a tile's spectrum that are stored.
+  int64_t threads_bytes = INT64_MAX;  ///< what all threads' memory together should not exceed
+
+  /// Points of a tile's spectrum that are stored, each with three components.
   constexpr int64_t frequencies() const { return full.points * (halved.points / 2) + 2; }
   constexpr int64_t picture_tiles() const { return halved.tiles() * full.tiles(); }
+  /// Steps of a column, each with up to four frequencies that share their sines and cosines.
   constexpr int64_t steps() const { return full.points / 4 + 1; }
 };
 

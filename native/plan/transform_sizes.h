@@ -15,4 +15,7 @@ inline constexpr int64_t kTransformSizes[] = {DND_TRANSFORM_SIZES(DND_SIZE)};
 
 constexpr int64_t kLargestTransform = 64;
 
+/// Taps along an axis that the weights' transforms are written for: odd, up to this.
+constexpr int64_t kLargestSpectralKernel = 15;
+
 }  // namespace dnd

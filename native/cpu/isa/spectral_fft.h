@@ -2,6 +2,7 @@
 
 #include "core/roots_of_unity.h"
 #include "cpu/isa/vector.h"
+#include "plan/transform_sizes.h"
 
 /// Complex Fourier transforms of fixed small sizes; every lane of a vector is a transform of its own.
 namespace dnd::cpu::DND_ISA {

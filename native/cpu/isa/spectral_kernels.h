@@ -6,7 +6,6 @@
 
 namespace dnd::cpu {
 
-constexpr int kLargestSpectralKernel = 15;  ///< taps along an axis that the weight transforms are written for
 constexpr int kSpectralHalves = kLargestSpectralKernel / 2 + 1;
 
 /// A tile of a picture and a vector of its channels in memory. One of the three strides is 1.

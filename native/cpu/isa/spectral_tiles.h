@@ -80,9 +80,13 @@ inline void forward(const TileView<const float>& tile, const FrequencyOrder& ord
 
   const auto put = [&spectrum](int64_t point, Vector r, Vector i) {
     float* to = spectrum.data + 3 * point * spectrum.component_stride;
-    store(to, r);
-    store(to + spectrum.component_stride, i);
-    store(to + 2 * spectrum.component_stride, r + i);
+    const auto put_component = [&](int64_t component, Vector value) {
+      store(to + component * spectrum.component_stride, value);
+      __builtin_prefetch(to + component * spectrum.component_stride + kLanes, 1, 2);  // where the next channels go
+    };
+    put_component(0, r);
+    put_component(1, i);
+    put_component(2, r + i);
   };
   full_fft(real, imaginary, re, im);
   put(order.zero[0], re[0], Vector{});
@@ -106,8 +110,12 @@ struct Point {
 
 inline __attribute__((always_inline)) Point take(const SpectrumView<const float>& spectrum, int64_t point) {
   const float* from = spectrum.data + 3 * point * spectrum.component_stride;
-  const Vector p1 = load(from), p2 = load(from + spectrum.component_stride);
-  const Vector p3 = load(from + 2 * spectrum.component_stride);
+  const auto take_component = [&](int64_t component) {
+    const float* at = from + component * spectrum.component_stride;
+    __builtin_prefetch(at + kLanes);  // the next channels are asked for next
+    return load(at);
+  };
+  const Vector p1 = take_component(0), p2 = take_component(1), p3 = take_component(2);
   return {p1 - p2, p3 - p1 - p2};
 }
 

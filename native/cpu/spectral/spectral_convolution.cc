@@ -49,7 +49,6 @@ class SpectralConvolution {
   }
 
   int64_t tiles() const { return g_.batch * plan_.picture_tiles(); }
-  int64_t out_blocks() const { return divide_up(divide_up(g_.out_channels, isa_.lanes), layout_.block_vectors); }
 
   /// Spectra of one tile for one slab of channels; `place` is the tile's among the chunk's.
   void transform(const float* x, int64_t tile, int64_t place, int64_t slab, float* spectra, float* scratch) const {
@@ -80,7 +79,7 @@ class SpectralConvolution {
   void multiply(const Control& control, const float* spectra, const float* weight, int64_t out_block, Range chunk,
                 Range places, float* y, float* scratch, SpectralProfile* profile) const {
     const int64_t vectors = divide_up(g_.out_channels, isa_.lanes);
-    const Range block = part(vectors, out_blocks(), out_block);
+    const Range block = part(vectors, layout_.out_blocks, out_block);
     const Task task = make_task(block, places, scratch);
     const double share = work_ * static_cast<double>(places.size()) / static_cast<double>(tiles()) *
                          static_cast<double>(task.outs.size()) / static_cast<double>(g_.out_channels) /
@@ -261,7 +260,7 @@ void convolve_spectral(ThreadPool& pool, const Control& control, const SpectralK
       convolution.transform(x, chunk.begin + place, place, task % layout.slabs, spectra,
                             own + thread * layout.thread_floats());
     });
-    const int64_t parts = std::min(layout.tile_parts, chunk.size()), blocks = convolution.out_blocks();
+    const int64_t parts = std::min(layout.tile_parts, chunk.size()), blocks = layout.out_blocks;
     pool.parallel_for(parts * blocks, [&](int64_t task, int thread) {
       convolution.multiply(control, spectra, weight, task % blocks, chunk, part(chunk.size(), parts, task / blocks), y,
                            own + thread * layout.thread_floats(), profile_of(thread));

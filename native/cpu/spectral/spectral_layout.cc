@@ -3,39 +3,58 @@
 #include <algorithm>
 
 #include "cpu/spectral/frequency_order.h"
+#include "cpu/spectral/task_cut.h"
 
 namespace dnd::cpu {
+
+namespace {
+
+/// Points of the largest slab.
+int64_t slab_points(const SpectralPlan& plan) {
+  int64_t most = 0;
+  for (int64_t step = 0; step < plan.steps(); step += plan.slab_steps) {
+    for (bool symmetric : {false, true}) {
+      most = std::max(most, points_of_steps(plan.full.points, symmetric, step,
+                                            std::min(plan.steps(), step + plan.slab_steps)));
+    }
+  }
+  return most;
+}
+
+void set_thread_parts(SpectralLayout& layout, const SpectralPlan& plan, const ConvolutionShape& shape,
+                      const SpectralKernels& kernels) {
+  const int64_t vectors = divide_up(shape.out_channels, kernels.lanes);
+  const int64_t block_floats = divide_up(vectors, layout.out_blocks) * kernels.lanes;
+  const int64_t part_tiles = divide_up(layout.chunk_tiles, layout.tile_parts);
+  const int64_t held = std::min(plan.block_channels, round_up(shape.channels, plan.slab_channels));
+  layout.product_floats = plan.frequencies() * 3 * spread_stride(part_tiles * block_floats);
+  layout.column_floats = spread_stride(held * block_floats * 2 * shape.kernel);
+  layout.rows_floats = plan.halved.points / 2 * layout.column_floats;
+  layout.slab_floats = slab_points(plan) * 3 * (plan.slab_channels * block_floats + kernels.lanes);
+  layout.slab_floats = round_up(layout.slab_floats, 16);
+  layout.scratch_floats =
+      round_up(kernels.tile_scratch(frequency_order(plan.halved.points, plan.full.points)), 16);
+}
+
+}  // namespace
 
 SpectralLayout spectral_layout(const SpectralPlan& plan, const ConvolutionShape& shape, const SpectralKernels& kernels,
                                int threads) {
   SpectralLayout layout{};
-  const int64_t vectors = divide_up(shape.out_channels, kernels.lanes);
-  layout.block_vectors = std::min(vectors, std::max<int64_t>(1, plan.block_outs / kernels.lanes));
-  const int64_t blocks = divide_up(vectors, layout.block_vectors);
-  layout.block_vectors = divide_up(vectors, blocks);
   layout.chunk_tiles = std::min(plan.chunk_tiles, shape.batch * plan.picture_tiles());
-  layout.tile_parts = std::min(layout.chunk_tiles, std::max<int64_t>(1, divide_up(threads, blocks)));
-
   layout.slabs = divide_up(shape.channels, plan.slab_channels);
   layout.tile_component_stride = spread_stride(layout.chunk_tiles * plan.slab_channels);
   layout.slab_stride = plan.frequencies() * 3 * layout.tile_component_stride;
 
-  const int64_t kernel = shape.kernel, block_floats = layout.block_vectors * kernels.lanes;
-  const int64_t part_tiles = divide_up(layout.chunk_tiles, layout.tile_parts);
-  const int64_t held = std::min(plan.block_channels, round_up(shape.channels, plan.slab_channels));
-  int64_t slab_points = 0;
-  for (int64_t step = 0; step < plan.steps(); step += plan.slab_steps) {
-    for (bool symmetric : {false, true}) {
-      slab_points = std::max(slab_points, points_of_steps(plan.full.points, symmetric, step,
-                                                          std::min(plan.steps(), step + plan.slab_steps)));
-    }
+  const TaskCut cut = cut_tasks(shape, plan, rates_of(kernels.name), layout.chunk_tiles, threads);
+  layout.out_blocks = cut.blocks;
+  layout.tile_parts = cut.parts;
+  set_thread_parts(layout, plan, shape, kernels);
+  const int64_t budget = plan.threads_bytes / static_cast<int64_t>(sizeof(float));
+  while (threads * layout.thread_floats() > budget && layout.tile_parts < layout.chunk_tiles) {
+    layout.tile_parts = std::min(layout.chunk_tiles, 2 * layout.tile_parts);
+    set_thread_parts(layout, plan, shape, kernels);
   }
-  layout.product_floats = plan.frequencies() * 3 * spread_stride(part_tiles * block_floats);
-  layout.column_floats = spread_stride(held * block_floats * 2 * kernel);
-  layout.rows_floats = plan.halved.points / 2 * layout.column_floats;
-  layout.slab_floats = slab_points * 3 * (plan.slab_channels * block_floats + 16);
-  layout.scratch_floats =
-      round_up(kernels.tile_scratch(frequency_order(plan.halved.points, plan.full.points)), 16);
   return layout;
 }
 

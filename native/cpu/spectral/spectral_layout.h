@@ -15,8 +15,8 @@ namespace dnd::cpu {
 /// thread has its own part: the product's spectra of one task, half-transformed weights, slab, scratch.
 struct SpectralLayout {
   int64_t chunk_tiles;    ///< tiles of the largest chunk
-  int64_t tile_parts;     ///< parts of a chunk's tiles; with a block of output channels, a task
-  int64_t block_vectors;  ///< vectors of output channels of the largest task
+  int64_t tile_parts;     ///< parts of a chunk's tiles; a part and a block make a task
+  int64_t out_blocks;     ///< blocks of vectors of output channels
 
   int64_t slabs;                  ///< of input channels
   int64_t tile_component_stride;  ///< floats between two components of the tile spectra

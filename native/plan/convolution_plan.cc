@@ -1,0 +1,221 @@
+#include "plan/convolution_plan.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <limits>
+#include <optional>
+
+#include "core/convolution_work.h"
+#include "core/status.h"
+#include "plan/transform_sizes.h"
+
+namespace dnd {
+namespace {
+
+constexpr int64_t kLine = 16;                         ///< floats of a cache line
+constexpr int64_t kBlockOuts = 64;                    ///< output channels that share a pass over the tile spectra
+constexpr int64_t kSlabBytes = (int64_t{5} << 20) / 4;  ///< a little more than a core's own cache did best
+/// Input channels of a slab, and slabs whose half-transformed weights are held: little for few tiles, where the weights'
+/// transform counts, more for many, where reading and writing the product's sums does.
+constexpr struct {
+  int64_t channels, slabs;
+} kBlockings[] = {{32, 1}, {64, 1}, {64, 2}};
+
+std::string text(const char* format, auto... values) {
+  char buffer[256];
+  std::snprintf(buffer, sizeof(buffer), format, values...);
+  return buffer;
+}
+
+struct Candidate {
+  SpectralPlan plan;
+  SpectralCost cost;
+};
+
+bool better(const std::optional<Candidate>& than, const Candidate& candidate) {
+  return !than.has_value() || candidate.cost.total() < than->cost.total();
+}
+
+/// The best candidate, and the best of each class that differs from it in one way.
+struct Survey {
+  std::vector<Candidate> candidates;
+  int64_t too_large = 0;  ///< candidates whose smallest chunk exceeds the budget
+
+  const Candidate* best(auto filter) const {
+    const Candidate* found = nullptr;
+    for (const Candidate& candidate : candidates) {
+      if (filter(candidate) && (found == nullptr || candidate.cost.total() < found->cost.total())) found = &candidate;
+    }
+    return found;
+  }
+};
+
+std::optional<TileAxis> tile_axis(int64_t size, int64_t kernel, int64_t points) {
+  const TileAxis axis = {size, kernel, points};
+  if (!axis.whole() && points < kernel) return std::nullopt;
+  // A larger tile than the one that holds the whole axis only adds padding.
+  for (int64_t smaller : kTransformSizes) {
+    if (smaller < points && TileAxis{size, kernel, smaller}.whole()) return std::nullopt;
+  }
+  return axis;
+}
+
+/// The cheapest blocks for two tiled axes; nothing when one tile alone exceeds the budget.
+std::optional<Candidate> with_blocks(const ConvolutionShape& shape, const TileAxis& halved, const TileAxis& full,
+                                     bool halved_is_i, const PlanOptions& options, const InstructionSetRates& rates) {
+  std::optional<Candidate> best;
+  for (const auto& blocking : kBlockings) {
+    SpectralPlan plan{};
+    plan.halved = halved;
+    plan.full = full;
+    plan.halved_is_i = halved_is_i;
+    plan.threads_bytes = options.workspace_bytes / 2;
+    const int64_t slabs = std::max<int64_t>(1, (shape.channels + blocking.channels / 2) / blocking.channels);
+    plan.slab_channels = round_up(divide_up(shape.channels, slabs), kLine);
+    plan.block_channels = plan.slab_channels * blocking.slabs;
+    plan.block_outs = std::min(kBlockOuts, round_up(shape.out_channels, rates.lanes));
+    const int64_t step_bytes = 4 * 3 * plan.slab_channels * plan.block_outs * static_cast<int64_t>(sizeof(float));
+    plan.slab_steps = std::clamp<int64_t>(kSlabBytes / step_bytes, 1, plan.steps());
+
+    const int64_t tiles = shape.batch * plan.picture_tiles();
+    plan.chunk_tiles = 1;
+    const int64_t most = options.workspace_bytes / 2 / tile_spectra_bytes(shape, plan);
+    if (most < 1) continue;
+    plan.chunk_tiles = divide_up(tiles, divide_up(tiles, most));
+    const Candidate candidate = {plan, spectral_cost(shape, plan, rates)};
+    if (better(best, candidate)) best = candidate;
+  }
+  return best;
+}
+
+Survey survey(const ConvolutionShape& shape, const PlanOptions& options, const InstructionSetRates& rates) {
+  Survey result;
+  for (bool halved_is_i : {true, false}) {
+    const int64_t halved_size = halved_is_i ? shape.size_i : shape.size_j;
+    const int64_t full_size = halved_is_i ? shape.size_j : shape.size_i;
+    for (int64_t halved_points : kTransformSizes) {
+      const auto halved = tile_axis(halved_size, shape.kernel, halved_points);
+      if (!halved) continue;
+      for (int64_t full_points : kTransformSizes) {
+        const auto full = tile_axis(full_size, shape.kernel, full_points);
+        if (!full) continue;
+        if (auto candidate = with_blocks(shape, *halved, *full, halved_is_i, options, rates)) {
+          result.candidates.push_back(*candidate);
+        } else {
+          ++result.too_large;
+        }
+      }
+    }
+  }
+  return result;
+}
+
+std::string describe(const SpectralPlan& plan) {
+  return text("spectral, %lld x %lld points, axis %s halved", static_cast<long long>(plan.halved.points),
+              static_cast<long long>(plan.full.points), plan.halved_is_i ? "i" : "j");
+}
+
+void reject(std::vector<RejectedCandidate>& rejected, const std::string& what, double seconds, double taken) {
+  rejected.push_back({what, text("predicted %.3g s, %.3g s more", seconds, seconds - taken)});
+}
+
+void explain(ConvolutionPlan& plan, const Survey& found, const PlanOptions& options) {
+  const SpectralPlan& taken = plan.spectral;
+  if (plan.algorithm == Algorithm::kDirect) {
+    if (options.algorithm == AlgorithmChoice::kDirect) {
+      plan.rejected.push_back({describe(taken), "the direct algorithm was asked for"});
+    } else {
+      reject(plan.rejected, describe(taken), plan.spectral_cost.total(), plan.direct_seconds);
+    }
+    return;
+  }
+  const double seconds = plan.spectral_cost.total();
+  if (options.algorithm == AlgorithmChoice::kSpectral) {
+    plan.rejected.push_back({"direct", "the spectral algorithm was asked for"});
+  } else {
+    reject(plan.rejected, "direct", plan.direct_seconds, seconds);
+  }
+  const int64_t points = taken.halved.points * taken.full.points;
+  const auto points_of = [](const Candidate& c) { return c.plan.halved.points * c.plan.full.points; };
+  const Candidate* const alternatives[] = {
+      found.best([&](const Candidate& c) { return points_of(c) < points; }),
+      found.best([&](const Candidate& c) { return points_of(c) > points; }),
+      found.best([&](const Candidate& c) { return c.plan.halved_is_i != taken.halved_is_i; })};
+  const char* const names[] = {"smaller tiles: ", "larger tiles: ", "the other axis halved: "};
+  for (int i = 0; i < 3; ++i) {
+    if (alternatives[i] == nullptr) continue;
+    reject(plan.rejected, names[i] + describe(alternatives[i]->plan), alternatives[i]->cost.total(), seconds);
+  }
+  if (found.too_large > 0) {
+    plan.rejected.push_back({text("%lld larger tilings", static_cast<long long>(found.too_large)),
+                             text("one tile's spectra exceed half of the %lld MiB budget",
+                                  static_cast<long long>(options.workspace_bytes >> 20))});
+  }
+}
+
+void check(const ConvolutionShape& shape) {
+  const auto positive = [](int64_t size, const char* what) {
+    if (size < 1) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  "plan: " + std::string(what) + " is " + std::to_string(size) + "; it must be at least 1");
+    }
+  };
+  positive(shape.batch, "the batch");
+  positive(shape.channels, "the number of channels");
+  positive(shape.out_channels, "the number of output channels");
+  positive(shape.size_i, "the picture's first axis");
+  positive(shape.size_j, "the picture's second axis");
+  if (shape.kernel < 1 || shape.kernel % 2 == 0) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "plan: the kernel size is " + std::to_string(shape.kernel) + "; it must be odd and positive");
+  }
+}
+
+}  // namespace
+
+ConvolutionPlan plan_convolution(const ConvolutionShape& shape, const PlanOptions& options) {
+  check(shape);
+  const InstructionSetRates& rates = rates_of(options.instruction_set);
+  ConvolutionPlan plan{};
+  plan.shape = shape;
+  plan.algorithm = Algorithm::kDirect;
+  plan.direct_seconds = direct_cost(shape, rates);
+  const bool kernel_fits = shape.kernel <= kLargestSpectralKernel;
+  const Survey found = kernel_fits ? survey(shape, options, rates) : Survey{};
+  const Candidate* best = found.best([](const Candidate&) { return true; });
+  if (best == nullptr) {
+    const std::string reason =
+        kernel_fits ? text("one tile's spectra exceed half of the %lld MiB budget",
+                           static_cast<long long>(options.workspace_bytes >> 20))
+                    : text("kernels of more than %lld taps have no weight transform",
+                           static_cast<long long>(kLargestSpectralKernel));
+    if (options.algorithm == AlgorithmChoice::kSpectral) {
+      throw Error(ErrorCode::kInvalidArgument, "plan: no spectral convolution is possible: " + reason);
+    }
+    plan.rejected.push_back({"spectral", reason});
+    return plan;
+  }
+  plan.spectral = best->plan;
+  plan.spectral_cost = best->cost;
+  if (options.algorithm == AlgorithmChoice::kSpectral ||
+      (options.algorithm == AlgorithmChoice::kAuto && best->cost.total() < plan.direct_seconds)) {
+    plan.algorithm = Algorithm::kSpectral;
+  }
+  explain(plan, found, options);
+  return plan;
+}
+
+double ConvolutionPlan::executed_multiply_adds() const {
+  return algorithm == Algorithm::kDirect ? direct_multiply_adds() : spectral_multiply_adds(shape, spectral);
+}
+
+double ConvolutionPlan::direct_multiply_adds() const {
+  return static_cast<double>(shape.batch) *
+         convolution_multiply_adds(shape.channels, shape.out_channels, shape.size_i, shape.size_j, shape.kernel);
+}
+
+int64_t ConvolutionPlan::tile_spectra_bytes() const {
+  return algorithm == Algorithm::kDirect ? 0 : dnd::tile_spectra_bytes(shape, spectral);
+}
+
+}  // namespace dnd

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+
+namespace dnd {
+
+/// Nanoseconds that one thread of an instruction set needs for the parts of a convolution, taken by measurement (how:
+/// docs/spectral.md) and committed: plans must not depend on the day.
+///
+/// `lanes`: floats of a vector. A *vector step* is one operation on a vector of channels.
+struct InstructionSetRates {
+  const char* name;  ///< as Kernels::name
+  int lanes;
+
+  // Spectral. P: points of a tile; per tile and vector of channels: P · (point + level · log2 P).
+  double forward_point, forward_level;
+  double inverse_point, inverse_level;
+  /// First half of the weights' transform, per input channel, vector of output channels, column and tap of a column.
+  double halve_tap;
+  /// Second half, per input channel, vector of output channels and component of a frequency; more for long kernels.
+  double weight_component, weight_component_half_cubed;
+  /// Product, per component of a frequency, input channel and vector of output channels: row · tiles + slab.
+  double product_row, product_slab;
+  /// and per component, tile and vector of output channels, for each slab of input channels, and more for each block.
+  double product_sum, product_far_sum;
+
+  /// Direct: per vector step (multiply-add of a vector), tiles of outputs full.
+  double direct_step;
+};
+
+/// Error(kInvalidArgument) for a name that is not in the table.
+const InstructionSetRates& rates_of(const std::string& instruction_set);
+
+}  // namespace dnd

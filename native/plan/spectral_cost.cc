@@ -1,0 +1,76 @@
+#include "plan/spectral_cost.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/convolution_work.h"
+
+namespace dnd {
+namespace {
+
+constexpr double kNanosecond = 1e-9;
+
+/// Half-transformed weights beyond this size leave the second-level cache, and their writing slows down.
+constexpr double kNearBytes = 2 << 20;
+constexpr double kFarSlowdown = 0.7;
+
+double count(int64_t value) { return static_cast<double>(value); }
+
+double far_factor(const ConvolutionShape& shape, const SpectralPlan& plan) {
+  const double bytes = count(plan.halved.points / 2) * count(2 * shape.kernel) *
+                       count(std::min(plan.block_channels, shape.channels)) *
+                       count(std::min(plan.block_outs, shape.out_channels)) * sizeof(float);
+  return 1 + kFarSlowdown * std::clamp(bytes / kNearBytes - 1, 0.0, 1.0);
+}
+
+}  // namespace
+
+SpectralCost spectral_cost(const ConvolutionShape& shape, const SpectralPlan& plan, const InstructionSetRates& rates) {
+  const double tiles = count(shape.batch * plan.picture_tiles());
+  const double chunks = count(divide_up(shape.batch * plan.picture_tiles(), plan.chunk_tiles));
+  const double points = count(plan.halved.points * plan.full.points), levels = std::log2(points);
+  const double in_vectors = count(divide_up(shape.channels, rates.lanes));
+  const double out_vectors = count(divide_up(shape.out_channels, rates.lanes));
+  const double components = 3 * count(plan.frequencies());
+  const double kernels = count(shape.channels) * out_vectors, half = count(shape.kernel / 2);
+
+  SpectralCost cost;
+  cost.forward = kNanosecond * tiles * in_vectors * points * (rates.forward_point + rates.forward_level * levels);
+  cost.inverse = kNanosecond * tiles * out_vectors * points * (rates.inverse_point + rates.inverse_level * levels);
+  cost.weights = kNanosecond * chunks * kernels * far_factor(shape, plan) *
+                 (rates.halve_tap * count(shape.kernel) * count(plan.halved.points / 2) +
+                  components * (rates.weight_component + rates.weight_component_half_cubed * half * half * half));
+  const double sums = rates.product_sum * count(divide_up(shape.channels, plan.slab_channels)) +
+                      rates.product_far_sum * count(divide_up(shape.channels, plan.block_channels));
+  cost.product = kNanosecond * components *
+                 (kernels * (rates.product_row * tiles + rates.product_slab * chunks) + out_vectors * tiles * sums);
+  return cost;
+}
+
+double direct_cost(const ConvolutionShape& shape, const InstructionSetRates& rates) {
+  // The direct algorithm skips padding taps along one axis and multiplies them along the other.
+  const double i_skipped = count(taps_inside(shape.size_i, shape.kernel, 0, shape.size_i)) * count(shape.size_j);
+  const double j_skipped = count(taps_inside(shape.size_j, shape.kernel, 0, shape.size_j)) * count(shape.size_i);
+  const int64_t columns = std::max(shape.size_i, shape.size_j);
+  const double across_outs = count(divide_up(shape.out_channels, rates.lanes));
+  const double across_columns =
+      count(shape.out_channels) * count(divide_up(columns, rates.lanes)) / count(columns);
+  return kNanosecond * rates.direct_step * count(shape.batch * shape.channels) *
+         std::min(i_skipped, j_skipped) * count(shape.kernel) * std::min(across_outs, across_columns);
+}
+
+double spectral_multiply_adds(const ConvolutionShape& shape, const SpectralPlan& plan) {
+  const double pairs = count(shape.channels) * count(shape.out_channels);
+  const double half = count(shape.kernel / 2), columns = count(plan.halved.points / 2);
+  const double chunks = count(divide_up(shape.batch * plan.picture_tiles(), plan.chunk_tiles));
+  const double product = 3 * count(plan.frequencies()) * count(shape.batch * plan.picture_tiles());
+  const double halves = count(shape.kernel) * half * columns, columns_of = count(plan.frequencies()) * half;
+  return pairs * (product + chunks * (halves + columns_of));
+}
+
+int64_t tile_spectra_bytes(const ConvolutionShape& shape, const SpectralPlan& plan) {
+  return plan.chunk_tiles * plan.frequencies() * 3 * round_up(shape.channels, plan.slab_channels) *
+         static_cast<int64_t>(sizeof(float));
+}
+
+}  // namespace dnd

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "plan/rates.h"
+#include "plan/spectral_plan.h"
+
+namespace dnd {
+
+/// Predicted seconds of one thread.
+struct SpectralCost {
+  double forward = 0;   ///< tiles to spectra
+  double weights = 0;   ///< both halves of the weights' transform
+  double product = 0;
+  double inverse = 0;
+  double total() const { return forward + weights + product + inverse; }
+};
+
+SpectralCost spectral_cost(const ConvolutionShape& shape, const SpectralPlan& plan, const InstructionSetRates& rates);
+
+/// Predicted seconds of one thread for the direct algorithm: multiply-adds without padding taps, at the rate of a tile
+/// whose lanes or rows may stay partly empty.
+double direct_cost(const ConvolutionShape& shape, const InstructionSetRates& rates);
+
+/// Real multiply-adds that a spectral convolution executes: the product's and the weights' transforms'.
+double spectral_multiply_adds(const ConvolutionShape& shape, const SpectralPlan& plan);
+
+/// Bytes of tile spectra of one chunk, and those that a task's product takes.
+int64_t tile_spectra_bytes(const ConvolutionShape& shape, const SpectralPlan& plan);
+
+}  // namespace dnd
