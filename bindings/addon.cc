@@ -4,6 +4,7 @@
 #include "encoder_handle.h"
 #include "environment.h"
 #include "machine.h"
+#include "plan.h"
 
 namespace dnd::bindings {
 namespace {
@@ -15,6 +16,7 @@ Napi::Object export_all(Napi::Env env, Napi::Object exports) {
   exports.Set("cpuInfo", Napi::Function::New(env, cpu_info, "cpuInfo"));
   exports.Set("measureGemm", Napi::Function::New(env, measure_gemm, "measureGemm"));
   exports.Set("measureConvolution", Napi::Function::New(env, measure_convolution, "measureConvolution"));
+  exports.Set("planDecoder", Napi::Function::New(env, plan_decoder, "planDecoder"));
   return exports;
 }
 

@@ -7,10 +7,15 @@ export { measureConvolution, measureGemm } from './measure.js';
 export { availableMemoryBytes, formatBytes, type MemoryNeed, requireMemory } from './memory.js';
 export type { EngineOptions, ModelEngine } from './model.js';
 export type {
+  AlgorithmChoice,
   ConvolutionMeasurement,
+  ConvolutionPlan,
   CpuInfo,
+  DecoderPlan,
   EncodeOptions,
   EncoderOptions,
+  InstructionSet,
   ParameterDtype,
   ParameterInfo,
 } from './native.js';
+export { ALGORITHM_CHOICES, INSTRUCTION_SETS, type PlanOptions, planDecoder } from './plan.js';

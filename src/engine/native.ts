@@ -15,6 +15,8 @@ export interface NativeBinding {
   measureGemm(n: number, threads: number, done: Done<number>): Job;
   /** One hyper-convolution on random data: seconds it took. For `npm run bench`. */
   measureConvolution(options: ConvolutionMeasurement, done: Done<number>): Job;
+  /** What each convolution of a decoder would do. Pure: a few milliseconds, no work, the same on every machine. */
+  planDecoder(options: DecoderPlanOptions): DecoderPlan;
 }
 
 export interface CpuInfo {
@@ -142,4 +144,105 @@ export interface ConvolutionMeasurement {
   kernelSize: number;
   batch: number;
   threads: number;
+}
+
+export type InstructionSet = CpuInfo['isa'];
+
+/** How convolutions are to be computed; auto: as is predicted to be faster. */
+export type AlgorithmChoice = 'auto' | 'direct' | 'spectral';
+
+/** All that a plan depends on. The number of threads is not among it. */
+export interface DecoderPlanOptions {
+  /** Flat [N0,H0,W0, N1,H1,W1, …], as DecoderOptions. */
+  features: number[];
+  kernelSize: number;
+  /** Tasks together. */
+  batch: number;
+  /** Any that has committed rates, not only this machine's. */
+  instructionSet: string;
+  algorithm: AlgorithmChoice;
+  /** Half of it for tile spectra, half for the threads; 0 = the default. */
+  workspaceBytes: number;
+}
+
+export interface DecoderPlan {
+  /** What was asked for, or the default. */
+  workspaceBytes: number;
+  /** In the order of their execution: five for each layer. */
+  convolutions: ConvolutionPlan[];
+  /** Predicted seconds of one thread for all of them. */
+  threadSeconds: number;
+  executedFlop: number;
+  directFlop: number;
+  largestTileSpectraBytes: number;
+}
+
+export interface ConvolutionPlan {
+  /** Counts from 0. */
+  layer: number;
+  /** The parameter `decoder.module_list.{layer}.{weight}.weight`. */
+  weight: 'linear1.conv1w' | 'linear1.conv1h' | 'linear1.conv2h' | 'linear1.conv2w' | 'linear2';
+  /** The axis that plays the channels. */
+  axis: 'width' | 'height' | 'token';
+  batch: number;
+  channels: number;
+  outputChannels: number;
+  /** The picture, in the order of the kernel: (height, tokens), (tokens, width) or (height, width). */
+  sizeI: number;
+  sizeJ: number;
+  kernelSize: number;
+  algorithm: 'direct' | 'spectral';
+  /** null for the direct algorithm. */
+  tiling: Tiling | null;
+  /** Two for each multiply-add that is executed; the tiles' transforms, mostly additions, are not counted. */
+  executedFlop: number;
+  /** Two for each multiply-add of the direct algorithm, padding taps skipped. */
+  directFlop: number;
+  bytes: {
+    weights: number;
+    /** Of the whole batch. */
+    input: number;
+    output: number;
+    /** Held at once; 0 for the direct algorithm. */
+    tileSpectra: number;
+  };
+  predicted: PredictedSeconds;
+  /** The best of each class of other ways, and why it was not taken. */
+  rejected: RejectedCandidate[];
+}
+
+/** How a spectral convolution is cut. */
+export interface Tiling {
+  /** Points of a tile along each axis of the picture. */
+  pointsI: number;
+  pointsJ: number;
+  /** The axis that is transformed first, as real lines: half of its frequencies are enough. */
+  halved: 'i' | 'j';
+  /** Tiles along each axis of one picture. */
+  tilesI: number;
+  tilesJ: number;
+  /** Of the whole batch. */
+  tiles: number;
+  /** Tiles whose spectra are held at once, and how often that is. The weights are transformed anew for each chunk. */
+  chunkTiles: number;
+  chunks: number;
+  /** Input channels, and steps of four frequencies, of a slab of weight spectra. */
+  slabChannels: number;
+  slabSteps: number;
+  /** Input channels whose half-transformed weights are held at once. */
+  blockChannels: number;
+  /** Output channels of a task, at most. */
+  blockOutputChannels: number;
+}
+
+/** Seconds of one thread, from the committed rates of the instruction set. */
+export interface PredictedSeconds {
+  threadSeconds: number;
+  /** null for the direct algorithm. */
+  parts: { forward: number; weights: number; product: number; inverse: number } | null;
+}
+
+export interface RejectedCandidate {
+  candidate: string;
+  reason: string;
 }
