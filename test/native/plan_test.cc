@@ -1,0 +1,487 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <functional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "core/status.h"
+#include "cpu/isa/kernels.h"
+#include "plan/decoder_plan.h"
+#include "plan/transform_sizes.h"
+
+namespace dnd {
+namespace {
+
+constexpr int64_t kMebibyte = int64_t{1} << 20;
+const char* const kInstructionSets[] = {"baseline", "avx2", "avx512"};
+
+PlanOptions options_for(const char* instruction_set, AlgorithmChoice algorithm = AlgorithmChoice::kAuto,
+                        int64_t workspace_bytes = PlanOptions::kDefaultWorkspaceBytes) {
+  return {instruction_set, algorithm, workspace_bytes};
+}
+
+std::string name(const ConvolutionShape& s) {
+  return std::to_string(s.batch) + " × " + std::to_string(s.channels) + " → " + std::to_string(s.out_channels) + ", " +
+         std::to_string(s.size_i) + " × " + std::to_string(s.size_j) + ", kernel " + std::to_string(s.kernel);
+}
+
+/// All that a plan says; numbers of any type, exactly.
+std::string told(const ConvolutionPlan& plan) {
+  std::string text = plan.algorithm == Algorithm::kDirect ? "direct" : "spectral";
+  const SpectralPlan& s = plan.spectral;
+  for (int64_t number : {s.halved.size, s.halved.kernel, s.halved.points, s.full.size, s.full.kernel, s.full.points,
+                         int64_t{s.halved_is_i}, s.slab_channels, s.block_channels, s.slab_steps, s.block_outs,
+                         s.chunk_tiles, s.threads_bytes}) {
+    (text += ' ') += std::to_string(number);
+  }
+  const SpectralCost& cost = plan.spectral_cost;
+  for (double seconds : {cost.forward, cost.weights, cost.product, cost.inverse, plan.direct_seconds}) {
+    char exact[40];
+    std::snprintf(exact, sizeof(exact), " %a", seconds);
+    text += exact;
+  }
+  for (const RejectedCandidate& rejected : plan.rejected) text += "; " + rejected.candidate + ": " + rejected.reason;
+  return text;
+}
+
+/// Shapes of every order of magnitude, small ones being as likely as large ones; axes shorter than the kernel, kernels
+/// that no weight transform knows, and the ends of every range among them.
+std::vector<ConvolutionShape> random_shapes(int count) {
+  std::mt19937 random(31);
+  const auto up_to = [&random](double most) {
+    const double share = static_cast<double>(random()) / 4294967296.0;
+    return static_cast<int64_t>(std::pow(most + 1, share));
+  };
+  std::vector<ConvolutionShape> shapes = {{1, 1, 1, 1, 1, 1},     {1, 1, 1, 1, 1, 15},     {1, 1, 1, 1, 1, 17},
+                                          {1, 1, 1, 40, 40, 9},   {1, 1, 300, 40, 40, 9},  {1, 300, 1, 40, 40, 9},
+                                          {1, 300, 300, 3, 2, 9}, {1, 300, 300, 40, 1, 9}, {8, 300, 300, 40, 40, 1}};
+  while (shapes.size() < static_cast<size_t>(count)) {
+    shapes.push_back(
+        {up_to(16), up_to(4000), up_to(4000), up_to(1000), up_to(1000), 1 + 2 * static_cast<int64_t>(random() % 9)});
+  }
+  return shapes;
+}
+
+/// Budgets from one that holds no tile at all to one that holds everything.
+constexpr int64_t kBudgets[] = {1000, 100 * 1000, 4 * kMebibyte, 64 * kMebibyte, 1024 * kMebibyte};
+
+void for_each_plan(AlgorithmChoice algorithm,
+                   const std::function<void(const ConvolutionPlan&, const PlanOptions&)>& check) {
+  for (const char* instruction_set : kInstructionSets) {
+    for (int64_t budget : kBudgets) {
+      const PlanOptions options = options_for(instruction_set, algorithm, budget);
+      for (const ConvolutionShape& shape : random_shapes(60)) {
+        SCOPED_TRACE(name(shape) + ", " + instruction_set + ", " + std::to_string(budget) + " bytes");
+        check(plan_convolution(shape, options), options);
+      }
+    }
+  }
+}
+
+Error error_of(const ConvolutionShape& shape, const PlanOptions& options) {
+  try {
+    plan_convolution(shape, options);
+  } catch (const Error& error) {
+    return error;
+  }
+  return {ErrorCode::kInternal, "no error"};
+}
+
+void expect_refused(const ConvolutionShape& shape, const PlanOptions& options, const std::string& reason) {
+  const Error error = error_of(shape, options);
+  EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument) << name(shape);
+  EXPECT_NE(std::string(error.what()).find(reason), std::string::npos) << error.what();
+}
+
+TEST(ConvolutionPlan, is_the_same_for_the_same_shape_and_options) {
+  for_each_plan(AlgorithmChoice::kAuto, [](const ConvolutionPlan& plan, const PlanOptions& options) {
+    EXPECT_EQ(told(plan_convolution(plan.shape, options)), told(plan));
+  });
+}
+
+void expect_axis(const TileAxis& axis, int64_t size, int64_t kernel) {
+  EXPECT_EQ(axis.size, size);
+  EXPECT_EQ(axis.kernel, kernel);
+  EXPECT_EQ(std::count(std::begin(kTransformSizes), std::end(kTransformSizes), axis.points), 1) << axis.points;
+  EXPECT_TRUE(axis.whole() || axis.points >= kernel);
+  // Points beyond those that hold the whole axis would be padding alone.
+  for (int64_t smaller : kTransformSizes) {
+    EXPECT_FALSE((smaller < axis.points && TileAxis{size, kernel, smaller}.whole())) << axis.points << " points";
+  }
+}
+
+TEST(ConvolutionPlan, has_tiles_that_cover_both_axes_and_blocks_that_fit_each_other_and_the_budget) {
+  int64_t plans = 0;
+  for_each_plan(AlgorithmChoice::kAuto, [&plans](const ConvolutionPlan& plan, const PlanOptions& options) {
+    if (!plan.has_spectral()) return;
+    ++plans;
+    const SpectralPlan& spectral = plan.spectral;
+    const ConvolutionShape& shape = plan.shape;
+    const int64_t lanes = rates_of(options.instruction_set).lanes, line = 64 / static_cast<int64_t>(sizeof(float));
+    expect_axis(spectral.halved, spectral.halved_is_i ? shape.size_i : shape.size_j, shape.kernel);
+    expect_axis(spectral.full, spectral.halved_is_i ? shape.size_j : shape.size_i, shape.kernel);
+
+    EXPECT_GE(spectral.slab_channels, 1);
+    EXPECT_EQ(spectral.slab_channels % lanes, 0);
+    EXPECT_EQ(spectral.slab_channels % line, 0);
+    EXPECT_GE(spectral.block_channels, spectral.slab_channels);
+    EXPECT_EQ(spectral.block_channels % spectral.slab_channels, 0);
+    EXPECT_GE(spectral.slab_steps, 1);
+    EXPECT_LE(spectral.slab_steps, spectral.steps());
+    EXPECT_GE(spectral.block_outs, lanes);
+    EXPECT_EQ(spectral.block_outs % lanes, 0);
+    EXPECT_LT(spectral.block_outs, shape.out_channels + lanes);
+
+    EXPECT_GE(spectral.chunk_tiles, 1);
+    EXPECT_LE(spectral.chunk_tiles, shape.batch * spectral.picture_tiles());
+    EXPECT_LE(tile_spectra_bytes(shape, spectral), options.workspace_bytes / 2);
+    EXPECT_LE(spectral.threads_bytes, options.workspace_bytes / 2);
+  });
+  EXPECT_GT(plans, 400);  // of 900
+}
+
+TEST(ConvolutionPlan, holds_tile_spectra_only_for_the_spectral_algorithm) {
+  for_each_plan(AlgorithmChoice::kAuto, [](const ConvolutionPlan& plan, const PlanOptions&) {
+    if (plan.algorithm == Algorithm::kDirect) {
+      EXPECT_EQ(plan.tile_spectra_bytes(), 0);
+      return;
+    }
+    // Three floats per stored frequency and (rounded up) channel, for each tile of a chunk.
+    const SpectralPlan& spectral = plan.spectral;
+    const int64_t slabs = (plan.shape.channels + spectral.slab_channels - 1) / spectral.slab_channels;
+    EXPECT_EQ(plan.tile_spectra_bytes(),
+              4 * 3 * spectral.frequencies() * slabs * spectral.slab_channels * spectral.chunk_tiles);
+  });
+}
+
+TEST(ConvolutionPlan, predicts_a_positive_time_for_each_part_and_takes_the_faster_algorithm) {
+  for_each_plan(AlgorithmChoice::kAuto, [](const ConvolutionPlan& plan, const PlanOptions&) {
+    EXPECT_GT(plan.direct_seconds, 0);
+    if (!plan.has_spectral()) {
+      EXPECT_EQ(plan.algorithm, Algorithm::kDirect);
+      EXPECT_EQ(plan.seconds(), plan.direct_seconds);
+      return;
+    }
+    const SpectralCost& cost = plan.spectral_cost;
+    for (double seconds : {cost.forward, cost.weights, cost.product, cost.inverse}) EXPECT_GT(seconds, 0);
+    EXPECT_EQ(plan.algorithm == Algorithm::kSpectral, cost.total() < plan.direct_seconds);
+    EXPECT_EQ(plan.seconds(), std::min(cost.total(), plan.direct_seconds));
+  });
+}
+
+TEST(ConvolutionPlan, says_of_each_algorithm_and_tiling_that_was_not_taken_why_it_was_not) {
+  for_each_plan(AlgorithmChoice::kAuto, [](const ConvolutionPlan& plan, const PlanOptions&) {
+    ASSERT_FALSE(plan.rejected.empty());
+    const std::string& first = plan.rejected.front().candidate;
+    EXPECT_EQ(first.find(plan.algorithm == Algorithm::kDirect ? "spectral" : "direct"), 0u) << first;
+    for (const RejectedCandidate& rejected : plan.rejected) {
+      EXPECT_FALSE(rejected.reason.empty()) << rejected.candidate;
+      // "predicted 2 s, -1 s more" would have been the better choice.
+      EXPECT_EQ(rejected.reason.find(", -"), std::string::npos) << rejected.candidate << ": " << rejected.reason;
+    }
+  });
+  const ConvolutionPlan plan = plan_convolution({1, 200, 200, 50, 256, 9}, options_for("avx2"));
+  ASSERT_EQ(plan.rejected.size(), 4u);
+  EXPECT_EQ(plan.rejected[0].candidate, "direct");
+  EXPECT_EQ(plan.rejected[1].candidate.find("smaller tiles: spectral, "), 0u);
+  EXPECT_EQ(plan.rejected[2].candidate.find("larger tiles: spectral, "), 0u);
+  EXPECT_EQ(plan.rejected[3].candidate.find("the other axis halved: spectral, "), 0u);
+  const PlanOptions little = options_for("avx2", AlgorithmChoice::kAuto, kMebibyte);
+  const RejectedCandidate last = plan_convolution({1, 200, 200, 50, 256, 9}, little).rejected.back();
+  EXPECT_NE(last.candidate.find(" larger tilings"), std::string::npos) << last.candidate;
+  EXPECT_EQ(last.reason, "one tile's spectra exceed half of the 1 MiB budget");
+}
+
+TEST(ConvolutionPlan, does_what_is_asked_for_where_it_can) {
+  for_each_plan(AlgorithmChoice::kDirect, [](const ConvolutionPlan& plan, const PlanOptions&) {
+    EXPECT_EQ(plan.algorithm, Algorithm::kDirect);
+    if (!plan.has_spectral()) return;
+    EXPECT_EQ(plan.rejected.front().reason, "the direct algorithm was asked for");
+  });
+  for (const char* instruction_set : kInstructionSets) {
+    for (const ConvolutionShape& shape : random_shapes(60)) {
+      if (shape.kernel > kLargestSpectralKernel) continue;
+      const ConvolutionPlan plan = plan_convolution(shape, options_for(instruction_set, AlgorithmChoice::kSpectral));
+      EXPECT_EQ(plan.algorithm, Algorithm::kSpectral) << name(shape);
+      EXPECT_EQ(plan.rejected.front().candidate, "direct");
+      EXPECT_EQ(plan.rejected.front().reason, "the spectral algorithm was asked for");
+    }
+  }
+}
+
+TEST(ConvolutionPlan, is_direct_where_the_kernel_is_too_large_for_the_weight_transforms) {
+  for (const char* instruction_set : kInstructionSets) {
+    const ConvolutionPlan plan = plan_convolution({1, 200, 200, 50, 256, 17}, options_for(instruction_set));
+    EXPECT_EQ(plan.algorithm, Algorithm::kDirect);
+    EXPECT_FALSE(plan.has_spectral());
+    ASSERT_EQ(plan.rejected.size(), 1u);
+    EXPECT_EQ(plan.rejected[0].reason, "kernels of more than 15 taps have no weight transform");
+    const ConvolutionPlan largest = plan_convolution({1, 200, 200, 50, 256, 15}, options_for(instruction_set));
+    EXPECT_EQ(largest.algorithm, Algorithm::kSpectral);
+    expect_refused({1, 200, 200, 50, 256, 17}, options_for(instruction_set, AlgorithmChoice::kSpectral),
+                   "kernels of more than 15 taps have no weight transform");
+  }
+}
+
+TEST(ConvolutionPlan, is_direct_where_the_budget_holds_no_tile) {
+  // The smallest tile for nine taps that gives more than one output: 10 × 10 points, 52 frequencies of 3 floats and 16
+  // channels, in half of the budget.
+  const int64_t least = 2 * 4 * 3 * 52 * 16;
+  const ConvolutionShape shape = {1, 16, 400, 300, 300, 9};
+  for (const char* instruction_set : kInstructionSets) {
+    const ConvolutionPlan plan = plan_convolution(shape, options_for(instruction_set, AlgorithmChoice::kAuto, 1000));
+    EXPECT_EQ(plan.algorithm, Algorithm::kDirect);
+    EXPECT_FALSE(plan.has_spectral());
+    ASSERT_EQ(plan.rejected.size(), 1u);
+    EXPECT_NE(plan.rejected[0].reason.find("budget"), std::string::npos) << plan.rejected[0].reason;
+    expect_refused(shape, options_for(instruction_set, AlgorithmChoice::kSpectral, least - 1), "budget");
+    const PlanOptions enough = options_for(instruction_set, AlgorithmChoice::kSpectral, least);
+    EXPECT_EQ(plan_convolution(shape, enough).spectral.chunk_tiles, 1);
+  }
+}
+
+TEST(ConvolutionPlan, is_direct_for_single_channels_and_single_taps) {
+  for (const char* instruction_set : kInstructionSets) {
+    for (const ConvolutionShape& shape :
+         {ConvolutionShape{1, 1, 1, 200, 200, 9}, ConvolutionShape{1, 1, 1, 1, 1, 15},
+          ConvolutionShape{1, 1, 1, 5, 300, 3}, ConvolutionShape{1, 1, 1, 200, 200, 1},
+          ConvolutionShape{1, 10, 10, 200, 200, 1}, ConvolutionShape{8, 500, 500, 50, 50, 1}}) {
+      const ConvolutionPlan plan = plan_convolution(shape, options_for(instruction_set));
+      EXPECT_EQ(plan.algorithm, Algorithm::kDirect) << name(shape) << ", " << instruction_set;
+      EXPECT_EQ(plan.rejected.front().reason.find("predicted "), 0u) << plan.rejected.front().reason;
+    }
+  }
+}
+
+TEST(ConvolutionPlan, holds_fewer_spectra_and_predicts_no_less_time_with_a_smaller_budget) {
+  for (const char* instruction_set : kInstructionSets) {
+    for (const ConvolutionShape& shape : random_shapes(60)) {
+      for (size_t i = 0; i + 1 < std::size(kBudgets); ++i) {
+        const auto plan = [&](int64_t budget) {
+          return plan_convolution(shape, options_for(instruction_set, AlgorithmChoice::kAuto, budget));
+        };
+        const ConvolutionPlan less = plan(kBudgets[i]), more = plan(kBudgets[i + 1]);
+        EXPECT_LE(less.tile_spectra_bytes(), more.tile_spectra_bytes()) << name(shape) << ", " << instruction_set;
+        EXPECT_GE(less.seconds(), more.seconds()) << name(shape) << ", " << instruction_set;
+      }
+    }
+  }
+}
+
+TEST(ConvolutionPlan, predicts_more_time_for_a_larger_batch_but_no_more_than_for_its_tasks_one_by_one) {
+  constexpr double kRounding = 1 + 1e-12;
+  for (const char* instruction_set : kInstructionSets) {
+    for (AlgorithmChoice algorithm : {AlgorithmChoice::kAuto, AlgorithmChoice::kDirect, AlgorithmChoice::kSpectral}) {
+      for (ConvolutionShape shape : random_shapes(40)) {
+        if (shape.kernel > kLargestSpectralKernel) continue;
+        const auto seconds = [&](int64_t batch) {
+          shape.batch = batch;
+          return plan_convolution(shape, options_for(instruction_set, algorithm)).seconds();
+        };
+        const double one = seconds(1), two = seconds(2), eight = seconds(8);
+        EXPECT_GT(two, one) << name(shape);
+        EXPECT_LE(two, 2 * one * kRounding) << name(shape);
+        EXPECT_GT(eight, two) << name(shape);
+        EXPECT_LE(eight, 4 * two * kRounding) << name(shape);
+      }
+    }
+  }
+}
+
+TEST(ConvolutionPlan, counts_the_multiply_adds_of_the_direct_algorithm_without_padding_taps) {
+  for (const ConvolutionShape& shape : {ConvolutionShape{1, 1, 1, 1, 1, 9}, ConvolutionShape{2, 3, 5, 4, 7, 5},
+                                        ConvolutionShape{1, 2, 1, 20, 3, 9}, ConvolutionShape{3, 4, 4, 9, 9, 1}}) {
+    int64_t taps = 0;
+    for (int64_t i = 0; i < shape.size_i; ++i) {
+      for (int64_t j = 0; j < shape.size_j; ++j) {
+        for (int64_t from_i = i - shape.kernel / 2; from_i <= i + shape.kernel / 2; ++from_i) {
+          for (int64_t from_j = j - shape.kernel / 2; from_j <= j + shape.kernel / 2; ++from_j) {
+            taps += from_i >= 0 && from_i < shape.size_i && from_j >= 0 && from_j < shape.size_j;
+          }
+        }
+      }
+    }
+    const ConvolutionPlan plan = plan_convolution(shape, options_for("baseline", AlgorithmChoice::kDirect));
+    const auto wanted = static_cast<double>(shape.batch * shape.channels * shape.out_channels * taps);
+    EXPECT_EQ(plan.direct_multiply_adds(), wanted) << name(shape);
+    EXPECT_EQ(plan.executed_multiply_adds(), wanted) << name(shape);
+  }
+}
+
+TEST(ConvolutionPlan, counts_three_products_per_stored_frequency_and_the_weight_transforms_once_per_chunk) {
+  // One tile of 14 × 14 points on each axis: 14 · 7 + 2 = 100 frequencies.
+  const ConvolutionShape shape = {4, 10, 6, 10, 10, 9};
+  const int64_t pairs = 10 * 6, frequencies = 100;
+  // Nine rows of taps to seven columns, then nine taps to each frequency, folded to four sines and four cosines, of
+  // which each serves two frequencies.
+  const int64_t of_weights = 9 * 4 * 7 + 4 * frequencies;
+  const int64_t tile_bytes = 4 * 3 * frequencies * 16;
+  for (int64_t chunks : {1, 2, 4}) {
+    const ConvolutionPlan plan =
+        plan_convolution(shape, options_for("avx2", AlgorithmChoice::kSpectral, 2 * tile_bytes * 4 / chunks));
+    ASSERT_EQ(plan.spectral.halved.points, 14);
+    ASSERT_EQ(plan.spectral.full.points, 14);
+    ASSERT_EQ(plan.spectral.chunk_tiles, 4 / chunks);
+    EXPECT_EQ(plan.executed_multiply_adds(), static_cast<double>(pairs * (4 * 3 * frequencies + chunks * of_weights)));
+  }
+}
+
+TEST(ConvolutionPlan, refuses_sizes_that_no_convolution_has_and_names_them) {
+  const PlanOptions options = options_for("avx2");
+  expect_refused({0, 1, 1, 1, 1, 1}, options, "the batch is 0");
+  expect_refused({1, 0, 1, 1, 1, 1}, options, "the number of channels is 0");
+  expect_refused({1, 1, -1, 1, 1, 1}, options, "the number of output channels is -1");
+  expect_refused({1, 1, 1, 0, 1, 1}, options, "the picture's first axis is 0");
+  expect_refused({1, 1, 1, 1, 0, 1}, options, "the picture's second axis is 0");
+  for (int64_t kernel : {-1, 0, 2, 16}) {
+    expect_refused({1, 1, 1, 1, 1, kernel}, options, "the kernel size is " + std::to_string(kernel));
+  }
+}
+
+TEST(ConvolutionPlan, refuses_an_instruction_set_without_committed_rates) {
+  for (const char* unknown : {"", "avx", "AVX2", "avx1024"}) {
+    expect_refused({1, 1, 1, 1, 1, 1}, options_for(unknown),
+                   "no committed rates for the instruction set '" + std::string(unknown) + "'");
+  }
+}
+
+TEST(Rates, are_committed_for_the_kernels_in_use_and_count_the_same_lanes) {
+  const InstructionSetRates& rates = rates_of(cpu::kernels().name);
+  EXPECT_STREQ(rates.name, cpu::kernels().name);
+  EXPECT_EQ(rates.lanes, cpu::kernels().lanes);
+}
+
+// As in src/generator/presets.ts; the first has kernels of nine taps, the others of eleven.
+struct PublishedDecoder {
+  const char* name;
+  int64_t kernel;
+  std::vector<PlannedFeature> features;
+};
+
+const std::vector<PublishedDecoder>& published_decoders() {
+  static const std::vector<PublishedDecoder> decoders = {
+      {"qwen2.5-0.5b-common-sense",
+       9,
+       {{128, 384, 384},
+        {128, 200, 300},
+        {128, 100, 256},
+        {256, 50, 200},
+        {512, 50, 200},
+        {1024, 25, 200},
+        {1024, 10, 200},
+        {2048, 10, 200},
+        {4296, 10, 130}}},
+      {"qwen2.5-1.5b-math",
+       11,
+       {{32, 1000, 384},
+        {64, 500, 300},
+        {256, 500, 300},
+        {512, 125, 300},
+        {1024, 64, 256},
+        {2048, 32, 256},
+        {4508, 18, 258}}},
+      {"qwen2.5-7b-math",
+       11,
+       {{16, 1000, 384},
+        {64, 500, 384},
+        {256, 125, 400},
+        {512, 64, 400},
+        {1024, 64, 400},
+        {2048, 32, 400},
+        {4928, 18, 514}}},
+      {"qwen2.5-vl-3b-multimodal",
+       11,
+       {{16, 1536, 384}, {64, 500, 300}, {256, 125, 300}, {1024, 64, 300}, {2048, 16, 256}, {7308, 18, 258}}}};
+  return decoders;
+}
+
+TEST(DecoderPlan, has_the_five_convolutions_of_each_layer_with_the_axes_of_the_equations) {
+  const PlannedFeature from = {2, 3, 5}, to = {7, 11, 13};  // tokens, height, width
+  const DecoderPlan plan = plan_decoder({from, to, from}, 9, 4, options_for("avx512"));
+  const struct {
+    const char* name;
+    ConvolutionShape shape;
+  } wanted[] = {{"conv1w", {4, 5, 13, 3, 2, 9}},     // W → W', picture (H, N)
+                {"conv1h", {4, 3, 11, 2, 13, 9}},    // H → H', picture (N, W')
+                {"conv2h", {4, 3, 11, 2, 5, 9}},     // H → H', picture (N, W)
+                {"conv2w", {4, 5, 13, 11, 2, 9}},    // W → W', picture (H', N)
+                {"linear2", {4, 2, 7, 11, 13, 9}}};  // N → N', picture (H', W')
+  ASSERT_EQ(plan.convolutions.size(), 10u);
+  for (size_t i = 0; i < plan.convolutions.size(); ++i) {
+    EXPECT_EQ(plan.convolutions[i].layer, static_cast<int64_t>(i / 5));
+    EXPECT_STREQ(name_of(plan.convolutions[i].convolution), wanted[i % 5].name);
+  }
+  for (size_t i = 0; i < 5; ++i) EXPECT_EQ(name(plan.convolutions[i].plan.shape), name(wanted[i].shape));
+}
+
+TEST(DecoderPlan, is_its_convolutions_plans_added_up) {
+  for (const char* instruction_set : kInstructionSets) {
+    const PublishedDecoder& decoder = published_decoders().front();
+    const PlanOptions options = options_for(instruction_set);
+    const DecoderPlan plan = plan_decoder(decoder.features, decoder.kernel, 2, options);
+    double seconds = 0, direct = 0, executed = 0;
+    int64_t bytes = 0;
+    for (const PlannedConvolution& planned : plan.convolutions) {
+      EXPECT_EQ(told(plan_convolution(planned.plan.shape, options)), told(planned.plan));
+      seconds += planned.plan.seconds();
+      direct += planned.plan.direct_multiply_adds();
+      executed += planned.plan.executed_multiply_adds();
+      bytes = std::max(bytes, planned.plan.tile_spectra_bytes());
+    }
+    EXPECT_DOUBLE_EQ(plan.seconds(), seconds);
+    EXPECT_DOUBLE_EQ(plan.direct_multiply_adds(), direct);
+    EXPECT_DOUBLE_EQ(plan.executed_multiply_adds(), executed);
+    EXPECT_EQ(plan.largest_tile_spectra_bytes(), bytes);
+  }
+}
+
+TEST(DecoderPlan, of_the_published_decoders_is_spectral_for_nearly_all_of_the_work_and_a_tenth_of_the_multiply_adds) {
+  for (const char* instruction_set : kInstructionSets) {
+    for (const PublishedDecoder& decoder : published_decoders()) {
+      SCOPED_TRACE(std::string(decoder.name) + ", " + instruction_set);
+      const DecoderPlan plan = plan_decoder(decoder.features, decoder.kernel, 1, options_for(instruction_set));
+      double spectral = 0, thin_seconds = 0;
+      for (const PlannedConvolution& planned : plan.convolutions) {
+        if (planned.plan.algorithm == Algorithm::kSpectral) spectral += planned.plan.direct_multiply_adds();
+        if (planned.plan.shape.channels <= 25) thin_seconds += planned.plan.seconds();
+      }
+      EXPECT_GE(spectral, 0.98 * plan.direct_multiply_adds());
+      EXPECT_LE(thin_seconds, 0.05 * plan.seconds());
+      EXPECT_LE(plan.executed_multiply_adds(), 0.1 * plan.direct_multiply_adds());
+      EXPECT_LE(plan.largest_tile_spectra_bytes(), PlanOptions::kDefaultWorkspaceBytes / 2);
+    }
+  }
+}
+
+TEST(DecoderPlan, does_the_published_work) {
+  // docs/mathematics.md: multiply-adds ×2 of one pass
+  const double tera_flop[] = {7.3, 34.7, 46.9, 24.8};
+  for (size_t i = 0; i < published_decoders().size(); ++i) {
+    const PublishedDecoder& decoder = published_decoders()[i];
+    const DecoderPlan plan = plan_decoder(decoder.features, decoder.kernel, 1, options_for("avx2"));
+    EXPECT_NEAR(2e-12 * plan.direct_multiply_adds(), tera_flop[i], 0.05) << decoder.name;
+  }
+}
+
+TEST(DecoderPlan, refuses_fewer_than_two_features_and_what_a_convolution_refuses) {
+  const auto code_of = [](const std::vector<PlannedFeature>& features, int64_t kernel, const PlanOptions& options) {
+    try {
+      plan_decoder(features, kernel, 1, options);
+    } catch (const Error& error) {
+      return error.code();
+    }
+    return ErrorCode::kInternal;
+  };
+  EXPECT_EQ(code_of({}, 9, options_for("avx2")), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of({{1, 1, 1}}, 9, options_for("avx2")), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of({{1, 1, 1}, {1, 0, 1}}, 9, options_for("avx2")), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of({{1, 1, 1}, {1, 1, 1}}, 8, options_for("avx2")), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of({{1, 1, 1}, {1, 1, 1}}, 9, options_for("neon")), ErrorCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace dnd
