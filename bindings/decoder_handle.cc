@@ -16,6 +16,8 @@ DecoderConfig read_config(const Argument& options) {
   for (size_t i = 0; i < sizes.size(); i += 3) config.features.push_back({sizes[i], sizes[i + 1], sizes[i + 2]});
   config.kernel_size = int(options.field("kernelSize").integer(1, std::numeric_limits<int>::max()));
   config.projected_from = options.field("projectedFrom").integer(0);
+  constexpr DndAlgorithm kAlgorithms[] = {kDndAuto, kDndDirect, kDndSpectral};
+  config.algorithm = kAlgorithms[options.field("algorithm").choice({"auto", "direct", "spectral"})];
   return config;
 }
 
@@ -44,7 +46,8 @@ DecoderHandle::DecoderHandle(const Napi::CallbackInfo& info) : ModelHandle(info)
 Napi::Value DecoderHandle::workspace_bytes(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const int64_t batch = Argument(info, 0, "workspaceBytes", "batch").integer(1);
-    return Napi::Number::New(info.Env(), double(model()->workspace_bytes(batch)));
+    const int64_t limit = Argument(info, 1, "workspaceBytes", "limitBytes").integer(0);
+    return Napi::Number::New(info.Env(), double(model()->workspace_bytes(batch, limit)));
   });
 }
 
@@ -67,14 +70,15 @@ Napi::Value DecoderHandle::forward(const Napi::CallbackInfo& info) {
     const int64_t batch = Argument(info, 1, "forward", "batch").integer(1);
     const Slice condition = Argument(info, 0, "forward", "condition")
                                 .tensor("float32", {batch, first.tokens, condition_height(config), first.width});
+    const int64_t limit = Argument(info, 2, "forward", "limitBytes").integer(0);
     const int64_t result_bytes = tensor_bytes({batch, last.tokens, last.height, last.width});
     const auto* values = reinterpret_cast<const float*>(condition.data);
-    JobWork work = [model = model(), values, batch, result_bytes](Job& job) -> JobResult {
+    JobWork work = [model = model(), values, batch, limit, result_bytes](Job& job) -> JobResult {
       FloatResult tokens(result_bytes);
-      model->forward(values, batch, tokens.data(), job);
+      model->forward(values, batch, tokens.data(), job, limit);
       return tokens;
     };
-    return submit(std::move(work), Argument(info, 2, "forward", "done"), {condition.buffer});
+    return submit(std::move(work), Argument(info, 3, "forward", "done"), {condition.buffer});
   });
 }
 

@@ -23,6 +23,12 @@ enum DndStatus : int32_t {
 /// Which axis of [tokens, height, width] plays the channels of a convolution; the other two are the picture.
 enum DndAxis : int32_t { kDndWidth = 0, kDndHeight = 1, kDndToken = 2 };
 
+/// How a convolution is computed; kDndAuto: whatever the device's plan predicts to be faster.
+enum DndAlgorithm : int32_t { kDndAuto = 0, kDndDirect = 1, kDndSpectral = 2 };
+
+/// What becomes of a convolution's result c before it is stored in y; see DndConvolutionOperands.
+enum DndEpilogue : int32_t { kDndStore = 0, kDndMergePaths = 1, kDndTokenBias = 2 };
+
 enum DndActivation : int32_t { kDndNoActivation = 0, kDndGelu = 1, kDndGeluTanh = 2, kDndRelu = 3 };
 
 /// Asked by the device between tiles (CPU) or kernels (CUDA): nonzero stops the operation with kDndAborted.
@@ -31,6 +37,44 @@ struct DndControl {
   void* context;
   int32_t (*cancelled)(void* context);
   void (*advance)(void* context, double multiply_adds);
+};
+
+/// A hyper-convolution: x [batch, tokens, height, width], zero "same" padding, stride 1, weight
+/// [out_channels, in_channels, k, k]; the axis named becomes out_channels long. All that its plan depends on is here.
+struct DndConvolution {
+  DndAxis axis;
+  int64_t batch, tokens, height, width;
+  int64_t out_channels;
+  int32_t kernel_size;
+  int32_t normalised;     ///< 1: x is normalised where it is read (a width or height convolution)
+  DndEpilogue epilogue;   ///< kDndMergePaths: of a width convolution; kDndTokenBias: of a token convolution
+  DndAlgorithm algorithm;
+  int64_t workspace_limit;  ///< bytes; what is computed, and in which order, may depend on it
+};
+
+/// Tensors of a convolution. None may be y, and none may overlap it.
+struct DndConvolutionOperands {
+  const float* x = nullptr;
+  const float* moments = nullptr;      ///< [batch · tokens, 3] as `moments` makes them, or null
+  const float* norm_weight = nullptr;  ///< [height, width]; x̂ = (x − mean) · scale · norm_weight + norm_bias
+  const float* norm_bias = nullptr;
+  const float* weight = nullptr;
+  const float* addend = nullptr;  ///< kDndMergePaths: path a, y's shape; kDndTokenBias: the residual, y's shape, or null
+  const float* bias = nullptr;    ///< kDndMergePaths, [height', width']: y = (a + tanh(c) + bias) / 3
+                        ///< kDndTokenBias, [tokens']: y = c + bias (+ residual)
+  float* y = nullptr;
+  void* workspace = nullptr;  ///< as many bytes as convolution_workspace tells
+  double* part_seconds = nullptr;  ///< null, or kDndConvolutionParts numbers to which processor time is added
+};
+
+/// Parts of a spectral convolution that part_seconds tells apart.
+enum DndConvolutionPart : int32_t {
+  kDndForwardPart = 0,  ///< tiles to spectra
+  kDndHalvePart = 1,    ///< weights' transform along the halved axis
+  kDndColumnsPart = 2,  ///< and along the other
+  kDndProductPart = 3,
+  kDndInversePart = 4,
+  kDndConvolutionParts = 5,
 };
 
 struct DndBackend {
@@ -52,22 +96,15 @@ struct DndBackend {
   DndStatus (*layer_norm)(void* device, const DndControl*, const float* x, int64_t rows, int64_t columns,
                           const float* weight, const float* bias, float eps, float* y);
 
-  /// Hyper-convolution: x [batch, tokens, height, width], zero "same" padding, stride 1, weight
-  /// [out_channels, in_channels, k, k], the axis named becomes out_channels long. No bias.
-  /// `workspace` has at least the bytes that convolution_workspace tells.
-  DndStatus (*convolution_workspace)(void* device, DndAxis axis, int64_t batch, int64_t tokens, int64_t height,
-                                     int64_t width, int64_t out_channels, int32_t kernel_size, size_t* bytes);
-  DndStatus (*convolution)(void* device, const DndControl*, DndAxis axis, const float* x, int64_t batch, int64_t tokens,
-                           int64_t height, int64_t width, const float* weight, int64_t out_channels,
-                           int32_t kernel_size, float* y, void* workspace);
+  /// Mean and scale = 1 / √(var + eps) over the last `columns` of x [rows, columns]: moments [rows, 3], the mean as the
+  /// nearest float and what that misses, then the scale.
+  DndStatus (*moments)(void* device, const DndControl*, const float* x, int64_t rows, int64_t columns, float eps,
+                       float* moments);
 
-  /// s = (a + tanh(p) + bias) / 3; a, p, s: [rows, columns], bias [columns]. s may be a.
-  DndStatus (*merge_paths)(void* device, const DndControl*, const float* a, const float* p, const float* bias,
-                           int64_t rows, int64_t columns, float* s);
-
-  /// y[b, n, :] += bias[n] (+ x[b, n, :] where x is not null); y: [batch, tokens, columns].
-  DndStatus (*add_bias_residual)(void* device, const DndControl*, float* y, const float* bias, const float* x,
-                                 int64_t batch, int64_t tokens, int64_t columns);
+  /// Bytes that the convolution works in, at most workspace_limit. kDndOutOfMemory where that is too little, and then
+  /// `sufficient` is a limit that would do.
+  DndStatus (*convolution_workspace)(void* device, const DndConvolution*, int64_t* bytes, int64_t* sufficient);
+  DndStatus (*convolution)(void* device, const DndControl*, const DndConvolution*, const DndConvolutionOperands*);
 
   /// y = activation(x · weightᵀ + bias) (+ residual where it is not null);
   /// x [rows, in], weight [out, in] as PyTorch's Linear, bias [out] or null, residual and y [rows, out].
@@ -93,4 +130,4 @@ struct DndBackend {
 };
 }
 
-constexpr uint32_t kDndBackendVersion = 1;
+constexpr uint32_t kDndBackendVersion = 2;

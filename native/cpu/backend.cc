@@ -97,33 +97,20 @@ DndStatus layer_norm(void* device, const DndControl* control, const float* x, in
   });
 }
 
-DndStatus convolution_workspace(void* device, DndAxis axis, int64_t batch, int64_t tokens, int64_t height,
-                                int64_t width, int64_t out_channels, int32_t kernel_size, size_t* bytes) {
+DndStatus moments(void* device, const DndControl* control, const float* x, int64_t rows, int64_t columns, float eps,
+                  float* moments) {
+  return guarded([&] { cpu::moments(pool_of(device), cpu::Control(control), x, rows, columns, eps, moments); });
+}
+
+DndStatus convolution_workspace(void* device, const DndConvolution* convolution, int64_t* bytes, int64_t* sufficient) {
   return guarded([&] {
-    *bytes = cpu::convolution_workspace(pool_of(device).threads(), axis, batch, tokens, height, width, out_channels,
-                                        kernel_size);
+    *bytes = cpu::convolution_workspace(pool_of(device).threads(), *convolution, sufficient);
   });
 }
 
-DndStatus convolution(void* device, const DndControl* control, DndAxis axis, const float* x, int64_t batch,
-                      int64_t tokens, int64_t height, int64_t width, const float* weight, int64_t out_channels,
-                      int32_t kernel_size, float* y, void* workspace) {
-  return guarded([&] {
-    cpu::convolution(pool_of(device), cpu::Control(control), axis, x, batch, tokens, height, width, weight,
-                     out_channels, kernel_size, y, workspace);
-  });
-}
-
-DndStatus merge_paths(void* device, const DndControl* control, const float* a, const float* p, const float* bias,
-                      int64_t rows, int64_t columns, float* s) {
-  return guarded([&] { cpu::merge_paths(pool_of(device), cpu::Control(control), a, p, bias, rows, columns, s); });
-}
-
-DndStatus add_bias_residual(void* device, const DndControl* control, float* y, const float* bias, const float* x,
-                            int64_t batch, int64_t tokens, int64_t columns) {
-  return guarded([&] {
-    cpu::add_bias_residual(pool_of(device), cpu::Control(control), y, bias, x, batch, tokens, columns);
-  });
+DndStatus convolution(void* device, const DndControl* control, const DndConvolution* convolution,
+                      const DndConvolutionOperands* operands) {
+  return guarded([&] { cpu::convolution(pool_of(device), cpu::Control(control), *convolution, *operands); });
 }
 
 DndStatus linear(void* device, const DndControl* control, const float* x, int64_t rows, int64_t in,
@@ -171,10 +158,9 @@ constexpr DndBackend kCpuBackend = {
     .download = copy,
     .synchronise = synchronise,
     .layer_norm = layer_norm,
+    .moments = moments,
     .convolution_workspace = convolution_workspace,
     .convolution = convolution,
-    .merge_paths = merge_paths,
-    .add_bias_residual = add_bias_residual,
     .linear = linear,
     .embed = embed,
     .attention = attention,

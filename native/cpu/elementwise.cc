@@ -27,25 +27,25 @@ void for_pieces(ThreadPool& pool, const Control& control, int64_t rows, int64_t 
 
 }  // namespace
 
-void merge_paths(ThreadPool& pool, const Control& control, const float* a, const float* p, const float* bias,
-                 int64_t rows, int64_t columns, float* s) {
+void merge_paths(ThreadPool& pool, const Control& control, const float* a, const float* bias, int64_t rows,
+                 int64_t columns, float* y) {
   const Kernels& isa = kernels();
   for_pieces(pool, control, rows, columns, [&](int64_t row, int64_t begin, int64_t count) {
     const int64_t offset = row * columns + begin;
-    isa.merge_row(a + offset, p + offset, bias + begin, count, s + offset);
+    isa.merge_row(a + offset, y + offset, bias + begin, count, y + offset);
   });
 }
 
-void add_bias_residual(ThreadPool& pool, const Control& control, float* y, const float* bias, const float* x,
-                       int64_t batch, int64_t tokens, int64_t columns) {
-  for_pieces(pool, control, batch * tokens, columns, [&](int64_t row, int64_t begin, int64_t count) {
+void add_token_bias(ThreadPool& pool, const Control& control, const float* bias, const float* residual, int64_t rows,
+                    int64_t columns, int64_t tokens, float* y) {
+  for_pieces(pool, control, rows, columns, [&](int64_t row, int64_t begin, int64_t count) {
     const float shift = bias[row % tokens];
     float* to = y + row * columns + begin;
-    if (x == nullptr) {
+    if (residual == nullptr) {
       for (int64_t i = 0; i < count; ++i) to[i] += shift;
     } else {
-      const float* residual = x + row * columns + begin;
-      for (int64_t i = 0; i < count; ++i) to[i] = to[i] + shift + residual[i];
+      const float* from = residual + row * columns + begin;
+      for (int64_t i = 0; i < count; ++i) to[i] = to[i] + shift + from[i];
     }
   });
 }

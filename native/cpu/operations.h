@@ -14,18 +14,26 @@ namespace dnd::cpu {
 void layer_norm(ThreadPool& pool, const Control& control, const float* x, int64_t rows, int64_t columns,
                 const float* weight, const float* bias, float eps, float* y);
 
-void merge_paths(ThreadPool& pool, const Control& control, const float* a, const float* p, const float* bias,
-                 int64_t rows, int64_t columns, float* s);
+void moments(ThreadPool& pool, const Control& control, const float* x, int64_t rows, int64_t columns, float eps,
+             float* moments);
 
-void add_bias_residual(ThreadPool& pool, const Control& control, float* y, const float* bias, const float* x,
-                       int64_t batch, int64_t tokens, int64_t columns);
+/// y[row] = (x[row] − mean) · scale · weight + bias with the moments of each row.
+void normalise(ThreadPool& pool, const Control& control, const float* x, const float* moments, int64_t rows,
+               int64_t columns, const float* weight, const float* bias, float* y);
 
-size_t convolution_workspace(int threads, DndAxis axis, int64_t batch, int64_t tokens, int64_t height, int64_t width,
-                             int64_t out_channels, int32_t kernel_size);
+/// The epilogues of a convolution, in place: y is [rows, columns].
+/// y = (a + tanh(y) + bias) / 3, bias [columns].
+void merge_paths(ThreadPool& pool, const Control& control, const float* a, const float* bias, int64_t rows,
+                 int64_t columns, float* y);
+/// y[row] += bias[row % tokens] (+ residual[row] where it is not null).
+void add_token_bias(ThreadPool& pool, const Control& control, const float* bias, const float* residual, int64_t rows,
+                    int64_t columns, int64_t tokens, float* y);
 
-void convolution(ThreadPool& pool, const Control& control, DndAxis axis, const float* x, int64_t batch, int64_t tokens,
-                 int64_t height, int64_t width, const float* weight, int64_t out_channels, int32_t kernel_size,
-                 float* y, void* workspace);
+/// Bytes of workspace; Error(kOutOfMemory) above the convolution's limit, `sufficient` then being a limit that would do.
+int64_t convolution_workspace(int threads, const DndConvolution& convolution, int64_t* sufficient);
+
+void convolution(ThreadPool& pool, const Control& control, const DndConvolution& convolution,
+                 const DndConvolutionOperands& operands);
 
 void linear(ThreadPool& pool, const Control& control, const float* x, int64_t rows, int64_t in, const float* weight,
             const float* bias, int64_t out, DndActivation activation, const float* residual, float* y);

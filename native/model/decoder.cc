@@ -12,6 +12,11 @@ namespace dnd {
 namespace {
 
 constexpr float kNormEpsilon = 1e-5f;
+constexpr int64_t kFloat = sizeof(float);
+
+/// What a convolution works in, unless a limit to the memory leaves less: enough for tiles as large as pay off, while
+/// more tasks at a time than fit are taken one chunk after the other.
+constexpr int64_t kConvolutionWorkspace = int64_t{1} << 30;
 
 /// Beyond this many floats sizes could no longer be counted; no machine holds them either.
 constexpr double kMostElements = 1ull << 56;
@@ -22,6 +27,17 @@ std::string text_of(const Feature& feature) {
   std::string text = "[";
   text += std::to_string(feature.tokens) + ", " + std::to_string(feature.height) + ", " + std::to_string(feature.width);
   return text += "]";
+}
+
+/// Elements of a convolution's result.
+int64_t elements_after(const DndConvolution& c) {
+  const int64_t elements = c.batch * c.out_channels;
+  switch (c.axis) {
+    case kDndWidth: return elements * c.tokens * c.height;
+    case kDndHeight: return elements * c.tokens * c.width;
+    case kDndToken: break;
+  }
+  return elements * c.height * c.width;
 }
 
 /// Of everything that a layer computes for one task, the largest has at most as many elements.
@@ -110,7 +126,18 @@ class Decoder::Pass {
                  elements * sizeof(float));
   }
 
-  void reserve_workspace() { workspace_ = DeviceArray::of_bytes(device_, decoder_.convolution_workspace(batch_)); }
+  /// `limit`: of what workspace_bytes counts.
+  void reserve_workspace(int64_t limit) {
+    limit_ = decoder_.convolution_limit(batch_, limit);
+    const int64_t bytes = decoder_.convolution_workspace(batch_, limit_);
+    if (bytes > limit_) {
+      throw Error(ErrorCode::kOutOfMemory, "a forward pass over a batch of " + std::to_string(batch_) + " needs " +
+                                               std::to_string(decoder_.activation_bytes(batch_) + bytes) +
+                                               " bytes of working memory, and " + std::to_string(limit) +
+                                               " are allowed");
+    }
+    workspace_ = DeviceArray::of_bytes(device_, bytes);
+  }
 
   /// [B, N, L, W] is read as [B, N, W, L], not transposed: that is how the reference was trained.
   DeviceArray project_length(DeviceArray condition) const {
@@ -124,21 +151,21 @@ class Decoder::Pass {
 
   /// s = (convH(convW(x̂; K1w); K1h) + tanh(convW(convH(x̂; K2h); K2w)) + bias) / 3,  y = convN(s; KN) + biasN (+ x)
   DeviceArray apply(const Layer& layer, DeviceArray x) const {
-    const std::vector<Convolution> steps = convolutions(layer);
-    DeviceArray normalised = layer_norm(layer, x);
+    const std::vector<DndConvolution> steps = decoder_.convolutions(layer, batch_, limit_);
+    DeviceArray a, p;
+    {
+      const DeviceArray moments = this->moments(layer, x);
+      const DndConvolutionOperands normalised = {
+          .x = x.data(), .moments = moments.data(), .norm_weight = layer.norm_weight, .norm_bias = layer.norm_bias};
+      a = convolve(steps[0], normalised, layer.conv1w);
+      a = convolve(steps[1], {.x = a.data()}, layer.conv1h);
+      p = convolve(steps[2], normalised, layer.conv2h);
+    }
     if (!layer.has_residual()) x.reset();
-    DeviceArray a = convolve(steps[1], convolve(steps[0], normalised, layer.conv1w), layer.conv1h);
-    DeviceArray p = convolve(steps[2], normalised, layer.conv2h);
-    normalised.reset();
-    p = convolve(steps[3], p, layer.conv2w);
-    const int64_t columns = layer.out.height * layer.out.width;
-    device_.call(device_->merge_paths, control_, a.data(), p.data(), layer.path_bias, batch_ * layer.in.tokens, columns,
-                 a.data());
+    const DeviceArray s = convolve(steps[3], {.x = p.data(), .addend = a.data(), .bias = layer.path_bias}, layer.conv2w);
+    a.reset();
     p.reset();
-    DeviceArray y = convolve(steps[4], a, layer.token_weight);
-    device_.call(device_->add_bias_residual, control_, y.data(), layer.token_bias, x.data(), batch_, layer.out.tokens,
-                 columns);
-    return y;
+    return convolve(steps[4], {.x = s.data(), .addend = x.data(), .bias = layer.token_bias}, layer.token_weight);
   }
 
  private:
@@ -149,17 +176,19 @@ class Decoder::Pass {
     return y;
   }
 
-  DeviceArray layer_norm(const Layer& layer, const DeviceArray& x) const {
-    DeviceArray y(device_, batch_ * layer.in.elements());
-    device_.call(device_->layer_norm, control_, x.data(), batch_ * layer.in.tokens, layer.in.height * layer.in.width,
-                 layer.norm_weight, layer.norm_bias, kNormEpsilon, y.data());
-    return y;
+  DeviceArray moments(const Layer& layer, const DeviceArray& x) const {
+    DeviceArray moments(device_, batch_ * layer.in.tokens * 3);
+    device_.call(device_->moments, control_, x.data(), batch_ * layer.in.tokens, layer.in.height * layer.in.width,
+                 kNormEpsilon, moments.data());
+    return moments;
   }
 
-  DeviceArray convolve(const Convolution& step, const DeviceArray& x, const float* weight) const {
-    DeviceArray y(device_, batch_ * step.out().elements());
-    device_.call(device_->convolution, control_, step.axis, x.data(), batch_, step.in.tokens, step.in.height,
-                 step.in.width, weight, step.out_channels, decoder_.config_.kernel_size, y.data(), workspace_.memory());
+  DeviceArray convolve(const DndConvolution& step, DndConvolutionOperands operands, const float* weight) const {
+    DeviceArray y(device_, elements_after(step));
+    operands.weight = weight;
+    operands.y = y.data();
+    operands.workspace = workspace_.memory();
+    device_.call(device_->convolution, control_, &step, &operands);
     return y;
   }
 
@@ -167,10 +196,11 @@ class Decoder::Pass {
   const Device& device_;
   const int64_t batch_;
   const DndControl* control_;
+  int64_t limit_ = 0;
   DeviceArray workspace_;
 };
 
-void Decoder::forward(const float* condition, int64_t batch, float* tokens, Job& job) {
+void Decoder::forward(const float* condition, int64_t batch, float* tokens, Job& job, int64_t limit) {
   check_batch(batch);
   const JobControl control(job, multiply_adds(batch));
   Pass pass(*this, batch, control);
@@ -181,7 +211,7 @@ void Decoder::forward(const float* condition, int64_t batch, float* tokens, Job&
   } else {
     x = pass.upload(condition, batch * first.elements());
   }
-  pass.reserve_workspace();
+  pass.reserve_workspace(limit);
   for (const Layer& layer : layers_) x = pass.apply(layer, std::move(x));
   pass.download(x, batch * config_.features.back().elements(), tokens);
   job.set_progress(1);
@@ -208,22 +238,19 @@ void Decoder::check_batch(int64_t batch) const {
   }
 }
 
-Feature Decoder::Convolution::out() const {
-  switch (axis) {
-    case kDndWidth: return {in.tokens, in.height, out_channels};
-    case kDndHeight: return {in.tokens, out_channels, in.width};
-    default: return {out_channels, in.height, in.width};
-  }
-}
-
-std::vector<Decoder::Convolution> Decoder::convolutions(const Layer& layer) {
-  const Feature &in = layer.in, &out = layer.out;
-  const Feature merged = {in.tokens, out.height, out.width};
-  return {{kDndWidth, in, out.width},
-          {kDndHeight, {in.tokens, in.height, out.width}, out.height},
-          {kDndHeight, in, out.height},
-          {kDndWidth, {in.tokens, out.height, in.width}, out.width},
-          {kDndToken, merged, out.tokens}};
+std::vector<DndConvolution> Decoder::convolutions(const Layer& layer, int64_t batch, int64_t limit) const {
+  const auto [n, h, w] = layer.in;
+  const Feature& out = layer.out;
+  const auto step = [&](DndAxis axis, int64_t height, int64_t width, int64_t out_channels, bool normalised,
+                        DndEpilogue epilogue) {
+    return DndConvolution{axis,   batch,      n,        height, width, out_channels, config_.kernel_size,
+                          normalised, epilogue, config_.algorithm, limit};
+  };
+  return {step(kDndWidth, h, w, out.width, true, kDndStore),
+          step(kDndHeight, h, out.width, out.height, false, kDndStore),
+          step(kDndHeight, h, w, out.height, true, kDndStore),
+          step(kDndWidth, out.height, w, out.width, false, kDndMergePaths),
+          step(kDndToken, out.height, out.width, out.tokens, false, kDndTokenBias)};
 }
 
 double Decoder::projection_multiply_adds(int64_t batch) const {
@@ -235,8 +262,8 @@ double Decoder::projection_multiply_adds(int64_t batch) const {
 double Decoder::multiply_adds(int64_t batch) const {
   double total = projection_ ? projection_multiply_adds(batch) : 0;
   for (const Layer& layer : layers_) {
-    for (const Convolution& step : convolutions(layer)) {
-      const auto [n, h, w] = step.in;
+    for (const DndConvolution& step : convolutions(layer, batch, 0)) {
+      const int64_t n = step.tokens, h = step.height, w = step.width;
       const int64_t channels = step.axis == kDndWidth ? w : step.axis == kDndHeight ? h : n;
       const int64_t i = step.axis == kDndHeight ? n : h, j = step.axis == kDndWidth ? n : w;
       total += batch * convolution_multiply_adds(channels, step.out_channels, i, j, config_.kernel_size);
@@ -245,39 +272,48 @@ double Decoder::multiply_adds(int64_t batch) const {
   return total;
 }
 
-size_t Decoder::convolution_workspace(int64_t batch) const {
-  size_t most = 0;
+int64_t Decoder::convolution_workspace(int64_t batch, int64_t limit) const {
+  int64_t most = 0;
   for (const Layer& layer : layers_) {
-    for (const Convolution& step : convolutions(layer)) {
-      size_t bytes = 0;
-      device_.call(device_->convolution_workspace, step.axis, batch, step.in.tokens, step.in.height, step.in.width,
-                   step.out_channels, config_.kernel_size, &bytes);
+    for (const DndConvolution& step : convolutions(layer, batch, limit)) {
+      int64_t bytes = 0, sufficient = 0;
+      try {
+        device_.call(device_->convolution_workspace, &step, &bytes, &sufficient);
+      } catch (const Error& error) {
+        if (error.code() != ErrorCode::kOutOfMemory) throw;
+        bytes = sufficient;
+      }
       most = std::max(most, bytes);
     }
   }
   return most;
 }
 
-int64_t Decoder::workspace_bytes(int64_t batch) const {
-  check_batch(batch);
+int64_t Decoder::activation_bytes(int64_t batch) const {
   int64_t most = 0;
   for (const Layer& layer : layers_) {
-    const std::vector<Convolution> steps = convolutions(layer);
-    const int64_t x = layer.in.elements(), kept = layer.has_residual() ? x : 0;
-    const int64_t merged = steps[3].out().elements(), y = layer.out.elements();
-    const int64_t first = steps[0].out().elements(), second = steps[2].out().elements();
-    // As `apply` allocates and frees: at the norm, at both convolutions of both paths, at the tokens.
-    most = std::max({most, x + x, kept + x + first + merged, kept + x + merged + second,
-                     kept + merged + second + merged, kept + merged + y});
+    const std::vector<DndConvolution> steps = convolutions(layer, 1, 0);
+    const int64_t x = layer.in.elements(), kept = layer.has_residual() ? x : 0, moments = 3 * layer.in.tokens;
+    const int64_t first = elements_after(steps[0]), a = elements_after(steps[1]), p = elements_after(steps[2]);
+    const int64_t s = elements_after(steps[3]), y = elements_after(steps[4]);
+    // As Pass::apply allocates and frees.
+    most = std::max({most, x + moments + first + a, x + moments + a + p, kept + a + p + s, kept + s + y});
   }
-  int64_t bytes =
-      most * batch * static_cast<int64_t>(sizeof(float)) + static_cast<int64_t>(convolution_workspace(batch));
-  if (projection_) {
-    const Feature& first = config_.features.front();
-    const int64_t rows = batch * first.tokens * first.width;
-    bytes = std::max(bytes, rows * (config_.projected_from + 2 * first.height) * static_cast<int64_t>(sizeof(float)));
-  }
-  return bytes;
+  return most * batch * kFloat;
+}
+
+int64_t Decoder::convolution_limit(int64_t batch, int64_t limit) const {
+  return std::clamp<int64_t>(limit - activation_bytes(batch), 0, kConvolutionWorkspace);
+}
+
+int64_t Decoder::workspace_bytes(int64_t batch, int64_t limit) const {
+  check_batch(batch);
+  const int64_t activations = activation_bytes(batch);
+  const int64_t bytes = activations + convolution_workspace(batch, convolution_limit(batch, limit));
+  if (!projection_) return bytes;
+  const Feature& first = config_.features.front();
+  const int64_t rows = batch * first.tokens * first.width;
+  return std::max(bytes, rows * (config_.projected_from + 2 * first.height) * kFloat);
 }
 
 }  // namespace dnd

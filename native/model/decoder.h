@@ -22,10 +22,12 @@ struct DecoderConfig {
   std::vector<Feature> features;  ///< the condition's first, the weight tokens' last
   int kernel_size;                ///< odd
   int64_t projected_from = 0;     ///< length of the condition before the length projection; 0 = none
+  DndAlgorithm algorithm = kDndAuto;
 };
 
-/// The hyper-convolutional decoder of Drag-and-Drop LLMs (arXiv 2506.16406): condition → weight tokens. float32; the
-/// same bytes for any number of threads, and for a task whatever else is in its batch. One forward at a time.
+/// The hyper-convolutional decoder of Drag-and-Drop LLMs (arXiv 2506.16406): condition → weight tokens. float32. Its bytes
+/// depend on the size of the batch and the memory limit, as the plan of a convolution does, but not on the number of
+/// threads, nor on what the other tasks of the batch are. One forward at a time.
 class Decoder {
  public:
   /// Allocates the parameters, uninitialised. threads 0 = default. Error(kInvalidArgument) for fewer than two features,
@@ -40,15 +42,19 @@ class Decoder {
   /// Where the parameter lies. Error(kInvalidArgument) for an unknown name.
   float* parameter(const std::string& name) { return parameters_.find(name); }
 
-  /// Bytes that `forward` needs beside the parameters, the condition and the tokens.
-  int64_t workspace_bytes(int64_t batch) const;
+  /// Bytes that `forward` needs beside the parameters, the condition and the tokens: at most `limit` if that is possible,
+  /// else a limit that would do.
+  int64_t workspace_bytes(int64_t batch, int64_t limit = kNoLimit) const;
+  /// What of that limit is left for a convolution's own working memory: what its plan depends on.
+  int64_t convolution_limit(int64_t batch, int64_t limit = kNoLimit) const;
+  static constexpr int64_t kNoLimit = INT64_MAX;
 
   /// PyTorch's default initialisation (see initialise.h), the same numbers for a seed everywhere.
   void initialise(uint64_t seed, Job& job);
 
   /// condition [batch, N₀, projected_from or H₀, W₀] → tokens [batch, N, H, W] of the last feature.
-  /// Error(kAborted) soon after the job was cancelled; its memory is free then.
-  void forward(const float* condition, int64_t batch, float* tokens, Job& job);
+  /// `limit`: as of workspace_bytes; Error(kOutOfMemory) when it is too little. Error(kAborted) soon after the job was cancelled; its memory is free then.
+  void forward(const float* condition, int64_t batch, float* tokens, Job& job, int64_t limit = kNoLimit);
 
   /// The length projection alone: condition [batch, N₀, projected_from, W₀] → projected [batch, N₀, H₀, W₀].
   /// Error(kInvalidArgument) for a decoder that has none.
@@ -69,21 +75,17 @@ class Decoder {
     const float *down_weight, *down_bias;  ///< down_proj [H₀, L], [H₀]
     const float *gate_weight, *gate_bias;  ///< gate_proj [H₀, H₀], [H₀]
   };
-  /// One convolution of a layer: what it reads and the length of its axis afterwards.
-  struct Convolution {
-    DndAxis axis;
-    Feature in;
-    int64_t out_channels;
-    Feature out() const;
-  };
   class Pass;
 
   void check_batch(int64_t batch) const;
-  /// The five convolutions of a layer, in the order of `forward`.
-  static std::vector<Convolution> convolutions(const Layer& layer);
+  /// The five convolutions of a layer, in the order of `forward`, with this limit to the workspace of each.
+  std::vector<DndConvolution> convolutions(const Layer& layer, int64_t batch, int64_t limit) const;
+  /// Bytes of the activations that are there at the same time.
+  int64_t activation_bytes(int64_t batch) const;
   double projection_multiply_adds(int64_t batch) const;
   double multiply_adds(int64_t batch) const;
-  size_t convolution_workspace(int64_t batch) const;
+  /// The largest workspace of a convolution; above `limit`, which is then too little, one that would do.
+  int64_t convolution_workspace(int64_t batch, int64_t limit) const;
 
   DecoderConfig config_;
   int threads_;

@@ -14,6 +14,7 @@ namespace {
 
 constexpr int64_t kLine = 16;                         ///< floats of a cache line
 constexpr int64_t kBlockOuts = 64;                    ///< output channels that share a pass over the tile spectra
+constexpr int64_t kThreads = 4;  ///< whose memory half of the workspace holds at least; more need more under a tight limit
 constexpr int64_t kSlabBytes = (int64_t{5} << 20) / 4;  ///< a little more than a core's own cache did best
 /// Input channels of a slab, and slabs whose half-transformed weights are held: little for few tiles, where the weights'
 /// transform counts, more for many, where reading and writing the product's sums does.
@@ -39,7 +40,7 @@ bool better(const std::optional<Candidate>& than, const Candidate& candidate) {
 /// The best candidate, and the best of each class that differs from it in one way.
 struct Survey {
   std::vector<Candidate> candidates;
-  int64_t too_large = 0;  ///< candidates whose smallest chunk exceeds the budget
+  int64_t too_large = 0;  ///< candidates of which one tile exceeds the budget
 
   const Candidate* best(auto filter) const {
     const Candidate* found = nullptr;
@@ -60,6 +61,18 @@ std::optional<TileAxis> tile_axis(int64_t size, int64_t kernel, int64_t points) 
   return axis;
 }
 
+/// As many output channels at a time as the threads' memory allows; false when it allows none.
+bool fit_threads(const ConvolutionShape& shape, SpectralPlan& plan, int64_t lanes) {
+  for (int64_t outs = std::min(kBlockOuts, round_up(shape.out_channels, lanes)); outs >= lanes;
+       outs = outs / 2 / lanes * lanes) {
+    plan.block_outs = outs;
+    const int64_t step_bytes = 4 * 3 * plan.slab_channels * outs * static_cast<int64_t>(sizeof(float));
+    plan.slab_steps = std::clamp<int64_t>(kSlabBytes / step_bytes, 1, plan.steps());
+    if (kThreads * least_thread_bytes(shape, plan) <= plan.threads_bytes) return true;
+  }
+  return false;
+}
+
 /// The cheapest blocks for two tiled axes; nothing when one tile alone exceeds the budget.
 std::optional<Candidate> with_blocks(const ConvolutionShape& shape, const TileAxis& halved, const TileAxis& full,
                                      bool halved_is_i, const PlanOptions& options, const InstructionSetRates& rates) {
@@ -73,14 +86,10 @@ std::optional<Candidate> with_blocks(const ConvolutionShape& shape, const TileAx
     const int64_t slabs = std::max<int64_t>(1, (shape.channels + blocking.channels / 2) / blocking.channels);
     plan.slab_channels = round_up(divide_up(shape.channels, slabs), kLine);
     plan.block_channels = plan.slab_channels * blocking.slabs;
-    plan.block_outs = std::min(kBlockOuts, round_up(shape.out_channels, rates.lanes));
-    const int64_t step_bytes = 4 * 3 * plan.slab_channels * plan.block_outs * static_cast<int64_t>(sizeof(float));
-    plan.slab_steps = std::clamp<int64_t>(kSlabBytes / step_bytes, 1, plan.steps());
-
-    const int64_t tiles = shape.batch * plan.picture_tiles();
     plan.chunk_tiles = 1;
-    const int64_t most = options.workspace_bytes / 2 / tile_spectra_bytes(shape, plan);
-    if (most < 1) continue;
+    const int64_t most = plan.threads_bytes / tile_spectra_bytes(shape, plan);
+    if (most < 1 || !fit_threads(shape, plan, rates.lanes)) continue;
+    const int64_t tiles = shape.batch * plan.picture_tiles();
     plan.chunk_tiles = divide_up(tiles, divide_up(tiles, most));
     const Candidate candidate = {plan, spectral_cost(shape, plan, rates)};
     if (better(best, candidate)) best = candidate;
@@ -148,7 +157,7 @@ void explain(ConvolutionPlan& plan, const Survey& found, const PlanOptions& opti
   }
   if (found.too_large > 0) {
     plan.rejected.push_back({text("%lld larger tilings", static_cast<long long>(found.too_large)),
-                             text("one tile's spectra exceed half of the %lld MiB budget",
+                             text("one tile exceeds the budget of %lld MiB",
                                   static_cast<long long>(options.workspace_bytes >> 20))});
   }
 }
@@ -185,12 +194,13 @@ ConvolutionPlan plan_convolution(const ConvolutionShape& shape, const PlanOption
   const Candidate* best = found.best([](const Candidate&) { return true; });
   if (best == nullptr) {
     const std::string reason =
-        kernel_fits ? text("one tile's spectra exceed half of the %lld MiB budget",
+        kernel_fits ? text("one tile exceeds the budget of %lld MiB",
                            static_cast<long long>(options.workspace_bytes >> 20))
                     : text("kernels of more than %lld taps have no weight transform",
                            static_cast<long long>(kLargestSpectralKernel));
     if (options.algorithm == AlgorithmChoice::kSpectral) {
-      throw Error(ErrorCode::kInvalidArgument, "plan: no spectral convolution is possible: " + reason);
+      throw Error(kernel_fits ? ErrorCode::kOutOfMemory : ErrorCode::kInvalidArgument,
+                  "plan: no spectral convolution is possible: " + reason);
     }
     plan.rejected.push_back({"spectral", reason});
     return plan;

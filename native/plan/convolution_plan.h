@@ -47,7 +47,8 @@ struct ConvolutionPlan {
 };
 
 /// Pure: the same shape and options give the same plan everywhere. Error(kInvalidArgument) for an even kernel, a size
-/// below 1, an unknown instruction set, and for kSpectral where no spectral plan is possible.
+/// below 1, an unknown instruction set, and for kSpectral with a kernel of more than kLargestSpectralKernel taps;
+/// Error(kOutOfMemory) for kSpectral where the workspace is too small for any tile.
 ConvolutionPlan plan_convolution(const ConvolutionShape& shape, const PlanOptions& options);
 
 }  // namespace dnd

@@ -73,4 +73,12 @@ int64_t tile_spectra_bytes(const ConvolutionShape& shape, const SpectralPlan& pl
          static_cast<int64_t>(sizeof(float));
 }
 
+int64_t least_thread_bytes(const ConvolutionShape& shape, const SpectralPlan& plan) {
+  const int64_t outs = plan.block_outs, held = std::min(plan.block_channels, round_up(shape.channels, plan.slab_channels));
+  const int64_t product = 3 * plan.frequencies() * outs;
+  const int64_t halves = plan.halved.points / 2 * 2 * shape.kernel * held * outs;
+  const int64_t slab = 3 * 4 * plan.slab_steps * plan.slab_channels * outs;
+  return (product + halves + slab) * static_cast<int64_t>(sizeof(float));
+}
+
 }  // namespace dnd

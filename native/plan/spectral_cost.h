@@ -23,7 +23,10 @@ double direct_cost(const ConvolutionShape& shape, const InstructionSetRates& rat
 /// Real multiply-adds that a spectral convolution executes: the product's and the weights' transforms'.
 double spectral_multiply_adds(const ConvolutionShape& shape, const SpectralPlan& plan);
 
-/// Bytes of tile spectra of one chunk, and those that a task's product takes.
+/// Bytes of the tile spectra of one chunk.
 int64_t tile_spectra_bytes(const ConvolutionShape& shape, const SpectralPlan& plan);
+
+/// Bytes that a thread works in at least, for one tile at a time: its product, half-transformed weights and their slab.
+int64_t least_thread_bytes(const ConvolutionShape& shape, const SpectralPlan& plan);
 
 }  // namespace dnd

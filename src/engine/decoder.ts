@@ -3,7 +3,7 @@ import { callNative } from './errors.js';
 import type { JobOptions } from './job.js';
 import { formatBytes } from './memory.js';
 import { createHandle, type EngineOptions, ModelEngine } from './model.js';
-import type { DecoderHandle } from './native.js';
+import type { AlgorithmChoice, DecoderHandle } from './native.js';
 
 /** Shape of the data between two layers: [tokens, height, width]. */
 export type Feature = readonly [tokens: number, height: number, width: number];
@@ -15,6 +15,8 @@ export interface DecoderEngineOptions extends EngineOptions {
   kernelSize: number;
   /** Length of the condition before the length projection; default: no length projection. */
   projectedFrom?: number | undefined;
+  /** Of every convolution. Default: 'auto', what is predicted to be faster. */
+  algorithm?: AlgorithmChoice | undefined;
 }
 
 /** The hyper-convolutional decoder in native memory. Parameters hold nothing sensible until written or initialised. */
@@ -23,9 +25,9 @@ export class DecoderEngine extends ModelEngine<DecoderHandle> {
 
   /** Throws INVALID_ARGUMENT, OUT_OF_MEMORY or ADDON_UNAVAILABLE. */
   static async create(options: DecoderEngineOptions): Promise<DecoderEngine> {
-    const { features, kernelSize, projectedFrom = 0, threads = 0 } = options;
+    const { features, kernelSize, projectedFrom = 0, algorithm = 'auto', threads = 0 } = options;
     const { DecoderHandle } = addon();
-    const native = { features: features.flat(), kernelSize, projectedFrom, threads };
+    const native = { features: features.flat(), kernelSize, projectedFrom, algorithm, threads };
     const handle = createHandle('decoder', () => new DecoderHandle(native));
     return new DecoderEngine(handle, options);
   }
@@ -35,10 +37,18 @@ export class DecoderEngine extends ModelEngine<DecoderHandle> {
     this.features = options.features;
   }
 
-  /** Bytes that `forward` needs beside the parameters, the condition and the result. */
+  /**
+   * Bytes that `forward` needs beside the parameters, the condition and the result. A memory limit makes it work in less,
+   * as far as that is possible; where it is not, the bytes are the ones needed, more than the limit leaves.
+   */
   workspaceBytes(batch: number): number {
     const handle = this.handle();
-    return callNative(() => handle.workspaceBytes(batch));
+    return callNative(() => handle.workspaceBytes(batch, this.#workspaceLimit(batch)));
+  }
+
+  #workspaceLimit(batch: number): number {
+    const room = this.roomBytes ?? Number.MAX_SAFE_INTEGER;
+    return Math.max(0, room - batch * bytesOf(this.features.at(-1)!));
   }
 
   /**
@@ -60,7 +70,10 @@ export class DecoderEngine extends ModelEngine<DecoderHandle> {
     const lower = batch > 1 ? `lower the batch (a batch of 1 needs ${formatBytes(need(1))})` : 'use a smaller decoder';
     this.requireWorkingMemory(`a forward pass over a batch of ${batch}`, need(batch), lower);
     return new Float32Array(
-      await this.run<ArrayBuffer>((handle, done) => handle.forward(condition, batch, done), options),
+      await this.run<ArrayBuffer>(
+        (handle, done) => handle.forward(condition, batch, this.#workspaceLimit(batch), done),
+        options,
+      ),
     );
   }
 

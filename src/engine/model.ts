@@ -102,10 +102,14 @@ export abstract class ModelEngine<Handle extends ParameterStore> implements Disp
     return this.#handle;
   }
 
+  /** What the memory limit leaves beside the parameters; undefined without a limit. */
+  protected get roomBytes(): number | undefined {
+    return this.#memoryLimitBytes === undefined ? undefined : this.#memoryLimitBytes - this.parameterBytes;
+  }
+
   /** Throws OUT_OF_MEMORY unless `bytes` fit beside the parameters. */
   protected requireWorkingMemory(purpose: string, bytes: number, lower: string): void {
-    const limitBytes = this.#memoryLimitBytes === undefined ? undefined : this.#memoryLimitBytes - this.parameterBytes;
-    requireMemory({ purpose, bytes, lower, limitBytes });
+    requireMemory({ purpose, bytes, lower, limitBytes: this.roomBytes });
   }
 
   /** Runs a job of the handle; what ends it early is named: the signal's reason, DISPOSED, or the native failure. */

@@ -11,10 +11,12 @@ export interface NativeBinding {
   cpuInfo(): CpuInfo;
   DecoderHandle: new (options: DecoderOptions) => DecoderHandle;
   EncoderHandle: new (options: EncoderOptions) => EncoderHandle;
-  /** sgemm of two random n×n matrices through the engine's own GEMM: seconds it took. For `npm run bench`. */
-  measureGemm(n: number, threads: number, done: Done<number>): Job;
-  /** One hyper-convolution on random data: seconds it took. For `npm run bench`. */
-  measureConvolution(options: ConvolutionMeasurement, done: Done<number>): Job;
+  /** sgemm of two random n×n matrices through the engine's own GEMM. */
+  measureGemm(n: number, options: MeasurementRuns, done: Done<Measured>): Job;
+  /** A copy of so many bytes, by all threads. */
+  measureCopy(bytes: number, options: MeasurementRuns, done: Done<Measured>): Job;
+  /** One hyper-convolution on random data, without normalisation and bias. */
+  measureConvolution(options: ConvolutionMeasurement & MeasurementRuns, done: Done<MeasuredConvolution>): Job;
   /** What each convolution of a decoder would do. Pure: a few milliseconds, no work, the same on every machine. */
   planDecoder(options: DecoderPlanOptions): DecoderPlan;
 }
@@ -82,19 +84,25 @@ export interface DecoderOptions {
   kernelSize: number;
   /** Length of the condition before the length projection (L → H0); 0 = no length projection. */
   projectedFrom: number;
+  /** Of every convolution. */
+  algorithm: AlgorithmChoice;
   /** 0 = the engine's default. */
   threads: number;
 }
 
 export interface DecoderHandle extends ParameterStore {
-  /** Bytes that `forward` needs beside the parameters, the condition and the output. */
-  workspaceBytes(batch: number): number;
+  /**
+   * Bytes that `forward` needs beside the parameters, the condition and the output: at most `limitBytes` if that is
+   * possible, else a limit that would do.
+   */
+  workspaceBytes(batch: number, limitBytes: number): number;
   /** PyTorch's default initialisation from a Philox stream: the same numbers for the same seed on every machine and for any number of threads. */
   initialise(seed: number, done: Done<undefined>): Job;
   /**
-   * `condition`: float32 [batch, N0, projectedFrom || H0, W0]. Result: weight tokens, float32 [batch, N, H, W] of the last feature.
+   * `condition`: float32 [batch, N0, projectedFrom || H0, W0]. Result: weight tokens, float32 [batch, N, H, W] of the
+   * last feature. `limitBytes`: as of `workspaceBytes`; too little of it ends in `OUT_OF_MEMORY: …`.
    */
-  forward(condition: BufferSlice, batch: number, done: Done<ArrayBuffer>): Job;
+  forward(condition: BufferSlice, batch: number, limitBytes: number, done: Done<ArrayBuffer>): Job;
   /** The length projection alone: float32 [batch, N0, H0, W0]. Only when `projectedFrom` > 0. */
   project(condition: BufferSlice, batch: number, done: Done<ArrayBuffer>): Job;
 }
@@ -133,6 +141,20 @@ export interface EncoderHandle extends ParameterStore {
   encode(ids: BufferSlice, mask: BufferSlice, options: EncodeOptions, done: Done<ArrayBuffer>): Job;
 }
 
+/** How often something is timed, after a run that is not. */
+export interface MeasurementRuns {
+  /** 0 = the engine's default. */
+  threads: number;
+  runs: number;
+  /** No further run begins once the runs have taken so long together. */
+  enoughSeconds: number;
+}
+
+export interface Measured {
+  /** Of each run, in their order. */
+  seconds: number[];
+}
+
 export interface ConvolutionMeasurement {
   axis: 'width' | 'height' | 'token';
   /** Input shape. */
@@ -143,7 +165,20 @@ export interface ConvolutionMeasurement {
   outputChannels: number;
   kernelSize: number;
   batch: number;
-  threads: number;
+  algorithm: AlgorithmChoice;
+  /** Most that the convolution may work in, beside its operands; 0 = the default. */
+  workspaceBytes: number;
+}
+
+/** What follows `seconds` is there for the spectral algorithm only. */
+export interface MeasuredConvolution extends Measured {
+  /** Processor time of forward, halve, columns, product, inverse, summed over the threads, of the median run. */
+  partSeconds?: [number, number, number, number, number];
+  /** Floating-point operations of the complex product. */
+  productFlop?: number;
+  /** Points of a tile along the picture's axes. */
+  pointsI?: number;
+  pointsJ?: number;
 }
 
 export type InstructionSet = CpuInfo['isa'];

@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
+#include <string>
+#include <utility>
 
 #include "core/memory.h"
 #include "counted_control.h"
@@ -11,6 +14,7 @@
 namespace dnd::cpu {
 namespace {
 
+using test::convolution_of;
 using test::ConvolutionCase;
 using test::CountedControl;
 using test::naive_convolution;
@@ -18,92 +22,244 @@ using test::odd_convolutions;
 using test::random_values;
 using test::relative_error;
 
-std::vector<float> run(const ConvolutionCase& s, const std::vector<float>& x, const std::vector<float>& weight, int threads,
-                       const DndControl* control = nullptr) {
+constexpr DndAlgorithm kAlgorithms[] = {kDndDirect, kDndSpectral, kDndAuto};
+
+/// Everything that a convolution can read, random.
+struct Operands {
+  std::vector<float> x, weight, moments, norm_weight, norm_bias, addend, bias;
+
+  explicit Operands(const ConvolutionCase& c)
+      : x(random_values(c.inputs(), 1)),
+        weight(random_values(c.weights(), 2)),
+        moments(random_values(3 * c.batch * c.tokens, 3)),
+        norm_weight(random_values(c.height * c.width, 4)),
+        norm_bias(random_values(c.height * c.width, 5)),
+        addend(random_values(c.outputs(), 6)),
+        bias(random_values(c.axis == kDndToken ? c.outs : c.height * c.outs, 7)) {}
+};
+
+/// `residual`: whether a token bias comes with one.
+std::vector<float> run(const DndConvolution& c, const Operands& values, int64_t outputs, int threads,
+                       const DndControl* control = nullptr, bool residual = true) {
   ThreadPool pool(threads);
-  const Memory workspace(
-      convolution_workspace(threads, s.axis, s.batch, s.tokens, s.height, s.width, s.outs, s.kernel));
+  int64_t sufficient = 0;
+  const Memory workspace(convolution_workspace(threads, c, &sufficient));
   std::memset(workspace.data(), 0xff, workspace.bytes());  // NaN everywhere: nothing may be taken as given
-  std::vector<float> y(s.outputs(), 1e30f);
-  convolution(pool, Control(control), s.axis, x.data(), s.batch, s.tokens, s.height, s.width, weight.data(), s.outs,
-              s.kernel, y.data(), workspace.data());
+  std::vector<float> y(outputs, 1e30f);
+  DndConvolutionOperands operands = {
+      .x = values.x.data(), .weight = values.weight.data(), .y = y.data(), .workspace = workspace.data()};
+  if (c.normalised != 0) {
+    operands.moments = values.moments.data();
+    operands.norm_weight = values.norm_weight.data();
+    operands.norm_bias = values.norm_bias.data();
+  }
+  if (c.epilogue != kDndStore) operands.bias = values.bias.data();
+  if (c.epilogue != kDndStore && residual) operands.addend = values.addend.data();
+  convolution(pool, Control(control), c, operands);
   return y;
 }
 
-TEST(Convolution, agrees_with_its_definition_in_double_for_every_axis_and_odd_shape) {
+std::vector<float> run(const ConvolutionCase& s, DndAlgorithm algorithm, int threads,
+                       const DndControl* control = nullptr) {
+  DndConvolution c = convolution_of(s);
+  c.algorithm = algorithm;
+  return run(c, Operands(s), s.outputs(), threads, control);
+}
+
+TEST(Convolution, agrees_with_its_definition_in_double_for_every_axis_odd_shape_and_algorithm) {
   for (const ConvolutionCase& shape : odd_convolutions()) {
-    const std::vector<float> x = random_values(shape.inputs(), 1), weight = random_values(shape.weights(), 2);
-    EXPECT_LE(relative_error(run(shape, x, weight, 2), naive_convolution(shape, x, weight)), 5e-7) << shape;
+    const Operands values(shape);
+    const std::vector<double> wanted = naive_convolution(shape, values.x, values.weight);
+    EXPECT_LE(relative_error(run(shape, kDndDirect, 2), wanted), 5e-7) << shape;
+    EXPECT_LE(relative_error(run(shape, kDndSpectral, 2), wanted), 3e-6) << shape;
+    EXPECT_LE(relative_error(run(shape, kDndAuto, 2), wanted), 3e-6) << shape;
+  }
+}
+
+/// x̂ = (x − mean) · scale · weight + bias, from the moments of each token.
+std::vector<float> normalised(const ConvolutionCase& c, const Operands& values) {
+  std::vector<float> x = values.x;
+  const int64_t plane = c.height * c.width;
+  for (int64_t i = 0; i < c.inputs(); ++i) {
+    const float* m = values.moments.data() + i / plane * 3;
+    const double centred = static_cast<double>(x[i]) - m[0] - m[1];
+    x[i] = static_cast<float>(centred * m[2] * values.norm_weight[i % plane] + values.norm_bias[i % plane]);
+  }
+  return x;
+}
+
+TEST(Convolution, normalises_its_input_while_it_reads_it) {
+  for (const ConvolutionCase& shape : odd_convolutions()) {
+    if (shape.axis == kDndToken) continue;
+    const Operands values(shape);
+    const std::vector<double> wanted = naive_convolution(shape, normalised(shape, values), values.weight);
+    DndConvolution c = convolution_of(shape);
+    c.normalised = 1;
+    for (DndAlgorithm algorithm : kAlgorithms) {
+      c.algorithm = algorithm;
+      EXPECT_LE(relative_error(run(c, values, shape.outputs(), 2), wanted), 3e-6) << shape << " " << algorithm;
+    }
+  }
+}
+
+TEST(Convolution, over_the_width_merges_both_paths) {
+  for (const ConvolutionCase& shape : odd_convolutions()) {
+    if (shape.axis != kDndWidth) continue;
+    const Operands values(shape);
+    std::vector<double> wanted = naive_convolution(shape, values.x, values.weight);
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      wanted[i] = (values.addend[i] + std::tanh(wanted[i]) + values.bias[i % (shape.height * shape.outs)]) / 3;
+    }
+    DndConvolution c = convolution_of(shape);
+    c.epilogue = kDndMergePaths;
+    for (DndAlgorithm algorithm : kAlgorithms) {
+      c.algorithm = algorithm;
+      EXPECT_LE(relative_error(run(c, values, shape.outputs(), 2), wanted), 3e-6) << shape << " " << algorithm;
+    }
+  }
+}
+
+TEST(Convolution, over_the_tokens_adds_a_bias_and_a_residual_if_there_is_one) {
+  for (const ConvolutionCase& shape : odd_convolutions()) {
+    if (shape.axis != kDndToken) continue;
+    const Operands values(shape);
+    for (bool residual : {false, true}) {
+      std::vector<double> wanted = naive_convolution(shape, values.x, values.weight);
+      for (size_t i = 0; i < wanted.size(); ++i) {
+        wanted[i] += values.bias[i / (shape.height * shape.width) % shape.outs] + (residual ? values.addend[i] : 0);
+      }
+      DndConvolution c = convolution_of(shape);
+      c.epilogue = kDndTokenBias;
+      for (DndAlgorithm algorithm : kAlgorithms) {
+        c.algorithm = algorithm;
+        EXPECT_LE(relative_error(run(c, values, shape.outputs(), 2, nullptr, residual), wanted), 3e-6)
+            << shape << " " << algorithm << (residual ? " with" : " without") << " a residual";
+      }
+    }
   }
 }
 
 TEST(Convolution, gives_the_same_bytes_for_any_number_of_threads) {
   for (const ConvolutionCase& shape : odd_convolutions()) {
-    const std::vector<float> x = random_values(shape.inputs(), 1), weight = random_values(shape.weights(), 2);
-    const std::vector<float> alone = run(shape, x, weight, 1);
-    for (int threads : {2, 3}) {
-      const std::vector<float> shared = run(shape, x, weight, threads);
-      EXPECT_EQ(std::memcmp(alone.data(), shared.data(), alone.size() * sizeof(float)), 0)
-          << shape << ", " << threads << " threads";
+    for (DndAlgorithm algorithm : kAlgorithms) {
+      const std::vector<float> alone = run(shape, algorithm, 1);
+      for (int threads : {2, 3}) {
+        const std::vector<float> shared = run(shape, algorithm, threads);
+        EXPECT_EQ(std::memcmp(alone.data(), shared.data(), alone.size() * sizeof(float)), 0)
+            << shape << ", algorithm " << algorithm << ", " << threads << " threads";
+      }
     }
   }
 }
 
-TEST(Convolution, of_a_batch_is_that_of_each_task_alone_byte_by_byte) {
+TEST(Convolution, gives_a_task_the_same_bytes_whatever_the_others_of_its_batch_are) {
   for (DndAxis axis : {kDndWidth, kDndHeight, kDndToken}) {
-    const ConvolutionCase three = {axis, 3, 12, 10, 34, 20, 5};
-    ConvolutionCase one = three;
-    one.batch = 1;
-    const std::vector<float> x = random_values(three.inputs(), 1), weight = random_values(three.weights(), 2);
-    const std::vector<float> together = run(three, x, weight, 2);
-    for (int64_t task = 0; task < 3; ++task) {
-      const std::vector<float> own(x.begin() + task * one.inputs(), x.begin() + (task + 1) * one.inputs());
-      const std::vector<float> alone = run(one, own, weight, 2);
-      EXPECT_EQ(std::memcmp(alone.data(), together.data() + task * one.outputs(), alone.size() * sizeof(float)), 0);
+    for (DndAlgorithm algorithm : kAlgorithms) {
+      const ConvolutionCase shape = {axis, 3, 12, 10, 34, 20, 5};
+      Operands values(shape);
+      DndConvolution c = convolution_of(shape);
+      c.algorithm = algorithm;
+      const std::vector<float> before = run(c, values, shape.outputs(), 2);
+      for (int64_t i = 0; i < shape.inputs() * 2 / 3; ++i) values.x[i] += 1;
+      const std::vector<float> after = run(c, values, shape.outputs(), 2);
+      const int64_t own = shape.outputs() * 2 / 3;
+      EXPECT_NE(std::memcmp(before.data(), after.data(), own * sizeof(float)), 0);
+      EXPECT_EQ(std::memcmp(before.data() + own, after.data() + own, (shape.outputs() - own) * sizeof(float)), 0);
+    }
+  }
+}
+
+TEST(Convolution, keeps_to_its_limit_and_says_what_it_needs_below_that) {
+  const ConvolutionCase shape = {kDndHeight, 4, 60, 50, 70, 40, 7};
+  const Operands values(shape);
+  const std::vector<double> wanted = naive_convolution(shape, values.x, values.weight);
+  for (DndAlgorithm algorithm : kAlgorithms) {
+    for (int normalised : {0, 1}) {
+      DndConvolution c = convolution_of(shape);
+      c.algorithm = algorithm;
+      c.normalised = normalised;
+      int64_t sufficient = 0, smallest = INT64_MAX;
+      int refused = 0;
+      for (c.workspace_limit = int64_t{1} << 30; refused < 3; c.workspace_limit /= 4) {
+        try {
+          const int64_t bytes = convolution_workspace(2, c, &sufficient);
+          EXPECT_LE(bytes, c.workspace_limit);
+          EXPECT_LE(bytes, smallest);
+          smallest = bytes;
+          if (normalised == 0) EXPECT_LE(relative_error(run(c, values, shape.outputs(), 2), wanted), 3e-6);
+        } catch (const Error& error) {
+          EXPECT_EQ(error.code(), ErrorCode::kOutOfMemory);
+          EXPECT_NE(std::string(error.what()).find(std::to_string(sufficient)), std::string::npos) << error.what();
+          DndConvolution enough = c;
+          enough.workspace_limit = sufficient;
+          EXPECT_LE(convolution_workspace(2, enough, &sufficient), enough.workspace_limit);
+          ++refused;
+        }
+      }
+      EXPECT_LT(smallest, int64_t{16} << 20);
     }
   }
 }
 
 TEST(Convolution, reports_its_multiply_adds_without_padding_taps) {
   const ConvolutionCase shape = {kDndToken, 2, 5, 3, 7, 4, 5};
-  const std::vector<float> x = random_values(shape.inputs(), 1), weight = random_values(shape.weights(), 2);
-  CountedControl counted;
-  run(shape, x, weight, 2, &counted.control);
-  // Along 3 positions 3 + 3 + 3 taps of 5 are inside, along 7 positions 3 + 4 + 5 + 5 + 5 + 4 + 3.
-  EXPECT_EQ(counted.done, 2.0 * 5 * 4 * 9 * 29);
+  for (DndAlgorithm algorithm : kAlgorithms) {
+    CountedControl counted;
+    run(shape, algorithm, 2, &counted.control);
+    // Along 3 positions 3 + 3 + 3 taps of 5 are inside, along 7 positions 3 + 4 + 5 + 5 + 5 + 4 + 3.
+    EXPECT_NEAR(counted.done, 2.0 * 5 * 4 * 9 * 29, 1e-6);
+  }
 }
 
 TEST(Convolution, stops_at_the_next_tile_when_it_is_cancelled) {
   const ConvolutionCase shape = {kDndToken, 1, 128, 20, 40, 64, 5};
-  const std::vector<float> x = random_values(shape.inputs(), 1), weight = random_values(shape.weights(), 2);
-  CountedControl counted;
-  run(shape, x, weight, 1, &counted.control);
-  const int64_t asked = counted.asked;
-  for (int64_t after : {int64_t{0}, asked / 3, asked - 1}) {
-    counted.asked = 0;
-    counted.cancel_after = after;
-    try {
-      run(shape, x, weight, 1, &counted.control);
-      ADD_FAILURE() << "went on after being cancelled";
-    } catch (const Error& error) {
-      EXPECT_EQ(error.code(), ErrorCode::kAborted);
+  for (DndAlgorithm algorithm : kAlgorithms) {
+    CountedControl counted;
+    run(shape, algorithm, 1, &counted.control);
+    const int64_t asked = counted.asked;
+    for (int64_t after : {int64_t{0}, asked / 3, asked - 1}) {
+      counted.asked = 0;
+      counted.cancel_after = after;
+      try {
+        run(shape, algorithm, 1, &counted.control);
+        ADD_FAILURE() << "went on after being cancelled";
+      } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::kAborted);
+      }
+      EXPECT_EQ(counted.asked, after + 1);
     }
-    EXPECT_EQ(counted.asked, after + 1);
   }
 }
 
-TEST(Convolution, refuses_an_even_kernel_and_an_empty_axis_by_name) {
-  const auto message_of = [](ConvolutionCase shape) -> std::string {
+TEST(Convolution, refuses_what_makes_no_sense_and_says_which) {
+  const auto message_of = [](DndConvolution c) -> std::string {
+    int64_t sufficient = 0;
     try {
-      convolution_workspace(1, shape.axis, shape.batch, shape.tokens, shape.height, shape.width, shape.outs,
-                            shape.kernel);
+      convolution_workspace(1, c, &sufficient);
     } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
       return error.what();
     }
     return "";
   };
-  EXPECT_NE(message_of({kDndWidth, 1, 2, 2, 2, 2, 4}).find("kernel size is 4"), std::string::npos);
-  EXPECT_NE(message_of({kDndWidth, 1, 2, 0, 2, 2, 3}).find("height is 0"), std::string::npos);
+  const DndConvolution good = convolution_of({kDndToken, 1, 2, 2, 2, 2, 3});
+  EXPECT_EQ(message_of(good), "");
+  const auto with = [&good](auto change) {
+    DndConvolution c = good;
+    change(c);
+    return c;
+  };
+  const std::pair<DndConvolution, const char*> cases[] = {
+      {with([](DndConvolution& c) { c.kernel_size = 4; }), "kernel size is 4"},
+      {with([](DndConvolution& c) { c.height = 0; }), "height is 0"},
+      {with([](DndConvolution& c) { c.out_channels = -1; }), "number of output channels is -1"},
+      {with([](DndConvolution& c) { c.axis = static_cast<DndAxis>(7); }), "unknown axis 7"},
+      {with([](DndConvolution& c) { c.normalised = 1; }), "not normalised"},
+      {with([](DndConvolution& c) { c.epilogue = kDndMergePaths; }), "after one over the width"},
+      {with([](DndConvolution& c) { c.axis = kDndHeight, c.epilogue = kDndTokenBias; }), "over the tokens"},
+      {with([](DndConvolution& c) { c.algorithm = kDndSpectral, c.kernel_size = 17; }), "more than 15 taps"},
+  };
+  for (const auto& [c, part] : cases) EXPECT_NE(message_of(c).find(part), std::string::npos) << message_of(c);
 }
 
 }  // namespace

@@ -68,19 +68,67 @@ TEST(Decoder, projects_the_length_without_transposing) {
   EXPECT_EQ(job.progress(), 1.0);
 }
 
-TEST(Decoder, gives_the_same_bytes_for_any_number_of_threads_and_whatever_the_batch) {
+TEST(Decoder, agrees_with_its_equations_whatever_the_algorithm) {
+  for (DecoderConfig config : {kSmall, kThin, kProjected}) {
+    for (DndAlgorithm algorithm : {kDndDirect, kDndSpectral}) {
+      config.algorithm = algorithm;
+      Decoder decoder(config, 2);
+      randomise(decoder);
+      const std::vector<float> condition = random_values(condition_elements(decoder, 2), 7);
+      EXPECT_LE(relative_error(forward(decoder, condition, 2), naive_forward(decoder, condition, 2)), 2e-6);
+    }
+  }
+}
+
+TEST(Decoder, gives_the_same_bytes_for_any_number_of_threads_and_whatever_the_other_tasks) {
   for (const DecoderConfig& config : {kSmall, kThin, kProjected}) {
     Decoder alone(config, 1);
     randomise(alone);
-    const std::vector<float> condition = random_values(condition_elements(alone, 2), 7);
+    std::vector<float> condition = random_values(condition_elements(alone, 2), 7);
     const std::vector<float> expected = forward(alone, condition, 2);
     for (int threads : {2, 3}) {
       Decoder shared(config, threads);
       randomise(shared);
       EXPECT_EQ(forward(shared, condition, 2), expected);
     }
-    const std::vector<float> second(condition.begin() + condition.size() / 2, condition.end());
-    EXPECT_EQ(forward(alone, second, 1), std::vector<float>(expected.begin() + expected.size() / 2, expected.end()));
+    for (size_t i = 0; i < condition.size() / 2; ++i) condition[i] = -condition[i];
+    const std::vector<float> other = forward(alone, condition, 2);
+    const size_t half = expected.size() / 2;
+    EXPECT_NE(std::vector<float>(other.begin(), other.begin() + half),
+              std::vector<float>(expected.begin(), expected.begin() + half));
+    EXPECT_EQ(std::vector<float>(other.begin() + half, other.end()),
+              std::vector<float>(expected.begin() + half, expected.end()));
+  }
+}
+
+TEST(Decoder, works_within_a_limit_and_says_what_it_needs_below_that) {
+  Decoder decoder({{{40, 60, 70}, {50, 60, 70}, {60, 30, 40}}, 7}, 2);
+  Job initialisation;
+  decoder.initialise(1, initialisation);
+  const std::vector<float> condition = random_values(condition_elements(decoder, 2), 7);
+  const int64_t free = decoder.workspace_bytes(2);
+  std::vector<float> tokens(2 * decoder.config().features.back().elements()), other(tokens.size());
+  Job job;
+  decoder.forward(condition.data(), 2, tokens.data(), job);
+
+  const int64_t half = free / 2;
+  EXPECT_LE(decoder.workspace_bytes(2, half), half);
+  decoder.forward(condition.data(), 2, other.data(), job, half);
+  EXPECT_LE(relative_error(other, std::vector<double>(tokens.begin(), tokens.end())), 3e-6);
+
+  for (int64_t too_little : {int64_t{0}, int64_t{100'000}, free / 10}) {
+    const int64_t enough = decoder.workspace_bytes(2, too_little);
+    EXPECT_GT(enough, too_little);
+    EXPECT_LE(decoder.workspace_bytes(2, enough), enough);
+    decoder.forward(condition.data(), 2, other.data(), job, enough);
+    EXPECT_LE(relative_error(other, std::vector<double>(tokens.begin(), tokens.end())), 3e-6);
+    try {
+      decoder.forward(condition.data(), 2, other.data(), job, too_little);
+      ADD_FAILURE() << too_little << " bytes were enough";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kOutOfMemory);
+      EXPECT_NE(std::string(error.what()).find("needs " + std::to_string(enough)), std::string::npos) << error.what();
+    }
   }
 }
 

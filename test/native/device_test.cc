@@ -50,9 +50,10 @@ TEST(Device, says_how_much_memory_it_was_refused) {
 
 TEST(Device, passes_on_the_sentence_of_an_operation_that_failed) {
   const Device device(cpu_backend(), 1);
-  size_t bytes;
+  const DndConvolution even = {kDndWidth, 1, 2, 3, 4, 5, 2, 0, kDndStore, kDndAuto, int64_t{1} << 30};
+  int64_t bytes, sufficient;
   try {
-    device.call(device->convolution_workspace, kDndWidth, 1, 2, 3, 4, 5, 2, &bytes);
+    device.call(device->convolution_workspace, &even, &bytes, &sufficient);
     FAIL() << "an even kernel was accepted";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);

@@ -21,13 +21,28 @@ struct ConvolutionCase {
   int64_t weights() const { return outs * channels() * kernel * kernel; }
 };
 
+inline DndConvolution convolution_of(const ConvolutionCase& c) {
+  return {.axis = c.axis,
+          .batch = c.batch,
+          .tokens = c.tokens,
+          .height = c.height,
+          .width = c.width,
+          .out_channels = c.outs,
+          .kernel_size = c.kernel,
+          .normalised = 0,
+          .epilogue = kDndStore,
+          .algorithm = kDndAuto,
+          .workspace_limit = int64_t{1} << 30};
+}
+
 inline std::ostream& operator<<(std::ostream& out, const ConvolutionCase& s) {
   return out << "axis " << s.axis << " batch " << s.batch << " tokens " << s.tokens << " height " << s.height
              << " width " << s.width << " outs " << s.outs << " kernel " << s.kernel;
 }
 
 /// In double: picture axes (H, N), (N, W), (H, W) for the width, height and token convolution.
-inline std::vector<double> naive_convolution(const ConvolutionCase& s, const std::vector<float>& x, const std::vector<float>& weight) {
+inline std::vector<double> naive_convolution(const ConvolutionCase& s, const std::vector<float>& x,
+                                             const std::vector<float>& weight) {
   const int64_t sizes[3] = {s.tokens, s.height, s.width};
   const int channel_axis = s.axis == kDndWidth ? 2 : s.axis == kDndHeight ? 1 : 0;
   const int i_axis = s.axis == kDndWidth ? 1 : s.axis == kDndHeight ? 0 : 1;

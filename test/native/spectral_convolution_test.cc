@@ -13,6 +13,7 @@
 namespace dnd::cpu {
 namespace {
 
+using test::convolution_of;
 using test::ConvolutionCase;
 using test::CountedControl;
 using test::naive_convolution;
@@ -21,7 +22,7 @@ using test::random_values;
 using test::relative_error;
 
 Geometry geometry_of(const ConvolutionCase& c) {
-  return convolution_geometry(c.axis, c.batch, c.tokens, c.height, c.width, c.outs, c.kernel);
+  return convolution_geometry(convolution_of(c));
 }
 
 /// Any plan will do for a right result: tiles and blocks of random sizes.
@@ -56,8 +57,9 @@ std::vector<float> run(const ConvolutionCase& c, const SpectralPlan& plan, int t
   const Memory workspace(layout.workspace_floats(threads) * sizeof(float));
   std::memset(workspace.data(), 0xff, workspace.bytes());  // NaN everywhere: nothing may be taken as given
   std::vector<float> y(c.outputs(), 1e30f);
-  convolve_spectral(pool, Control(control), isa, geometry, plan, layout, x.data(), weight.data(), y.data(),
-                    workspace.floats());
+  const DndConvolutionOperands operands = {
+      .x = x.data(), .weight = weight.data(), .y = y.data(), .workspace = workspace.data()};
+  convolve_spectral(pool, Control(control), isa, geometry, kDndStore, plan, layout, operands);
   return y;
 }
 

@@ -1,20 +1,71 @@
+#include "core/status.h"
+#include "cpu/convolution/choice.h"
 #include "cpu/convolution/direct.h"
 #include "cpu/operations.h"
+#include "cpu/spectral/spectral_convolution.h"
 
 namespace dnd::cpu {
+namespace {
 
-size_t convolution_workspace(int threads, DndAxis axis, int64_t batch, int64_t tokens, int64_t height, int64_t width,
-                             int64_t out_channels, int32_t kernel_size) {
-  const Geometry geometry = convolution_geometry(axis, batch, tokens, height, width, out_channels, kernel_size);
-  return plan_direct(geometry, kernels(), threads).workspace_floats(threads) * sizeof(float);
+/// The direct algorithm reads a plain picture and stores a plain result: its input is normalised before it, and the
+/// epilogue follows it, over the whole tensor each.
+void run_direct(ThreadPool& pool, const Control& control, const DndConvolution& convolution,
+                const ConvolutionChoice& choice, const DndConvolutionOperands& operands) {
+  const Geometry& g = choice.geometry;
+  float* workspace = static_cast<float*>(operands.workspace);
+  const float* x = operands.x;
+  if (convolution.normalised != 0) {
+    normalise(pool, control, x, operands.moments, convolution.batch * convolution.tokens,
+              convolution.height * convolution.width, operands.norm_weight, operands.norm_bias, workspace);
+    x = workspace;
+  }
+  convolve_direct(pool, control, kernels(), choice.direct, x, operands.weight, operands.y,
+                  workspace + choice.normalised_floats);
+  switch (convolution.epilogue) {
+    case kDndStore: break;
+    case kDndMergePaths:
+      merge_paths(pool, control, operands.addend, operands.bias, convolution.batch * convolution.tokens,
+                  convolution.height * convolution.out_channels, operands.y);
+      break;
+    case kDndTokenBias:
+      add_token_bias(pool, control, operands.bias, operands.addend, g.batch * g.out_channels, g.rows * g.columns,
+                     g.out_channels, operands.y);
+      break;
+  }
 }
 
-void convolution(ThreadPool& pool, const Control& control, DndAxis axis, const float* x, int64_t batch, int64_t tokens,
-                 int64_t height, int64_t width, const float* weight, int64_t out_channels, int32_t kernel_size,
-                 float* y, void* workspace) {
-  const Geometry geometry = convolution_geometry(axis, batch, tokens, height, width, out_channels, kernel_size);
-  convolve_direct(pool, control, kernels(), plan_direct(geometry, kernels(), pool.threads()), x, weight, y,
-                  static_cast<float*>(workspace));
+[[noreturn]] void refuse(int64_t bytes, int64_t limit) {
+  throw Error(ErrorCode::kOutOfMemory, "convolution: it needs " + std::to_string(bytes) +
+                                           " bytes of working memory, and its limit is " + std::to_string(limit));
+}
+
+}  // namespace
+
+int64_t convolution_workspace(int threads, const DndConvolution& convolution, int64_t* sufficient) {
+  int64_t bytes = INT64_MAX;
+  try {
+    bytes = choose_convolution(convolution, threads).workspace_bytes;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kOutOfMemory) throw;
+  }
+  if (bytes > convolution.workspace_limit) {
+    *sufficient = sufficient_workspace(convolution, threads);
+    refuse(*sufficient, convolution.workspace_limit);
+  }
+  *sufficient = convolution.workspace_limit;
+  return bytes;
+}
+
+void convolution(ThreadPool& pool, const Control& control, const DndConvolution& convolution,
+                 const DndConvolutionOperands& operands) {
+  const ConvolutionChoice choice = choose_convolution(convolution, pool.threads());
+  if (choice.workspace_bytes > convolution.workspace_limit) refuse(choice.workspace_bytes, convolution.workspace_limit);
+  if (choice.algorithm == Algorithm::kDirect) {
+    run_direct(pool, control, convolution, choice, operands);
+  } else {
+    convolve_spectral(pool, control, spectral_kernels(kernels().name), choice.geometry, convolution.epilogue,
+                      choice.spectral, choice.layout, operands);
+  }
 }
 
 }  // namespace dnd::cpu

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/convolution_work.h"
 #include "core/integers.h"
 
 namespace dnd::cpu {
@@ -21,11 +22,35 @@ double efficiency(int64_t across_lanes, int64_t rows, int64_t lanes) {
          std::min(1.0, static_cast<double>(rows) / kRowsToHideLatency);
 }
 
+/// Work with padding taps skipped along rows only, in arbitrary units; a little more where only the other order keeps
+/// columns together in memory.
+double cost(const Geometry& geometry) {
+  const double strided = geometry.x.column != 1 && geometry.x.channel != 1 ? 1.05 : 1.0;
+  return strided * static_cast<double>(taps_inside(geometry.rows, geometry.kernel, 0, geometry.rows)) *
+         static_cast<double>(geometry.columns * geometry.kernel);
+}
+
+/// Fewer pictures at a time, then smaller groups, which pack the weights more often.
+void fit(DirectPlan& plan, int threads, int64_t limit) {
+  const int64_t pictures = (limit - threads * plan.thread_floats()) / plan.picture_floats();
+  plan.batch_at_once = std::clamp<int64_t>(pictures, 1, plan.batch_at_once);
+  const int64_t units = plan.units(plan.batch_at_once);
+  const int64_t sums = (limit - plan.batch_at_once * plan.picture_floats()) / threads - plan.weight_floats();
+  plan.group_units = std::clamp<int64_t>(sums / plan.unit_floats, 1, divide_up(units, std::min(plan.groups, units)));
+  plan.groups = divide_up(units, plan.group_units);
+}
+
+Geometry cheaper_order(const Geometry& geometry) {
+  const Geometry other = exchanged(geometry);
+  return cost(other) < cost(geometry) ? other : geometry;
+}
+
 }  // namespace
 
-DirectPlan plan_direct(const Geometry& geometry, const Kernels& kernels, int threads) {
+DirectPlan plan_direct(const Geometry& given, const Kernels& kernels, int threads, int64_t limit) {
   DirectPlan plan{};
-  plan.geometry = geometry;
+  plan.geometry = cheaper_order(given);
+  const Geometry& geometry = plan.geometry;
   plan.strip_columns = divide_up(geometry.columns, divide_up(geometry.columns, kLongestStrip));
   if (plan.strip_columns < geometry.columns) plan.strip_columns = round_up(plan.strip_columns, kernels.lanes);
   plan.strips = divide_up(geometry.columns, plan.strip_columns);
@@ -56,6 +81,7 @@ DirectPlan plan_direct(const Geometry& geometry, const Kernels& kernels, int thr
   const int64_t fewest = divide_up(units, std::max<int64_t>(1, kMostPositions / plan.strip_columns));
   plan.groups = std::max(fewest, std::min(most, divide_up(kTasksPerThread * threads, plan.out_blocks)));
   plan.group_units = divide_up(units, plan.groups);
+  if (plan.workspace_floats(threads) > limit) fit(plan, threads, limit);
   return plan;
 }
 

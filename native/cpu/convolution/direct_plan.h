@@ -20,7 +20,7 @@ enum class AcrossLanes { kOutChannels, kColumns };
 struct DirectPlan {
   static constexpr int64_t kChain = 256;
 
-  Geometry geometry;
+  Geometry geometry;  ///< rows and columns maybe exchanged: padding taps are skipped along rows, multiplied along columns
   AcrossLanes across;
 
   int64_t strips;         ///< of the columns
@@ -44,6 +44,7 @@ struct DirectPlan {
   int64_t workspace_floats(int threads) const { return batch_at_once * picture_floats() + threads * thread_floats(); }
 };
 
-DirectPlan plan_direct(const Geometry& geometry, const Kernels& kernels, int threads);
+/// Within `limit` floats of workspace if that is possible, else with as few as there can be.
+DirectPlan plan_direct(const Geometry& geometry, const Kernels& kernels, int threads, int64_t limit = INT64_MAX);
 
 }  // namespace dnd::cpu

@@ -3,11 +3,12 @@
 #include <cstdint>
 
 #include "backend.h"
+#include "plan/spectral_plan.h"
 
 namespace dnd::cpu {
 
-/// A hyper-convolution as an ordinary 2-D one: the axis named plays the channels, of the other two one is the picture's
-/// rows and one its columns. Strides are counted in floats.
+/// A hyper-convolution as an ordinary 2-D one: the axis named plays the channels, the other two are the picture's rows
+/// and columns, in the order of the kernel's own axes. Strides are counted in floats.
 struct Geometry {
   struct Strides {
     int64_t batch, channel, row, column;
@@ -15,15 +16,21 @@ struct Geometry {
 
   int64_t batch, channels, out_channels, rows, columns, kernel;
   Strides x, y;
+  Strides norm;     ///< of the normalisation's weight and bias, along x's axes
+  Strides moments;  ///< of its moments
+  Strides bias;     ///< of the epilogue's bias, along y's axes
   int64_t tap_row_stride, tap_column_stride;  ///< of a weight's [k, k]
 
   int64_t half() const { return kernel / 2; }
 };
 
-/// Error(kInvalidArgument) when a size is not positive or the kernel size is even.
-/// The direct algorithm skips padding taps along rows and multiplies them along columns: the axis where that saves more
-/// becomes the rows, unless only the other order keeps columns together in memory.
-Geometry convolution_geometry(DndAxis axis, int64_t batch, int64_t tokens, int64_t height, int64_t width,
-                              int64_t out_channels, int64_t kernel);
+/// Error(kInvalidArgument) when a size is not positive, the kernel size is even, or the normalisation or epilogue is not
+/// one of this axis.
+Geometry convolution_geometry(const DndConvolution& convolution);
+
+ConvolutionShape shape_of(const Geometry& geometry);
+
+/// The same convolution with rows and columns exchanged.
+Geometry exchanged(Geometry geometry);
 
 }  // namespace dnd::cpu

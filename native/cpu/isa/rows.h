@@ -33,10 +33,12 @@ inline void finish_row(float* row, int64_t count, const float* bias, DndActivati
   }
 }
 
+/// Both paths of a hyper-convolution layer: (a + tanh(p) + bias) / 3.
+inline __attribute__((always_inline)) Vector merged(Vector a, Vector p, Vector bias) {
+  return (a + hyperbolic_tangent(p) + bias) / 3.0f;
+}
+
 inline void merge_row(const float* a, const float* p, const float* bias, int64_t count, float* s) {
-  const auto merged = [](Vector a_part, Vector p_part, Vector bias_part) {
-    return (a_part + hyperbolic_tangent(p_part) + bias_part) / 3.0f;
-  };
   int64_t i = 0;
   for (; i + kLanes <= count; i += kLanes) store(s + i, merged(load(a + i), load(p + i), load(bias + i)));
   const int64_t rest = count - i;

@@ -5,21 +5,51 @@
 #include "cpu/isa/transpose.h"
 #include "cpu/isa/vector.h"
 
-/// Tiles between memory, where one axis is contiguous, and vectors of channels.
+/// Tiles from memory, where one axis is contiguous, into vectors of channels, normalised on the way.
 namespace dnd::cpu::DND_ISA {
 
+/// Mean and scale of the token that a line or a point belongs to, and the norm's weight and bias there.
+struct LineNorm {
+  const float *weight, *bias;
+  Vector mean, rest, scale;
+
+  __attribute__((always_inline)) Vector of(Vector x, Vector line_weight, Vector line_bias) const {
+    return ((x - mean) - rest) * scale * line_weight + line_bias;
+  }
+};
+
+inline __attribute__((always_inline)) LineNorm line_norm(const TileNorm& norm, int64_t a, int64_t b) {
+  const float* moments = norm.moments + a * norm.moments_halved_stride + b * norm.moments_full_stride;
+  const int64_t offset = a * norm.halved_stride + b * norm.full_stride;
+  return {norm.weight + offset, norm.bias + offset, Vector{} + moments[0], Vector{} + moments[1], Vector{} + moments[2]};
+}
+
 /// to[i · step] = channels of source[i · 1 + lane · lane_stride] for i < count: a transpose, square by square.
+template <bool kNormalised>
 inline __attribute__((always_inline)) void gather_line(const float* source, int64_t lane_stride, int64_t lanes,
-                                                       int64_t count, Vector* to, int64_t step) {
+                                                       int64_t count, const LineNorm& norm, int64_t norm_lane_stride,
+                                                       Vector* to, int64_t step) {
   for (int64_t i = 0; i < count; i += kLanes) {
     const int64_t here = count - i < kLanes ? count - i : kLanes;
     Vector square[kLanes];
     if (lanes == kLanes && here == kLanes) {
 #pragma GCC unroll 16
-      for (int lane = 0; lane < kLanes; ++lane) square[lane] = load(source + lane * lane_stride + i);
+      for (int lane = 0; lane < kLanes; ++lane) {
+        square[lane] = load(source + lane * lane_stride + i);
+        if constexpr (kNormalised) {
+          const int64_t offset = lane * norm_lane_stride + i;
+          square[lane] = norm.of(square[lane], load(norm.weight + offset), load(norm.bias + offset));
+        }
+      }
     } else {
       for (int lane = 0; lane < kLanes; ++lane) {
         square[lane] = lane < lanes ? load_first(source + lane * lane_stride + i, here) : Vector{};
+        if constexpr (kNormalised) {
+          if (lane >= lanes) continue;
+          const int64_t offset = lane * norm_lane_stride + i;
+          square[lane] =
+              norm.of(square[lane], load_first(norm.weight + offset, here), load_first(norm.bias + offset, here));
+        }
       }
     }
     exchange_all<kLanes / 2>(square);
@@ -27,73 +57,54 @@ inline __attribute__((always_inline)) void gather_line(const float* source, int6
   }
 }
 
-/// The opposite of gather_line.
-inline __attribute__((always_inline)) void scatter_line(const Vector* from, int64_t step, int64_t lanes, int64_t count,
-                                                        float* target, int64_t lane_stride) {
-  for (int64_t i = 0; i < count; i += kLanes) {
-    const int64_t here = count - i < kLanes ? count - i : kLanes;
-    Vector square[kLanes] = {};
-    for (int64_t j = 0; j < here; ++j) square[j] = from[(i + j) * step];
-    exchange_all<kLanes / 2>(square);
-    if (lanes == kLanes && here == kLanes) {
-#pragma GCC unroll 16
-      for (int lane = 0; lane < kLanes; ++lane) store(target + lane * lane_stride + i, square[lane]);
-    } else {
-      for (int64_t lane = 0; lane < lanes; ++lane) store_first(target + lane * lane_stride + i, square[lane], here);
+/// Channels side by side in memory: one vector at a point.
+template <bool kNormalised>
+inline __attribute__((always_inline)) Vector gather_point(const float* source, int64_t channels, const TileNorm& norm,
+                                                          int64_t a, int64_t b) {
+  const bool all = channels == kLanes;
+  const Vector x = all ? load(source) : load_first(source, channels);
+  if constexpr (!kNormalised) return x;
+  const LineNorm at = line_norm(norm, a, b);
+  return all ? at.of(x, load(at.weight), load(at.bias))
+             : at.of(x, load_first(at.weight, channels), load_first(at.bias, channels));
+}
+
+template <bool kNormalised>
+inline __attribute__((always_inline)) void gather_as(const TileView<const float>& tile, const TileNorm& norm,
+                                                     int64_t begin, int64_t end, Vector* panel, int64_t pitch) {
+  const int64_t skipped = begin - tile.full_begin, count = tile.halved_end - tile.halved_begin;
+  const float* first = tile.first + skipped * tile.full_stride;
+  panel += tile.halved_begin;
+  if (tile.channel_stride == 1) {
+    for (int64_t b = 0; b < end - begin; ++b) {
+      for (int64_t a = 0; a < count; ++a) {
+        panel[b * pitch + a] = gather_point<kNormalised>(first + b * tile.full_stride + a * tile.halved_stride,
+                                                         tile.channels, norm, a, skipped + b);
+      }
+    }
+  } else if (tile.full_stride == 1) {
+    for (int64_t a = 0; a < count; ++a) {
+      const LineNorm line = kNormalised ? line_norm(norm, a, skipped) : LineNorm{};
+      gather_line<kNormalised>(first + a * tile.halved_stride, tile.channel_stride, tile.channels, end - begin, line,
+                               norm.channel_stride, panel + a, pitch);
+    }
+  } else {
+    for (int64_t b = 0; b < end - begin; ++b) {
+      const LineNorm line = kNormalised ? line_norm(norm, 0, skipped + b) : LineNorm{};
+      gather_line<kNormalised>(first + b * tile.full_stride, tile.channel_stride, tile.channels, count, line,
+                               norm.channel_stride, panel + b * pitch, 1);
     }
   }
 }
 
 /// panel[(b − begin) · pitch + a] = the tile's channels at point (a, b) for b in [begin, end), which must be inside.
 /// Points a outside are left as they are.
-inline void gather(const TileView<const float>& tile, int64_t begin, int64_t end, Vector* panel, int64_t pitch) {
-  const float* first = tile.first + (begin - tile.full_begin) * tile.full_stride;
-  const int64_t count = tile.halved_end - tile.halved_begin;
-  panel += tile.halved_begin;
-  if (tile.channel_stride == 1) {
-    for (int64_t b = 0; b < end - begin; ++b) {
-      const float* source = first + b * tile.full_stride;
-      Vector* to = panel + b * pitch;
-      if (tile.channels == kLanes) {
-        for (int64_t a = 0; a < count; ++a) to[a] = load(source + a * tile.halved_stride);
-      } else {
-        for (int64_t a = 0; a < count; ++a) to[a] = load_first(source + a * tile.halved_stride, tile.channels);
-      }
-    }
-  } else if (tile.full_stride == 1) {
-    for (int64_t a = 0; a < count; ++a) {
-      gather_line(first + a * tile.halved_stride, tile.channel_stride, tile.channels, end - begin, panel + a, pitch);
-    }
+inline void gather(const TileView<const float>& tile, const TileNorm& norm, int64_t begin, int64_t end, Vector* panel,
+                   int64_t pitch) {
+  if (norm.weight != nullptr) {
+    gather_as<true>(tile, norm, begin, end, panel, pitch);
   } else {
-    for (int64_t b = 0; b < end - begin; ++b) {
-      gather_line(first + b * tile.full_stride, tile.channel_stride, tile.channels, count, panel + b * pitch, 1);
-    }
-  }
-}
-
-/// The opposite: panel[(b − begin) · pitch + a] to the tile's point (a, b) for b in [begin, end).
-inline void scatter(const Vector* panel, int64_t pitch, int64_t begin, int64_t end, const TileView<float>& tile) {
-  float* first = tile.first + (begin - tile.full_begin) * tile.full_stride;
-  const int64_t count = tile.halved_end - tile.halved_begin;
-  panel += tile.halved_begin;
-  if (tile.channel_stride == 1) {
-    for (int64_t b = 0; b < end - begin; ++b) {
-      float* target = first + b * tile.full_stride;
-      const Vector* from = panel + b * pitch;
-      if (tile.channels == kLanes) {
-        for (int64_t a = 0; a < count; ++a) store(target + a * tile.halved_stride, from[a]);
-      } else {
-        for (int64_t a = 0; a < count; ++a) store_first(target + a * tile.halved_stride, from[a], tile.channels);
-      }
-    }
-  } else if (tile.full_stride == 1) {
-    for (int64_t a = 0; a < count; ++a) {
-      scatter_line(panel + a, pitch, tile.channels, end - begin, first + a * tile.halved_stride, tile.channel_stride);
-    }
-  } else {
-    for (int64_t b = 0; b < end - begin; ++b) {
-      scatter_line(panel + b * pitch, 1, tile.channels, count, first + b * tile.full_stride, tile.channel_stride);
-    }
+    gather_as<false>(tile, norm, begin, end, panel, pitch);
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "backend.h"
 #include "plan/transform_sizes.h"
 
 namespace dnd::cpu {
@@ -18,6 +19,25 @@ struct TileView {
   int64_t channels;  ///< ≤ lanes
   int64_t halved_begin, halved_end;
   int64_t full_begin, full_end;
+};
+
+/// LayerNorm of a tile while it is read: x̂ = (x − mean) · scale · weight + bias. Strides belong to the tile's axes; where
+/// the tile's is 1, so is that of weight and bias.
+struct TileNorm {
+  const float* weight;  ///< as TileView::first; null: the tile is taken as it is
+  const float* bias;
+  int64_t channel_stride, halved_stride, full_stride;
+  const float* moments;  ///< mean, what that misses, scale: of the token of the tile's first point
+  int64_t moments_halved_stride, moments_full_stride;
+};
+
+/// What becomes of a tile's outputs c before they are stored (DndEpilogue). Paths are merged only where channels lie side
+/// by side in memory, tile and bias alike.
+struct TileEpilogue {
+  DndEpilogue kind;
+  const float* addend;  ///< as TileView::first, with the tile's strides; may be null for a token bias
+  const float* bias;    ///< as TileView::first; along channels its stride is 1
+  int64_t bias_halved_stride, bias_full_stride;
 };
 
 /// Where the points of a tile's spectrum are stored. The spectrum of a real tile is symmetric: along the *halved* axis
@@ -68,13 +88,13 @@ struct SpectralKernels {
   /// Floats of memory that a tile's transform works in.
   int64_t (*tile_scratch)(const FrequencyOrder& order);
 
-  /// spectrum = scale · transform of the tile.
-  void (*forward)(const TileView<const float>& tile, const FrequencyOrder& order, float scale,
+  /// spectrum = scale · transform of the (normalised) tile.
+  void (*forward)(const TileView<const float>& tile, const TileNorm& norm, const FrequencyOrder& order, float scale,
                   const SpectrumView<float>& spectrum, float* scratch);
 
-  /// tile = inverse transform, not divided by the number of points, of a product's three components.
+  /// tile = epilogue of the inverse transform, not divided by the number of points, of a product's three components.
   void (*inverse)(const SpectrumView<const float>& spectrum, const FrequencyOrder& order, const TileView<float>& tile,
-                  float* scratch);
+                  const TileEpilogue& epilogue, float* scratch);
 
   /// First half of the weights' transform, along the halved axis, [k/2] of kernels of k taps: one vector of output
   /// channels and `channels` input channels. For every column of the spectrum rows[column · column_stride +

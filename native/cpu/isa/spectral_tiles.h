@@ -3,6 +3,7 @@
 #include "cpu/isa/spectral_fft.h"
 #include "cpu/isa/spectral_gather.h"
 #include "cpu/isa/spectral_kernels.h"
+#include "cpu/isa/spectral_scatter.h"
 
 /// Tiles to spectra and back. Two real lines make one complex one, in both directions of the halved axis, and the two
 /// symmetric columns (halved frequencies 0 and points/2) make one complex column.
@@ -29,7 +30,7 @@ inline int64_t tile_scratch(const FrequencyOrder& order) {
   return (scratch.panel_vectors() + 2 * scratch.half_vectors(order)) * kLanes;
 }
 
-inline void forward(const TileView<const float>& tile, const FrequencyOrder& order, float scale,
+inline void forward(const TileView<const float>& tile, const TileNorm& norm, const FrequencyOrder& order, float scale,
                     const SpectrumView<float>& spectrum, float* scratch_floats) {
   const TileScratch scratch(order);
   const int64_t halved = order.halved_points, full = order.full_points, columns = order.columns();
@@ -52,7 +53,7 @@ inline void forward(const TileView<const float>& tile, const FrequencyOrder& ord
         for (int64_t a = 0; a < padded; ++a) line[a] = Vector{};
         for (int64_t a = inside ? tile.halved_end : halved; a < halved; ++a) line[a] = Vector{};
       }
-      gather(tile, begin, end, panel + (begin - block) * scratch.panel_pitch, scratch.panel_pitch);
+      gather(tile, norm, begin, end, panel + (begin - block) * scratch.panel_pitch, scratch.panel_pitch);
     }
     for (int64_t b = block; b < block_end; b += 2) {
       Vector* to_re = real + b;
@@ -120,7 +121,7 @@ inline __attribute__((always_inline)) Point take(const SpectrumView<const float>
 }
 
 inline void inverse(const SpectrumView<const float>& spectrum, const FrequencyOrder& order,
-                    const TileView<float>& tile, float* scratch_floats) {
+                    const TileView<float>& tile, const TileEpilogue& epilogue, float* scratch_floats) {
   const TileScratch scratch(order);
   const int64_t halved = order.halved_points, full = order.full_points, columns = order.columns();
   Vector* panel = reinterpret_cast<Vector*>(scratch_floats);
@@ -172,7 +173,7 @@ inline void inverse(const SpectrumView<const float>& spectrum, const FrequencyOr
       Vector* line = panel + (b - block) * scratch.panel_pitch;
       halved_fft(im, re, pair ? line + scratch.panel_pitch : out_im, line);
     }
-    scatter(panel, scratch.panel_pitch, block, block_end, tile);
+    scatter(panel, scratch.panel_pitch, block, block_end, tile, epilogue);
   }
 }
 

@@ -1,9 +1,11 @@
 #include "cpu/spectral/spectral_convolution.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "core/convolution_work.h"
 #include "cpu/spectral/frequency_order.h"
+#include "cpu/spectral/spectral_profile.h"
 #include "cpu/spectral/tap_turns.h"
 #include "cpu/spectral/weight_prefetch.h"
 
@@ -19,65 +21,78 @@ Range part(int64_t size, int64_t parts, int64_t index) {
   return {part_begin(size, parts, index), part_begin(size, parts, index + 1)};
 }
 
-/// One picture axis of a tensor: how it is tiled and where its points lie.
+/// One picture axis: how it is tiled, and where its points lie in the tensors.
 struct Axis {
   TileAxis tiles;
-  int64_t x_stride, y_stride, tap_stride;
+  int64_t x, y, norm, moments, bias, tap;  ///< strides
 };
 
 class SpectralConvolution {
  public:
-  SpectralConvolution(const SpectralKernels& kernels, const Geometry& geometry, const SpectralPlan& plan,
-                      const SpectralLayout& layout)
+  SpectralConvolution(const SpectralKernels& kernels, const Geometry& geometry, DndEpilogue epilogue,
+                      const SpectralPlan& plan, const SpectralLayout& layout, const DndConvolutionOperands& operands)
       : isa_(kernels),
         g_(geometry),
+        epilogue_(epilogue),
         plan_(plan),
         layout_(layout),
+        operands_(operands),
         order_(frequency_order(plan.halved.points, plan.full.points)),
         halved_turns_(plan.halved.points, geometry.half()),
         full_turns_(plan.full.points, geometry.half()),
         work_(static_cast<double>(g_.batch) *
               convolution_multiply_adds(g_.channels, g_.out_channels, g_.rows, g_.columns, g_.kernel)) {
-    const Axis rows = {plan.halved, g_.x.row, g_.y.row, g_.tap_row_stride};
-    const Axis columns = {plan.full, g_.x.column, g_.y.column, g_.tap_column_stride};
-    halved_ = rows, full_ = columns;
-    if (!plan.halved_is_i) {
-      halved_ = {plan.halved, columns.x_stride, columns.y_stride, columns.tap_stride};
-      full_ = {plan.full, rows.x_stride, rows.y_stride, rows.tap_stride};
-    }
+    const Axis rows = {plan.halved_is_i ? plan.halved : plan.full, g_.x.row,    g_.y.row, g_.norm.row,
+                       g_.moments.row, g_.bias.row, g_.tap_row_stride};
+    const Axis columns = {plan.halved_is_i ? plan.full : plan.halved, g_.x.column,    g_.y.column, g_.norm.column,
+                          g_.moments.column, g_.bias.column, g_.tap_column_stride};
+    halved_ = plan.halved_is_i ? rows : columns;
+    full_ = plan.halved_is_i ? columns : rows;
     half_ = g_.half();
   }
 
   int64_t tiles() const { return g_.batch * plan_.picture_tiles(); }
 
   /// Spectra of one tile for one slab of channels; `place` is the tile's among the chunk's.
-  void transform(const float* x, int64_t tile, int64_t place, int64_t slab, float* spectra, float* scratch) const {
+  void transform(int64_t tile, int64_t place, int64_t slab, float* spectra, float* scratch) const {
     const auto [task, a, b] = split(tile);
     const TileAxis& halved = halved_.tiles;
     const TileAxis& full = full_.tiles;
     const Range inside_a = inside(halved, a), inside_b = inside(full, b);
     const float scale = static_cast<float>(1.0 / static_cast<double>(halved.points * full.points));
-    const float* first = x + task * g_.x.batch + (halved.input_begin(a) + inside_a.begin) * halved_.x_stride +
-                         (full.input_begin(b) + inside_b.begin) * full_.x_stride;
+    const int64_t point_a = halved.input_begin(a) + inside_a.begin, point_b = full.input_begin(b) + inside_b.begin;
+    const float* first = operands_.x + task * g_.x.batch + point_a * halved_.x + point_b * full_.x;
+    TileNorm norm = {};
+    if (operands_.moments != nullptr) {
+      const int64_t offset = point_a * halved_.norm + point_b * full_.norm;
+      norm = {operands_.norm_weight + offset, operands_.norm_bias + offset, g_.norm.channel, halved_.norm, full_.norm,
+              operands_.moments + task * g_.moments.batch + point_a * halved_.moments + point_b * full_.moments,
+              halved_.moments, full_.moments};
+    }
     const int64_t end = std::min(g_.channels, (slab + 1) * plan_.slab_channels);
     for (int64_t channel = slab * plan_.slab_channels; channel < end; channel += isa_.lanes) {
       const TileView<const float> view = {first + channel * g_.x.channel,
                                           g_.x.channel,
-                                          halved_.x_stride,
-                                          full_.x_stride,
+                                          halved_.x,
+                                          full_.x,
                                           std::min(isa_.lanes, end - channel),
                                           inside_a.begin,
                                           inside_a.end,
                                           inside_b.begin,
                                           inside_b.end};
       float* to = spectra + slab * layout_.slab_stride + place * plan_.slab_channels + channel % plan_.slab_channels;
-      isa_.forward(view, order_, scale, {to, layout_.tile_component_stride}, scratch);
+      TileNorm norm_here = norm;
+      if (norm.weight != nullptr) {
+        norm_here.weight += channel * g_.norm.channel;
+        norm_here.bias += channel * g_.norm.channel;
+      }
+      isa_.forward(view, norm_here, order_, scale, {to, layout_.tile_component_stride}, scratch);
     }
   }
 
   /// One block of output channels for some tiles of a chunk. `scratch`: layout.thread_floats() floats.
-  void multiply(const Control& control, const float* spectra, const float* weight, int64_t out_block, Range chunk,
-                Range places, float* y, float* scratch, SpectralProfile* profile) const {
+  void multiply(const Control& control, const float* spectra, int64_t out_block, Range chunk, Range places,
+                float* scratch, SpectralProfile& profile) const {
     const int64_t vectors = divide_up(g_.out_channels, isa_.lanes);
     const Range block = part(vectors, layout_.out_blocks, out_block);
     const Task task = make_task(block, places, scratch);
@@ -86,13 +101,13 @@ class SpectralConvolution {
                          static_cast<double>(g_.channels);
     for (int64_t begin = 0; begin < g_.channels; begin += plan_.block_channels) {
       const Range channels = {begin, std::min(g_.channels, begin + plan_.block_channels)};
-      accumulate(control, spectra, weight, task, channels, profile);
+      accumulate(control, spectra, task, channels, profile);
       control.advance(share * static_cast<double>(channels.size()));
     }
-    const PartTimer timer(profile, SpectralProfile::kInverse);
+    const PartTimer timer(profile, kDndInversePart);
     for (int64_t place = places.begin; place < places.end; ++place) {
       if (place % 16 == 0) control.throw_if_cancelled();
-      restore(task, chunk.begin + place, place - places.begin, y);
+      restore(task, chunk.begin + place, place - places.begin);
     }
   }
 
@@ -134,13 +149,13 @@ class SpectralConvolution {
   }
 
   /// product (+)= tile spectra · weight spectra of some input channels, column after column of the spectrum.
-  void accumulate(const Control& control, const float* spectra, const float* weight, const Task& task, Range channels,
-                  SpectralProfile* profile) const {
+  void accumulate(const Control& control, const float* spectra, const Task& task, Range channels,
+                  SpectralProfile& profile) const {
     control.throw_if_cancelled();
-    halve(weight, task, channels, profile);
+    halve(task, channels, profile);
     const int64_t taps = g_.kernel * g_.kernel;
     const int64_t next = std::min(plan_.block_channels, g_.channels - channels.end);
-    WeightPrefetch prefetch(weight + (task.outs.begin * g_.channels + channels.end) * taps, task.outs.size(),
+    WeightPrefetch prefetch(operands_.weight + (task.outs.begin * g_.channels + channels.end) * taps, task.outs.size(),
                             g_.channels * taps, next * taps,
                             3 * order_.points() * divide_up(channels.size(), plan_.slab_channels));
     for (int64_t column = 0; column < order_.columns(); ++column) {
@@ -149,8 +164,8 @@ class SpectralConvolution {
   }
 
   /// Half-transformed weights, [column][slab][panel][channel][vector of the panel].
-  void halve(const float* weight, const Task& task, Range channels, SpectralProfile* profile) const {
-    const PartTimer timer(profile, SpectralProfile::kHalve);
+  void halve(const Task& task, Range channels, SpectralProfile& profile) const {
+    const PartTimer timer(profile, kDndHalvePart);
     const int64_t taps = g_.kernel * g_.kernel, kernel_floats = 2 * g_.kernel * isa_.lanes;
     float* rows = task.rows;
     for (int64_t begin = channels.begin; begin < channels.end; begin += plan_.slab_channels) {
@@ -159,8 +174,8 @@ class SpectralConvolution {
         const int64_t breadth = std::min(isa_.panel_vectors, task.vectors - panel);
         for (int64_t v = 0; v < breadth; ++v) {
           const int64_t out = task.outs.begin + (panel + v) * isa_.lanes;
-          const TapView view = {weight + (out * g_.channels + begin) * taps, g_.channels * taps,
-                                std::min(isa_.lanes, task.outs.end - out), halved_.tap_stride, full_.tap_stride};
+          const TapView view = {operands_.weight + (out * g_.channels + begin) * taps, g_.channels * taps,
+                                std::min(isa_.lanes, task.outs.end - out), halved_.tap, full_.tap};
           isa_.halve[half_](view, depth, halved_turns_.all(), order_.columns(), rows + v * kernel_floats,
                             task.column_stride, breadth * kernel_floats);
         }
@@ -170,7 +185,7 @@ class SpectralConvolution {
   }
 
   void multiply_column(const Control& control, const float* spectra, const Task& task, Range channels, int64_t column,
-                       WeightPrefetch& prefetch, SpectralProfile* profile) const {
+                       WeightPrefetch& prefetch, SpectralProfile& profile) const {
     const int64_t full_points = full_.tiles.points, steps = plan_.steps();
     const int64_t kernel_floats = 2 * g_.kernel * isa_.lanes;
     const bool symmetric = column == 0;
@@ -184,13 +199,13 @@ class SpectralConvolution {
         const int64_t count = depth * task.vectors;
         const int64_t slab_stride = (count + 1) * isa_.lanes;  // an odd number of vectors: not all in one cache set
         {
-          const PartTimer timer(profile, SpectralProfile::kColumns);
+          const PartTimer timer(profile, kDndColumnsPart);
           const float* rows =
               task.rows + column * task.column_stride + (begin - channels.begin) * task.vectors * kernel_floats;
           isa_.columns[half_](rows, count, full_turns_.all(), full_points, symmetric, step, end, task.slab,
                               slab_stride);
         }
-        const PartTimer timer(profile, SpectralProfile::kProduct);
+        const PartTimer timer(profile, kDndProductPart);
         const float* x = spectra + begin / plan_.slab_channels * layout_.slab_stride +
                          point * 3 * layout_.tile_component_stride + task.places.begin * plan_.slab_channels;
         for (int64_t component = 0; component < 3 * points; ++component) {
@@ -205,32 +220,39 @@ class SpectralConvolution {
   }
 
   /// Output of one tile; `place` is the tile's among the task's.
-  void restore(const Task& task, int64_t tile, int64_t place, float* y) const {
+  void restore(const Task& task, int64_t tile, int64_t place) const {
     const auto [in_batch, a, b] = split(tile);
     const TileAxis& halved = halved_.tiles;
     const TileAxis& full = full_.tiles;
-    float* first = y + in_batch * g_.y.batch + halved.output_begin(a) * halved_.y_stride +
-                   full.output_begin(b) * full_.y_stride;
+    const int64_t point_a = halved.output_begin(a), point_b = full.output_begin(b);
+    const int64_t first = in_batch * g_.y.batch + point_a * halved_.y + point_b * full_.y;
+    const int64_t first_bias = point_a * halved_.bias + point_b * full_.bias;
     for (int64_t v = 0; v < task.vectors; ++v) {
       const int64_t out = task.outs.begin + v * isa_.lanes;
-      const TileView<float> view = {first + out * g_.y.channel,
+      const int64_t offset = first + out * g_.y.channel;
+      const TileView<float> view = {operands_.y + offset,
                                     g_.y.channel,
-                                    halved_.y_stride,
-                                    full_.y_stride,
+                                    halved_.y,
+                                    full_.y,
                                     std::min(isa_.lanes, task.outs.end - out),
                                     halved.output_point(),
                                     halved.output_point() + halved.output_count(a),
                                     full.output_point(),
                                     full.output_point() + full.output_count(b)};
+      TileEpilogue epilogue = {epilogue_, nullptr, nullptr, halved_.bias, full_.bias};
+      if (operands_.addend != nullptr) epilogue.addend = operands_.addend + offset;
+      if (operands_.bias != nullptr) epilogue.bias = operands_.bias + first_bias + out;
       isa_.inverse({task.product + place * task.width(isa_) + v * isa_.lanes, task.component_stride}, order_, view,
-                   task.scratch);
+                   epilogue, task.scratch);
     }
   }
 
   const SpectralKernels& isa_;
   const Geometry& g_;
+  const DndEpilogue epilogue_;
   const SpectralPlan& plan_;
   const SpectralLayout& layout_;
+  const DndConvolutionOperands& operands_;
   const FrequencyOrder order_;
   const TurnTable halved_turns_, full_turns_;
   const double work_;
@@ -240,31 +262,31 @@ class SpectralConvolution {
 
 }  // namespace
 
-ConvolutionShape shape_of(const Geometry& geometry) {
-  return {geometry.batch, geometry.channels, geometry.out_channels, geometry.rows, geometry.columns, geometry.kernel};
-}
-
 void convolve_spectral(ThreadPool& pool, const Control& control, const SpectralKernels& kernels,
-                       const Geometry& geometry, const SpectralPlan& plan, const SpectralLayout& layout,
-                       const float* x, const float* weight, float* y, float* workspace, SpectralProfile* profiles) {
-  const SpectralConvolution convolution(kernels, geometry, plan, layout);
-  float* spectra = workspace;
-  float* own = workspace + layout.spectra_floats();
-  const auto profile_of = [profiles](int thread) { return profiles == nullptr ? nullptr : profiles + thread; };
+                       const Geometry& geometry, DndEpilogue epilogue, const SpectralPlan& plan,
+                       const SpectralLayout& layout, const DndConvolutionOperands& operands) {
+  const SpectralConvolution convolution(kernels, geometry, epilogue, plan, layout, operands);
+  float* spectra = static_cast<float*>(operands.workspace);
+  float* own = spectra + layout.spectra_floats();
+  std::vector<SpectralProfile> profiles(pool.threads(), {.wanted = operands.part_seconds != nullptr});
   for (int64_t begin = 0; begin < convolution.tiles(); begin += layout.chunk_tiles) {
     const Range chunk = {begin, std::min(convolution.tiles(), begin + layout.chunk_tiles)};
     pool.parallel_for(chunk.size() * layout.slabs, [&](int64_t task, int thread) {
       control.throw_if_cancelled();
-      const PartTimer timer(profile_of(thread), SpectralProfile::kForward);
+      const PartTimer timer(profiles[thread], kDndForwardPart);
       const int64_t place = task / layout.slabs;
-      convolution.transform(x, chunk.begin + place, place, task % layout.slabs, spectra,
+      convolution.transform(chunk.begin + place, place, task % layout.slabs, spectra,
                             own + thread * layout.thread_floats());
     });
     const int64_t parts = std::min(layout.tile_parts, chunk.size()), blocks = layout.out_blocks;
     pool.parallel_for(parts * blocks, [&](int64_t task, int thread) {
-      convolution.multiply(control, spectra, weight, task % blocks, chunk, part(chunk.size(), parts, task / blocks), y,
-                           own + thread * layout.thread_floats(), profile_of(thread));
+      convolution.multiply(control, spectra, task % blocks, chunk, part(chunk.size(), parts, task / blocks),
+                           own + thread * layout.thread_floats(), profiles[thread]);
     });
+  }
+  if (operands.part_seconds == nullptr) return;
+  for (const SpectralProfile& profile : profiles) {
+    for (int i = 0; i < kDndConvolutionParts; ++i) operands.part_seconds[i] += profile.seconds[i];
   }
 }
 

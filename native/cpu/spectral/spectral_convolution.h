@@ -5,26 +5,22 @@
 #include "cpu/convolution/geometry.h"
 #include "cpu/isa/spectral_kernels.h"
 #include "cpu/spectral/spectral_layout.h"
-#include "cpu/spectral/spectral_profile.h"
 #include "plan/spectral_plan.h"
 
 namespace dnd::cpu {
 
-ConvolutionShape shape_of(const Geometry& geometry);
-
-/// y = the convolution of x (Geometry) by overlap-save FFT tiles: every tile is transformed once per input channel,
-/// then there is one complex matrix product per frequency, tiles × channels times channels × output channels, then every
-/// tile is transformed back once per output channel. Weights are transformed block by block where they are used.
+/// y = the convolution of the (normalised) x by overlap-save FFT tiles, through its epilogue: every tile is transformed
+/// once per input channel, then there is one complex matrix product per frequency, tiles × channels times channels ×
+/// output channels, then every tile is transformed back once per output channel. Weights are transformed block by block
+/// where they are used.
 ///
 /// Three real products make the complex one: p1 = xr·wr, p2 = xi·wi, p3 = (xr + xi)·(wr + wi), so that
 /// yr = p1 − p2 and yi = p3 − p1 − p2.
 ///
-/// `workspace`: layout.workspace_floats(pool.threads()) floats, 64-byte aligned. The same bytes for any number of
+/// The workspace has layout.workspace_floats(pool.threads()) floats, 64-byte aligned. The same bytes for any number of
 /// threads. Error(kAborted) within milliseconds of cancellation; reports the direct algorithm's multiply-adds.
-/// `profiles`: null, or one per thread.
 void convolve_spectral(ThreadPool& pool, const Control& control, const SpectralKernels& kernels,
-                       const Geometry& geometry, const SpectralPlan& plan, const SpectralLayout& layout,
-                       const float* x, const float* weight, float* y, float* workspace,
-                       SpectralProfile* profiles = nullptr);
+                       const Geometry& geometry, DndEpilogue epilogue, const SpectralPlan& plan,
+                       const SpectralLayout& layout, const DndConvolutionOperands& operands);
 
 }  // namespace dnd::cpu

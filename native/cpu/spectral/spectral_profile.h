@@ -2,22 +2,24 @@
 
 #include <ctime>
 
+#include "backend.h"
+
 namespace dnd::cpu {
 
-/// Processor time of the parts of a spectral convolution, summed over threads; for measurements only.
+/// Processor time of the parts of a spectral convolution on one thread, when somebody wants to know it.
 struct SpectralProfile {
-  enum Part { kForward, kHalve, kColumns, kProduct, kInverse, kParts };
-  double seconds[kParts] = {};
+  bool wanted;
+  double seconds[kDndConvolutionParts] = {};
 };
 
-/// Adds the processor time of a scope to one part, when there is a profile.
+/// Adds the processor time of a scope to one part of a wanted profile.
 class PartTimer {
  public:
-  PartTimer(SpectralProfile* profile, SpectralProfile::Part part) : profile_(profile), part_(part) {
-    if (profile_ != nullptr) begin_ = now();
+  PartTimer(SpectralProfile& profile, DndConvolutionPart part) : profile_(profile), part_(part) {
+    if (profile_.wanted) begin_ = now();
   }
   ~PartTimer() {
-    if (profile_ != nullptr) profile_->seconds[part_] += now() - begin_;
+    if (profile_.wanted) profile_.seconds[part_] += now() - begin_;
   }
   PartTimer(const PartTimer&) = delete;
   PartTimer& operator=(const PartTimer&) = delete;
@@ -29,8 +31,8 @@ class PartTimer {
     return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
   }
 
-  SpectralProfile* profile_;
-  SpectralProfile::Part part_;
+  SpectralProfile& profile_;
+  DndConvolutionPart part_;
   double begin_ = 0;
 };
 

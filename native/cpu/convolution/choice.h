@@ -1,0 +1,29 @@
+#pragma once
+
+#include "cpu/convolution/direct_plan.h"
+#include "cpu/convolution/geometry.h"
+#include "cpu/isa/spectral_kernels.h"
+#include "cpu/spectral/spectral_layout.h"
+#include "plan/convolution_plan.h"
+
+namespace dnd::cpu {
+
+/// What a convolution will do with so many threads. The algorithm and everything that its result depends on come from
+/// the plan alone, which knows nothing of threads.
+struct ConvolutionChoice {
+  Geometry geometry;
+  Algorithm algorithm;
+  SpectralPlan spectral;
+  SpectralLayout layout;  ///< of the spectral algorithm
+  DirectPlan direct;      ///< of the direct one
+  int64_t normalised_floats;  ///< of the direct one: room for the normalised input
+  int64_t workspace_bytes;    ///< above the limit: nothing fits into it
+};
+
+/// Errors as of convolution_geometry and plan_convolution.
+ConvolutionChoice choose_convolution(const DndConvolution& convolution, int threads);
+
+/// A workspace_limit above `convolution`'s own, and not much above the least, with which it is possible.
+int64_t sufficient_workspace(DndConvolution convolution, int threads);
+
+}  // namespace dnd::cpu
