@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
+import { ALGORITHM_CHOICES } from '../engine/index.js';
 
 /** Parsers of option values. What they refuse is wrong usage, named with its option by commander. */
 
@@ -30,6 +31,19 @@ export function commaSeparated(text: string): string[] {
   throw new InvalidArgumentError('it must be names with commas between them');
 }
 
+const DECIMAL = ['b', 'kb', 'mb', 'gb', 'tb'];
+const BINARY = ['b', 'kib', 'mib', 'gib', 'tib'];
+
+/** `1073741824`, `4GB` (10⁹ each), `1.5 GiB` (2³⁰ each): whole bytes, rounded down. */
+export function byteCount(text: string): number {
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?) ?([kmgt]?i?b)?$/i.exec(text) ?? [];
+  const name = unit.toLowerCase() || 'b';
+  const scale = BINARY.includes(name) ? 1024 ** BINARY.indexOf(name) : 1000 ** DECIMAL.indexOf(name);
+  const bytes = Math.floor(Number(number) * scale);
+  if (Number.isSafeInteger(bytes) && bytes >= 1 && (BINARY.includes(name) || DECIMAL.includes(name))) return bytes;
+  throw new InvalidArgumentError('it must be a number of bytes from 1, such as 1073741824, 4GB or 512MiB');
+}
+
 /** Options that several commands have. */
 export const jsonOption = () => new Option('--json', 'print the result as JSON, and nothing else, on standard output');
 export const threadsOption = () =>
@@ -38,4 +52,8 @@ export const threadsOption = () =>
   );
 export const deviceOption = () =>
   new Option('--device <name>', 'where to compute').choices(['auto', 'cpu']).default('auto');
+export const algorithmOption = (what: string) =>
+  new Option('--algorithm <name>', `${what}; auto: what is predicted to be faster`)
+    .choices(ALGORITHM_CHOICES)
+    .default('auto');
 export const forceOption = (what: string) => new Option('--force', `replace ${what} that is there already`);

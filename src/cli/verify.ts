@@ -1,15 +1,17 @@
 import type { Command } from 'commander';
+import type { AlgorithmChoice } from '../engine/index.js';
 import type { Device } from '../generator/device.js';
 import { type Check, type Comparison, isSkipped } from '../verify/checks.js';
 import { type FileVerdict, verify } from '../verify/verify.js';
 import { EXIT_FAILED, type Io, print } from './io.js';
-import { deviceOption, jsonOption, threadsOption } from './options.js';
+import { algorithmOption, deviceOption, jsonOption, threadsOption } from './options.js';
 import { counted, shortNumber } from './table.js';
 
 interface Options {
   device: Device;
   threads?: number;
   encoder?: string;
+  algorithm: AlgorithmChoice;
   strict?: boolean;
   json?: boolean;
 }
@@ -21,6 +23,7 @@ export function addVerify(program: Command, io: Io, exit: (code: number) => void
     .argument('<paths...>', 'golden files, or folders with golden files directly inside')
     .option('--encoder <folder>', 'text encoder with its real weights, for files that only name theirs')
     .option('--strict', 'a tensor that this version cannot check fails its file')
+    .addOption(algorithmOption("how to compute the decoders' convolutions"))
     .addOption(deviceOption())
     .addOption(threadsOption())
     .addOption(jsonOption())

@@ -10,10 +10,13 @@ const PARAMETER = 'param.';
 const GRADIENT = 'grad.';
 
 /** Decoder parameters and a condition → the projected condition and the weight tokens. Gradients are skipped. */
-export async function verifyDecoder(golden: GoldenFile, { threads, signal }: VerifyOptions): Promise<Check[]> {
+export async function verifyDecoder(
+  golden: GoldenFile,
+  { threads, algorithm, signal }: VerifyOptions,
+): Promise<Check[]> {
   const shape = decoderShape(golden);
   const batch = batchOf(golden, shape);
-  const engine = await DecoderEngine.create({ ...shape, threads });
+  const engine = await DecoderEngine.create({ ...shape, threads, algorithm });
   try {
     await writeParameters(golden, engine);
     const condition = await golden.floats('condition');

@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { AlgorithmChoice } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { readError } from '../files/index.js';
 import { checkDevice, type Device } from '../generator/device.js';
@@ -12,6 +13,8 @@ import { verifyLayout } from './layout.js';
 export interface VerifyOptions {
   threads?: number | undefined;
   device?: Device | undefined;
+  /** How the decoder's convolutions are computed. Default: auto, whatever is predicted to be faster. */
+  algorithm?: AlgorithmChoice | undefined;
   /** Folder of a text encoder with its real weights, for files that name theirs instead of holding them. */
   encoder?: string | undefined;
   /** A tensor that cannot be checked fails its file. */

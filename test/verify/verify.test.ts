@@ -1,7 +1,9 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BertTextEncoder } from '../../src/encoder/index.js';
+import { DecoderEngine } from '../../src/engine/index.js';
 import { SafetensorsFile, type TensorSource, writeSafetensors } from '../../src/formats/safetensors/index.js';
+import type { Comparison } from '../../src/verify/checks.js';
 import { type FileVerdict, type VerifyOptions, verify } from '../../src/verify/verify.js';
 import { dnd, dndJson } from '../cli/run-cli.js';
 import { writeModel } from '../encoder/models.js';
@@ -75,6 +77,20 @@ describe('golden files pass', () => {
         reason: 'this version computes no gradients',
       });
   });
+
+  test.each(['decoder_k3', 'decoder_k5_batch3', 'decoder_k11_small_axes', 'decoder_length_projection'])(
+    '%s, by either algorithm: their roundings differ, so both were used',
+    async (name) => {
+      const errors = new Set<number>();
+      for (const algorithm of ['direct', 'spectral'] as const) {
+        const verdict = await verdictOf(fixture('golden', `${name}.safetensors`), { algorithm });
+        expect(verdict.ok).toBe(true);
+        const output = verdict.checks.find((check) => check.name === 'output') as Comparison;
+        errors.add(output.relativeError);
+      }
+      expect(errors.size).toBe(2);
+    },
+  );
 
   test.each(['fresh', 'noisy', 'query_value', 'ragged', 'small_weights'])(
     'layout %s, tokens and round trip',
@@ -174,6 +190,51 @@ describe('what is wrong is found:', () => {
     const mask = (bytes: Uint8Array<ArrayBuffer>) => new BigInt64Array(bytes.buffer).fill(1n);
     const copy = await changedCopy(fixture('encoder/encoder_bert.safetensors'), { bytes: { attention_mask: mask } });
     expect((await verdictOf(copy)).ok).toBe(false);
+  });
+});
+
+describe('kernels of 17 taps', () => {
+  /** A decoder whose parameters are zero gives its condition back, and the reference says so. */
+  async function goldenOfZeros(): Promise<string> {
+    const features = [
+      [2, 3, 4],
+      [2, 3, 4],
+    ] as const;
+    const engine = await DecoderEngine.create({ features, kernelSize: 17 });
+    const sizes = engine.parameters.map(({ name, shape }) => [`param.${name}`, shape] as const);
+    engine.dispose();
+    const condition = new Uint8Array(Float32Array.from({ length: 24 }, (_, index) => index - 11).buffer);
+    const tensors: TensorSource[] = [
+      ...sizes.map(([name, shape]): TensorSource => {
+        const bytes = new Uint8Array(4 * shape.reduce((product, size) => product * size, 1));
+        return { name, dtype: 'F32', shape, bytes: () => [bytes] };
+      }),
+      { name: 'condition', dtype: 'F32', shape: [1, 2, 3, 4], bytes: () => [condition] },
+      { name: 'output', dtype: 'F32', shape: [1, 2, 3, 4], bytes: () => [condition] },
+    ];
+    const path = join(temporary(), 'seventeen.safetensors');
+    const metadata = { kind: 'decoder', features: JSON.stringify(features), kernel_size: '17' };
+    await writeSafetensors(path, tensors, { metadata });
+    return path;
+  }
+
+  test.each(['auto', 'direct'] as const)('pass with the algorithm %s', async (algorithm) => {
+    expect(await verdictOf(await goldenOfZeros(), { algorithm })).toMatchObject({ ok: true });
+  });
+
+  test('cannot be spectral: the file fails and says why, and the others are still checked', async () => {
+    const [seventeen, three] = await verdicts([await goldenOfZeros(), fixture('golden/decoder_k3.safetensors')], {
+      algorithm: 'spectral',
+    });
+    expect(seventeen).toMatchObject({
+      kind: 'decoder',
+      ok: false,
+      error: {
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringMatching(/no spectral convolution .*more than 15 taps/),
+      },
+    });
+    expect(three!.ok).toBe(true);
   });
 });
 
@@ -356,6 +417,18 @@ describe('dnd verify', () => {
     expect(stdout).toMatch(
       /^skip .*later.safetensors \(causal, 1 skipped, [\d.]+ s\)\n.*\n\n1 file: 0 passed, 1 skipped, 0 failed\n$/,
     );
+  });
+
+  test('--algorithm reaches the decoders', async () => {
+    const errorOf = async (algorithm: string) => {
+      const { code, result } = await dndJson<FileVerdict[]>(['verify', good, '--algorithm', algorithm]);
+      expect(code).toBe(0);
+      return (result[0]!.checks[0] as Comparison).relativeError;
+    };
+    expect(await errorOf('spectral')).not.toBe(await errorOf('direct'));
+    const { code, stderr } = await dnd(['verify', good, '--algorithm', 'winograd']);
+    expect(code).toBe(2);
+    expect(stderr).toContain('Allowed choices are auto, direct, spectral');
   });
 
   test('--strict fails what is skipped', async () => {
