@@ -138,10 +138,14 @@ test.each<[string, Partial<Record<keyof PlanOptions, unknown>>, string]>([
   ['a batch of nothing', { batch: 0 }, 'batch: want a whole number ≥ 1'],
   ['a workspace below nothing', { workspaceBytes: -1 }, 'workspaceBytes: want a whole number ≥ 0'],
   ['a spectral kernel of 17 taps', { kernelSize: 17, algorithm: 'spectral' }, 'no spectral convolution is possible'],
-  ['a spectral tile in no workspace', { workspaceBytes: 1, algorithm: 'spectral' }, 'spectra exceed half of the'],
 ])('%s is refused', (_what, change, sentence) => {
   const plan = () => planDecoder({ features: WIDE, kernelSize: 9, ...change } as PlanOptions);
   expect(plan).toThrow(
     expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(sentence) }),
   );
+});
+
+test('a workspace too small for any spectral tile is too little memory where that algorithm is asked for', () => {
+  const plan = () => planDecoder({ features: WIDE, kernelSize: 9, workspaceBytes: 1, algorithm: 'spectral' });
+  expect(plan).toThrow(expect.objectContaining({ code: 'OUT_OF_MEMORY', message: expect.stringContaining('budget') }));
 });
