@@ -15,6 +15,7 @@ Napi::Object export_all(Napi::Env env, Napi::Object exports) {
   exports.Set("EncoderHandle", EncoderHandle::define(env));
   exports.Set("cpuInfo", Napi::Function::New(env, cpu_info, "cpuInfo"));
   exports.Set("measureGemm", Napi::Function::New(env, measure_gemm, "measureGemm"));
+  exports.Set("measureCopy", Napi::Function::New(env, measure_copy, "measureCopy"));
   exports.Set("measureConvolution", Napi::Function::New(env, measure_convolution, "measureConvolution"));
   exports.Set("planDecoder", Napi::Function::New(env, plan_decoder, "planDecoder"));
   return exports;

@@ -9,8 +9,25 @@
 namespace dnd::bindings {
 namespace {
 
+Napi::Array numbers(Napi::Env env, const std::vector<double>& values) {
+  const Napi::Array array = Napi::Array::New(env, values.size());
+  for (uint32_t i = 0; i < values.size(); ++i) array.Set(i, values[i]);
+  return array;
+}
+
+Napi::Object describe(Napi::Env env, const MeasurementResult& measured) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("seconds", numbers(env, measured.seconds));
+  if (measured.part_seconds.empty()) return object;
+  object.Set("partSeconds", numbers(env, measured.part_seconds));
+  object.Set("productFlop", measured.product_flop);
+  object.Set("pointsI", static_cast<double>(measured.points_i));
+  object.Set("pointsJ", static_cast<double>(measured.points_j));
+  return object;
+}
+
 Napi::Value to_javascript(Napi::Env env, JobResult&& result) {
-  if (auto* number = std::get_if<double>(&result)) return Napi::Number::New(env, *number);
+  if (auto* measured = std::get_if<MeasurementResult>(&result)) return describe(env, *measured);
   if (auto* floats = std::get_if<FloatResult>(&result)) return hand_over(env, std::move(floats->memory), floats->bytes);
   return env.Undefined();
 }

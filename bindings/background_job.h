@@ -2,6 +2,7 @@
 
 #include <napi.h>
 
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -24,7 +25,15 @@ struct FloatResult {
   size_t bytes;
 };
 
-using JobResult = std::variant<std::monostate, double, FloatResult>;
+/// Seconds of the runs of a measurement, and what a spectral convolution did with its time.
+struct MeasurementResult {
+  std::vector<double> seconds;
+  std::vector<double> part_seconds;  ///< empty: no spectral convolution
+  double product_flop = 0;           ///< of its complex product
+  int64_t points_i = 0, points_j = 0;  ///< of its tiles
+};
+
+using JobResult = std::variant<std::monostate, FloatResult, MeasurementResult>;
 
 /// What a job does on its thread. It owns all it needs (the model through a shared_ptr, plain memory by pointer) and
 /// never touches JavaScript; ArrayBuffers that it reads are in the job's `inputs`.

@@ -1,16 +1,18 @@
 #include "machine.h"
 
-#include <limits>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "arguments.h"
 #include "core/thread_pool.h"
+#include "cpu/convolution/choice.h"
 #include "cpu/isa/select.h"
 #include "environment.h"
 #include "failure.h"
 #include "model/measure.h"
+#include "plan/convolution_plan.h"
 
 namespace dnd::bindings {
 namespace {
@@ -21,17 +23,50 @@ constexpr const char* kCompiler = "Clang " __clang_version__;
 constexpr const char* kCompiler = "GCC " __VERSION__;
 #endif
 
-ConvolutionSize read_size(const Argument& options) {
+constexpr int64_t kLargestSize = int64_t{1} << 20;
+
+MeasureOptions read_options(const Argument& options) {
+  MeasureOptions read;
+  read.threads = options.field("threads").threads();
+  read.runs = int(options.field("runs").integer(1, 1 << 20));
+  read.enough_seconds = options.field("enoughSeconds").positive_number();
+  return read;
+}
+
+DndConvolution read_size(const Argument& options) {
   constexpr DndAxis kAxes[] = {kDndWidth, kDndHeight, kDndToken};
-  ConvolutionSize size{};
+  constexpr DndAlgorithm kAlgorithms[] = {kDndAuto, kDndDirect, kDndSpectral};
+  const auto size_of = [&](const char* name) { return options.field(name).integer(1, kLargestSize); };
+  DndConvolution size{};
   size.axis = kAxes[options.field("axis").choice({"width", "height", "token"})];
-  size.batch = options.field("batch").integer(1);
-  size.tokens = options.field("tokens").integer(1);
-  size.height = options.field("height").integer(1);
-  size.width = options.field("width").integer(1);
-  size.out_channels = options.field("outputChannels").integer(1);
-  size.kernel_size = int32_t(options.field("kernelSize").integer(1, std::numeric_limits<int32_t>::max()));
+  size.batch = size_of("batch");
+  size.tokens = size_of("tokens");
+  size.height = size_of("height");
+  size.width = size_of("width");
+  size.out_channels = size_of("outputChannels");
+  size.kernel_size = int32_t(size_of("kernelSize"));
+  size.algorithm = kAlgorithms[options.field("algorithm").choice({"auto", "direct", "spectral"})];
+  const int64_t workspace_bytes = options.field("workspaceBytes").integer(0);
+  size.workspace_limit = workspace_bytes > 0 ? workspace_bytes : PlanOptions::kDefaultWorkspaceBytes;
   return size;
+}
+
+MeasurementResult measured_convolution(const DndConvolution& size, const MeasureOptions& options, Job& job) {
+  ConvolutionRuns runs = dnd::measure_convolution(size, options, job);
+  MeasurementResult result;
+  result.seconds = std::move(runs.seconds);
+  const cpu::ConvolutionChoice choice =
+      cpu::choose_convolution(size, options.threads > 0 ? options.threads : default_threads());
+  if (choice.algorithm == Algorithm::kDirect) return result;
+  const SpectralPlan& plan = choice.spectral;
+  const ConvolutionShape shape = cpu::shape_of(choice.geometry);
+  result.part_seconds.assign(runs.part_seconds.begin(), runs.part_seconds.end());
+  // Two for each multiply-add, of which a complex product of a frequency takes three.
+  result.product_flop = 2.0 * 3 * double(plan.frequencies()) * double(shape.batch * plan.picture_tiles()) *
+                        double(shape.channels) * double(shape.out_channels);
+  result.points_i = (plan.halved_is_i ? plan.halved : plan.full).points;
+  result.points_j = (plan.halved_is_i ? plan.full : plan.halved).points;
+  return result;
 }
 
 }  // namespace
@@ -52,20 +87,33 @@ Napi::Value cpu_info(const Napi::CallbackInfo& info) {
 
 Napi::Value measure_gemm(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    const int64_t n = Argument(info, 0, "measureGemm", "n").integer(1);
-    const int threads = Argument(info, 1, "measureGemm", "threads").threads();
-    JobWork work = [n, threads](Job& job) -> JobResult { return dnd::measure_gemm(n, threads, job); };
+    const int64_t n = Argument(info, 0, "measureGemm", "n").integer(1, kLargestSize);
+    const MeasureOptions options = read_options(Argument(info, 1, "measureGemm", "options"));
+    JobWork work = [n, options](Job& job) -> JobResult {
+      return MeasurementResult{dnd::measure_gemm(n, options, job), {}};
+    };
     const Napi::Function done = Argument(info, 2, "measureGemm", "done").function();
+    return Environment::of(info.Env())->submit(std::move(work), nullptr, done);
+  });
+}
+
+Napi::Value measure_copy(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const int64_t bytes = Argument(info, 0, "measureCopy", "bytes").integer(1);
+    const MeasureOptions options = read_options(Argument(info, 1, "measureCopy", "options"));
+    JobWork work = [bytes, options](Job& job) -> JobResult {
+      return MeasurementResult{dnd::measure_copy(bytes, options, job), {}};
+    };
+    const Napi::Function done = Argument(info, 2, "measureCopy", "done").function();
     return Environment::of(info.Env())->submit(std::move(work), nullptr, done);
   });
 }
 
 Napi::Value measure_convolution(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    const Argument options(info, 0, "measureConvolution", "options");
-    const int threads = options.field("threads").threads();
-    JobWork work = [size = read_size(options), threads](Job& job) -> JobResult {
-      return dnd::measure_convolution(size, threads, job);
+    const Argument argument(info, 0, "measureConvolution", "options");
+    JobWork work = [size = read_size(argument), options = read_options(argument)](Job& job) -> JobResult {
+      return measured_convolution(size, options, job);
     };
     const Napi::Function done = Argument(info, 1, "measureConvolution", "done").function();
     return Environment::of(info.Env())->submit(std::move(work), nullptr, done);

@@ -2,47 +2,73 @@
 
 #include <algorithm>
 #include <chrono>
-#include <limits>
+#include <cmath>
+#include <cstring>
 #include <string>
-#include <vector>
 
+#include "core/function_ref.h"
+#include "core/memory.h"
 #include "core/philox.h"
 #include "core/status.h"
+#include "core/thread_pool.h"
 #include "model/distributions.h"
-#include "model/job_control.h"
 
 namespace dnd {
 namespace {
 
-constexpr int kMostRuns = 5;
-constexpr double kEnoughSeconds = 2;
+/// Numbers are made once and repeated: gigabytes of weights shall cost no more than copying them.
+constexpr int64_t kBlockElements = int64_t{1} << 20;
 
-DeviceArray random_array(const Device& device, int64_t elements, uint32_t stream) {
-  std::vector<float> values(elements);
-  for (int64_t i = 0; i < elements; ++i) {
-    values[i] = uniform_from(philox({static_cast<uint32_t>(i), stream, 0, 0}, {0, 0})[0], 1);
-  }
+/// Uniform in (−bound, bound).
+DeviceArray random_array(const Device& device, int64_t elements, double bound, uint32_t stream) {
   DeviceArray array(device, elements);
-  device.call(device->upload, array.memory(), static_cast<const void*>(values.data()), elements * sizeof(float));
+  std::vector<float> block(std::min(elements, kBlockElements));
+  for (size_t i = 0; i < block.size(); ++i) {
+    block[i] = uniform_from(philox({static_cast<uint32_t>(i), stream, 0, 0}, {0, 0})[0], bound);
+  }
+  for (int64_t begin = 0; begin < elements; begin += kBlockElements) {
+    const size_t bytes = std::min(kBlockElements, elements - begin) * sizeof(float);
+    device.call(device->upload, static_cast<void*>(array.data() + begin), static_cast<const void*>(block.data()), bytes);
+  }
   return array;
 }
 
-/// The first run also warms the caches, so the fastest is never it alone unless it takes long enough by itself.
-template <typename Work>
-double fastest(const Device& device, Job& job, const Work& work) {
-  double best = std::numeric_limits<double>::infinity(), spent = 0;
-  for (int run = 0; run < kMostRuns && spent < kEnoughSeconds; ++run) {
+double seconds_of(FunctionRef<void()> work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// The seconds of each run. `work` is told the number of its run; that of the warm-up is 0, as is the first one's.
+std::vector<double> timed(const MeasureOptions& options, Job& job, FunctionRef<void(int run)> work) {
+  if (options.runs < 1) {
+    throw Error(ErrorCode::kInvalidArgument, "measuring " + std::to_string(options.runs) + " runs is not possible");
+  }
+  job.throw_if_cancelled();
+  std::vector<double> seconds;
+  const double first = seconds_of([&] { work(0); });
+  double spent = 0;
+  const auto count = [&](double run) {
+    seconds.push_back(run);
+    spent += run;
+    job.set_progress(static_cast<double>(seconds.size()) / options.runs);
+  };
+  if (first > kWarmUpSeconds) count(first);
+  while (seconds.empty() || (static_cast<int>(seconds.size()) < options.runs && spent < options.enough_seconds)) {
     job.throw_if_cancelled();
-    const auto start = std::chrono::steady_clock::now();
-    work();
-    device.call(device->synchronise);
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    best = std::min(best, seconds);
-    spent += seconds;
-    job.set_progress(std::min(1.0, spent / kEnoughSeconds));
+    const int run = static_cast<int>(seconds.size());
+    count(seconds_of([&] { work(run); }));
   }
   job.set_progress(1);
-  return best;
+  return seconds;
+}
+
+/// Which run took the median time; the faster of the two in the middle.
+size_t median_run(const std::vector<double>& seconds) {
+  std::vector<size_t> order(seconds.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return seconds[a] < seconds[b]; });
+  return order[(order.size() - 1) / 2];
 }
 
 /// For operations that report no progress of their own to the job: it shows the runs.
@@ -52,34 +78,69 @@ DndControl cancel_only(Job& job) {
 
 }  // namespace
 
-double measure_gemm(int64_t n, int threads, Job& job) {
+std::vector<double> measure_gemm(int64_t n, const MeasureOptions& options, Job& job) {
   if (n < 1) throw Error(ErrorCode::kInvalidArgument, "the matrices have " + std::to_string(n) + " rows");
-  const Device device(cpu_backend(), threads);
-  const DeviceArray a = random_array(device, n * n, 0), b = random_array(device, n * n, 1), c(device, n * n);
+  const Device device(cpu_backend(), options.threads);
+  const DeviceArray a = random_array(device, n * n, 1, 0);
+  const DeviceArray b = random_array(device, n * n, 1 / std::sqrt(static_cast<double>(n)), 1);
+  const DeviceArray c(device, n * n);
   const DndControl control = cancel_only(job);
-  return fastest(device, job, [&] {
+  return timed(options, job, [&](int) {
     device.call(device->linear, &control, a.data(), n, n, b.data(), nullptr, n, kDndNoActivation, nullptr, c.data());
+    device.call(device->synchronise);
   });
 }
 
-double measure_convolution(const ConvolutionSize& size, int threads, Job& job) {
-  const Device device(cpu_backend(), threads);
-  size_t workspace_bytes = 0;  // asked first: it checks the sizes
-  device.call(device->convolution_workspace, size.axis, size.batch, size.tokens, size.height, size.width,
-              size.out_channels, size.kernel_size, &workspace_bytes);
+std::vector<double> measure_copy(int64_t bytes, const MeasureOptions& options, Job& job) {
+  if (bytes < 1) throw Error(ErrorCode::kInvalidArgument, "a copy of " + std::to_string(bytes) + " bytes is none");
+  ThreadPool pool(options.threads);
+  const Memory source(bytes), destination(bytes);
+  std::memset(source.data(), 1, bytes);
+  // Few and large: copying writes around the caches only where it sees that what it copies is larger than they are.
+  const int64_t pieces = 4 * pool.threads();
+  const auto bound = [&](int64_t piece) { return bytes / pieces * piece + std::min(piece, bytes % pieces); };
+  return timed(options, job, [&](int) {
+    pool.parallel_for(pieces, [&](int64_t piece, int) {
+      job.throw_if_cancelled();
+      const int64_t begin = bound(piece);
+      std::memcpy(static_cast<char*>(destination.data()) + begin, static_cast<const char*>(source.data()) + begin,
+                  bound(piece + 1) - begin);
+    });
+  });
+}
+
+ConvolutionRuns measure_convolution(DndConvolution size, const MeasureOptions& options, Job& job) {
+  size.normalised = 0;
+  size.epilogue = kDndStore;
+  const Device device(cpu_backend(), options.threads);
+  int64_t workspace_bytes = 0, least_bytes = 0;  // asked first: it checks the sizes
+  device.call(device->convolution_workspace, &size, &workspace_bytes, &least_bytes);
   const int64_t elements = size.batch * size.tokens * size.height * size.width;
   const int64_t channels =
       size.axis == kDndWidth ? size.width : size.axis == kDndHeight ? size.height : size.tokens;
-  const DeviceArray x = random_array(device, elements, 0);
+  const int64_t taps = channels * size.kernel_size * size.kernel_size;
+  const DeviceArray x = random_array(device, elements, 1, 0);
   const DeviceArray weight =
-      random_array(device, size.out_channels * channels * size.kernel_size * size.kernel_size, 1);
+      random_array(device, size.out_channels * taps, 1 / std::sqrt(static_cast<double>(taps)), 1);
   const DeviceArray y(device, elements / channels * size.out_channels);
   const DeviceArray workspace = DeviceArray::of_bytes(device, workspace_bytes);
+
+  DndConvolutionOperands operands{};
+  operands.x = x.data();
+  operands.weight = weight.data();
+  operands.y = y.data();
+  operands.workspace = workspace.memory();
   const DndControl control = cancel_only(job);
-  return fastest(device, job, [&] {
-    device.call(device->convolution, &control, size.axis, x.data(), size.batch, size.tokens, size.height, size.width,
-                weight.data(), size.out_channels, size.kernel_size, y.data(), workspace.memory());
+  std::vector<std::array<double, kDndConvolutionParts>> parts(std::max(1, options.runs));
+  ConvolutionRuns result;
+  result.seconds = timed(options, job, [&](int run) {
+    parts[run].fill(0);
+    operands.part_seconds = parts[run].data();
+    device.call(device->convolution, &control, &size, &operands);
+    device.call(device->synchronise);
   });
+  result.part_seconds = parts[median_run(result.seconds)];
+  return result;
 }
 
 }  // namespace dnd

@@ -3,12 +3,19 @@ export { addonPath, cpuInfo } from './addon.js';
 export { DecoderEngine, type DecoderEngineOptions, type Feature } from './decoder.js';
 export { EncoderEngine, type EncoderEngineOptions } from './encoder.js';
 export type { JobOptions } from './job.js';
-export { measureConvolution, measureGemm } from './measure.js';
+export {
+  type ConvolutionParts,
+  type ConvolutionRequest,
+  type ConvolutionTimes,
+  type MeasureOptions,
+  measureConvolution,
+  measureCopy,
+  measureGemm,
+} from './measure.js';
 export { availableMemoryBytes, formatBytes, type MemoryNeed, requireMemory } from './memory.js';
 export type { EngineOptions, ModelEngine } from './model.js';
 export type {
   AlgorithmChoice,
-  ConvolutionMeasurement,
   ConvolutionPlan,
   CpuInfo,
   DecoderPlan,

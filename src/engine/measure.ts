@@ -1,15 +1,85 @@
 import { addon } from './addon.js';
 import { type JobOptions, runJob } from './job.js';
-import type { ConvolutionMeasurement } from './native.js';
+import type { ConvolutionMeasurement, Measured, MeasuredConvolution, MeasurementRuns } from './native.js';
 
-/** Seconds that the engine's own GEMM takes for two random n×n float32 matrices. */
-export async function measureGemm(n: number, threads = 0, options?: JobOptions): Promise<number> {
-  const { measureGemm } = addon();
-  return runJob<number>((done) => measureGemm(n, threads, done), options);
+/** What the runs of a measurement share; the data are random, and a run that is not timed comes first. */
+export interface MeasureOptions extends JobOptions {
+  /** Default: `DND_THREADS`, else the cores this process may run on. */
+  threads?: number | undefined;
+  /** Default: 1. */
+  runs?: number | undefined;
+  /** No further run begins once the runs have taken so long together; default: all are made. */
+  enoughSeconds?: number | undefined;
 }
 
-/** Seconds that one hyper-convolution takes on random data. */
-export async function measureConvolution(measurement: ConvolutionMeasurement, options?: JobOptions): Promise<number> {
+type Optional = 'batch' | 'algorithm' | 'workspaceBytes';
+
+/** Defaults: a batch of 1, the algorithm and workspace that the decoder would take. */
+export interface ConvolutionRequest
+  extends Omit<ConvolutionMeasurement, Optional>,
+    Partial<Pick<ConvolutionMeasurement, Optional>>,
+    Omit<MeasureOptions, keyof JobOptions> {}
+
+/** Processor seconds of a spectral convolution, summed over the threads. */
+export interface ConvolutionParts {
+  /** Tiles to spectra. */
+  forward: number;
+  /** The weights' transform along the axis that is halved, and along the other. */
+  halve: number;
+  columns: number;
+  /** The complex product. */
+  product: number;
+  /** Spectra to the result. */
+  inverse: number;
+}
+
+export interface ConvolutionTimes {
+  /** Of each run, in their order. */
+  seconds: number[];
+  algorithm: 'direct' | 'spectral';
+  /** Of the run that took the median time. null for the direct algorithm. */
+  parts: ConvolutionParts | null;
+  /** Floating-point operations of the complex product. null for the direct algorithm. */
+  productFlop: number | null;
+  /** Points of a tile along both axes of the picture. null for the direct algorithm. */
+  tilePoints: [number, number] | null;
+}
+
+/** Seconds of each product of two random n×n float32 matrices by the engine's own GEMM. */
+export async function measureGemm(n: number, options: MeasureOptions = {}): Promise<number[]> {
+  const { measureGemm } = addon();
+  return (await runJob<Measured>((done) => measureGemm(n, runsOf(options), done), options)).seconds;
+}
+
+/**
+ * Seconds of each copy of so many bytes by all threads. They tell the memory's rate where the bytes are far more than the
+ * caches hold; counted as read and written, a run moves twice as many.
+ */
+export async function measureCopy(bytes: number, options: MeasureOptions = {}): Promise<number[]> {
+  const { measureCopy } = addon();
+  return (await runJob<Measured>((done) => measureCopy(bytes, runsOf(options), done), options)).seconds;
+}
+
+/** Times of one hyper-convolution on random data, without normalisation and bias. */
+export async function measureConvolution(request: ConvolutionRequest, options?: JobOptions): Promise<ConvolutionTimes> {
   const { measureConvolution } = addon();
-  return runJob<number>((done) => measureConvolution(measurement, done), options);
+  const { batch = 1, algorithm = 'auto', workspaceBytes = 0 } = request;
+  const native = { ...request, batch, algorithm, workspaceBytes, ...runsOf(request) };
+  return timesOf(await runJob<MeasuredConvolution>((done) => measureConvolution(native, done), options));
+}
+
+function runsOf({ threads = 0, runs = 1, enoughSeconds = Number.MAX_VALUE }: MeasureOptions): MeasurementRuns {
+  return { threads, runs, enoughSeconds };
+}
+
+function timesOf({ seconds, partSeconds, productFlop, pointsI, pointsJ }: MeasuredConvolution): ConvolutionTimes {
+  if (!partSeconds) return { seconds, algorithm: 'direct', parts: null, productFlop: null, tilePoints: null };
+  const [forward, halve, columns, product, inverse] = partSeconds;
+  return {
+    seconds,
+    algorithm: 'spectral',
+    parts: { forward, halve, columns, product, inverse },
+    productFlop: productFlop!,
+    tilePoints: [pointsI!, pointsJ!],
+  };
 }

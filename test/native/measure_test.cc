@@ -2,30 +2,78 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <numeric>
+
 #include "core/status.h"
 
 namespace dnd {
 namespace {
 
-TEST(Measure, times_a_product_and_a_convolution) {
+constexpr MeasureOptions kThreeRuns = {.threads = 2, .runs = 3};
+
+DndConvolution small_convolution(DndAlgorithm algorithm) {
+  DndConvolution size{};
+  size.axis = kDndHeight;
+  size.batch = 2;
+  size.tokens = 20;
+  size.height = 12;
+  size.width = 24;
+  size.out_channels = 5;
+  size.kernel_size = 3;
+  size.algorithm = algorithm;
+  size.workspace_limit = int64_t{1} << 28;
+  return size;
+}
+
+double sum(const auto& values) { return std::accumulate(values.begin(), values.end(), 0.0); }
+
+TEST(Measure, tells_the_seconds_of_every_run) {
   Job job;
-  EXPECT_GT(measure_gemm(100, 1, job), 0);
+  const ConvolutionRuns convolution = measure_convolution(small_convolution(kDndAuto), kThreeRuns, job);
+  for (const auto& seconds : {measure_gemm(100, kThreeRuns, job), measure_copy(1 << 20, kThreeRuns, job),
+                              measure_copy(3, kThreeRuns, job), convolution.seconds}) {
+    ASSERT_EQ(seconds.size(), 3u);
+    EXPECT_GT(*std::min_element(seconds.begin(), seconds.end()), 0);
+  }
   EXPECT_EQ(job.progress(), 1);
-  EXPECT_GT(measure_convolution({kDndHeight, 2, 10, 12, 14, 5, 3}, 2, job), 0);
+}
+
+TEST(Measure, tells_the_parts_of_a_spectral_convolution_alone) {
+  Job job;
+  EXPECT_GT(sum(measure_convolution(small_convolution(kDndSpectral), kThreeRuns, job).part_seconds), 0);
+  EXPECT_EQ(sum(measure_convolution(small_convolution(kDndDirect), kThreeRuns, job).part_seconds), 0);
+}
+
+TEST(Measure, begins_no_further_run_when_enough_time_was_spent) {
+  Job job;
+  EXPECT_EQ(measure_gemm(64, {.threads = 1, .runs = 1000, .enough_seconds = 0}, job).size(), 1u);
 }
 
 TEST(Measure, takes_longer_for_more_work) {
   Job job;
-  EXPECT_GT(measure_gemm(512, 1, job), 4 * measure_gemm(64, 1, job));
+  const MeasureOptions options = {.threads = 1, .runs = 3};
+  const auto fastest = [&](int64_t n) {
+    const std::vector<double> seconds = measure_gemm(n, options, job);
+    return *std::min_element(seconds.begin(), seconds.end());
+  };
+  EXPECT_GT(fastest(512), 4 * fastest(64));
 }
 
 TEST(Measure, refuses_sizes_that_make_no_sense_and_stops_when_cancelled) {
   Job job;
-  EXPECT_THROW(measure_gemm(0, 1, job), Error);
-  EXPECT_THROW(measure_convolution({kDndHeight, 2, 10, 12, 14, 5, 4}, 2, job), Error);
-  EXPECT_THROW(measure_convolution({kDndHeight, 0, 10, 12, 14, 5, 3}, 2, job), Error);
+  EXPECT_THROW(measure_gemm(0, kThreeRuns, job), Error);
+  EXPECT_THROW(measure_gemm(10, {.threads = 1, .runs = 0}, job), Error);
+  EXPECT_THROW(measure_copy(0, kThreeRuns, job), Error);
+  DndConvolution even = small_convolution(kDndAuto), empty = even;
+  even.kernel_size = 4;
+  empty.batch = 0;
+  EXPECT_THROW(measure_convolution(even, kThreeRuns, job), Error);
+  EXPECT_THROW(measure_convolution(empty, kThreeRuns, job), Error);
   job.cancel();
-  EXPECT_THROW(measure_gemm(100, 1, job), Error);
+  EXPECT_THROW(measure_gemm(100, kThreeRuns, job), Error);
+  EXPECT_THROW(measure_copy(1 << 20, kThreeRuns, job), Error);
+  EXPECT_THROW(measure_convolution(small_convolution(kDndAuto), kThreeRuns, job), Error);
 }
 
 }  // namespace
