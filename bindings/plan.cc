@@ -13,6 +13,7 @@ namespace {
 
 /// Sizes above this are no decoder's. Below it, what a plan counts stays within 63 bits, and planning takes no time.
 constexpr int64_t kLargestSize = int64_t{1} << 20;
+constexpr double kFlopPerMultiplyAdd = 2;
 
 std::vector<PlannedFeature> read_features(const Argument& features) {
   const std::vector<int64_t> sizes = features.positive_integers();
@@ -133,7 +134,6 @@ Napi::Array rejected_of(Napi::Env env, const ConvolutionPlan& plan) {
 }
 
 Napi::Object object_of(Napi::Env env, const PlannedConvolution& planned) {
-  constexpr double kFlopPerMultiplyAdd = 2;
   const ConvolutionPlan& plan = planned.plan;
   return Fields(env)
       .set("layer", planned.layer)
@@ -172,8 +172,8 @@ Napi::Value plan_decoder(const Napi::CallbackInfo& info) {
         .set("workspaceBytes", options.workspace_bytes)
         .set("convolutions", convolutions)
         .set("threadSeconds", plan.seconds())
-        .set("executedFlop", 2 * plan.executed_multiply_adds())
-        .set("directFlop", 2 * plan.direct_multiply_adds())
+        .set("executedFlop", kFlopPerMultiplyAdd * plan.executed_multiply_adds())
+        .set("directFlop", kFlopPerMultiplyAdd * plan.direct_multiply_adds())
         .set("largestTileSpectraBytes", plan.largest_tile_spectra_bytes())
         .object();
   });
