@@ -1,20 +1,23 @@
 import { SingleBar } from 'cli-progress';
-import type { OnProgress, Stage } from '../generator/progress.js';
+import type { Stage } from '../generator/progress.js';
 import type { Io } from './io.js';
 
-const LABELS: Record<Stage, string> = {
+type ShownStage = Stage | 'measure';
+
+const LABELS: Record<ShownStage, string> = {
   load: 'loading the generator',
   initialise: 'initialising the decoder',
   encode: 'encoding prompts',
   decode: 'decoding',
   restore: 'restoring the adapter',
   save: 'saving',
+  measure: 'measuring convolutions',
 };
 const LABEL_WIDTH = Math.max(...Object.values(LABELS).map((label) => label.length));
 
 export interface ProgressView {
-  /** For one long call. */
-  onProgress: OnProgress;
+  /** For one long call: the fraction done, and what it is busy with. */
+  onProgress: (fraction: number, stage: ShownStage) => void;
   /** Takes the bar away; to be called whether the call succeeded or not. */
   stop(): void;
 }
@@ -23,7 +26,7 @@ export interface ProgressView {
 export function showProgress(io: Io, quiet: boolean | undefined): ProgressView {
   if (io.stderr.isTTY) return progressBar(io);
   if (quiet) return { onProgress: () => {}, stop: () => {} };
-  let last: Stage | undefined;
+  let last: ShownStage | undefined;
   return {
     onProgress: (_, stage) => {
       if (stage !== last) io.stderr.write(`${LABELS[stage]} …\n`);

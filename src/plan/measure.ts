@@ -1,0 +1,84 @@
+import { type ConvolutionParts, type ConvolutionPlan, measureConvolution, requireMemory } from '../engine/index.js';
+
+/** Seconds of wall-clock time, on random data, with the number of threads asked for. */
+export interface MeasuredTimes {
+  /** The median of the runs. */
+  seconds: number;
+  runs: number[];
+  /** Thread-seconds of the parts of the run that took the median time; null for the direct algorithm. */
+  parts: ConvolutionParts | null;
+}
+
+export interface MeasureOptions {
+  threads: number;
+  /** Of the plans. */
+  workspaceBytes: number;
+  signal?: AbortSignal | undefined;
+  /** Called with the growing fraction that is done, by predicted time; with 0 first. */
+  onProgress?: ((fraction: number) => void) | undefined;
+}
+
+const RUNS = 3;
+/** Runs that took so long together are enough. */
+const ENOUGH_SECONDS = 2;
+
+/**
+ * Runs convolutions as they were planned, each distinct one once; results are in the order of the plans.
+ * @throws DndError OUT_OF_MEMORY; the signal's reason
+ */
+export async function measureConvolutions(
+  plans: readonly ConvolutionPlan[],
+  { threads, workspaceBytes, signal, onProgress }: MeasureOptions,
+): Promise<MeasuredTimes[]> {
+  const keys = plans.map(keyOf);
+  const distinct = plans.filter((_, index) => keys.indexOf(keys[index]!) === index);
+  const whole = sum(distinct.map(({ predicted }) => predicted.threadSeconds));
+  const how = { workspaceBytes, threads, runs: RUNS, enoughSeconds: ENOUGH_SECONDS };
+  const measured = new Map<string, MeasuredTimes>();
+  let done = 0;
+  onProgress?.(done); // the first convolution may take a while
+  for (const plan of distinct) {
+    const share = plan.predicted.threadSeconds;
+    const report = (fraction: number) => onProgress?.(Math.min(1, (done + fraction * share) / whole));
+    requireMemory(needOf(plan));
+    const request = { ...sizesOf(plan), algorithm: plan.algorithm, ...how };
+    const { seconds, parts } = await measureConvolution(request, { signal, onProgress: report });
+    measured.set(keyOf(plan), { seconds: median(seconds), runs: seconds, parts });
+    done += share;
+  }
+  return keys.map((key) => measured.get(key)!);
+}
+
+/** Plans with the same key do the same work. */
+function keyOf(plan: ConvolutionPlan): string {
+  return JSON.stringify([sizesOf(plan), plan.algorithm]);
+}
+
+/** The input's tokens, height and width: what the axis leaves of them is the picture. */
+function sizesOf({ axis, batch, channels, outputChannels, sizeI, sizeJ, kernelSize }: ConvolutionPlan) {
+  const input = {
+    width: { tokens: sizeJ, height: sizeI, width: channels },
+    height: { tokens: sizeI, height: channels, width: sizeJ },
+    token: { tokens: channels, height: sizeI, width: sizeJ },
+  }[axis];
+  return { axis, ...input, outputChannels, kernelSize, batch };
+}
+
+function needOf({ layer, weight, bytes }: ConvolutionPlan) {
+  return {
+    purpose: `measuring ${layer}.${weight}`,
+    // At least; what the threads take besides is little.
+    bytes: bytes.weights + bytes.input + bytes.output + bytes.tileSpectra,
+    lower: 'lower the batch',
+  };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

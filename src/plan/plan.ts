@@ -1,0 +1,104 @@
+import {
+  type AlgorithmChoice,
+  type ConvolutionPlan,
+  cpuInfo,
+  type InstructionSet,
+  planDecoder,
+} from '../engine/index.js';
+import { DndError } from '../errors.js';
+import { type MeasuredTimes, measureConvolutions } from './measure.js';
+import { decoderToPlan, type PlannedDecoder, type PlanSource } from './source.js';
+
+export interface PlanSettings extends PlanSource {
+  /** Tasks together; default: 1. */
+  batch?: number | undefined;
+  /** Default: the one in use on this machine. */
+  instructionSet?: InstructionSet | undefined;
+  /** The plan does not depend on them, only the time does. Default: `DND_THREADS`, else all cores of this process. */
+  threads?: number | undefined;
+  /** Default: auto. */
+  algorithm?: AlgorithmChoice | undefined;
+  /** Most that a convolution may work in, beside its operands; default: 1 GiB. */
+  workspaceBytes?: number | undefined;
+  /** Run each distinct convolution, too, on random data and on this machine. */
+  measure?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+  /** Called with the fraction of the measurements that is done. */
+  onProgress?: ((fraction: number) => void) | undefined;
+}
+
+export type PlannedConvolution = ConvolutionPlan & {
+  /** null unless it was asked for. */
+  measured: MeasuredTimes | null;
+};
+
+/** What `dnd plan --json` prints. */
+export interface GeneratorPlan extends PlannedDecoder {
+  batch: number;
+  instructionSet: InstructionSet;
+  threads: number;
+  algorithm: AlgorithmChoice;
+  workspaceBytes: number;
+  convolutions: PlannedConvolution[];
+  totals: {
+    /** Seconds of one thread, and of all threads when they share the work evenly. */
+    predictedThreadSeconds: number;
+    predictedSeconds: number;
+    /** null unless it was asked for. */
+    measuredSeconds: number | null;
+    executedFlop: number;
+    directFlop: number;
+    largestTileSpectraBytes: number;
+  };
+}
+
+/**
+ * What each convolution of a generator's decoder does, without its weights.
+ * @throws DndError INVALID_ARGUMENT, ADDON_UNAVAILABLE, OUT_OF_MEMORY (measuring), and what `decoderToPlan` throws
+ */
+export async function planGenerator(settings: PlanSettings): Promise<GeneratorPlan> {
+  const { batch = 1, algorithm = 'auto', signal, onProgress } = settings;
+  signal?.throwIfAborted();
+  const { isa, defaultThreads } = cpuInfo();
+  const { instructionSet = isa, threads = defaultThreads } = settings;
+  if (settings.measure) checkMeasurable(instructionSet, isa);
+  const source = await decoderToPlan(settings);
+  const { features, kernelSize } = source.decoder;
+  const planned = planDecoder({
+    features,
+    kernelSize,
+    batch,
+    instructionSet,
+    algorithm,
+    workspaceBytes: settings.workspaceBytes,
+  });
+  const { workspaceBytes } = planned;
+  const measured = settings.measure
+    ? await measureConvolutions(planned.convolutions, { threads, workspaceBytes, signal, onProgress })
+    : undefined;
+  return {
+    ...source,
+    batch,
+    instructionSet,
+    threads,
+    algorithm,
+    workspaceBytes,
+    convolutions: planned.convolutions.map((each, index) => ({ ...each, measured: measured?.[index] ?? null })),
+    totals: {
+      predictedThreadSeconds: planned.threadSeconds,
+      predictedSeconds: planned.threadSeconds / threads,
+      measuredSeconds: measured?.reduce((sum, { seconds }) => sum + seconds, 0) ?? null,
+      executedFlop: planned.executedFlop,
+      directFlop: planned.directFlop,
+      largestTileSpectraBytes: planned.largestTileSpectraBytes,
+    },
+  };
+}
+
+function checkMeasurable(instructionSet: InstructionSet, isa: InstructionSet): void {
+  if (instructionSet === isa) return;
+  throw new DndError(
+    'INVALID_ARGUMENT',
+    `only ${isa}, the instruction set in use on this machine, can be measured here, not ${instructionSet} (DND_CPU_ISA chooses among those the machine has)`,
+  );
+}
