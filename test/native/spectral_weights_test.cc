@@ -1,0 +1,174 @@
+#include <gtest/gtest.h>
+
+#include <complex>
+#include <string>
+#include <vector>
+
+#include "cpu/isa/kernels.h"
+#include "cpu/isa/spectral_kernels.h"
+#include "cpu/spectral/frequency_order.h"
+#include "cpu/spectral/tap_turns.h"
+#include "naive_spectrum.h"
+#include "random_values.h"
+
+namespace dnd::cpu {
+namespace {
+
+using test::kTransformTolerance;
+using test::naive_spectrum;
+using test::NaiveSpectrum;
+using test::random_values;
+using test::relative_error;
+using test::stored_points;
+using test::StoredPoint;
+using test::tile_sizes;
+
+const SpectralKernels& isa() { return spectral_kernels(kernels().name); }
+
+constexpr float kUntouched = 1234.5f;
+constexpr int64_t kGap = 16;  ///< floats that nobody may touch, behind every column and every component
+
+/// Kernels [output channel][input channel][k][k] for two vectors of output channels, as a panel has them; the second
+/// vector is not full.
+struct Weights {
+  int64_t kernel, channels, outs;
+  bool halved_is_i;
+  std::vector<float> taps;
+
+  Weights(int64_t kernel, bool halved_is_i)
+      : kernel(kernel), channels(3), outs(2 * isa().lanes - 1), halved_is_i(halved_is_i) {
+    taps = random_values(outs * channels * kernel * kernel, static_cast<uint32_t>(kernel));
+  }
+
+  float tap(int64_t out, int64_t channel, int64_t halved, int64_t full) const {
+    const int64_t i = halved_is_i ? halved : full, j = halved_is_i ? full : halved;
+    return taps[((out * channels + channel) * kernel + i) * kernel + j];
+  }
+
+  TapView view(int64_t vector) const {
+    const int64_t out = vector * isa().lanes, out_stride = channels * kernel * kernel;
+    return {taps.data() + out * out_stride, out_stride, std::min(isa().lanes, outs - out), halved_is_i ? kernel : 1,
+            halved_is_i ? 1 : kernel};
+  }
+};
+
+/// Spectra of all kernels: [point][component][input channel][vector][lane].
+struct WeightSpectra {
+  int64_t count;  ///< vectors of a component
+  int64_t component_stride;
+  std::vector<float> floats;
+
+  WeightSpectra(const FrequencyOrder& order, int64_t channels)
+      : count(2 * channels),
+        component_stride(count * isa().lanes + kGap),
+        floats(3 * order.points() * component_stride, kUntouched) {}
+
+  float at(int64_t point, int64_t component, int64_t out, int64_t channel) const {
+    return floats[(3 * point + component) * component_stride + 2 * channel * isa().lanes + out];
+  }
+};
+
+/// Both halves of the transform. A column's steps are taken `slab_steps` at a time.
+WeightSpectra spectra_of(const Weights& weights, const FrequencyOrder& order, int64_t slab_steps) {
+  const int64_t half = weights.kernel / 2, kernel_floats = 2 * weights.kernel * isa().lanes;
+  const int64_t full = order.full_points, steps = full / 4 + 1;
+  const TurnTable halved_turns(order.halved_points, half), full_turns(full, half);
+
+  const int64_t column_stride = 2 * weights.channels * kernel_floats + kGap;
+  std::vector<float> rows(order.columns() * column_stride, kUntouched);
+  for (int64_t vector = 0; vector < 2; ++vector) {
+    isa().halve[half](weights.view(vector), weights.channels, halved_turns.all(), order.columns(),
+                      rows.data() + vector * kernel_floats, column_stride, 2 * kernel_floats);
+  }
+  WeightSpectra spectra(order, weights.channels);
+  for (int64_t column = 0; column < order.columns(); ++column) {
+    const float* gap = rows.data() + (column + 1) * column_stride - kGap;
+    for (int64_t i = 0; i < kGap; ++i) EXPECT_EQ(gap[i], kUntouched) << "behind column " << column;
+    int64_t point = order.column_begin(column);
+    for (int64_t step = 0; step < steps; step += slab_steps) {
+      const int64_t end = std::min(steps, step + slab_steps);
+      isa().columns[half](rows.data() + column * column_stride, spectra.count, full_turns.all(), full, column == 0,
+                          step, end, spectra.floats.data() + 3 * point * spectra.component_stride,
+                          spectra.component_stride);
+      point += points_of_steps(full, column == 0, step, end);
+    }
+    EXPECT_EQ(point, order.column_begin(column + 1));
+  }
+  return spectra;
+}
+
+/// The circular tile whose convolution is the cross-correlation with a kernel: its taps in reverse, the middle one at
+/// point 0. Taps that meet in a tile of fewer points than the kernel has taps are added.
+std::vector<double> flipped_tile(const Weights& weights, const FrequencyOrder& order, int64_t out, int64_t channel) {
+  const int64_t halved = order.halved_points, full = order.full_points, half = weights.kernel / 2;
+  std::vector<double> tile(halved * full);
+  for (int64_t a = 0; a < weights.kernel; ++a) {
+    for (int64_t b = 0; b < weights.kernel; ++b) {
+      const int64_t place_a = (half - a + halved) % halved, place_b = (half - b + full) % full;
+      tile[place_a * full + place_b] += static_cast<double>(weights.tap(out, channel, a, b));
+    }
+  }
+  return tile;
+}
+
+template <typename Check>
+void for_each_kernel_and_tile(Check check) {
+  for (int64_t kernel = 1; kernel <= kLargestSpectralKernel; kernel += 2) {
+    for (bool halved_is_i : {true, false}) {
+      const Weights weights(kernel, halved_is_i);
+      for (const auto& [halved, full] : tile_sizes()) {
+        SCOPED_TRACE("kernel " + std::to_string(kernel) + ", " + std::to_string(halved) + " × " + std::to_string(full) +
+                     " points, axis " + (halved_is_i ? "i" : "j") + " halved");
+        check(weights, frequency_order(halved, full));
+      }
+    }
+  }
+}
+
+TEST(WeightTransform, agrees_with_the_transform_of_the_flipped_kernel_for_every_kernel_and_tile_size) {
+  for_each_kernel_and_tile([](const Weights& weights, const FrequencyOrder& order) {
+    const WeightSpectra spectra = spectra_of(weights, order, 1 << 20);
+    // Lanes are computed alike: the ends of both vectors stand for all.
+    for (int64_t out : {int64_t{0}, isa().lanes - 1, isa().lanes, weights.outs - 1}) {
+      const int64_t channel = out % weights.channels;
+      const NaiveSpectrum naive =
+          naive_spectrum(flipped_tile(weights, order, out, channel), order.halved_points, order.full_points);
+      std::vector<double> found, wanted;
+      for (const StoredPoint& stored : stored_points(order)) {
+        const float real = spectra.at(stored.point, 0, out, channel);
+        const float imaginary = spectra.at(stored.point, 1, out, channel);
+        ASSERT_EQ(spectra.at(stored.point, 2, out, channel), real + imaginary);
+        ASSERT_TRUE(imaginary == 0 || !stored.real) << imaginary;
+        const std::complex<double> exact = naive.at(stored.h, stored.f);
+        found.insert(found.end(), {real, imaginary});
+        wanted.insert(wanted.end(), {exact.real(), exact.imag()});
+      }
+      ASSERT_LE(relative_error(found, wanted), kTransformTolerance) << "output channel " << out;
+    }
+  });
+}
+
+TEST(WeightTransform, fills_lanes_without_an_output_channel_with_zeros_and_touches_nothing_between_components) {
+  for_each_kernel_and_tile([](const Weights& weights, const FrequencyOrder& order) {
+    const WeightSpectra spectra = spectra_of(weights, order, 1 << 20);
+    for (int64_t row = 0; row < 3 * order.points(); ++row) {
+      const float* component = spectra.floats.data() + row * spectra.component_stride;
+      for (int64_t channel = 0; channel < weights.channels; ++channel) {
+        ASSERT_EQ(component[2 * channel * isa().lanes + weights.outs], 0) << "component " << row;
+      }
+      for (int64_t i = spectra.count * isa().lanes; i < spectra.component_stride; ++i) {
+        ASSERT_EQ(component[i], kUntouched) << "component " << row;
+      }
+    }
+  });
+}
+
+TEST(WeightTransform, gives_the_same_bytes_however_the_steps_are_cut_into_slabs) {
+  for_each_kernel_and_tile([](const Weights& weights, const FrequencyOrder& order) {
+    const std::vector<float> whole = spectra_of(weights, order, 1 << 20).floats;
+    for (int64_t slab_steps : {1, 2, 5}) EXPECT_EQ(spectra_of(weights, order, slab_steps).floats, whole) << slab_steps;
+  });
+}
+
+}  // namespace
+}  // namespace dnd::cpu
