@@ -31,22 +31,4 @@ function describeMachine() {
   };
 }
 
-function printMachine({ machine, peer, preset, threads, runs }) {
-  const gb = (bytes) => `${(bytes / 1e9).toFixed(1)} GB`;
-  console.log(
-    `dnd-lora ${machine.package} (${machine.commit ?? 'no commit'}), preset ${preset}, ${threads} threads, ${runs} runs`,
-  );
-  console.log(
-    `${machine.cpu}, ${machine.coresAvailable} of ${machine.cores} cores, ${gb(machine.memoryAvailableBytes)} of ${gb(machine.memoryBytes)} free`,
-  );
-  console.log(`${machine.platform}, Node ${machine.node}, engine: ${machine.engine.isa}, ${machine.engine.compiler}`);
-  if (peer.missing) console.log(`peer: none (${peer.missing})`);
-  else
-    console.log(
-      `peer: PyTorch ${peer.torch}, ${peer.isa}, oneDNN ${peer.oneDNN ? 'on' : 'off'}, ${peer.threads} threads`,
-    );
-  if (machine.loadAverage > 0.5)
-    console.log(`load average ${machine.loadAverage.toFixed(1)}: others are at work here, expect noise`);
-}
-
-module.exports = { describeMachine, printMachine };
+module.exports = { describeMachine };

@@ -21,16 +21,22 @@ class Peer {
         about: { missing: 'no Python with torch: set DND_PYTHON, or run scripts/python-environment.sh' },
       };
     }
-    const peer = new Peer(python);
+    const peer = new Peer(python, threads);
     try {
-      return { peer, about: { python, ...(await peer.ask('start', { threads })) } };
+      return { peer, about: { python, ...(await peer.begin()) } };
     } catch (error) {
       return { peer: null, about: { missing: `${python} cannot run bench/peer.py: ${error.message}` } };
     }
   }
 
-  constructor(python) {
-    this.process = spawn(python, ['-W', 'ignore', join(__dirname, 'peer.py')], {
+  constructor(python, threads) {
+    this.python = python;
+    this.threads = threads;
+  }
+
+  /** @returns {Promise<object>} what it is */
+  async begin() {
+    this.process = spawn(this.python, ['-W', 'ignore', join(__dirname, 'peer.py')], {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', HF_HUB_OFFLINE: '1', TQDM_DISABLE: '1' },
     });
@@ -38,13 +44,23 @@ class Peer {
     this.lines = createInterface({ input: this.process.stdout })[Symbol.asyncIterator]();
     this.spawnError = new Promise((_, reject) => this.process.once('error', reject));
     this.spawnError.catch(() => {});
+    this.ended = false;
+    return this.ask('start', { threads: this.threads });
   }
 
-  /** @returns {Promise<any>} the answer; an Error with the peer's own sentence when it failed */
+  /**
+   * A process that has ended, as for lack of memory, is begun anew by the next request: a long run goes on without one
+   * figure.
+   * @returns {Promise<any>} the answer; an Error with the peer's own sentence when it failed
+   */
   async ask(command, request = {}) {
+    if (this.ended) await this.begin();
     this.process.stdin.write(`${JSON.stringify({ command, ...request })}\n`);
     const { value, done } = await Promise.race([this.lines.next(), this.spawnError]);
-    if (done) throw new Error('it ended without an answer');
+    if (done) {
+      this.ended = true;
+      throw new Error('it ended without an answer');
+    }
     const answer = JSON.parse(value);
     if (answer.error) throw new Error(answer.error);
     return answer;
@@ -52,7 +68,8 @@ class Peer {
 
   async stop() {
     this.process.stdin.end();
-    if (this.process.exitCode === null) await new Promise((resolve) => this.process.once('exit', resolve));
+    if (this.process.exitCode === null && this.process.signalCode === null)
+      await new Promise((resolve) => this.process.once('exit', resolve));
   }
 }
 

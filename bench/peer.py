@@ -4,6 +4,7 @@ Started by bench/peer.cjs. Every `seconds` is the time of the computation alone,
 little-endian float32 (or int32 for ids and masks)."""
 
 import json
+import math
 import os
 import sys
 import time
@@ -19,6 +20,25 @@ def timed(work):
     began = time.perf_counter()
     result = work()
     return result, time.perf_counter() - began
+
+
+WARM_UP_SECONDS = 5  # as bench/statistics.cjs and native/model/measure.h
+
+
+def repeated(work, request):
+    """Seconds of several runs; a first one that takes long counts, others only warm up."""
+    first = timed(work)[1]
+    seconds = [first] if first > WARM_UP_SECONDS else []
+    while not seconds or (len(seconds) < request["runs"] and sum(seconds) < request["enoughSeconds"]):
+        seconds.append(timed(work)[1])
+    return seconds
+
+
+def random(*shape, bound=1.0):
+    """Uniform numbers, of which only the first million are made: gigabytes of weights shall cost no more than a copy."""
+    count = math.prod(shape)
+    block = torch.empty(min(count, 2**20)).uniform_(-bound, bound)
+    return block.repeat(-(-count // len(block)))[:count].view(shape)
 
 
 def array(path, shape, dtype=np.float32):
@@ -45,9 +65,9 @@ def convolution(request):
     axis, k = request["axis"], request["kernelSize"]
     shape = [request["tokens"], request["height"], request["width"]]
     in_channels = shape[["token", "height", "width"].index(axis)]
-    x = torch.randn(request["batch"], *shape)
-    weight = torch.randn(request["outputChannels"], in_channels, k, k)
-    return {"seconds": timed(lambda: convolve(x, axis, weight).contiguous())[1]}
+    x = random(request["batch"], *shape)
+    weight = random(request["outputChannels"], in_channels, k, k, bound=(in_channels * k * k) ** -0.5)
+    return {"seconds": repeated(lambda: convolve(x, axis, weight).contiguous(), request)}
 
 
 def load_decoder(request):

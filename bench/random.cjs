@@ -17,4 +17,14 @@ function normals(count, seed) {
   return values;
 }
 
-module.exports = { normals };
+const BLOCK = 2 ** 20;
+
+/** As many numbers as are wanted, of which only the first million are made: the others repeat them. */
+function repeatedNormals(count, seed) {
+  const values = new Float32Array(count);
+  const block = normals(Math.min(count, BLOCK), seed);
+  for (let offset = 0; offset < count; offset += BLOCK) values.set(block.subarray(0, count - offset), offset);
+  return values;
+}
+
+module.exports = { normals, repeatedNormals };

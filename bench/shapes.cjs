@@ -41,7 +41,8 @@ const BASES = {
   'qwen2.5-vl-3b-multimodal': qwen(2048, 16, 2, 11008, 36),
 };
 
-const CONFIGURATION_NAMES = ['quick', ...Object.keys(PRESETS)];
+const PUBLISHED = Object.keys(PRESETS);
+const CONFIGURATION_NAMES = ['quick', ...PUBLISHED];
 
 /** One of CONFIGURATION_NAMES: features, kernelSize, projectedFrom (0: no length projection), maxLength, rank, base. */
 function configuration(name) {
@@ -49,9 +50,16 @@ function configuration(name) {
   const { maxLength, features } = found;
   return {
     ...found,
+    name,
     preset: name === 'quick' ? undefined : name,
     projectedFrom: maxLength > features[0][1] ? maxLength : 0,
   };
+}
+
+/** Whether two configurations differ in their length projection at most. */
+function sameDecoder(one, other) {
+  const shapeOf = ({ features, kernelSize }) => JSON.stringify([features, kernelSize]);
+  return shapeOf(one) === shapeOf(other);
 }
 
 /** Multiply-adds × 2 of one axis of the picture: taps that fall on padding are skipped. */
@@ -67,14 +75,38 @@ function convolutionsOf({ features, kernelSize }) {
   return features.slice(1).flatMap(([n2, h2, w2], layer) => {
     const [n, h, w] = features[layer];
     const all = [
-      { weight: 'linear1.conv1w', axis: 'width', tokens: n, height: h, width: w, outputChannels: w2 },
-      { weight: 'linear1.conv1h', axis: 'height', tokens: n, height: h, width: w2, outputChannels: h2 },
-      { weight: 'linear1.conv2h', axis: 'height', tokens: n, height: h, width: w, outputChannels: h2 },
-      { weight: 'linear1.conv2w', axis: 'width', tokens: n, height: h2, width: w, outputChannels: w2 },
+      { weight: 'conv1w', axis: 'width', tokens: n, height: h, width: w, outputChannels: w2 },
+      { weight: 'conv1h', axis: 'height', tokens: n, height: h, width: w2, outputChannels: h2 },
+      { weight: 'conv2h', axis: 'height', tokens: n, height: h, width: w, outputChannels: h2 },
+      { weight: 'conv2w', axis: 'width', tokens: n, height: h2, width: w, outputChannels: w2 },
       { weight: 'linear2', axis: 'token', tokens: n, height: h2, width: w2, outputChannels: n2 },
     ];
-    return all.map((shape) => ({ layer, ...shape, kernelSize, flop: flopOf(shape, kernelSize) }));
+    return all.map(({ weight, ...shape }) => ({
+      name: `${layer} ${weight}`,
+      shape: { ...shape, kernelSize },
+      flop: flopOf(shape, kernelSize),
+    }));
   });
+}
+
+/** Each shape once: under the name of the first that has it, with the number of those that do. */
+function distinctConvolutions(configuration) {
+  const found = new Map();
+  for (const convolution of convolutionsOf(configuration)) {
+    const key = JSON.stringify(convolution.shape);
+    const known = found.get(key);
+    if (known) known.count++;
+    else found.set(key, { ...convolution, count: 1 });
+  }
+  return [...found.values()];
+}
+
+/** Bytes of a convolution's float32 tensors. */
+function tensorBytes({ axis, tokens, height, width, outputChannels, kernelSize }, batch) {
+  const channels = { width, height, token: tokens }[axis];
+  const picture = (tokens * height * width) / channels;
+  const weights = 4 * channels * outputChannels * kernelSize ** 2;
+  return { weights, data: 4 * batch * picture * (channels + outputChannels) };
 }
 
 function flopOf({ axis, tokens, height, width, outputChannels }, kernelSize) {
@@ -86,4 +118,14 @@ function flopOf({ axis, tokens, height, width, outputChannels }, kernelSize) {
   return 2 * channels * outputChannels * taps(i, kernelSize) * taps(j, kernelSize);
 }
 
-module.exports = { CONFIGURATION_NAMES, configuration, convolutionsOf };
+const flopOfDecoder = (configuration) => convolutionsOf(configuration).reduce((total, { flop }) => total + flop, 0);
+
+module.exports = {
+  CONFIGURATION_NAMES,
+  configuration,
+  distinctConvolutions,
+  flopOfDecoder,
+  PUBLISHED,
+  sameDecoder,
+  tensorBytes,
+};

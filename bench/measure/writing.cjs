@@ -1,10 +1,11 @@
 const { rm } = require('node:fs/promises');
 const { join } = require('node:path');
 const { performance } = require('node:perf_hooks');
-const { AdapterLayout, baseModelFromConfig, LoraAdapter, writePeft } = require('../dist/adapter/index.js');
-const { normals } = require('./random.cjs');
-const { alternate } = require('./statistics.cjs');
-const { printTable, ratio, time } = require('./table.cjs');
+const { AdapterLayout, baseModelFromConfig, LoraAdapter, writePeft } = require('../../dist/adapter/index.js');
+const { repeatedNormals } = require('../random.cjs');
+const { alternate } = require('../statistics.cjs');
+
+const ENOUGH_SECONDS = 10;
 
 async function seconds(work) {
   const began = performance.now();
@@ -16,13 +17,17 @@ async function seconds(work) {
 async function measure({ configuration, peer, scratch, runs }) {
   const base = baseModelFromConfig(configuration.base, 'the benchmark');
   const layout = new AdapterLayout({ base, rank: configuration.rank, chunk: configuration.chunk });
-  const tokens = normals(layout.size, 2);
+  const tokens = repeatedNormals(layout.size, 2);
   const config = { alpha: 2 * configuration.rank };
   const adapter = await LoraAdapter.fromTokens(layout, tokens, config);
   const tensors = layout.tensors.map(({ name, shape }) => ({ name, shape }));
   const bytes = tensors.reduce((sum, { shape }) => sum + 2 * shape[0] * shape[1], 0);
 
-  const restore = await alternate({ ours: () => seconds(() => LoraAdapter.fromTokens(layout, tokens, config)) }, runs);
+  const limits = { runs, enoughSeconds: ENOUGH_SECONDS };
+  const restore = await alternate(
+    { ours: () => seconds(() => LoraAdapter.fromTokens(layout, tokens, config)) },
+    limits,
+  );
   const folder = join(scratch, 'adapter');
   const rivals = {
     ours: async () => {
@@ -32,24 +37,7 @@ async function measure({ configuration, peer, scratch, runs }) {
   };
   if (peer)
     rivals.peer = async () => (await peer.ask('write', { tensors, path: join(scratch, 'peer.safetensors') })).seconds;
-  return { tensors: tensors.length, bytes, restore, write: await alternate(rivals, runs) };
+  return { tensors: tensors.length, bytes, restore, write: await alternate(rivals, limits) };
 }
 
-function print({ tensors, bytes, restore, write }) {
-  const size = `${tensors} tensors, ${(bytes / 1e6).toFixed(1)} MB`;
-  printTable(
-    'adapter',
-    [size, 'ours', 'peer', 'ratio'],
-    [
-      ['weight tokens → tensors', time(restore.ours), null, null],
-      [
-        'tensors → PEFT folder, BF16, flushed to disk',
-        time(write.ours),
-        time(write.peer),
-        ratio(write.ours, write.peer),
-      ],
-    ],
-  );
-}
-
-module.exports = { measure, print };
+module.exports = { measure };

@@ -2,11 +2,10 @@ const { readFileSync } = require('node:fs');
 const { basename, join } = require('node:path');
 const { performance } = require('node:perf_hooks');
 const { setTimeout: sleep } = require('node:timers/promises');
-const { Generator } = require('../dist/index.js');
-const { baseModelFromConfig } = require('../dist/adapter/index.js');
-const prompts = require('../examples/prompts/gsm8k.json').map((item) => item.prompt ?? item);
-const { quantile } = require('./statistics.cjs');
-const { printTable } = require('./table.cjs');
+const { Generator } = require('../../dist/index.js');
+const { baseModelFromConfig } = require('../../dist/adapter/index.js');
+const prompts = require('../../examples/prompts/gsm8k.json').map((item) => item.prompt ?? item);
+const { quantile } = require('../statistics.cjs');
 
 const INTERVAL_MS = 10;
 const ENOUGH_SAMPLES = 200;
@@ -79,19 +78,4 @@ async function measure({ configuration, encoder, scratch, threads }) {
   }
 }
 
-function print({ encoder, rounds, waiting, working, progressReports }) {
-  const row = (name, { seconds, ticks, p50Ms, p99Ms, maxMs }) => [
-    name,
-    seconds.toFixed(1),
-    ticks,
-    ...[p50Ms, p99Ms, maxMs].map((value) => value.toFixed(2)),
-  ];
-  printTable(
-    'event loop: how late a 10 ms timer fires',
-    ['', 'seconds', 'ticks', 'p50 ms', 'p99 ms', 'max ms'],
-    [row('only waiting', waiting), row(`generate (encoder ${encoder}) and save, ${rounds}×`, working)],
-  );
-  console.log(`  ${progressReports} progress reports`);
-}
-
-module.exports = { measure, print };
+module.exports = { measure };

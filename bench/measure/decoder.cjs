@@ -1,0 +1,196 @@
+const { readFile, writeFile } = require('node:fs/promises');
+const { join } = require('node:path');
+const { performance } = require('node:perf_hooks');
+const { availableMemoryBytes, DecoderEngine } = require('../../dist/engine/index.js');
+const { writeSafetensors } = require('../../dist/formats/safetensors/index.js');
+const { repeatedNormals } = require('../random.cjs');
+const { summed } = require('../report/convolutions.cjs');
+const { time } = require('../report/table.cjs');
+const { distinctConvolutions, flopOfDecoder, tensorBytes } = require('../shapes.cjs');
+const { alternate, relativeError } = require('../statistics.cjs');
+
+const TOLERANCE = 1e-5;
+const BATCHES = [1, 2, 4, 8];
+const ELEMENTS_PER_PIECE = 2 ** 20;
+/** A rival's runs of one task together, and those of a larger batch. */
+const ENOUGH_SECONDS = 120;
+const ENOUGH_SECONDS_BATCH = 60;
+/** Above this a forward pass by the direct algorithm is summed from its convolutions: it takes minutes to learn little. */
+const DIRECT_FLOP = 1e13;
+/** The slower rivals are measured with larger batches only where a run of theirs is expected to be as short as this. */
+const SHORT_SECONDS = 2;
+
+/** The engine's parameters as a file that both rivals have: never more than a piece of them in memory twice. */
+async function writeParameters(engine, path) {
+  const tensors = engine.parameters.map(({ name, shape }) => ({
+    name,
+    dtype: 'F32',
+    shape,
+    bytes: function* () {
+      const elements = shape.reduce((product, size) => product * size, 1);
+      for (let offset = 0; offset < elements; offset += ELEMENTS_PER_PIECE) {
+        const values = engine.readParameter(name, offset, Math.min(ELEMENTS_PER_PIECE, elements - offset));
+        yield new Uint8Array(values.buffer);
+      }
+    },
+  }));
+  await writeSafetensors(path, tensors);
+}
+
+const gigabytes = (bytes) => `${(bytes / 1e9).toFixed(1)} GB`;
+
+/** The peer's weights, the largest of them again in its library's own order, and its activations. */
+function peerBytes(configuration, parameterBytes) {
+  const tensors = distinctConvolutions(configuration).map(({ shape }) => tensorBytes(shape, 1));
+  const largest = (key) => Math.max(...tensors.map((each) => each[key]));
+  return parameterBytes + largest('weights') + 4 * largest('data') + 1e9;
+}
+
+/** @returns {Promise<string | null>} why there is no peer */
+async function preparePeer({ peer, scratch, configuration }, engine) {
+  if (!peer) return 'there is none';
+  const need = peerBytes(configuration, engine.parameterBytes);
+  const available = availableMemoryBytes();
+  if (available < need)
+    return `it needs ${gigabytes(need)} beside our decoder, of which ${gigabytes(available)} are free`;
+  const weights = join(scratch, 'decoder.safetensors');
+  await writeParameters(engine, weights);
+  const { features, kernelSize, projectedFrom } = configuration;
+  await peer.ask('load_decoder', { features, kernelSize, projectedFrom, weights: [weights] });
+  return null;
+}
+
+/** One batch: condition to weight tokens, the same weights and the same random condition for all rivals. */
+class Batch {
+  constructor({ peer, scratch, configuration }, engines, batch) {
+    const { features, projectedFrom } = configuration;
+    const [tokens, length, channels] = features[0];
+    this.shape = [batch, tokens, projectedFrom || length, channels];
+    this.peer = peer;
+    this.engines = engines;
+    this.files = { condition: join(scratch, 'condition.f32'), output: join(scratch, 'output.f32') };
+    this.outputs = {};
+  }
+
+  get batch() {
+    return this.shape[0];
+  }
+
+  get conditionBytes() {
+    return 4 * this.shape.reduce((product, size) => product * size, 1);
+  }
+
+  /** A rival of `alternate` for each name: ours, direct, peer. */
+  async rivals(names) {
+    const condition = repeatedNormals(this.conditionBytes / 4, 1);
+    const run = {
+      ours: () => this.#forward('ours', condition),
+      direct: () => this.#forward('direct', condition),
+      peer: async () => (await this.peer.ask('decoder', { ...this.files, shape: this.shape })).seconds,
+    };
+    if (names.includes('peer')) await writeFile(this.files.condition, condition);
+    return Object.fromEntries(names.map((name) => [name, run[name]]));
+  }
+
+  async #forward(name, condition) {
+    const began = performance.now();
+    this.outputs[name] = await this.engines[name].forward(condition, this.batch);
+    return (performance.now() - began) / 1000;
+  }
+
+  /** How far our output is from the others'. */
+  async errors(names) {
+    const errors = {};
+    if (names.includes('direct')) errors.direct = relativeError(this.outputs.ours, this.outputs.direct);
+    if (names.includes('peer')) {
+      const theirs = await readFile(this.files.output);
+      const values = new Float32Array(theirs.buffer, theirs.byteOffset, theirs.byteLength / 4);
+      errors.peer = relativeError(this.outputs.ours, values);
+    }
+    return errors;
+  }
+}
+
+/** @param {string[]} names of the rivals that take part */
+async function measureBatch(context, engines, size, names) {
+  const batch = new Batch(context, engines, size);
+  const row = { name: `batch ${size}`, batch: size, workspaceBytes: engines.ours.workspaceBytes(size) };
+  const need = row.workspaceBytes + 2 * batch.conditionBytes + 0.5e9;
+  if (availableMemoryBytes() < need) return { ...row, leftOut: `it needs ${gigabytes(need)} more` };
+  const enoughSeconds = size === 1 ? ENOUGH_SECONDS : ENOUGH_SECONDS_BATCH;
+  const figures = await alternate(await batch.rivals(names), { runs: context.runs, enoughSeconds });
+  context.progress(`decoder, batch ${size}: ${names.map((name) => `${name} ${time(figures[name])}`).join(', ')}`);
+  return { ...row, ...figures, relativeErrors: await batch.errors(names) };
+}
+
+/** Of the slower rivals, those that finish such a batch soon. */
+function soon(one, size) {
+  return ['direct', 'peer'].filter((name) => one[name] && size * one[name].median <= SHORT_SECONDS);
+}
+
+async function createEngine({ configuration, threads }, algorithm) {
+  const { features, kernelSize, projectedFrom } = configuration;
+  const engine = await DecoderEngine.create({ features, kernelSize, projectedFrom, threads, algorithm });
+  try {
+    await engine.initialise(0);
+  } catch (error) {
+    engine.dispose();
+    throw error;
+  }
+  return engine;
+}
+
+/** Condition to weight tokens: one task by all rivals, more tasks together by ours. */
+async function measure(context) {
+  const { configuration, peer, result } = context;
+  const flop = flopOfDecoder(configuration);
+  const engines = {};
+  try {
+    engines.ours = await createEngine(context, 'auto');
+    const { parameterBytes } = engines.ours;
+    if (flop <= DIRECT_FLOP) engines.direct = await createEngine(context, 'direct');
+    const peerLeftOut = await preparePeer(context, engines.ours);
+    const one = await measureBatch(context, engines, 1, [...Object.keys(engines), ...(peerLeftOut ? [] : ['peer'])]);
+    const batches = [one];
+    for (const size of BATCHES.slice(1)) {
+      const slower = soon(one, size);
+      // Who is not measured any more makes room.
+      if (!slower.includes('direct')) engines.direct?.dispose();
+      if (!slower.includes('peer')) await peer?.ask('forget');
+      batches.push(await measureBatch(context, engines, size, ['ours', ...slower]));
+    }
+    return {
+      flop,
+      parameterBytes,
+      batches,
+      ...(peer && peerLeftOut && { peerLeftOut }),
+      ...extrapolated(one, result.convolutions),
+      tolerance: TOLERANCE,
+      wrong: wrongOf(configuration, batches),
+    };
+  } finally {
+    for (const engine of Object.values(engines)) engine.dispose();
+    await peer?.ask('forget');
+  }
+}
+
+/** For rivals that did not run the whole decoder: the sum of its convolutions, each measured alone. */
+function extrapolated(one, convolutions) {
+  if (!convolutions) return {};
+  const sums = {};
+  for (const rival of ['direct', 'peer']) {
+    const figure = one[rival] ? undefined : summed(convolutions, rival);
+    if (figure) sums[rival] = figure;
+  }
+  return { summed: sums };
+}
+
+function wrongOf({ name }, batches) {
+  return batches.flatMap((row) =>
+    Object.entries(row.relativeErrors ?? {})
+      .filter(([, error]) => !(error <= TOLERANCE))
+      .map(([rival, error]) => `${name}, decoder, ${row.name}: ${error} relative to ${rival}, over ${TOLERANCE}`),
+  );
+}
+
+module.exports = { measure };

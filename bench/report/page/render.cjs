@@ -1,0 +1,111 @@
+const { readFileSync } = require('node:fs');
+const { join } = require('node:path');
+const { machineLines } = require('../machine.cjs');
+const { marksOf, tables: markTables } = require('../marks.cjs');
+const peak = require('../peak.cjs');
+const { CONFIGURATION_TABLES, SINGLE_TABLES } = require('../sections.cjs');
+const { textOf } = require('../table.cjs');
+const { chartsOf } = require('./charts.cjs');
+
+const HOW = [
+  'A figure is the median; the brackets hold the smallest and the largest run, the number after × how many there were.',
+  'A sum (Σ) adds the figures of all convolutions of a decoder, each measured alone on random data: an extrapolation.',
+  'A ratio is the peer’s median over ours: above 1, we are faster.',
+  'Fractions are of the better of our and PyTorch’s float32 matrix product on the same number of threads, in this run.',
+  'GFLOP count multiply-adds twice and leave out taps on padding; the complex product’s are those that it executes.',
+];
+
+/** One HTML file with everything in it: it opens without a network, and without scripts it still has all figures. */
+function renderPage(results) {
+  const body = [
+    `<h1>dnd-lora benchmark: ${escapeHtml(results.presets.join(', '))}</h1>`,
+    ...machineLines(results).map((line) => `<p class="about">${escapeHtml(line)}</p>`),
+    ...markTables(results.marks ?? marksOf(results)).map(tableHtml),
+    ...(results.peak ? peak.tables(results.peak, results) : []).map(tableHtml),
+    ...(results.peakAfter ? peak.tablesAgain(results.peakAfter, results) : []).map(tableHtml),
+    ...results.configurations.map((configuration) => configurationHtml(configuration, results)),
+    ...singlesHtml(results),
+    '<h2>How to read this</h2>',
+    ...HOW.map((sentence) => `<p class="note">${sentence}</p>`),
+  ];
+  return page(results, body.join('\n'));
+}
+
+function configurationHtml(configuration, results) {
+  const { name, sameAs } = configuration;
+  const tables = Object.entries(CONFIGURATION_TABLES).flatMap(([part, tables]) =>
+    configuration[part] ? tables(configuration[part], { ...results, ...configuration }) : [],
+  );
+  return [
+    `<h2>${escapeHtml(name)}</h2>`,
+    ...(sameAs
+      ? [`<p class="note">The decoder of ${escapeHtml(sameAs)} but for its length projection; see there.</p>`]
+      : []),
+    ...chartsOf(configuration, results).map(chartHtml),
+    ...tables.map(tableHtml),
+  ].join('\n');
+}
+
+function singlesHtml(results) {
+  const tables = Object.entries(SINGLE_TABLES).flatMap(([name, tables]) =>
+    results[name] ? tables(results[name], results) : [],
+  );
+  return tables.length > 0 ? ['<h2>Encoder and event loop</h2>', ...tables.map(tableHtml)] : [];
+}
+
+function chartHtml(chart) {
+  const data = JSON.stringify(chart).replaceAll('<', '\\u003c');
+  return `<h3>${escapeHtml(chart.title)}</h3>
+<div class="chart"><script type="application/json">${data}</script></div>`;
+}
+
+function tableHtml({ title, headings, rows, notes = [] }) {
+  const cells = (tag, row) =>
+    row.map((cell) => `<${tag}${classOf(cell)}>${escapeHtml(textOf(cell))}</${tag}>`).join('');
+  return `<h3>${escapeHtml(title)}</h3>
+<div class="table"><table class="figures">
+<thead><tr>${cells('th', headings)}</tr></thead>
+<tbody>
+${rows.map((row) => `<tr>${cells('td', row)}</tr>`).join('\n')}
+</tbody></table></div>
+${notes.map((note) => `<p class="note">${escapeHtml(note)}</p>`).join('\n')}`;
+}
+
+const classOf = (cell) => (cell === 'yes' ? ' class="yes"' : cell === 'NO' ? ' class="no"' : '');
+
+const ESCAPES = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+const escapeHtml = (text) => String(text).replace(/[&<>"']/g, (character) => ESCAPES[character]);
+
+/** The policy forbids whatever would leave the file. */
+function page({ date, presets }, body) {
+  const own = (name) => readFileSync(join(__dirname, name), 'utf8');
+  const library = (name) => readFileSync(require.resolve(`uplot/${name}`), 'utf8');
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+<title>dnd-lora benchmark, ${escapeHtml(presets.join(', '))}, ${escapeHtml(date)}</title>
+<style>
+${library('dist/uPlot.min.css')}
+${own('style.css')}
+</style>
+</head>
+<body>
+${body}
+<!-- uPlot:
+${library('LICENSE').replaceAll('--', '- -')}
+-->
+<script>
+${library('dist/uPlot.iife.min.js')}
+</script>
+<script>
+${own('draw.js')}
+</script>
+</body>
+</html>
+`;
+}
+
+module.exports = { renderPage };
