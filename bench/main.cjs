@@ -57,11 +57,11 @@ async function measure(options) {
   const date = new Date().toISOString().replaceAll(':', '-');
   const out = options.out ?? join(__dirname, 'results', `${date}.json`);
   const runs = options.quick ? Math.min(options.runs, 3) : options.runs;
-  const { results, wrong } = await run({ ...options, presets: presetsOf(options), runs, out });
+  const results = await run({ ...options, presets: presetsOf(options), runs, out });
   console.log(`\nwritten: ${out}`);
   await writePage(results, out, options.page);
-  for (const sentence of wrong) console.error(`WRONG: ${sentence}`);
-  if (wrong.length > 0) process.exitCode = 1;
+  for (const sentence of results.problems) console.error(`WRONG: ${sentence}`);
+  if (results.problems.length > 0) process.exitCode = 1;
 }
 
 async function main() {

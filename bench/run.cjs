@@ -9,7 +9,7 @@ const { machineLines } = require('./report/machine.cjs');
 const { marksOf, tables: markTables } = require('./report/marks.cjs');
 const peakReport = require('./report/peak.cjs');
 const { CONFIGURATION_TABLES, SINGLE_TABLES } = require('./report/sections.cjs');
-const { printTable } = require('./report/table.cjs');
+const { duration, printTable } = require('./report/table.cjs');
 const { KIND, VERSION, writeResults } = require('./results.cjs');
 const peak = require('./measure/peak.cjs');
 const { configuration, sameDecoder } = require('./shapes.cjs');
@@ -46,7 +46,8 @@ function fetchedEncoder() {
 /**
  * Measures, prints and writes; the file grows with the run, so that a run that is cut short leaves what it had.
  * @param {{ presets: string[], threads: number, runs: number, quick: boolean, only?: string[], encoder?: string, peer: boolean, out: string }} options
- * @returns {Promise<{ results: object, wrong: string[] }>} `wrong`: a sentence for each output that is not the peer's
+ * @returns {Promise<object>} the results; `problems` has a sentence for each output that is not the peer's, and for each
+ *   part that failed
  */
 async function run(options) {
   const { peer, about } = options.peer
@@ -60,12 +61,10 @@ async function run(options) {
     await peer?.stop();
     await rm(scratch, { recursive: true, force: true });
   }
-  return session;
+  return session.results;
 }
 
 class Session {
-  wrong = [];
-
   constructor(options, peer, about, scratch) {
     const { presets, threads, runs, quick, only = PARTS } = options;
     this.options = options;
@@ -81,6 +80,7 @@ class Session {
       quick,
       machine: describeMachine(),
       peer: about,
+      problems: [],
       configurations: [],
     };
     const progress = quick ? () => {} : (text) => process.stderr.write(`  … ${text}\n`);
@@ -122,12 +122,19 @@ class Session {
     }
   }
 
+  /** A part that fails leaves the others their turn: a long run is not lost for one of them. */
   async #measure(target, name, [measure, tables], configuration) {
     const began = performance.now();
-    const { wrong = [], ...measured } = await measure({ ...this.context, configuration, result: target });
-    target[name] = { ...measured, took: (performance.now() - began) / 1000 };
-    this.wrong.push(...wrong);
-    for (const table of tables(target[name], { ...this.results, ...target })) printTable(table);
+    try {
+      const { wrong = [], ...measured } = await measure({ ...this.context, configuration, result: target });
+      target[name] = { ...measured, took: (performance.now() - began) / 1000 };
+      this.results.problems.push(...wrong);
+      for (const table of tables(target[name], { ...this.results, ...target })) printTable(table);
+      this.context.progress(`${name} took ${duration(target[name].took)}`);
+    } catch (error) {
+      console.error(error);
+      this.results.problems.push(`${configuration.name}, ${name}: ${error.message}`);
+    }
     await writeResults(this.options.out, this.results);
   }
 

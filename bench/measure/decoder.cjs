@@ -12,13 +12,14 @@ const { alternate, relativeError } = require('../statistics.cjs');
 const TOLERANCE = 1e-5;
 const BATCHES = [1, 2, 4, 8];
 const ELEMENTS_PER_PIECE = 2 ** 20;
-/** A rival's runs of one task together, and those of a larger batch. */
-const ENOUGH_SECONDS = 120;
-const ENOUGH_SECONDS_BATCH = 60;
-/** Above this a forward pass by the direct algorithm is summed from its convolutions: it takes minutes to learn little. */
-const DIRECT_FLOP = 1e13;
+/** Above so many operations a decoder is large: the direct algorithm is summed from its convolutions, and runs are few. */
+const LARGE_FLOP = 1e13;
+/** For a rival's runs with one task, and with more. */
+const ENOUGH_SECONDS = { small: [120, 60], large: [40, 20] };
 /** The slower rivals are measured with larger batches only where a run of theirs is expected to be as short as this. */
 const SHORT_SECONDS = 2;
+
+const isLarge = (configuration) => flopOfDecoder(configuration) > LARGE_FLOP;
 
 /** The engine's parameters as a file that both rivals have: never more than a piece of them in memory twice. */
 async function writeParameters(engine, path) {
@@ -56,7 +57,11 @@ async function preparePeer({ peer, scratch, configuration }, engine) {
   const weights = join(scratch, 'decoder.safetensors');
   await writeParameters(engine, weights);
   const { features, kernelSize, projectedFrom } = configuration;
-  await peer.ask('load_decoder', { features, kernelSize, projectedFrom, weights: [weights] });
+  try {
+    await peer.ask('load_decoder', { features, kernelSize, projectedFrom, weights: [weights] });
+  } catch (error) {
+    return error.message;
+  }
   return null;
 }
 
@@ -117,7 +122,8 @@ async function measureBatch(context, engines, size, names) {
   const row = { name: `batch ${size}`, batch: size, workspaceBytes: engines.ours.workspaceBytes(size) };
   const need = row.workspaceBytes + 2 * batch.conditionBytes + 0.5e9;
   if (availableMemoryBytes() < need) return { ...row, leftOut: `it needs ${gigabytes(need)} more` };
-  const enoughSeconds = size === 1 ? ENOUGH_SECONDS : ENOUGH_SECONDS_BATCH;
+  const [one, more] = ENOUGH_SECONDS[isLarge(context.configuration) ? 'large' : 'small'];
+  const enoughSeconds = size === 1 ? one : more;
   const figures = await alternate(await batch.rivals(names), { runs: context.runs, enoughSeconds });
   context.progress(`decoder, batch ${size}: ${names.map((name) => `${name} ${time(figures[name])}`).join(', ')}`);
   return { ...row, ...figures, relativeErrors: await batch.errors(names) };
@@ -143,12 +149,12 @@ async function createEngine({ configuration, threads }, algorithm) {
 /** Condition to weight tokens: one task by all rivals, more tasks together by ours. */
 async function measure(context) {
   const { configuration, peer, result } = context;
-  const flop = flopOfDecoder(configuration);
   const engines = {};
   try {
     engines.ours = await createEngine(context, 'auto');
     const { parameterBytes } = engines.ours;
-    if (flop <= DIRECT_FLOP) engines.direct = await createEngine(context, 'direct');
+    const roomForTwo = availableMemoryBytes() > 1.5 * parameterBytes + engines.ours.workspaceBytes(1);
+    if (!isLarge(configuration) && roomForTwo) engines.direct = await createEngine(context, 'direct');
     const peerLeftOut = await preparePeer(context, engines.ours);
     const one = await measureBatch(context, engines, 1, [...Object.keys(engines), ...(peerLeftOut ? [] : ['peer'])]);
     const batches = [one];
@@ -160,7 +166,7 @@ async function measure(context) {
       batches.push(await measureBatch(context, engines, size, ['ours', ...slower]));
     }
     return {
-      flop,
+      flop: flopOfDecoder(configuration),
       parameterBytes,
       batches,
       ...(peer && peerLeftOut && { peerLeftOut }),

@@ -20,6 +20,7 @@ function renderPage(results) {
   const body = [
     `<h1>dnd-lora benchmark: ${escapeHtml(results.presets.join(', '))}</h1>`,
     ...machineLines(results).map((line) => `<p class="about">${escapeHtml(line)}</p>`),
+    ...(results.problems ?? []).map((sentence) => `<p class="problem">WRONG: ${escapeHtml(sentence)}</p>`),
     ...markTables(results.marks ?? marksOf(results)).map(tableHtml),
     ...(results.peak ? peak.tables(results.peak, results) : []).map(tableHtml),
     ...(results.peakAfter ? peak.tablesAgain(results.peakAfter, results) : []).map(tableHtml),
