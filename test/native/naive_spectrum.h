@@ -1,8 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <complex>
 #include <cstdint>
 #include <iterator>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -17,39 +19,62 @@ namespace dnd::test {
 /// Frequencies 0 … halved_points/2 of the halved axis, each with all of the full axis; the others are their conjugates.
 struct NaiveSpectrum {
   NaiveSpectrum(int64_t halved, int64_t full)
-      : halved_points(halved), full_points(full), values((halved / 2 + 1) * full) {}
+      : halved_points(halved), full_points(full), real((halved / 2 + 1) * full), imaginary(real.size()) {}
 
-  std::complex<double>& at(int64_t h, int64_t f) { return values[h * full_points + f]; }
-  const std::complex<double>& at(int64_t h, int64_t f) const { return values[h * full_points + f]; }
+  std::complex<double> at(int64_t h, int64_t f) const {
+    return {real[h * full_points + f], imaginary[h * full_points + f]};
+  }
+  void set(int64_t h, int64_t f, std::complex<double> value) {
+    real[h * full_points + f] = value.real();
+    imaginary[h * full_points + f] = value.imag();
+  }
 
   int64_t halved_points, full_points;
-  std::vector<std::complex<double>> values;
+  std::vector<double> real, imaginary;
 };
 
-/// e^(−2πi·n/points)
-inline std::vector<std::complex<double>> roots(int64_t points) {
-  std::vector<std::complex<double>> all;
-  for (int64_t n = 0; n < points; ++n) all.emplace_back(cosine_of_turn(n, points), -sine_of_turn(n, points));
-  return all;
-}
+/// Cosines and sines of 2π·nm/points at [n · points + m].
+struct TurnMatrix {
+  explicit TurnMatrix(int64_t points) {
+    for (int64_t n = 0; n < points; ++n) {
+      for (int64_t m = 0; m < points; ++m) {
+        cosines.push_back(cosine_of_turn(n * m, points));
+        sines.push_back(sine_of_turn(n * m, points));
+      }
+    }
+  }
+  static const TurnMatrix& of(int64_t points) {
+    static std::map<int64_t, TurnMatrix> made;
+    return made.try_emplace(points, points).first->second;
+  }
+  std::vector<double> cosines, sines;
+};
 
-/// Σ tile[a][b] e^(−2πi(ah/halved + bf/full)); rows of zeros cost nothing.
+/// Σ tile[a][b] e^(−2πi(ah/halved + bf/full)); lines of zeros cost nothing.
 inline NaiveSpectrum naive_spectrum(const std::vector<double>& tile, int64_t halved, int64_t full) {
-  const std::vector<std::complex<double>> halved_roots = roots(halved), full_roots = roots(full);
+  const TurnMatrix &halved_turns = TurnMatrix::of(halved), &full_turns = TurnMatrix::of(full);
   NaiveSpectrum spectrum(halved, full);
+  std::vector<double> real(full), imaginary(full);
   for (int64_t a = 0; a < halved; ++a) {
-    std::vector<std::complex<double>> row(full);
+    std::fill(real.begin(), real.end(), 0.0);
+    std::fill(imaginary.begin(), imaginary.end(), 0.0);
     bool zero = true;
     for (int64_t b = 0; b < full; ++b) {
       const double value = tile[a * full + b];
       if (value == 0) continue;
       zero = false;
-      for (int64_t f = 0; f < full; ++f) row[f] += value * full_roots[b * f % full];
+      for (int64_t f = 0; f < full; ++f) {
+        real[f] += value * full_turns.cosines[b * full + f];
+        imaginary[f] -= value * full_turns.sines[b * full + f];
+      }
     }
     if (zero) continue;
     for (int64_t h = 0; h <= halved / 2; ++h) {
-      const std::complex<double> root = halved_roots[a * h % halved];
-      for (int64_t f = 0; f < full; ++f) spectrum.at(h, f) += row[f] * root;
+      const double cosine = halved_turns.cosines[a * halved + h], sine = halved_turns.sines[a * halved + h];
+      for (int64_t f = 0; f < full; ++f) {
+        spectrum.real[h * full + f] += real[f] * cosine + imaginary[f] * sine;
+        spectrum.imaginary[h * full + f] += imaginary[f] * cosine - real[f] * sine;
+      }
     }
   }
   return spectrum;
@@ -58,17 +83,23 @@ inline NaiveSpectrum naive_spectrum(const std::vector<double>& tile, int64_t hal
 /// The real tile [a][b] whose spectrum this is, times its number of points.
 inline std::vector<double> naive_tile(const NaiveSpectrum& spectrum) {
   const int64_t halved = spectrum.halved_points, full = spectrum.full_points;
-  const std::vector<std::complex<double>> halved_roots = roots(halved), full_roots = roots(full);
-  std::vector<double> tile(halved * full);
+  const TurnMatrix &halved_turns = TurnMatrix::of(halved), &full_turns = TurnMatrix::of(full);
+  std::vector<double> tile(halved * full), real(full), imaginary(full);
   for (int64_t h = 0; h <= halved / 2; ++h) {
     const double times = h == 0 || 2 * h == halved ? 1 : 2;  // for the conjugate
-    std::vector<std::complex<double>> line(full);
+    std::fill(real.begin(), real.end(), 0.0);
+    std::fill(imaginary.begin(), imaginary.end(), 0.0);
     for (int64_t f = 0; f < full; ++f) {
-      for (int64_t b = 0; b < full; ++b) line[b] += spectrum.at(h, f) * std::conj(full_roots[b * f % full]);
+      const std::complex<double> value = times * spectrum.at(h, f);
+      for (int64_t b = 0; b < full; ++b) {
+        const double cosine = full_turns.cosines[f * full + b], sine = full_turns.sines[f * full + b];
+        real[b] += value.real() * cosine - value.imag() * sine;
+        imaginary[b] += value.imag() * cosine + value.real() * sine;
+      }
     }
     for (int64_t a = 0; a < halved; ++a) {
-      const std::complex<double> root = times * std::conj(halved_roots[a * h % halved]);
-      for (int64_t b = 0; b < full; ++b) tile[a * full + b] += std::real(line[b] * root);
+      const double cosine = halved_turns.cosines[a * halved + h], sine = halved_turns.sines[a * halved + h];
+      for (int64_t b = 0; b < full; ++b) tile[a * full + b] += real[b] * cosine - imaginary[b] * sine;
     }
   }
   return tile;

@@ -20,17 +20,22 @@ constexpr int64_t kMostRows = 60, kMostVectors = 9;
 constexpr float kUntouched = 1234.5f;
 constexpr int64_t kGap = 5;  ///< floats between rows
 
+/// `count` numbers, others for each `start`; made once.
+std::vector<float> numbers(int64_t start, int64_t count) {
+  static const std::vector<float> all = random_values(1 << 17, 51);
+  return {all.begin() + start, all.begin() + start + count};
+}
+
 /// y [rows, vectors · lanes] (+)= x [rows, depth] · w [depth, vectors · lanes]
 struct Product {
   int64_t rows, depth, vectors;
   std::vector<float> x, w, y;  ///< x and y with gaps behind their rows, w plain
 
   Product(int64_t rows, int64_t depth, int64_t vectors) : rows(rows), depth(depth), vectors(vectors) {
-    const std::vector<float> values = random_values(rows * depth, 51);
+    const std::vector<float> values = numbers(0, rows * depth), before = numbers(1 << 16, rows * width());
     x.assign((rows - 1) * x_stride() + depth, std::numeric_limits<float>::quiet_NaN());
     for (int64_t i = 0; i < rows * depth; ++i) x[i / depth * x_stride() + i % depth] = values[i];
-    w = random_values(depth * width(), 52);
-    const std::vector<float> before = random_values(rows * width(), 53);
+    w = numbers(1 << 15, depth * width());
     y.assign((rows - 1) * y_stride() + width(), kUntouched);
     for (int64_t i = 0; i < rows * width(); ++i) y[i / width() * y_stride() + i % width()] = before[i];
   }
@@ -69,7 +74,7 @@ template <typename Check>
 void for_each_product(Check check) {
   for (int64_t rows = 1; rows <= kMostRows; ++rows) {
     for (int64_t vectors = 1; vectors <= kMostVectors; ++vectors) {
-      const int64_t depths[] = {1, 2, 17};
+      const int64_t depths[] = {1, 2, 9};
       check(Product(rows, depths[(rows + vectors) % 3], vectors));
     }
   }
@@ -92,8 +97,10 @@ TEST(SpectralProduct, agrees_with_a_product_in_double_for_any_number_of_rows_and
           }
           // Each term is rounded once as a product and in at most depth + 1 sums, by 2^−24 of at most all sizes.
           const double bound = static_cast<double>(product.depth + 2) * 0x1p-24 * sizes;
-          ASSERT_NEAR(found[r * product.y_stride() + l], sum, bound)
-              << product.name() << ", row " << r << ", column " << l << (accumulate ? ", accumulated" : "");
+          const double error = std::abs(found[r * product.y_stride() + l] - sum);
+          if (error <= bound) continue;
+          FAIL() << product.name() << ", row " << r << ", column " << l << (accumulate ? ", accumulated" : "")
+                 << ": off by " << error << ", more than " << bound;
         }
       }
     }
@@ -104,8 +111,8 @@ TEST(SpectralProduct, touches_nothing_between_the_rows_of_its_result) {
   for_each_product([](const Product& product) {
     const std::vector<float> found = product.multiplied(true);
     for (size_t i = 0; i < found.size(); ++i) {
-      if (static_cast<int64_t>(i) % product.y_stride() < product.width()) continue;
-      ASSERT_EQ(found[i], kUntouched) << product.name();
+      if (static_cast<int64_t>(i) % product.y_stride() < product.width() || found[i] == kUntouched) continue;
+      FAIL() << product.name() << ", float " << i << " is " << found[i];
     }
   });
 }
@@ -114,7 +121,7 @@ TEST(SpectralProduct, gives_an_element_the_same_bits_whatever_is_computed_beside
   const Product all(kMostRows, 23, kMostVectors);
   for (bool accumulate : {false, true}) {
     const std::vector<float> together = all.multiplied(accumulate);
-    for (int64_t rows = 1; rows <= kMostRows; ++rows) {
+    for (int64_t rows : {1, 2, 3, 5, 7, 11, 13, 23, 29, 59}) {
       for (int64_t vectors = 1; vectors <= kMostVectors; ++vectors) {
         // The last rows and vectors of the large product.
         const int64_t first_row = kMostRows - rows, first = (kMostVectors - vectors) * isa().lanes;

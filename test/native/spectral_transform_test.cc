@@ -123,19 +123,20 @@ struct Case {
   }
 };
 
-/// For every size and way to lie in memory: a whole tile of all lanes, and one of which some points and some lanes are
-/// missing.
-std::vector<Case> cases() {
+/// For every `step`th pair of sizes and every way to lie in memory: a tile of which some points and some lanes are
+/// missing, and for one of the ways a whole tile of all lanes.
+std::vector<Case> cases(size_t step = 1) {
   std::mt19937 random(41);
   const auto range = [&random](int64_t points) {
     const int64_t first = random() % points, second = random() % points;
     return Range{std::min(first, second), std::max(first, second) + 1};
   };
   std::vector<Case> all;
-  for (const auto& [halved, full] : tile_sizes()) {
+  for (size_t i = 0; i < tile_sizes().size(); i += step) {
+    const auto [halved, full] = tile_sizes()[i];
     const FrequencyOrder order = frequency_order(halved, full);
+    all.push_back({order, kUnits[i / step % 3], isa().lanes, {0, halved}, {0, full}});
     for (Unit unit : kUnits) {
-      all.push_back({order, unit, isa().lanes, {0, halved}, {0, full}});
       all.push_back({order, unit, 1 + static_cast<int64_t>(random() % isa().lanes), range(halved), range(full)});
     }
   }
@@ -171,23 +172,28 @@ void expect_spectrum(const Case& c, float scale, SpectrumMemory& spectrum, Exact
     padded[channel][a * c.order.full_points + b] = exact(channel, a, b);
   });
   std::vector<double> found, wanted;
+  found.reserve(2 * c.order.points() * isa().lanes), wanted.reserve(found.capacity());
+  int64_t wrong_sums = 0, imaginary_reals = 0, filled_lanes = 0;
   for (int64_t lane = 0; lane < isa().lanes; ++lane) {
     NaiveSpectrum naive(c.order.halved_points, c.order.full_points);
     if (lane < c.channels) naive = naive_spectrum(padded[lane], c.order.halved_points, c.order.full_points);
     for (const StoredPoint& stored : stored_points(c.order)) {
       const float real = spectrum.at(stored.point, 0, lane), imaginary = spectrum.at(stored.point, 1, lane);
-      ASSERT_EQ(spectrum.at(stored.point, 2, lane), real + imaginary);
-      ASSERT_TRUE(imaginary == 0 || !stored.real);
-      ASSERT_TRUE((real == 0 && imaginary == 0) || lane < c.channels) << "a lane without a channel";
+      wrong_sums += spectrum.at(stored.point, 2, lane) != real + imaginary;
+      imaginary_reals += stored.real && imaginary != 0;
+      filled_lanes += lane >= c.channels && (real != 0 || imaginary != 0);
       const std::complex<double> value = static_cast<double>(scale) * naive.at(stored.h, stored.f);
-      found.insert(found.end(), {real, imaginary});
-      wanted.insert(wanted.end(), {value.real(), value.imag()});
+      found.push_back(real), found.push_back(imaginary);
+      wanted.push_back(value.real()), wanted.push_back(value.imag());
     }
   }
+  EXPECT_EQ(wrong_sums, 0) << "third components that are not the sum of the others";
+  EXPECT_EQ(imaginary_reals, 0) << "frequencies that are their own conjugates, and not real";
+  EXPECT_EQ(filled_lanes, 0) << "numbers in lanes without a channel";
   ASSERT_LE(relative_error(found, wanted), kTransformTolerance);
   for (size_t i = 0; i < spectrum.floats.size(); ++i) {
-    if (static_cast<int64_t>(i) % spectrum.stride < isa().lanes) continue;
-    ASSERT_EQ(spectrum.floats[i], kUntouched) << "between the spectrum's vectors";
+    if (static_cast<int64_t>(i) % spectrum.stride < isa().lanes || spectrum.floats[i] == kUntouched) continue;
+    FAIL() << "float " << i << " between the spectrum's vectors is " << spectrum.floats[i];
   }
 }
 
@@ -205,7 +211,7 @@ TEST(ForwardTransform, agrees_with_its_definition_for_every_size_however_tiles_l
 
 TEST(ForwardTransform, normalises_what_it_reads_and_leaves_the_padding_zero) {
   constexpr float kScale = 0.37f, kCentre = 1000;
-  for (const Case& c : cases()) {
+  for (const Case& c : cases(3)) {
     // Lines along an axis of the picture are parts of one token, so that the other axis is that of the tokens; where
     // channels lie side by side, it may be either.
     for (bool tokens_are_halved : {true, false}) {
@@ -266,9 +272,9 @@ struct Products {
         spectrum.at(stored.point, 2, lane) = p3;
         if (lane >= c.channels) continue;
         const std::complex<double> value = {static_cast<double>(p1) - p2, static_cast<double>(p3) - p1 - p2};
-        naive[lane].at(stored.h, stored.f) = value;
+        naive[lane].set(stored.h, stored.f, value);
         const bool own_mirror = stored.h == 0 || 2 * stored.h == c.order.halved_points;
-        if (own_mirror && !stored.real) naive[lane].at(stored.h, c.order.full_points - stored.f) = std::conj(value);
+        if (own_mirror && !stored.real) naive[lane].set(stored.h, c.order.full_points - stored.f, std::conj(value));
       }
     }
     for (const NaiveSpectrum& of_channel : naive) tiles.push_back(naive_tile(of_channel));
@@ -286,7 +292,8 @@ void expect_tile(const Case& c, const Products& products, TileMemory tile, Exact
     tile.at(channel, a, b) = kUntouched;
   });
   ASSERT_LE(relative_error(found, wanted), kTransformTolerance);
-  for (float value : tile.floats) ASSERT_EQ(value, kUntouched) << "between the tile's lines";
+  const auto touched = std::count_if(tile.floats.begin(), tile.floats.end(), [](float f) { return f != kUntouched; });
+  EXPECT_EQ(touched, 0) << "floats between the tile's lines";
 }
 
 TEST(InverseTransform, agrees_with_its_definition_for_every_size_and_writes_what_is_wanted_and_nothing_else) {
@@ -300,7 +307,7 @@ TEST(InverseTransform, agrees_with_its_definition_for_every_size_and_writes_what
 }
 
 TEST(InverseTransform, adds_a_bias_of_each_channel_and_what_it_is_given_to_add) {
-  for (const Case& c : cases()) {
+  for (const Case& c : cases(3)) {
     SCOPED_TRACE(c.name());
     const Products products(c);
     const std::vector<float> bias = random_values(c.channels, 46);
@@ -317,7 +324,7 @@ TEST(InverseTransform, adds_a_bias_of_each_channel_and_what_it_is_given_to_add) 
 }
 
 TEST(InverseTransform, merges_both_paths_where_channels_lie_side_by_side) {
-  for (const Case& c : cases()) {
+  for (const Case& c : cases(3)) {
     if (c.unit != Unit::kChannel) continue;
     SCOPED_TRACE(c.name());
     const Products products(c);

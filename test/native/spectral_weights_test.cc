@@ -36,7 +36,7 @@ struct Weights {
   std::vector<float> taps;
 
   Weights(int64_t kernel, bool halved_is_i)
-      : kernel(kernel), channels(3), outs(2 * isa().lanes - 1), halved_is_i(halved_is_i) {
+      : kernel(kernel), channels(2), outs(2 * isa().lanes - 1), halved_is_i(halved_is_i) {
     taps = random_values(outs * channels * kernel * kernel, static_cast<uint32_t>(kernel));
   }
 
@@ -134,15 +134,18 @@ TEST(WeightTransform, agrees_with_the_transform_of_the_flipped_kernel_for_every_
       const NaiveSpectrum naive =
           naive_spectrum(flipped_tile(weights, order, out, channel), order.halved_points, order.full_points);
       std::vector<double> found, wanted;
+      int64_t wrong_sums = 0, imaginary_reals = 0;
       for (const StoredPoint& stored : stored_points(order)) {
         const float real = spectra.at(stored.point, 0, out, channel);
         const float imaginary = spectra.at(stored.point, 1, out, channel);
-        ASSERT_EQ(spectra.at(stored.point, 2, out, channel), real + imaginary);
-        ASSERT_TRUE(imaginary == 0 || !stored.real) << imaginary;
+        wrong_sums += spectra.at(stored.point, 2, out, channel) != real + imaginary;
+        imaginary_reals += stored.real && imaginary != 0;
         const std::complex<double> exact = naive.at(stored.h, stored.f);
-        found.insert(found.end(), {real, imaginary});
-        wanted.insert(wanted.end(), {exact.real(), exact.imag()});
+        found.push_back(real), found.push_back(imaginary);
+        wanted.push_back(exact.real()), wanted.push_back(exact.imag());
       }
+      EXPECT_EQ(wrong_sums, 0) << "third components that are not the sum of the others";
+      EXPECT_EQ(imaginary_reals, 0) << "frequencies that are their own conjugates, and not real";
       ASSERT_LE(relative_error(found, wanted), kTransformTolerance) << "output channel " << out;
     }
   });
@@ -166,7 +169,7 @@ TEST(WeightTransform, fills_lanes_without_an_output_channel_with_zeros_and_touch
 TEST(WeightTransform, gives_the_same_bytes_however_the_steps_are_cut_into_slabs) {
   for_each_kernel_and_tile([](const Weights& weights, const FrequencyOrder& order) {
     const std::vector<float> whole = spectra_of(weights, order, 1 << 20).floats;
-    for (int64_t slab_steps : {1, 2, 5}) EXPECT_EQ(spectra_of(weights, order, slab_steps).floats, whole) << slab_steps;
+    for (int64_t slab_steps : {1, 3}) EXPECT_EQ(spectra_of(weights, order, slab_steps).floats, whole) << slab_steps;
   });
 }
 

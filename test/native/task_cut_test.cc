@@ -35,7 +35,7 @@ std::vector<Planned> planned_convolutions(const char* instruction_set) {
       {3, 37, 17, 20, 30, 5},      {1, 1024, 8, 10, 10, 9},     {8, 128, 256, 50, 200, 9}};
   std::vector<Planned> planned;
   for (const ConvolutionShape& shape : shapes) {
-    for (int64_t budget : {int64_t{8} << 20, PlanOptions::kDefaultWorkspaceBytes}) {
+    for (int64_t budget : {int64_t{64} << 20, PlanOptions::kDefaultWorkspaceBytes}) {
       planned.push_back(
           {shape, plan_convolution(shape, {instruction_set, AlgorithmChoice::kSpectral, budget}).spectral});
     }
