@@ -52,7 +52,7 @@ inline __attribute__((always_inline)) void gather_line(const float* source, int6
         }
       }
     }
-    exchange_all<kLanes / 2>(square);
+    transpose_square(square);
     for (int64_t j = 0; j < here; ++j) to[(i + j) * step] = square[j];
   }
 }

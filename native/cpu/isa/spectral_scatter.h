@@ -17,7 +17,7 @@ inline __attribute__((always_inline)) void scatter_line(const Vector* from, int6
     const int64_t here = count - i < kLanes ? count - i : kLanes;
     Vector square[kLanes] = {};
     for (int64_t j = 0; j < here; ++j) square[j] = from[(i + j) * step] + bias;
-    exchange_all<kLanes / 2>(square);
+    transpose_square(square);
     if (lanes == kLanes && here == kLanes) {
 #pragma GCC unroll 16
       for (int lane = 0; lane < kLanes; ++lane) {

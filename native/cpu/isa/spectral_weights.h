@@ -62,7 +62,7 @@ inline __attribute__((always_inline)) void load_taps(const float* weight, int64_
         square[lane] = lane < outs ? load_first(weight + lane * out_stride + begin, count) : Vector{};
       }
     }
-    exchange_all<kLanes / 2>(square);
+    transpose_square(square);
 #pragma GCC unroll 16
     for (int i = 0; i < kLanes; ++i) to[begin + i] = square[i];
   }
@@ -72,51 +72,64 @@ struct Complex {
   Vector real, imaginary;
 };
 
+/// What a row of taps becomes at one or two frequencies of the halved axis.
+struct RowPair {
+  Complex low, high;
+};
+
+/// The folded row at a frequency and at points/2 − that.
 template <int kHalf>
-inline __attribute__((always_inline)) void store_folded(const Complex (&row)[2 * kHalf + 1], float* target) {
-  const auto put = [target](int place, Vector value) { store(target + place * kLanes, value); };
-  put(0, row[kHalf].real);
-  put(1, row[kHalf].imaginary);
-#pragma GCC unroll 8
-  for (int j = 1; j <= kHalf; ++j) {
-    const Complex plus = row[kHalf + j], minus = row[kHalf - j];
-    put(1 + j, plus.real + minus.real);
-    put(1 + kHalf + j, plus.imaginary + minus.imaginary);
-    put(1 + 2 * kHalf + j, plus.real - minus.real);
-    put(1 + 3 * kHalf + j, plus.imaginary - minus.imaginary);
-  }
+inline __attribute__((always_inline)) RowPair row_at(const Vector* folded, const float* cosines, const float* sines) {
+  const OddEven even = weighted<kHalf>(folded + 1, cosines, folded[0]);
+  const OddEven odd = weighted<kHalf>(folded + 1 + kHalf, sines, Vector{});
+  return {{even.even + even.odd, odd.odd + odd.even}, {even.even - even.odd, odd.odd - odd.even}};
 }
 
-/// One halved frequency, and points/2 − that unless `high` is null.
+/// Frequencies 0 and points/2, which are real, as the real and the imaginary part of one.
+template <int kHalf>
+inline __attribute__((always_inline)) Complex symmetric_row(const Vector* folded) {
+  Vector even = folded[0], odd = {};
+#pragma GCC unroll 8
+  for (int j = 1; j <= kHalf; ++j) (j % 2 == 0 ? even : odd) += folded[j];
+  return {even + odd, even - odd};
+}
+
+/// Rows +j and −j, folded, to their places in the 2k vectors of a column.
+template <int kHalf>
+inline __attribute__((always_inline)) void store_pair(int j, Complex plus, Complex minus, float* target) {
+  store(target + (1 + j) * kLanes, plus.real + minus.real);
+  store(target + (1 + kHalf + j) * kLanes, plus.imaginary + minus.imaginary);
+  store(target + (1 + 2 * kHalf + j) * kLanes, plus.real - minus.real);
+  store(target + (1 + 3 * kHalf + j) * kLanes, plus.imaginary - minus.imaginary);
+}
+
+inline __attribute__((always_inline)) void store_middle(Complex middle, float* target) {
+  store(target, middle.real);
+  store(target + kLanes, middle.imaginary);
+}
+
+/// One halved frequency, and points/2 − that unless `high` is null. Rows go in pairs, so that none waits in a register.
 template <int kHalf>
 inline __attribute__((always_inline)) void rows(const Vector* folded, const float* cosines, const float* sines,
                                                 float* low, float* high) {
   constexpr int kTaps = 2 * kHalf + 1;
-  Complex low_row[kTaps], high_row[kTaps];
-#pragma GCC unroll 16
-  for (int row = 0; row < kTaps; ++row, folded += kTaps) {
-    const OddEven even = weighted<kHalf>(folded + 1, cosines, folded[0]);
-    const OddEven odd = weighted<kHalf>(folded + 1 + kHalf, sines, Vector{});
-    low_row[row] = {even.even + even.odd, odd.odd + odd.even};
-    high_row[row] = {even.even - even.odd, odd.odd - odd.even};
+  const auto row = [&](int index) { return row_at<kHalf>(folded + index * kTaps, cosines, sines); };
+  const RowPair middle = row(kHalf);
+  store_middle(middle.low, low);
+  if (high != nullptr) store_middle(middle.high, high);
+  for (int j = 1; j <= kHalf; ++j) {
+    const RowPair plus = row(kHalf + j), minus = row(kHalf - j);
+    store_pair<kHalf>(j, plus.low, minus.low, low);
+    if (high != nullptr) store_pair<kHalf>(j, plus.high, minus.high, high);
   }
-  store_folded<kHalf>(low_row, low);
-  if (high != nullptr) store_folded<kHalf>(high_row, high);
 }
 
-/// Halved frequencies 0 and points/2, which are real, as the real and the imaginary part of one.
 template <int kHalf>
 inline __attribute__((always_inline)) void symmetric_rows(const Vector* folded, float* both) {
   constexpr int kTaps = 2 * kHalf + 1;
-  Complex row_of[kTaps];
-#pragma GCC unroll 16
-  for (int row = 0; row < kTaps; ++row, folded += kTaps) {
-    Vector even = folded[0], odd = {};
-#pragma GCC unroll 8
-    for (int j = 1; j <= kHalf; ++j) (j % 2 == 0 ? even : odd) += folded[j];
-    row_of[row] = {even + odd, even - odd};
-  }
-  store_folded<kHalf>(row_of, both);
+  const auto row = [&](int index) { return symmetric_row<kHalf>(folded + index * kTaps); };
+  store_middle(row(kHalf), both);
+  for (int j = 1; j <= kHalf; ++j) store_pair<kHalf>(j, row(kHalf + j), row(kHalf - j), both);
 }
 
 template <int kHalf>

@@ -7,7 +7,6 @@
 #include "cpu/spectral/frequency_order.h"
 #include "cpu/spectral/spectral_profile.h"
 #include "cpu/spectral/tap_turns.h"
-#include "cpu/spectral/weight_prefetch.h"
 
 namespace dnd::cpu {
 namespace {
@@ -153,13 +152,8 @@ class SpectralConvolution {
                   SpectralProfile& profile) const {
     control.throw_if_cancelled();
     halve(task, channels, profile);
-    const int64_t taps = g_.kernel * g_.kernel;
-    const int64_t next = std::min(plan_.block_channels, g_.channels - channels.end);
-    WeightPrefetch prefetch(operands_.weight + (task.outs.begin * g_.channels + channels.end) * taps, task.outs.size(),
-                            g_.channels * taps, next * taps,
-                            3 * order_.points() * divide_up(channels.size(), plan_.slab_channels));
     for (int64_t column = 0; column < order_.columns(); ++column) {
-      multiply_column(control, spectra, task, channels, column, prefetch, profile);
+      multiply_column(control, spectra, task, channels, column, profile);
     }
   }
 
@@ -185,7 +179,7 @@ class SpectralConvolution {
   }
 
   void multiply_column(const Control& control, const float* spectra, const Task& task, Range channels, int64_t column,
-                       WeightPrefetch& prefetch, SpectralProfile& profile) const {
+                       SpectralProfile& profile) const {
     const int64_t full_points = full_.tiles.points, steps = plan_.steps();
     const int64_t kernel_floats = 2 * g_.kernel * isa_.lanes;
     const bool symmetric = column == 0;
@@ -212,7 +206,6 @@ class SpectralConvolution {
           isa_.product(task.places.size(), depth, x + component * layout_.tile_component_stride, plan_.slab_channels,
                        task.slab + component * slab_stride, task.vectors,
                        task.product + (point * 3 + component) * task.component_stride, task.width(isa_), begin > 0);
-          prefetch.step();
         }
       }
       point += points;

@@ -15,9 +15,15 @@ function startJob(): Promise<void> {
     resolve = settle;
   });
   // In no closure: what a callback can see, the callback keeps.
-  const handle = new (addon().DecoderHandle)({ features: LARGE.flat(), kernelSize: 3, projectedFrom: 0, threads: 1 });
+  const handle = new (addon().DecoderHandle)({
+    features: LARGE.flat(),
+    kernelSize: 3,
+    projectedFrom: 0,
+    algorithm: 'auto',
+    threads: 1,
+  });
   registry.register(handle, undefined);
-  handle.forward(condition, 1, (failure, result) => {
+  handle.forward(condition, 1, Number.MAX_SAFE_INTEGER, (failure, result) => {
     if (lengths.length + failures.length === 0) collectedBeforeTheEnd = collected;
     if (failure === undefined) lengths.push(result.byteLength);
     else failures.push(failure);
