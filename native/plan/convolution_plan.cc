@@ -15,12 +15,10 @@ namespace {
 constexpr int64_t kLine = 16;                         ///< floats of a cache line
 constexpr int64_t kBlockOuts = 64;                    ///< output channels that share a pass over the tile spectra
 constexpr int64_t kThreads = 4;  ///< whose memory half of the workspace holds at least; more need more under a tight limit
-constexpr int64_t kSlabBytes = (int64_t{5} << 20) / 4;  ///< a little more than a core's own cache did best
-/// Input channels of a slab, and slabs whose half-transformed weights are held: little for few tiles, where the weights'
-/// transform counts, more for many, where reading and writing the product's sums does.
-constexpr struct {
-  int64_t channels, slabs;
-} kBlockings[] = {{32, 1}, {64, 1}, {64, 2}};
+constexpr int64_t kSlabBytes = int64_t{640} << 10;  ///< with the half-transformed weights, a core's own cache
+/// Input channels of a slab: few for few tiles, where the weights' transform counts, more for many, where reading and
+/// writing the product's sums does.
+constexpr int64_t kSlabChannels[] = {32, 64};
 
 std::string text(const char* format, auto... values) {
   char buffer[256];
@@ -77,15 +75,15 @@ bool fit_threads(const ConvolutionShape& shape, SpectralPlan& plan, int64_t lane
 std::optional<Candidate> with_blocks(const ConvolutionShape& shape, const TileAxis& halved, const TileAxis& full,
                                      bool halved_is_i, const PlanOptions& options, const InstructionSetRates& rates) {
   std::optional<Candidate> best;
-  for (const auto& blocking : kBlockings) {
+  for (const int64_t channels : kSlabChannels) {
     SpectralPlan plan{};
     plan.halved = halved;
     plan.full = full;
     plan.halved_is_i = halved_is_i;
     plan.threads_bytes = options.workspace_bytes / 2;
-    const int64_t slabs = std::max<int64_t>(1, (shape.channels + blocking.channels / 2) / blocking.channels);
+    const int64_t slabs = std::max<int64_t>(1, (shape.channels + channels / 2) / channels);
     plan.slab_channels = round_up(divide_up(shape.channels, slabs), kLine);
-    plan.block_channels = plan.slab_channels * blocking.slabs;
+    plan.block_channels = plan.slab_channels;
     plan.chunk_tiles = 1;
     const int64_t most = plan.threads_bytes / tile_spectra_bytes(shape, plan);
     if (most < 1 || !fit_threads(shape, plan, rates.lanes)) continue;

@@ -12,17 +12,16 @@ struct InstructionSetRates {
   const char* name;  ///< as Kernels::name
   int lanes;
 
-  // Spectral. P: points of a tile; per tile and vector of channels: P · (point + level · log2 P).
-  double forward_point, forward_level;
-  double inverse_point, inverse_level;
+  // Spectral. Transforms of a tile of P points, per tile, vector of channels and P · log2 P.
+  double forward_level, inverse_level;
   /// First half of the weights' transform, per input channel, vector of output channels, column and tap of a column.
   double halve_tap;
   /// Second half, per input channel, vector of output channels and component of a frequency; more for long kernels.
   double weight_component, weight_component_half_cubed;
   /// Product, per component of a frequency, input channel and vector of output channels: row · tiles + slab.
   double product_row, product_slab;
-  /// and per component, tile and vector of output channels, for each slab of input channels, and more for each block.
-  double product_sum, product_far_sum;
+  /// and per component, tile and vector of output channels, for each slab of input channels.
+  double product_sum;
 
   /// Direct: per vector step (multiply-add of a vector), tiles of outputs full.
   double direct_step;

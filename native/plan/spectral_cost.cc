@@ -12,7 +12,7 @@ constexpr double kNanosecond = 1e-9;
 
 /// Half-transformed weights beyond this size leave the second-level cache, and their writing slows down.
 constexpr double kNearBytes = 2 << 20;
-constexpr double kFarSlowdown = 0.7;
+constexpr double kFarSlowdown = 0.3;
 
 double count(int64_t value) { return static_cast<double>(value); }
 
@@ -35,13 +35,12 @@ SpectralCost spectral_cost(const ConvolutionShape& shape, const SpectralPlan& pl
   const double kernels = count(shape.channels) * out_vectors, half = count(shape.kernel / 2);
 
   SpectralCost cost;
-  cost.forward = kNanosecond * tiles * in_vectors * points * (rates.forward_point + rates.forward_level * levels);
-  cost.inverse = kNanosecond * tiles * out_vectors * points * (rates.inverse_point + rates.inverse_level * levels);
+  cost.forward = kNanosecond * tiles * in_vectors * points * rates.forward_level * levels;
+  cost.inverse = kNanosecond * tiles * out_vectors * points * rates.inverse_level * levels;
   cost.weights = kNanosecond * chunks * kernels * far_factor(shape, plan) *
                  (rates.halve_tap * count(shape.kernel) * count(plan.halved.points / 2) +
                   components * (rates.weight_component + rates.weight_component_half_cubed * half * half * half));
-  const double sums = rates.product_sum * count(divide_up(shape.channels, plan.slab_channels)) +
-                      rates.product_far_sum * count(divide_up(shape.channels, plan.block_channels));
+  const double sums = rates.product_sum * count(divide_up(shape.channels, plan.slab_channels));
   cost.product = kNanosecond * components *
                  (kernels * (rates.product_row * tiles + rates.product_slab * chunks) + out_vectors * tiles * sums);
   return cost;
