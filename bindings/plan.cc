@@ -95,7 +95,6 @@ Napi::Value tiling_of(Napi::Env env, const ConvolutionPlan& plan) {
       .set("chunks", divide_up(tiles, spectral.chunk_tiles))
       .set("slabChannels", spectral.slab_channels)
       .set("slabSteps", spectral.slab_steps)
-      .set("blockChannels", spectral.block_channels)
       .set("blockOutputChannels", spectral.block_outs)
       .object();
 }

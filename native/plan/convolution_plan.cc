@@ -26,6 +26,8 @@ std::string text(const char* format, auto... values) {
   return buffer;
 }
 
+double mebibytes(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
+
 struct Candidate {
   SpectralPlan plan;
   SpectralCost cost;
@@ -66,7 +68,7 @@ bool fit_threads(const ConvolutionShape& shape, SpectralPlan& plan, int64_t lane
     plan.block_outs = outs;
     const int64_t step_bytes = 4 * 3 * plan.slab_channels * outs * static_cast<int64_t>(sizeof(float));
     plan.slab_steps = std::clamp<int64_t>(kSlabBytes / step_bytes, 1, plan.steps());
-    if (kThreads * least_thread_bytes(shape, plan) <= plan.threads_bytes) return true;
+    if (kThreads * least_thread_bytes(shape, plan, lanes) <= plan.threads_bytes) return true;
   }
   return false;
 }
@@ -83,12 +85,13 @@ std::optional<Candidate> with_blocks(const ConvolutionShape& shape, const TileAx
     plan.threads_bytes = options.workspace_bytes / 2;
     const int64_t slabs = std::max<int64_t>(1, (shape.channels + channels / 2) / channels);
     plan.slab_channels = round_up(divide_up(shape.channels, slabs), kLine);
-    plan.block_channels = plan.slab_channels;
     plan.chunk_tiles = 1;
     const int64_t most = plan.threads_bytes / tile_spectra_bytes(shape, plan);
     if (most < 1 || !fit_threads(shape, plan, rates.lanes)) continue;
     const int64_t tiles = shape.batch * plan.picture_tiles();
     plan.chunk_tiles = divide_up(tiles, divide_up(tiles, most));
+    // The room between components does not grow evenly with the tiles.
+    while (tile_spectra_bytes(shape, plan) > plan.threads_bytes) --plan.chunk_tiles;
     const Candidate candidate = {plan, spectral_cost(shape, plan, rates)};
     if (better(best, candidate)) best = candidate;
   }
@@ -155,8 +158,7 @@ void explain(ConvolutionPlan& plan, const Survey& found, const PlanOptions& opti
   }
   if (found.too_large > 0) {
     plan.rejected.push_back({text("%lld larger tilings", static_cast<long long>(found.too_large)),
-                             text("one tile exceeds the budget of %lld MiB",
-                                  static_cast<long long>(options.workspace_bytes >> 20))});
+                             text("one tile exceeds the budget of %.3g MiB", mebibytes(options.workspace_bytes))});
   }
 }
 
@@ -192,8 +194,7 @@ ConvolutionPlan plan_convolution(const ConvolutionShape& shape, const PlanOption
   const Candidate* best = found.best([](const Candidate&) { return true; });
   if (best == nullptr) {
     const std::string reason =
-        kernel_fits ? text("one tile exceeds the budget of %lld MiB",
-                           static_cast<long long>(options.workspace_bytes >> 20))
+        kernel_fits ? text("one tile exceeds the budget of %.3g MiB", mebibytes(options.workspace_bytes))
                     : text("kernels of more than %lld taps have no weight transform",
                            static_cast<long long>(kLargestSpectralKernel));
     if (options.algorithm == AlgorithmChoice::kSpectral) {

@@ -1,14 +1,16 @@
 #include "plan/spectral_cost.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "core/convolution_work.h"
+#include "plan/tile_scratch.h"
 
 namespace dnd {
 namespace {
 
 constexpr double kNanosecond = 1e-9;
+constexpr int64_t kFloat = sizeof(float);
+constexpr int64_t kLine = 16;  ///< floats of a cache line
 
 /// Half-transformed weights beyond this size leave the second-level cache, and their writing slows down.
 constexpr double kNearBytes = 2 << 20;
@@ -16,9 +18,23 @@ constexpr double kFarSlowdown = 0.3;
 
 double count(int64_t value) { return static_cast<double>(value); }
 
+/// log₂ of a number ≥ 1, by squaring: the same bits on every machine, which a plan depends on and std::log2 does not
+/// promise.
+double binary_logarithm(double value) {
+  double whole = 0, fraction = 0;
+  for (; value >= 2; value /= 2) ++whole;
+  for (double bit = 0.5; bit > 1e-9; bit /= 2) {
+    value *= value;
+    if (value < 2) continue;
+    value /= 2;
+    fraction += bit;
+  }
+  return whole + fraction;
+}
+
 double far_factor(const ConvolutionShape& shape, const SpectralPlan& plan) {
   const double bytes = count(plan.halved.points / 2) * count(2 * shape.kernel) *
-                       count(std::min(plan.block_channels, shape.channels)) *
+                       count(std::min(plan.slab_channels, shape.channels)) *
                        count(std::min(plan.block_outs, shape.out_channels)) * sizeof(float);
   return 1 + kFarSlowdown * std::clamp(bytes / kNearBytes - 1, 0.0, 1.0);
 }
@@ -28,7 +44,7 @@ double far_factor(const ConvolutionShape& shape, const SpectralPlan& plan) {
 SpectralCost spectral_cost(const ConvolutionShape& shape, const SpectralPlan& plan, const InstructionSetRates& rates) {
   const double tiles = count(shape.batch * plan.picture_tiles());
   const double chunks = count(divide_up(shape.batch * plan.picture_tiles(), plan.chunk_tiles));
-  const double points = count(plan.halved.points * plan.full.points), levels = std::log2(points);
+  const double points = count(plan.halved.points * plan.full.points), levels = binary_logarithm(points);
   const double in_vectors = count(divide_up(shape.channels, rates.lanes));
   const double out_vectors = count(divide_up(shape.out_channels, rates.lanes));
   const double components = 3 * count(plan.frequencies());
@@ -68,16 +84,18 @@ double spectral_multiply_adds(const ConvolutionShape& shape, const SpectralPlan&
 }
 
 int64_t tile_spectra_bytes(const ConvolutionShape& shape, const SpectralPlan& plan) {
-  return plan.chunk_tiles * plan.frequencies() * 3 * round_up(shape.channels, plan.slab_channels) *
-         static_cast<int64_t>(sizeof(float));
+  return divide_up(shape.channels, plan.slab_channels) * 3 * plan.frequencies() *
+         spread_stride(plan.chunk_tiles * plan.slab_channels) * kFloat;
 }
 
-int64_t least_thread_bytes(const ConvolutionShape& shape, const SpectralPlan& plan) {
-  const int64_t outs = plan.block_outs, held = std::min(plan.block_channels, round_up(shape.channels, plan.slab_channels));
-  const int64_t product = 3 * plan.frequencies() * outs;
-  const int64_t halves = plan.halved.points / 2 * 2 * shape.kernel * held * outs;
-  const int64_t slab = 3 * 4 * plan.slab_steps * plan.slab_channels * outs;
-  return (product + halves + slab) * static_cast<int64_t>(sizeof(float));
+int64_t least_thread_bytes(const ConvolutionShape& shape, const SpectralPlan& plan, int64_t lanes) {
+  constexpr int64_t kPointsOfStep = 4;
+  const int64_t outs = plan.block_outs;
+  const int64_t product = 3 * plan.frequencies() * spread_stride(outs);
+  const int64_t halves = plan.halved.points / 2 * spread_stride(2 * shape.kernel * plan.slab_channels * outs);
+  const int64_t slab = round_up(3 * kPointsOfStep * plan.slab_steps * (plan.slab_channels * outs + lanes), kLine);
+  const int64_t scratch = round_up(TileScratch(lanes, plan.halved.points, plan.full.points).floats(), kLine);
+  return (product + halves + slab + scratch) * kFloat;
 }
 
 }  // namespace dnd

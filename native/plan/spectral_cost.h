@@ -23,10 +23,11 @@ double direct_cost(const ConvolutionShape& shape, const InstructionSetRates& rat
 /// Real multiply-adds that a spectral convolution executes: the product's and the weights' transforms'.
 double spectral_multiply_adds(const ConvolutionShape& shape, const SpectralPlan& plan);
 
-/// Bytes of the tile spectra of one chunk.
+/// Bytes of the tile spectra of one chunk, room between components included.
 int64_t tile_spectra_bytes(const ConvolutionShape& shape, const SpectralPlan& plan);
 
-/// Bytes that a thread works in at least, for one tile at a time: its product, half-transformed weights and their slab.
-int64_t least_thread_bytes(const ConvolutionShape& shape, const SpectralPlan& plan);
+/// Bytes that a thread works in at most when it takes one tile at a time: its product, half-transformed weights, their
+/// slab, and scratch memory for transforms with so many lanes.
+int64_t least_thread_bytes(const ConvolutionShape& shape, const SpectralPlan& plan, int64_t lanes);
 
 }  // namespace dnd

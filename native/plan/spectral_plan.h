@@ -20,11 +20,10 @@ struct SpectralPlan {
   TileAxis full;
   bool halved_is_i;
 
-  int64_t slab_channels;   ///< input channels of a block of tile spectra, and of a slab of weight spectra
-  int64_t block_channels;  ///< input channels whose half-transformed weights are held: a multiple of slab_channels
-  int64_t slab_steps;      ///< steps of four frequencies that a slab holds
-  int64_t block_outs;      ///< output channels of a task, at most
-  int64_t chunk_tiles;     ///< tiles whose spectra are held at once
+  int64_t slab_channels;  ///< input channels of a block of tile spectra, and of a slab of weight spectra
+  int64_t slab_steps;     ///< steps of four frequencies that a slab holds
+  int64_t block_outs;     ///< output channels of a task, at most
+  int64_t chunk_tiles;    ///< tiles whose spectra are held at once
 
   int64_t threads_bytes = INT64_MAX;  ///< what all threads' memory together should not exceed
 
@@ -34,5 +33,8 @@ struct SpectralPlan {
   /// Steps of a column, each with up to four frequencies that share their sines and cosines.
   constexpr int64_t steps() const { return full.points / 4 + 1; }
 };
+
+/// Floats between components that lie in different sets of a cache: an odd number of cache lines.
+constexpr int64_t spread_stride(int64_t floats) { return (divide_up(floats, 16) | 1) * 16; }
 
 }  // namespace dnd

@@ -264,8 +264,6 @@ export interface Tiling {
   /** Input channels, and steps of four frequencies, of a slab of weight spectra. */
   slabChannels: number;
   slabSteps: number;
-  /** Input channels whose half-transformed weights are held at once. */
-  blockChannels: number;
   /** Output channels of a task, at most. */
   blockOutputChannels: number;
 }

@@ -74,7 +74,6 @@ test('--json has all that the table shows, and what it leaves out', async () => 
       chunks: number,
       slabChannels: number,
       slabSteps: number,
-      blockChannels: number,
       blockOutputChannels: number,
     },
     executedFlop: number,

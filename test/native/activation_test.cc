@@ -30,8 +30,10 @@ std::vector<float> evenly(float low, float high, int64_t count) {
 }
 
 std::vector<float> activated(std::vector<float> values, DndActivation activation) {
-  kernels().finish_row(values.data(), static_cast<int64_t>(values.size()), nullptr, activation, nullptr);
-  return values;
+  std::vector<float> row(values.size());
+  const auto count = static_cast<int64_t>(values.size());
+  kernels().finish_row(values.data(), kernels().lanes * kMaxTileVectors, row.data(), count, nullptr, activation, nullptr);
+  return row;
 }
 
 float activated(float value, DndActivation activation) { return activated(std::vector<float>{value}, activation)[0]; }
@@ -90,8 +92,9 @@ TEST(Activation, a_value_gives_the_same_bytes_in_every_lane_and_tail) {
 TEST(Activation, bias_comes_before_it_and_the_residual_after) {
   const std::vector<float> x = test::random_values(37, 4), bias = test::random_values(37, 5),
                            residual = test::random_values(37, 6);
-  std::vector<float> row = x;
-  kernels().finish_row(row.data(), 37, bias.data(), kDndGelu, residual.data());
+  std::vector<float> row(37);
+  kernels().finish_row(x.data(), kernels().lanes * kMaxTileVectors, row.data(), 37, bias.data(), kDndGelu,
+                       residual.data());
   for (int i = 0; i < 37; ++i) {
     EXPECT_NEAR(row[i], exact_gelu(static_cast<double>(x[i]) + bias[i]) + residual[i], 3e-7) << i;
   }

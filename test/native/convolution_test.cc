@@ -186,7 +186,8 @@ TEST(Convolution, keeps_to_its_limit_and_says_what_it_needs_below_that) {
           EXPECT_LE(bytes, c.workspace_limit);
           EXPECT_LE(bytes, smallest);
           smallest = bytes;
-          if (normalised == 0) EXPECT_LE(relative_error(run(c, values, shape.outputs(), 2), wanted), 3e-6);
+          if (normalised != 0) continue;
+          EXPECT_LE(relative_error(run(c, values, shape.outputs(), 2), wanted), 3e-6);
         } catch (const Error& error) {
           EXPECT_EQ(error.code(), ErrorCode::kOutOfMemory);
           EXPECT_NE(std::string(error.what()).find(std::to_string(sufficient)), std::string::npos) << error.what();

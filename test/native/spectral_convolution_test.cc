@@ -40,7 +40,6 @@ SpectralPlan random_plan(const Geometry& geometry, std::mt19937& random) {
   plan.full = axis(plan.halved_is_i ? geometry.columns : geometry.rows);
   const int64_t lanes = kernels().lanes;
   plan.slab_channels = lanes * (1 + below(3));
-  plan.block_channels = plan.slab_channels * (1 + below(3));
   plan.slab_steps = std::min(plan.steps(), 1 + below(8));
   plan.block_outs = lanes * (1 + below(4));
   plan.chunk_tiles = 1 + below(40);

@@ -14,6 +14,7 @@
 #include "cpu/isa/spectral_kernels.h"
 #include "cpu/spectral/frequency_order.h"
 #include "naive_spectrum.h"
+#include "plan/tile_scratch.h"
 #include "random_values.h"
 
 namespace dnd::cpu {
@@ -89,9 +90,9 @@ struct SpectrumMemory {
   float& at(int64_t point, int64_t component, int64_t lane) { return floats[(3 * point + component) * stride + lane]; }
 };
 
-/// Scratch memory that ends where the kernel said, with nothing in it to rely on.
+/// Scratch memory that ends where it is said to, with nothing in it to rely on.
 Memory scratch_for(const FrequencyOrder& order) {
-  Memory scratch(isa().tile_scratch(order) * sizeof(float));
+  Memory scratch(TileScratch(isa().lanes, order.halved_points, order.full_points).floats() * sizeof(float));
   std::memset(scratch.data(), 0xff, scratch.bytes());
   return scratch;
 }

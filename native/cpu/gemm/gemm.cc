@@ -67,17 +67,14 @@ class Product {
   }
 
  private:
-  /// Moves a finished row from the sums to c.
+  /// Moves a finished row from the sums, [panel][row][column of the panel], to c.
   void finish(int64_t row, int64_t column, int64_t column_end, const float* sums, int64_t rows) const {
-    float* target = c_ + row * c_stride_;
-    for (int64_t left = column; left < column_end; left += panel_columns()) {
-      std::copy_n(sums + (left - column) * rows, std::min(panel_columns(), column_end - left), target + left);
-    }
-    if (epilogue_.bias == nullptr && epilogue_.activation == kDndNoActivation && epilogue_.residual == nullptr) return;
-    kernels_.finish_row(
-        target + column, column_end - column, epilogue_.bias == nullptr ? nullptr : epilogue_.bias + column,
-        epilogue_.activation,
-        epilogue_.residual == nullptr ? nullptr : epilogue_.residual + row * epilogue_.residual_stride + column);
+    const float* bias = epilogue_.bias == nullptr ? nullptr : epilogue_.bias + column;
+    const float* residual = epilogue_.residual == nullptr
+                                ? nullptr
+                                : epilogue_.residual + row * epilogue_.residual_stride + column;
+    kernels_.finish_row(sums, rows * panel_columns(), c_ + row * c_stride_ + column, column_end - column, bias,
+                        epilogue_.activation, residual);
   }
 
   const int64_t m_, n_, k_;

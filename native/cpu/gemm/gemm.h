@@ -31,6 +31,6 @@ struct Epilogue {
 void gemm(ThreadPool& pool, const Control& control, int64_t m, int64_t n, int64_t k, MatrixView a, MatrixView b,
           float* c, int64_t c_stride, const Epilogue& epilogue = {});
 
-constexpr int64_t kGemmDepth = 256;
+constexpr int64_t kGemmDepth = 384;  ///< one block for the hidden states of a MiniLM
 
 }  // namespace dnd::cpu

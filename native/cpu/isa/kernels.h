@@ -30,8 +30,10 @@ struct Kernels {
   void (*transpose)(const float* source, int64_t lane_stride, int64_t lanes, int64_t steps, const int32_t* places,
                     float scale, float* destination, int64_t place_stride, int64_t padded_lanes);
 
-  /// row[i] = activation(row[i] + bias[i]) + residual[i]; bias and residual may be null.
-  void (*finish_row)(float* row, int64_t count, const float* bias, DndActivation activation, const float* residual);
+  /// row[i] = activation(sums[i] + bias[i]) + residual[i]; bias and residual may be null. The sums lie in panels of
+  /// kMaxTileVectors · lanes columns, panel_stride apart.
+  void (*finish_row)(const float* sums, int64_t panel_stride, float* row, int64_t count, const float* bias,
+                     DndActivation activation, const float* residual);
 
   /// s[i] = (a[i] + tanh(p[i]) + bias[i]) / 3
   void (*merge_row)(const float* a, const float* p, const float* bias, int64_t count, float* s);

@@ -2,34 +2,39 @@
 
 #include "backend.h"
 #include "cpu/activation.h"
+#include "cpu/isa/kernels.h"
 #include "cpu/isa/vector.h"
 
 namespace dnd::cpu::DND_ISA {
 
 template <DndActivation kActivation>
-void finish_row_with(float* row, int64_t count, const float* bias, const float* residual) {
-  const auto finished = [](Vector value, Vector bias_part, Vector residual_part) {
-    return activate<kActivation>(value + bias_part) + residual_part;
-  };
-  int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    store(row + i, finished(load(row + i), bias != nullptr ? load(bias + i) : Vector{},
-                            residual != nullptr ? load(residual + i) : Vector{}));
+void finish_row_with(const float* sums, int64_t panel_stride, float* row, int64_t count, const float* bias,
+                     const float* residual) {
+  constexpr int64_t kPanel = kMaxTileVectors * kLanes;
+  for (int64_t first = 0; first < count; first += kPanel, sums += panel_stride) {
+    const int64_t here = count - first < kPanel ? count - first : kPanel;
+    for (int64_t i = 0; i < here; i += kLanes) {
+      const int64_t rest = here - i, at = first + i;
+      if (rest >= kLanes) {
+        const Vector sum = bias != nullptr ? load(sums + i) + load(bias + at) : load(sums + i);
+        const Vector active = activate<kActivation>(sum);
+        store(row + at, residual != nullptr ? active + load(residual + at) : active);
+      } else {
+        const Vector sum = load_some(sums + i, rest) + (bias != nullptr ? load_some(bias + at, rest) : Vector{});
+        const Vector added = residual != nullptr ? load_some(residual + at, rest) : Vector{};
+        store_some(row + at, activate<kActivation>(sum) + added, rest);
+      }
+    }
   }
-  const int64_t rest = count - i;
-  if (rest == 0) return;
-  store_some(row + i,
-             finished(load_some(row + i, rest), bias != nullptr ? load_some(bias + i, rest) : Vector{},
-                      residual != nullptr ? load_some(residual + i, rest) : Vector{}),
-             rest);
 }
 
-inline void finish_row(float* row, int64_t count, const float* bias, DndActivation activation, const float* residual) {
+inline void finish_row(const float* sums, int64_t panel_stride, float* row, int64_t count, const float* bias,
+                       DndActivation activation, const float* residual) {
   switch (activation) {
-    case kDndGelu: return finish_row_with<kDndGelu>(row, count, bias, residual);
-    case kDndGeluTanh: return finish_row_with<kDndGeluTanh>(row, count, bias, residual);
-    case kDndRelu: return finish_row_with<kDndRelu>(row, count, bias, residual);
-    case kDndNoActivation: return finish_row_with<kDndNoActivation>(row, count, bias, residual);
+    case kDndGelu: return finish_row_with<kDndGelu>(sums, panel_stride, row, count, bias, residual);
+    case kDndGeluTanh: return finish_row_with<kDndGeluTanh>(sums, panel_stride, row, count, bias, residual);
+    case kDndRelu: return finish_row_with<kDndRelu>(sums, panel_stride, row, count, bias, residual);
+    case kDndNoActivation: return finish_row_with<kDndNoActivation>(sums, panel_stride, row, count, bias, residual);
   }
 }
 

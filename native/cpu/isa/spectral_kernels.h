@@ -85,10 +85,7 @@ struct SpectralKernels {
   int64_t lanes;
   int64_t panel_vectors;  ///< vectors of output channels that one tile of the product is broad
 
-  /// Floats of memory that a tile's transform works in.
-  int64_t (*tile_scratch)(const FrequencyOrder& order);
-
-  /// spectrum = scale · transform of the (normalised) tile.
+  /// spectrum = scale · transform of the (normalised) tile. Both transforms work in TileScratch::floats() floats.
   void (*forward)(const TileView<const float>& tile, const TileNorm& norm, const FrequencyOrder& order, float scale,
                   const SpectrumView<float>& spectrum, float* scratch);
 
@@ -113,7 +110,7 @@ struct SpectralKernels {
 
   /// y[r·y_stride + l] (+)= Σ_{d < depth} x[r·x_stride + d] · w[…] for r < rows, l < vectors · lanes. w holds panels of
   /// panel_vectors vectors (the last may have fewer), each [depth][vectors of the panel]. Every sum goes through d in
-  /// order, starting from y when `accumulate`.
+  /// order from zero; y is added at its end when `accumulate`.
   void (*product)(int64_t rows, int64_t depth, const float* x, int64_t x_stride, const float* w, int64_t vectors,
                   float* y, int64_t y_stride, bool accumulate);
 };

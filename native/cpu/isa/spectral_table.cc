@@ -15,7 +15,6 @@ SpectralKernels table() {
   kernels.name = DND_NAME(DND_ISA);
   kernels.lanes = kLanes;
   kernels.panel_vectors = kPanelVectors;
-  kernels.tile_scratch = tile_scratch;
   kernels.forward = forward;
   kernels.inverse = inverse;
   kernels.product = product;

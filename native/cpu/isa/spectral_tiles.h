@@ -4,39 +4,19 @@
 #include "cpu/isa/spectral_gather.h"
 #include "cpu/isa/spectral_kernels.h"
 #include "cpu/isa/spectral_scatter.h"
+#include "plan/tile_scratch.h"
 
 /// Tiles to spectra and back. Two real lines make one complex one, in both directions of the halved axis, and the two
 /// symmetric columns (halved frequencies 0 and points/2) make one complex column.
 namespace dnd::cpu::DND_ISA {
 
-/// How a tile lies in scratch memory: a panel of kLanes lines along the halved axis, and the half-transformed tile.
-struct TileScratch {
-  static constexpr int64_t odd(int64_t vectors) { return vectors | 1; }  // lines of a power of two share cache sets
-
-  explicit TileScratch(const FrequencyOrder& order)
-      : panel_pitch(odd(order.halved_points)), pitch(odd(order.full_points > order.halved_points ? order.full_points : order.halved_points)) {}
-
-  int64_t panel_vectors() const { return kLanes * panel_pitch; }
-  int64_t half_vectors(const FrequencyOrder& order) const {
-    return (order.full_points > order.columns() ? order.full_points : order.columns()) * pitch;
-  }
-
-  int64_t panel_pitch;
-  int64_t pitch;
-};
-
-inline int64_t tile_scratch(const FrequencyOrder& order) {
-  const TileScratch scratch(order);
-  return (scratch.panel_vectors() + 2 * scratch.half_vectors(order)) * kLanes;
-}
-
 inline void forward(const TileView<const float>& tile, const TileNorm& norm, const FrequencyOrder& order, float scale,
                     const SpectrumView<float>& spectrum, float* scratch_floats) {
-  const TileScratch scratch(order);
+  const TileScratch scratch(kLanes, order.halved_points, order.full_points);
   const int64_t halved = order.halved_points, full = order.full_points, columns = order.columns();
   Vector* panel = reinterpret_cast<Vector*>(scratch_floats);
   Vector* real = panel + scratch.panel_vectors();  // [column][point of the full axis]
-  Vector* imaginary = real + scratch.half_vectors(order);
+  Vector* imaginary = real + scratch.half_vectors();
   const Fft halved_fft = fft_of(halved), full_fft = fft_of(full);
   Vector re[kLargestTransform], im[kLargestTransform];
 
@@ -122,11 +102,11 @@ inline __attribute__((always_inline)) Point take(const SpectrumView<const float>
 
 inline void inverse(const SpectrumView<const float>& spectrum, const FrequencyOrder& order,
                     const TileView<float>& tile, const TileEpilogue& epilogue, float* scratch_floats) {
-  const TileScratch scratch(order);
+  const TileScratch scratch(kLanes, order.halved_points, order.full_points);
   const int64_t halved = order.halved_points, full = order.full_points, columns = order.columns();
   Vector* panel = reinterpret_cast<Vector*>(scratch_floats);
   Vector* real = panel + scratch.panel_vectors();  // [point of the full axis][column]
-  Vector* imaginary = real + scratch.half_vectors(order);
+  Vector* imaginary = real + scratch.half_vectors();
   const Fft halved_fft = fft_of(halved), full_fft = fft_of(full);
   Vector re[kLargestTransform], im[kLargestTransform], out_re[kLargestTransform], out_im[kLargestTransform];
 

@@ -98,8 +98,8 @@ class SpectralConvolution {
     const double share = work_ * static_cast<double>(places.size()) / static_cast<double>(tiles()) *
                          static_cast<double>(task.outs.size()) / static_cast<double>(g_.out_channels) /
                          static_cast<double>(g_.channels);
-    for (int64_t begin = 0; begin < g_.channels; begin += plan_.block_channels) {
-      const Range channels = {begin, std::min(g_.channels, begin + plan_.block_channels)};
+    for (int64_t begin = 0; begin < g_.channels; begin += plan_.slab_channels) {
+      const Range channels = {begin, std::min(g_.channels, begin + plan_.slab_channels)};
       accumulate(control, spectra, task, channels, profile);
       control.advance(share * static_cast<double>(channels.size()));
     }
@@ -147,7 +147,7 @@ class SpectralConvolution {
     return task;
   }
 
-  /// product (+)= tile spectra · weight spectra of some input channels, column after column of the spectrum.
+  /// product (+)= tile spectra · weight spectra of a slab of input channels, column after column of the spectrum.
   void accumulate(const Control& control, const float* spectra, const Task& task, Range channels,
                   SpectralProfile& profile) const {
     control.throw_if_cancelled();
@@ -157,56 +157,47 @@ class SpectralConvolution {
     }
   }
 
-  /// Half-transformed weights, [column][slab][panel][channel][vector of the panel].
+  /// Half-transformed weights of a slab of input channels, [column][panel][channel][vector of the panel].
   void halve(const Task& task, Range channels, SpectralProfile& profile) const {
     const PartTimer timer(profile, kDndHalvePart);
     const int64_t taps = g_.kernel * g_.kernel, kernel_floats = 2 * g_.kernel * isa_.lanes;
     float* rows = task.rows;
-    for (int64_t begin = channels.begin; begin < channels.end; begin += plan_.slab_channels) {
-      const int64_t depth = std::min(plan_.slab_channels, channels.end - begin);
-      for (int64_t panel = 0; panel < task.vectors; panel += isa_.panel_vectors) {
-        const int64_t breadth = std::min(isa_.panel_vectors, task.vectors - panel);
-        for (int64_t v = 0; v < breadth; ++v) {
-          const int64_t out = task.outs.begin + (panel + v) * isa_.lanes;
-          const TapView view = {operands_.weight + (out * g_.channels + begin) * taps, g_.channels * taps,
-                                std::min(isa_.lanes, task.outs.end - out), halved_.tap, full_.tap};
-          isa_.halve[half_](view, depth, halved_turns_.all(), order_.columns(), rows + v * kernel_floats,
-                            task.column_stride, breadth * kernel_floats);
-        }
-        rows += depth * breadth * kernel_floats;
+    for (int64_t panel = 0; panel < task.vectors; panel += isa_.panel_vectors) {
+      const int64_t breadth = std::min(isa_.panel_vectors, task.vectors - panel);
+      for (int64_t v = 0; v < breadth; ++v) {
+        const int64_t out = task.outs.begin + (panel + v) * isa_.lanes;
+        const TapView view = {operands_.weight + (out * g_.channels + channels.begin) * taps, g_.channels * taps,
+                              std::min(isa_.lanes, task.outs.end - out), halved_.tap, full_.tap};
+        isa_.halve[half_](view, channels.size(), halved_turns_.all(), order_.columns(), rows + v * kernel_floats,
+                          task.column_stride, breadth * kernel_floats);
       }
+      rows += channels.size() * breadth * kernel_floats;
     }
   }
 
   void multiply_column(const Control& control, const float* spectra, const Task& task, Range channels, int64_t column,
                        SpectralProfile& profile) const {
     const int64_t full_points = full_.tiles.points, steps = plan_.steps();
-    const int64_t kernel_floats = 2 * g_.kernel * isa_.lanes;
     const bool symmetric = column == 0;
+    const int64_t depth = channels.size(), count = depth * task.vectors;
+    const int64_t slab_stride = (count + 1) * isa_.lanes;  // an odd number of vectors: not all in one cache set
+    const float* slab_spectra = spectra + channels.begin / plan_.slab_channels * layout_.slab_stride +
+                                task.places.begin * plan_.slab_channels;
     int64_t point = order_.column_begin(column);
     for (int64_t step = 0; step < steps; step += plan_.slab_steps) {
+      control.throw_if_cancelled();
       const int64_t end = std::min(steps, step + plan_.slab_steps);
       const int64_t points = points_of_steps(full_points, symmetric, step, end);
-      for (int64_t begin = channels.begin; begin < channels.end; begin += plan_.slab_channels) {
-        control.throw_if_cancelled();
-        const int64_t depth = std::min(plan_.slab_channels, channels.end - begin);
-        const int64_t count = depth * task.vectors;
-        const int64_t slab_stride = (count + 1) * isa_.lanes;  // an odd number of vectors: not all in one cache set
-        {
-          const PartTimer timer(profile, kDndColumnsPart);
-          const float* rows =
-              task.rows + column * task.column_stride + (begin - channels.begin) * task.vectors * kernel_floats;
-          isa_.columns[half_](rows, count, full_turns_.all(), full_points, symmetric, step, end, task.slab,
-                              slab_stride);
-        }
-        const PartTimer timer(profile, kDndProductPart);
-        const float* x = spectra + begin / plan_.slab_channels * layout_.slab_stride +
-                         point * 3 * layout_.tile_component_stride + task.places.begin * plan_.slab_channels;
-        for (int64_t component = 0; component < 3 * points; ++component) {
-          isa_.product(task.places.size(), depth, x + component * layout_.tile_component_stride, plan_.slab_channels,
-                       task.slab + component * slab_stride, task.vectors,
-                       task.product + (point * 3 + component) * task.component_stride, task.width(isa_), begin > 0);
-        }
+      {
+        const PartTimer timer(profile, kDndColumnsPart);
+        isa_.columns[half_](task.rows + column * task.column_stride, count, full_turns_.all(), full_points, symmetric,
+                            step, end, task.slab, slab_stride);
+      }
+      const PartTimer timer(profile, kDndProductPart);
+      for (int64_t component = 3 * point; component < 3 * (point + points); ++component) {
+        isa_.product(task.places.size(), depth, slab_spectra + component * layout_.tile_component_stride,
+                     plan_.slab_channels, task.slab + (component - 3 * point) * slab_stride, task.vectors,
+                     task.product + component * task.component_stride, task.width(isa_), channels.begin > 0);
       }
       point += points;
     }

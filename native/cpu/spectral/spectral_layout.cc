@@ -4,6 +4,7 @@
 
 #include "cpu/spectral/frequency_order.h"
 #include "cpu/spectral/task_cut.h"
+#include "plan/tile_scratch.h"
 
 namespace dnd::cpu {
 
@@ -26,14 +27,12 @@ void set_thread_parts(SpectralLayout& layout, const SpectralPlan& plan, const Co
   const int64_t vectors = divide_up(shape.out_channels, kernels.lanes);
   const int64_t block_floats = divide_up(vectors, layout.out_blocks) * kernels.lanes;
   const int64_t part_tiles = divide_up(layout.chunk_tiles, layout.tile_parts);
-  const int64_t held = std::min(plan.block_channels, round_up(shape.channels, plan.slab_channels));
   layout.product_floats = plan.frequencies() * 3 * spread_stride(part_tiles * block_floats);
-  layout.column_floats = spread_stride(held * block_floats * 2 * shape.kernel);
+  layout.column_floats = spread_stride(plan.slab_channels * block_floats * 2 * shape.kernel);
   layout.rows_floats = plan.halved.points / 2 * layout.column_floats;
   layout.slab_floats = slab_points(plan) * 3 * (plan.slab_channels * block_floats + kernels.lanes);
   layout.slab_floats = round_up(layout.slab_floats, 16);
-  layout.scratch_floats =
-      round_up(kernels.tile_scratch(frequency_order(plan.halved.points, plan.full.points)), 16);
+  layout.scratch_floats = round_up(TileScratch(kernels.lanes, plan.halved.points, plan.full.points).floats(), 16);
 }
 
 }  // namespace

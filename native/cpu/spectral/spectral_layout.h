@@ -32,9 +32,6 @@ struct SpectralLayout {
   int64_t workspace_floats(int threads) const { return spectra_floats() + threads * thread_floats(); }
 };
 
-/// Floats between components that lie in different sets of a cache: an odd number of cache lines.
-constexpr int64_t spread_stride(int64_t floats) { return (divide_up(floats, 16) | 1) * 16; }
-
 SpectralLayout spectral_layout(const SpectralPlan& plan, const ConvolutionShape& shape, const SpectralKernels& kernels,
                                int threads);
 

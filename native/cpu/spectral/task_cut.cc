@@ -1,6 +1,7 @@
 #include "cpu/spectral/task_cut.h"
 
 #include <algorithm>
+#include <functional>
 #include <vector>
 
 namespace dnd::cpu {
@@ -12,9 +13,15 @@ constexpr int64_t kMostPartsPerThread = 4;
 
 /// When tasks are handed out in order to whichever thread is free: the time at which the last one ends.
 double end_of(const std::vector<double>& tasks, std::vector<double>& free_at) {
-  std::fill(free_at.begin(), free_at.end(), 0.0);
-  for (double task : tasks) *std::min_element(free_at.begin(), free_at.end()) += task;
-  return *std::max_element(free_at.begin(), free_at.end());
+  std::fill(free_at.begin(), free_at.end(), 0.0);  // a heap, the thread that is free first on top
+  double last = 0;
+  for (double task : tasks) {
+    std::pop_heap(free_at.begin(), free_at.end(), std::greater());
+    free_at.back() += task;
+    last = std::max(last, free_at.back());
+    std::push_heap(free_at.begin(), free_at.end(), std::greater());
+  }
+  return last;
 }
 
 }  // namespace
