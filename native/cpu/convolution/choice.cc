@@ -48,19 +48,17 @@ ConvolutionChoice choose_convolution(const DndConvolution& convolution, int thre
 }
 
 int64_t sufficient_workspace(DndConvolution convolution, int threads) {
-  constexpr int64_t kFirstStep = int64_t{1} << 20;
+  constexpr int64_t kStep = int64_t{1} << 20;
   for (;;) {
-    // What a choice takes under one limit is no promise for another: a larger limit may change the plan.
-    int64_t next = convolution.workspace_limit + std::max(kFirstStep, convolution.workspace_limit / 16);
+    // Limit after limit is tried: what a choice takes under one is no promise for another, which may change the plan.
+    convolution.workspace_limit += std::max(kStep, convolution.workspace_limit / 8);
     try {
-      const int64_t bytes = choose_convolution(convolution, threads).workspace_bytes;
-      if (bytes <= convolution.workspace_limit) return convolution.workspace_limit;
-      convolution.workspace_limit = bytes;
-      if (choose_convolution(convolution, threads).workspace_bytes <= bytes) return bytes;
+      if (choose_convolution(convolution, threads).workspace_bytes <= convolution.workspace_limit) {
+        return convolution.workspace_limit;
+      }
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kOutOfMemory) throw;
     }
-    convolution.workspace_limit = next;
   }
 }
 
