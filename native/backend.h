@@ -46,8 +46,8 @@ struct DndConvolution {
   int64_t batch, tokens, height, width;
   int64_t out_channels;
   int32_t kernel_size;
-  int32_t normalised;     ///< 1: x is normalised where it is read (a width or height convolution)
-  DndEpilogue epilogue;   ///< kDndMergePaths: of a width convolution; kDndTokenBias: of a token convolution
+  int32_t normalised;    ///< 1: x is normalised where it is read (a width or height convolution)
+  DndEpilogue epilogue;  ///< kDndMergePaths: of a width convolution; kDndTokenBias: of a token convolution
   DndAlgorithm algorithm;
   int64_t workspace_limit;  ///< bytes; what is computed, and in which order, may depend on it
 };
@@ -59,11 +59,11 @@ struct DndConvolutionOperands {
   const float* norm_weight = nullptr;  ///< [height, width]; x̂ = (x − mean) · scale · norm_weight + norm_bias
   const float* norm_bias = nullptr;
   const float* weight = nullptr;
-  const float* addend = nullptr;  ///< kDndMergePaths: path a, y's shape; kDndTokenBias: the residual, y's shape, or null
-  const float* bias = nullptr;    ///< kDndMergePaths, [height', width']: y = (a + tanh(c) + bias) / 3
-                        ///< kDndTokenBias, [tokens']: y = c + bias (+ residual)
+  const float* addend = nullptr;  ///< path a or the residual, which may be null; y's shape
+  const float* bias = nullptr;    ///< kDndMergePaths, [height', width']: y = (addend + tanh(c) + bias) / 3
+                                  ///< kDndTokenBias, [tokens']: y = c + bias (+ addend)
   float* y = nullptr;
-  void* workspace = nullptr;  ///< as many bytes as convolution_workspace tells
+  void* workspace = nullptr;       ///< as many bytes as convolution_workspace tells
   double* part_seconds = nullptr;  ///< null, or kDndConvolutionParts numbers to which processor time is added
 };
 
@@ -117,9 +117,10 @@ struct DndBackend {
                      const float* word, const float* position, const float* type, int64_t columns, float* y);
 
   /// softmax(q·kᵀ/√head_width + mask) · v for each sequence and head. Sequences of any lengths lie one after the other:
-  /// sequence s is rows offsets[s] … offsets[s + 1] of qkv [rows, 3, heads, head_width] and y [rows, heads · head_width].
-  /// mask int32 [rows], 0 = padding: its keys get the lowest finite score, so that a sequence without any real token
-  /// attends uniformly. offsets int64 [sequences + 1], ascending; `longest` is the longest sequence's number of rows.
+  /// sequence s is rows offsets[s] … offsets[s + 1] of qkv [rows, 3, heads, head_width] and y [rows, heads ·
+  /// head_width]. mask int32 [rows], 0 = padding: its keys get the lowest finite score, so that a sequence without any
+  /// real token attends uniformly. offsets int64 [sequences + 1], ascending; `longest` is the longest sequence's number
+  /// of rows.
   DndStatus (*attention)(void* device, const DndControl*, const float* qkv, const int32_t* mask, const int64_t* offsets,
                          int64_t sequences, int64_t longest, int64_t heads, int64_t head_width, float* y);
 

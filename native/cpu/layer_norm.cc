@@ -58,8 +58,8 @@ class RowMoments {
   float eps_;
 };
 
-/// work(row, moments of the whole row) on the thread pool, the rows' blocks spread over the threads where rows are long:
-/// they may be few.
+/// work(row, moments of the whole row) on the thread pool, the rows' blocks spread over the threads where rows are
+/// long: they may be few.
 template <typename Work>
 void for_rows(ThreadPool& pool, const Control& control, const RowMoments& of, int64_t rows, int64_t columns,
               const Work& work) {

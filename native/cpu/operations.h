@@ -29,7 +29,8 @@ void merge_paths(ThreadPool& pool, const Control& control, const float* a, const
 void add_token_bias(ThreadPool& pool, const Control& control, const float* bias, const float* residual, int64_t rows,
                     int64_t columns, int64_t tokens, float* y);
 
-/// Bytes of workspace; Error(kOutOfMemory) above the convolution's limit, `sufficient` then being a limit that would do.
+/// Bytes of workspace; Error(kOutOfMemory) above the convolution's limit, `sufficient` then being a limit that would
+/// do.
 int64_t convolution_workspace(int threads, const DndConvolution& convolution, int64_t* sufficient);
 
 void convolution(ThreadPool& pool, const Control& control, const DndConvolution& convolution,

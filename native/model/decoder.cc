@@ -162,7 +162,8 @@ class Decoder::Pass {
       p = convolve(steps[2], normalised, layer.conv2h);
     }
     if (!layer.has_residual()) x.reset();
-    const DeviceArray s = convolve(steps[3], {.x = p.data(), .addend = a.data(), .bias = layer.path_bias}, layer.conv2w);
+    const DeviceArray s =
+        convolve(steps[3], {.x = p.data(), .addend = a.data(), .bias = layer.path_bias}, layer.conv2w);
     a.reset();
     p.reset();
     return convolve(steps[4], {.x = s.data(), .addend = x.data(), .bias = layer.token_bias}, layer.token_weight);
@@ -243,8 +244,9 @@ std::vector<DndConvolution> Decoder::convolutions(const Layer& layer, int64_t ba
   const Feature& out = layer.out;
   const auto step = [&](DndAxis axis, int64_t height, int64_t width, int64_t out_channels, bool normalised,
                         DndEpilogue epilogue) {
-    return DndConvolution{axis,   batch,      n,        height, width, out_channels, config_.kernel_size,
-                          normalised, epilogue, config_.algorithm, limit};
+    return DndConvolution{
+        axis, batch, n, height, width, out_channels, config_.kernel_size, normalised, epilogue, config_.algorithm,
+        limit};
   };
   return {step(kDndWidth, h, w, out.width, true, kDndStore),
           step(kDndHeight, h, out.width, out.height, false, kDndStore),

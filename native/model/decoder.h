@@ -25,9 +25,9 @@ struct DecoderConfig {
   DndAlgorithm algorithm = kDndAuto;
 };
 
-/// The hyper-convolutional decoder of Drag-and-Drop LLMs (arXiv 2506.16406): condition → weight tokens. float32. Its bytes
-/// depend on the size of the batch and the memory limit, as the plan of a convolution does, but not on the number of
-/// threads, nor on what the other tasks of the batch are. One forward at a time.
+/// The hyper-convolutional decoder of Drag-and-Drop LLMs (arXiv 2506.16406): condition → weight tokens. float32. Its
+/// bytes depend on the size of the batch and the memory limit, as the plan of a convolution does, but not on the number
+/// of threads, nor on what the other tasks of the batch are. One forward at a time.
 class Decoder {
  public:
   /// Allocates the parameters, uninitialised. threads 0 = default. Error(kInvalidArgument) for fewer than two features,
@@ -42,8 +42,8 @@ class Decoder {
   /// Where the parameter lies. Error(kInvalidArgument) for an unknown name.
   float* parameter(const std::string& name) { return parameters_.find(name); }
 
-  /// Bytes that `forward` needs beside the parameters, the condition and the tokens: at most `limit` if that is possible,
-  /// else a limit that would do.
+  /// Bytes that `forward` needs beside the parameters, the condition and the tokens: at most `limit` if that is
+  /// possible, else a limit that would do.
   int64_t workspace_bytes(int64_t batch, int64_t limit = kNoLimit) const;
   /// What of that limit is left for a convolution's own working memory: what its plan depends on.
   int64_t convolution_limit(int64_t batch, int64_t limit = kNoLimit) const;
@@ -53,7 +53,8 @@ class Decoder {
   void initialise(uint64_t seed, Job& job);
 
   /// condition [batch, N₀, projected_from or H₀, W₀] → tokens [batch, N, H, W] of the last feature.
-  /// `limit`: as of workspace_bytes; Error(kOutOfMemory) when it is too little. Error(kAborted) soon after the job was cancelled; its memory is free then.
+  /// `limit`: as of workspace_bytes; Error(kOutOfMemory) when it is too little. Error(kAborted) soon after the job was
+  /// cancelled; its memory is free then.
   void forward(const float* condition, int64_t batch, float* tokens, Job& job, int64_t limit = kNoLimit);
 
   /// The length projection alone: condition [batch, N₀, projected_from, W₀] → projected [batch, N₀, H₀, W₀].
@@ -67,7 +68,7 @@ class Decoder {
     const float *norm_weight, *norm_bias;  ///< linear1.norm [H, W]
     const float *conv1w, *conv1h;          ///< linear1.conv1w [W', W, k, k], conv1h [H', H, k, k]
     const float *conv2w, *conv2h;
-    const float* path_bias;                ///< linear1.bias [H', W']
+    const float* path_bias;                  ///< linear1.bias [H', W']
     const float *token_weight, *token_bias;  ///< linear2 [N', N, k, k], [N']
     bool has_residual() const { return in == out; }
   };

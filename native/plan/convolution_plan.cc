@@ -12,9 +12,10 @@
 namespace dnd {
 namespace {
 
-constexpr int64_t kLine = 16;                         ///< floats of a cache line
-constexpr int64_t kBlockOuts = 64;                    ///< output channels that share a pass over the tile spectra
-constexpr int64_t kThreads = 4;  ///< whose memory half of the workspace holds at least; more need more under a tight limit
+constexpr int64_t kLine = 16;       ///< floats of a cache line
+constexpr int64_t kBlockOuts = 64;  ///< output channels that share a pass over the tile spectra
+constexpr int64_t kThreads =
+    4;  ///< whose memory half of the workspace holds at least; more need more under a tight limit
 constexpr int64_t kSlabBytes = int64_t{640} << 10;  ///< with the half-transformed weights, a core's own cache
 /// Input channels of a slab: few for few tiles, where the weights' transform counts, more for many, where reading and
 /// writing the product's sums does.
@@ -193,10 +194,10 @@ ConvolutionPlan plan_convolution(const ConvolutionShape& shape, const PlanOption
   const Survey found = kernel_fits ? survey(shape, options, rates) : Survey{};
   const Candidate* best = found.best([](const Candidate&) { return true; });
   if (best == nullptr) {
-    const std::string reason =
-        kernel_fits ? text("one tile exceeds the budget of %.3g MiB", mebibytes(options.workspace_bytes))
-                    : text("kernels of more than %lld taps have no weight transform",
-                           static_cast<long long>(kLargestSpectralKernel));
+    const std::string reason = kernel_fits
+                                   ? text("one tile exceeds the budget of %.3g MiB", mebibytes(options.workspace_bytes))
+                                   : text("kernels of more than %lld taps have no weight transform",
+                                          static_cast<long long>(kLargestSpectralKernel));
     if (options.algorithm == AlgorithmChoice::kSpectral) {
       throw Error(kernel_fits ? ErrorCode::kOutOfMemory : ErrorCode::kInvalidArgument,
                   "plan: no spectral convolution is possible: " + reason);

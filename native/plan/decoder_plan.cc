@@ -32,13 +32,14 @@ ConvolutionShape shape_of(LayerConvolution convolution, const PlannedFeature& fr
 DecoderPlan plan_decoder(const std::vector<PlannedFeature>& features, int64_t kernel, int64_t batch,
                          const PlanOptions& options) {
   if (features.size() < 2) {
-    throw Error(ErrorCode::kInvalidArgument, "plan: a decoder needs at least two features, its input's and its output's");
+    throw Error(ErrorCode::kInvalidArgument,
+                "plan: a decoder needs at least two features, its input's and its output's");
   }
   DecoderPlan plan;
   for (size_t layer = 0; layer + 1 < features.size(); ++layer) {
-    for (LayerConvolution convolution : {LayerConvolution::kWidthFirst, LayerConvolution::kThenHeight,
-                                         LayerConvolution::kHeightFirst, LayerConvolution::kThenWidth,
-                                         LayerConvolution::kTokens}) {
+    for (LayerConvolution convolution :
+         {LayerConvolution::kWidthFirst, LayerConvolution::kThenHeight, LayerConvolution::kHeightFirst,
+          LayerConvolution::kThenWidth, LayerConvolution::kTokens}) {
       plan.convolutions.push_back(
           {static_cast<int64_t>(layer), convolution,
            plan_convolution(shape_of(convolution, features[layer], features[layer + 1], kernel, batch), options)});

@@ -68,10 +68,9 @@ double direct_cost(const ConvolutionShape& shape, const InstructionSetRates& rat
   const double j_skipped = count(taps_inside(shape.size_j, shape.kernel, 0, shape.size_j)) * count(shape.size_i);
   const int64_t columns = std::max(shape.size_i, shape.size_j);
   const double across_outs = count(divide_up(shape.out_channels, rates.lanes));
-  const double across_columns =
-      count(shape.out_channels) * count(divide_up(columns, rates.lanes)) / count(columns);
-  return kNanosecond * rates.direct_step * count(shape.batch * shape.channels) *
-         std::min(i_skipped, j_skipped) * count(shape.kernel) * std::min(across_outs, across_columns);
+  const double across_columns = count(shape.out_channels) * count(divide_up(columns, rates.lanes)) / count(columns);
+  return kNanosecond * rates.direct_step * count(shape.batch * shape.channels) * std::min(i_skipped, j_skipped) *
+         count(shape.kernel) * std::min(across_outs, across_columns);
 }
 
 double spectral_multiply_adds(const ConvolutionShape& shape, const SpectralPlan& plan) {

@@ -7,8 +7,8 @@ namespace dnd {
 
 /// Predicted seconds of one thread.
 struct SpectralCost {
-  double forward = 0;   ///< tiles to spectra
-  double weights = 0;   ///< both halves of the weights' transform
+  double forward = 0;  ///< tiles to spectra
+  double weights = 0;  ///< both halves of the weights' transform
   double product = 0;
   double inverse = 0;
   double total() const { return forward + weights + product + inverse; }

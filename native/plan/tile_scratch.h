@@ -4,9 +4,9 @@
 
 namespace dnd {
 
-/// How a tile lies in the memory that its transforms work in, counted in vectors of channels: a panel of lines along the
-/// halved axis, as many as a vector has lanes, and the real and imaginary parts of the half-transformed tile. Pitches are
-/// odd: lines of a power of two would share the sets of a cache.
+/// How a tile lies in the memory that its transforms work in, counted in vectors of channels: a panel of lines along
+/// the halved axis, as many as a vector has lanes, and the real and imaginary parts of the half-transformed tile.
+/// Pitches are odd: lines of a power of two would share the sets of a cache.
 ///
 /// Always expanded in place, because kernels of every instruction set use it (isa/kernels.h says why that matters).
 struct TileScratch {

@@ -8,7 +8,7 @@ import type { GenerationReport } from '../generator/report.js';
 import { readPromptSet } from '../prompts/index.js';
 import { adapterFolders, STANDARD_INPUT } from './adapter-folders.js';
 import { type Io, print } from './io.js';
-import { deviceOption, forceOption, jsonOption, threadsOption, wholeNumber } from './options.js';
+import { byteCount, deviceOption, forceOption, jsonOption, threadsOption, wholeNumber } from './options.js';
 import { showProgress } from './progress.js';
 import { counted, grouped, list, shortNumber } from './table.js';
 
@@ -20,6 +20,7 @@ interface Options {
   dtype: SavedDtype;
   encoder?: string;
   threads?: number;
+  memoryLimit?: number;
   device: Device;
   force?: boolean;
   json?: boolean;
@@ -47,6 +48,12 @@ export function addGenerate(program: Command, io: Io): void {
       new Option('--dtype <name>', 'of the saved tensors').choices(Object.keys(ADAPTER_DTYPES)).default('bf16'),
     )
     .option('--encoder <folder>', "the generator's text encoder, if it is not in the generator's folder")
+    .addOption(
+      new Option(
+        '--memory-limit <bytes>',
+        'most that the decoder may use, such as 8GB; more of it is faster',
+      ).argParser(byteCount),
+    )
     .addOption(forceOption('an adapter'))
     .addOption(deviceOption())
     .addOption(threadsOption())
@@ -60,12 +67,19 @@ async function generate({ json, ...options }: Options, io: Io): Promise<void> {
   for (const file of options.prompts) sets.push([file, await readPrompts(file, io)]);
   const { onProgress, stop } = showProgress(io, json);
   const saved: Saved[] = [];
-  const { force, seed, dtype, generator: source, encoder, threads, device } = options;
+  const { force, seed, dtype, generator: source, encoder, threads, memoryLimit, device } = options;
   const { signal } = io;
   try {
     // The folders are begun before the work, so that one that cannot be written costs no time.
     await writeFoldersTogether(folders, { force, signal, marker: PEFT_CONFIG_FILE }, async (stagings) => {
-      const generator = await Generator.load(source, { encoder, threads, device, signal, onProgress });
+      const generator = await Generator.load(source, {
+        encoder,
+        threads,
+        memoryLimitBytes: memoryLimit,
+        device,
+        signal,
+        onProgress,
+      });
       try {
         for await (const { name, adapter } of generator.generateMany(sets, { seed, signal, onProgress })) {
           await adapter.save(stagings[saved.length]!, { dtype, signal });

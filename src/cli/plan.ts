@@ -16,7 +16,7 @@ interface Options {
   isa?: InstructionSet;
   threads?: number;
   algorithm: AlgorithmChoice;
-  memoryLimit?: number;
+  workspace?: number;
   measure?: boolean;
   why?: boolean;
   json?: boolean;
@@ -46,7 +46,7 @@ export function addPlan(program: Command, io: Io): void {
     .addOption(algorithmOption('how to compute the convolutions'))
     .addOption(
       new Option(
-        '--memory-limit <bytes>',
+        '--workspace <bytes>',
         'most that a convolution may work in: bytes, or 4GB, 512MiB, … (default: 1GiB)',
       ).argParser(byteCount),
     )
@@ -57,7 +57,7 @@ export function addPlan(program: Command, io: Io): void {
 }
 
 async function plan(generator: string | undefined, options: Options, io: Io): Promise<void> {
-  const { isa, memoryLimit, why, json, ...settings } = options;
+  const { isa, workspace, why, json, ...settings } = options;
   const { onProgress, stop } = showProgress(io, json);
   let result: GeneratorPlan;
   try {
@@ -65,7 +65,7 @@ async function plan(generator: string | undefined, options: Options, io: Io): Pr
       ...settings,
       generator,
       instructionSet: isa,
-      workspaceBytes: memoryLimit,
+      workspaceBytes: workspace,
       signal: io.signal,
       onProgress: (fraction) => onProgress(fraction, 'measure'),
     });

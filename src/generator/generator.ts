@@ -23,7 +23,10 @@ interface EngineSettings {
   threads?: number | undefined;
   /** Default: 'auto'. */
   device?: Device | undefined;
-  /** Most that the decoder may use. Default: the memory that is available. */
+  /**
+   * Most that the decoder may use, weights included. It works in less, and slower, where that is needed; OUT_OF_MEMORY
+   * names the need where that is impossible. Default: as much as pays off, up to 1 GiB beside weights and activations.
+   */
   memoryLimitBytes?: number | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: OnProgress | undefined;
@@ -165,8 +168,8 @@ export class Generator implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Makes an adapter for the task that the prompts describe. The same prompts and seed give the same bytes, whatever
-   * the number of threads.
+   * Makes an adapter for the task that the prompts describe. The same prompts, seed and memory limit give the same bytes
+   * on one instruction set, whatever the number of threads.
    * @throws DndError INVALID_PROMPTS, OUT_OF_MEMORY, INVALID_WEIGHTS, DISPOSED; `signal.reason` after an abort
    */
   async generate(prompts: readonly string[], options: GenerateOptions = {}): Promise<GeneratedAdapter> {
@@ -177,7 +180,9 @@ export class Generator implements Disposable, AsyncDisposable {
 
   /**
    * Makes an adapter for each prompt set, several at a time, and gives them in the order of the sets. All sets are
-   * checked before the first is begun. Errors: as `generate`, INVALID_ARGUMENT
+   * checked before the first is begun. Weights are transformed once for all tasks of a batch, so eight together take
+   * little more than half of eight times one; the size of the batch (`report.batch`) may change a result's last bits.
+   * Errors: as `generate`, INVALID_ARGUMENT
    */
   async *generateMany(
     sets: PromptSets,

@@ -143,6 +143,12 @@ describe('dnd generate refuses, and leaves nothing behind:', () => {
     await refused('NEWER_FORMAT', generateArguments([at('good.txt')]));
   });
 
+  test('a memory limit that the decoder cannot keep to, and takes one that it can', async () => {
+    await refused('OUT_OF_MEMORY', generateArguments([at('good.txt')], '--memory-limit', '100kB'));
+    expect((await dnd(generateArguments([at('good.txt')], '--memory-limit', '1GB'))).code).toBe(0);
+    expect((await dnd(generateArguments([at('good.txt')], '--force', '--memory-limit', 'much'))).code).toBe(2);
+  });
+
   test('an existing adapter, before any work, and something else even with --force', async () => {
     expect((await dnd(generateArguments([at('good.txt')]))).code).toBe(0);
     const { mtimeMs } = await stat(at('adapter'));

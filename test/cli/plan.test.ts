@@ -159,8 +159,8 @@ test.each([
   ['0.0625 gib', 2 ** 26],
   ['64MB', 64e6],
   ['65536kB', 65536e3],
-])('--memory-limit %s is respected', async (limit, bytes) => {
-  const plan = await planOf([...PRESET, '--memory-limit', limit]);
+])('--workspace %s is respected', async (limit, bytes) => {
+  const plan = await planOf([...PRESET, '--workspace', limit]);
   expect(plan.workspaceBytes).toBe(bytes);
   expect(plan.totals.largestTileSpectraBytes).toBeGreaterThan(0);
   expect(plan.totals.largestTileSpectraBytes).toBeLessThanOrEqual(bytes / 2);
@@ -168,7 +168,7 @@ test.each([
 });
 
 test('chunks are shown', async () => {
-  const { stdout } = await dnd([...PRESET, '--memory-limit', '64MiB']);
+  const { stdout } = await dnd([...PRESET, '--workspace', '64MiB']);
   expect(stdout).toMatch(/^0\.linear1\.conv1w .* × \d+\*? +\d+ in \d+ /m);
 });
 
@@ -244,11 +244,11 @@ test.each([
   ['a batch of nothing', [...PRESET, '--batch', '0']],
   ['a batch beyond counting', [...PRESET, '--batch', '9007199254740991']],
   ['threads of nothing', [...PRESET, '--threads', '0']],
-  ['a limit of nothing', [...PRESET, '--memory-limit', '0']],
-  ['a limit without a number', [...PRESET, '--memory-limit', 'GB']],
-  ['a limit in an unknown unit', [...PRESET, '--memory-limit', '4GX']],
-  ['a limit in bits', [...PRESET, '--memory-limit', '4ib']],
-  ['a limit below nothing', [...PRESET, '--memory-limit', '-4GB']],
+  ['a limit of nothing', [...PRESET, '--workspace', '0']],
+  ['a limit without a number', [...PRESET, '--workspace', 'GB']],
+  ['a limit in an unknown unit', [...PRESET, '--workspace', '4GX']],
+  ['a limit in bits', [...PRESET, '--workspace', '4ib']],
+  ['a limit below nothing', [...PRESET, '--workspace', '-4GB']],
   [
     'a spectral kernel of 17 taps',
     ['plan', '--features', '[[1,9,9],[1,9,9]]', '--kernel-size', '17', '--algorithm', 'spectral'],

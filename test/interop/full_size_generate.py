@@ -15,6 +15,7 @@ PRESET = "qwen2.5-0.5b-common-sense"
 PARAMETERS = 1_113_203_220
 PEAK_BYTES = 6.5e9
 PATIENCE_SECONDS = 150
+BESIDE_BYTES = 0.4e9
 BASE = HERE / "qwen2.5-0.5b.json"
 # width of the base's side of each module: A is [8, in], B is [out, 8]
 WIDTHS = {
@@ -66,6 +67,25 @@ for threads in (1, 2, 3):
         f"{run.peak_bytes / 1e9:.2f} GB ≤ {PEAK_BYTES / 1e9} GB",
     )
     digests[threads] = hashlib.sha256((out / "adapter_model.safetensors").read_bytes()).hexdigest()
+
+# A limit that leaves less than half of what the decoder would work in, beside its parameters and the tokens.
+limit = 4 * PARAMETERS + 0.25e9
+run = dnd(
+    "generate", "--generator", generator, "--prompts", prompts, "--memory-limit", int(limit), "--out", work / "limited"
+).must_succeed()
+check(
+    "peak memory with a memory limit: the limit, and encoder, condition and runtime beside it",
+    run.peak_bytes <= limit + BESIDE_BYTES,
+    f"{run.peak_bytes / 1e9:.2f} GB ≤ {limit / 1e9:.2f} + {BESIDE_BYTES / 1e9} GB",
+)
+refused = dnd(
+    "generate", "--generator", generator, "--prompts", prompts, "--memory-limit", 4 * PARAMETERS, "--out", work / "none"
+)
+check(
+    "too little of it is refused, with the need",
+    refused.code == 1 and "needs" in refused.stderr and "memoryLimitBytes" in refused.stderr,
+    refused.stderr.strip().splitlines()[-1] if refused.stderr.strip() else "",
+)
 
 check(
     "the same bytes whatever the number of threads",

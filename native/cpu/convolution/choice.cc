@@ -34,8 +34,7 @@ ConvolutionChoice choose_convolution(const DndConvolution& convolution, int thre
   ConvolutionChoice choice{};
   choice.geometry = convolution_geometry(convolution);
   const ConvolutionPlan plan = plan_convolution(
-      shape_of(choice.geometry),
-      {kernels().name, choice_of(convolution.algorithm), convolution.workspace_limit});
+      shape_of(choice.geometry), {kernels().name, choice_of(convolution.algorithm), convolution.workspace_limit});
   choice.algorithm = plan.algorithm;
   if (plan.algorithm == Algorithm::kDirect) {
     take_direct(choice, convolution, threads);

@@ -158,7 +158,7 @@ class DirectConvolution {
   const DirectPlan& plan_;
   const Geometry& g_;
   std::vector<double> row_taps_, strip_taps_;  ///< pairs of a position and a tap that is inside
-  std::vector<int32_t> places_[2];  ///< for blocks of block_channels and of one channel less
+  std::vector<int32_t> places_[2];             ///< for blocks of block_channels and of one channel less
 };
 
 }  // namespace
@@ -180,8 +180,7 @@ void convolve_direct(ThreadPool& pool, const Control& control, const Kernels& ke
     const int64_t groups = std::min(plan.groups, units);
     pool.parallel_for(groups * plan.out_blocks, [&](int64_t task, int thread) {
       convolution.compute(control, pictures, weight, task % plan.out_blocks,
-                          part(units, groups, task / plan.out_blocks), y_part,
-                          scratch + thread * plan.thread_floats());
+                          part(units, groups, task / plan.out_blocks), y_part, scratch + thread * plan.thread_floats());
     });
   }
 }

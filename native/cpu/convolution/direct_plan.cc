@@ -8,10 +8,10 @@
 namespace dnd::cpu {
 namespace {
 
-constexpr int64_t kLongestStrip = 160;              ///< a block of channels of a strip then stays in a core's cache
+constexpr int64_t kLongestStrip = 160;                  ///< a block of channels of a strip then stays in a core's cache
 constexpr int64_t kPicturesAtOnce = int64_t{64} << 20;  ///< floats: 256 MB
-constexpr int64_t kFewestPositions = 1024;          ///< of a group: packing its weights costs about 3 % then
-constexpr int64_t kMostPositions = 8192;            ///< of a group: its sums take a megabyte
+constexpr int64_t kFewestPositions = 1024;              ///< of a group: packing its weights costs about 3 % then
+constexpr int64_t kMostPositions = 8192;                ///< of a group: its sums take a megabyte
 constexpr int64_t kTasksPerThread = 8;
 constexpr int64_t kLine = 16;  ///< floats of a cache line
 

@@ -20,7 +20,7 @@ enum class AcrossLanes { kOutChannels, kColumns };
 struct DirectPlan {
   static constexpr int64_t kChain = 256;
 
-  Geometry geometry;  ///< rows and columns maybe exchanged: padding taps are skipped along rows, multiplied along columns
+  Geometry geometry;  ///< padding taps are skipped along rows: these may be the columns of the one given
   AcrossLanes across;
 
   int64_t strips;         ///< of the columns

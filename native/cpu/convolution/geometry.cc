@@ -8,9 +8,7 @@
 namespace dnd::cpu {
 namespace {
 
-[[noreturn]] void refuse(const std::string& what) {
-  throw Error(ErrorCode::kInvalidArgument, "convolution: " + what);
-}
+[[noreturn]] void refuse(const std::string& what) { throw Error(ErrorCode::kInvalidArgument, "convolution: " + what); }
 
 void check_size(int64_t size, const char* what) {
   if (size < 1) refuse(std::string(what) + " is " + std::to_string(size) + "; it must be at least 1");

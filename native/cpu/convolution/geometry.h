@@ -16,16 +16,16 @@ struct Geometry {
 
   int64_t batch, channels, out_channels, rows, columns, kernel;
   Strides x, y;
-  Strides norm;     ///< of the normalisation's weight and bias, along x's axes
-  Strides moments;  ///< of its moments
-  Strides bias;     ///< of the epilogue's bias, along y's axes
+  Strides norm;                               ///< of the normalisation's weight and bias, along x's axes
+  Strides moments;                            ///< of its moments
+  Strides bias;                               ///< of the epilogue's bias, along y's axes
   int64_t tap_row_stride, tap_column_stride;  ///< of a weight's [k, k]
 
   int64_t half() const { return kernel / 2; }
 };
 
-/// Error(kInvalidArgument) when a size is not positive, the kernel size is even, or the normalisation or epilogue is not
-/// one of this axis.
+/// Error(kInvalidArgument) when a size is not positive, the kernel size is even, or the normalisation or epilogue is
+/// not one of this axis.
 Geometry convolution_geometry(const DndConvolution& convolution);
 
 ConvolutionShape shape_of(const Geometry& geometry);

@@ -12,8 +12,8 @@ namespace dnd::cpu {
 namespace {
 
 constexpr int64_t kPackedFloats = int64_t{16} << 20;  ///< of b at a time: 64 MB
-constexpr int64_t kRowTiles = 16;                    ///< of a block of rows: its packed part of a stays in L2
-constexpr int64_t kGroupColumns = 4096;              ///< most columns of a task: a is packed once for each group
+constexpr int64_t kRowTiles = 16;                     ///< of a block of rows: its packed part of a stays in L2
+constexpr int64_t kGroupColumns = 4096;               ///< most columns of a task: a is packed once for each group
 
 /// One product, cut into blocks of rows (packed by whoever works on them) and panels of columns (packed once).
 class Product {
@@ -70,9 +70,8 @@ class Product {
   /// Moves a finished row from the sums, [panel][row][column of the panel], to c.
   void finish(int64_t row, int64_t column, int64_t column_end, const float* sums, int64_t rows) const {
     const float* bias = epilogue_.bias == nullptr ? nullptr : epilogue_.bias + column;
-    const float* residual = epilogue_.residual == nullptr
-                                ? nullptr
-                                : epilogue_.residual + row * epilogue_.residual_stride + column;
+    const float* residual =
+        epilogue_.residual == nullptr ? nullptr : epilogue_.residual + row * epilogue_.residual_stride + column;
     kernels_.finish_row(sums, rows * panel_columns(), c_ + row * c_stride_ + column, column_end - column, bias,
                         epilogue_.activation, residual);
   }

@@ -112,7 +112,8 @@ inline __attribute__((always_inline)) void transform(const Vector* real, const V
 using Fft = void (*)(const Vector* real, const Vector* imaginary, Vector* out_real, Vector* out_imaginary);
 
 template <int kPoints>
-__attribute__((noinline)) void fft(const Vector* real, const Vector* imaginary, Vector* out_real, Vector* out_imaginary) {
+__attribute__((noinline)) void fft(const Vector* real, const Vector* imaginary, Vector* out_real,
+                                   Vector* out_imaginary) {
   transform<kPoints, 1>(real, imaginary, out_real, out_imaginary);
 }
 

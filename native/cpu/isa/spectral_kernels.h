@@ -21,8 +21,8 @@ struct TileView {
   int64_t full_begin, full_end;
 };
 
-/// LayerNorm of a tile while it is read: x̂ = (x − mean) · scale · weight + bias. Strides belong to the tile's axes; where
-/// the tile's is 1, so is that of weight and bias.
+/// LayerNorm of a tile while it is read: x̂ = (x − mean) · scale · weight + bias. Strides belong to the tile's axes;
+/// where the tile's is 1, so is that of weight and bias.
 struct TileNorm {
   const float* weight;  ///< as TileView::first; null: the tile is taken as it is
   const float* bias;
@@ -31,8 +31,8 @@ struct TileNorm {
   int64_t moments_halved_stride, moments_full_stride;
 };
 
-/// What becomes of a tile's outputs c before they are stored (DndEpilogue). Paths are merged only where channels lie side
-/// by side in memory, tile and bias alike.
+/// What becomes of a tile's outputs c before they are stored (DndEpilogue). Paths are merged only where channels lie
+/// side by side in memory, tile and bias alike.
 struct TileEpilogue {
   DndEpilogue kind;
   const float* addend;  ///< as TileView::first, with the tile's strides; may be null for a token bias
@@ -58,8 +58,9 @@ struct FrequencyOrder {
   __attribute__((always_inline)) int64_t points() const { return column_begin(columns()); }
 };
 
-/// A spectrum in memory: each point has three components, the real part, the imaginary part and their sum (of a product:
-/// the products of these). Component c of point p is at data[(3p + c) · component_stride], one vector of channels.
+/// A spectrum in memory: each point has three components, the real part, the imaginary part and their sum (of a
+/// product: the products of these). Component c of point p is at data[(3p + c) · component_stride], one vector of
+/// channels.
 template <typename Float>
 struct SpectrumView {
   Float* data;
@@ -74,7 +75,7 @@ struct TapTurns {
 
 /// k×k taps of one vector of output channels; input channels are k² floats apart.
 struct TapView {
-  const float* first;  ///< of the first output and input channel
+  const float* first;        ///< of the first output and input channel
   int64_t out_stride, outs;  ///< outs ≤ lanes
   int64_t halved_stride, full_stride;
 };
@@ -102,9 +103,9 @@ struct SpectralKernels {
   void (*halve[kSpectralHalves])(const TapView& taps, int64_t channels, TapTurns turns, int64_t columns, float* rows,
                                  int64_t column_stride, int64_t channel_stride);
 
-  /// Second half, along the full axis: slab[(3p + c) · component_stride + i · lanes] for kernel i < count and the points
-  /// p of steps [begin, end), counted from the first point of step `begin`. Step f has the points that share their sines
-  /// and cosines: f, −f, full/2 − f, full/2 + f. `symmetric`: for column 0.
+  /// Second half, along the full axis: slab[(3p + c) · component_stride + i · lanes] for kernel i < count and the
+  /// points p of steps [begin, end), counted from the first point of step `begin`. Step f has the points that share
+  /// their sines and cosines: f, −f, full/2 − f, full/2 + f. `symmetric`: for column 0.
   void (*columns[kSpectralHalves])(const float* rows, int64_t count, TapTurns turns, int64_t full_points,
                                    bool symmetric, int64_t begin, int64_t end, float* slab, int64_t component_stride);
 

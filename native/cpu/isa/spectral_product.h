@@ -14,9 +14,11 @@ constexpr int kPanelVectors = 2;
 constexpr int kMostProductRows = 6;  // 12 sums, 2 vectors of w, 1 of x: 15 of 16 registers
 #endif
 
+/// Of a panel with fewer vectors: as many sums as there are registers for.
 template <int kVectors>
 constexpr int most_product_rows() {
-  return kVectors == kPanelVectors ? kMostProductRows : kPanelVectors == 4 && kVectors == 3 ? 8 : kVectors == 2 ? 12 : 12;
+  if (kVectors == kPanelVectors) return kMostProductRows;
+  return kVectors == 3 ? 8 : 12;
 }
 
 template <int kRows, int kVectors>
@@ -51,7 +53,7 @@ inline __attribute__((always_inline)) void product_tile(int64_t depth, const flo
 
 /// Rows of x that are asked for ahead of their use. x comes from beyond the second-level cache, and each of its rows is
 /// too short for the processor to see where it leads; the next component's rows follow at once in memory.
-constexpr int64_t kRowsAhead = 24;
+constexpr int64_t kRowsAhead = 48;
 
 inline __attribute__((always_inline)) void ask_for(const float* x, int64_t floats) {
   for (int64_t i = 0; i < floats; i += 16) __builtin_prefetch(x + i);
@@ -60,14 +62,14 @@ inline __attribute__((always_inline)) void ask_for(const float* x, int64_t float
 template <int kVectors>
 void product_panel(int64_t rows, int64_t depth, const float* x, int64_t x_stride, const float* w, float* y,
                    int64_t y_stride, bool accumulate, bool first) {
-  constexpr int kMost = kVectors == kPanelVectors ? kMostProductRows : most_product_rows<kVectors>();
+  constexpr int kMost = most_product_rows<kVectors>();
   // Tiles of equal height rather than full ones and a rest: a low tile does not hide the latency of its sums.
   for (int64_t tiles = (rows + kMost - 1) / kMost; tiles > 0; --tiles) {
     const int64_t here = (rows + tiles - 1) / tiles;
-    if (first) ask_for(x + 48 * x_stride, here * x_stride);
+    if (first) ask_for(x + kRowsAhead * x_stride, here * x_stride);
     switch (here) {
-#define DND_ROWS(count)                                                                                \
-  case count:                                                                                          \
+#define DND_ROWS(count)                                                                                          \
+  case count:                                                                                                    \
     if constexpr (count <= kMost) product_tile<count, kVectors>(depth, x, x_stride, w, y, y_stride, accumulate); \
     break;
       DND_ROWS(1) DND_ROWS(2) DND_ROWS(3) DND_ROWS(4) DND_ROWS(5) DND_ROWS(6)

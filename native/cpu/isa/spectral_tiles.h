@@ -100,8 +100,8 @@ inline __attribute__((always_inline)) Point take(const SpectrumView<const float>
   return {p1 - p2, p3 - p1 - p2};
 }
 
-inline void inverse(const SpectrumView<const float>& spectrum, const FrequencyOrder& order,
-                    const TileView<float>& tile, const TileEpilogue& epilogue, float* scratch_floats) {
+inline void inverse(const SpectrumView<const float>& spectrum, const FrequencyOrder& order, const TileView<float>& tile,
+                    const TileEpilogue& epilogue, float* scratch_floats) {
   const TileScratch scratch(kLanes, order.halved_points, order.full_points);
   const int64_t halved = order.halved_points, full = order.full_points, columns = order.columns();
   Vector* panel = reinterpret_cast<Vector*>(scratch_floats);

@@ -5,10 +5,10 @@
 #include "cpu/isa/transpose.h"
 #include "cpu/isa/vector.h"
 
-/// Spectra of k×k kernels; lanes are output channels. A tile has far more points than a kernel has taps, so the sums are
-/// written out (as dense transforms with k terms) instead of running an FFT over zeros. Each symmetry is used:
-/// taps +j and −j share cosine and sine (folding), and so do frequencies f, −f, points/2 − f and points/2 + f, for which
-/// the terms of odd j only change their sign.
+/// Spectra of k×k kernels; lanes are output channels. A tile has far more points than a kernel has taps, so the sums
+/// are written out (as dense transforms with k terms) instead of running an FFT over zeros. Each symmetry is used: taps
+/// +j and −j share cosine and sine (folding), and so do frequencies f, −f, points/2 − f and points/2 + f, for which the
+/// terms of odd j only change their sign.
 namespace dnd::cpu::DND_ISA {
 
 /// Σ over j = 1 … half, odd and even j apart: sums[j − 1] · factors[j − 1].
@@ -133,8 +133,8 @@ inline __attribute__((always_inline)) void symmetric_rows(const Vector* folded, 
 }
 
 template <int kHalf>
-void halve(const TapView& taps, int64_t channels, TapTurns turns, int64_t columns, float* rows_of, int64_t column_stride,
-           int64_t channel_stride) {
+void halve(const TapView& taps, int64_t channels, TapTurns turns, int64_t columns, float* rows_of,
+           int64_t column_stride, int64_t channel_stride) {
   constexpr int kTaps = (2 * kHalf + 1) * (2 * kHalf + 1);
   Vector lanes_of[kTaps + kLanes], folded[kTaps];
   for (int64_t c = 0; c < channels; ++c, rows_of += channel_stride) {

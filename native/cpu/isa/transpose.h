@@ -14,7 +14,8 @@ struct CountedIndices<0, kIndices...> {
   using type = Indices<kIndices...>;
 };
 
-/// One shuffle of two vectors: `pattern(lane)` names the lane of `a`, or of `b` counted from kLanes, that goes to `lane`.
+/// One shuffle of two vectors: `pattern(lane)` names the lane of `a`, or of `b` counted from kLanes, that goes to
+/// `lane`.
 template <class Pattern, int... kLane>
 inline __attribute__((always_inline)) Vector shuffled(Vector a, Vector b, Pattern, Indices<kLane...>) {
   return __builtin_shufflevector(a, b, Pattern::of(kLane)...);
@@ -52,7 +53,8 @@ inline __attribute__((always_inline)) void transpose_square(Vector (&square)[kLa
   for (int g = 0; g < kLanes / 4; ++g) {
     const Vector* row = square + 4 * g;
     const Vector low = shuffled<Interleaved<0>>(row[0], row[1]), high = shuffled<Interleaved<2>>(row[0], row[1]);
-    const Vector next_low = shuffled<Interleaved<0>>(row[2], row[3]), next_high = shuffled<Interleaved<2>>(row[2], row[3]);
+    const Vector next_low = shuffled<Interleaved<0>>(row[2], row[3]),
+                 next_high = shuffled<Interleaved<2>>(row[2], row[3]);
     columns[0][g] = shuffled<Paired<0>>(low, next_low);
     columns[1][g] = shuffled<Paired<2>>(low, next_low);
     columns[2][g] = shuffled<Paired<0>>(high, next_high);
@@ -67,8 +69,10 @@ inline __attribute__((always_inline)) void transpose_square(Vector (&square)[kLa
       square[j] = shuffled<Quarters<0, 1>>(column[0], column[1]);
       square[4 + j] = shuffled<Quarters<1, 1>>(column[0], column[1]);
     } else {
-      const Vector a = shuffled<Quarters<0, 1>>(column[0], column[1]), b = shuffled<Quarters<2, 1>>(column[0], column[1]);
-      const Vector c = shuffled<Quarters<0, 1>>(column[2], column[3]), d = shuffled<Quarters<2, 1>>(column[2], column[3]);
+      const Vector a = shuffled<Quarters<0, 1>>(column[0], column[1]),
+                   b = shuffled<Quarters<2, 1>>(column[0], column[1]);
+      const Vector c = shuffled<Quarters<0, 1>>(column[2], column[3]),
+                   d = shuffled<Quarters<2, 1>>(column[2], column[3]);
       square[j] = shuffled<Quarters<0, 2>>(a, c);
       square[4 + j] = shuffled<Quarters<1, 2>>(a, c);
       square[8 + j] = shuffled<Quarters<0, 2>>(b, d);

@@ -41,10 +41,20 @@ class SpectralConvolution {
         full_turns_(plan.full.points, geometry.half()),
         work_(static_cast<double>(g_.batch) *
               convolution_multiply_adds(g_.channels, g_.out_channels, g_.rows, g_.columns, g_.kernel)) {
-    const Axis rows = {plan.halved_is_i ? plan.halved : plan.full, g_.x.row,    g_.y.row, g_.norm.row,
-                       g_.moments.row, g_.bias.row, g_.tap_row_stride};
-    const Axis columns = {plan.halved_is_i ? plan.full : plan.halved, g_.x.column,    g_.y.column, g_.norm.column,
-                          g_.moments.column, g_.bias.column, g_.tap_column_stride};
+    const Axis rows = {plan.halved_is_i ? plan.halved : plan.full,
+                       g_.x.row,
+                       g_.y.row,
+                       g_.norm.row,
+                       g_.moments.row,
+                       g_.bias.row,
+                       g_.tap_row_stride};
+    const Axis columns = {plan.halved_is_i ? plan.full : plan.halved,
+                          g_.x.column,
+                          g_.y.column,
+                          g_.norm.column,
+                          g_.moments.column,
+                          g_.bias.column,
+                          g_.tap_column_stride};
     halved_ = plan.halved_is_i ? rows : columns;
     full_ = plan.halved_is_i ? columns : rows;
     half_ = g_.half();
@@ -61,13 +71,6 @@ class SpectralConvolution {
     const float scale = static_cast<float>(1.0 / static_cast<double>(halved.points * full.points));
     const int64_t point_a = halved.input_begin(a) + inside_a.begin, point_b = full.input_begin(b) + inside_b.begin;
     const float* first = operands_.x + task * g_.x.batch + point_a * halved_.x + point_b * full_.x;
-    TileNorm norm = {};
-    if (operands_.moments != nullptr) {
-      const int64_t offset = point_a * halved_.norm + point_b * full_.norm;
-      norm = {operands_.norm_weight + offset, operands_.norm_bias + offset, g_.norm.channel, halved_.norm, full_.norm,
-              operands_.moments + task * g_.moments.batch + point_a * halved_.moments + point_b * full_.moments,
-              halved_.moments, full_.moments};
-    }
     const int64_t end = std::min(g_.channels, (slab + 1) * plan_.slab_channels);
     for (int64_t channel = slab * plan_.slab_channels; channel < end; channel += isa_.lanes) {
       const TileView<const float> view = {first + channel * g_.x.channel,
@@ -80,12 +83,8 @@ class SpectralConvolution {
                                           inside_b.begin,
                                           inside_b.end};
       float* to = spectra + slab * layout_.slab_stride + place * plan_.slab_channels + channel % plan_.slab_channels;
-      TileNorm norm_here = norm;
-      if (norm.weight != nullptr) {
-        norm_here.weight += channel * g_.norm.channel;
-        norm_here.bias += channel * g_.norm.channel;
-      }
-      isa_.forward(view, norm_here, order_, scale, {to, layout_.tile_component_stride}, scratch);
+      isa_.forward(view, norm_at(task, point_a, point_b, channel), order_, scale, {to, layout_.tile_component_stride},
+                   scratch);
     }
   }
 
@@ -131,6 +130,19 @@ class SpectralConvolution {
   /// Points of a tile that lie inside the picture.
   static Range inside(const TileAxis& axis, int64_t tile) {
     return {std::max<int64_t>(0, -axis.input_begin(tile)), std::min(axis.points, axis.size - axis.input_begin(tile))};
+  }
+
+  TileNorm norm_at(int64_t task, int64_t point_a, int64_t point_b, int64_t channel) const {
+    if (operands_.moments == nullptr) return {};
+    const int64_t offset = channel * g_.norm.channel + point_a * halved_.norm + point_b * full_.norm;
+    return {operands_.norm_weight + offset,
+            operands_.norm_bias + offset,
+            g_.norm.channel,
+            halved_.norm,
+            full_.norm,
+            operands_.moments + task * g_.moments.batch + point_a * halved_.moments + point_b * full_.moments,
+            halved_.moments,
+            full_.moments};
   }
 
   Task make_task(Range block, Range places, float* scratch) const {
@@ -181,8 +193,8 @@ class SpectralConvolution {
     const bool symmetric = column == 0;
     const int64_t depth = channels.size(), count = depth * task.vectors;
     const int64_t slab_stride = (count + 1) * isa_.lanes;  // an odd number of vectors: not all in one cache set
-    const float* slab_spectra = spectra + channels.begin / plan_.slab_channels * layout_.slab_stride +
-                                task.places.begin * plan_.slab_channels;
+    const float* slab_spectra =
+        spectra + channels.begin / plan_.slab_channels * layout_.slab_stride + task.places.begin * plan_.slab_channels;
     int64_t point = order_.column_begin(column);
     for (int64_t step = 0; step < steps; step += plan_.slab_steps) {
       control.throw_if_cancelled();

@@ -7,7 +7,6 @@
 #include "plan/tile_scratch.h"
 
 namespace dnd::cpu {
-
 namespace {
 
 /// Points of the largest slab.
@@ -15,8 +14,8 @@ int64_t slab_points(const SpectralPlan& plan) {
   int64_t most = 0;
   for (int64_t step = 0; step < plan.steps(); step += plan.slab_steps) {
     for (bool symmetric : {false, true}) {
-      most = std::max(most, points_of_steps(plan.full.points, symmetric, step,
-                                            std::min(plan.steps(), step + plan.slab_steps)));
+      most = std::max(
+          most, points_of_steps(plan.full.points, symmetric, step, std::min(plan.steps(), step + plan.slab_steps)));
     }
   }
   return most;

@@ -47,7 +47,8 @@ TaskCut cut_tasks(const ConvolutionShape& shape, const SpectralPlan& plan, const
       tasks.clear();
       for (int64_t task = 0; task < blocks * parts; ++task) {
         const int64_t block = task % blocks, part = task / blocks;
-        const auto size = static_cast<double>(part_begin(vectors, blocks, block + 1) - part_begin(vectors, blocks, block));
+        const auto size =
+            static_cast<double>(part_begin(vectors, blocks, block + 1) - part_begin(vectors, blocks, block));
         const auto of_tiles =
             static_cast<double>(part_begin(chunk_tiles, parts, part + 1) - part_begin(chunk_tiles, parts, part));
         tasks.push_back(size * weights + (size + kReadingShare) * of_tiles * product);
