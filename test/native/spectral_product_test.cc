@@ -62,7 +62,9 @@ struct Product {
   std::vector<float> multiplied(bool accumulate) const {
     std::vector<float> result = y;
     const std::vector<float> packed = panels();
-    isa().product(rows, depth, x.data(), x_stride(), packed.data(), vectors, result.data(), y_stride(), accumulate);
+    const int64_t ahead = rows % 2 * 48 * x_stride();  // may lie behind x: it is only asked for
+    isa().product(rows, depth, x.data(), x_stride(), ahead, packed.data(), vectors, result.data(), y_stride(),
+                  accumulate);
     return result;
   }
 

@@ -111,9 +111,10 @@ struct SpectralKernels {
 
   /// y[r·y_stride + l] (+)= Σ_{d < depth} x[r·x_stride + d] · w[…] for r < rows, l < vectors · lanes. w holds panels of
   /// panel_vectors vectors (the last may have fewer), each [depth][vectors of the panel]. Every sum goes through d in
-  /// order from zero; y is added at its end when `accumulate`.
-  void (*product)(int64_t rows, int64_t depth, const float* x, int64_t x_stride, const float* w, int64_t vectors,
-                  float* y, int64_t y_stride, bool accumulate);
+  /// order from zero; y is added at its end when `accumulate`. With each row of x the memory `ahead` floats further is
+  /// asked for, unless that is 0; it need not be there.
+  void (*product)(int64_t rows, int64_t depth, const float* x, int64_t x_stride, int64_t ahead, const float* w,
+                  int64_t vectors, float* y, int64_t y_stride, bool accumulate);
 };
 
 /// The spectral kernels of the instruction set named (a Kernels::name).

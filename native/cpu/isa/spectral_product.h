@@ -51,29 +51,29 @@ inline __attribute__((always_inline)) void product_tile(int64_t depth, const flo
   }
 }
 
-/// Rows of x that are asked for ahead of their use. x comes from beyond the second-level cache, and each of its rows is
-/// too short for the processor to see where it leads; the next component's rows follow at once in memory.
-constexpr int64_t kRowsAhead = 48;
-
+/// x comes from beyond the second-level cache, and each of its rows is too short for the processor to see where it
+/// leads: what will be used later is asked for.
 inline __attribute__((always_inline)) void ask_for(const float* x, int64_t floats) {
   for (int64_t i = 0; i < floats; i += 16) __builtin_prefetch(x + i);
 }
 
 template <int kVectors>
-void product_panel(int64_t rows, int64_t depth, const float* x, int64_t x_stride, const float* w, float* y,
-                   int64_t y_stride, bool accumulate, bool first) {
+void product_panel(int64_t rows, int64_t depth, const float* x, int64_t x_stride, int64_t ahead, const float* w,
+                   float* y, int64_t y_stride, bool accumulate) {
   constexpr int kMost = most_product_rows<kVectors>();
   // Tiles of equal height rather than full ones and a rest: a low tile does not hide the latency of its sums.
   for (int64_t tiles = (rows + kMost - 1) / kMost; tiles > 0; --tiles) {
     const int64_t here = (rows + tiles - 1) / tiles;
-    if (first) ask_for(x + kRowsAhead * x_stride, here * x_stride);
+    if (ahead != 0) ask_for(x + ahead, here * x_stride);
     switch (here) {
 #define DND_ROWS(count)                                                                                          \
   case count:                                                                                                    \
     if constexpr (count <= kMost) product_tile<count, kVectors>(depth, x, x_stride, w, y, y_stride, accumulate); \
     break;
+      // clang-format off
       DND_ROWS(1) DND_ROWS(2) DND_ROWS(3) DND_ROWS(4) DND_ROWS(5) DND_ROWS(6)
       DND_ROWS(7) DND_ROWS(8) DND_ROWS(9) DND_ROWS(10) DND_ROWS(11) DND_ROWS(12)
+      // clang-format on
 #undef DND_ROWS
     }
     rows -= here;
@@ -82,20 +82,19 @@ void product_panel(int64_t rows, int64_t depth, const float* x, int64_t x_stride
   }
 }
 
-inline void product(int64_t rows, int64_t depth, const float* x, int64_t x_stride, const float* w, int64_t vectors,
-                    float* y, int64_t y_stride, bool accumulate) {
-  bool first = true;
+inline void product(int64_t rows, int64_t depth, const float* x, int64_t x_stride, int64_t ahead, const float* w,
+                    int64_t vectors, float* y, int64_t y_stride, bool accumulate) {
   for (; vectors >= kPanelVectors; vectors -= kPanelVectors) {
-    product_panel<kPanelVectors>(rows, depth, x, x_stride, w, y, y_stride, accumulate, first);
-    first = false;
+    product_panel<kPanelVectors>(rows, depth, x, x_stride, ahead, w, y, y_stride, accumulate);
+    ahead = 0;
     w += depth * kPanelVectors * kLanes;
     y += kPanelVectors * kLanes;
   }
   if constexpr (kPanelVectors > 2) {
-    if (vectors == 3) product_panel<3>(rows, depth, x, x_stride, w, y, y_stride, accumulate, first);
-    if (vectors == 2) product_panel<2>(rows, depth, x, x_stride, w, y, y_stride, accumulate, first);
+    if (vectors == 3) product_panel<3>(rows, depth, x, x_stride, ahead, w, y, y_stride, accumulate);
+    if (vectors == 2) product_panel<2>(rows, depth, x, x_stride, ahead, w, y, y_stride, accumulate);
   }
-  if (vectors == 1) product_panel<1>(rows, depth, x, x_stride, w, y, y_stride, accumulate, first);
+  if (vectors == 1) product_panel<1>(rows, depth, x, x_stride, ahead, w, y, y_stride, accumulate);
 }
 
 }  // namespace dnd::cpu::DND_ISA

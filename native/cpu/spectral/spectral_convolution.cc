@@ -115,6 +115,7 @@ class SpectralConvolution {
     int64_t vectors;
     int64_t component_stride;  ///< of the product's spectra [point][component][tile][output channel]
     int64_t column_stride;     ///< of the half-transformed weights
+    int64_t ahead;             ///< from a tile's spectra to those that are asked for meanwhile
     float *product, *rows, *slab, *scratch;
     int64_t width(const SpectralKernels& isa) const { return vectors * isa.lanes; }
   };
@@ -153,6 +154,10 @@ class SpectralConvolution {
     task.component_stride = spread_stride(places.size() * task.width(isa_));
     task.product = scratch;
     task.column_stride = layout_.column_floats;
+    // The next component's tiles follow at once, unless they belong to another task.
+    constexpr int64_t kTilesAhead = 48;
+    const bool all = layout_.tile_parts == 1;
+    task.ahead = all ? kTilesAhead * plan_.slab_channels : layout_.tile_component_stride;
     task.rows = task.product + layout_.product_floats;
     task.slab = task.rows + order_.columns() * layout_.column_floats;
     task.scratch = task.slab + layout_.slab_floats;
@@ -208,7 +213,7 @@ class SpectralConvolution {
       const PartTimer timer(profile, kDndProductPart);
       for (int64_t component = 3 * point; component < 3 * (point + points); ++component) {
         isa_.product(task.places.size(), depth, slab_spectra + component * layout_.tile_component_stride,
-                     plan_.slab_channels, task.slab + (component - 3 * point) * slab_stride, task.vectors,
+                     plan_.slab_channels, task.ahead, task.slab + (component - 3 * point) * slab_stride, task.vectors,
                      task.product + component * task.component_stride, task.width(isa_), channels.begin > 0);
       }
       point += points;
