@@ -4,20 +4,11 @@
 #include <vector>
 
 #include "core/convolution_work.h"
-#include "core/integers.h"
+#include "core/range.h"
 #include "cpu/convolution/copy.h"
 
 namespace dnd::cpu {
 namespace {
-
-struct Range {
-  int64_t begin, end;
-  int64_t size() const { return end - begin; }
-};
-
-Range part(int64_t size, int64_t parts, int64_t index) {
-  return {part_begin(size, parts, index), part_begin(size, parts, index + 1)};
-}
 
 class DirectConvolution {
  public:

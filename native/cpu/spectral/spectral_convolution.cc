@@ -4,21 +4,13 @@
 #include <vector>
 
 #include "core/convolution_work.h"
+#include "core/range.h"
 #include "cpu/spectral/frequency_order.h"
 #include "cpu/spectral/spectral_profile.h"
 #include "cpu/spectral/tap_turns.h"
 
 namespace dnd::cpu {
 namespace {
-
-struct Range {
-  int64_t begin, end;
-  int64_t size() const { return end - begin; }
-};
-
-Range part(int64_t size, int64_t parts, int64_t index) {
-  return {part_begin(size, parts, index), part_begin(size, parts, index + 1)};
-}
 
 /// One picture axis: how it is tiled, and where its points lie in the tensors.
 struct Axis {
