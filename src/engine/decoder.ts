@@ -22,6 +22,8 @@ export interface DecoderEngineOptions extends EngineOptions {
 /** The hyper-convolutional decoder in native memory. Parameters hold nothing sensible until written or initialised. */
 export class DecoderEngine extends ModelEngine<DecoderHandle> {
   readonly features: readonly Feature[];
+  /** Of one task: its condition and its weight tokens. */
+  readonly #operandBytes: number;
 
   /** Throws INVALID_ARGUMENT, OUT_OF_MEMORY or ADDON_UNAVAILABLE. */
   static async create(options: DecoderEngineOptions): Promise<DecoderEngine> {
@@ -35,6 +37,8 @@ export class DecoderEngine extends ModelEngine<DecoderHandle> {
   private constructor(handle: DecoderHandle, options: DecoderEngineOptions) {
     super('decoder', handle, options.memoryLimitBytes);
     this.features = options.features;
+    const [tokens, height, width] = options.features[0]!;
+    this.#operandBytes = bytesOf([tokens, options.projectedFrom || height, width]) + bytesOf(options.features.at(-1)!);
   }
 
   /**
@@ -48,7 +52,7 @@ export class DecoderEngine extends ModelEngine<DecoderHandle> {
 
   #workspaceLimit(batch: number): number {
     const room = this.roomBytes ?? Number.MAX_SAFE_INTEGER;
-    return Math.max(0, room - batch * bytesOf(this.features.at(-1)!));
+    return Math.max(0, room - batch * this.#operandBytes);
   }
 
   /**
@@ -66,7 +70,7 @@ export class DecoderEngine extends ModelEngine<DecoderHandle> {
    * @returns [batch, N, H, W] of the last feature
    */
   async forward(condition: Float32Array, batch: number, options?: JobOptions): Promise<Float32Array<ArrayBuffer>> {
-    const need = (size: number) => this.workspaceBytes(size) + size * bytesOf(this.features.at(-1)!);
+    const need = (size: number) => this.workspaceBytes(size) + size * this.#operandBytes;
     const lower = batch > 1 ? `lower the batch (a batch of 1 needs ${formatBytes(need(1))})` : 'use a smaller decoder';
     this.requireWorkingMemory(`a forward pass over a batch of ${batch}`, need(batch), lower);
     return new Float32Array(

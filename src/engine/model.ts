@@ -8,7 +8,7 @@ import type { Done, Job, ParameterDtype, ParameterInfo, ParameterStore } from '.
 export interface EngineOptions {
   /** Threads that share the work; default: `DND_THREADS`, else the cores this process may run on. */
   threads?: number | undefined;
-  /** Most that the engine may use, parameters, working memory and results together; default: what is available. */
+  /** Most that the engine may use, parameters, working memory, inputs and results together; default: what is available. */
   memoryLimitBytes?: number | undefined;
 }
 
