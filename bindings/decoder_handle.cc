@@ -2,22 +2,17 @@
 
 #include <limits>
 
+#include "decoder_arguments.h"
+
 namespace dnd::bindings {
 namespace {
 
 DecoderConfig read_config(const Argument& options) {
   DecoderConfig config;
-  const Argument features = options.field("features");
-  const std::vector<int64_t> sizes = features.positive_integers();
-  if (sizes.size() % 3 != 0 || sizes.size() < 6) {
-    features.refuse("three sizes (tokens, height, width) for each of at least two shapes",
-                    std::to_string(sizes.size()) + " numbers");
-  }
-  for (size_t i = 0; i < sizes.size(); i += 3) config.features.push_back({sizes[i], sizes[i + 1], sizes[i + 2]});
+  config.features = read_features(options);
   config.kernel_size = int(options.field("kernelSize").integer(1, std::numeric_limits<int>::max()));
   config.projected_from = options.field("projectedFrom").integer(0);
-  constexpr DndAlgorithm kAlgorithms[] = {kDndAuto, kDndDirect, kDndSpectral};
-  config.algorithm = kAlgorithms[options.field("algorithm").choice({"auto", "direct", "spectral"})];
+  config.algorithm = read_algorithm(options);
   return config;
 }
 

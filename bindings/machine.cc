@@ -7,8 +7,9 @@
 
 #include "arguments.h"
 #include "core/thread_pool.h"
-#include "cpu/convolution/choice.h"
+#include "cpu/convolution/geometry.h"
 #include "cpu/isa/select.h"
+#include "decoder_arguments.h"
 #include "environment.h"
 #include "failure.h"
 #include "model/measure.h"
@@ -23,8 +24,6 @@ constexpr const char* kCompiler = "Clang " __clang_version__;
 constexpr const char* kCompiler = "GCC " __VERSION__;
 #endif
 
-constexpr int64_t kLargestSize = int64_t{1} << 20;
-
 MeasureOptions read_options(const Argument& options) {
   MeasureOptions read;
   read.threads = options.field("threads").threads();
@@ -35,7 +34,6 @@ MeasureOptions read_options(const Argument& options) {
 
 DndConvolution read_size(const Argument& options) {
   constexpr DndAxis kAxes[] = {kDndWidth, kDndHeight, kDndToken};
-  constexpr DndAlgorithm kAlgorithms[] = {kDndAuto, kDndDirect, kDndSpectral};
   const auto size_of = [&](const char* name) { return options.field(name).integer(1, kLargestSize); };
   DndConvolution size{};
   size.axis = kAxes[options.field("axis").choice({"width", "height", "token"})];
@@ -45,9 +43,8 @@ DndConvolution read_size(const Argument& options) {
   size.width = size_of("width");
   size.out_channels = size_of("outputChannels");
   size.kernel_size = int32_t(size_of("kernelSize"));
-  size.algorithm = kAlgorithms[options.field("algorithm").choice({"auto", "direct", "spectral"})];
-  const int64_t workspace_bytes = options.field("workspaceBytes").integer(0);
-  size.workspace_limit = workspace_bytes > 0 ? workspace_bytes : PlanOptions::kDefaultWorkspaceBytes;
+  size.algorithm = read_algorithm(options);
+  size.workspace_limit = read_workspace(options);
   return size;
 }
 
@@ -55,15 +52,12 @@ MeasurementResult measured_convolution(const DndConvolution& size, const Measure
   ConvolutionRuns runs = dnd::measure_convolution(size, options, job);
   MeasurementResult result;
   result.seconds = std::move(runs.seconds);
-  const cpu::ConvolutionChoice choice =
-      cpu::choose_convolution(size, options.threads > 0 ? options.threads : default_threads());
-  if (choice.algorithm == Algorithm::kDirect) return result;
-  const SpectralPlan& plan = choice.spectral;
-  const ConvolutionShape shape = cpu::shape_of(choice.geometry);
+  const ConvolutionShape shape = cpu::shape_of(cpu::convolution_geometry(size));
+  const ConvolutionPlan planned = plan_convolution(shape, {cpu::kernels().name, size.algorithm, size.workspace_limit});
+  if (planned.algorithm == Algorithm::kDirect) return result;
+  const SpectralPlan& plan = planned.spectral;
   result.part_seconds.assign(runs.part_seconds.begin(), runs.part_seconds.end());
-  // Two for each multiply-add, of which a complex product of a frequency takes three.
-  result.product_flop = 2.0 * 3 * double(plan.frequencies()) * double(shape.batch * plan.picture_tiles()) *
-                        double(shape.channels) * double(shape.out_channels);
+  result.product_flop = 2 * product_multiply_adds(shape, plan);
   result.points_i = (plan.halved_is_i ? plan.halved : plan.full).points;
   result.points_j = (plan.halved_is_i ? plan.full : plan.halved).points;
   return result;

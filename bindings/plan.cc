@@ -5,38 +5,22 @@
 #include <vector>
 
 #include "arguments.h"
+#include "decoder_arguments.h"
 #include "failure.h"
 #include "plan/decoder_plan.h"
 
 namespace dnd::bindings {
 namespace {
 
-/// Sizes above this are no decoder's. Below it, what a plan counts stays within 63 bits, and planning takes no time.
-constexpr int64_t kLargestSize = int64_t{1} << 20;
 constexpr double kFlopPerMultiplyAdd = 2;
 
-std::vector<PlannedFeature> read_features(const Argument& features) {
-  const std::vector<int64_t> sizes = features.positive_integers();
-  if (sizes.size() % 3 != 0 || sizes.size() < 6) {
-    features.refuse("three sizes (tokens, height, width) for each of at least two shapes",
-                    std::to_string(sizes.size()) + " numbers");
+void check_sizes(const Argument& options, const std::vector<Feature>& features) {
+  for (const Feature& feature : features) {
+    for (int64_t size : {feature.tokens, feature.height, feature.width}) {
+      if (size <= kLargestSize) continue;
+      options.field("features").refuse("sizes ≤ " + std::to_string(kLargestSize), std::to_string(size));
+    }
   }
-  std::vector<PlannedFeature> planned;
-  for (size_t i = 0; i < sizes.size(); i += 3) planned.push_back({sizes[i], sizes[i + 1], sizes[i + 2]});
-  for (int64_t size : sizes) {
-    if (size > kLargestSize) features.refuse("sizes ≤ " + std::to_string(kLargestSize), std::to_string(size));
-  }
-  return planned;
-}
-
-PlanOptions read_options(const Argument& options) {
-  constexpr AlgorithmChoice kChoices[] = {AlgorithmChoice::kAuto, AlgorithmChoice::kDirect, AlgorithmChoice::kSpectral};
-  PlanOptions read;
-  read.instruction_set = options.field("instructionSet").text();
-  read.algorithm = kChoices[options.field("algorithm").choice({"auto", "direct", "spectral"})];
-  const int64_t workspace_bytes = options.field("workspaceBytes").integer(0);
-  if (workspace_bytes > 0) read.workspace_bytes = workspace_bytes;
-  return read;
 }
 
 /// An object that takes numbers of every kind, and whatever else JavaScript has.
@@ -62,13 +46,10 @@ class Fields {
 const char* axis_of(LayerConvolution convolution) {
   switch (convolution) {
     case LayerConvolution::kWidthFirst:
-    case LayerConvolution::kThenWidth:
-      return "width";
+    case LayerConvolution::kThenWidth: return "width";
     case LayerConvolution::kHeightFirst:
-    case LayerConvolution::kThenHeight:
-      return "height";
-    case LayerConvolution::kTokens:
-      break;
+    case LayerConvolution::kThenHeight: return "height";
+    case LayerConvolution::kTokens: break;
   }
   return "token";
 }
@@ -160,10 +141,12 @@ Napi::Value plan_decoder(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Napi::Env env = info.Env();
     const Argument argument(info, 0, "planDecoder", "options");
-    const std::vector<PlannedFeature> features = read_features(argument.field("features"));
+    const std::vector<Feature> features = read_features(argument);
+    check_sizes(argument, features);
     const int64_t kernel = argument.field("kernelSize").integer(1, kLargestSize);
     const int64_t batch = argument.field("batch").integer(1, kLargestSize);
-    const PlanOptions options = read_options(argument);
+    const PlanOptions options = {argument.field("instructionSet").text(), read_algorithm(argument),
+                                 read_workspace(argument)};
     const DecoderPlan plan = dnd::plan_decoder(features, kernel, batch, options);
     const Napi::Array convolutions = Napi::Array::New(env, plan.convolutions.size());
     for (uint32_t i = 0; i < plan.convolutions.size(); ++i) convolutions.Set(i, object_of(env, plan.convolutions[i]));

@@ -3,20 +3,16 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/convolution_work.h"
 #include "core/status.h"
 #include "model/initialise.h"
 #include "model/job_control.h"
+#include "plan/decoder_plan.h"
 
 namespace dnd {
 namespace {
 
 constexpr float kNormEpsilon = 1e-5f;
 constexpr int64_t kFloat = sizeof(float);
-
-/// What a convolution works in, unless a limit to the memory leaves less: enough for tiles as large as pay off, while
-/// more tasks at a time than fit are taken one chunk after the other.
-constexpr int64_t kConvolutionWorkspace = int64_t{1} << 30;
 
 /// Beyond this many floats sizes could no longer be counted; no machine holds them either.
 constexpr double kMostElements = 1ull << 56;
@@ -264,11 +260,8 @@ double Decoder::projection_multiply_adds(int64_t batch) const {
 double Decoder::multiply_adds(int64_t batch) const {
   double total = projection_ ? projection_multiply_adds(batch) : 0;
   for (const Layer& layer : layers_) {
-    for (const DndConvolution& step : convolutions(layer, batch, 0)) {
-      const int64_t n = step.tokens, h = step.height, w = step.width;
-      const int64_t channels = step.axis == kDndWidth ? w : step.axis == kDndHeight ? h : n;
-      const int64_t i = step.axis == kDndHeight ? n : h, j = step.axis == kDndWidth ? n : w;
-      total += batch * convolution_multiply_adds(channels, step.out_channels, i, j, config_.kernel_size);
+    for (LayerConvolution convolution : kLayerConvolutions) {
+      total += direct_multiply_adds(shape_of(convolution, layer.in, layer.out, config_.kernel_size, batch));
     }
   }
   return total;
@@ -305,7 +298,7 @@ int64_t Decoder::activation_bytes(int64_t batch) const {
 }
 
 int64_t Decoder::convolution_limit(int64_t batch, int64_t limit) const {
-  return std::clamp<int64_t>(limit - activation_bytes(batch), 0, kConvolutionWorkspace);
+  return std::clamp<int64_t>(limit - activation_bytes(batch), 0, PlanOptions::kDefaultWorkspaceBytes);
 }
 
 int64_t Decoder::workspace_bytes(int64_t batch, int64_t limit) const {

@@ -5,18 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "core/feature.h"
 #include "core/job.h"
 #include "model/device.h"
 #include "model/parameter_store.h"
 
 namespace dnd {
-
-/// Sizes of a stage's data: tokens N, height H, width W.
-struct Feature {
-  int64_t tokens, height, width;
-  bool operator==(const Feature&) const = default;
-  int64_t elements() const { return tokens * height * width; }
-};
 
 struct DecoderConfig {
   std::vector<Feature> features;  ///< the condition's first, the weight tokens' last

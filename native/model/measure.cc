@@ -9,6 +9,7 @@
 #include "core/function_ref.h"
 #include "core/memory.h"
 #include "core/philox.h"
+#include "core/range.h"
 #include "core/status.h"
 #include "core/thread_pool.h"
 #include "model/distributions.h"
@@ -28,7 +29,8 @@ DeviceArray random_array(const Device& device, int64_t elements, double bound, u
   }
   for (int64_t begin = 0; begin < elements; begin += kBlockElements) {
     const size_t bytes = std::min(kBlockElements, elements - begin) * sizeof(float);
-    device.call(device->upload, static_cast<void*>(array.data() + begin), static_cast<const void*>(block.data()), bytes);
+    device.call(device->upload, static_cast<void*>(array.data() + begin), static_cast<const void*>(block.data()),
+                bytes);
   }
   return array;
 }
@@ -98,13 +100,12 @@ std::vector<double> measure_copy(int64_t bytes, const MeasureOptions& options, J
   std::memset(source.data(), 1, bytes);
   // Few and large: copying writes around the caches only where it sees that what it copies is larger than they are.
   const int64_t pieces = 4 * pool.threads();
-  const auto bound = [&](int64_t piece) { return bytes / pieces * piece + std::min(piece, bytes % pieces); };
   return timed(options, job, [&](int) {
     pool.parallel_for(pieces, [&](int64_t piece, int) {
       job.throw_if_cancelled();
-      const int64_t begin = bound(piece);
-      std::memcpy(static_cast<char*>(destination.data()) + begin, static_cast<const char*>(source.data()) + begin,
-                  bound(piece + 1) - begin);
+      const Range range = part(bytes, pieces, piece);
+      std::memcpy(static_cast<char*>(destination.data()) + range.begin,
+                  static_cast<const char*>(source.data()) + range.begin, range.size());
     });
   });
 }
@@ -116,8 +117,7 @@ ConvolutionRuns measure_convolution(DndConvolution size, const MeasureOptions& o
   int64_t workspace_bytes = 0, least_bytes = 0;  // asked first: it checks the sizes
   device.call(device->convolution_workspace, &size, &workspace_bytes, &least_bytes);
   const int64_t elements = size.batch * size.tokens * size.height * size.width;
-  const int64_t channels =
-      size.axis == kDndWidth ? size.width : size.axis == kDndHeight ? size.height : size.tokens;
+  const int64_t channels = size.axis == kDndWidth ? size.width : size.axis == kDndHeight ? size.height : size.tokens;
   const int64_t taps = channels * size.kernel_size * size.kernel_size;
   const DeviceArray x = random_array(device, elements, 1, 0);
   const DeviceArray weight =

@@ -5,7 +5,6 @@
 #include <limits>
 #include <optional>
 
-#include "core/convolution_work.h"
 #include "core/status.h"
 #include "plan/transform_sizes.h"
 
@@ -133,7 +132,7 @@ void reject(std::vector<RejectedCandidate>& rejected, const std::string& what, d
 void explain(ConvolutionPlan& plan, const Survey& found, const PlanOptions& options) {
   const SpectralPlan& taken = plan.spectral;
   if (plan.algorithm == Algorithm::kDirect) {
-    if (options.algorithm == AlgorithmChoice::kDirect) {
+    if (options.algorithm == kDndDirect) {
       plan.rejected.push_back({describe(taken), "the direct algorithm was asked for"});
     } else {
       reject(plan.rejected, describe(taken), plan.spectral_cost.total(), plan.direct_seconds);
@@ -141,7 +140,7 @@ void explain(ConvolutionPlan& plan, const Survey& found, const PlanOptions& opti
     return;
   }
   const double seconds = plan.spectral_cost.total();
-  if (options.algorithm == AlgorithmChoice::kSpectral) {
+  if (options.algorithm == kDndSpectral) {
     plan.rejected.push_back({"direct", "the spectral algorithm was asked for"});
   } else {
     reject(plan.rejected, "direct", plan.direct_seconds, seconds);
@@ -198,7 +197,7 @@ ConvolutionPlan plan_convolution(const ConvolutionShape& shape, const PlanOption
                                    ? text("one tile exceeds the budget of %.3g MiB", mebibytes(options.workspace_bytes))
                                    : text("kernels of more than %lld taps have no weight transform",
                                           static_cast<long long>(kLargestSpectralKernel));
-    if (options.algorithm == AlgorithmChoice::kSpectral) {
+    if (options.algorithm == kDndSpectral) {
       throw Error(kernel_fits ? ErrorCode::kOutOfMemory : ErrorCode::kInvalidArgument,
                   "plan: no spectral convolution is possible: " + reason);
     }
@@ -207,8 +206,8 @@ ConvolutionPlan plan_convolution(const ConvolutionShape& shape, const PlanOption
   }
   plan.spectral = best->plan;
   plan.spectral_cost = best->cost;
-  if (options.algorithm == AlgorithmChoice::kSpectral ||
-      (options.algorithm == AlgorithmChoice::kAuto && best->cost.total() < plan.direct_seconds)) {
+  if (options.algorithm == kDndSpectral ||
+      (options.algorithm == kDndAuto && best->cost.total() < plan.direct_seconds)) {
     plan.algorithm = Algorithm::kSpectral;
   }
   explain(plan, found, options);
@@ -219,10 +218,7 @@ double ConvolutionPlan::executed_multiply_adds() const {
   return algorithm == Algorithm::kDirect ? direct_multiply_adds() : spectral_multiply_adds(shape, spectral);
 }
 
-double ConvolutionPlan::direct_multiply_adds() const {
-  return static_cast<double>(shape.batch) *
-         convolution_multiply_adds(shape.channels, shape.out_channels, shape.size_i, shape.size_j, shape.kernel);
-}
+double ConvolutionPlan::direct_multiply_adds() const { return dnd::direct_multiply_adds(shape); }
 
 int64_t ConvolutionPlan::tile_spectra_bytes() const {
   return algorithm == Algorithm::kDirect ? 0 : dnd::tile_spectra_bytes(shape, spectral);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "backend.h"
 #include "plan/spectral_cost.h"
 #include "plan/spectral_plan.h"
 
@@ -11,15 +12,13 @@ namespace dnd {
 
 enum class Algorithm { kDirect, kSpectral };
 
-/// What is asked for: `kAuto` takes what is predicted to be faster.
-enum class AlgorithmChoice { kAuto, kDirect, kSpectral };
-
 /// All that a plan depends on besides the shape. The number of threads is not among it.
 struct PlanOptions {
   std::string instruction_set;  ///< a name in plan/rates.h
-  AlgorithmChoice algorithm = AlgorithmChoice::kAuto;
+  DndAlgorithm algorithm = kDndAuto;
   int64_t workspace_bytes = kDefaultWorkspaceBytes;  ///< half of it for tile spectra, half for the threads
 
+  /// Enough for tiles as large as pay off; more tasks at a time than fit are taken one chunk after the other.
   static constexpr int64_t kDefaultWorkspaceBytes = int64_t{1} << 30;
 };
 

@@ -17,8 +17,8 @@ const char* name_of(LayerConvolution convolution) {
   return "";
 }
 
-ConvolutionShape shape_of(LayerConvolution convolution, const PlannedFeature& from, const PlannedFeature& to,
-                          int64_t kernel, int64_t batch) {
+ConvolutionShape shape_of(LayerConvolution convolution, const Feature& from, const Feature& to, int64_t kernel,
+                          int64_t batch) {
   switch (convolution) {
     case LayerConvolution::kWidthFirst: return {batch, from.width, to.width, from.height, from.tokens, kernel};
     case LayerConvolution::kThenHeight: return {batch, from.height, to.height, from.tokens, to.width, kernel};
@@ -29,7 +29,7 @@ ConvolutionShape shape_of(LayerConvolution convolution, const PlannedFeature& fr
   throw Error(ErrorCode::kInternal, "unknown convolution of a layer");
 }
 
-DecoderPlan plan_decoder(const std::vector<PlannedFeature>& features, int64_t kernel, int64_t batch,
+DecoderPlan plan_decoder(const std::vector<Feature>& features, int64_t kernel, int64_t batch,
                          const PlanOptions& options) {
   if (features.size() < 2) {
     throw Error(ErrorCode::kInvalidArgument,
@@ -37,9 +37,7 @@ DecoderPlan plan_decoder(const std::vector<PlannedFeature>& features, int64_t ke
   }
   DecoderPlan plan;
   for (size_t layer = 0; layer + 1 < features.size(); ++layer) {
-    for (LayerConvolution convolution :
-         {LayerConvolution::kWidthFirst, LayerConvolution::kThenHeight, LayerConvolution::kHeightFirst,
-          LayerConvolution::kThenWidth, LayerConvolution::kTokens}) {
+    for (LayerConvolution convolution : kLayerConvolutions) {
       plan.convolutions.push_back(
           {static_cast<int64_t>(layer), convolution,
            plan_convolution(shape_of(convolution, features[layer], features[layer + 1], kernel, batch), options)});
@@ -48,21 +46,9 @@ DecoderPlan plan_decoder(const std::vector<PlannedFeature>& features, int64_t ke
   return plan;
 }
 
-double DecoderPlan::seconds() const {
+double DecoderPlan::sum(double (ConvolutionPlan::*of)() const) const {
   double sum = 0;
-  for (const PlannedConvolution& planned : convolutions) sum += planned.plan.seconds();
-  return sum;
-}
-
-double DecoderPlan::direct_multiply_adds() const {
-  double sum = 0;
-  for (const PlannedConvolution& planned : convolutions) sum += planned.plan.direct_multiply_adds();
-  return sum;
-}
-
-double DecoderPlan::executed_multiply_adds() const {
-  double sum = 0;
-  for (const PlannedConvolution& planned : convolutions) sum += planned.plan.executed_multiply_adds();
+  for (const PlannedConvolution& planned : convolutions) sum += (planned.plan.*of)();
   return sum;
 }
 

@@ -73,13 +73,22 @@ double direct_cost(const ConvolutionShape& shape, const InstructionSetRates& rat
          count(shape.kernel) * std::min(across_outs, across_columns);
 }
 
+double direct_multiply_adds(const ConvolutionShape& shape) {
+  return count(shape.batch) *
+         convolution_multiply_adds(shape.channels, shape.out_channels, shape.size_i, shape.size_j, shape.kernel);
+}
+
+double product_multiply_adds(const ConvolutionShape& shape, const SpectralPlan& plan) {
+  return count(shape.channels) * count(shape.out_channels) * 3 * count(plan.frequencies()) *
+         count(shape.batch * plan.picture_tiles());
+}
+
 double spectral_multiply_adds(const ConvolutionShape& shape, const SpectralPlan& plan) {
   const double pairs = count(shape.channels) * count(shape.out_channels);
   const double half = count(shape.kernel / 2), columns = count(plan.halved.points / 2);
   const double chunks = count(divide_up(shape.batch * plan.picture_tiles(), plan.chunk_tiles));
-  const double product = 3 * count(plan.frequencies()) * count(shape.batch * plan.picture_tiles());
   const double halves = count(shape.kernel) * half * columns, columns_of = count(plan.frequencies()) * half;
-  return pairs * (product + chunks * (halves + columns_of));
+  return product_multiply_adds(shape, plan) + pairs * chunks * (halves + columns_of);
 }
 
 int64_t tile_spectra_bytes(const ConvolutionShape& shape, const SpectralPlan& plan) {

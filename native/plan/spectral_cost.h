@@ -20,6 +20,12 @@ SpectralCost spectral_cost(const ConvolutionShape& shape, const SpectralPlan& pl
 /// whose lanes or rows may stay partly empty.
 double direct_cost(const ConvolutionShape& shape, const InstructionSetRates& rates);
 
+/// Multiply-adds of the direct algorithm, padding taps not counted.
+double direct_multiply_adds(const ConvolutionShape& shape);
+
+/// Real multiply-adds of the complex product: three for each complex one.
+double product_multiply_adds(const ConvolutionShape& shape, const SpectralPlan& plan);
+
 /// Real multiply-adds that a spectral convolution executes: the product's and the weights' transforms'.
 double spectral_multiply_adds(const ConvolutionShape& shape, const SpectralPlan& plan);
 

@@ -50,6 +50,11 @@ export class DecoderEngine extends ModelEngine<DecoderHandle> {
     return callNative(() => handle.workspaceBytes(batch, this.#workspaceLimit(batch)));
   }
 
+  /** Bytes of a batch beside the parameters: conditions, working memory, weight tokens. */
+  batchBytes(batch: number): number {
+    return this.workspaceBytes(batch) + batch * this.#operandBytes;
+  }
+
   #workspaceLimit(batch: number): number {
     const room = this.roomBytes ?? Number.MAX_SAFE_INTEGER;
     return Math.max(0, room - batch * this.#operandBytes);
@@ -70,9 +75,9 @@ export class DecoderEngine extends ModelEngine<DecoderHandle> {
    * @returns [batch, N, H, W] of the last feature
    */
   async forward(condition: Float32Array, batch: number, options?: JobOptions): Promise<Float32Array<ArrayBuffer>> {
-    const need = (size: number) => this.workspaceBytes(size) + size * this.#operandBytes;
-    const lower = batch > 1 ? `lower the batch (a batch of 1 needs ${formatBytes(need(1))})` : 'use a smaller decoder';
-    this.requireWorkingMemory(`a forward pass over a batch of ${batch}`, need(batch), lower);
+    const lower =
+      batch > 1 ? `lower the batch (a batch of 1 needs ${formatBytes(this.batchBytes(1))})` : 'use a smaller decoder';
+    this.requireWorkingMemory(`a forward pass over a batch of ${batch}`, this.batchBytes(batch), lower);
     return new Float32Array(
       await this.run<ArrayBuffer>(
         (handle, done) => handle.forward(condition, batch, this.#workspaceLimit(batch), done),

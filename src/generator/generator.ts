@@ -11,7 +11,7 @@ import { ENCODER_FOLDER, loadNamedEncoder } from './encoder-folder.js';
 import { generateBatch } from './generate.js';
 import type { GeneratedAdapter } from './generated-adapter.js';
 import { type GeneratorManifest, layoutOf, MANIFEST_FILE, readManifest } from './manifest.js';
-import { batchBytes, requireRoom } from './memory.js';
+import { requireRoom } from './memory.js';
 import { type OnProgress, Progress } from './progress.js';
 import { type Choice, choosePrompts, type PromptSets, promptSetEntries } from './prompts.js';
 import { type SaveOptions, saveGenerator } from './save.js';
@@ -141,7 +141,7 @@ export class Generator implements Disposable, AsyncDisposable {
     let engine: DecoderEngine | undefined;
     try {
       engine = await DecoderEngine.create({ ...manifest.decoder, threads, memoryLimitBytes });
-      requireRoom(engine, manifest.decoder, memoryLimitBytes);
+      requireRoom(engine, memoryLimitBytes);
       await fill(engine);
       signal?.throwIfAborted();
     } catch (error) {
@@ -247,10 +247,10 @@ export class Generator implements Disposable, AsyncDisposable {
 
   #affordableBatch(most: number): number {
     this.#disposal.signal.throwIfAborted();
-    const { engine, manifest, memoryLimitBytes = Infinity } = this.#parts;
+    const { engine, memoryLimitBytes = Infinity } = this.#parts;
     const available = Math.min(availableMemoryBytes(), memoryLimitBytes - engine.parameterBytes);
     let batch = most;
-    while (batch > 1 && batchBytes(engine, manifest.decoder, batch) > available) batch--;
+    while (batch > 1 && engine.batchBytes(batch) > available) batch--;
     return batch;
   }
 }

@@ -19,7 +19,7 @@ namespace {
 constexpr int64_t kMebibyte = int64_t{1} << 20;
 const char* const kInstructionSets[] = {"baseline", "avx2", "avx512"};
 
-PlanOptions options_for(const char* instruction_set, AlgorithmChoice algorithm = AlgorithmChoice::kAuto,
+PlanOptions options_for(const char* instruction_set, DndAlgorithm algorithm = kDndAuto,
                         int64_t workspace_bytes = PlanOptions::kDefaultWorkspaceBytes) {
   return {instruction_set, algorithm, workspace_bytes};
 }
@@ -69,7 +69,7 @@ std::vector<ConvolutionShape> random_shapes(int count) {
 /// Budgets from one that holds no tile at all to one that holds everything.
 constexpr int64_t kBudgets[] = {1000, 100 * 1000, 4 * kMebibyte, 64 * kMebibyte, 1024 * kMebibyte};
 
-void for_each_plan(AlgorithmChoice algorithm,
+void for_each_plan(DndAlgorithm algorithm,
                    const std::function<void(const ConvolutionPlan&, const PlanOptions&)>& check) {
   for (const char* instruction_set : kInstructionSets) {
     for (int64_t budget : kBudgets) {
@@ -99,7 +99,7 @@ void expect_refused(const ConvolutionShape& shape, const PlanOptions& options, E
 }
 
 TEST(ConvolutionPlan, is_the_same_for_the_same_shape_and_options) {
-  for_each_plan(AlgorithmChoice::kAuto, [](const ConvolutionPlan& plan, const PlanOptions& options) {
+  for_each_plan(kDndAuto, [](const ConvolutionPlan& plan, const PlanOptions& options) {
     EXPECT_EQ(told(plan_convolution(plan.shape, options)), told(plan));
   });
 }
@@ -117,7 +117,7 @@ void expect_axis(const TileAxis& axis, int64_t size, int64_t kernel) {
 
 TEST(ConvolutionPlan, has_tiles_that_cover_both_axes_and_blocks_that_fit_each_other_and_the_budget) {
   int64_t plans = 0;
-  for_each_plan(AlgorithmChoice::kAuto, [&plans](const ConvolutionPlan& plan, const PlanOptions& options) {
+  for_each_plan(kDndAuto, [&plans](const ConvolutionPlan& plan, const PlanOptions& options) {
     if (!plan.has_spectral()) return;
     ++plans;
     const SpectralPlan& spectral = plan.spectral;
@@ -144,7 +144,7 @@ TEST(ConvolutionPlan, has_tiles_that_cover_both_axes_and_blocks_that_fit_each_ot
 }
 
 TEST(ConvolutionPlan, holds_tile_spectra_only_for_the_spectral_algorithm) {
-  for_each_plan(AlgorithmChoice::kAuto, [](const ConvolutionPlan& plan, const PlanOptions&) {
+  for_each_plan(kDndAuto, [](const ConvolutionPlan& plan, const PlanOptions&) {
     if (plan.algorithm == Algorithm::kDirect) {
       EXPECT_EQ(plan.tile_spectra_bytes(), 0);
       return;
@@ -158,7 +158,7 @@ TEST(ConvolutionPlan, holds_tile_spectra_only_for_the_spectral_algorithm) {
 }
 
 TEST(ConvolutionPlan, predicts_a_positive_time_for_each_part_and_takes_the_faster_algorithm) {
-  for_each_plan(AlgorithmChoice::kAuto, [](const ConvolutionPlan& plan, const PlanOptions&) {
+  for_each_plan(kDndAuto, [](const ConvolutionPlan& plan, const PlanOptions&) {
     EXPECT_GT(plan.direct_seconds, 0);
     if (!plan.has_spectral()) {
       EXPECT_EQ(plan.algorithm, Algorithm::kDirect);
@@ -173,7 +173,7 @@ TEST(ConvolutionPlan, predicts_a_positive_time_for_each_part_and_takes_the_faste
 }
 
 TEST(ConvolutionPlan, says_of_each_algorithm_and_tiling_that_was_not_taken_why_it_was_not) {
-  for_each_plan(AlgorithmChoice::kAuto, [](const ConvolutionPlan& plan, const PlanOptions&) {
+  for_each_plan(kDndAuto, [](const ConvolutionPlan& plan, const PlanOptions&) {
     ASSERT_FALSE(plan.rejected.empty());
     const std::string& first = plan.rejected.front().candidate;
     EXPECT_EQ(first.find(plan.algorithm == Algorithm::kDirect ? "spectral" : "direct"), 0u) << first;
@@ -189,14 +189,14 @@ TEST(ConvolutionPlan, says_of_each_algorithm_and_tiling_that_was_not_taken_why_i
   EXPECT_EQ(plan.rejected[1].candidate.find("smaller tiles: spectral, "), 0u);
   EXPECT_EQ(plan.rejected[2].candidate.find("larger tiles: spectral, "), 0u);
   EXPECT_EQ(plan.rejected[3].candidate.find("the other axis halved: spectral, "), 0u);
-  const PlanOptions little = options_for("avx2", AlgorithmChoice::kAuto, 4 * kMebibyte);
+  const PlanOptions little = options_for("avx2", kDndAuto, 4 * kMebibyte);
   const RejectedCandidate last = plan_convolution({1, 200, 200, 50, 256, 9}, little).rejected.back();
   EXPECT_NE(last.candidate.find(" larger tilings"), std::string::npos) << last.candidate;
   EXPECT_EQ(last.reason, "one tile exceeds the budget of 4 MiB");
 }
 
 TEST(ConvolutionPlan, does_what_is_asked_for_where_it_can) {
-  for_each_plan(AlgorithmChoice::kDirect, [](const ConvolutionPlan& plan, const PlanOptions&) {
+  for_each_plan(kDndDirect, [](const ConvolutionPlan& plan, const PlanOptions&) {
     EXPECT_EQ(plan.algorithm, Algorithm::kDirect);
     if (!plan.has_spectral()) return;
     EXPECT_EQ(plan.rejected.front().reason, "the direct algorithm was asked for");
@@ -204,7 +204,7 @@ TEST(ConvolutionPlan, does_what_is_asked_for_where_it_can) {
   for (const char* instruction_set : kInstructionSets) {
     for (const ConvolutionShape& shape : random_shapes(60)) {
       if (shape.kernel > kLargestSpectralKernel) continue;
-      const ConvolutionPlan plan = plan_convolution(shape, options_for(instruction_set, AlgorithmChoice::kSpectral));
+      const ConvolutionPlan plan = plan_convolution(shape, options_for(instruction_set, kDndSpectral));
       EXPECT_EQ(plan.algorithm, Algorithm::kSpectral) << name(shape);
       EXPECT_EQ(plan.rejected.front().candidate, "direct");
       EXPECT_EQ(plan.rejected.front().reason, "the spectral algorithm was asked for");
@@ -221,7 +221,7 @@ TEST(ConvolutionPlan, is_direct_where_the_kernel_is_too_large_for_the_weight_tra
     EXPECT_EQ(plan.rejected[0].reason, "kernels of more than 15 taps have no weight transform");
     const ConvolutionPlan largest = plan_convolution({1, 200, 200, 50, 256, 15}, options_for(instruction_set));
     EXPECT_EQ(largest.algorithm, Algorithm::kSpectral);
-    expect_refused({1, 200, 200, 50, 256, 17}, options_for(instruction_set, AlgorithmChoice::kSpectral),
+    expect_refused({1, 200, 200, 50, 256, 17}, options_for(instruction_set, kDndSpectral),
                    ErrorCode::kInvalidArgument, "kernels of more than 15 taps have no weight transform");
   }
 }
@@ -229,7 +229,7 @@ TEST(ConvolutionPlan, is_direct_where_the_kernel_is_too_large_for_the_weight_tra
 TEST(ConvolutionPlan, is_direct_where_the_budget_holds_no_tile) {
   const ConvolutionShape shape = {1, 16, 400, 300, 300, 9};
   for (const char* instruction_set : kInstructionSets) {
-    const ConvolutionPlan plan = plan_convolution(shape, options_for(instruction_set, AlgorithmChoice::kAuto, 1000));
+    const ConvolutionPlan plan = plan_convolution(shape, options_for(instruction_set, kDndAuto, 1000));
     EXPECT_EQ(plan.algorithm, Algorithm::kDirect);
     EXPECT_FALSE(plan.has_spectral());
     ASSERT_EQ(plan.rejected.size(), 1u);
@@ -245,7 +245,7 @@ TEST(ConvolutionPlan, is_direct_where_the_budget_holds_no_tile) {
                            3 * 4 * 3 * (16 * lanes + lanes) + (scratch + 15) / 16 * 16;
     const int64_t least = 2 * 4 * floats * static_cast<int64_t>(sizeof(float));
     const auto spectral = [&](int64_t budget) {
-      return options_for(instruction_set, AlgorithmChoice::kSpectral, budget);
+      return options_for(instruction_set, kDndSpectral, budget);
     };
     expect_refused(shape, spectral(least - 1), ErrorCode::kOutOfMemory, "budget");
     EXPECT_EQ(plan_convolution(shape, spectral(least)).spectral.halved.points, 10);
@@ -272,7 +272,7 @@ TEST(ConvolutionPlan, predicts_no_less_time_with_a_smaller_budget_and_blocks_of_
     for (const ConvolutionShape& shape : random_shapes(60)) {
       for (size_t i = 0; i + 1 < std::size(kBudgets); ++i) {
         const auto plan = [&](int64_t budget) {
-          return plan_convolution(shape, options_for(instruction_set, AlgorithmChoice::kAuto, budget));
+          return plan_convolution(shape, options_for(instruction_set, kDndAuto, budget));
         };
         const ConvolutionPlan less = plan(kBudgets[i]), more = plan(kBudgets[i + 1]);
         if (less.spectral.block_outs != more.spectral.block_outs) continue;
@@ -287,7 +287,7 @@ TEST(ConvolutionPlan, predicts_no_less_time_with_a_smaller_budget_and_blocks_of_
 TEST(ConvolutionPlan, predicts_more_time_for_a_larger_batch_but_no_more_than_for_its_tasks_one_by_one) {
   constexpr double kRounding = 1 + 1e-12;
   for (const char* instruction_set : kInstructionSets) {
-    for (AlgorithmChoice algorithm : {AlgorithmChoice::kAuto, AlgorithmChoice::kDirect, AlgorithmChoice::kSpectral}) {
+    for (DndAlgorithm algorithm : {kDndAuto, kDndDirect, kDndSpectral}) {
       for (ConvolutionShape shape : random_shapes(40)) {
         if (shape.kernel > kLargestSpectralKernel) continue;
         const auto seconds = [&](int64_t batch) {
@@ -317,7 +317,7 @@ TEST(ConvolutionPlan, counts_the_multiply_adds_of_the_direct_algorithm_without_p
         }
       }
     }
-    const ConvolutionPlan plan = plan_convolution(shape, options_for("baseline", AlgorithmChoice::kDirect));
+    const ConvolutionPlan plan = plan_convolution(shape, options_for("baseline", kDndDirect));
     const auto wanted = static_cast<double>(shape.batch * shape.channels * shape.out_channels * taps);
     EXPECT_EQ(plan.direct_multiply_adds(), wanted) << name(shape);
     EXPECT_EQ(plan.executed_multiply_adds(), wanted) << name(shape);
@@ -336,7 +336,7 @@ TEST(ConvolutionPlan, counts_three_products_per_stored_frequency_and_the_weight_
   for (int64_t chunks : {1, 2, 3}) {
     const int64_t chunk_tiles = (6400 + chunks - 1) / chunks;
     const ConvolutionPlan plan =
-        plan_convolution(shape, options_for("avx2", AlgorithmChoice::kSpectral, 2 * bytes_of(chunk_tiles)));
+        plan_convolution(shape, options_for("avx2", kDndSpectral, 2 * bytes_of(chunk_tiles)));
     ASSERT_EQ(plan.spectral.halved.points, 14);
     ASSERT_EQ(plan.spectral.full.points, 14);
     ASSERT_EQ(plan.spectral.chunk_tiles, chunk_tiles);
@@ -374,7 +374,7 @@ TEST(Rates, are_committed_for_the_kernels_in_use_and_count_the_same_lanes) {
 struct PublishedDecoder {
   const char* name;
   int64_t kernel;
-  std::vector<PlannedFeature> features;
+  std::vector<Feature> features;
 };
 
 const std::vector<PublishedDecoder>& published_decoders() {
@@ -415,7 +415,7 @@ const std::vector<PublishedDecoder>& published_decoders() {
 }
 
 TEST(DecoderPlan, has_the_five_convolutions_of_each_layer_with_the_axes_of_the_equations) {
-  const PlannedFeature from = {2, 3, 5}, to = {7, 11, 13};  // tokens, height, width
+  const Feature from = {2, 3, 5}, to = {7, 11, 13};  // tokens, height, width
   const DecoderPlan plan = plan_decoder({from, to, from}, 9, 4, options_for("avx512"));
   const struct {
     const char* name;
@@ -483,7 +483,7 @@ TEST(DecoderPlan, does_the_published_work) {
 }
 
 TEST(DecoderPlan, refuses_fewer_than_two_features_and_what_a_convolution_refuses) {
-  const auto code_of = [](const std::vector<PlannedFeature>& features, int64_t kernel, const PlanOptions& options) {
+  const auto code_of = [](const std::vector<Feature>& features, int64_t kernel, const PlanOptions& options) {
     try {
       plan_decoder(features, kernel, 1, options);
     } catch (const Error& error) {

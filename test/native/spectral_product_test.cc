@@ -9,13 +9,12 @@
 #include "cpu/isa/kernels.h"
 #include "cpu/isa/spectral_kernels.h"
 #include "random_values.h"
+#include "spectral_isa.h"
 
 namespace dnd::cpu {
 namespace {
 
 using test::random_values;
-
-const SpectralKernels& isa() { return spectral_kernels(kernels().name); }
 
 constexpr int64_t kMostRows = 60, kMostVectors = 9;
 constexpr float kUntouched = 1234.5f;

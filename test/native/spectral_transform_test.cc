@@ -16,6 +16,7 @@
 #include "naive_spectrum.h"
 #include "plan/tile_scratch.h"
 #include "random_values.h"
+#include "spectral_isa.h"
 
 namespace dnd::cpu {
 namespace {
@@ -29,8 +30,6 @@ using test::relative_error;
 using test::stored_points;
 using test::StoredPoint;
 using test::tile_sizes;
-
-const SpectralKernels& isa() { return spectral_kernels(kernels().name); }
 
 constexpr float kUntouched = 1234.5f;
 constexpr int64_t kGap = 3;  ///< floats between lines of memory that nobody may touch

@@ -11,6 +11,7 @@
 #include "cpu/spectral/tap_turns.h"
 #include "naive_spectrum.h"
 #include "random_values.h"
+#include "spectral_isa.h"
 
 namespace dnd::cpu {
 namespace {
@@ -23,8 +24,6 @@ using test::relative_error;
 using test::stored_points;
 using test::StoredPoint;
 using test::tile_sizes;
-
-const SpectralKernels& isa() { return spectral_kernels(kernels().name); }
 
 constexpr float kUntouched = 1234.5f;
 constexpr int64_t kGap = 16;  ///< floats that nobody may touch, behind every column and every component

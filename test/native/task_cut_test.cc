@@ -37,7 +37,7 @@ std::vector<Planned> planned_convolutions(const char* instruction_set) {
   for (const ConvolutionShape& shape : shapes) {
     for (int64_t budget : {int64_t{64} << 20, PlanOptions::kDefaultWorkspaceBytes}) {
       planned.push_back(
-          {shape, plan_convolution(shape, {instruction_set, AlgorithmChoice::kSpectral, budget}).spectral});
+          {shape, plan_convolution(shape, {instruction_set, kDndSpectral, budget}).spectral});
     }
   }
   return planned;

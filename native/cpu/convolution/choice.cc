@@ -11,14 +11,6 @@ namespace {
 
 constexpr int64_t kFloat = sizeof(float);
 
-AlgorithmChoice choice_of(DndAlgorithm algorithm) {
-  switch (algorithm) {
-    case kDndDirect: return AlgorithmChoice::kDirect;
-    case kDndSpectral: return AlgorithmChoice::kSpectral;
-    default: return AlgorithmChoice::kAuto;
-  }
-}
-
 void take_direct(ConvolutionChoice& choice, const DndConvolution& convolution, int threads) {
   const Geometry& g = choice.geometry;
   choice.algorithm = Algorithm::kDirect;
@@ -33,8 +25,8 @@ void take_direct(ConvolutionChoice& choice, const DndConvolution& convolution, i
 ConvolutionChoice choose_convolution(const DndConvolution& convolution, int threads) {
   ConvolutionChoice choice{};
   choice.geometry = convolution_geometry(convolution);
-  const ConvolutionPlan plan = plan_convolution(
-      shape_of(choice.geometry), {kernels().name, choice_of(convolution.algorithm), convolution.workspace_limit});
+  const ConvolutionPlan plan =
+      plan_convolution(shape_of(choice.geometry), {kernels().name, convolution.algorithm, convolution.workspace_limit});
   choice.algorithm = plan.algorithm;
   if (plan.algorithm == Algorithm::kDirect) {
     take_direct(choice, convolution, threads);

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <vector>
 
-#include "core/convolution_work.h"
 #include "core/range.h"
 #include "cpu/spectral/frequency_order.h"
 #include "cpu/spectral/spectral_profile.h"
 #include "cpu/spectral/tap_turns.h"
+#include "plan/spectral_cost.h"
 
 namespace dnd::cpu {
 namespace {
@@ -31,8 +31,7 @@ class SpectralConvolution {
         order_(frequency_order(plan.halved.points, plan.full.points)),
         halved_turns_(plan.halved.points, geometry.half()),
         full_turns_(plan.full.points, geometry.half()),
-        work_(static_cast<double>(g_.batch) *
-              convolution_multiply_adds(g_.channels, g_.out_channels, g_.rows, g_.columns, g_.kernel)) {
+        work_(direct_multiply_adds(shape_of(geometry))) {
     const Axis rows = {plan.halved_is_i ? plan.halved : plan.full,
                        g_.x.row,
                        g_.y.row,

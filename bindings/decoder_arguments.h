@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "arguments.h"
+#include "backend.h"
+#include "core/feature.h"
+
+/// What the calls about decoders and convolutions have in common.
+namespace dnd::bindings {
+
+/// Sizes above this are no decoder's. Below it, what a plan counts stays within 63 bits, and planning takes no time.
+constexpr int64_t kLargestSize = int64_t{1} << 20;
+
+/// `features`: flat [N0,H0,W0, N1,H1,W1, …] of at least two shapes.
+std::vector<Feature> read_features(const Argument& options);
+
+/// `algorithm`: "auto", "direct" or "spectral".
+DndAlgorithm read_algorithm(const Argument& options);
+
+/// `workspaceBytes` of a convolution; 0 = the plan's default.
+int64_t read_workspace(const Argument& options);
+
+}  // namespace dnd::bindings
