@@ -10,6 +10,7 @@
 #include "core/status.h"
 #include "core/thread_pool.h"
 #include "cpu/control.h"
+#include "cpu/convolution/choice.h"
 #include "cpu/isa/kernels.h"
 #include "cpu/operations.h"
 
@@ -18,7 +19,10 @@ namespace dnd {
 namespace {
 
 struct CpuDevice {
+  explicit CpuDevice(int threads) : pool(threads), choices(pool.threads()) {}
+
   ThreadPool pool;
+  cpu::ConvolutionChoices choices;
 };
 
 thread_local std::string last_failure;
@@ -56,7 +60,7 @@ void* open(int32_t threads, DndStatus* status) {
   CpuDevice* device = nullptr;
   *status = guarded([&] {
     cpu::kernels();  // an unusable DND_CPU_ISA fails here, not in the middle of work
-    device = new CpuDevice{ThreadPool(threads)};
+    device = new CpuDevice(threads);
   });
   return device;
 }
@@ -104,13 +108,16 @@ DndStatus moments(void* device, const DndControl* control, const float* x, int64
 
 DndStatus convolution_workspace(void* device, const DndConvolution* convolution, int64_t* bytes, int64_t* sufficient) {
   return guarded([&] {
-    *bytes = cpu::convolution_workspace(pool_of(device).threads(), *convolution, sufficient);
+    *bytes = cpu::convolution_workspace(static_cast<CpuDevice*>(device)->choices, *convolution, sufficient);
   });
 }
 
 DndStatus convolution(void* device, const DndControl* control, const DndConvolution* convolution,
                       const DndConvolutionOperands* operands) {
-  return guarded([&] { cpu::convolution(pool_of(device), cpu::Control(control), *convolution, *operands); });
+  return guarded([&] {
+    CpuDevice& cpu = *static_cast<CpuDevice*>(device);
+    cpu::convolution(cpu.pool, cpu::Control(control), cpu.choices, *convolution, *operands);
+  });
 }
 
 DndStatus linear(void* device, const DndControl* control, const float* x, int64_t rows, int64_t in,

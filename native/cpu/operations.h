@@ -11,6 +11,8 @@
 /// as dnd::Error and become statuses in backend.cc.
 namespace dnd::cpu {
 
+class ConvolutionChoices;
+
 void layer_norm(ThreadPool& pool, const Control& control, const float* x, int64_t rows, int64_t columns,
                 const float* weight, const float* bias, float eps, float* y);
 
@@ -31,10 +33,11 @@ void add_token_bias(ThreadPool& pool, const Control& control, const float* bias,
 
 /// Bytes of workspace; Error(kOutOfMemory) above the convolution's limit, `sufficient` then being a limit that would
 /// do.
-int64_t convolution_workspace(int threads, const DndConvolution& convolution, int64_t* sufficient);
+int64_t convolution_workspace(ConvolutionChoices& choices, const DndConvolution& convolution, int64_t* sufficient);
 
-void convolution(ThreadPool& pool, const Control& control, const DndConvolution& convolution,
-                 const DndConvolutionOperands& operands);
+/// The choices are those of a device with the pool's number of threads.
+void convolution(ThreadPool& pool, const Control& control, ConvolutionChoices& choices,
+                 const DndConvolution& convolution, const DndConvolutionOperands& operands);
 
 void linear(ThreadPool& pool, const Control& control, const float* x, int64_t rows, int64_t in, const float* weight,
             const float* bias, int64_t out, DndActivation activation, const float* residual, float* y);

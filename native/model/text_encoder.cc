@@ -11,7 +11,8 @@ namespace {
 
 constexpr int64_t kLargestSize = 1 << 22;
 constexpr int64_t kMostLayers = 4096;
-constexpr int64_t kWorkspaceBytes = 64 << 20;  ///< small enough for much of it to stay in the last-level cache
+/// Of a chunk's activations. Every chunk packs the weights again, so it should not be small.
+constexpr int64_t kWorkspaceBytes = 192 << 20;
 
 Error invalid(const std::string& message) { return Error(ErrorCode::kInvalidArgument, message); }
 

@@ -7,6 +7,7 @@
 
 #include "core/memory.h"
 #include "counted_control.h"
+#include "cpu/convolution/choice.h"
 #include "cpu/operations.h"
 #include "naive_convolution.h"
 #include "random_values.h"
@@ -42,8 +43,9 @@ struct Operands {
 std::vector<float> run(const DndConvolution& c, const Operands& values, int64_t outputs, int threads,
                        const DndControl* control = nullptr, bool residual = true) {
   ThreadPool pool(threads);
+  ConvolutionChoices choices(threads);
   int64_t sufficient = 0;
-  const Memory workspace(convolution_workspace(threads, c, &sufficient));
+  const Memory workspace(convolution_workspace(choices, c, &sufficient));
   std::memset(workspace.data(), 0xff, workspace.bytes());  // NaN everywhere: nothing may be taken as given
   std::vector<float> y(outputs, 1e30f);
   DndConvolutionOperands operands = {
@@ -55,7 +57,7 @@ std::vector<float> run(const DndConvolution& c, const Operands& values, int64_t 
   }
   if (c.epilogue != kDndStore) operands.bias = values.bias.data();
   if (c.epilogue != kDndStore && residual) operands.addend = values.addend.data();
-  convolution(pool, Control(control), c, operands);
+  convolution(pool, Control(control), choices, c, operands);
   return y;
 }
 
@@ -173,6 +175,7 @@ TEST(Convolution, keeps_to_its_limit_and_says_what_it_needs_below_that) {
   const ConvolutionCase shape = {kDndHeight, 4, 60, 50, 70, 40, 7};
   const Operands values(shape);
   const std::vector<double> wanted = naive_convolution(shape, values.x, values.weight);
+  ConvolutionChoices choices(2);
   for (DndAlgorithm algorithm : kAlgorithms) {
     for (int normalised : {0, 1}) {
       DndConvolution c = convolution_of(shape);
@@ -182,7 +185,7 @@ TEST(Convolution, keeps_to_its_limit_and_says_what_it_needs_below_that) {
       int refused = 0;
       for (c.workspace_limit = int64_t{1} << 30; refused < 3; c.workspace_limit /= 4) {
         try {
-          const int64_t bytes = convolution_workspace(2, c, &sufficient);
+          const int64_t bytes = convolution_workspace(choices, c, &sufficient);
           EXPECT_LE(bytes, c.workspace_limit);
           EXPECT_LE(bytes, smallest);
           smallest = bytes;
@@ -193,13 +196,30 @@ TEST(Convolution, keeps_to_its_limit_and_says_what_it_needs_below_that) {
           EXPECT_NE(std::string(error.what()).find(std::to_string(sufficient)), std::string::npos) << error.what();
           DndConvolution enough = c;
           enough.workspace_limit = sufficient;
-          EXPECT_LE(convolution_workspace(2, enough, &sufficient), enough.workspace_limit);
+          EXPECT_LE(convolution_workspace(choices, enough, &sufficient), enough.workspace_limit);
           ++refused;
         }
       }
       EXPECT_LT(smallest, int64_t{16} << 20);
     }
   }
+}
+
+TEST(ConvolutionChoices, remembers_each_convolution_and_none_that_differs) {
+  ConvolutionChoices choices(2);
+  const DndConvolution c = convolution_of({kDndToken, 1, 32, 20, 40, 24, 5});
+  const std::shared_ptr<const ConvolutionChoice> first = choices.of(c);
+  EXPECT_EQ(choices.of(c), first);
+  DndConvolution other = c;
+  other.algorithm = kDndDirect;
+  EXPECT_EQ(choices.of(other)->algorithm, Algorithm::kDirect);
+  other = c;
+  other.batch = 700;
+  EXPECT_EQ(choices.of(other)->geometry.batch, 700);
+  for (other.batch = 1; other.batch < 700; ++other.batch) {  // more than it keeps
+    EXPECT_EQ(choices.of(other)->geometry.batch, other.batch);
+  }
+  EXPECT_EQ(choices.of(c)->workspace_bytes, first->workspace_bytes);
 }
 
 TEST(Convolution, reports_its_multiply_adds_without_padding_taps) {
@@ -234,9 +254,10 @@ TEST(Convolution, stops_at_the_next_tile_when_it_is_cancelled) {
 
 TEST(Convolution, refuses_what_makes_no_sense_and_says_which) {
   const auto message_of = [](DndConvolution c) -> std::string {
+    ConvolutionChoices choices(1);
     int64_t sufficient = 0;
     try {
-      convolution_workspace(1, c, &sufficient);
+      convolution_workspace(choices, c, &sufficient);
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
       return error.what();

@@ -332,14 +332,14 @@ TEST(TextEncoder, encodes_batches_larger_than_its_workspace) {
   config.layers = 1;
   TextEncoder encoder(config, 2);
   fill(encoder);
-  const Batch batch(std::vector<int64_t>(60, 40), 40, 40, 11);
-  ASSERT_LT(encoder.workspace_bytes(batch.shape), 60 * 40 * 20'000 * 4);
+  const Batch batch(std::vector<int64_t>(150, 40), 40, 40, 11);
+  ASSERT_LT(encoder.workspace_bytes(batch.shape), 150 * 40 * 20'000 * 4);
   const std::vector<float> all = encoded(encoder, batch);
-  const std::vector<float> last = encoded(encoder, batch.prompts(59, 60));
+  const std::vector<float> last = encoded(encoder, batch.prompts(149, 150));
   EXPECT_EQ(std::vector<float>(all.end() - 40 * 18, all.end()), last);
   const std::vector<float> means = encoded(encoder, batch.with(Padding::kEncode, Pooling::kMean));
   EXPECT_EQ(std::vector<float>(means.end() - 18, means.end()),
-            encoded(encoder, batch.prompts(59, 60).with(Padding::kEncode, Pooling::kMean)));
+            encoded(encoder, batch.prompts(149, 150).with(Padding::kEncode, Pooling::kMean)));
 }
 
 TEST(TextEncoder, encodes_equal_windows_once) {

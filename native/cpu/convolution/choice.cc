@@ -1,6 +1,7 @@
 #include "cpu/convolution/choice.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "core/integers.h"
 #include "core/status.h"
@@ -36,6 +37,25 @@ ConvolutionChoice choose_convolution(const DndConvolution& convolution, int thre
   choice.layout = spectral_layout(plan.spectral, plan.shape, spectral_kernels(kernels().name), threads);
   choice.workspace_bytes = choice.layout.workspace_floats(threads) * kFloat;
   return choice;
+}
+
+bool ConvolutionChoices::Before::operator()(const DndConvolution& a, const DndConvolution& b) const {
+  const auto key = [](const DndConvolution& c) {
+    return std::tie(c.axis, c.batch, c.tokens, c.height, c.width, c.out_channels, c.kernel_size, c.normalised,
+                    c.epilogue, c.algorithm, c.workspace_limit);
+  };
+  return key(a) < key(b);
+}
+
+std::shared_ptr<const ConvolutionChoice> ConvolutionChoices::of(const DndConvolution& convolution) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = made_.find(convolution); found != made_.end()) return found->second;
+  }
+  auto choice = std::make_shared<const ConvolutionChoice>(choose_convolution(convolution, threads_));
+  const std::lock_guard lock(mutex_);
+  if (made_.size() >= kMost) made_.clear();
+  return made_.emplace(convolution, std::move(choice)).first->second;
 }
 
 int64_t sufficient_workspace(DndConvolution convolution, int threads) {

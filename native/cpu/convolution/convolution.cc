@@ -41,24 +41,25 @@ void run_direct(ThreadPool& pool, const Control& control, const DndConvolution& 
 
 }  // namespace
 
-int64_t convolution_workspace(int threads, const DndConvolution& convolution, int64_t* sufficient) {
+int64_t convolution_workspace(ConvolutionChoices& choices, const DndConvolution& convolution, int64_t* sufficient) {
   int64_t bytes = INT64_MAX;
   try {
-    bytes = choose_convolution(convolution, threads).workspace_bytes;
+    bytes = choices.of(convolution)->workspace_bytes;
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kOutOfMemory) throw;
   }
   if (bytes > convolution.workspace_limit) {
-    *sufficient = sufficient_workspace(convolution, threads);
+    *sufficient = sufficient_workspace(convolution, choices.threads());
     refuse(*sufficient, convolution.workspace_limit);
   }
   *sufficient = convolution.workspace_limit;
   return bytes;
 }
 
-void convolution(ThreadPool& pool, const Control& control, const DndConvolution& convolution,
-                 const DndConvolutionOperands& operands) {
-  const ConvolutionChoice choice = choose_convolution(convolution, pool.threads());
+void convolution(ThreadPool& pool, const Control& control, ConvolutionChoices& choices,
+                 const DndConvolution& convolution, const DndConvolutionOperands& operands) {
+  const std::shared_ptr<const ConvolutionChoice> chosen = choices.of(convolution);
+  const ConvolutionChoice& choice = *chosen;
   if (choice.workspace_bytes > convolution.workspace_limit) refuse(choice.workspace_bytes, convolution.workspace_limit);
   if (choice.algorithm == Algorithm::kDirect) {
     run_direct(pool, control, convolution, choice, operands);
