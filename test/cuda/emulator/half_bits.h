@@ -1,0 +1,32 @@
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+namespace dnd::cuda::emulator {
+
+/// The float's nearest half, ties to even; NaN as the device makes it.
+constexpr uint16_t half_bits(float value) {
+  const uint32_t bits = std::bit_cast<uint32_t>(value);
+  const uint32_t sign = bits >> 16 & 0x8000;
+  const uint32_t magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000) return 0x7fff;
+  if (magnitude >= 0x47800000) return static_cast<uint16_t>(sign | 0x7c00);  // 2¹⁶ and more
+  if (magnitude < 0x38800000) {
+    // Below 2⁻¹⁴ halves are multiples of 2⁻²⁴, which is what floats at 0.5 … 1 are rounded to.
+    const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
+    return static_cast<uint16_t>(sign | (std::bit_cast<uint32_t>(shifted) - std::bit_cast<uint32_t>(0.5f)));
+  }
+  const uint32_t rounded = magnitude + 0xfff + (magnitude >> 13 & 1) - (uint32_t{127 - 15} << 23);
+  return static_cast<uint16_t>(sign | rounded >> 13);
+}
+
+/// Exact.
+constexpr float float_of_half_bits(uint16_t half) {
+  const uint32_t magnitude = uint32_t{half & 0x7fffu} << 13;
+  const float value = std::bit_cast<float>(magnitude) * 0x1p112f;
+  const uint32_t special = magnitude >= 0x0f800000 ? 0x7f800000 : 0;
+  return std::bit_cast<float>(std::bit_cast<uint32_t>(value) | special | uint32_t{half & 0x8000u} << 16);
+}
+
+}  // namespace dnd::cuda::emulator
