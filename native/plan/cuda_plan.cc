@@ -1,0 +1,181 @@
+#include "plan/cuda_plan.h"
+
+#include <cstdio>
+
+#include "core/status.h"
+#include "plan/cuda_chunks.h"
+#include "plan/cuda_cost.h"
+#include "plan/cuda_tilings.h"
+#include "plan/transform_sizes.h"
+
+namespace dnd {
+namespace {
+
+std::string text(const char* format, auto... values) {
+  char buffer[256];
+  std::snprintf(buffer, sizeof(buffer), format, values...);
+  return buffer;
+}
+
+[[noreturn]] void refuse(const std::string& what) { throw Error(ErrorCode::kInvalidArgument, "plan: " + what); }
+
+void check(const ConvolutionShape& shape) {
+  const auto positive = [](int64_t size, const char* what) {
+    if (size < 1) refuse(std::string(what) + " is " + std::to_string(size) + "; it must be at least 1");
+  };
+  positive(shape.batch, "the batch");
+  positive(shape.channels, "the number of channels");
+  positive(shape.out_channels, "the number of output channels");
+  positive(shape.size_i, "the picture's first axis");
+  positive(shape.size_j, "the picture's second axis");
+  if (shape.kernel < 1 || shape.kernel % 2 == 0) {
+    refuse("the kernel size is " + std::to_string(shape.kernel) + "; it must be odd and positive");
+  }
+}
+
+std::string no_transform() {
+  return text("kernels of more than %lld taps have no weight transform",
+              static_cast<long long>(kLargestSpectralKernel));
+}
+
+/// One task's convolution with all memory: what decides the algorithm and the tiling.
+struct Survey {
+  std::vector<CudaTilingCandidate> tilings;
+  const CudaTilingCandidate* best;  ///< null where there is no spectral convolution
+  double direct_seconds;
+  Algorithm algorithm;
+};
+
+Survey survey(const ConvolutionShape& shape, DndAlgorithm algorithm, DndPrecision precision, const CudaRates& rates) {
+  Survey found{cuda_tilings(shape, precision, rates), nullptr, 0, Algorithm::kDirect};
+  found.best = fastest(found.tilings, [](const CudaTilingCandidate&) { return true; });
+  ConvolutionShape one = shape;
+  one.batch = 1;
+  found.direct_seconds = cuda_direct_cost(one, rates).total();
+  if (found.best == nullptr) {
+    if (algorithm == kDndSpectral) refuse("no spectral convolution is possible: " + no_transform());
+    return found;
+  }
+  if (algorithm == kDndSpectral || (algorithm == kDndAuto && found.best->cost.total() < found.direct_seconds)) {
+    found.algorithm = Algorithm::kSpectral;
+  }
+  return found;
+}
+
+std::string describe(const CudaTiling& tiling) {
+  return text("spectral, %lld x %lld points, %s halved", static_cast<long long>(tiling.halved.points),
+              static_cast<long long>(tiling.full.points), tiling.halved_is_rows ? "rows" : "columns");
+}
+
+void reject(std::vector<RejectedCandidate>& rejected, const std::string& what, double seconds, double taken) {
+  rejected.push_back({what, text("predicted %.3g s for one task, %.3g s more", seconds, seconds - taken)});
+}
+
+std::vector<RejectedCandidate> explain(const Survey& found, DndAlgorithm asked) {
+  std::vector<RejectedCandidate> rejected;
+  if (found.best == nullptr) return {{"spectral", no_transform()}};
+  const CudaTilingCandidate& best = *found.best;
+  const double seconds = best.cost.total();
+  if (found.algorithm == Algorithm::kDirect) {
+    if (asked == kDndDirect) {
+      rejected.push_back({describe(best.tiling), "the direct algorithm was asked for"});
+    } else {
+      reject(rejected, describe(best.tiling), seconds, found.direct_seconds);
+    }
+    return rejected;
+  }
+  if (asked == kDndSpectral) {
+    rejected.push_back({"direct", "the spectral algorithm was asked for"});
+  } else {
+    reject(rejected, "direct", found.direct_seconds, seconds);
+  }
+  const auto points_of = [](const CudaTilingCandidate& c) { return c.tiling.full.points * c.tiling.halved.points; };
+  const int64_t points = points_of(best);
+  const CudaTilingCandidate* const alternatives[] = {
+      fastest(found.tilings, [&](const CudaTilingCandidate& c) { return points_of(c) < points; }),
+      fastest(found.tilings, [&](const CudaTilingCandidate& c) { return points_of(c) > points; }),
+      fastest(found.tilings,
+              [&](const CudaTilingCandidate& c) { return c.tiling.halved_is_rows != best.tiling.halved_is_rows; })};
+  const char* const names[] = {"smaller tiles: ", "larger tiles: ", "the other axis halved: "};
+  for (int i = 0; i < 3; ++i) {
+    if (alternatives[i] == nullptr) continue;
+    reject(rejected, names[i] + describe(alternatives[i]->tiling), alternatives[i]->cost.total(), seconds);
+  }
+  return rejected;
+}
+
+int64_t least_bytes(const ConvolutionShape& shape, const CudaTiling& tiling, const CudaPlanOptions& options) {
+  return cuda_chunk_bytes(shape, tiling, cuda_least_chunk(shape), options.precision, options.spectra_held).total();
+}
+
+CudaChunkBytes parts_of(const CudaConvolutionPlan& plan, DndPrecision precision, bool held) {
+  if (plan.algorithm == Algorithm::kDirect) return {};
+  return cuda_chunk_bytes(plan.shape, plan.tiling, {plan.chunk_tiles, plan.chunk_outs}, precision, held);
+}
+
+}  // namespace
+
+CudaTiling cuda_tiling(const ConvolutionShape& shape, const std::string& device_model, DndPrecision precision) {
+  check(shape);
+  return survey(shape, kDndSpectral, precision, cuda_rates_of(device_model)).best->tiling;
+}
+
+int64_t cuda_least_workspace(const ConvolutionShape& shape, const CudaPlanOptions& options) {
+  check(shape);
+  const Survey found = survey(shape, options.algorithm, options.precision, cuda_rates_of(options.device_model));
+  return found.algorithm == Algorithm::kDirect ? 0 : least_bytes(shape, found.best->tiling, options);
+}
+
+CudaConvolutionPlan plan_cuda_convolution(const ConvolutionShape& shape, const CudaPlanOptions& options) {
+  check(shape);
+  const CudaRates& rates = cuda_rates_of(options.device_model);
+  const Survey found = survey(shape, options.algorithm, options.precision, rates);
+  CudaConvolutionPlan plan{};
+  plan.shape = shape;
+  plan.algorithm = found.algorithm;
+  plan.rejected = explain(found, options.algorithm);
+  if (found.algorithm == Algorithm::kDirect) {
+    plan.cost = cuda_direct_cost(shape, rates);
+    return plan;
+  }
+  plan.tiling = found.best->tiling;
+  const auto choice = choose_cuda_chunk(shape, plan.tiling, options, rates);
+  if (!choice) {
+    throw Error(ErrorCode::kOutOfMemory, "plan: a spectral convolution works in at least " +
+                                             std::to_string(least_bytes(shape, plan.tiling, options)) +
+                                             " bytes, a tile and a few output channels at a time, and " +
+                                             std::to_string(options.workspace_bytes) + " are allowed");
+  }
+  plan.product_tile = choice->product_tile;
+  plan.chunk_tiles = choice->chunk.tiles;
+  plan.chunk_outs = choice->chunk.outs;
+  plan.cost = choice->cost;
+  plan.workspace_bytes =
+      cuda_chunk_bytes(shape, plan.tiling, choice->chunk, options.precision, options.spectra_held).total();
+  return plan;
+}
+
+int64_t CudaConvolutionPlan::scale_bytes() const { return parts_of(*this, kDndMixed, true).scale; }
+
+int64_t CudaConvolutionPlan::tile_spectra_bytes(DndPrecision precision) const {
+  return parts_of(*this, precision, true).tile_spectra;
+}
+
+int64_t CudaConvolutionPlan::product_bytes() const { return parts_of(*this, kDndMixed, true).product; }
+
+int64_t CudaConvolutionPlan::chunk_weight_bytes(DndPrecision precision, bool held) const {
+  return parts_of(*this, precision, held).weights;
+}
+
+double CudaConvolutionPlan::executed_multiply_adds() const {
+  return algorithm == Algorithm::kDirect ? direct_multiply_adds() : cuda_product_multiply_adds(shape, tiling);
+}
+
+double CudaConvolutionPlan::direct_multiply_adds() const { return dnd::direct_multiply_adds(shape); }
+
+int64_t cuda_weight_spectra_bytes(const ConvolutionShape& shape, const CudaTiling& tiling, DndPrecision precision) {
+  return 2 * tiling.frequencies() * shape.out_channels * cuda_channel_pitch(shape.channels) *
+         cuda_spectrum_bytes(precision);
+}
+
+}  // namespace dnd
