@@ -38,7 +38,7 @@ struct CudaProductTile {
   int stages;                   ///< of 32 channels, copied ahead
 };
 inline constexpr CudaProductTile kCudaProductTiles[] = {
-    {16, 128, 1, 4, 4}, {32, 128, 1, 4, 4}, {64, 128, 2, 4, 4}, {128, 128, 2, 4, 3}};
+    {16, 128, 1, 4, 4}, {32, 128, 1, 4, 4}, {64, 128, 1, 4, 3}, {128, 128, 2, 4, 3}};
 
 struct CudaPlanOptions {
   std::string device_model;  ///< a name in plan/cuda_rates.h
