@@ -9,14 +9,11 @@ namespace {
 
 const char* code_name(ErrorCode code) {
   switch (code) {
-    case ErrorCode::kInvalidArgument:
-      return "INVALID_ARGUMENT";
-    case ErrorCode::kOutOfMemory:
-      return "OUT_OF_MEMORY";
-    case ErrorCode::kAborted:
-      return "ABORTED";
-    case ErrorCode::kInternal:
-      return "INTERNAL";
+    case ErrorCode::kInvalidArgument: return "INVALID_ARGUMENT";
+    case ErrorCode::kOutOfMemory: return "OUT_OF_MEMORY";
+    case ErrorCode::kAborted: return "ABORTED";
+    case ErrorCode::kInternal: return "INTERNAL";
+    case ErrorCode::kUnavailable: return "DEVICE_UNAVAILABLE";
   }
   return "INTERNAL";
 }

@@ -7,13 +7,13 @@
 
 #include "arguments.h"
 #include "core/thread_pool.h"
-#include "cpu/convolution/geometry.h"
 #include "cpu/isa/select.h"
 #include "decoder_arguments.h"
 #include "environment.h"
 #include "failure.h"
 #include "model/measure.h"
 #include "plan/convolution_plan.h"
+#include "plan/geometry.h"
 
 namespace dnd::bindings {
 namespace {
@@ -52,7 +52,7 @@ MeasurementResult measured_convolution(const DndConvolution& size, const Measure
   ConvolutionRuns runs = dnd::measure_convolution(size, options, job);
   MeasurementResult result;
   result.seconds = std::move(runs.seconds);
-  const ConvolutionShape shape = cpu::shape_of(cpu::convolution_geometry(size));
+  const ConvolutionShape shape = shape_of(convolution_geometry(size));
   const ConvolutionPlan planned = plan_convolution(shape, {cpu::kernels().name, size.algorithm, size.workspace_limit});
   if (planned.algorithm == Algorithm::kDirect) return result;
   const SpectralPlan& plan = planned.spectral;

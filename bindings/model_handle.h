@@ -93,17 +93,18 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
         Argument(info, 2, "writeParameter", "bytes")
             .refuse("whole elements of " + dtype_name.text(), std::to_string(values.bytes) + " bytes");
       }
-      float* destination = elements(info, "writeParameter", count);
-      const int64_t offset = Argument(info, 1, "writeParameter", "elementOffset").integer(0);
+      const Elements place = elements(info, "writeParameter", count);
+      float* destination = model()->parameter(place.name) + place.offset;
       const int64_t found = convert_to_float32(dtype, values.data, count, destination);
-      return Napi::Number::New(info.Env(), found < 0 ? -1.0 : double(offset + found));
+      return Napi::Number::New(info.Env(), found < 0 ? -1.0 : double(place.offset + found));
     });
   }
 
   Napi::Value read_parameter(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&] {
       const int64_t count = Argument(info, 2, "readParameter", "elementCount").integer(0);
-      const float* source = elements(info, "readParameter", count);
+      const Elements place = elements(info, "readParameter", count);
+      const float* source = std::as_const(*model()).parameter(place.name) + place.offset;
       Napi::ArrayBuffer copy = Napi::ArrayBuffer::New(info.Env(), size_t(count) * sizeof(float));
       if (count > 0) std::memcpy(copy.Data(), source, size_t(count) * sizeof(float));
       return copy;
@@ -116,8 +117,14 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
     let_go(info.Env());
   }
 
-  /// Elements [elementOffset, + count) of the parameter that the first two arguments name.
-  float* elements(const Napi::CallbackInfo& info, const char* function, int64_t count) {
+  struct Elements {
+    std::string name;
+    int64_t offset;
+  };
+
+  /// Elements [elementOffset, + count) of the parameter that the first two arguments name: within it, and no job may be
+  /// under way.
+  Elements elements(const Napi::CallbackInfo& info, const char* function, int64_t count) {
     const Argument name(info, 0, function, "name");
     const std::string wanted = name.text();
     const int64_t offset = Argument(info, 1, function, "elementOffset").integer(0);
@@ -132,7 +139,7 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
             .refuse("elements within the " + std::to_string(parameter.elements()) + " of " + wanted,
                     "[" + std::to_string(offset) + ", " + std::to_string(offset + count) + ")");
       }
-      return model()->parameter(wanted) + offset;
+      return {wanted, offset};
     }
     name.refuse("the name of a parameter of this model");
   }

@@ -18,6 +18,25 @@ enum DndStatus : int32_t {
   kDndOutOfMemory = 2,
   kDndAborted = 3,
   kDndInternal = 4,
+  kDndUnavailable = 5,  ///< there is no such device, or it cannot be used
+};
+
+/// What matrix products are computed with. kDndMixed: float16 operands and float32 sums where the device has units for
+/// them; float32 elsewhere (on a CPU always).
+enum DndPrecision : int32_t { kDndMixed = 0, kDndFloat32 = 1 };
+
+struct DndDeviceOptions {
+  int32_t threads = 0;  ///< of a CPU; 0 = the default
+  int32_t ordinal = 0;  ///< which of several devices
+  DndPrecision precision = kDndMixed;
+  int64_t memory_limit = 0;  ///< most device memory to take, in bytes; 0 = what there is
+};
+
+struct DndDeviceDescription {
+  char name[128];
+  int64_t memory_bytes;
+  int32_t compute_major, compute_minor;
+  int32_t driver_version, runtime_version;  ///< as CUDA counts them: 13000 is 13.0
 };
 
 /// Which axis of [tokens, height, width] plays the channels of a convolution; the other two are the picture.
@@ -77,19 +96,68 @@ enum DndConvolutionPart : int32_t {
   kDndConvolutionParts = 5,
 };
 
+/// Weight tokens of one tensor of an adapter: see docs/formats.md. The tensor is [rank, length], or [length, rank]
+/// where it is `transposed` (a B matrix); each token holds `chunk` of its length, the last one possibly fewer.
+struct DndAdapterTensor {
+  int64_t first_token, tokens;
+  int64_t length;
+  int64_t transposed;
+  int64_t offset;  ///< of its first element in the adapter
+};
+
+struct DndAdapterLayout {
+  int64_t tokens, height, width;  ///< of all weight tokens of an adapter
+  int64_t rank, chunk;
+  int64_t elements;  ///< of the adapter: its tensors lie one after the other
+  const DndAdapterTensor* tensors;
+  int64_t tensor_count;
+};
+
+/// A run of operations that is the same whenever its key is: which operations, on which shapes, at which places.
+struct DndPass {
+  uint64_t key;
+  int64_t bytes;  ///< that are allocated at the same time, at most; each allocation may round up by 256
+};
+
 struct DndBackend {
   uint32_t version;  ///< kDndBackendVersion of the header that the implementation was built with
   const char* name;  ///< "cpu", "cuda"
 
-  void* (*open)(int32_t threads, DndStatus* status);  ///< one device state; threads 0 = the default
+  /// Devices of this kind. kDndUnavailable where there can be none, and `last_error(null)` says why and what to do.
+  DndStatus (*count)(int32_t* devices);
+  DndStatus (*describe)(int32_t ordinal, DndDeviceDescription*);
+
+  void* (*open)(const DndDeviceOptions*, DndStatus* status);  ///< one device state
   void (*close)(void* device);
   const char* (*last_error)(void* device);  ///< of the calling thread's last failure on this device; device may be null
+
+  /// Bytes of device memory that this state holds, and that it could still take.
+  DndStatus (*memory)(void* device, int64_t* held, int64_t* available);
 
   DndStatus (*allocate)(void* device, size_t bytes, void** memory);  ///< 64-byte aligned
   void (*release)(void* device, void* memory);
   DndStatus (*upload)(void* device, void* destination, const void* host, size_t bytes);
   DndStatus (*download)(void* device, void* host, const void* source, size_t bytes);
   DndStatus (*synchronise)(void* device);
+
+  /// Parameters lie in host memory, and operations are given their host addresses (weight, bias, norm_*, tables of an
+  /// embedding). Before operations read one it is held: the device then has what it needs of it in its own form.
+  /// Holding it again is cheap. `forget` drops all that is held, after parameters have changed.
+  DndStatus (*hold_values)(void* device, const float* values, int64_t elements);
+  DndStatus (*hold_linear)(void* device, const float* weight, int64_t out, int64_t in);
+  /// For every batch and workspace limit. `keep_free`: device memory that must stay available for passes; what cannot
+  /// be held in the fastest form beside it is held in a smaller one, and kDndOutOfMemory follows where none fits.
+  DndStatus (*hold_convolution)(void* device, const DndControl*, const DndConvolution*, const float* weight,
+                                int64_t keep_free);
+  DndStatus (*forget)(void* device);
+
+  /// Between begin_pass and end_pass all allocations come from memory of the pass, at the same addresses for the same
+  /// key. Uploads come before the first operation, downloads after end_pass; nothing is held or forgotten in between.
+  /// Where *recorded is 1 the device will repeat the pass by itself: the same allocations must be made, but no
+  /// operations. end_pass runs what was begun and waits for it, or abandons it where run is 0; allocations live until
+  /// the next begin_pass. A device that records nothing says 0 and computes at once.
+  DndStatus (*begin_pass)(void* device, const DndPass*, int32_t* recorded);
+  DndStatus (*end_pass)(void* device, const DndControl*, int32_t run);
 
   /// y = (x − mean) / √(var + eps) · weight + bias over the last `columns` of x [rows, columns].
   /// y may be x.
@@ -128,7 +196,15 @@ struct DndBackend {
   /// mask and offsets as for attention.
   DndStatus (*mean_pool)(void* device, const DndControl*, const float* x, const int32_t* mask, const int64_t* offsets,
                          int64_t sequences, int64_t columns, float* y);
+
+  /// De-normalises weight tokens [batch, tokens, height, width] into adapters [batch, elements].
+  DndStatus (*restore)(void* device, const DndControl*, const float* tokens, int64_t batch, const DndAdapterLayout*,
+                       float* adapters);
 };
+
+/// What a device library exports under this name.
+typedef const DndBackend* (*DndDeviceLibrary)(void);
+#define DND_DEVICE_LIBRARY_ENTRY "dnd_device_library"
 }
 
-constexpr uint32_t kDndBackendVersion = 2;
+constexpr uint32_t kDndBackendVersion = 3;

@@ -1,10 +1,16 @@
 #include "backend.h"
 
+#include <atomic>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <new>
 #include <string>
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <unistd.h>
+#endif
 
 #include "core/memory.h"
 #include "core/status.h"
@@ -14,7 +20,8 @@
 #include "cpu/isa/kernels.h"
 #include "cpu/operations.h"
 
-/// The CPU's table: each entry unpacks the device, runs the operation and turns exceptions into statuses.
+/// The CPU's table: each entry unpacks the device, runs the operation and turns exceptions into statuses. Parameters
+/// are read where they lie, and operations compute at once, so nothing is held and no pass recorded.
 namespace dnd {
 namespace {
 
@@ -23,6 +30,7 @@ struct CpuDevice {
 
   ThreadPool pool;
   cpu::ConvolutionChoices choices;
+  std::atomic<int64_t> allocated_bytes{0};
 };
 
 thread_local std::string last_failure;
@@ -33,6 +41,7 @@ DndStatus status_of(ErrorCode code) {
     case ErrorCode::kOutOfMemory: return kDndOutOfMemory;
     case ErrorCode::kAborted: return kDndAborted;
     case ErrorCode::kInternal: return kDndInternal;
+    case ErrorCode::kUnavailable: return kDndUnavailable;
   }
   return kDndInternal;
 }
@@ -56,11 +65,39 @@ DndStatus guarded(Work work) noexcept {
 
 ThreadPool& pool_of(void* device) { return static_cast<CpuDevice*>(device)->pool; }
 
-void* open(int32_t threads, DndStatus* status) {
+DndStatus count(int32_t* devices) {
+  *devices = 1;
+  return kDndOk;
+}
+
+void check_ordinal(int32_t ordinal) {
+  if (ordinal == 0) return;
+  throw Error(ErrorCode::kUnavailable, "there is no CPU device " + std::to_string(ordinal) + "; the only one is 0");
+}
+
+int64_t machine_memory_bytes() {
+#if defined(_SC_PHYS_PAGES)
+  return int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
+#else
+  return 0;
+#endif
+}
+
+DndStatus describe(int32_t ordinal, DndDeviceDescription* description) {
+  return guarded([&] {
+    check_ordinal(ordinal);
+    *description = {};
+    std::snprintf(description->name, sizeof(description->name), "CPU (%s)", cpu::kernels().name);
+    description->memory_bytes = machine_memory_bytes();
+  });
+}
+
+void* open(const DndDeviceOptions* options, DndStatus* status) {
   CpuDevice* device = nullptr;
   *status = guarded([&] {
+    check_ordinal(options->ordinal);
     cpu::kernels();  // an unusable DND_CPU_ISA fails here, not in the middle of work
-    device = new CpuDevice(threads);
+    device = new CpuDevice(options->threads);
   });
   return device;
 }
@@ -69,22 +106,31 @@ void close(void* device) { delete static_cast<CpuDevice*>(device); }
 
 const char* last_error(void*) { return last_failure.c_str(); }
 
+/// What the system could still give is for the caller to find out: it depends on all of this process's memory.
+DndStatus memory(void* device, int64_t* held, int64_t* available) {
+  *held = static_cast<CpuDevice*>(device)->allocated_bytes;
+  *available = INT64_MAX;
+  return kDndOk;
+}
+
 /// Blocks are found again by their address: a header of one cache line in front of each holds the owner.
 constexpr size_t kHeaderBytes = 64;
 
-DndStatus allocate(void*, size_t bytes, void** memory) {
+DndStatus allocate(void* device, size_t bytes, void** memory) {
   return guarded([&] {
     Memory block(bytes > SIZE_MAX - kHeaderBytes ? SIZE_MAX : bytes + kHeaderBytes);
+    static_cast<CpuDevice*>(device)->allocated_bytes += static_cast<int64_t>(block.bytes());
     char* start = static_cast<char*>(block.data());
     new (start) Memory(std::move(block));
     *memory = start + kHeaderBytes;
   });
 }
 
-void release(void*, void* memory) {
+void release(void* device, void* memory) {
   if (memory == nullptr) return;
   Memory* header = reinterpret_cast<Memory*>(static_cast<char*>(memory) - kHeaderBytes);
   const Memory block = std::move(*header);
+  static_cast<CpuDevice*>(device)->allocated_bytes -= static_cast<int64_t>(block.bytes());
 }
 
 DndStatus copy(void*, void* destination, const void* source, size_t bytes) {
@@ -94,11 +140,22 @@ DndStatus copy(void*, void* destination, const void* source, size_t bytes) {
 
 DndStatus synchronise(void*) { return kDndOk; }
 
+DndStatus hold_values(void*, const float*, int64_t) { return kDndOk; }
+DndStatus hold_linear(void*, const float*, int64_t, int64_t) { return kDndOk; }
+DndStatus hold_convolution(void*, const DndControl*, const DndConvolution*, const float*, int64_t) { return kDndOk; }
+DndStatus forget(void*) { return kDndOk; }
+
+DndStatus begin_pass(void*, const DndPass*, int32_t* recorded) {
+  *recorded = 0;
+  return kDndOk;
+}
+
+DndStatus end_pass(void*, const DndControl*, int32_t) { return kDndOk; }
+
 DndStatus layer_norm(void* device, const DndControl* control, const float* x, int64_t rows, int64_t columns,
                      const float* weight, const float* bias, float eps, float* y) {
-  return guarded([&] {
-    cpu::layer_norm(pool_of(device), cpu::Control(control), x, rows, columns, weight, bias, eps, y);
-  });
+  return guarded(
+      [&] { cpu::layer_norm(pool_of(device), cpu::Control(control), x, rows, columns, weight, bias, eps, y); });
 }
 
 DndStatus moments(void* device, const DndControl* control, const float* x, int64_t rows, int64_t columns, float eps,
@@ -107,9 +164,8 @@ DndStatus moments(void* device, const DndControl* control, const float* x, int64
 }
 
 DndStatus convolution_workspace(void* device, const DndConvolution* convolution, int64_t* bytes, int64_t* sufficient) {
-  return guarded([&] {
-    *bytes = cpu::convolution_workspace(static_cast<CpuDevice*>(device)->choices, *convolution, sufficient);
-  });
+  return guarded(
+      [&] { *bytes = cpu::convolution_workspace(static_cast<CpuDevice*>(device)->choices, *convolution, sufficient); });
 }
 
 DndStatus convolution(void* device, const DndControl* control, const DndConvolution* convolution,
@@ -120,9 +176,8 @@ DndStatus convolution(void* device, const DndControl* control, const DndConvolut
   });
 }
 
-DndStatus linear(void* device, const DndControl* control, const float* x, int64_t rows, int64_t in,
-                 const float* weight, const float* bias, int64_t out, DndActivation activation, const float* residual,
-                 float* y) {
+DndStatus linear(void* device, const DndControl* control, const float* x, int64_t rows, int64_t in, const float* weight,
+                 const float* bias, int64_t out, DndActivation activation, const float* residual, float* y) {
   return guarded([&] {
     cpu::linear(pool_of(device), cpu::Control(control), x, rows, in, weight, bias, out, activation, residual, y);
   });
@@ -146,9 +201,13 @@ DndStatus attention(void* device, const DndControl* control, const float* qkv, c
 
 DndStatus mean_pool(void* device, const DndControl* control, const float* x, const int32_t* mask,
                     const int64_t* offsets, int64_t sequences, int64_t columns, float* y) {
-  return guarded([&] {
-    cpu::mean_pool(pool_of(device), cpu::Control(control), x, mask, offsets, sequences, columns, y);
-  });
+  return guarded(
+      [&] { cpu::mean_pool(pool_of(device), cpu::Control(control), x, mask, offsets, sequences, columns, y); });
+}
+
+DndStatus restore(void* device, const DndControl* control, const float* tokens, int64_t batch,
+                  const DndAdapterLayout* layout, float* adapters) {
+  return guarded([&] { cpu::restore(pool_of(device), cpu::Control(control), tokens, batch, *layout, adapters); });
 }
 
 }  // namespace
@@ -156,14 +215,23 @@ DndStatus mean_pool(void* device, const DndControl* control, const float* x, con
 constexpr DndBackend kCpuBackend = {
     .version = kDndBackendVersion,
     .name = "cpu",
+    .count = count,
+    .describe = describe,
     .open = open,
     .close = close,
     .last_error = last_error,
+    .memory = memory,
     .allocate = allocate,
     .release = release,
     .upload = copy,
     .download = copy,
     .synchronise = synchronise,
+    .hold_values = hold_values,
+    .hold_linear = hold_linear,
+    .hold_convolution = hold_convolution,
+    .forget = forget,
+    .begin_pass = begin_pass,
+    .end_pass = end_pass,
     .layer_norm = layer_norm,
     .moments = moments,
     .convolution_workspace = convolution_workspace,
@@ -172,6 +240,7 @@ constexpr DndBackend kCpuBackend = {
     .embed = embed,
     .attention = attention,
     .mean_pool = mean_pool,
+    .restore = restore,
 };
 
 const DndBackend* cpu_backend() { return &kCpuBackend; }

@@ -51,4 +51,8 @@ void attention(ThreadPool& pool, const Control& control, const float* qkv, const
 void mean_pool(ThreadPool& pool, const Control& control, const float* x, const int32_t* mask, const int64_t* offsets,
                int64_t sequences, int64_t columns, float* y);
 
+/// In double precision, as src/adapter/token.ts reads a token. Error(kInvalidArgument) as of check_adapter_layout.
+void restore(ThreadPool& pool, const Control& control, const float* tokens, int64_t batch,
+             const DndAdapterLayout& layout, float* adapters);
+
 }  // namespace dnd::cpu

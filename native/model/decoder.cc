@@ -71,8 +71,7 @@ void check_config(const DecoderConfig& config) {
 Decoder::Decoder(DecoderConfig config, int threads)
     : config_((check_config(config), std::move(config))),
       threads_(threads),
-      device_(cpu_backend(), threads),
-      parameters_(device_) {
+      device_(threads) {
   const int64_t k = config_.kernel_size;
   for (size_t i = 0; i + 1 < config_.features.size(); ++i) {
     const Feature in = config_.features[i], out = config_.features[i + 1];
@@ -102,7 +101,7 @@ Decoder::Decoder(DecoderConfig config, int threads)
   }
 }
 
-void Decoder::initialise(uint64_t seed, Job& job) { initialise_decoder(device_, parameters_, seed, threads_, job); }
+void Decoder::initialise(uint64_t seed, Job& job) { initialise_decoder(parameters_, seed, threads_, job); }
 
 /// One forward pass: the equations of docs/mathematics.md over device memory that lives as long as it is needed.
 class Decoder::Pass {

@@ -33,8 +33,9 @@ class Decoder {
   /// The reference's names: decoder.module_list.0.linear1.norm.weight…, down_proj.weight…
   const std::vector<ParameterInfo>& parameters() const { return parameters_.infos(); }
   int64_t parameter_bytes() const { return parameters_.bytes(); }
-  /// Where the parameter lies. Error(kInvalidArgument) for an unknown name.
-  float* parameter(const std::string& name) { return parameters_.find(name); }
+  /// Where the parameter lies, to be written before the next work begins. Error(kInvalidArgument) for an unknown name.
+  float* parameter(const std::string& name) { return parameters_.writable(name); }
+  const float* parameter(const std::string& name) const { return parameters_.find(name); }
 
   /// Bytes that `forward` needs beside the parameters, the condition and the tokens: at most `limit` if that is
   /// possible, else a limit that would do.

@@ -13,19 +13,29 @@ namespace dnd {
 /// The table of the CPU, always there.
 const DndBackend* cpu_backend();
 
+/// Which device, and how it is to be used. A number alone is the CPU with so many threads; 0 = the default.
+struct DeviceChoice {
+  DeviceChoice(int threads) : table(cpu_backend()), options{.threads = threads} {}
+  DeviceChoice(const DndBackend* table, const DndDeviceOptions& options) : table(table), options(options) {}
+
+  const DndBackend* table;
+  DndDeviceOptions options;
+};
+
 /// One open device. Operations are called through `device.call(device->linear, …)`, which throws dnd::Error with the
 /// device's own sentence when the status is a failure.
 class Device {
  public:
-  /// threads 0 = the device's default. Error(kInvalidArgument) also when the table has another version.
-  Device(const DndBackend* table, int threads) : table_(table) {
-    if (table->version != kDndBackendVersion) {
-      throw Error(ErrorCode::kInvalidArgument, "device library '" + std::string(table->name) + "' has table version " +
-                                                   std::to_string(table->version) + "; this build needs " +
+  /// Error(kInvalidArgument) also when the table has another version, Error(kUnavailable) where there is no such
+  /// device.
+  explicit Device(const DeviceChoice& choice) : table_(choice.table) {
+    if (table_->version != kDndBackendVersion) {
+      throw Error(ErrorCode::kInvalidArgument, "device library '" + std::string(table_->name) + "' has table version " +
+                                                   std::to_string(table_->version) + "; this build needs " +
                                                    std::to_string(kDndBackendVersion));
     }
     DndStatus status = kDndOk;
-    state_ = table->open(threads, &status);
+    state_ = table_->open(&choice.options, &status);
     check(status);
   }
   ~Device() {
@@ -51,6 +61,7 @@ class Device {
       case kDndInvalidArgument: return ErrorCode::kInvalidArgument;
       case kDndOutOfMemory: return ErrorCode::kOutOfMemory;
       case kDndAborted: return ErrorCode::kAborted;
+      case kDndUnavailable: return ErrorCode::kUnavailable;
       default: return ErrorCode::kInternal;
     }
   }
@@ -73,9 +84,7 @@ class DeviceArray {
   }
 
   /// Memory for anything but float32, counted in bytes.
-  static DeviceArray of_bytes(const Device& device, size_t bytes) {
-    return DeviceArray(device, bytes, InBytes{});
-  }
+  static DeviceArray of_bytes(const Device& device, size_t bytes) { return DeviceArray(device, bytes, InBytes{}); }
 
   float* data() const { return static_cast<float*>(memory_); }
   void* memory() const { return memory_; }

@@ -63,23 +63,20 @@ void fill(const Distribution& distribution, uint64_t seed, uint32_t parameter, i
 
 }  // namespace
 
-void initialise_decoder(const Device& device, const ParameterStore& parameters, uint64_t seed, int threads, Job& job) {
+void initialise_decoder(ParameterStore& parameters, uint64_t seed, int threads, Job& job) {
   ThreadPool pool(threads);
-  std::vector<std::vector<float>> chunks(pool.threads(), std::vector<float>(kChunk));
   int64_t done_before = 0;
   const int64_t total = parameters.bytes() / static_cast<int64_t>(sizeof(float));
   for (size_t index = 0; index < parameters.infos().size(); ++index) {
     const ParameterInfo& info = parameters.infos()[index];
     const Distribution distribution = distribution_of(info, index > 0 ? &parameters.infos()[index - 1] : nullptr);
     const int64_t elements = info.elements();
+    float* const values = parameters.writable(index);
     std::atomic<int64_t> done{done_before};
-    pool.parallel_for(divide_up(elements, kChunk), [&](int64_t task, int thread) {
+    pool.parallel_for(divide_up(elements, kChunk), [&](int64_t task, int) {
       job.throw_if_cancelled();
       const int64_t begin = task * kChunk, count = std::min(kChunk, elements - begin);
-      float* values = chunks[thread].data();
-      fill(distribution, seed, static_cast<uint32_t>(index), begin, count, values);
-      device.call(device->upload, static_cast<void*>(parameters.at(index) + begin), static_cast<const void*>(values),
-                  count * sizeof(float));
+      fill(distribution, seed, static_cast<uint32_t>(index), begin, count, values + begin);
       job.set_progress(static_cast<double>(done += count) / static_cast<double>(total));
     });
     done_before += elements;

@@ -13,9 +13,8 @@ namespace dnd {
 ///
 /// Element e of parameter p (in the store's order) comes from word e mod 4 of the Philox block with counter
 /// (e / 4 as 64 bits, p, 0) and key `seed`: any piece can be made on its own, so the numbers do not depend on the
-/// number of threads. Only operations that IEEE 754 defines exactly are used (+ − · / √, no libm, no contraction), so they do
-/// not depend on the machine either. Error(kAborted) soon after the job was cancelled.
-void initialise_decoder(const Device& device, const ParameterStore& parameters, uint64_t seed, int threads,
-                        Job& job);
+/// number of threads. Only operations that IEEE 754 defines exactly are used (+ − · / √, no libm, no contraction), so
+/// they do not depend on the machine either. Error(kAborted) soon after the job was cancelled.
+void initialise_decoder(ParameterStore& parameters, uint64_t seed, int threads, Job& job);
 
 }  // namespace dnd

@@ -82,7 +82,7 @@ DndControl cancel_only(Job& job) {
 
 std::vector<double> measure_gemm(int64_t n, const MeasureOptions& options, Job& job) {
   if (n < 1) throw Error(ErrorCode::kInvalidArgument, "the matrices have " + std::to_string(n) + " rows");
-  const Device device(cpu_backend(), options.threads);
+  const Device device(options.threads);
   const DeviceArray a = random_array(device, n * n, 1, 0);
   const DeviceArray b = random_array(device, n * n, 1 / std::sqrt(static_cast<double>(n)), 1);
   const DeviceArray c(device, n * n);
@@ -113,7 +113,7 @@ std::vector<double> measure_copy(int64_t bytes, const MeasureOptions& options, J
 ConvolutionRuns measure_convolution(DndConvolution size, const MeasureOptions& options, Job& job) {
   size.normalised = 0;
   size.epilogue = kDndStore;
-  const Device device(cpu_backend(), options.threads);
+  const Device device(options.threads);
   int64_t workspace_bytes = 0, least_bytes = 0;  // asked first: it checks the sizes
   device.call(device->convolution_workspace, &size, &workspace_bytes, &least_bytes);
   const int64_t elements = size.batch * size.tokens * size.height * size.width;

@@ -31,14 +31,14 @@ float* ParameterStore::add_stacked(const std::vector<std::string>& names, std::v
   const int64_t bytes = checked_bytes(names[0], stacked, bytes_);
   const int64_t elements = bytes / static_cast<int64_t>(sizeof(float));
   try {
-    memory_.emplace_back(device_, elements);
+    memory_.emplace_back(static_cast<size_t>(bytes));
   } catch (const Error& error) {
     throw Error(error.code(), "parameter " + names[0] + " " + shape_text(stacked) + " needs " +
                                   std::to_string(bytes >> 20) + " MiB beside the " + std::to_string(bytes_ >> 20) +
                                   " MiB of those before it: " + error.what());
   }
   bytes_ += bytes;
-  float* const first = memory_.back().data();
+  float* const first = memory_.back().floats();
   for (int64_t i = 0; i < count; ++i) {
     index_.emplace(names[i], infos_.size());
     infos_.push_back({names[i], shape});
@@ -47,10 +47,10 @@ float* ParameterStore::add_stacked(const std::vector<std::string>& names, std::v
   return first;
 }
 
-float* ParameterStore::find(const std::string& name) const {
+size_t ParameterStore::index_of(const std::string& name) const {
   const auto found = index_.find(name);
   if (found == index_.end()) throw Error(ErrorCode::kInvalidArgument, "the model has no parameter '" + name + "'");
-  return at(found->second);
+  return found->second;
 }
 
 }  // namespace dnd

@@ -6,16 +6,14 @@
 #include <utility>
 #include <vector>
 
-#include "model/device.h"
+#include "core/memory.h"
 #include "model/parameters.h"
 
 namespace dnd {
 
-/// The named parameters of a model: float32 on the model's device.
+/// The named parameters of a model: float32 in host memory, whatever the device.
 class ParameterStore {
  public:
-  explicit ParameterStore(const Device& device) : device_(device) {}
-
   /// Memory for a new parameter, uninitialised. Error(kOutOfMemory) naming the tensor and its shape,
   /// Error(kInvalidArgument) when its size does not fit any memory.
   float* add(const std::string& name, std::vector<int64_t> shape) { return add_stacked({name}, std::move(shape)); }
@@ -25,18 +23,30 @@ class ParameterStore {
 
   const std::vector<ParameterInfo>& infos() const { return infos_; }
   int64_t bytes() const { return bytes_; }
-  float* at(size_t index) const { return data_[index]; }
 
+  const float* at(size_t index) const { return data_[index]; }
   /// Error(kInvalidArgument) for a name that the model does not have.
-  float* find(const std::string& name) const;
+  const float* find(const std::string& name) const { return at(index_of(name)); }
+
+  /// To be written, before the model's next work: what a device holds of the parameters is out of date then.
+  float* writable(size_t index) {
+    ++generation_;
+    return data_[index];
+  }
+  float* writable(const std::string& name) { return writable(index_of(name)); }
+
+  /// Another number whenever parameters may have changed.
+  uint64_t generation() const { return generation_; }
 
  private:
-  const Device& device_;
+  size_t index_of(const std::string& name) const;
+
   std::vector<ParameterInfo> infos_;
-  std::vector<DeviceArray> memory_;
+  std::vector<Memory> memory_;
   std::vector<float*> data_;  ///< within memory_, one per info
   std::unordered_map<std::string, size_t> index_;
   int64_t bytes_ = 0;
+  uint64_t generation_ = 0;
 };
 
 }  // namespace dnd

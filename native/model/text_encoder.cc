@@ -95,8 +95,7 @@ struct TextEncoder::DeviceChunk {
 
 TextEncoder::TextEncoder(TextEncoderConfig config, int threads)
     : config_(checked(config)),
-      device_(cpu_backend(), threads),
-      parameters_(device_),
+      device_(threads),
       word_(parameters_.add("embeddings.word_embeddings.weight", {config_.vocab_size, config_.hidden_size})),
       position_(parameters_.add("embeddings.position_embeddings.weight", {config_.max_positions, config_.hidden_size})),
       type_(parameters_.add("embeddings.token_type_embeddings.weight", {config_.type_vocab_size, config_.hidden_size})),

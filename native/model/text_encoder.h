@@ -33,8 +33,9 @@ class TextEncoder {
   /// Hugging Face's names without `bert.`: embeddings.word_embeddings.weight …
   const std::vector<ParameterInfo>& parameters() const { return parameters_.infos(); }
   int64_t parameter_bytes() const { return parameters_.bytes(); }
-  /// Where the parameter lies. Error(kInvalidArgument) for an unknown name.
-  float* parameter(const std::string& name) { return parameters_.find(name); }
+  /// Where the parameter lies, to be written before the next work begins. Error(kInvalidArgument) for an unknown name.
+  float* parameter(const std::string& name) { return parameters_.writable(name); }
+  const float* parameter(const std::string& name) const { return parameters_.find(name); }
 
   /// Bytes that `encode` needs beside the parameters, its arguments and its result, at most.
   int64_t workspace_bytes(const EncodeShape& shape) const;

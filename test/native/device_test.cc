@@ -14,7 +14,7 @@ namespace {
 using test::resident_bytes;
 
 TEST(Device, gives_aligned_memory_of_any_size) {
-  const Device device(cpu_backend(), 1);
+  const Device device(1);
   for (int64_t elements : {0, 1, 3, 1000, 300000}) {
     const DeviceArray array(device, elements);
     EXPECT_EQ(reinterpret_cast<uintptr_t>(array.data()) % 64, 0u);
@@ -24,7 +24,7 @@ TEST(Device, gives_aligned_memory_of_any_size) {
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // whose bookkeeping stays
 TEST(Device, returns_the_memory_of_an_array_to_the_system_when_it_goes) {
-  const Device device(cpu_backend(), 1);
+  const Device device(1);
   const int64_t bytes = int64_t{64} << 20, before = resident_bytes();
   DeviceArray array = DeviceArray::of_bytes(device, bytes);
   std::memset(array.memory(), 1, bytes);
@@ -36,7 +36,7 @@ TEST(Device, returns_the_memory_of_an_array_to_the_system_when_it_goes) {
 #endif
 
 TEST(Device, says_how_much_memory_it_was_refused) {
-  const Device device(cpu_backend(), 1);
+  const Device device(1);
   for (size_t bytes : {size_t{1} << 60, SIZE_MAX - 100, SIZE_MAX}) {
     try {
       DeviceArray::of_bytes(device, bytes);
@@ -49,7 +49,7 @@ TEST(Device, says_how_much_memory_it_was_refused) {
 }
 
 TEST(Device, passes_on_the_sentence_of_an_operation_that_failed) {
-  const Device device(cpu_backend(), 1);
+  const Device device(1);
   const DndConvolution even = {kDndWidth, 1, 2, 3, 4, 5, 2, 0, kDndStore, kDndAuto, int64_t{1} << 30};
   int64_t bytes, sufficient;
   try {
@@ -66,14 +66,14 @@ TEST(Device, refuses_a_table_of_another_version_by_name) {
   newer.version = kDndBackendVersion + 1;
   newer.name = "tomorrow";
   try {
-    const Device device(&newer, 1);
+    const Device device({&newer, {}});
     FAIL() << "the table was accepted";
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("'tomorrow' has table version"), std::string::npos);
   }
 }
 
-TEST(Device, refuses_a_number_of_threads_that_makes_no_sense) { EXPECT_THROW(Device(cpu_backend(), -3), Error); }
+TEST(Device, refuses_a_number_of_threads_that_makes_no_sense) { EXPECT_THROW(Device(-3), Error); }
 
 }  // namespace
 }  // namespace dnd

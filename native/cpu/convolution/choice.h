@@ -5,10 +5,10 @@
 #include <mutex>
 
 #include "cpu/convolution/direct_plan.h"
-#include "cpu/convolution/geometry.h"
 #include "cpu/isa/spectral_kernels.h"
 #include "cpu/spectral/spectral_layout.h"
 #include "plan/convolution_plan.h"
+#include "plan/geometry.h"
 
 namespace dnd::cpu {
 

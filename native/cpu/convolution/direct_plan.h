@@ -2,8 +2,8 @@
 
 #include <cstdint>
 
-#include "cpu/convolution/geometry.h"
 #include "cpu/isa/kernels.h"
+#include "plan/geometry.h"
 
 namespace dnd::cpu {
 

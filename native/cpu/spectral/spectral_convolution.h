@@ -2,9 +2,9 @@
 
 #include "core/thread_pool.h"
 #include "cpu/control.h"
-#include "cpu/convolution/geometry.h"
 #include "cpu/isa/spectral_kernels.h"
 #include "cpu/spectral/spectral_layout.h"
+#include "plan/geometry.h"
 #include "plan/spectral_plan.h"
 
 namespace dnd::cpu {

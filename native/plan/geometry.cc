@@ -1,11 +1,11 @@
-#include "cpu/convolution/geometry.h"
+#include "plan/geometry.h"
 
 #include <string>
 #include <utility>
 
 #include "core/status.h"
 
-namespace dnd::cpu {
+namespace dnd {
 namespace {
 
 [[noreturn]] void refuse(const std::string& what) { throw Error(ErrorCode::kInvalidArgument, "convolution: " + what); }
@@ -95,4 +95,4 @@ Geometry exchanged(Geometry geometry) {
   return geometry;
 }
 
-}  // namespace dnd::cpu
+}  // namespace dnd

@@ -5,7 +5,7 @@
 #include "backend.h"
 #include "plan/spectral_plan.h"
 
-namespace dnd::cpu {
+namespace dnd {
 
 /// A hyper-convolution as an ordinary 2-D one: the axis named plays the channels, the other two are the picture's rows
 /// and columns, in the order of the kernel's own axes. Strides are counted in floats.
@@ -21,7 +21,7 @@ struct Geometry {
   Strides bias;                               ///< of the epilogue's bias, along y's axes
   int64_t tap_row_stride, tap_column_stride;  ///< of a weight's [k, k]
 
-  int64_t half() const { return kernel / 2; }
+  constexpr int64_t half() const { return kernel / 2; }
 };
 
 /// Error(kInvalidArgument) when a size is not positive, the kernel size is even, or the normalisation or epilogue is
@@ -33,4 +33,4 @@ ConvolutionShape shape_of(const Geometry& geometry);
 /// The same convolution with rows and columns exchanged.
 Geometry exchanged(Geometry geometry);
 
-}  // namespace dnd::cpu
+}  // namespace dnd
