@@ -17,6 +17,8 @@ struct TileAxis {
   int64_t kernel;
   int64_t points;
 
+  bool operator==(const TileAxis&) const = default;
+
   constexpr int64_t half() const { return kernel / 2; }
   constexpr bool whole() const { return size + half() <= points; }
   /// Outputs of a tile; at least 1 is needed for a tiling.
