@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -40,6 +41,12 @@ struct CudaProductTile {
 inline constexpr CudaProductTile kCudaProductTiles[] = {
     {16, 128, 1, 4, 4}, {32, 128, 1, 4, 4}, {64, 128, 1, 4, 3}, {128, 128, 2, 4, 3}};
 
+/// Largest magnitudes of parts of a task's input that the scale's kernel keeps until it knows the task's: as
+/// tensor_scale_parts of cuda/kernels/tensor_scale.h.
+constexpr int64_t cuda_scale_parts(int64_t numbers_of_task) {
+  return std::clamp<int64_t>(divide_up(numbers_of_task, 8192), 1, 512);
+}
+
 struct CudaPlanOptions {
   std::string device_model;  ///< a name in plan/cuda_rates.h
   DndAlgorithm algorithm = kDndAuto;
@@ -76,9 +83,10 @@ struct CudaConvolutionPlan {
   /// Multiply-adds that are executed, transforms not counted; and those of the direct algorithm without padding taps.
   double executed_multiply_adds() const;
   double direct_multiply_adds() const;
-  /// Bytes of the parts of the workspace, each rounded up to 256: one power of two per task, tile spectra, product,
-  /// weight spectra (0 where they are held).
+  /// Bytes of the parts of the workspace, each rounded up to 256: one power of two per task, the parts of their
+  /// magnitudes, tile spectra, product, weight spectra (0 where they are held).
   int64_t scale_bytes() const;
+  int64_t scale_part_bytes() const;
   int64_t tile_spectra_bytes(DndPrecision precision) const;
   int64_t product_bytes() const;
   int64_t chunk_weight_bytes(DndPrecision precision, bool held) const;
