@@ -49,7 +49,9 @@ CudaChunkBytes cuda_chunk_bytes(const ConvolutionShape& shape, const CudaTiling&
   const int64_t components = 2 * tiling.frequencies(), number = cuda_spectrum_bytes(precision);
   const int64_t pitch = cuda_channel_pitch(shape.channels);
   constexpr int64_t kFloat = sizeof(float);
+  const int64_t numbers = shape.channels * shape.size_i * shape.size_j;
   return {.scale = round_up(shape.batch * kFloat, kPart),
+          .scale_parts = round_up(shape.batch * cuda_scale_parts(numbers) * kFloat, kPart),
           .tile_spectra = round_up(components * chunk.tiles * pitch * number, kPart),
           .product = round_up(components * chunk.tiles * cuda_output_pitch(chunk.outs) * kFloat, kPart),
           .weights = spectra_held ? 0 : round_up(components * chunk.outs * pitch * number, kPart)};

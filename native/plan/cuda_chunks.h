@@ -9,8 +9,8 @@ namespace dnd {
 
 /// Bytes of a chunk's parts of the workspace, each rounded up to 256.
 struct CudaChunkBytes {
-  int64_t scale, tile_spectra, product, weights;
-  int64_t total() const { return scale + tile_spectra + product + weights; }
+  int64_t scale, scale_parts, tile_spectra, product, weights;
+  int64_t total() const { return scale + scale_parts + tile_spectra + product + weights; }
 };
 CudaChunkBytes cuda_chunk_bytes(const ConvolutionShape& shape, const CudaTiling& tiling, const CudaChunk& chunk,
                                 DndPrecision precision, bool spectra_held);

@@ -157,6 +157,8 @@ CudaConvolutionPlan plan_cuda_convolution(const ConvolutionShape& shape, const C
 
 int64_t CudaConvolutionPlan::scale_bytes() const { return parts_of(*this, kDndMixed, true).scale; }
 
+int64_t CudaConvolutionPlan::scale_part_bytes() const { return parts_of(*this, kDndMixed, true).scale_parts; }
+
 int64_t CudaConvolutionPlan::tile_spectra_bytes(DndPrecision precision) const {
   return parts_of(*this, precision, true).tile_spectra;
 }

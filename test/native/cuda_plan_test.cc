@@ -118,8 +118,8 @@ void expect_valid(const CudaConvolutionPlan& plan, const CudaPlanOptions& option
   EXPECT_LE(plan.chunk_outs, shape.out_channels);
   EXPECT_TRUE(plan.chunk_outs % 4 == 0 || plan.chunk_outs == shape.out_channels) << plan.chunk_outs;
   EXPECT_LE(plan.workspace_bytes, options.workspace_bytes);
-  EXPECT_EQ(plan.workspace_bytes, plan.scale_bytes() + plan.tile_spectra_bytes(options.precision) +
-                                      plan.product_bytes() +
+  EXPECT_EQ(plan.workspace_bytes, plan.scale_bytes() + plan.scale_part_bytes() +
+                                      plan.tile_spectra_bytes(options.precision) + plan.product_bytes() +
                                       plan.chunk_weight_bytes(options.precision, options.spectra_held));
   // The last chunk is not empty.
   EXPECT_LT((plan.tile_chunks() - 1) * plan.chunk_tiles, plan.tiles());
@@ -198,6 +198,8 @@ TEST(CudaPlan, counts_the_bytes_that_the_layouts_take) {
     const auto rounded = [](int64_t bytes) { return (bytes + 255) / 256 * 256; };
     EXPECT_EQ(tiling.frequencies(), frequencies);
     EXPECT_EQ(plan.scale_bytes(), rounded(4 * shape.batch));
+    const int64_t numbers = shape.channels * shape.size_i * shape.size_j;
+    EXPECT_EQ(plan.scale_part_bytes(), rounded(4 * shape.batch * std::clamp<int64_t>((numbers + 8191) / 8192, 1, 512)));
     EXPECT_EQ(plan.tile_spectra_bytes(options.precision), rounded(frequencies * 2 * plan.chunk_tiles * pitch * number));
     EXPECT_EQ(plan.product_bytes(), rounded(frequencies * 2 * plan.chunk_tiles * out_pitch * 4));
     EXPECT_EQ(plan.chunk_weight_bytes(options.precision, false),
