@@ -18,6 +18,25 @@ exports.findTools = function findTools() {
   return { missing: missing.filter(Boolean), environment: compiler.environment };
 };
 
+/**
+ * The CUDA library is built where its compiler is there already: nothing is fetched for it.
+ * @returns {{ wanted: 'AUTO' | 'ON' | 'OFF', compiler?: string, missing?: string }} `missing`: a notice where the
+ *   library is left out for want of a compiler
+ */
+exports.findCuda = function findCuda() {
+  const wanted = process.env.DND_CUDA ?? 'AUTO';
+  if (wanted === 'OFF' || process.platform !== 'linux') return { wanted: 'OFF' };
+  const { stdout } = spawnSync('bash', [join(__dirname, 'cuda-toolkit.sh'), '--if-made'], { encoding: 'utf8' });
+  const toolkit = stdout?.trim();
+  if (toolkit) return { wanted, compiler: join(toolkit, 'bin', 'nvcc') };
+  return {
+    wanted,
+    missing:
+      "Without the CUDA library, because no nvcc 13 or newer was found: this build computes on the CPU. For device: 'cuda'\n" +
+      'install the CUDA toolkit, or let scripts/cuda-toolkit.sh fetch its compiler, then: npm run build:native',
+  };
+};
+
 function findCompiler() {
   const candidates = process.env.CXX ? [process.env.CXX] : ['c++', 'g++', 'clang++'];
   const found = candidates.filter((name) => version(name) !== undefined);

@@ -2,11 +2,12 @@
 // Builds the package: TypeScript into dist/, the native engine into build/Release/. `npm install` in a clone comes here.
 //   node scripts/build.cjs            both
 //   node scripts/build.cjs --native   the engine only
+// With nvcc 13 or newer there, the CUDA library is built too; DND_CUDA=ON insists on it, DND_CUDA=OFF leaves it out.
 const { spawnSync } = require('node:child_process');
 const { chmodSync, existsSync, readFileSync, rmSync } = require('node:fs');
 const { availableParallelism } = require('node:os');
 const { dirname, join } = require('node:path');
-const { findTools } = require('./build-tools.cjs');
+const { findCuda, findTools } = require('./build-tools.cjs');
 
 const ROOT = join(__dirname, '..');
 
@@ -30,21 +31,34 @@ function buildTypeScript() {
 }
 
 function buildEngine(environment) {
-  dropForeignCache();
+  const cuda = findCuda();
+  dropForeignCache(cuda);
   const compiler = join(packageFolder('cmake-js'), 'bin', 'cmake-js');
   const CMAKE_BUILD_PARALLEL_LEVEL = process.env.CMAKE_BUILD_PARALLEL_LEVEL ?? String(availableParallelism());
-  step('the native engine (a minute or two the first time)', [compiler, 'build'], {
+  const what = cuda.compiler
+    ? 'the native engine and the CUDA library (a few minutes the first time)'
+    : 'the native engine (a minute or two the first time)';
+  step(what, [compiler, 'build', `--CDDND_CUDA=${cuda.wanted}`], {
     ...environment,
+    ...(cuda.compiler ? { CUDACXX: cuda.compiler } : {}),
     CMAKE_BUILD_PARALLEL_LEVEL,
   });
+  if (!cuda.compiler) rmSync(join(ROOT, 'build', 'Release', 'libdnd_cuda.so'), { force: true });
+  if (cuda.missing) process.stdout.write(`${cuda.missing}\n`);
 }
 
-/** CMake refuses to use a build folder that was made for another place, as after moving or copying a clone. */
-function dropForeignCache() {
+/**
+ * CMake refuses to use a build folder that was made for another place, as after moving or copying a clone; and cmake-js
+ * passes no settings on where a cache is there, so that one made with another choice of CUDA has to go.
+ */
+function dropForeignCache(cuda) {
   const cache = join(ROOT, 'build', 'CMakeCache.txt');
   if (!existsSync(cache)) return;
-  const home = /^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)$/m.exec(readFileSync(cache, 'utf8'))?.[1];
-  if (home !== ROOT.replaceAll('\\', '/')) rmSync(join(ROOT, 'build'), { recursive: true });
+  const text = readFileSync(cache, 'utf8');
+  const value = (name) => new RegExp(`^${name}:[A-Z]+=(.*)$`, 'm').exec(text)?.[1];
+  const compiler = value('CMAKE_CUDA_COMPILER')?.replace(/.*-NOTFOUND$/, '') || undefined;
+  if (value('CMAKE_HOME_DIRECTORY') !== ROOT.replaceAll('\\', '/')) rmSync(join(ROOT, 'build'), { recursive: true });
+  else if (value('DND_CUDA') !== cuda.wanted || compiler !== cuda.compiler) rmSync(cache);
 }
 
 /** Runs a Node program; what it prints is shown only when it fails. */

@@ -8,6 +8,8 @@
 
 #ifdef DND_CUDA_EMULATED
 #include <functional>
+
+#include "test/cuda/emulator/launch_record.h"
 #endif
 
 namespace dnd::cuda {
@@ -31,6 +33,7 @@ void launch(runtime::Stream stream, const char* name, void (*kernel)(Arguments),
             size_t shared_bytes, const Arguments& arguments) {
   static_assert(std::is_trivially_copyable_v<Arguments> && sizeof(Arguments) <= 4096);
 #ifdef DND_CUDA_EMULATED
+  emulator::record_launch(reinterpret_cast<const void*>(kernel), name, block, shared_bytes);
   runtime::launch_kernel(
       stream, name, [kernel, arguments] { kernel(arguments); }, grid, block, shared_bytes);
 #else
