@@ -26,7 +26,7 @@ constexpr const char* kCompiler = "GCC " __VERSION__;
 
 MeasureOptions read_options(const Argument& options) {
   MeasureOptions read;
-  read.threads = options.field("threads").threads();
+  read.device = options.field("threads").threads();
   read.runs = int(options.field("runs").integer(1, 1 << 20));
   read.enough_seconds = options.field("enoughSeconds").positive_number();
   return read;

@@ -4,15 +4,18 @@
 #include <utility>
 
 #include "core/status.h"
+#include "model/decoder_pass.h"
 #include "model/initialise.h"
-#include "model/job_control.h"
+#include "plan/adapter_layout.h"
 #include "plan/decoder_plan.h"
 
 namespace dnd {
 namespace {
 
-constexpr float kNormEpsilon = 1e-5f;
 constexpr int64_t kFloat = sizeof(float);
+
+/// What a decoder's passes are for; they begin their keys.
+constexpr int64_t kForwardPass = 1, kAdaptersPass = 2, kProjectPass = 3;
 
 /// Beyond this many floats sizes could no longer be counted; no machine holds them either.
 constexpr double kMostElements = 1ull << 56;
@@ -23,17 +26,6 @@ std::string text_of(const Feature& feature) {
   std::string text = "[";
   text += std::to_string(feature.tokens) + ", " + std::to_string(feature.height) + ", " + std::to_string(feature.width);
   return text += "]";
-}
-
-/// Elements of a convolution's result.
-int64_t elements_after(const DndConvolution& c) {
-  const int64_t elements = c.batch * c.out_channels;
-  switch (c.axis) {
-    case kDndWidth: return elements * c.tokens * c.height;
-    case kDndHeight: return elements * c.tokens * c.width;
-    case kDndToken: break;
-  }
-  return elements * c.height * c.width;
 }
 
 /// Of everything that a layer computes for one task, the largest has at most as many elements.
@@ -68,10 +60,10 @@ void check_config(const DecoderConfig& config) {
 
 }  // namespace
 
-Decoder::Decoder(DecoderConfig config, int threads)
+Decoder::Decoder(DecoderConfig config, const DeviceChoice& device)
     : config_((check_config(config), std::move(config))),
-      threads_(threads),
-      device_(threads) {
+      threads_(device.options.threads),
+      device_(device) {
   const int64_t k = config_.kernel_size;
   for (size_t i = 0; i + 1 < config_.features.size(); ++i) {
     const Feature in = config_.features[i], out = config_.features[i + 1];
@@ -103,125 +95,140 @@ Decoder::Decoder(DecoderConfig config, int threads)
 
 void Decoder::initialise(uint64_t seed, Job& job) { initialise_decoder(parameters_, seed, threads_, job); }
 
-/// One forward pass: the equations of docs/mathematics.md over device memory that lives as long as it is needed.
-class Decoder::Pass {
- public:
-  Pass(const Decoder& decoder, int64_t batch, const JobControl& control)
-      : decoder_(decoder), device_(decoder.device_), batch_(batch), control_(control.table()) {}
+void Decoder::hold_projection() {
+  const int64_t length = config_.features[0].height;
+  device_.call(device_->hold_linear, projection_->down_weight, length, config_.projected_from);
+  device_.call(device_->hold_values, projection_->down_bias, length);
+  device_.call(device_->hold_linear, projection_->gate_weight, length, length);
+  device_.call(device_->hold_values, projection_->gate_bias, length);
+}
 
-  DeviceArray upload(const float* host, int64_t elements) const {
-    DeviceArray array(device_, elements);
-    device_.call(device_->upload, array.memory(), static_cast<const void*>(host), elements * sizeof(float));
-    return array;
-  }
-
-  void download(const DeviceArray& array, int64_t elements, float* host) const {
-    device_.call(device_->synchronise);
-    device_.call(device_->download, static_cast<void*>(host), static_cast<const void*>(array.memory()),
-                 elements * sizeof(float));
-  }
-
-  /// `limit`: of what workspace_bytes counts.
-  void reserve_workspace(int64_t limit) {
-    limit_ = decoder_.convolution_limit(batch_, limit);
-    const int64_t bytes = decoder_.convolution_workspace(batch_, limit_);
-    if (bytes > limit_) {
-      throw Error(ErrorCode::kOutOfMemory, "a forward pass over a batch of " + std::to_string(batch_) + " needs " +
-                                               std::to_string(decoder_.activation_bytes(batch_) + bytes) +
-                                               " bytes of working memory, and " + std::to_string(limit) +
-                                               " are allowed");
+void Decoder::hold(int64_t batch, int64_t limit, int64_t keep_free, Job& job) {
+  const DndControl control = cancel_only(job);
+  if (projection_) hold_projection();
+  for (const Layer& layer : layers_) {
+    device_.call(device_->hold_values, layer.norm_weight, layer.in.height * layer.in.width);
+    device_.call(device_->hold_values, layer.norm_bias, layer.in.height * layer.in.width);
+    device_.call(device_->hold_values, layer.path_bias, layer.out.height * layer.out.width);
+    device_.call(device_->hold_values, layer.token_bias, layer.out.tokens);
+    const std::vector<DndConvolution> steps = convolutions(layer, batch, limit);
+    const float* const weights[] = {layer.conv1w, layer.conv1h, layer.conv2h, layer.conv2w, layer.token_weight};
+    for (size_t i = 0; i < steps.size(); ++i) {
+      device_.call(device_->hold_convolution, &control, &steps[i], weights[i], keep_free);
     }
-    workspace_ = DeviceArray::of_bytes(device_, bytes);
   }
+}
 
-  /// [B, N, L, W] is read as [B, N, W, L], not transposed: that is how the reference was trained.
-  DeviceArray project_length(DeviceArray condition) const {
-    const LengthProjection& p = *decoder_.projection_;
-    const Feature& first = decoder_.config_.features[0];
-    const int64_t rows = batch_ * first.tokens * first.width;
-    const DeviceArray shorter = linear(condition, rows, decoder_.config_.projected_from, p.down_weight, p.down_bias);
-    condition.reset();
-    return linear(shorter, rows, first.height, p.gate_weight, p.gate_bias);
-  }
+void Decoder::forget_what_was_written_since() {
+  if (held_generation_ == parameters_.generation()) return;
+  device_.call(device_->forget);
+  held_generation_ = parameters_.generation();
+}
 
-  /// s = (convH(convW(x̂; K1w); K1h) + tanh(convW(convH(x̂; K2h); K2w)) + bias) / 3,  y = convN(s; KN) + biasN (+ x)
-  DeviceArray apply(const Layer& layer, DeviceArray x) const {
-    const std::vector<DndConvolution> steps = decoder_.convolutions(layer, batch_, limit_);
-    DeviceArray a, p;
-    {
-      const DeviceArray moments = this->moments(layer, x);
-      const DndConvolutionOperands normalised = {
-          .x = x.data(), .moments = moments.data(), .norm_weight = layer.norm_weight, .norm_bias = layer.norm_bias};
-      a = convolve(steps[0], normalised, layer.conv1w);
-      a = convolve(steps[1], {.x = a.data()}, layer.conv1h);
-      p = convolve(steps[2], normalised, layer.conv2h);
+void Decoder::prepare(Job& job) {
+  forget_what_was_written_since();
+  const int64_t limit = convolution_limit(1, kNoLimit, 0);
+  hold(1, limit, pass_bytes(1, limit, 0), job);
+  job.set_progress(1);
+}
+
+void Decoder::begin(std::optional<Pass>& pass, int64_t batch, int64_t most, const DndAdapterLayout* layout, Job& job,
+                    const DndControl* control) {
+  const int64_t restored = layout != nullptr ? layout->elements : 0;
+  int64_t limit = most;
+  for (bool held_again = false;;) {
+    const int64_t bytes = pass_bytes(batch, limit, restored);
+    try {
+      pass.emplace(*this, batch, limit, key_of(batch, limit, layout), bytes, control);
+      pass_bytes_ = std::max(pass_bytes_, bytes);
+      return;
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kOutOfMemory) throw;
     }
-    if (!layer.has_residual()) x.reset();
-    const DeviceArray s =
-        convolve(steps[3], {.x = p.data(), .addend = a.data(), .bias = layer.path_bias}, layer.conv2w);
-    a.reset();
-    p.reset();
-    return convolve(steps[4], {.x = s.data(), .addend = x.data(), .bias = layer.token_bias}, layer.token_weight);
+    const int64_t workspace = convolution_workspace(batch, limit), half = workspace / 2;
+    const int64_t less = std::max(half, convolution_workspace(batch, half));
+    if (less < workspace) {
+      limit = less;
+      continue;
+    }
+    if (held_again) {
+      const auto [held, room] = device_.memory_beside(0);
+      throw Error(ErrorCode::kOutOfMemory, "a forward pass over a batch of " + std::to_string(batch) + " needs " +
+                                               std::to_string(bytes) + " bytes of device memory, and " +
+                                               std::to_string(room) + " are free beside the " + std::to_string(held) +
+                                               " that the decoder holds");
+    }
+    // Held for smaller passes, the parameters may leave too little; there may be a smaller form of them.
+    device_.call(device_->forget);
+    hold(batch, limit, bytes, job);
+    held_again = true;
+    limit = most;
   }
+}
 
- private:
-  DeviceArray linear(const DeviceArray& x, int64_t rows, int64_t in, const float* weight, const float* bias) const {
-    const int64_t out = decoder_.config_.features[0].height;
-    DeviceArray y(device_, rows * out);
-    device_.call(device_->linear, control_, x.data(), rows, in, weight, bias, out, kDndNoActivation, nullptr, y.data());
-    return y;
+void Decoder::run(const float* condition, int64_t batch, const DndAdapterLayout* layout, float* const* results,
+                  Job& job, int64_t limit) {
+  check_batch(batch);
+  const int64_t restored = layout != nullptr ? layout->elements : 0;
+  const int64_t within = convolution_limit(batch, limit, restored);
+  if (convolution_workspace(batch, within) > within) {
+    throw Error(ErrorCode::kOutOfMemory, "a forward pass over a batch of " + std::to_string(batch) + " needs " +
+                                             std::to_string(workspace_bytes(batch, limit, restored)) +
+                                             " bytes of working memory, and " + std::to_string(limit) +
+                                             " are allowed");
   }
+  const JobControl control(job, multiply_adds(batch));
+  forget_what_was_written_since();
+  hold(batch, within, pass_bytes(batch, within, restored), job);
+  std::optional<Pass> pass;
+  begin(pass, batch, within, layout, job, control.table());
 
-  DeviceArray moments(const Layer& layer, const DeviceArray& x) const {
-    DeviceArray moments(device_, batch_ * layer.in.tokens * 3);
-    device_.call(device_->moments, control_, x.data(), batch_ * layer.in.tokens, layer.in.height * layer.in.width,
-                 kNormEpsilon, moments.data());
-    return moments;
+  const int64_t elements = config_.features.back().elements();
+  DeviceArray x = pass->upload(condition, condition_elements(batch));
+  const DeviceArray tokens = pass->allocate(batch * elements);
+  DeviceArray adapters;
+  if (layout != nullptr) adapters = pass->allocate(batch * restored);
+  if (projection_) x = pass->project_length(std::move(x));
+  pass->decode(std::move(x), tokens.data());
+  if (layout != nullptr) pass->restore(tokens.data(), *layout, adapters.data());
+  pass->run();
+  if (layout == nullptr) {
+    pass->download(tokens.data(), batch * elements, results[0]);
+  } else {
+    for (int64_t task = 0; task < batch; ++task) {
+      pass->download(adapters.data() + task * restored, restored, results[task]);
+    }
   }
-
-  DeviceArray convolve(const DndConvolution& step, DndConvolutionOperands operands, const float* weight) const {
-    DeviceArray y(device_, elements_after(step));
-    operands.weight = weight;
-    operands.y = y.data();
-    operands.workspace = workspace_.memory();
-    device_.call(device_->convolution, control_, &step, &operands);
-    return y;
-  }
-
-  const Decoder& decoder_;
-  const Device& device_;
-  const int64_t batch_;
-  const DndControl* control_;
-  int64_t limit_ = 0;
-  DeviceArray workspace_;
-};
+  job.set_progress(1);
+}
 
 void Decoder::forward(const float* condition, int64_t batch, float* tokens, Job& job, int64_t limit) {
-  check_batch(batch);
-  const JobControl control(job, multiply_adds(batch));
-  Pass pass(*this, batch, control);
-  const Feature& first = config_.features.front();
-  DeviceArray x;
-  if (projection_) {
-    x = pass.project_length(pass.upload(condition, batch * first.tokens * config_.projected_from * first.width));
-  } else {
-    x = pass.upload(condition, batch * first.elements());
+  run(condition, batch, nullptr, &tokens, job, limit);
+}
+
+void Decoder::adapters(const float* condition, int64_t batch, const DndAdapterLayout& layout, float* const* adapters,
+                       Job& job, int64_t limit) {
+  check_adapter_layout(layout);
+  const Feature& last = config_.features.back();
+  if (last.tokens != layout.tokens || last.height != layout.height || last.width != layout.width) {
+    refuse("the adapter layout has weight tokens " + text_of({layout.tokens, layout.height, layout.width}) +
+           ", and the decoder gives " + text_of(last));
   }
-  pass.reserve_workspace(limit);
-  for (const Layer& layer : layers_) x = pass.apply(layer, std::move(x));
-  pass.download(x, batch * config_.features.back().elements(), tokens);
-  job.set_progress(1);
+  run(condition, batch, &layout, adapters, job, limit);
 }
 
 void Decoder::project(const float* condition, int64_t batch, float* projected, Job& job) {
   check_batch(batch);
   if (!projection_) refuse("this decoder has no length projection");
   const JobControl control(job, projection_multiply_adds(batch));
-  const Pass pass(*this, batch, control);
-  const Feature& first = config_.features.front();
-  const DeviceArray x =
-      pass.project_length(pass.upload(condition, batch * first.tokens * config_.projected_from * first.width));
-  pass.download(x, batch * first.elements(), projected);
+  forget_what_was_written_since();
+  hold_projection();
+  const int64_t elements = batch * config_.features.front().elements();
+  Pass pass(*this, batch, 0, pass_key({kProjectPass, batch}), projection_bytes(batch), control.table());
+  DeviceArray x = pass.upload(condition, condition_elements(batch));
+  const DeviceArray result = pass.project_length(std::move(x));
+  pass.run();
+  pass.download(result.data(), elements, projected);
   job.set_progress(1);
 }
 
@@ -250,6 +257,11 @@ std::vector<DndConvolution> Decoder::convolutions(const Layer& layer, int64_t ba
           step(kDndToken, out.height, out.width, out.tokens, false, kDndTokenBias)};
 }
 
+int64_t Decoder::condition_elements(int64_t batch) const {
+  const Feature& first = config_.features.front();
+  return projection_ ? batch * first.tokens * config_.projected_from * first.width : batch * first.elements();
+}
+
 double Decoder::projection_multiply_adds(int64_t batch) const {
   const Feature& first = config_.features.front();
   return static_cast<double>(batch * first.tokens * first.width) * static_cast<double>(first.height) *
@@ -264,6 +276,17 @@ double Decoder::multiply_adds(int64_t batch) const {
     }
   }
   return total;
+}
+
+uint64_t Decoder::key_of(int64_t batch, int64_t limit, const DndAdapterLayout* layout) const {
+  if (layout == nullptr) return pass_key({kForwardPass, batch, limit});
+  uint64_t tensors = 0;
+  for (int64_t i = 0; i < layout->tensor_count; ++i) {
+    const DndAdapterTensor& t = layout->tensors[i];
+    tensors = pass_key({static_cast<int64_t>(tensors), t.first_token, t.tokens, t.length, t.transposed, t.offset});
+  }
+  return pass_key({kAdaptersPass, batch, limit, layout->rank, layout->chunk, layout->elements,
+                   static_cast<int64_t>(tensors)});
 }
 
 int64_t Decoder::convolution_workspace(int64_t batch, int64_t limit) const {
@@ -283,31 +306,40 @@ int64_t Decoder::convolution_workspace(int64_t batch, int64_t limit) const {
   return most;
 }
 
-int64_t Decoder::activation_bytes(int64_t batch) const {
+int64_t Decoder::activation_bytes(int64_t batch, int64_t restored) const {
   int64_t most = 0;
   for (const Layer& layer : layers_) {
     const std::vector<DndConvolution> steps = convolutions(layer, 1, 0);
     const int64_t x = layer.in.elements(), kept = layer.has_residual() ? x : 0, moments = 3 * layer.in.tokens;
     const int64_t first = elements_after(steps[0]), a = elements_after(steps[1]), p = elements_after(steps[2]);
-    const int64_t s = elements_after(steps[3]), y = elements_after(steps[4]);
+    // The last layer's result has its place already.
+    const int64_t s = elements_after(steps[3]), y = &layer == &layers_.back() ? 0 : elements_after(steps[4]);
     // As Pass::apply allocates and frees.
     most = std::max({most, x + moments + first + a, x + moments + a + p, kept + a + p + s, kept + s + y});
   }
-  return most * batch * kFloat;
+  return (most + config_.features.back().elements() + restored) * batch * kFloat;
 }
 
-int64_t Decoder::convolution_limit(int64_t batch, int64_t limit) const {
-  return std::clamp<int64_t>(limit - activation_bytes(batch), 0, PlanOptions::kDefaultWorkspaceBytes);
-}
-
-int64_t Decoder::workspace_bytes(int64_t batch, int64_t limit) const {
-  check_batch(batch);
-  const int64_t activations = activation_bytes(batch);
-  const int64_t bytes = activations + convolution_workspace(batch, convolution_limit(batch, limit));
-  if (!projection_) return bytes;
+int64_t Decoder::projection_bytes(int64_t batch) const {
+  if (!projection_) return 0;
   const Feature& first = config_.features.front();
-  const int64_t rows = batch * first.tokens * first.width;
-  return std::max(bytes, rows * (config_.projected_from + 2 * first.height) * kFloat);
+  const int64_t longest = std::max(config_.projected_from, first.height);
+  return batch * first.tokens * first.width * (longest + first.height) * kFloat;
+}
+
+int64_t Decoder::convolution_limit(int64_t batch, int64_t limit, int64_t restored) const {
+  return std::clamp<int64_t>(limit - activation_bytes(batch, restored), 0, PlanOptions::kDefaultWorkspaceBytes);
+}
+
+int64_t Decoder::pass_bytes(int64_t batch, int64_t limit, int64_t restored) const {
+  const int64_t results = batch * (config_.features.back().elements() + restored) * kFloat;
+  return std::max(activation_bytes(batch, restored) + convolution_workspace(batch, limit),
+                  projection_bytes(batch) + results);
+}
+
+int64_t Decoder::workspace_bytes(int64_t batch, int64_t limit, int64_t restored) const {
+  check_batch(batch);
+  return pass_bytes(batch, convolution_limit(batch, limit, restored), restored);
 }
 
 }  // namespace dnd

@@ -8,6 +8,7 @@
 #include "core/feature.h"
 #include "core/job.h"
 #include "model/device.h"
+#include "model/job_control.h"
 #include "model/parameter_store.h"
 
 namespace dnd {
@@ -24,9 +25,9 @@ struct DecoderConfig {
 /// of threads, nor on what the other tasks of the batch are. One forward at a time.
 class Decoder {
  public:
-  /// Allocates the parameters, uninitialised. threads 0 = default. Error(kInvalidArgument) for fewer than two features,
-  /// sizes that are not positive, an even kernel; Error(kOutOfMemory).
-  Decoder(DecoderConfig config, int threads);
+  /// Allocates the parameters, uninitialised, in host memory. Error(kInvalidArgument) for fewer than two features,
+  /// sizes that are not positive, an even kernel; Error(kOutOfMemory), Error(kUnavailable).
+  Decoder(DecoderConfig config, const DeviceChoice& device);
 
   const DecoderConfig& config() const { return config_; }
 
@@ -37,20 +38,29 @@ class Decoder {
   float* parameter(const std::string& name) { return parameters_.writable(name); }
   const float* parameter(const std::string& name) const { return parameters_.find(name); }
 
-  /// Bytes that `forward` needs beside the parameters, the condition and the tokens: at most `limit` if that is
-  /// possible, else a limit that would do.
-  int64_t workspace_bytes(int64_t batch, int64_t limit = kNoLimit) const;
-  /// What of that limit is left for a convolution's own working memory: what its plan depends on.
-  int64_t convolution_limit(int64_t batch, int64_t limit = kNoLimit) const;
+  /// Device memory that `forward` works in, copies of the condition and of the tokens included, or that `adapters` does
+  /// for adapters of `restored` elements: at most `limit` if that is possible, else a limit that would do.
+  int64_t workspace_bytes(int64_t batch, int64_t limit = kNoLimit, int64_t restored = 0) const;
   static constexpr int64_t kNoLimit = INT64_MAX;
+
+  DeviceMemory device_memory() const { return device_.memory_beside(pass_bytes_); }
 
   /// PyTorch's default initialisation (see initialise.h), the same numbers for a seed everywhere.
   void initialise(uint64_t seed, Job& job);
 
+  /// Brings the parameters to the device, as the first work after they were written would. Error(kOutOfMemory) where
+  /// there is no room for them and a batch of one.
+  void prepare(Job& job);
+
   /// condition [batch, N₀, projected_from or H₀, W₀] → tokens [batch, N, H, W] of the last feature.
-  /// `limit`: as of workspace_bytes; Error(kOutOfMemory) when it is too little. Error(kAborted) soon after the job was
-  /// cancelled; its memory is free then.
+  /// `limit`: as of workspace_bytes; Error(kOutOfMemory) when it is too little, or when the device has not the memory
+  /// for the least workspace. Error(kAborted) soon after the job was cancelled; its memory is free then.
   void forward(const float* condition, int64_t batch, float* tokens, Job& job, int64_t limit = kNoLimit);
+
+  /// The same, and de-normalises the tokens: `adapters` are `batch` places for layout.elements each.
+  /// Error(kInvalidArgument) for a layout that is not one of the last feature's tokens.
+  void adapters(const float* condition, int64_t batch, const DndAdapterLayout& layout, float* const* adapters, Job& job,
+                int64_t limit = kNoLimit);
 
   /// The length projection alone: condition [batch, N₀, projected_from, W₀] → projected [batch, N₀, H₀, W₀].
   /// Error(kInvalidArgument) for a decoder that has none.
@@ -76,17 +86,38 @@ class Decoder {
   void check_batch(int64_t batch) const;
   /// The five convolutions of a layer, in the order of `forward`, with this limit to the workspace of each.
   std::vector<DndConvolution> convolutions(const Layer& layer, int64_t batch, int64_t limit) const;
-  /// Bytes of the activations that are there at the same time.
-  int64_t activation_bytes(int64_t batch) const;
+  int64_t condition_elements(int64_t batch) const;
   double projection_multiply_adds(int64_t batch) const;
   double multiply_adds(int64_t batch) const;
+
+  /// Bytes of the arrays that are there at the same time: while the layers work, and during the length projection.
+  int64_t activation_bytes(int64_t batch, int64_t restored) const;
+  int64_t projection_bytes(int64_t batch) const;
+  /// What of a limit to all device memory is left for a convolution's own working memory: what its plan depends on.
+  int64_t convolution_limit(int64_t batch, int64_t limit, int64_t restored) const;
   /// The largest workspace of a convolution; above `limit`, which is then too little, one that would do.
   int64_t convolution_workspace(int64_t batch, int64_t limit) const;
+  /// `limit`: of a convolution's workspace.
+  int64_t pass_bytes(int64_t batch, int64_t limit, int64_t restored) const;
+
+  uint64_t key_of(int64_t batch, int64_t limit, const DndAdapterLayout* layout) const;
+
+  void forget_what_was_written_since();
+  void hold_projection();
+  /// `limit`: of a convolution's workspace. `keep_free`: as of backend.h.
+  void hold(int64_t batch, int64_t limit, int64_t keep_free, Job& job);
+  /// Begins a pass with a workspace of at most `limit` for each convolution, of less where the device has not so much.
+  void begin(std::optional<Pass>& pass, int64_t batch, int64_t limit, const DndAdapterLayout* layout, Job& job,
+             const DndControl* control);
+  void run(const float* condition, int64_t batch, const DndAdapterLayout* layout, float* const* results, Job& job,
+           int64_t limit);
 
   DecoderConfig config_;
   int threads_;
   Device device_;
   ParameterStore parameters_;
+  uint64_t held_generation_ = 0;  ///< of the parameters that the device holds
+  int64_t pass_bytes_ = 0;        ///< of the largest pass: the device keeps that memory for the next one
   std::vector<Layer> layers_;
   std::optional<LengthProjection> projection_;
 };

@@ -22,6 +22,12 @@ struct DeviceChoice {
   DndDeviceOptions options;
 };
 
+/// Bytes of device memory.
+struct DeviceMemory {
+  int64_t held;  ///< by the model
+  int64_t room;  ///< that its next work may take; INT64_MAX of a CPU, which does not tell
+};
+
 /// One open device. Operations are called through `device.call(device->linear, …)`, which throws dnd::Error with the
 /// device's own sentence when the status is a failure.
 class Device {
@@ -43,6 +49,14 @@ class Device {
   }
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
+
+  /// `reusable`: bytes of what it holds that the next work may take again.
+  DeviceMemory memory_beside(int64_t reusable) const {
+    DeviceMemory memory{};
+    call(table_->memory, &memory.held, &memory.room);
+    memory.room = memory.room > INT64_MAX - reusable ? INT64_MAX : memory.room + reusable;
+    return memory;
+  }
 
   const DndBackend* operator->() const { return table_; }
   void* state() const { return state_; }

@@ -34,4 +34,9 @@ class JobControl {
   DndControl table_;
 };
 
+/// For work that reports no progress of its own to the job.
+inline DndControl cancel_only(Job& job) {
+  return {&job, [](void* context) -> int32_t { return static_cast<Job*>(context)->cancelled(); }, nullptr};
+}
+
 }  // namespace dnd

@@ -13,6 +13,7 @@
 #include "core/status.h"
 #include "core/thread_pool.h"
 #include "model/distributions.h"
+#include "model/job_control.h"
 
 namespace dnd {
 namespace {
@@ -20,19 +21,34 @@ namespace {
 /// Numbers are made once and repeated: gigabytes of weights shall cost no more than copying them.
 constexpr int64_t kBlockElements = int64_t{1} << 20;
 
-/// Uniform in (−bound, bound).
-DeviceArray random_array(const Device& device, int64_t elements, double bound, uint32_t stream) {
-  DeviceArray array(device, elements);
+/// Calls put(element, values, count) until `elements` uniform in (−bound, bound) are there.
+template <typename Put>
+void make_random(int64_t elements, double bound, uint32_t stream, const Put& put) {
   std::vector<float> block(std::min(elements, kBlockElements));
   for (size_t i = 0; i < block.size(); ++i) {
     block[i] = uniform_from(philox({static_cast<uint32_t>(i), stream, 0, 0}, {0, 0})[0], bound);
   }
   for (int64_t begin = 0; begin < elements; begin += kBlockElements) {
-    const size_t bytes = std::min(kBlockElements, elements - begin) * sizeof(float);
-    device.call(device->upload, static_cast<void*>(array.data() + begin), static_cast<const void*>(block.data()),
-                bytes);
+    put(begin, block.data(), std::min(kBlockElements, elements - begin));
   }
+}
+
+DeviceArray random_array(const Device& device, int64_t elements, double bound, uint32_t stream) {
+  DeviceArray array(device, elements);
+  make_random(elements, bound, stream, [&](int64_t begin, const float* values, int64_t count) {
+    device.call(device->upload, static_cast<void*>(array.data() + begin), static_cast<const void*>(values),
+                count * sizeof(float));
+  });
   return array;
+}
+
+/// Weights, which lie in host memory.
+Memory random_weights(int64_t elements, double bound, uint32_t stream) {
+  Memory memory(elements * sizeof(float));
+  make_random(elements, bound, stream, [&](int64_t begin, const float* values, int64_t count) {
+    std::copy_n(values, count, memory.floats() + begin);
+  });
+  return memory;
 }
 
 double seconds_of(FunctionRef<void()> work) {
@@ -73,29 +89,25 @@ size_t median_run(const std::vector<double>& seconds) {
   return order[(order.size() - 1) / 2];
 }
 
-/// For operations that report no progress of their own to the job: it shows the runs.
-DndControl cancel_only(Job& job) {
-  return {&job, [](void* context) -> int32_t { return static_cast<Job*>(context)->cancelled(); }, nullptr};
-}
-
 }  // namespace
 
 std::vector<double> measure_gemm(int64_t n, const MeasureOptions& options, Job& job) {
   if (n < 1) throw Error(ErrorCode::kInvalidArgument, "the matrices have " + std::to_string(n) + " rows");
-  const Device device(options.threads);
+  const Device device(options.device);
   const DeviceArray a = random_array(device, n * n, 1, 0);
-  const DeviceArray b = random_array(device, n * n, 1 / std::sqrt(static_cast<double>(n)), 1);
+  const Memory b = random_weights(n * n, 1 / std::sqrt(static_cast<double>(n)), 1);
+  device.call(device->hold_linear, b.floats(), n, n);
   const DeviceArray c(device, n * n);
   const DndControl control = cancel_only(job);
   return timed(options, job, [&](int) {
-    device.call(device->linear, &control, a.data(), n, n, b.data(), nullptr, n, kDndNoActivation, nullptr, c.data());
+    device.call(device->linear, &control, a.data(), n, n, b.floats(), nullptr, n, kDndNoActivation, nullptr, c.data());
     device.call(device->synchronise);
   });
 }
 
 std::vector<double> measure_copy(int64_t bytes, const MeasureOptions& options, Job& job) {
   if (bytes < 1) throw Error(ErrorCode::kInvalidArgument, "a copy of " + std::to_string(bytes) + " bytes is none");
-  ThreadPool pool(options.threads);
+  ThreadPool pool(options.device.options.threads);
   const Memory source(bytes), destination(bytes);
   std::memset(source.data(), 1, bytes);
   // Few and large: copying writes around the caches only where it sees that what it copies is larger than they are.
@@ -113,24 +125,26 @@ std::vector<double> measure_copy(int64_t bytes, const MeasureOptions& options, J
 ConvolutionRuns measure_convolution(DndConvolution size, const MeasureOptions& options, Job& job) {
   size.normalised = 0;
   size.epilogue = kDndStore;
-  const Device device(options.threads);
+  const Device device(options.device);
   int64_t workspace_bytes = 0, least_bytes = 0;  // asked first: it checks the sizes
   device.call(device->convolution_workspace, &size, &workspace_bytes, &least_bytes);
   const int64_t elements = size.batch * size.tokens * size.height * size.width;
   const int64_t channels = size.axis == kDndWidth ? size.width : size.axis == kDndHeight ? size.height : size.tokens;
   const int64_t taps = channels * size.kernel_size * size.kernel_size;
   const DeviceArray x = random_array(device, elements, 1, 0);
-  const DeviceArray weight =
-      random_array(device, size.out_channels * taps, 1 / std::sqrt(static_cast<double>(taps)), 1);
+  const Memory weight = random_weights(size.out_channels * taps, 1 / std::sqrt(static_cast<double>(taps)), 1);
+  const DndControl control = cancel_only(job);
+  device.call(device->hold_convolution, &control, &size, weight.floats(), workspace_bytes);
+  // Which of their forms the weights are held in may show in the workspace.
+  device.call(device->convolution_workspace, &size, &workspace_bytes, &least_bytes);
   const DeviceArray y(device, elements / channels * size.out_channels);
   const DeviceArray workspace = DeviceArray::of_bytes(device, workspace_bytes);
 
   DndConvolutionOperands operands{};
   operands.x = x.data();
-  operands.weight = weight.data();
+  operands.weight = weight.floats();
   operands.y = y.data();
   operands.workspace = workspace.memory();
-  const DndControl control = cancel_only(job);
   std::vector<std::array<double, kDndConvolutionParts>> parts(std::max(1, options.runs));
   ConvolutionRuns result;
   result.seconds = timed(options, job, [&](int run) {

@@ -12,8 +12,8 @@ namespace dnd {
 
 /// How often something is done and timed.
 struct MeasureOptions {
-  int threads = 0;  ///< 0 = default
-  int runs = 1;     ///< at least 1
+  DeviceChoice device = 0;
+  int runs = 1;                 ///< at least 1
   double enough_seconds = 1e9;  ///< no further run begins once the runs have taken this long together
 };
 
@@ -25,7 +25,7 @@ constexpr double kWarmUpSeconds = 5;
 /// Product of two n×n matrices.
 std::vector<double> measure_gemm(int64_t n, const MeasureOptions& options, Job& job);
 
-/// Copy of `bytes` by all threads: to tell the memory's rate they have to be far more than the caches hold. Counted as
+/// Copy of `bytes` by all threads of the CPU: to tell the memory's rate they have to be far more than the caches hold. Counted as
 /// read and written, a run moves twice as many.
 std::vector<double> measure_copy(int64_t bytes, const MeasureOptions& options, Job& job);
 

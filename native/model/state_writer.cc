@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace dnd {
+namespace {
+
+constexpr size_t kFloat = sizeof(float);
+
+}  // namespace
 
 StateWriter::StateWriter(const Device& device, const int32_t* mask, const EncodeShape& shape, int64_t columns,
                          float* states)
@@ -16,12 +21,11 @@ StateWriter::StateWriter(const Device& device, const int32_t* mask, const Encode
   }
 }
 
-void StateWriter::write(const WindowBatch& batch, const WindowBatch::Chunk& chunk, const float* hidden,
-                        const int32_t* mask, const int64_t* offsets, const DndControl* control) {
-  if (shape_.pooling == Pooling::kMean) return add_means(batch, chunk, hidden, mask, offsets, control);
+void StateWriter::write(const WindowBatch& batch, const WindowBatch::Chunk& chunk, const float* results) {
+  if (shape_.pooling == Pooling::kMean) return add_means(batch, chunk, results);
   for (size_t index = chunk.first; index < chunk.end; ++index) {
     const WindowBatch::Window& window = batch.windows()[index];
-    const float* rows = hidden + chunk.offsets[index - chunk.first] * columns_;
+    const float* rows = results + chunk.offsets[index - chunk.first] * columns_;
     if (shape_.pooling == Pooling::kNone) {
       write_positions(window, rows);
     } else {
@@ -30,6 +34,7 @@ void StateWriter::write(const WindowBatch& batch, const WindowBatch::Chunk& chun
       }
     }
   }
+  fetch();
 }
 
 void StateWriter::write_positions(const WindowBatch::Window& window, const float* rows) {
@@ -48,12 +53,10 @@ void StateWriter::write_positions(const WindowBatch::Window& window, const float
 }
 
 /// The means of windows, weighted, so that windows of one prompt may lie in different chunks.
-void StateWriter::add_means(const WindowBatch& batch, const WindowBatch::Chunk& chunk, const float* hidden,
-                            const int32_t* mask, const int64_t* offsets, const DndControl* control) {
-  const DeviceArray device_means(device_, chunk.windows() * columns_);
-  device_.call(device_->mean_pool, control, hidden, mask, offsets, chunk.windows(), columns_, device_means.data());
+void StateWriter::add_means(const WindowBatch& batch, const WindowBatch::Chunk& chunk, const float* device_means) {
   std::vector<float> means(chunk.windows() * columns_);
-  download(means.data(), device_means.data(), chunk.windows());
+  download(means.data(), device_means, chunk.windows());
+  fetch();
   for (size_t index = chunk.first; index < chunk.end; ++index) {
     const WindowBatch::Window& window = batch.windows()[index];
     const float* mean = means.data() + (index - chunk.first) * columns_;
@@ -76,10 +79,22 @@ void StateWriter::finish() {
   }
 }
 
-void StateWriter::download(float* destination, const float* source, int64_t rows) const {
-  if (rows == 0) return;
-  device_.call(device_->download, static_cast<void*>(destination), static_cast<const void*>(source),
-               static_cast<size_t>(rows * columns_) * sizeof(float));
+void StateWriter::download(float* destination, const float* source, int64_t rows) {
+  const int64_t before = pending_.count * columns_;
+  if (pending_.count > 0 && destination == pending_.destination + before && source == pending_.source + before) {
+    pending_.count += rows;
+    return;
+  }
+  fetch();
+  pending_ = {destination, source, rows};
+}
+
+void StateWriter::fetch() {
+  if (pending_.count > 0) {
+    device_.call(device_->download, static_cast<void*>(pending_.destination),
+                 static_cast<const void*>(pending_.source), static_cast<size_t>(pending_.count * columns_) * kFloat);
+  }
+  pending_ = {};
 }
 
 }  // namespace dnd

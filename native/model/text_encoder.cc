@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <utility>
 
-#include "model/job_control.h"
+#include "model/device_pass.h"
 #include "model/state_writer.h"
 
 namespace dnd {
 namespace {
 
+constexpr int64_t kFloat = sizeof(float);
 constexpr int64_t kLargestSize = 1 << 22;
 constexpr int64_t kMostLayers = 4096;
 /// Of a chunk's activations. Every chunk packs the weights again, so it should not be small.
@@ -63,39 +64,49 @@ const Value* values_of(const DeviceArray& array) {
   return static_cast<const Value*>(array.memory());
 }
 
+/// Floats of a row of the wide activations: query, key and value, and their context after them; then the intermediate
+/// layer.
+int64_t wide_columns(const TextEncoderConfig& config) {
+  return std::max(4 * config.hidden_size, config.intermediate_size);
+}
+
+int64_t row_bytes(const TextEncoderConfig& config) { return (2 * config.hidden_size + wide_columns(config)) * kFloat; }
+
 }  // namespace
 
-/// Memory for the activations of any chunk of a batch.
-struct TextEncoder::Workspace {
-  DeviceArray states, sums;  ///< [rows, hidden_size]
-  DeviceArray wide;          ///< query, key and value, and their context after them; then the intermediate layer
+/// A chunk's way through the layers, in device memory of its own.
+class TextEncoder::Pass {
+ public:
+  Pass(const TextEncoder& encoder, const WindowBatch::Chunk& chunk, Pooling pooling, const DndControl* control);
 
-  static int64_t wide_columns(const TextEncoderConfig& config) {
-    return std::max(4 * config.hidden_size, config.intermediate_size);
-  }
-  static int64_t row_bytes(const TextEncoderConfig& config) {
-    return (2 * config.hidden_size + wide_columns(config)) * static_cast<int64_t>(sizeof(float));
-  }
-  Workspace(const Device& device, const TextEncoderConfig& config, int64_t rows)
-      : states(device, rows * config.hidden_size),
-        sums(device, rows * config.hidden_size),
-        wide(device, rows * wide_columns(config)) {}
+  /// The operations, and waits for them.
+  void run();
+
+  /// After `run`: hidden states [chunk.rows(), hidden_size], or the mean of each window [chunk.windows(), hidden_size].
+  const float* result() const { return pooling_ == Pooling::kMean ? means_.data() : states_.data(); }
+
+ private:
+  void apply(const Layer& layer) const;
+  void linear(const Linear& layer, const float* from, int64_t in, int64_t out, DndActivation with,
+              const float* residual, float* to) const;
+  void layer_norm(const Norm& norm, const float* from) const;
+
+  const TextEncoder& encoder_;
+  const Device& device_;
+  const WindowBatch::Chunk& chunk_;
+  const Pooling pooling_;
+  const DndControl* control_;
+  const int64_t rows_, hidden_;
+  DevicePass pass_;
+  DeviceArray ids_, positions_, mask_, offsets_;
+  DeviceArray states_, sums_;  ///< [rows, hidden_size]
+  DeviceArray wide_;           ///< [rows, wide_columns]
+  DeviceArray means_;
 };
 
-/// What the device's operations are told about a chunk.
-struct TextEncoder::DeviceChunk {
-  DeviceArray ids, positions, mask, offsets;
-
-  DeviceChunk(const Device& device, const WindowBatch::Chunk& chunk)
-      : ids(uploaded(device, chunk.ids)),
-        positions(uploaded(device, chunk.positions)),
-        mask(uploaded(device, chunk.mask)),
-        offsets(uploaded(device, chunk.offsets)) {}
-};
-
-TextEncoder::TextEncoder(TextEncoderConfig config, int threads)
+TextEncoder::TextEncoder(TextEncoderConfig config, const DeviceChoice& device)
     : config_(checked(config)),
-      device_(threads),
+      device_(device),
       word_(parameters_.add("embeddings.word_embeddings.weight", {config_.vocab_size, config_.hidden_size})),
       position_(parameters_.add("embeddings.position_embeddings.weight", {config_.max_positions, config_.hidden_size})),
       type_(parameters_.add("embeddings.token_type_embeddings.weight", {config_.type_vocab_size, config_.hidden_size})),
@@ -133,17 +144,23 @@ TextEncoder::Layer TextEncoder::add_layer(const std::string& name) {
 }
 
 int64_t TextEncoder::chunk_rows(const EncodeShape& shape) const {
-  return std::min(shape.prompts * shape.length,
-                  std::max(shape.window, kWorkspaceBytes / Workspace::row_bytes(config_)));
+  return std::min(shape.prompts * shape.length, std::max(shape.window, kWorkspaceBytes / row_bytes(config_)));
+}
+
+int64_t TextEncoder::pass_bytes(int64_t rows, int64_t windows, Pooling pooling) const {
+  const int64_t means = pooling == Pooling::kMean ? windows * config_.hidden_size * kFloat : 0;
+  const int64_t words = 3 * static_cast<int64_t>(sizeof(int32_t));
+  return rows * (row_bytes(config_) + words) + (windows + 1) * static_cast<int64_t>(sizeof(int64_t)) + means;
 }
 
 int64_t TextEncoder::workspace_bytes(const EncodeShape& shape) const {
   const int64_t hidden = config_.hidden_size;
   // Beside the activations, the device packs one weight at a time, and pooling holds sums in double.
-  const int64_t weight = hidden * std::max(3 * hidden, config_.intermediate_size) * static_cast<int64_t>(sizeof(float));
+  const int64_t weight = hidden * std::max(3 * hidden, config_.intermediate_size) * kFloat;
   const int64_t sums =
       shape.pooling == Pooling::kMean ? shape.prompts * hidden * static_cast<int64_t>(sizeof(double)) : 0;
-  return chunk_rows(shape) * Workspace::row_bytes(config_) + weight + sums;
+  const int64_t rows = chunk_rows(shape), windows = std::min(rows, shape.prompts * shape.windows_per_prompt());
+  return pass_bytes(rows, windows, shape.pooling) + weight + sums;
 }
 
 void TextEncoder::check(const int32_t* ids, const EncodeShape& shape) const {
@@ -175,59 +192,129 @@ double TextEncoder::multiply_adds(const WindowBatch& batch) const {
   return static_cast<double>(config_.layers) * hidden * (rows * (4 * hidden + 2 * intermediate) + 2 * pairs);
 }
 
+void TextEncoder::hold(Job& job) {
+  if (held_generation_ != parameters_.generation()) {
+    device_.call(device_->forget);
+    held_generation_ = parameters_.generation();
+  }
+  const int64_t hidden = config_.hidden_size, wide = config_.intermediate_size;
+  const auto hold_linear = [&](const Linear& layer, int64_t out, int64_t in) {
+    device_.call(device_->hold_linear, layer.weight, out, in);
+    device_.call(device_->hold_values, layer.bias, out);
+  };
+  const auto hold_norm = [&](const Norm& norm) {
+    device_.call(device_->hold_values, norm.weight, hidden);
+    device_.call(device_->hold_values, norm.bias, hidden);
+  };
+  device_.call(device_->hold_values, word_, config_.vocab_size * hidden);
+  device_.call(device_->hold_values, position_, config_.max_positions * hidden);
+  device_.call(device_->hold_values, type_, hidden);  // the first of them is what every token has
+  hold_norm(embedding_norm_);
+  for (const Layer& layer : layers_) {
+    job.throw_if_cancelled();
+    hold_linear(layer.query_key_value, 3 * hidden, hidden);
+    hold_linear(layer.attention_output, hidden, hidden);
+    hold_norm(layer.attention_norm);
+    hold_linear(layer.intermediate, wide, hidden);
+    hold_linear(layer.output, hidden, wide);
+    hold_norm(layer.output_norm);
+  }
+}
+
+void TextEncoder::prepare(Job& job) {
+  hold(job);
+  job.set_progress(1);
+}
+
 void TextEncoder::encode(const int32_t* ids, const int32_t* mask, const EncodeShape& shape, float* states, Job& job) {
   check(ids, shape);
   const WindowBatch batch(ids, mask, shape);
   StateWriter writer(device_, mask, shape, config_.hidden_size, states);
   const JobControl control(job, multiply_adds(batch));
-  const int64_t most_rows = chunk_rows(shape);
-  const Workspace workspace(device_, config_, most_rows);
+  hold(job);
+  int64_t most_rows = chunk_rows(shape);
   for (size_t first = 0; first < batch.windows().size();) {
     job.throw_if_cancelled();
     const WindowBatch::Chunk chunk = batch.chunk(first, most_rows);
-    const DeviceChunk device_chunk(device_, chunk);
-    run(chunk, device_chunk, workspace, control.table());
-    writer.write(batch, chunk, workspace.states.data(), values_of<int32_t>(device_chunk.mask),
-                 values_of<int64_t>(device_chunk.offsets), control.table());
-    first = chunk.end;
+    try {
+      encode_chunk(batch, chunk, writer, control.table());
+      first = chunk.end;
+    } catch (const Error& error) {
+      // The states do not depend on what passes together.
+      if (error.code() != ErrorCode::kOutOfMemory || chunk.windows() == 1) throw;
+      most_rows = chunk.rows() / 2;
+    }
   }
   writer.finish();
   job.set_progress(1);
 }
 
-/// Devlin et al. 2018; per layer x ← LayerNorm(x + attention(x)), then x ← LayerNorm(x + output(act(intermediate(x)))).
-void TextEncoder::run(const WindowBatch::Chunk& chunk, const DeviceChunk& on_device, const Workspace& workspace,
-                      const DndControl* control) const {
-  const int64_t rows = chunk.rows(), hidden = config_.hidden_size, wide = config_.intermediate_size;
-  const DndActivation activation = device_activation(config_.activation);
-  float* const x = workspace.states.data();
-  float* const sums = workspace.sums.data();
-  float* const query_key_value = workspace.wide.data();
-  float* const context = query_key_value + rows * 3 * hidden;
-  float* const intermediate = workspace.wide.data();
+void TextEncoder::encode_chunk(const WindowBatch& batch, const WindowBatch::Chunk& chunk, StateWriter& writer,
+                               const DndControl* control) {
+  Pass pass(*this, chunk, writer.pooling(), control);
+  pass_bytes_ = std::max(pass_bytes_, pass_bytes(chunk.rows(), chunk.windows(), writer.pooling()));
+  pass.run();
+  writer.write(batch, chunk, pass.result());
+}
 
-  const auto linear = [&](const Linear& layer, const float* from, int64_t in, int64_t out, DndActivation with,
-                          const float* residual, float* to) {
-    device_.call(device_->linear, control, from, rows, in, layer.weight, layer.bias, out, with, residual, to);
-  };
-  const auto layer_norm = [&](const Norm& norm, const float* from) {
-    device_.call(device_->layer_norm, control, from, rows, hidden, norm.weight, norm.bias, config_.layer_norm_eps, x);
-  };
+TextEncoder::Pass::Pass(const TextEncoder& encoder, const WindowBatch::Chunk& chunk, Pooling pooling,
+                        const DndControl* control)
+    : encoder_(encoder),
+      device_(encoder.device_),
+      chunk_(chunk),
+      pooling_(pooling),
+      control_(control),
+      rows_(chunk.rows()),
+      hidden_(encoder.config_.hidden_size),
+      pass_(device_, pass_key({rows_, chunk.windows(), chunk.longest, pooling == Pooling::kMean}),
+            encoder.pass_bytes(rows_, chunk.windows(), pooling)),
+      ids_(uploaded(device_, chunk.ids)),
+      positions_(uploaded(device_, chunk.positions)),
+      mask_(uploaded(device_, chunk.mask)),
+      offsets_(uploaded(device_, chunk.offsets)),
+      states_(device_, rows_ * hidden_),
+      sums_(device_, rows_ * hidden_),
+      wide_(device_, rows_ * wide_columns(encoder.config_)) {
+  if (pooling == Pooling::kMean) means_ = DeviceArray(device_, chunk.windows() * hidden_);
+}
 
-  device_.call(device_->embed, control, values_of<int32_t>(on_device.ids), values_of<int32_t>(on_device.positions),
-               rows, word_, position_, type_, hidden, x);
-  layer_norm(embedding_norm_, x);
-  for (const Layer& layer : layers_) {
-    linear(layer.query_key_value, x, hidden, 3 * hidden, kDndNoActivation, nullptr, query_key_value);
-    device_.call(device_->attention, control, query_key_value, values_of<int32_t>(on_device.mask),
-                 values_of<int64_t>(on_device.offsets), chunk.windows(), chunk.longest, config_.heads,
-                 hidden / config_.heads, context);
-    linear(layer.attention_output, context, hidden, hidden, kDndNoActivation, x, sums);
-    layer_norm(layer.attention_norm, sums);
-    linear(layer.intermediate, x, hidden, wide, activation, nullptr, intermediate);
-    linear(layer.output, intermediate, wide, hidden, kDndNoActivation, x, sums);
-    layer_norm(layer.output_norm, sums);
+void TextEncoder::Pass::run() {
+  pass_.call(device_->embed, control_, values_of<int32_t>(ids_), values_of<int32_t>(positions_), rows_, encoder_.word_,
+             encoder_.position_, encoder_.type_, hidden_, states_.data());
+  layer_norm(encoder_.embedding_norm_, states_.data());
+  for (const Layer& layer : encoder_.layers_) apply(layer);
+  if (pooling_ == Pooling::kMean) {
+    pass_.call(device_->mean_pool, control_, states_.data(), values_of<int32_t>(mask_), values_of<int64_t>(offsets_),
+               chunk_.windows(), hidden_, means_.data());
   }
+  pass_.run(control_);
+}
+
+/// Devlin et al. 2018: x ← LayerNorm(x + attention(x)), then x ← LayerNorm(x + output(act(intermediate(x)))).
+void TextEncoder::Pass::apply(const Layer& layer) const {
+  const int64_t wide = encoder_.config_.intermediate_size, heads = encoder_.config_.heads;
+  float* const x = states_.data();
+  float* const query_key_value = wide_.data();
+  float* const context = query_key_value + rows_ * 3 * hidden_;
+  float* const intermediate = wide_.data();
+  linear(layer.query_key_value, x, hidden_, 3 * hidden_, kDndNoActivation, nullptr, query_key_value);
+  pass_.call(device_->attention, control_, query_key_value, values_of<int32_t>(mask_), values_of<int64_t>(offsets_),
+             chunk_.windows(), chunk_.longest, heads, hidden_ / heads, context);
+  linear(layer.attention_output, context, hidden_, hidden_, kDndNoActivation, x, sums_.data());
+  layer_norm(layer.attention_norm, sums_.data());
+  linear(layer.intermediate, x, hidden_, wide, device_activation(encoder_.config_.activation), nullptr, intermediate);
+  linear(layer.output, intermediate, wide, hidden_, kDndNoActivation, x, sums_.data());
+  layer_norm(layer.output_norm, sums_.data());
+}
+
+void TextEncoder::Pass::linear(const Linear& layer, const float* from, int64_t in, int64_t out, DndActivation with,
+                               const float* residual, float* to) const {
+  pass_.call(device_->linear, control_, from, rows_, in, layer.weight, layer.bias, out, with, residual, to);
+}
+
+void TextEncoder::Pass::layer_norm(const Norm& norm, const float* from) const {
+  pass_.call(device_->layer_norm, control_, from, rows_, hidden_, norm.weight, norm.bias,
+             encoder_.config_.layer_norm_eps, states_.data());
 }
 
 }  // namespace dnd

@@ -6,10 +6,13 @@
 
 #include "core/job.h"
 #include "model/device.h"
+#include "model/job_control.h"
 #include "model/parameter_store.h"
 #include "model/window_batch.h"
 
 namespace dnd {
+
+class StateWriter;
 
 enum class Activation { kNone, kGelu, kGeluTanh, kRelu };
 
@@ -24,9 +27,9 @@ struct TextEncoderConfig {
 /// for any number of threads.
 class TextEncoder {
  public:
-  /// Allocates the parameters, uninitialised. threads 0 = default. Error(kInvalidArgument) for sizes that are not
-  /// positive or heads that do not divide the hidden size, Error(kOutOfMemory).
-  TextEncoder(TextEncoderConfig config, int threads);
+  /// Allocates the parameters, uninitialised, in host memory. Error(kInvalidArgument) for sizes that are not positive or
+  /// heads that do not divide the hidden size, Error(kOutOfMemory), Error(kUnavailable).
+  TextEncoder(TextEncoderConfig config, const DeviceChoice& device);
 
   const TextEncoderConfig& config() const { return config_; }
 
@@ -39,6 +42,11 @@ class TextEncoder {
 
   /// Bytes that `encode` needs beside the parameters, its arguments and its result, at most.
   int64_t workspace_bytes(const EncodeShape& shape) const;
+
+  DeviceMemory device_memory() const { return device_.memory_beside(pass_bytes_); }
+
+  /// Brings the parameters to the device, as the first work after they were written would. Error(kOutOfMemory).
+  void prepare(Job& job);
 
   /// ids, mask [prompts, length], mask nonzero for a real token; states [prompts, length, hidden_size], or
   /// [prompts, hidden_size] when pooled: the mean over a prompt's real tokens (zeros if it has none) or the state of
@@ -62,8 +70,7 @@ class TextEncoder {
     Linear intermediate, output;
     Norm output_norm;
   };
-  struct Workspace;
-  struct DeviceChunk;
+  class Pass;
 
   Linear add_linear(const std::string& name, int64_t out, int64_t in);
   Norm add_norm(const std::string& name);
@@ -71,8 +78,11 @@ class TextEncoder {
   void check(const int32_t* ids, const EncodeShape& shape) const;
   int64_t chunk_rows(const EncodeShape& shape) const;
   double multiply_adds(const WindowBatch& batch) const;
-  void run(const WindowBatch::Chunk& chunk, const DeviceChunk& on_device, const Workspace& workspace,
-           const DndControl* control) const;
+  /// Device memory of a chunk, at most.
+  int64_t pass_bytes(int64_t rows, int64_t windows, Pooling pooling) const;
+  void hold(Job& job);
+  void encode_chunk(const WindowBatch& batch, const WindowBatch::Chunk& chunk, StateWriter& writer,
+                    const DndControl* control);
 
   TextEncoderConfig config_;
   Device device_;
@@ -80,6 +90,8 @@ class TextEncoder {
   const float *word_, *position_, *type_;
   Norm embedding_norm_;
   std::vector<Layer> layers_;
+  uint64_t held_generation_ = 0;  ///< of the parameters that the device holds
+  int64_t pass_bytes_ = 0;        ///< of the largest pass: the device keeps that memory for the next one
 };
 
 }  // namespace dnd

@@ -10,7 +10,7 @@
 namespace dnd {
 namespace {
 
-constexpr MeasureOptions kThreeRuns = {.threads = 2, .runs = 3};
+const MeasureOptions kThreeRuns = {.device = 2, .runs = 3};
 
 DndConvolution small_convolution(DndAlgorithm algorithm) {
   DndConvolution size{};
@@ -47,12 +47,12 @@ TEST(Measure, tells_the_parts_of_a_spectral_convolution_alone) {
 
 TEST(Measure, begins_no_further_run_when_enough_time_was_spent) {
   Job job;
-  EXPECT_EQ(measure_gemm(64, {.threads = 1, .runs = 1000, .enough_seconds = 0}, job).size(), 1u);
+  EXPECT_EQ(measure_gemm(64, {.device = 1, .runs = 1000, .enough_seconds = 0}, job).size(), 1u);
 }
 
 TEST(Measure, takes_longer_for_more_work) {
   Job job;
-  const MeasureOptions options = {.threads = 1, .runs = 3};
+  const MeasureOptions options = {.device = 1, .runs = 3};
   const auto fastest = [&](int64_t n) {
     const std::vector<double> seconds = measure_gemm(n, options, job);
     return *std::min_element(seconds.begin(), seconds.end());
@@ -63,7 +63,7 @@ TEST(Measure, takes_longer_for_more_work) {
 TEST(Measure, refuses_sizes_that_make_no_sense_and_stops_when_cancelled) {
   Job job;
   EXPECT_THROW(measure_gemm(0, kThreeRuns, job), Error);
-  EXPECT_THROW(measure_gemm(10, {.threads = 1, .runs = 0}, job), Error);
+  EXPECT_THROW(measure_gemm(10, {.device = 1, .runs = 0}, job), Error);
   EXPECT_THROW(measure_copy(0, kThreeRuns, job), Error);
   DndConvolution even = small_convolution(kDndAuto), empty = even;
   even.kernel_size = 4;
