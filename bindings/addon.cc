@@ -1,6 +1,7 @@
 #include <napi.h>
 
 #include "decoder_handle.h"
+#include "device_info.h"
 #include "encoder_handle.h"
 #include "environment.h"
 #include "machine.h"
@@ -13,11 +14,16 @@ Napi::Object export_all(Napi::Env env, Napi::Object exports) {
   Environment::create(env);
   exports.Set("DecoderHandle", DecoderHandle::define(env));
   exports.Set("EncoderHandle", EncoderHandle::define(env));
+  exports.Set("deviceInfo", Napi::Function::New(env, device_info, "deviceInfo"));
+  exports.Set("tryDevice", Napi::Function::New(env, try_device, "tryDevice"));
   exports.Set("cpuInfo", Napi::Function::New(env, cpu_info, "cpuInfo"));
   exports.Set("measureGemm", Napi::Function::New(env, measure_gemm, "measureGemm"));
   exports.Set("measureCopy", Napi::Function::New(env, measure_copy, "measureCopy"));
   exports.Set("measureConvolution", Napi::Function::New(env, measure_convolution, "measureConvolution"));
   exports.Set("planDecoder", Napi::Function::New(env, plan_decoder, "planDecoder"));
+  exports.Set("planCudaDecoder", Napi::Function::New(env, plan_cuda_decoder, "planCudaDecoder"));
+  exports.Set("planCudaEncoder", Napi::Function::New(env, plan_cuda_encoder, "planCudaEncoder"));
+  exports.Set("cudaDeviceModels", Napi::Function::New(env, cuda_device_models, "cudaDeviceModels"));
   return exports;
 }
 

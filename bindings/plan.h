@@ -4,7 +4,10 @@
 
 namespace dnd::bindings {
 
-/// `planDecoder` of src/engine/native.ts.
+/// Calls of src/engine/native.ts: `planDecoder`, `planCudaDecoder`, `planCudaEncoder`, `cudaDeviceModels`.
 Napi::Value plan_decoder(const Napi::CallbackInfo& info);
+Napi::Value plan_cuda_decoder(const Napi::CallbackInfo& info);
+Napi::Value plan_cuda_encoder(const Napi::CallbackInfo& info);
+Napi::Value cuda_device_models(const Napi::CallbackInfo& info);
 
 }  // namespace dnd::bindings
