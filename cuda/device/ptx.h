@@ -3,6 +3,7 @@
 /// The instructions that have no name in C++, for sm_80 and later. Each wrapper has a body of the same semantics under the
 /// emulator. All 32 threads of a warp call the matrix operations together.
 
+#include <cmath>
 #include <cstdint>
 
 #include "cuda/device/code.h"
@@ -53,6 +54,9 @@ template <int groups>
 inline void copy_async_wait() {
   emulator::copy_async_wait(groups);
 }
+
+/// 2^x to about 22 bits; 0 where that is below the normal floats.
+inline float exponential2(float x) { return x < -126.0f ? 0.0f : std::exp2(x); }
 
 #else
 
@@ -110,6 +114,12 @@ __device__ __forceinline__ void copy_async_commit() { asm volatile("cp.async.com
 template <int groups>
 __device__ __forceinline__ void copy_async_wait() {
   asm volatile("cp.async.wait_group %0;" : : "n"(groups) : "memory");
+}
+
+__device__ __forceinline__ float exponential2(float x) {
+  float result;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+  return result;
 }
 
 #endif

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "cuda/device/code.h"
+
+namespace dnd::cuda {
+
+/// A LayerNorm's output from its input and moments; the mean is `mean` + `residue`.
+__device__ __forceinline__ float normalised(float x, float mean, float residue, float scale, float weight, float bias) {
+  return ((x - mean) - residue) * scale * weight + bias;
+}
+
+}  // namespace dnd::cuda

@@ -1,0 +1,235 @@
+#pragma once
+
+#include "cuda/device/half.h"
+#include "cuda/device/ptx.h"
+#include "cuda/kernels/attention_keys.h"
+#include "cuda/kernels/attention_tile.h"
+
+/// Attention by the matrix units. A warp has 16 queries, whose scores, weights and outputs stay in its registers; keys
+/// and values come tile by tile through shared memory, as halves. Scores are in powers of two: the queries carry
+/// log₂ e / √head_width.
+namespace dnd::cuda::attention_halves {
+
+inline constexpr int kKeys = 64;  ///< of a tile
+
+template <int kWidth>
+struct Tile {
+  static constexpr int kWarps = 8;
+  static constexpr int kThreads = 32 * kWarps;
+  static constexpr int kQueries = 16 * kWarps;
+  static constexpr int kHalves = kKeys * kWidth;
+  static constexpr int kSharedBytes = 2 * kHalves * static_cast<int>(sizeof(Half)) + kKeys * 4 + kWarps * 4;
+  /// Pieces of 8 halves that a thread brings of one tile; the last may be missing.
+  static constexpr int kPieces = (kHalves / 8 + kThreads - 1) / kThreads;
+  /// Whether the next tile is fetched while this one is computed with. Wider heads leave no registers for it.
+  static constexpr bool kAhead = kWidth <= 32;
+};
+
+/// Up to 8 floats of a row, zeros beyond `count`.
+struct Piece {
+  float values[8];
+
+  /// quads: rows begin at multiples of 16 bytes and have a multiple of 4 floats.
+  __device__ __forceinline__ void load(const float* from, int count, bool quads) {
+    if (quads) {
+      DND_UNROLL
+      for (int i = 0; i < 8; i += 4) {
+        const float4 four = i < count ? *reinterpret_cast<const float4*>(from + i) : make_float4(0, 0, 0, 0);
+        values[i] = four.x;
+        values[i + 1] = four.y;
+        values[i + 2] = four.z;
+        values[i + 3] = four.w;
+      }
+    } else {
+      DND_UNROLL
+      for (int i = 0; i < 8; ++i) values[i] = i < count ? from[i] : 0;
+    }
+  }
+  __device__ __forceinline__ uint4 halves() const {
+    return make_uint4(pack_halves(values[0], values[1]), pack_halves(values[2], values[3]),
+                      pack_halves(values[4], values[5]), pack_halves(values[6], values[7]));
+  }
+};
+
+/// A thread's pieces of a tile of keys or values: tile `begin` … `begin + 64` of `rows` rows.
+template <int kWidth>
+struct Fetch {
+  Piece pieces[Tile<kWidth>::kPieces];
+
+  __device__ __forceinline__ void load(const float* from, int64_t row_stride, int begin, int rows, int head_width,
+                                       bool quads) {
+    DND_UNROLL
+    for (int i = 0; i < Tile<kWidth>::kPieces; ++i) {
+      const int index = static_cast<int>(thread_index().x) + i * Tile<kWidth>::kThreads;
+      const int row = begin + index / (kWidth / 8), column = index % (kWidth / 8) * 8;
+      pieces[i].load(from + row * row_stride + column, row < rows ? head_width - column : 0, quads);
+    }
+  }
+  __device__ __forceinline__ void store(uint4* tile) const {
+    DND_UNROLL
+    for (int i = 0; i < Tile<kWidth>::kPieces; ++i) {
+      const int index = static_cast<int>(thread_index().x) + i * Tile<kWidth>::kThreads;
+      const int row = index / (kWidth / 8);
+      if (row < kKeys) tile[attention_piece(kWidth, row, index % (kWidth / 8))] = pieces[i].halves();
+    }
+  }
+};
+
+/// 16 queries in the lanes of a warp, as operand a of m16n8k16: lane l has rows l / 4 and l / 4 + 8.
+template <int kWidth>
+struct Queries {
+  static constexpr int kSteps = kWidth / 16;
+
+  uint32_t registers[kSteps][4];
+  float largest[2] = {-INFINITY, -INFINITY};  ///< score so far
+  float sums[2] = {};                         ///< of the weights, of this lane's keys
+  float outputs[2 * kSteps][4] = {};
+
+  __device__ __forceinline__ void load(const float* from, int64_t row_stride, int row, int rows, int head_width) {
+    const float scale = 1.44269504f / sqrtf(static_cast<float>(head_width));
+    DND_UNROLL
+    for (int step = 0; step < kSteps; ++step) {
+      DND_UNROLL
+      for (int i = 0; i < 4; ++i) {
+        const int at = row + i % 2 * 8, column = 16 * step + i / 2 * 8 + static_cast<int>(lane_index() % 4) * 2;
+        const float* query = from + at * row_stride + column;
+        const float low = at < rows && column < head_width ? query[0] : 0;
+        const float high = at < rows && column + 1 < head_width ? query[1] : 0;
+        registers[step][i] = pack_halves(low * scale, high * scale);
+      }
+    }
+  }
+
+  /// Attends to one tile.
+  __device__ __forceinline__ void attend(const uint4* keys, const uint4* values, const float* limits) {
+    const int lane = static_cast<int>(lane_index());
+    float scores[kKeys / 8][4] = {};
+    DND_UNROLL
+    for (int step = 0; step < kSteps; ++step) {
+      DND_UNROLL
+      for (int i = 0; i < kKeys / 16; ++i) {
+        uint32_t b[4];
+        load_matrix_x4(b, keys + attention_piece(kWidth, 16 * i + lane / 16 * 8 + lane % 8, 2 * step + lane / 8 % 2));
+        multiply_add_16x8x16(scores[2 * i], registers[step], {b[0], b[1]});
+        multiply_add_16x8x16(scores[2 * i + 1], registers[step], {b[2], b[3]});
+      }
+    }
+
+    float now[2] = {largest[0], largest[1]};
+    DND_UNROLL
+    for (int i = 0; i < kKeys / 8; ++i) {
+      const float2 limit = *reinterpret_cast<const float2*>(limits + 8 * i + lane % 4 * 2);
+      DND_UNROLL
+      for (int j = 0; j < 4; ++j) {
+        scores[i][j] = fminf(scores[i][j], j % 2 == 0 ? limit.x : limit.y);
+        now[j / 2] = fmaxf(now[j / 2], scores[i][j]);
+      }
+    }
+    DND_UNROLL
+    for (int half = 0; half < 2; ++half) {
+      now[half] = warp_largest<4>(now[half]);
+      const float factor = exponential2(largest[half] - now[half]);
+      largest[half] = now[half];
+      sums[half] *= factor;
+      DND_UNROLL
+      for (int i = 0; i < 2 * kSteps; ++i) {
+        outputs[i][2 * half] *= factor;
+        outputs[i][2 * half + 1] *= factor;
+      }
+    }
+    DND_UNROLL
+    for (int i = 0; i < kKeys / 8; ++i) {
+      DND_UNROLL
+      for (int j = 0; j < 4; ++j) {
+        scores[i][j] = exponential2(scores[i][j] - now[j / 2]);
+        sums[j / 2] += scores[i][j];
+      }
+    }
+
+    DND_UNROLL
+    for (int i = 0; i < kKeys / 16; ++i) {
+      const uint32_t weights[4] = {pack_halves(scores[2 * i][0], scores[2 * i][1]),
+                                   pack_halves(scores[2 * i][2], scores[2 * i][3]),
+                                   pack_halves(scores[2 * i + 1][0], scores[2 * i + 1][1]),
+                                   pack_halves(scores[2 * i + 1][2], scores[2 * i + 1][3])};
+      DND_UNROLL
+      for (int step = 0; step < kSteps; ++step) {
+        uint32_t b[4];
+        load_matrix_x4_transposed(
+            b, values + attention_piece(kWidth, 16 * i + lane / 8 % 2 * 8 + lane % 8, 2 * step + lane / 16));
+        multiply_add_16x8x16(outputs[2 * step], weights, {b[0], b[1]});
+        multiply_add_16x8x16(outputs[2 * step + 1], weights, {b[2], b[3]});
+      }
+    }
+  }
+
+  __device__ __forceinline__ void store(float* y, int64_t y_stride, int row, int rows, int head_width) {
+    const float shares[2] = {1.0f / warp_sum<4>(sums[0]), 1.0f / warp_sum<4>(sums[1])};
+    DND_UNROLL
+    for (int half = 0; half < 2; ++half) {
+      if (row + 8 * half >= rows) continue;
+      float* to = y + (row + 8 * half) * y_stride;
+      DND_UNROLL
+      for (int i = 0; i < 2 * kSteps; ++i) {
+        const int column = 8 * i + static_cast<int>(lane_index() % 4) * 2;
+        if (column < head_width) to[column] = outputs[i][2 * half] * shares[half];
+        if (column + 1 < head_width) to[column + 1] = outputs[i][2 * half + 1] * shares[half];
+      }
+    }
+  }
+};
+
+/// Block: 128 queries of one head of one sequence.
+template <int kWidth>
+__global__ void __launch_bounds__(Tile<kWidth>::kThreads, kWidth <= 64 ? 2 : 1) kernel(AttentionArguments a) {
+  using Shape = Tile<kWidth>;
+  const auto query_blocks = static_cast<unsigned>((a.longest + Shape::kQueries - 1) / Shape::kQueries);
+  const unsigned heads = static_cast<unsigned>(a.heads), pair = block_index().x / query_blocks;
+  const attention::Head head(a, pair / heads, pair % heads);
+  const int first = static_cast<int>(block_index().x % query_blocks) * Shape::kQueries;
+  if (first >= head.rows) return;
+
+  uint4* keys = shared_memory<uint4>();
+  uint4* values = keys + Shape::kHalves / 8;
+  float* limits = reinterpret_cast<float*>(values + Shape::kHalves / 8);
+  const int key_rows = head.keys(reinterpret_cast<int*>(limits + kKeys));
+
+  const int head_width = static_cast<int>(a.head_width);
+  const bool quads = a.head_width % 4 == 0 && reinterpret_cast<uintptr_t>(a.qkv) % 16 == 0;
+  const int warp_first = first + static_cast<int>(thread_index().x / 32) * 16;
+  const bool busy = warp_first < head.rows;  // the others only bring keys and values
+  const int row = warp_first + static_cast<int>(lane_index() / 4);
+  Queries<kWidth> queries;
+  queries.load(head.query, head.row_stride, row, head.rows, head_width);
+
+  Fetch<kWidth> fetch_keys, fetch_values;
+  if constexpr (Shape::kAhead) {
+    fetch_keys.load(head.key, head.row_stride, 0, key_rows, head_width, quads);
+    fetch_values.load(head.value, head.row_stride, 0, key_rows, head_width, quads);
+  }
+  for (int begin = 0; begin < key_rows; begin += kKeys) {
+    if constexpr (!Shape::kAhead) {
+      fetch_keys.load(head.key, head.row_stride, begin, key_rows, head_width, quads);
+      fetch_keys.store(keys);
+      fetch_values.load(head.value, head.row_stride, begin, key_rows, head_width, quads);
+      fetch_values.store(values);
+    } else {
+      fetch_keys.store(keys);
+      fetch_values.store(values);
+    }
+    if (thread_index().x < kKeys) {
+      const int key = static_cast<int>(thread_index().x);
+      limits[key] = head.limit(begin + key, key_rows);
+    }
+    block_barrier();
+    if (Shape::kAhead && begin + kKeys < key_rows) {
+      fetch_keys.load(head.key, head.row_stride, begin + kKeys, key_rows, head_width, quads);
+      fetch_values.load(head.value, head.row_stride, begin + kKeys, key_rows, head_width, quads);
+    }
+    if (busy) queries.attend(keys, values, limits);
+    block_barrier();
+  }
+  if (busy) queries.store(head.y, head.y_stride, row, head.rows, head_width);
+}
+
+}  // namespace dnd::cuda::attention_halves
