@@ -1,5 +1,7 @@
-import { formatBytes } from '../engine/index.js';
+import { formatBytes, type Tiling } from '../engine/index.js';
+import type { DecoderShape } from '../generator/decoder-shape.js';
 import type { GeneratorPlan, PlannedConvolution } from '../plan/plan.js';
+import type { PlannedDecoder } from '../plan/source.js';
 import { counted, grouped, list, shortNumber, table } from './table.js';
 
 /** A plan for people: what was planned, a row for each convolution, the totals; with `why` also what was not taken. */
@@ -15,17 +17,24 @@ export function planLines(plan: GeneratorPlan, why = false): string[] {
   ];
 }
 
-const HALVED = '* the axis that is transformed first, as real lines: half of its frequencies are enough';
+export const HALVED = '* the axis that is transformed first, as real lines: half of its frequencies are enough';
 
-function heading({ generator, preset, decoder, ...plan }: GeneratorPlan): string[] {
+function heading(plan: GeneratorPlan): string[] {
   const workspace = `${formatBytes(plan.workspaceBytes)} of working memory`;
   return list([
+    ...decoderEntries(plan),
+    ['planned for', `batch ${plan.batch}, ${plan.instructionSet}, algorithm ${plan.algorithm}, ${workspace}`],
+  ]);
+}
+
+/** What is planned, for a heading. */
+export function decoderEntries({ generator, preset, decoder }: PlannedDecoder): (readonly [string, string])[] {
+  return [
     ...(generator === null ? [] : [['generator', generator] as const]),
     ...(preset === null ? [] : [['preset', preset] as const]),
     ['features', decoder.features.map((feature) => `(${feature.join(', ')})`).join(' ')],
     ['kernel size', String(decoder.kernelSize)],
-    ['planned for', `batch ${plan.batch}, ${plan.instructionSet}, algorithm ${plan.algorithm}, ${workspace}`],
-  ]);
+  ];
 }
 
 function convolutionTable({ convolutions, threads, totals }: GeneratorPlan): string[] {
@@ -52,18 +61,20 @@ function convolutionTable({ convolutions, threads, totals }: GeneratorPlan): str
 }
 
 /** The end of the parameter's name: `0.linear1.conv1w` of `decoder.module_list.0.linear1.conv1w.weight`. */
-function nameOf({ layer, weight }: PlannedConvolution): string {
+export function nameOf({ layer, weight }: Pick<PlannedConvolution, 'layer' | 'weight'>): string {
   return `${layer}.${weight}`;
 }
 
-function tilingCells({ tiling }: PlannedConvolution): [points: string, tiles: string] {
+type Cut = Pick<Tiling, 'pointsI' | 'pointsJ' | 'halved' | 'tiles' | 'chunks'>;
+
+export function tilingCells({ tiling }: { tiling: Cut | null }): [points: string, tiles: string] {
   if (tiling === null) return ['-', '-'];
   const { pointsI, pointsJ, halved, tiles, chunks } = tiling;
   const points = halved === 'i' ? `${pointsI}* × ${pointsJ}` : `${pointsI} × ${pointsJ}*`;
   return [points, chunks > 1 ? `${tiles} in ${chunks}` : String(tiles)];
 }
 
-function milliseconds(seconds: number): number {
+export function milliseconds(seconds: number): number {
   return Number((1e3 * seconds).toPrecision(3));
 }
 
@@ -80,20 +91,22 @@ function reasons(convolution: PlannedConvolution): string[] {
 function totals({ convolutions, decoder, threads, totals }: GeneratorPlan): string[] {
   const { executedFlop, directFlop, predictedSeconds, measuredSeconds, largestTileSpectraBytes } = totals;
   const measured = measuredSeconds === null ? '' : `, measured ${seconds(measuredSeconds)}`;
-  const { projectedFrom, features } = decoder;
   return [
     [
       `${counted(convolutions.length, 'convolution')}: predicted ${seconds(predictedSeconds)} on ${counted(threads, 'thread')}${measured}`,
       `${gigaflop(executedFlop)} GFLOP instead of ${gigaflop(directFlop)} direct`,
       `largest tile spectra ${formatBytes(largestTileSpectraBytes)}`,
     ].join('; '),
-    ...(projectedFrom
-      ? [`Not in it: the length projection, ${projectedFrom} → ${features[0]![1]}, which is no convolution.`]
-      : []),
+    ...projectionLines(decoder),
   ];
 }
 
-function gigaflop(flop: number): string {
+export function projectionLines({ projectedFrom, features }: DecoderShape): string[] {
+  if (!projectedFrom) return [];
+  return [`Not in it: the length projection, ${projectedFrom} → ${features[0]![1]}, which is no convolution.`];
+}
+
+export function gigaflop(flop: number): string {
   const value = Number(shortNumber(flop / 1e9));
   return value >= 1000 ? grouped(value) : String(value);
 }

@@ -1,10 +1,21 @@
 import { type Command, Option } from 'commander';
-import { type AlgorithmChoice, INSTRUCTION_SETS, type InstructionSet } from '../engine/index.js';
+import {
+  type AlgorithmChoice,
+  CUDA_DEVICE_MODELS,
+  type CudaDeviceModelName,
+  INSTRUCTION_SETS,
+  type InstructionSet,
+  PRECISION_CHOICES,
+  type PrecisionChoice,
+} from '../engine/index.js';
+import { DndError } from '../errors.js';
 import type { Feature } from '../generator/decoder-shape.js';
 import { PRESET_NAMES, type PresetName } from '../generator/presets.js';
+import { planGeneratorOnCuda } from '../plan/cuda.js';
 import { type GeneratorPlan, planGenerator } from '../plan/plan.js';
 import { type Io, print } from './io.js';
 import { algorithmOption, byteCount, json, jsonOption, threadsOption, wholeNumber } from './options.js';
+import { cudaPlanLines } from './plan-cuda-table.js';
 import { planLines } from './plan-table.js';
 import { showProgress } from './progress.js';
 
@@ -18,6 +29,9 @@ interface Options {
   algorithm: AlgorithmChoice;
   workspace?: number;
   measure?: boolean;
+  device?: CudaDeviceModelName;
+  precision?: PrecisionChoice;
+  memory?: number;
   why?: boolean;
   json?: boolean;
 }
@@ -51,13 +65,32 @@ export function addPlan(program: Command, io: Io): void {
       ).argParser(byteCount),
     )
     .option('--measure', 'run each distinct convolution, too, on random data: median seconds beside those predicted')
+    .addOption(
+      new Option('--device <model>', 'a CUDA device to plan for; none is needed here')
+        .choices(CUDA_DEVICE_MODELS)
+        .conflicts(['isa', 'threads', 'measure']),
+    )
+    .addOption(new Option('--precision <name>', 'with --device (default: mixed)').choices(PRECISION_CHOICES))
+    .addOption(
+      new Option('--memory <bytes>', "with --device: most of its memory to take (default: the model's)").argParser(
+        byteCount,
+      ),
+    )
     .option('--why', 'list for each convolution what was not chosen, and the reason')
     .addOption(jsonOption())
     .action((generator: string | undefined, options: Options) => plan(generator, options, io));
 }
 
 async function plan(generator: string | undefined, options: Options, io: Io): Promise<void> {
-  const { isa, workspace, why, json, ...settings } = options;
+  const { isa, workspace, why, json, device, precision, memory, ...settings } = options;
+  if (device !== undefined) {
+    const sizes = { workspaceBytes: workspace, memoryBytes: memory };
+    const result = await planGeneratorOnCuda({ ...settings, generator, device, precision, ...sizes });
+    print(io, json, result, () => cudaPlanLines(result, why));
+    return;
+  }
+  if (precision !== undefined || memory !== undefined)
+    throw new DndError('INVALID_ARGUMENT', '--precision and --memory are of a device: name it with --device');
   const { onProgress, stop } = showProgress(io, json);
   let result: GeneratorPlan;
   try {

@@ -19,6 +19,12 @@ export interface NativeBinding {
   measureConvolution(options: ConvolutionMeasurement & MeasurementRuns, done: Done<MeasuredConvolution>): Job;
   /** What each convolution of a decoder would do. Pure: a few milliseconds, no work, the same on every machine. */
   planDecoder(options: DecoderPlanOptions): DecoderPlan;
+  /** The same on a CUDA device model, with what of its memory all takes. No device is needed. */
+  planCudaDecoder(options: CudaDecoderPlanOptions): CudaDecoderPlan;
+  /** Modelled time of a BERT on a CUDA device model. */
+  planCudaEncoder(options: CudaEncoderPlanOptions): CudaEncoderPlan;
+  /** Those with committed rates (native/plan/cuda_rates.cc). */
+  cudaDeviceModels(): CudaDeviceModel[];
 }
 
 export interface CpuInfo {
@@ -278,4 +284,111 @@ export interface PredictedSeconds {
 export interface RejectedCandidate {
   candidate: string;
   reason: string;
+}
+
+/** Of matrix products; mixed: float16 operands and float32 sums. */
+export type PrecisionChoice = 'mixed' | 'fp32';
+
+export interface CudaDecoderPlanOptions {
+  /** Flat, as DecoderOptions. */
+  features: number[];
+  kernelSize: number;
+  batch: number;
+  deviceModel: string;
+  precision: PrecisionChoice;
+  algorithm: AlgorithmChoice;
+  /** Of a convolution; 0 = the default. */
+  workspaceBytes: number;
+  /** Most device memory; 0 = the model's, less what the system keeps. */
+  memoryBytes: number;
+}
+
+export interface CudaDecoderPlan {
+  workspaceBytes: number;
+  memoryBytes: number;
+  /** In the order of their execution: five for each layer. */
+  convolutions: CudaConvolutionPlan[];
+  /** Modelled, all kernels of a forward pass. */
+  seconds: number;
+  parts: CudaSeconds & { moments: number };
+  executedFlop: number;
+  directFlop: number;
+  bytes: {
+    /** Of the convolutions, as spectra or taps. */
+    weights: number;
+    /** Normalisations and biases. */
+    values: number;
+    activations: number;
+    /** The largest. */
+    workspace: number;
+    /** All of these. */
+    device: number;
+  };
+}
+
+export interface CudaSeconds {
+  /** The largest magnitude of each task's input. */
+  scale: number;
+  /** Tiles to spectra. */
+  forward: number;
+  /** Weight spectra that are not kept. */
+  weights: number;
+  product: number;
+  inverse: number;
+  direct: number;
+}
+
+export interface CudaConvolutionPlan extends Omit<ConvolutionPlan, 'tiling' | 'bytes' | 'predicted'> {
+  /** null for the direct algorithm. */
+  tiling: CudaTiling | null;
+  /** Weights are kept as spectra; otherwise spectra are made from taps each time. */
+  spectraHeld: boolean;
+  bytes: { weights: number; input: number; output: number; held: number; workspace: number };
+  predicted: { seconds: number; parts: CudaSeconds };
+}
+
+export interface CudaTiling {
+  pointsI: number;
+  pointsJ: number;
+  halved: 'i' | 'j';
+  tilesI: number;
+  tilesJ: number;
+  /** Of the whole batch. */
+  tiles: number;
+  frequencies: number;
+  chunkTiles: number;
+  chunkOutputChannels: number;
+  chunks: number;
+  /** Of a block of threads of the complex product. */
+  productTiles: number;
+  productOutputChannels: number;
+}
+
+export interface CudaEncoderPlanOptions {
+  deviceModel: string;
+  precision: PrecisionChoice;
+  layers: number;
+  hiddenSize: number;
+  heads: number;
+  intermediateSize: number;
+  /** Each of `length` positions, all encoded. */
+  sequences: number;
+  length: number;
+}
+
+export interface CudaEncoderPlan {
+  seconds: number;
+  parts: { embeddings: number; linear: number; attention: number; norms: number };
+}
+
+/** A maker's figures, and what of them our kernels are expected to reach. */
+export interface CudaDeviceModel {
+  name: string;
+  memoryBytes: number;
+  bytesPerSecond: number;
+  halfFlopPerSecond: number;
+  floatFlopPerSecond: number;
+  attainableBytesPerSecond: number;
+  attainableHalfFlopPerSecond: number;
+  attainableFloatFlopPerSecond: number;
 }

@@ -1,10 +1,42 @@
 import { addon, cpuInfo } from './addon.js';
 import type { Feature } from './decoder.js';
 import { callNative } from './errors.js';
-import type { AlgorithmChoice, DecoderPlan, InstructionSet } from './native.js';
+import type {
+  AlgorithmChoice,
+  CudaDecoderPlan,
+  CudaDeviceModel,
+  CudaEncoderPlan,
+  CudaEncoderPlanOptions,
+  DecoderPlan,
+  InstructionSet,
+  PrecisionChoice,
+} from './native.js';
 
 /** Those with committed rates (native/plan/rates.cc). */
 export const INSTRUCTION_SETS: readonly InstructionSet[] = ['baseline', 'avx2', 'avx512'];
+
+/** Names of CUDA device models with committed rates (native/plan/cuda_rates.cc). */
+export const CUDA_DEVICE_MODELS = [
+  'a100-sxm-80gb',
+  'a100-pcie-80gb',
+  'a100-40gb',
+  'h100-sxm',
+  'h100-pcie',
+  'h200',
+  'b200',
+  'l40s',
+  'l4',
+  'a10',
+  'rtx-a6000',
+  'rtx-3090',
+  'rtx-4090',
+  'rtx-5090',
+  'emulated',
+] as const;
+
+export type CudaDeviceModelName = (typeof CUDA_DEVICE_MODELS)[number];
+
+export const PRECISION_CHOICES: readonly PrecisionChoice[] = ['mixed', 'fp32'];
 
 export const ALGORITHM_CHOICES: readonly AlgorithmChoice[] = ['auto', 'direct', 'spectral'];
 
@@ -34,4 +66,42 @@ export function planDecoder(options: PlanOptions): DecoderPlan {
   const instructionSet = options.instructionSet ?? cpuInfo().isa;
   const native = { features: features.flat(), kernelSize, batch, instructionSet, algorithm, workspaceBytes };
   return callNative(() => addon().planDecoder(native));
+}
+
+export interface CudaPlanOptions {
+  features: readonly Feature[];
+  kernelSize: number;
+  /** Default: 1. */
+  batch?: number | undefined;
+  deviceModel: CudaDeviceModelName;
+  /** Default: mixed. */
+  precision?: PrecisionChoice | undefined;
+  /** Default: auto. */
+  algorithm?: AlgorithmChoice | undefined;
+  /** Most that a convolution may work in; default: 1 GiB, less where memory is short. */
+  workspaceBytes?: number | undefined;
+  /** Most device memory; default: the model's. */
+  memoryBytes?: number | undefined;
+}
+
+/**
+ * What each convolution of a decoder does on a CUDA device model, with modelled times and bytes; no device is needed.
+ *
+ * Throws INVALID_ARGUMENT, OUT_OF_MEMORY where the weights do not fit, or ADDON_UNAVAILABLE.
+ */
+export function planCudaDecoder(options: CudaPlanOptions): CudaDecoderPlan {
+  const { features, batch = 1, precision = 'mixed', algorithm = 'auto', workspaceBytes = 0, memoryBytes = 0 } = options;
+  const { kernelSize, deviceModel } = options;
+  const native = { kernelSize, deviceModel, batch, precision, algorithm, workspaceBytes, memoryBytes };
+  return callNative(() => addon().planCudaDecoder({ ...native, features: features.flat() }));
+}
+
+/** Modelled time of a text encoder on a CUDA device model. Throws as `planCudaDecoder`. */
+export function planCudaEncoder(options: CudaEncoderPlanOptions): CudaEncoderPlan {
+  return callNative(() => addon().planCudaEncoder(options));
+}
+
+/** The figures behind CUDA_DEVICE_MODELS. Throws ADDON_UNAVAILABLE. */
+export function cudaDeviceModels(): CudaDeviceModel[] {
+  return callNative(() => addon().cudaDeviceModels());
 }
