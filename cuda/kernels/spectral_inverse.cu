@@ -1,0 +1,173 @@
+#include <cmath>
+
+#include "core/integers.h"
+#include "cuda/device/naive_fourier.h"
+#include "cuda/device/tile_transform.h"
+#include "cuda/device/tile_walk.h"
+#include "cuda/host/launch.h"
+#include "cuda/kernels/frequency_order.h"
+#include "cuda/kernels/spectral_inverse.h"
+#include "cuda/kernels/tile_checks.h"
+#include "cuda/kernels/tile_frame.h"
+
+namespace dnd::cuda {
+namespace {
+
+__device__ __forceinline__ float finished(DndEpilogue epilogue, float c, float addend, float bias) {
+  switch (epilogue) {
+    case kDndStore: break;
+    case kDndMergePaths: return (addend + tanhf(c) + bias) * (1.0f / 3.0f);
+    case kDndTokenBias: return c + bias + addend;
+  }
+  return c;
+}
+
+__global__ void naive_kernel(SpectralInverse p) {
+  const Geometry& g = p.geometry;
+  const TileAxis &full = p.tiling.full, &halved = p.tiling.halved;
+  const int points_full = static_cast<int>(full.points), points_halved = static_cast<int>(halved.points);
+  const int64_t number = int64_t{block_index().x} * block_size().x + thread_index().x;
+  const int64_t along_halved = number % halved.valid(), along_full = number / halved.valid() % full.valid();
+  const int64_t out = number / halved.valid() / full.valid() % p.outs;
+  const int64_t tile = number / halved.valid() / full.valid() / p.outs;
+  const int64_t of_batch = p.first_tile + tile, task = of_batch / p.tiling.picture_tiles();
+  const int64_t full_tile = of_batch % full.tiles(), halved_tile = of_batch / full.tiles() % halved.tiles();
+  if (tile >= p.tiles || along_full >= full.output_count(full_tile) ||
+      along_halved >= halved.output_count(halved_tile)) {
+    return;
+  }
+
+  const int point_full = static_cast<int>(full.output_point() + along_full);
+  const int point_halved = static_cast<int>(halved.output_point() + along_halved);
+  double sum = 0;
+  for (int f = 0; f < frequency_count(points_full, points_halved); ++f) {
+    const FrequencyPlace place = frequency_place(points_full, points_halved, f);
+    const float* at = p.product + (2 * int64_t{f} * p.tiles + tile) * p.product_pitch + out;
+    const Turn turn = naive_turn(point_full * place.row, points_full, point_halved * place.column, points_halved);
+    const double real = at[0] * turn.cosine - at[p.tiles * p.product_pitch] * turn.sine;
+    sum += frequency_multiplicity(points_full, points_halved, place) * real;
+  }
+  const double scale =
+      (p.scales == nullptr ? 1.0 : p.scales[task]) * (p.weight_scale == nullptr ? 1.0 : *p.weight_scale);
+  const float c = static_cast<float>(sum / (scale * sqrt(double(points_full) * points_halved)));
+
+  const int64_t to_full = full.output_begin(full_tile) + along_full;
+  const int64_t to_halved = halved.output_begin(halved_tile) + along_halved;
+  const int64_t row = p.tiling.halved_is_rows ? to_halved : to_full;
+  const int64_t column = p.tiling.halved_is_rows ? to_full : to_halved;
+  const auto at = [&](const Geometry::Strides& strides) {
+    return task * strides.batch + (p.first_out + out) * strides.channel + row * strides.row + column * strides.column;
+  };
+  p.y[at(g.y)] =
+      finished(p.epilogue, c, p.addend == nullptr ? 0 : p.addend[at(g.y)], p.bias == nullptr ? 0 : p.bias[at(g.bias)]);
+}
+
+struct Arguments {
+  TileFrame frame;
+  FrameStrides y_strides, bias_strides;
+  DndEpilogue epilogue;
+  const float *product, *scales, *weight_scale, *addend, *bias;
+  float* y;
+  int64_t first_out;
+  unsigned first_tile, tiles, groups;  // groups of 16 channels
+  int outs, product_pitch;
+  float factor;
+};
+
+/// The tile's outputs from the panel, through the epilogue.
+__device__ __forceinline__ void scatter(const Arguments& p, const TilePlace& place, int first_channel, int channels,
+                                        const float* panel) {
+  const PictureAxis &inner = p.frame.inner(), &cross = p.frame.cross();
+  const int inner_begin = inner.output_begin(p.frame.inner_tile(place));
+  const int inner_count = inner.output_count(p.frame.inner_tile(place));
+  const int cross_begin = cross.output_begin(p.frame.cross_tile(place));
+  const int cross_count = cross.output_count(p.frame.cross_tile(place));
+  walk_lines(p.frame, channels, cross_count, [&](int channel_here, int cross_point) {
+    const int64_t channel = p.first_out + first_channel + channel_here;
+    const int across = cross_begin + cross_point;
+    const PanelWalk walk = panel_walk(p.frame, cross.lead + cross_point, channel_here);
+    const int64_t line = place.task * p.y_strides.batch + channel * p.y_strides.channel + across * p.y_strides.cross +
+                         inner_begin * p.y_strides.inner;
+    const float bias = p.bias == nullptr ? 0 : p.bias[channel * p.bias_strides.channel + across * p.bias_strides.cross];
+    for (int begin = 0; begin < inner_count; begin += kLineBatch) {
+      float addends[kLineBatch];
+      unrolled<0, kLineBatch>([&](auto index) {
+        constexpr int i = decltype(index)::value;
+        const bool here = p.addend != nullptr && begin + i < inner_count;
+        addends[i] = here ? p.addend[line + (begin + i) * p.y_strides.inner] : 0;
+      });
+      unrolled<0, kLineBatch>([&](auto index) {
+        constexpr int i = decltype(index)::value;
+        if (begin + i >= inner_count) return;
+        const float c = panel[walk.word(inner.lead + begin + i)];
+        p.y[line + (begin + i) * p.y_strides.inner] = finished(p.epilogue, c, addends[i], bias);
+      });
+    }
+  });
+}
+
+__global__ void __launch_bounds__(256, 2) kernel(Arguments p) {
+  float* panel = shared_memory<float>();
+  const int points_full = p.frame.full.points, points_halved = p.frame.halved.points;
+  const unsigned tile = block_index().x / p.groups;
+  const int first_channel = static_cast<int>(block_index().x % p.groups) * kPanelChannels;
+  const int rest = p.outs - first_channel, channels = rest < kPanelChannels ? rest : kPanelChannels;
+  const TilePlace place = p.frame.place(p.first_tile + tile);
+
+  const auto [channel, column] = panel_thread();
+  if (2 * column < points_halved && channel < channels) {
+    const int64_t imaginary_stride = int64_t{p.tiles} * p.product_pitch;
+    const float* in = p.product + int64_t{tile} * p.product_pitch + first_channel + channel;
+    with_points(points_full, [&](auto points) {
+      inverse_columns<decltype(points)::value>(panel, points_halved, in, 2 * imaginary_stride, imaginary_stride);
+    });
+  }
+  block_barrier();
+
+  if (channel < channels) {
+    // The larger scale first: what is left lies between what there was and the result, whose magnitudes floats have.
+    const float scale = p.scales == nullptr ? 1 : p.scales[place.task];
+    const float weight_scale = p.weight_scale == nullptr ? 1 : *p.weight_scale;
+    const float factor = p.factor / fmaxf(scale, weight_scale), second_factor = 1 / fminf(scale, weight_scale);
+    const int first = p.frame.full.lead, end = first + p.frame.full.output_count(place.full);
+    with_points(points_halved, [&](auto points) {
+      inverse_lines<decltype(points)::value>(panel, points_full, first, end, factor, second_factor);
+    });
+  }
+  block_barrier();
+
+  scatter(p, place, first_channel, channels, panel);
+}
+
+}  // namespace
+
+void spectral_inverse(runtime::Stream stream, const SpectralInverse& p) {
+  check_tiling("spectral_inverse", p.tiling, p.first_tile + p.tiles);
+  const Geometry& g = p.geometry;
+  const int64_t groups = divide_up(p.outs, kPanelChannels);
+  Arguments arguments{};
+  arguments.frame = tile_frame(p.tiling, channels_side_by_side(g));
+  arguments.y_strides = frame_strides(g, g.y);
+  arguments.bias_strides = frame_strides(g, g.bias);
+  arguments.epilogue = p.epilogue;
+  arguments.product = p.product, arguments.scales = p.scales, arguments.weight_scale = p.weight_scale;
+  if (p.epilogue != kDndStore) arguments.addend = p.addend, arguments.bias = p.bias;
+  arguments.y = p.y;
+  arguments.first_out = p.first_out;
+  arguments.first_tile = static_cast<unsigned>(p.first_tile), arguments.tiles = static_cast<unsigned>(p.tiles);
+  arguments.groups = static_cast<unsigned>(groups);
+  arguments.outs = static_cast<int>(p.outs), arguments.product_pitch = static_cast<int>(p.product_pitch);
+  const int64_t points_full = p.tiling.full.points, points_halved = p.tiling.halved.points;
+  arguments.factor = static_cast<float>(1 / std::sqrt(static_cast<double>(points_full * points_halved)));
+  launch(stream, "spectral_inverse", kernel, {check_blocks("spectral_inverse", p.tiles * groups)},
+         panel_threads(static_cast<int>(points_full), static_cast<int>(points_halved)), panel_bytes(arguments.frame),
+         arguments);
+}
+
+void spectral_inverse_naive(runtime::Stream stream, const SpectralInverse& p) {
+  const int64_t numbers = p.tiles * p.outs * p.tiling.full.valid() * p.tiling.halved.valid();
+  launch(stream, "spectral_inverse_naive", naive_kernel,
+         {check_blocks("spectral_inverse_naive", divide_up(numbers, 128))}, 128, 0, p);
+}
+
+}  // namespace dnd::cuda

@@ -1,0 +1,159 @@
+#include "core/integers.h"
+#include "cuda/device/element.h"
+#include "cuda/device/naive_fourier.h"
+#include "cuda/device/tile_transform.h"
+#include "cuda/device/tile_walk.h"
+#include "cuda/host/launch.h"
+#include "cuda/kernels/frequency_order.h"
+#include "cuda/kernels/spectral_weights.h"
+#include "cuda/kernels/tile_checks.h"
+#include "cuda/kernels/tile_frame.h"
+
+namespace dnd::cuda {
+namespace {
+
+template <typename Element>
+__global__ void naive_kernel(SpectralWeights<Element> p) {
+  const Geometry& g = p.geometry;
+  const int points_full = static_cast<int>(p.tiling.full.points);
+  const int points_halved = static_cast<int>(p.tiling.halved.points);
+  const int64_t pitch = cuda_channel_pitch(g.channels);
+  const int64_t number = int64_t{block_index().x} * block_size().x + thread_index().x;
+  const int64_t channel = number % pitch, out = number / pitch % p.outs;
+  const int frequency = static_cast<int>(number / pitch / p.outs);
+  if (frequency >= frequency_count(points_full, points_halved)) return;
+
+  const FrequencyPlace place = frequency_place(points_full, points_halved, frequency);
+  const int kernel = static_cast<int>(g.kernel), half = kernel / 2;
+  const float* taps = p.weight + ((p.first_out + out) * g.channels + channel) * kernel * kernel;
+  double re = 0, im = 0;
+  for (int i = 0; i < kernel && channel < g.channels; ++i) {
+    for (int j = 0; j < kernel; ++j) {
+      const int full = (p.tiling.halved_is_rows ? j : i) - half, halved = (p.tiling.halved_is_rows ? i : j) - half;
+      const Turn turn = naive_turn(full * place.row, points_full, halved * place.column, points_halved);
+      const float value = taps[i * g.tap_row_stride + j * g.tap_column_stride];
+      re += value * turn.cosine, im += value * turn.sine;
+    }
+  }
+  const double scale = p.scale == nullptr ? 1 : *p.scale;
+  Element* to = p.spectra + (2 * int64_t{frequency} * p.rows + out) * pitch + channel;
+  to[0] = to_element<Element>(static_cast<float>(re * scale));
+  to[p.rows * pitch] = to_element<Element>(static_cast<float>(im * scale));
+}
+
+template <typename Element>
+struct Arguments {
+  TileFrame frame;
+  const float *weight, *scale;
+  Element* spectra;
+  int64_t first_out, rows;
+  unsigned groups;  // of 16 channels
+  int channels, pitch, kernel;
+  int inner_stride, cross_stride;  // of taps
+};
+
+/// The first tap at a point of an axis, at least `kernel` where there is none; the next ones are `points` further.
+constexpr int first_tap(int point, int points, int kernel) {
+  const int tap = kernel / 2 - point;
+  return tap >= 0 ? tap % points : tap + points;
+}
+
+/// The sum of the taps at a point that has more than one.
+__device__ __forceinline__ float folded_taps(const float* line, int inner_tap, int inner_points, int inner_stride,
+                                             int cross_tap, int cross_points, int cross_stride, int kernel) {
+  float sum = 0;
+  for (int i = inner_tap; i < kernel; i += inner_points) {
+    for (int j = cross_tap; j < kernel; j += cross_points) sum += line[i * inner_stride + j * cross_stride];
+  }
+  return sum;
+}
+
+/// Taps of an output channel and 16 input channels to the panel, zeros where there are none.
+template <typename Element>
+__device__ __forceinline__ void gather(const Arguments<Element>& p, const float* weight, int first_channel,
+                                       float* panel) {
+  const int inner_points = p.frame.inner().points, cross_points = p.frame.cross().points;
+  const bool folded = p.kernel > inner_points || p.kernel > cross_points;
+  walk_lines(p.frame, kPanelChannels, cross_points, [&](int channel_here, int cross_point) {
+    const int channel = first_channel + channel_here, cross_tap = first_tap(cross_point, cross_points, p.kernel);
+    const bool inside = channel < p.channels && cross_tap < p.kernel;
+    const PanelWalk walk = panel_walk(p.frame, cross_point, channel_here);
+    const float* taps = weight + (inside ? int64_t{channel} * p.kernel * p.kernel : 0);
+    for (int begin = 0; begin < inner_points; begin += kLineBatch) {
+      float values[kLineBatch];
+      unrolled<0, kLineBatch>([&](auto index) {
+        constexpr int i = decltype(index)::value;
+        const int point = begin + i, tap = first_tap(point, inner_points, p.kernel);
+        const bool here = inside && point < inner_points && tap < p.kernel;
+        values[i] = here ? taps[tap * p.inner_stride + cross_tap * p.cross_stride] : 0;
+        if (folded && here) {
+          values[i] =
+              folded_taps(taps, tap, inner_points, p.inner_stride, cross_tap, cross_points, p.cross_stride, p.kernel);
+        }
+      });
+      unrolled<0, kLineBatch>([&](auto index) {
+        constexpr int i = decltype(index)::value;
+        if (begin + i < inner_points) panel[walk.word(begin + i)] = values[i];
+      });
+    }
+  });
+}
+
+template <typename Element>
+__global__ void __launch_bounds__(256, 2) kernel(Arguments<Element> p) {
+  float* panel = shared_memory<float>();
+  const int points_full = p.frame.full.points, points_halved = p.frame.halved.points;
+  const unsigned out = block_index().x / p.groups;
+  const int first_channel = static_cast<int>(block_index().x % p.groups) * kPanelChannels;
+
+  gather(p, p.weight + (p.first_out + out) * p.channels * p.kernel * p.kernel, first_channel, panel);
+  block_barrier();
+
+  const float scale = p.scale == nullptr ? 1 : *p.scale;
+  with_points(points_halved,
+              [&](auto points) { forward_lines<decltype(points)::value>(panel, points_full, 0, points_full, scale); });
+  block_barrier();
+
+  const auto [channel, column] = panel_thread();
+  if (2 * column >= points_halved || first_channel + channel >= p.pitch) return;
+  const int64_t imaginary_stride = p.rows * p.pitch;
+  Element* to = p.spectra + int64_t{out} * p.pitch + first_channel + channel;
+  with_points(points_full, [&](auto points) {
+    forward_columns<decltype(points)::value>(panel, points_halved, to, 2 * imaginary_stride, imaginary_stride);
+  });
+}
+
+}  // namespace
+
+template <typename Element>
+void spectral_weights(runtime::Stream stream, const SpectralWeights<Element>& p) {
+  check_tiling("spectral_weights", p.tiling, 0);
+  const Geometry& g = p.geometry;
+  const int64_t pitch = cuda_channel_pitch(g.channels), groups = divide_up(pitch, kPanelChannels);
+  Arguments<Element> arguments{};
+  arguments.frame = tile_frame(p.tiling, false);  // taps lie side by side along columns, whatever the picture does
+  arguments.weight = p.weight, arguments.scale = p.scale, arguments.spectra = p.spectra;
+  arguments.first_out = p.first_out, arguments.rows = p.rows;
+  arguments.groups = static_cast<unsigned>(groups);
+  arguments.channels = static_cast<int>(g.channels), arguments.pitch = static_cast<int>(pitch);
+  arguments.kernel = static_cast<int>(g.kernel);
+  arguments.inner_stride = static_cast<int>(g.tap_row_stride);
+  arguments.cross_stride = static_cast<int>(g.tap_column_stride);
+  launch(stream, "spectral_weights", kernel<Element>, {check_blocks("spectral_weights", p.outs * groups)},
+         panel_threads(arguments.frame.full.points, arguments.frame.halved.points), panel_bytes(arguments.frame),
+         arguments);
+}
+
+template <typename Element>
+void spectral_weights_naive(runtime::Stream stream, const SpectralWeights<Element>& p) {
+  const int64_t numbers = p.tiling.frequencies() * p.outs * cuda_channel_pitch(p.geometry.channels);
+  launch(stream, "spectral_weights_naive", naive_kernel<Element>,
+         {check_blocks("spectral_weights_naive", divide_up(numbers, 128))}, 128, 0, p);
+}
+
+template void spectral_weights(runtime::Stream, const SpectralWeights<Half>&);
+template void spectral_weights(runtime::Stream, const SpectralWeights<float>&);
+template void spectral_weights_naive(runtime::Stream, const SpectralWeights<Half>&);
+template void spectral_weights_naive(runtime::Stream, const SpectralWeights<float>&);
+
+}  // namespace dnd::cuda
