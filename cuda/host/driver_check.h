@@ -16,7 +16,8 @@ inline std::string cuda_version_name(int version) {
 /// can.
 inline std::string driver_problem(int version) {
   if (version == 0) {
-    return "no NVIDIA driver was found (libcuda.so.1 cannot be loaded): install driver 580 or newer, in a container give "
+    return "no NVIDIA driver was found (libcuda.so.1 cannot be loaded): install driver 580 or newer, in a container "
+           "give "
            "it the GPU (--gpus all), or use the CPU";
   }
   if (version < kNeededDriverVersion) {

@@ -26,8 +26,8 @@ void launch_kernel(Stream stream, const char* name, const void* kernel, void* ar
 #endif
 }  // namespace runtime
 
-/// Queues a kernel: `grid` blocks of `block` threads, each block with `shared_bytes` of shared memory. `name` appears in
-/// errors and must outlive the stream's work.
+/// Queues a kernel: `grid` blocks of `block` threads, each block with `shared_bytes` of shared memory. `name` appears
+/// in errors and must outlive the stream's work.
 template <typename Arguments>
 void launch(runtime::Stream stream, const char* name, void (*kernel)(Arguments), Index3 grid, unsigned block,
             size_t shared_bytes, const Arguments& arguments) {

@@ -10,9 +10,9 @@
 /// (test/cuda/emulator) of plain memory.
 ///
 /// Each throws Error with a sentence that names the call and what failed: kOutOfMemory when an allocation fails,
-/// kUnavailable when there is no driver or device or it is too old, kInternal otherwise. Those marked noexcept take null
-/// and never throw. Work on a stream is asynchronous: host memory that a copy reads or writes must stay, and must not be
-/// touched, until the stream was waited for.
+/// kUnavailable when there is no driver or device or it is too old, kInternal otherwise. Those marked noexcept take
+/// null and never throw. Work on a stream is asynchronous: host memory that a copy reads or writes must stay, and must
+/// not be touched, until the stream was waited for.
 namespace dnd::cuda::runtime {
 
 using Stream = struct OpaqueStream*;

@@ -59,16 +59,18 @@ struct Product {
 
 constexpr int kPitch = 24;  ///< halves: rows of 48 bytes
 
-/// d += a · b. how: 0 fragments by the tables of PTX, 1 by load_matrix, 2 by load_matrix, transposed both from a transposed
-/// copy, 3 as 1 with a row that is not aligned, 4 with one outside of shared memory.
+/// d += a · b. how: 0 fragments by the tables of PTX, 1 by load_matrix, 2 by load_matrix, transposed both from a
+/// transposed copy, 3 as 1 with a row that is not aligned, 4 with one outside of shared memory.
 void multiply(Product product) {
   Half* shared = shared_memory<Half>();
   const unsigned lane = lane_index(), group = lane / 4, pair = lane % 4 * 2;
   Half* a = shared;
   Half* b = shared + 16 * kPitch;
   const bool transposed = product.how == 2;
-  for (unsigned i = lane; i < 256; i += 32) a[transposed ? i % 16 * kPitch + i / 16 : i / 16 * kPitch + i % 16] = product.a[i];
-  for (unsigned i = lane; i < 128; i += 32) b[transposed ? i % 16 * kPitch + i / 16 : i / 16 * kPitch + i % 16] = product.b[i];
+  for (unsigned i = lane; i < 256; i += 32)
+    a[transposed ? i % 16 * kPitch + i / 16 : i / 16 * kPitch + i % 16] = product.a[i];
+  for (unsigned i = lane; i < 128; i += 32)
+    b[transposed ? i % 16 * kPitch + i / 16 : i / 16 * kPitch + i % 16] = product.b[i];
   warp_barrier();
   uint32_t left[4], right[2];
   if (product.how == 0) {
@@ -103,7 +105,8 @@ class EmulatedMatrix : public testing::Test {
   std::vector<float> product(int how) {
     const DeviceBuffer<Half> left(a), right(b);
     const DeviceBuffer<float> sums(start);
-    run_kernel("multiply", multiply, {1}, 32, 32 * kPitch * sizeof(Half), Product{left.data(), right.data(), sums.data(), how});
+    run_kernel("multiply", multiply, {1}, 32, 32 * kPitch * sizeof(Half),
+               Product{left.data(), right.data(), sums.data(), how});
     return sums.download();
   }
 };
@@ -134,8 +137,9 @@ TEST_F(EmulatedMatrix, FindsRowsThatAreNotAlignedOrNotShared) {
       product(how);
       FAIL();
     } catch (const Error& error) {
-      EXPECT_NE(std::string(error.what()).find(how == 3 ? "lane 9 names a row that is not 16-byte aligned"
-                                                        : "lane 9 names a row outside of shared memory"),
+      EXPECT_NE(std::string(error.what())
+                    .find(how == 3 ? "lane 9 names a row that is not 16-byte aligned"
+                                   : "lane 9 names a row outside of shared memory"),
                 std::string::npos)
           << error.what();
     }

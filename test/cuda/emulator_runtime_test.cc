@@ -162,7 +162,8 @@ TEST(EmulatedRuntime, FindsMemoryUsedAfterItsRelease) {
     const DeviceBuffer<float> buffer(64);
     queue_add(stream, buffer, 1);
   }
-  expect_failure(ErrorCode::kInternal, "of allocation 1 (256 bytes), which had been released", [&] { stream.synchronise(); });
+  expect_failure(ErrorCode::kInternal, "of allocation 1 (256 bytes), which had been released",
+                 [&] { stream.synchronise(); });
   dnd_emulator_reset();
 
   const TestStream again;
@@ -223,7 +224,8 @@ TEST(EmulatedRuntime, HasAsMuchMemoryAsTheTestSays) {
   void* first = runtime::allocate(600);
   EXPECT_EQ(runtime::memory_info().free_bytes, 400);
   EXPECT_EQ(runtime::memory_info().total_bytes, 1000);
-  expect_failure(ErrorCode::kOutOfMemory, "cudaMalloc of 401 bytes failed: cudaErrorMemoryAllocation, 400 bytes are free",
+  expect_failure(ErrorCode::kOutOfMemory,
+                 "cudaMalloc of 401 bytes failed: cudaErrorMemoryAllocation, 400 bytes are free",
                  [] { runtime::allocate(401); });
   runtime::release(runtime::allocate(400));
   runtime::release(first);
@@ -278,8 +280,9 @@ TEST(EmulatedRuntime, RefusesLaunchesThatNoDeviceTakes) {
                  [&] { launch(stream, "add", add, {1}, 1056, 0, arguments); });
   expect_failure(ErrorCode::kInternal, "cudaErrorInvalidConfiguration",
                  [&] { launch(stream, "add", add, {0}, 32, 0, arguments); });
-  expect_failure(ErrorCode::kInternal, "cudaErrorInvalidConfiguration",
-                 [&] { launch(stream, "add", add, {1, 65536}, 32, 0, arguments); });
+  expect_failure(ErrorCode::kInternal, "cudaErrorInvalidConfiguration", [&] {
+    launch(stream, "add", add, {1, 65536}, 32, 0, arguments);
+  });
   expect_failure(ErrorCode::kInternal, "shared memory",
                  [&] { launch(stream, "add", add, {1}, 32, (227 << 10) + 1, arguments); });
   dnd_emulator_set_device_count(2);

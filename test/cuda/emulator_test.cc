@@ -135,8 +135,9 @@ void write_shared_at(Values arguments) {
 
 TEST(Emulator, FindsAWriteOutsideOfSharedMemory) {
   for (const int index : {-1, 50, 100}) {
-    const std::string failure = failure_of(
-        [&] { run_kernel("write_shared_at", write_shared_at, {2}, 32, 50 * sizeof(float), Values{nullptr, index}); });
+    const std::string failure = failure_of([&] {
+      run_kernel("write_shared_at", write_shared_at, {2}, 32, 50 * sizeof(float), Values{nullptr, index});
+    });
     expect_contains(failure, "kernel \"write_shared_at\", block (");
     expect_contains(failure, "shared memory");
   }
@@ -163,7 +164,9 @@ struct Copy {
   int shift;
 };
 
-void copy_shifted(Copy arguments) { arguments.to[thread_index().x] = arguments.from[thread_index().x + arguments.shift]; }
+void copy_shifted(Copy arguments) {
+  arguments.to[thread_index().x] = arguments.from[thread_index().x + arguments.shift];
+}
 
 TEST(Emulator, MakesUnwrittenMemoryAndWhatLiesBesideItNan) {
   const DeviceBuffer<float> unwritten(32), result(32);
@@ -254,7 +257,9 @@ TEST(Emulator, FindsBarriersThatNotAllThreadsReach) {
   expect_contains(run(3), "warp_");
   expect_contains(run(4), "waits at warp_barrier, but thread 35 of its warp waits at block_barrier");
   expect_contains(run(4), "kernel \"diverge\", block (");
-  expect_contains(failure_of([] { run_kernel("diverge", diverge, {1}, 48, 0, Values{nullptr, 0}); }),
+  expect_contains(failure_of([] {
+                    run_kernel("diverge", diverge, {1}, 48, 0, Values{nullptr, 0});
+                  }),
                   "warp_barrier in a warp of 16 threads");
 }
 

@@ -153,7 +153,8 @@ uint32_t runnable_warps() {
 void run_warps(Random& random) {
   const auto& orders = lane_orders();
   while (uint32_t runnable = runnable_warps()) {
-    for (int skipped = static_cast<int>(random.below(static_cast<unsigned>(std::popcount(runnable)))); skipped > 0; --skipped) {
+    for (int skipped = static_cast<int>(random.below(static_cast<unsigned>(std::popcount(runnable)))); skipped > 0;
+         --skipped) {
       runnable &= runnable - 1;
     }
     const auto chosen = static_cast<unsigned>(std::countr_zero(runnable));

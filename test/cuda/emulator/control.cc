@@ -29,7 +29,8 @@ const bool read_when_opened = (read_environment(), true);
 
 void read_environment() {
   static const std::map<std::string, std::function<void(const std::string&)>> variables = {
-      {"DND_EMULATOR_SEED", [](const std::string& text) { dnd_emulator_set_seed(static_cast<uint64_t>(number(text))); }},
+      {"DND_EMULATOR_SEED",
+       [](const std::string& text) { dnd_emulator_set_seed(static_cast<uint64_t>(number(text))); }},
       {"DND_EMULATOR_FAIL_AT", [](const std::string& text) { dnd_emulator_fail_at(number(text)); }},
       {"DND_EMULATOR_MEMORY_LIMIT", [](const std::string& text) { dnd_emulator_set_memory_limit(number(text)); }},
       {"DND_EMULATOR_DRIVER_VERSION",

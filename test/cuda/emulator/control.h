@@ -4,8 +4,9 @@
 
 /// What a test can ask of the emulated device and set of it. The same can be set by environment variables, so that
 /// programs in other languages can: DND_EMULATOR_SEED, …_FAIL_AT, …_MEMORY_LIMIT, …_DRIVER_VERSION,
-/// …_COMPUTE_CAPABILITY, …_DEVICE_COUNT, …_DEVICE_NAME are read when the library is opened and again, where they have changed, whenever
-/// the devices are counted. DND_EMULATOR_REPORT names a file that gets a line of JSON when the process ends.
+/// …_COMPUTE_CAPABILITY, …_DEVICE_COUNT, …_DEVICE_NAME are read when the library is opened and again, where they have
+/// changed, whenever the devices are counted. DND_EMULATOR_REPORT names a file that gets a line of JSON when the
+/// process ends.
 
 #define DND_EMULATOR_EXPORT extern "C" __attribute__((visibility("default")))
 

@@ -15,8 +15,8 @@ namespace {
 
 constexpr size_t kBytes = 16;
 
-/// A thread's copies under way, oldest first: those of closed groups, then those of the open one. They take effect at the
-/// wait and not before; from the start on the destination is poison, as it may change at any time.
+/// A thread's copies under way, oldest first: those of closed groups, then those of the open one. They take effect at
+/// the wait and not before; from the start on the destination is poison, as it may change at any time.
 struct Copies {
   struct Copy {
     void* shared;
@@ -58,7 +58,8 @@ std::array<Copies, 1024> copies_of_threads;
 void forget_copies(unsigned thread) { copies_of_threads[thread].clear(); }
 
 void copy_async_16(void* shared, const void* global, bool inside) {
-  if (reinterpret_cast<uintptr_t>(shared) % kBytes != 0) fail("copy_async_16 to shared memory that is not 16-byte aligned");
+  if (reinterpret_cast<uintptr_t>(shared) % kBytes != 0)
+    fail("copy_async_16 to shared memory that is not 16-byte aligned");
   if (reinterpret_cast<uintptr_t>(global) % kBytes != 0) fail("copy_async_16 from memory that is not 16-byte aligned");
   if (!inside_shared(shared, kBytes)) fail("copy_async_16 to a place outside of the block's shared memory");
   if (inside && !inside_allocation(global, kBytes)) fail("copy_async_16 from a place outside of any allocation");

@@ -60,7 +60,8 @@ Fiber* current = nullptr;
 struct Fiber::Machine {
 #if defined(__x86_64__)
   static void prepare(Fiber& fiber) {
-    // Registers, the function to jump to, and where that would return to: at 8 beyond a 16-byte boundary, as after a call.
+    // Registers, the function to jump to, and where that would return to: at 8 beyond a 16-byte boundary, as after a
+    // call.
     auto* frame = reinterpret_cast<uintptr_t*>(fiber.top_) - 8;
     for (int i = 0; i < 8; ++i) frame[i] = 0;
     frame[6] = reinterpret_cast<uintptr_t>(&Fiber::start);

@@ -36,7 +36,7 @@ struct Registry {
   std::map<uintptr_t, Allocation> live;
   std::deque<Allocation> released;
   size_t released_bytes = 0;
-  std::map<int, int64_t> bytes;  ///< of each device
+  std::map<int, int64_t> bytes;   ///< of each device
   std::set<uintptr_t> forgotten;  ///< live at a reset, so that whoever still has them may release them
   int64_t count = 0;
   uintptr_t last_begin = 0, last_end = 0;  ///< of the device allocation that was looked up last
@@ -59,8 +59,8 @@ std::string guard_problem(const Allocation& allocation) {
 std::string released_problem(const Allocation& allocation) {
   const auto written = first_written(allocation.raw(), kGuardBytes + allocation.bytes + kGuardBytes);
   if (!written) return "";
-  return "wrote at byte " + std::to_string(static_cast<int64_t>(*written) - static_cast<int64_t>(kGuardBytes)) + " of " +
-         allocation.name() + ", which had been released";
+  return "wrote at byte " + std::to_string(static_cast<int64_t>(*written) - static_cast<int64_t>(kGuardBytes)) +
+         " of " + allocation.name() + ", which had been released";
 }
 
 void drop_oldest(Registry& all) {

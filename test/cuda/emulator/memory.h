@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 
-/// Memory of the emulated devices, and page-locked memory of the host. All of it is poison until it is written, has guard
-/// zones on both sides, and is kept for a while as poison after its release. Under the runtime's lock.
+/// Memory of the emulated devices, and page-locked memory of the host. All of it is poison until it is written, has
+/// guard zones on both sides, and is kept for a while as poison after its release. Under the runtime's lock.
 
 namespace dnd::cuda::emulator {
 

@@ -46,10 +46,10 @@ void require_success(const Call& call) {
 }
 
 int64_t shared_bytes_of(int capability, bool of_multiprocessor) {
-  const int64_t kibibytes = capability >= 120                       ? 100
-                            : capability >= 90                      ? 228
+  const int64_t kibibytes = capability >= 120                      ? 100
+                            : capability >= 90                     ? 228
                             : capability == 86 || capability == 89 ? 100
-                                                                    : 164;
+                                                                   : 164;
   return (kibibytes - (of_multiprocessor ? 0 : 1)) << 10;
 }
 
@@ -249,9 +249,9 @@ void wait(Stream stream, Event event) {
   const auto recording = event->recording;
   if (recording == nullptr) return;
   emulator::add_work(stream, {[recording]() -> std::string {
-    emulator::run_until(*recording);
-    return "";
-  }});
+                       emulator::run_until(*recording);
+                       return "";
+                     }});
 }
 
 Event create_event(bool timed) {
@@ -274,10 +274,11 @@ void record(Event event, Stream stream) {
   const auto recording = std::make_shared<Recording>(Recording{.stream = stream});
   event->recording = recording;
   emulator::add_work(stream, {[recording]() -> std::string {
-    recording->reached = true;
-    recording->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-    return "";
-  }});
+                       recording->reached = true;
+                       recording->seconds =
+                           std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+                       return "";
+                     }});
 }
 
 bool query(Event event) {
@@ -365,17 +366,18 @@ void launch_kernel(Stream stream, const char* name, std::function<void()> thread
   call.require(possible, "cudaErrorInvalidConfiguration");
   const int64_t most = shared_bytes_of(state().settings.compute_capability, false);
   if (shared_bytes > static_cast<uint64_t>(most)) {
-    call.fail("cudaErrorInvalidValue: " + std::to_string(shared_bytes) + " bytes of shared memory where a block can have " +
-              std::to_string(most));
+    call.fail("cudaErrorInvalidValue: " + std::to_string(shared_bytes) +
+              " bytes of shared memory where a block can have " + std::to_string(most));
   }
   const emulator::Kernel kernel{name, std::move(thread), grid, block, shared_bytes};
   emulator::add_work(stream, {[kernel]() -> std::string {
-    auto& all = state();
-    ++all.launches;
-    all.last_run = std::string("kernel \"") + kernel.name + "\"";
-    const std::string failure = emulator::run_kernel(kernel, all.settings.seed * 0x9e3779b97f4a7c15 + all.orders++);
-    return failure.empty() ? emulator::check_guards(all.last_run) : failure;
-  }});
+                       auto& all = state();
+                       ++all.launches;
+                       all.last_run = std::string("kernel \"") + kernel.name + "\"";
+                       const std::string failure =
+                           emulator::run_kernel(kernel, all.settings.seed * 0x9e3779b97f4a7c15 + all.orders++);
+                       return failure.empty() ? emulator::check_guards(all.last_run) : failure;
+                     }});
 }
 
 }  // namespace dnd::cuda::runtime

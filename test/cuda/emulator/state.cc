@@ -23,7 +23,8 @@ void report() {
                "{\"calls\":%lld,\"launches\":%lld,\"liveBytes\":%lld,\"liveHostBytes\":%lld,\"liveObjects\":%lld,"
                "\"peakBytes\":%lld,\"failure\":\"%s\"}\n",
                static_cast<long long>(dnd_emulator_calls()), static_cast<long long>(dnd_emulator_launches()),
-               static_cast<long long>(dnd_emulator_live_bytes()), static_cast<long long>(dnd_emulator_live_host_bytes()),
+               static_cast<long long>(dnd_emulator_live_bytes()),
+               static_cast<long long>(dnd_emulator_live_host_bytes()),
                static_cast<long long>(dnd_emulator_live_objects()), static_cast<long long>(dnd_emulator_peak_bytes()),
                failure.c_str());
   std::fclose(file);
@@ -50,13 +51,12 @@ Call::Call(std::string name, const char* injected, ErrorCode code, bool needs_de
   State& all = state();
   ++all.calls;
   if (all.fail_at > 0 && --all.fail_at == 0) {
-    fail(std::string(injected) + " (call " + std::to_string(all.calls) + ", which the emulator was told to fail)", code);
+    fail(std::string(injected) + " (call " + std::to_string(all.calls) + ", which the emulator was told to fail)",
+         code);
   }
   if (needs_device && !all.failure.empty()) fail("cudaErrorLaunchFailure: " + all.failure);
 }
 
-void Call::fail(const std::string& error, ErrorCode code) const {
-  throw Error(code, name_ + " failed: " + error);
-}
+void Call::fail(const std::string& error, ErrorCode code) const { throw Error(code, name_ + " failed: " + error); }
 
 }  // namespace dnd::cuda::emulator

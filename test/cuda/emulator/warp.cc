@@ -78,7 +78,8 @@ struct MultiplyAdd {
 };
 
 template <int registers>
-void to_floats(const std::array<uint32_t, kLanes * registers>& packed, std::array<float, kLanes * registers * 2>& values) {
+void to_floats(const std::array<uint32_t, kLanes * registers>& packed,
+               std::array<float, kLanes * registers * 2>& values) {
   std::array<uint16_t, kLanes * registers * 2> halves;
   std::memcpy(halves.data(), packed.data(), sizeof halves);
   for (size_t i = 0; i < values.size(); ++i) values[i] = float_of_half_bits(halves[i]);
