@@ -23,6 +23,7 @@ Napi::Object export_all(Napi::Env env, Napi::Object exports) {
   exports.Set("planDecoder", Napi::Function::New(env, plan_decoder, "planDecoder"));
   exports.Set("planCudaDecoder", Napi::Function::New(env, plan_cuda_decoder, "planCudaDecoder"));
   exports.Set("planCudaEncoder", Napi::Function::New(env, plan_cuda_encoder, "planCudaEncoder"));
+  exports.Set("cudaDeviceModelOf", Napi::Function::New(env, cuda_device_model_of, "cudaDeviceModelOf"));
   exports.Set("cudaDeviceModels", Napi::Function::New(env, cuda_device_models, "cudaDeviceModels"));
   return exports;
 }

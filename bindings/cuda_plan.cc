@@ -1,4 +1,5 @@
 #include <cstdint>
+#include <string>
 
 #include "arguments.h"
 #include "decoder_arguments.h"
@@ -117,6 +118,17 @@ Napi::Value plan_cuda_encoder(const Napi::CallbackInfo& info) {
                              .set("attention", cost.attention)
                              .set("norms", cost.norms);
     return Fields(info.Env()).set("seconds", cost.total()).set("parts", parts).object();
+  });
+}
+
+Napi::Value cuda_device_model_of(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const std::string name = Argument(info, 0, "cudaDeviceModelOf", "name").text();
+    const auto version = [&](size_t index, const char* part) {
+      return int(Argument(info, index, "cudaDeviceModelOf", part).integer(0, kLargestSize));
+    };
+    const CudaRates& rates = cuda_rates_of_device(name, version(1, "computeMajor"), version(2, "computeMinor"));
+    return Napi::String::New(info.Env(), rates.name);
   });
 }
 

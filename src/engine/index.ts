@@ -1,6 +1,16 @@
 /** The only folder that knows the addon: loading it, models in native memory, jobs, memory, errors. */
 export { addonPath, cpuInfo } from './addon.js';
 export { DecoderEngine, type DecoderEngineOptions, type Feature } from './decoder.js';
+export {
+  checkDevice,
+  cpuUse,
+  type Device,
+  type DeviceSettings,
+  type DeviceUse,
+  deviceInfo,
+  type Precision,
+  selectDevice,
+} from './device.js';
 export { EncoderEngine, type EncoderEngineOptions } from './encoder.js';
 export type { JobOptions } from './job.js';
 export {
@@ -21,9 +31,12 @@ export type {
   CudaConvolutionPlan,
   CudaDecoderPlan,
   CudaDeviceModel,
+  CudaDevice,
   DecoderPlan,
+  DeviceInfo,
   EncodeOptions,
   EncoderOptions,
+  FlatLayout,
   InstructionSet,
   ParameterDtype,
   ParameterInfo,
@@ -35,6 +48,7 @@ export {
   CUDA_DEVICE_MODELS,
   type CudaDeviceModelName,
   type CudaPlanOptions,
+  cudaDeviceModelOf,
   cudaDeviceModels,
   INSTRUCTION_SETS,
   type PlanOptions,

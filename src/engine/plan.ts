@@ -105,3 +105,12 @@ export function planCudaEncoder(options: CudaEncoderPlanOptions): CudaEncoderPla
 export function cudaDeviceModels(): CudaDeviceModel[] {
   return callNative(() => addon().cudaDeviceModels());
 }
+
+/**
+ * Which model's rates a device is planned with. Throws DEVICE_UNAVAILABLE for a device before compute capability 8.0, or
+ * ADDON_UNAVAILABLE.
+ */
+export function cudaDeviceModelOf(device: { name: string; computeMajor: number; computeMinor: number }) {
+  const { name, computeMajor, computeMinor } = device;
+  return callNative(() => addon().cudaDeviceModelOf(name, computeMajor, computeMinor)) as CudaDeviceModelName;
+}

@@ -1,6 +1,7 @@
 import {
   CUDA_DEVICE_MODELS,
   type CudaPlanOptions,
+  cudaDeviceModelOf,
   cudaDeviceModels,
   type Feature,
   planCudaDecoder,
@@ -21,6 +22,13 @@ test('the models that can be named are those with committed rates', () => {
     expect(model.attainableBytesPerSecond).toBeLessThan(model.bytesPerSecond);
     expect(model.attainableHalfFlopPerSecond).toBeLessThan(model.halfFlopPerSecond);
   }
+});
+
+test('a device is planned for by its name, else by its compute capability', () => {
+  const model = (name: string, computeMajor: number, computeMinor: number) =>
+    cudaDeviceModelOf({ name, computeMajor, computeMinor });
+  expect(model('NVIDIA H200', 9, 0)).toBe('h200');
+  expect(model('NVIDIA of years to come', 9, 0)).toBe('h100-sxm');
 });
 
 test('the same options give the same plan', () => {
