@@ -16,6 +16,9 @@
 
 #include <cuda_runtime.h>
 
+// The host's own compiler reads this for the types of kernels' arguments: it gets the qualifiers and no code.
+#ifdef __CUDACC__
+
 /// Before a loop that is to be unrolled entirely.
 #define DND_UNROLL _Pragma("unroll")
 
@@ -57,5 +60,7 @@ __device__ __forceinline__ T warp_shuffle_xor(T value, unsigned mask) {
 }
 
 }  // namespace dnd::cuda
+
+#endif
 
 #endif
