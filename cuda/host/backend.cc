@@ -1,0 +1,271 @@
+#include "backend.h"
+
+#include <exception>
+#include <memory>
+#include <new>
+#include <string>
+
+#include "cuda/host/convolution.h"
+#include "cuda/host/device.h"
+#include "cuda/host/devices.h"
+#include "cuda/host/operations.h"
+
+/// CUDA's table: each entry unpacks the device, runs the operation and turns exceptions into statuses.
+namespace dnd::cuda {
+namespace {
+
+thread_local std::string last_failure;
+
+DndStatus status_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kInvalidArgument: return kDndInvalidArgument;
+    case ErrorCode::kOutOfMemory: return kDndOutOfMemory;
+    case ErrorCode::kAborted: return kDndAborted;
+    case ErrorCode::kInternal: return kDndInternal;
+    case ErrorCode::kUnavailable: return kDndUnavailable;
+  }
+  return kDndInternal;
+}
+
+template <typename Work>
+DndStatus guarded(Work work) noexcept {
+  try {
+    try {
+      work();
+      return kDndOk;
+    } catch (const Error& error) {
+      last_failure = error.what();
+      return status_of(error.code());
+    } catch (const std::bad_alloc&) {
+      last_failure = "the system refused memory for bookkeeping";
+      return kDndOutOfMemory;
+    } catch (const std::exception& error) {
+      last_failure = error.what();
+      return kDndInternal;
+    }
+  } catch (...) {  // not even the sentence found room
+    last_failure.clear();
+    return kDndOutOfMemory;
+  }
+}
+
+/// Work on an opened device, which is the thread's meanwhile.
+template <typename Work>
+DndStatus on_device(void* state, Work work) noexcept {
+  return guarded([&] {
+    Device& device = *static_cast<Device*>(state);
+    device.enter();
+    work(device);
+  });
+}
+
+/// An operation: it may be part of a pass, which it spoils when it fails.
+template <typename Work>
+DndStatus operation(void* state, Work work) noexcept {
+  return on_device(state, [&](Device& device) {
+    device.passes.check_operation();
+    try {
+      work(device);
+    } catch (...) {
+      device.passes.spoil();
+      throw;
+    }
+  });
+}
+
+DndStatus count(int32_t* devices) {
+  return guarded([&] {
+    *devices = 0;
+    *devices = count_devices();
+  });
+}
+
+DndStatus describe(int32_t ordinal, DndDeviceDescription* description) {
+  return guarded([&] {
+    *description = {};
+    const runtime::Properties properties = properties_of(ordinal);
+    *description = description_of(properties);
+    check_usable(ordinal, properties);
+  });
+}
+
+void* open(const DndDeviceOptions* options, DndStatus* status) {
+  Device* device = nullptr;
+  *status = guarded([&] { device = Device::open(*options).release(); });
+  return device;
+}
+
+void close(void* device) { delete static_cast<Device*>(device); }
+
+const char* last_error(void*) { return last_failure.c_str(); }
+
+DndStatus memory(void* state, int64_t* held, int64_t* available) {
+  return on_device(state, [&](Device& device) {
+    *held = device.memory.held();
+    *available = device.memory.available();
+  });
+}
+
+DndStatus allocate(void* state, size_t bytes, void** memory) {
+  return on_device(state, [&](Device& device) { *memory = device.allocate(bytes); });
+}
+
+void release(void* state, void* memory) {
+  if (memory == nullptr) return;
+  static_cast<Device*>(state)->release(memory);
+}
+
+DndStatus upload(void* state, void* destination, const void* host, size_t bytes) {
+  return on_device(state, [&](Device& device) { device.upload(destination, host, bytes); });
+}
+
+DndStatus download(void* state, void* host, const void* source, size_t bytes) {
+  return on_device(state, [&](Device& device) { device.download(host, source, bytes); });
+}
+
+DndStatus synchronise(void* state) {
+  return on_device(state, [](Device& device) {
+    device.passes.check_no_pass("wait for work");
+    device.queue.synchronise();
+  });
+}
+
+DndStatus hold_values(void* state, const float* values, int64_t elements) {
+  return on_device(state, [&](Device& device) {
+    device.passes.check_no_pass("hold parameters");
+    if (device.held.hold_values(values, elements)) device.passes.forget();
+  });
+}
+
+DndStatus hold_linear(void* state, const float* weight, int64_t out, int64_t in) {
+  return on_device(state, [&](Device& device) {
+    device.passes.check_no_pass("hold parameters");
+    if (device.held.hold_linear(weight, out, in)) device.passes.forget();
+  });
+}
+
+DndStatus hold_convolution(void* state, const DndControl* control, const DndConvolution* convolution,
+                           const float* weight, int64_t keep_free) {
+  return on_device(state, [&](Device& device) {
+    device.passes.check_no_pass("hold parameters");
+    // What passes have already is free for them.
+    const int64_t keep = keep_free - device.passes.arena_bytes();
+    if (device.held.hold_convolution(Control(control), *convolution, weight, keep)) device.passes.forget();
+  });
+}
+
+DndStatus forget(void* state) {
+  return on_device(state, [](Device& device) {
+    device.passes.check_no_pass("forget parameters");
+    device.queue.synchronise();
+    device.passes.forget();
+    device.held.forget();
+    device.layouts.forget();
+  });
+}
+
+DndStatus begin_pass(void* state, const DndPass* pass, int32_t* recorded) {
+  return on_device(state, [&](Device& device) { *recorded = device.passes.begin(*pass) ? 1 : 0; });
+}
+
+DndStatus end_pass(void* state, const DndControl* control, int32_t run) {
+  return on_device(state, [&](Device& device) { device.passes.end(Control(control), run != 0); });
+}
+
+DndStatus layer_norm(void* state, const DndControl* control, const float* x, int64_t rows, int64_t columns,
+                     const float* weight, const float* bias, float eps, float* y) {
+  return operation(state, [&](Device& device) {
+    cuda::layer_norm(device, Control(control), x, rows, columns, weight, bias, eps, y);
+  });
+}
+
+DndStatus moments(void* state, const DndControl* control, const float* x, int64_t rows, int64_t columns, float eps,
+                  float* moments) {
+  return operation(state,
+                   [&](Device& device) { cuda::moments(device, Control(control), x, rows, columns, eps, moments); });
+}
+
+DndStatus convolution_workspace(void* state, const DndConvolution* convolution, int64_t* bytes, int64_t* sufficient) {
+  return guarded([&] {  // pure: nothing is asked of the device
+    *bytes = cuda::convolution_workspace(*static_cast<Device*>(state), *convolution, sufficient);
+  });
+}
+
+DndStatus convolution(void* state, const DndControl* control, const DndConvolution* convolution,
+                      const DndConvolutionOperands* operands) {
+  return operation(state,
+                   [&](Device& device) { cuda::convolution(device, Control(control), *convolution, *operands); });
+}
+
+DndStatus linear(void* state, const DndControl* control, const float* x, int64_t rows, int64_t in, const float* weight,
+                 const float* bias, int64_t out, DndActivation activation, const float* residual, float* y) {
+  return operation(state, [&](Device& device) {
+    cuda::linear(device, Control(control), x, rows, in, weight, bias, out, activation, residual, y);
+  });
+}
+
+DndStatus embed(void* state, const DndControl* control, const int32_t* ids, const int32_t* positions, int64_t rows,
+                const float* word, const float* position, const float* type, int64_t columns, float* y) {
+  return operation(state, [&](Device& device) {
+    cuda::embed(device, Control(control), ids, positions, rows, word, position, type, columns, y);
+  });
+}
+
+DndStatus attention(void* state, const DndControl* control, const float* qkv, const int32_t* mask,
+                    const int64_t* offsets, int64_t sequences, int64_t longest, int64_t heads, int64_t head_width,
+                    float* y) {
+  return operation(state, [&](Device& device) {
+    cuda::attention(device, Control(control), qkv, mask, offsets, sequences, longest, heads, head_width, y);
+  });
+}
+
+DndStatus mean_pool(void* state, const DndControl* control, const float* x, const int32_t* mask, const int64_t* offsets,
+                    int64_t sequences, int64_t columns, float* y) {
+  return operation(state, [&](Device& device) {
+    cuda::mean_pool(device, Control(control), x, mask, offsets, sequences, columns, y);
+  });
+}
+
+DndStatus restore(void* state, const DndControl* control, const float* tokens, int64_t batch,
+                  const DndAdapterLayout* layout, float* adapters) {
+  return operation(state,
+                   [&](Device& device) { cuda::restore(device, Control(control), tokens, batch, *layout, adapters); });
+}
+
+constexpr DndBackend kBackend = {
+    .version = kDndBackendVersion,
+    .name = "cuda",
+    .count = count,
+    .describe = describe,
+    .open = open,
+    .close = close,
+    .last_error = last_error,
+    .memory = memory,
+    .allocate = allocate,
+    .release = release,
+    .upload = upload,
+    .download = download,
+    .synchronise = synchronise,
+    .hold_values = hold_values,
+    .hold_linear = hold_linear,
+    .hold_convolution = hold_convolution,
+    .forget = forget,
+    .begin_pass = begin_pass,
+    .end_pass = end_pass,
+    .layer_norm = layer_norm,
+    .moments = moments,
+    .convolution_workspace = convolution_workspace,
+    .convolution = convolution,
+    .linear = linear,
+    .embed = embed,
+    .attention = attention,
+    .mean_pool = mean_pool,
+    .restore = restore,
+};
+
+}  // namespace
+}  // namespace dnd::cuda
+
+extern "C" __attribute__((visibility("default"))) const DndBackend* dnd_device_library() {
+  return &dnd::cuda::kBackend;
+}

@@ -1,0 +1,60 @@
+#include "cuda/host/choice.h"
+
+#include <tuple>
+
+namespace dnd::cuda {
+namespace {
+
+/// One task in more room than any needs: what a weight's form depends on.
+DndConvolution one_task(DndConvolution convolution) {
+  convolution.batch = 1;
+  convolution.workspace_limit = INT64_MAX / 4;
+  return convolution;
+}
+
+}  // namespace
+
+TaskShape ConvolutionChoices::task_shape(const DndConvolution& convolution) {
+  const Geometry g = convolution_geometry(convolution);
+  return {g.channels, g.out_channels, g.rows, g.columns, g.kernel, convolution.algorithm};
+}
+
+CudaPlanOptions ConvolutionChoices::options(const DndConvolution& convolution, bool spectra_held) const {
+  return {.device_model = device_model_,
+          .algorithm = convolution.algorithm,
+          .precision = precision_,
+          .workspace_bytes = convolution.workspace_limit,
+          .spectra_held = spectra_held};
+}
+
+ConvolutionForm ConvolutionChoices::form(const DndConvolution& convolution) {
+  const auto choice = of(one_task(convolution), false);
+  const CudaConvolutionPlan& plan = choice->plan;
+  return {plan.algorithm, plan.tiling, plan.shape, plan.cost.weights};
+}
+
+bool ConvolutionChoices::Before::operator()(const std::pair<DndConvolution, bool>& a,
+                                            const std::pair<DndConvolution, bool>& b) const {
+  const auto key = [](const std::pair<DndConvolution, bool>& asked) {
+    const DndConvolution& c = asked.first;
+    return std::tie(c.axis, c.batch, c.tokens, c.height, c.width, c.out_channels, c.kernel_size, c.normalised,
+                    c.epilogue, c.algorithm, c.workspace_limit, asked.second);
+  };
+  return key(a) < key(b);
+}
+
+std::shared_ptr<const ConvolutionChoice> ConvolutionChoices::of(const DndConvolution& convolution, bool spectra_held) {
+  const std::pair key(convolution, spectra_held);
+  if (const auto found = made_.find(key); found != made_.end()) return found->second;
+  const Geometry geometry = convolution_geometry(convolution);
+  auto choice = std::make_shared<const ConvolutionChoice>(
+      geometry, plan_cuda_convolution(shape_of(geometry), options(convolution, spectra_held)));
+  if (made_.size() >= kMost) made_.clear();
+  return made_.emplace(key, std::move(choice)).first->second;
+}
+
+int64_t ConvolutionChoices::least_workspace(const DndConvolution& convolution, bool spectra_held) const {
+  return cuda_least_workspace(shape_of(convolution_geometry(convolution)), options(convolution, spectra_held));
+}
+
+}  // namespace dnd::cuda

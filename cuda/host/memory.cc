@@ -1,0 +1,60 @@
+#include "cuda/host/memory.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "core/integers.h"
+#include "cuda/host/runtime.h"
+
+namespace dnd::cuda {
+namespace {
+
+constexpr int64_t kGranule = 256;  ///< of the device's allocator, at least
+
+[[noreturn]] void refuse(const std::string& purpose, size_t bytes, int64_t free, int64_t limit) {
+  std::string sentence = purpose + " needs " + bytes_text(static_cast<int64_t>(std::min(bytes, size_t{INT64_MAX}))) +
+                         " of device memory, and " + bytes_text(free) + " are free";
+  if (limit > 0) sentence += " under the limit of " + bytes_text(limit);
+  throw Error(ErrorCode::kOutOfMemory, sentence);
+}
+
+}  // namespace
+
+std::string bytes_text(int64_t bytes) {
+  char text[64];
+  std::snprintf(text, sizeof(text), "%.1f MiB (%lld bytes)", static_cast<double>(bytes) / (1 << 20),
+                static_cast<long long>(bytes));
+  return text;
+}
+
+DeviceMemory::Block::~Block() {
+  if (data_ == nullptr) return;
+  runtime::release(data_);
+  memory_->held_ -= bytes_;
+}
+
+DeviceMemory::Block DeviceMemory::allocate(size_t bytes, const std::string& purpose) {
+  const int64_t free = available();
+  if (bytes > static_cast<size_t>(free)) refuse(purpose, bytes, free, limit_);
+  const int64_t size = round_up(std::max<int64_t>(1, static_cast<int64_t>(bytes)), kGranule);
+  if (size > free) refuse(purpose, bytes, free, limit_);
+  Block block;
+  try {
+    block.data_ = static_cast<std::byte*>(runtime::allocate(static_cast<size_t>(size)));
+  } catch (const Error& error) {
+    // What is free in all need not lie side by side.
+    if (error.code() == ErrorCode::kOutOfMemory) refuse(purpose, bytes, free, limit_);
+    throw;
+  }
+  block.memory_ = this;
+  block.bytes_ = size;
+  held_ += size;
+  return block;
+}
+
+int64_t DeviceMemory::available() const {
+  const int64_t free = runtime::memory_info().free_bytes;
+  return limit_ > 0 ? std::clamp<int64_t>(limit_ - held_, 0, free) : free;
+}
+
+}  // namespace dnd::cuda

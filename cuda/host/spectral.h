@@ -1,0 +1,17 @@
+#pragma once
+
+#include "backend.h"
+#include "cuda/host/choice.h"
+#include "cuda/host/control.h"
+#include "cuda/host/held.h"
+
+namespace dnd::cuda {
+
+class Device;
+
+/// A spectral convolution in the chunks of its plan; operands all on the device, the weight as it is held.
+void convolve_spectral(Device& device, const Control& control, const DndConvolution& convolution,
+                       const ConvolutionChoice& choice, const Held::Convolution& weight,
+                       const DndConvolutionOperands& operands);
+
+}  // namespace dnd::cuda
