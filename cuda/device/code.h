@@ -16,7 +16,7 @@
 
 #include <cuda_runtime.h>
 
-// The host's own compiler reads this for the types of kernels' arguments: it gets the qualifiers and no code.
+// The host's own compiler reads headers of kernels for their arguments: it gets names, and no code.
 #ifdef __CUDACC__
 
 /// Before a loop that is to be unrolled entirely.
@@ -58,6 +58,28 @@ __device__ __forceinline__ T warp_shuffle_xor(T value, unsigned mask) {
   static_assert(sizeof(T) == 4);
   return __shfl_xor_sync(0xffffffffu, value, mask);
 }
+
+}  // namespace dnd::cuda
+
+#else
+
+#define DND_UNROLL
+
+namespace dnd::cuda {
+
+Index3 thread_index();
+Index3 block_index();
+Index3 block_size();
+Index3 grid_size();
+unsigned lane_index();
+template <typename T>
+T* shared_memory();
+void block_barrier();
+void warp_barrier();
+template <typename T>
+T warp_shuffle(T value, unsigned lane);
+template <typename T>
+T warp_shuffle_xor(T value, unsigned mask);
 
 }  // namespace dnd::cuda
 
