@@ -2,6 +2,8 @@
 const os = require('node:os');
 const { join, parse } = require('node:path');
 const { Command, Option } = require('commander');
+const { CUDA_DEVICE_MODELS, PRECISION_CHOICES } = require('../dist/engine/index.js');
+const { benchmarkCuda, planCuda } = require('./cuda/main.cjs');
 const { printComparison } = require('./report/compare.cjs');
 const { renderPage } = require('./report/page/render.cjs');
 const { readResults, ResultsError, writeText } = require('./results.cjs');
@@ -26,6 +28,12 @@ const command = new Command('npm run bench --')
   .option('--runs <n>', 'runs of each rival, at most', whole, 5)
   .option('--threads <n>', 'threads of each rival', whole, os.availableParallelism())
   .addOption(new Option('--only <parts...>', 'parts to measure').choices(PARTS))
+  .addOption(new Option('--device <name>', 'what to measure').choices(['cpu', 'cuda']).default('cpu'))
+  .option('--plan-only', 'with --device cuda: print the modelled table of a device model; no device is needed', false)
+  .addOption(new Option('--model <name>', 'of --plan-only').choices(CUDA_DEVICE_MODELS).default('h200'))
+  .addOption(new Option('--precision <name>', 'with --device cuda').choices(PRECISION_CHOICES).default('mixed'))
+  .option('--batches <n...>', 'with --device cuda: tasks together', (text, all = []) => [...all, whole(text)])
+  .option('--json', 'with --plan-only: print JSON, and nothing else', false)
   .option('--encoder <folder>', 'text encoder; default: all-MiniLM-L6-v2 where scripts/fetch-models.sh has fetched it')
   .option('--no-peer', 'measure this package alone')
   .option('--out <file>', 'where to write the results as JSON; default: bench/results/<time>.json')
@@ -53,9 +61,11 @@ function presetsOf({ quick, full, preset }) {
   return preset.includes('all') ? PUBLISHED : [...new Set(preset)];
 }
 
+const resultsFile = (name) =>
+  join(__dirname, 'results', `${name}${new Date().toISOString().replaceAll(':', '-')}.json`);
+
 async function measure(options) {
-  const date = new Date().toISOString().replaceAll(':', '-');
-  const out = options.out ?? join(__dirname, 'results', `${date}.json`);
+  const out = options.out ?? resultsFile('');
   const runs = options.quick ? Math.min(options.runs, 3) : options.runs;
   const results = await run({ ...options, presets: presetsOf(options), runs, out });
   console.log(`\nwritten: ${out}`);
@@ -66,7 +76,13 @@ async function measure(options) {
 
 async function main() {
   const options = command.opts();
-  if (options.compare) await compare(options.compare);
+  const chosen = command.getOptionValueSource('preset') !== 'default' || options.quick || options.full;
+  const presets = chosen ? presetsOf(options) : PUBLISHED;
+  if (options.planOnly && options.device !== 'cuda') throw new ResultsError('--plan-only is of --device cuda');
+  if (options.planOnly) await planCuda({ ...options, presets });
+  else if (options.device === 'cuda')
+    await benchmarkCuda({ ...options, presets, out: options.out ?? resultsFile('cuda-') });
+  else if (options.compare) await compare(options.compare);
   else if (options.render) await writePage(await readResults(options.render), options.render, options.page);
   else await measure(options);
 }

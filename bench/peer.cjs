@@ -8,12 +8,13 @@ function findPython() {
   return execFileSync('bash', [script, '--if-made'], { encoding: 'utf8' }).trim();
 }
 
-/** bench/peer.py as a running process: one request at a time. */
+/** bench/peer.py, or another such script, as a running process: one request at a time. */
 class Peer {
   /**
+   * @param {string} script beside this file
    * @returns {Promise<{ peer: Peer, about: object } | { peer: null, about: { missing: string } }>}
    */
-  static async start(threads) {
+  static async start(threads, script = 'peer.py') {
     const python = findPython();
     if (!python) {
       return {
@@ -21,22 +22,23 @@ class Peer {
         about: { missing: 'no Python with torch: set DND_PYTHON, or run scripts/python-environment.sh' },
       };
     }
-    const peer = new Peer(python, threads);
+    const peer = new Peer(python, threads, script);
     try {
       return { peer, about: { python, ...(await peer.begin()) } };
     } catch (error) {
-      return { peer: null, about: { missing: `${python} cannot run bench/peer.py: ${error.message}` } };
+      return { peer: null, about: { missing: `${python} cannot run bench/${script}: ${error.message}` } };
     }
   }
 
-  constructor(python, threads) {
+  constructor(python, threads, script) {
     this.python = python;
+    this.script = script;
     this.threads = threads;
   }
 
   /** @returns {Promise<object>} what it is */
   async begin() {
-    this.process = spawn(this.python, ['-W', 'ignore', join(__dirname, 'peer.py')], {
+    this.process = spawn(this.python, ['-W', 'ignore', join(__dirname, this.script)], {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', HF_HUB_OFFLINE: '1', TQDM_DISABLE: '1' },
     });

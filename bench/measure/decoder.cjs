@@ -199,4 +199,4 @@ function wrongOf({ name }, batches) {
   );
 }
 
-module.exports = { measure };
+module.exports = { measure, writeParameters };

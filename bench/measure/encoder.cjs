@@ -25,10 +25,11 @@ const SHAPE = {
 };
 
 /** A folder with random weights of MiniLM's shape, large enough that its states vary. */
-async function randomModel(folder) {
+async function randomModel(folder, layers = SHAPE.num_hidden_layers) {
+  const shape = { ...SHAPE, num_hidden_layers: layers };
   await mkdir(folder);
-  await writeFile(join(folder, 'config.json'), JSON.stringify(SHAPE));
-  const engine = await EncoderEngine.create(parseBertConfig(SHAPE, 'the benchmark'));
+  await writeFile(join(folder, 'config.json'), JSON.stringify(shape));
+  const engine = await EncoderEngine.create(parseBertConfig(shape, 'the benchmark'));
   const tensors = engine.parameters.map(({ name, shape }, index) => {
     const values = normals(
       shape.reduce((product, size) => product * size, 1),
@@ -41,8 +42,9 @@ async function randomModel(folder) {
   return folder;
 }
 
-async function loadEngine(folder, config, threads) {
-  const engine = await EncoderEngine.create({ ...config, threads });
+/** @param {object} how threads, device, … */
+async function loadEngine(folder, config, how) {
+  const engine = await EncoderEngine.create({ ...config, ...how });
   const reader = await SafetensorsSet.open(join(folder, 'model'));
   await loadBertWeights(engine, reader);
   await reader.close();
@@ -84,7 +86,7 @@ async function measure(context) {
   const config = parseBertConfig(JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')), folder);
   const [prompts, length] = sizeFor(context);
   const { ids, mask } = randomIds(prompts, length, config.vocabSize);
-  const engine = await loadEngine(folder, config, threads);
+  const engine = await loadEngine(folder, config, { threads });
   try {
     const states = {};
     const run = (padding) => async () => {
@@ -130,4 +132,4 @@ async function measure(context) {
   }
 }
 
-module.exports = { measure };
+module.exports = { flopOf, loadEngine, measure, randomIds, randomModel };

@@ -1,0 +1,131 @@
+const { readFile, writeFile } = require('node:fs/promises');
+const { join } = require('node:path');
+const { performance } = require('node:perf_hooks');
+const { writeParameters } = require('../../measure/decoder.cjs');
+const { repeatedNormals } = require('../../random.cjs');
+const { alternate, relativeError } = require('../../statistics.cjs');
+const { time } = require('../../report/table.cjs');
+const { attempt } = require('./convolutions.cjs');
+
+const ENOUGH_SECONDS = 10;
+
+/** Most layers of a decoder whose error may be 1e-3; deeper ones, 2e-3 (fp16 spectra). */
+const SHALLOW_LAYERS = 4;
+
+const toleranceOf = ({ features }, precision) =>
+  precision === 'fp32' ? 1e-5 : features.length - 1 <= SHALLOW_LAYERS ? 1e-3 : 2e-3;
+
+/** A decoder on the device, and its weights in a file where there is a peer to read them. */
+async function withDecoder({ engine, device, scratch, peer }, { features, kernelSize, projectedFrom = 0 }, work) {
+  const decoder = await engine.DecoderEngine.create({ features, kernelSize, projectedFrom, device: device.use });
+  try {
+    await decoder.initialise(0);
+    let peerLeftOut = peer ? undefined : 'there is none';
+    if (peer) {
+      const weights = join(scratch, 'decoder.safetensors');
+      await writeParameters(decoder, weights);
+      const shape = { features, kernelSize, projectedFrom, weights: [weights] };
+      ({ peerLeftOut } = await attempt(() => peer.ask('load_decoder', shape), 'peerLeftOut'));
+    }
+    return await work(decoder, peerLeftOut);
+  } finally {
+    decoder.dispose();
+    await peer?.ask('forget');
+  }
+}
+
+/** The same random condition for all rivals. */
+class Batch {
+  constructor({ peer, scratch }, decoder, { features, projectedFrom = 0 }, batch) {
+    const [tokens, length, channels] = features[0];
+    Object.assign(this, { peer, decoder, batch });
+    this.shape = [batch, tokens, projectedFrom || length, channels];
+    this.condition = repeatedNormals(
+      this.shape.reduce((product, size) => product * size, 1),
+      1,
+    );
+    this.files = { condition: join(scratch, 'condition.f32'), output: join(scratch, 'output.f32') };
+  }
+
+  /** Condition in host memory to weight tokens in host memory. */
+  async ours() {
+    const began = performance.now();
+    this.tokens = await this.decoder.forward(this.condition, this.batch);
+    return (performance.now() - began) / 1000;
+  }
+
+  /** The same by the peer, the best of its variants; the transfers of both ways counted. */
+  async theirs() {
+    return (await this.peer.ask('decoder', { ...this.files, shape: this.shape })).seconds;
+  }
+
+  prepare() {
+    return writeFile(this.files.condition, this.condition);
+  }
+
+  /** ‖tokens − float64‖ / ‖float64‖ of both, the reference by the peer. */
+  async errors() {
+    const output = async (precision) => {
+      const { variant } = await this.peer.ask('decoder', { ...this.files, shape: this.shape, precision, write: true });
+      const bytes = await readFile(this.files.output);
+      return { variant, values: new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4) };
+    };
+    const { values: exact } = await output('float64');
+    const { values, variant } = await output('best');
+    return { ours: relativeError(this.tokens, exact), peer: relativeError(values, exact), peerVariant: variant };
+  }
+}
+
+/** Condition → weight tokens for each batch; errors for one task. */
+async function measure(context) {
+  const { configuration, batches, runs, precision, progress } = context;
+  return withDecoder(context, configuration, async (decoder, peerLeftOut) => {
+    const rows = [];
+    for (const size of batches) {
+      const row = { name: `batch ${size}`, batch: size };
+      const measured = await attempt(async () => {
+        const batch = new Batch(context, decoder, configuration, size);
+        const rivals = { ours: () => batch.ours(), ...(!peerLeftOut && { peer: () => batch.theirs() }) };
+        if (!peerLeftOut) await batch.prepare();
+        const figures = await alternate(rivals, { runs, enoughSeconds: ENOUGH_SECONDS });
+        const errors = size === 1 && !peerLeftOut ? await attempt(() => batch.errors(), 'leftOut') : undefined;
+        return { ...figures, ...(errors && { errors }) };
+      }, 'leftOut');
+      rows.push({ ...row, ...measured });
+      progress(`decoder, batch ${size}: ${time(measured.ours) ?? measured.leftOut}`);
+    }
+    const { heldBytes } = decoder.deviceMemory();
+    const tolerance = toleranceOf(configuration, precision);
+    const error = rows[0].errors?.ours;
+    const wrong =
+      error > tolerance ? [`${configuration.name}, decoder: ${error} relative to float64, over ${tolerance}`] : [];
+    return { batches: rows, heldBytes, tolerance, ...(peerLeftOut && { peerLeftOut }), wrong };
+  });
+}
+
+/** Each layer alone, on a random condition: relative errors against float64, of ours and the peer. */
+async function measureLayers(context) {
+  const { features, kernelSize } = context.configuration;
+  const rows = [];
+  for (let layer = 0; layer + 1 < features.length; layer++) {
+    const shape = { features: features.slice(layer, layer + 2), kernelSize };
+    const row = { name: `layer ${layer}`, features: shape.features };
+    rows.push({
+      ...row,
+      ...(await attempt(
+        () =>
+          withDecoder(context, shape, async (decoder, peerLeftOut) => {
+            if (peerLeftOut) return { leftOut: `no reference: ${peerLeftOut}` };
+            const batch = new Batch(context, decoder, shape, 1);
+            await batch.prepare();
+            await batch.ours();
+            return { errors: await batch.errors() };
+          }),
+        'leftOut',
+      )),
+    });
+  }
+  return { rows };
+}
+
+module.exports = { measure, measureLayers };
