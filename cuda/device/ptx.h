@@ -40,7 +40,7 @@ inline void multiply_add_16x8x16(float (&d)[4], const uint32_t (&a)[4], const ui
 }
 
 /// Starts a copy of 16 bytes from global to shared memory, both 16-byte aligned; zeros where not `inside`, and then
-/// nothing is read. The bytes are there for this thread after the copy_async_wait of its group, for others after a
+/// nothing is read. The level-2 cache fetches the whole 128 bytes around them. The bytes are there for this thread after the copy_async_wait of its group, for others after a
 /// barrier behind that.
 inline void copy_async_16(void* shared, const void* global, bool inside) {
   emulator::copy_async_16(shared, global, inside);
@@ -57,6 +57,9 @@ inline void copy_async_wait() {
 
 /// 2^x to about 22 bits; 0 where that is below the normal floats.
 inline float exponential2(float x) { return x < -126.0f ? 0.0f : std::exp2(x); }
+
+/// 1 / x to about 23 bits; 0 where that is below the normal floats.
+inline float reciprocal(float x) { return std::abs(x) > 0x1p126f ? 0.0f : 1.0f / x; }
 
 #else
 
@@ -103,7 +106,7 @@ __device__ __forceinline__ void multiply_add_16x8x16(float (&d)[4], const uint32
 }
 
 __device__ __forceinline__ void copy_async_16(void* shared, const void* global, bool inside) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
+  asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;"
                :
                : "r"(ptx::shared_address(shared)), "l"(__cvta_generic_to_global(global)), "r"(inside ? 16 : 0)
                : "memory");
@@ -119,6 +122,12 @@ __device__ __forceinline__ void copy_async_wait() {
 __device__ __forceinline__ float exponential2(float x) {
   float result;
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+  return result;
+}
+
+__device__ __forceinline__ float reciprocal(float x) {
+  float result;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
   return result;
 }
 

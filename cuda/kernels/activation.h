@@ -4,37 +4,16 @@
 
 #include "backend.h"
 #include "cuda/device/code.h"
+#include "cuda/device/ptx.h"
 
 namespace dnd::cuda {
-
-namespace activation {
-
-/// By the device's own approximations, a few units in the last place.
-__device__ __forceinline__ float exponential(float x) {
-#ifdef DND_CUDA_EMULATED
-  return std::exp(x);
-#else
-  return __expf(x);
-#endif
-}
-
-/// 0 for infinite divisors.
-__device__ __forceinline__ float quotient(float dividend, float divisor) {
-#ifdef DND_CUDA_EMULATED
-  return dividend / divisor;
-#else
-  return __fdividef(dividend, divisor);
-#endif
-}
-
-}  // namespace activation
 
 /// x·Φ(x), the erf form of GELU, as max(x, 0) − t·Q(t) with t = |x| and Q the normal distribution's upper tail: see
 /// cpu/activation.h, whose coefficients these are. erff takes twice as many instructions, and a block's epilogue would
 /// take longer than its product. Absolute error ≤ 3e-7·max(|x|, 1).
 __device__ __forceinline__ float gelu(float x) {
   const float magnitude = fabsf(x), t = magnitude > 14.5f ? 14.5f : magnitude;  // NaN stays
-  const float w = activation::quotient(1.0f, t * 0.35f + 1.0f), u = w - 0.6f;
+  const float w = reciprocal(t * 0.35f + 1.0f), u = w - 0.6f;
   float p = u * -0.0291578857f + 0.00407306778f;
   p = p * u + 0.0551793698f;
   p = p * u + -0.025520753f;
@@ -43,14 +22,14 @@ __device__ __forceinline__ float gelu(float x) {
   p = p * u + 0.303562428f;
   p = p * u + 0.401974679f;
   p = p * u + 0.290460578f;
-  return fmaxf(x, 0.0f) - t * (w * p * activation::exponential(t * t * -0.5f));
+  return fmaxf(x, 0.0f) - t * (w * p * exponential2(t * t * -0.72134752f));
 }
 
 /// x / (1 + e^(−2·√(2/π)·(x + 0.044715 x³))), the tanh form of GELU.
 __device__ __forceinline__ float gelu_tanh(float x) {
   const float bounded = x < -12.0f ? -12.0f : x;  // the result is 0 there; keeps −∞ from becoming NaN
-  const float argument = bounded * (bounded * bounded * 0.0713548163f + 1.59576912f);
-  return activation::quotient(bounded, 1.0f + activation::exponential(-argument));
+  const float exponent = bounded * (bounded * bounded * -0.102943240f - 2.30220819f);  // binary
+  return bounded * reciprocal(1.0f + exponential2(exponent));
 }
 
 /// The activations of DndActivation. NaN stays NaN.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/status.h"
+#include "cuda/kernels/half_scale.h"
 #include "test/cuda/device_values.h"
 #include "test/cuda/emulator/control.h"
 #include "test/native/random_values.h"
@@ -155,6 +156,20 @@ TEST_P(Linear, ActivatesSumsOfEverySize) {
   }
 }
 
+TEST_P(Linear, ActivatesInfinitiesAndNaN) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  Problem problem({3, 1, 1}, 1);
+  problem.weight = {1};
+  problem.x = {kInfinity, -kInfinity, std::numeric_limits<float>::quiet_NaN()};
+  for (const DndActivation activation : {kDndGelu, kDndGeluTanh, kDndRelu}) {
+    problem.activation = activation;
+    const std::vector<float> y = problem.run(launch());
+    EXPECT_EQ(y[0], kInfinity);
+    EXPECT_NEAR(y[1], 0, 1e-20);
+    EXPECT_TRUE(std::isnan(y[2]));
+  }
+}
+
 TEST_P(Linear, MayReadTheResidualWhereItWrites) {
   Problem problem({35, 16, 24}, 11);
   problem.residual = random_values(35 * 24, 12);
@@ -275,6 +290,21 @@ TEST(LinearMma, LetsInfinitiesAndNaNThroughInTheirRowsAlone) {
       }
     }
   }
+}
+
+TEST(HalfScales, TakeEveryMagnitudeToTheEndOfTheHalvesRange) {
+  for (int exponent = -100; exponent < 128; ++exponent) {
+    for (const float fraction : {1.0f, 1.5f, 0x1.fffffep0f}) {
+      const float largest = std::ldexp(fraction, exponent), scale = half_scale(largest);
+      EXPECT_GE(largest * scale, 0x1p14f);
+      EXPECT_LT(largest * scale, 0x1p15f);
+      EXPECT_EQ(scale * inverse_power_of_two(scale), 1);
+    }
+  }
+  for (const float other : {0.0f, std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+    EXPECT_EQ(half_scale(other), 1);
+  }
+  EXPECT_EQ(half_scale(1e-40f), half_scale(0x1p-100f)) << "whose inverse is still a normal float";
 }
 
 TEST(HalfWeights, FillTheirPitchWithZeros) {
