@@ -1,5 +1,6 @@
 // What a kernel does over and over: the instructions of its main loop, counted, and the bytes and operations in them.
 const { innermostLoops } = require('./loops.cjs');
+const { kindOf } = require('./model.cjs');
 const { bytesPerThread, family } = require('./sass.cjs');
 
 /** Counted one by one; everything else only adds to all instructions. */
@@ -19,7 +20,11 @@ const COUNTED = ['HMMA', 'LDSM', 'LDGSTS', 'LDS', 'STS', 'LDG', 'STG', 'FFMA', '
 /** @returns {Work | undefined} of the main loop: undefined where the kernel has no loop */
 exports.mainLoop = function mainLoop(instructions) {
   const loops = innermostLoops(instructions).map(workOf);
-  const rank = ({ counts, instructions: all }) => [counts.HMMA ?? 0, counts.FFMA ?? 0, all];
+  const rank = (work) => {
+    const { counts, instructions: all, loadedBytes, storedBytes } = work;
+    const fused = kindOf(work) === 'float' ? counts.FFMA : 0;
+    return [counts.HMMA ?? 0, fused, loadedBytes + storedBytes, all];
+  };
   return loops.reduce(
     (best, loop) => (best === undefined || compare(rank(loop), rank(best)) > 0 ? loop : best),
     undefined,

@@ -17,22 +17,34 @@ const MEMORY_LATENCY_SECONDS = 700e-9;
  * @property {number} matrixFraction of halfFlopPerSecond that mma.sync reaches
  */
 
+/** Kernels whose instructions are mostly fused multiply-adds are products: they read what others have read before. */
+const FUSED_SHARE_OF_PRODUCTS = 0.4;
+
+/** @returns {'matrix' | 'float' | 'memory'} what a kernel with such a loop should be limited by */
+exports.kindOf = kindOf;
+
+function kindOf({ matrixFlop, counts, instructions }) {
+  if (matrixFlop > 0) return 'matrix';
+  return (counts.FFMA ?? 0) >= FUSED_SHARE_OF_PRODUCTS * instructions ? 'float' : 'memory';
+}
+
 /**
  * One pass of a main loop, or of a kernel without one, by all warps of a multiprocessor.
  * @param {Device} device
  * @param {import('./main-loop.cjs').Work} work
  * @param {number} warps that a multiprocessor holds
- * @returns {{ limit: string, ofMatrixPeak?: number, ofMemoryBandwidth?: number }} the unit that sets the time; the
- *   fraction of the published matrix rate where the kernel multiplies matrices, else of the published bandwidth
+ * @returns {{ limit: string, kind: 'matrix' | 'float' | 'memory', fraction?: number }} the unit that sets the time, and
+ *   the fraction of the published rate of its kind; none where it moves nothing
  */
 exports.predict = function predict(device, work, warps) {
+  const kind = kindOf(work);
   const perClock = 1 / device.multiprocessors / device.clockHertz;
   const matrixFlop = device.halfFlopPerSecond * perClock;
   const floatFlop = device.floatFlopPerSecond * perClock;
   const memoryBytes = device.bytesPerSecond * perClock;
-  const floats = ['FFMA', 'FMUL', 'FADD'].reduce((sum, kind) => sum + (work.counts[kind] ?? 0), 0);
+  const floats = ['FFMA', 'FMUL', 'FADD'].reduce((sum, name) => sum + (work.counts[name] ?? 0), 0);
   const globalBytes = 32 * warps * (work.loadedBytes + work.storedBytes);
-  const multiplies = work.matrixFlop > 0;
+  const streams = kind === 'memory';
   const clocks = {
     'begun instructions': (warps * work.instructions) / SCHEDULERS,
     'matrix units': (32 * warps * work.matrixFlop) / (matrixFlop * device.matrixFraction),
@@ -40,12 +52,14 @@ exports.predict = function predict(device, work, warps) {
     'float units': (warps * floats * 64) / floatFlop,
     'shared memory': (32 * warps * work.sharedBytes) / SHARED_BYTES,
     'second-level cache': globalBytes / CACHE_BYTES,
-    // What a matrix product reads was mostly read by another block before, and is asked for stages ahead.
-    memory: multiplies ? 0 : globalBytes / memoryBytes,
-    latency: multiplies || work.loadedBytes === 0 ? 0 : MEMORY_LATENCY_SECONDS * device.clockHertz,
+    memory: streams ? globalBytes / memoryBytes : 0,
+    latency: streams && work.loadedBytes > 0 ? MEMORY_LATENCY_SECONDS * device.clockHertz : 0,
   };
   const [limit, longest] = Object.entries(clocks).reduce((most, one) => (one[1] > most[1] ? one : most));
-  if (multiplies) return { limit, ofMatrixPeak: (32 * warps * work.matrixFlop) / matrixFlop / longest };
-  if (globalBytes > 0) return { limit, ofMemoryBandwidth: globalBytes / memoryBytes / longest };
-  return { limit };
+  const ideal = {
+    matrix: (32 * warps * work.matrixFlop) / matrixFlop,
+    float: (32 * warps * work.flop) / floatFlop,
+    memory: globalBytes / memoryBytes,
+  }[kind];
+  return { limit, kind, fraction: ideal > 0 ? ideal / longest : undefined };
 };

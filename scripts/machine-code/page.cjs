@@ -1,4 +1,5 @@
 // The table of docs/gpu/machine-code.md.
+const { isNaive } = require('./table.cjs');
 
 /** @param {{ compiler: string, architectures: string[], devices: object[], kernels: object[] }} table */
 exports.renderPage = function renderPage({ compiler, architectures, devices, kernels }) {
@@ -44,10 +45,6 @@ exports.renderPage = function renderPage({ compiler, architectures, devices, ker
     '',
   ].join('\n');
 };
-
-function isNaive(name) {
-  return /naive/.test(name);
-}
 
 function resources(kernels, architectures) {
   const head = [
@@ -107,22 +104,21 @@ function expectations(kernels, devices) {
 
 function expectation(expected) {
   if (!expected) return '';
-  const { percentOfMatrixPeak, percentOfMemoryBandwidth, limit } = expected;
-  if (percentOfMatrixPeak !== undefined) return `${percentOfMatrixPeak} % matrix, ${limit}`;
-  if (percentOfMemoryBandwidth !== undefined) return `${percentOfMemoryBandwidth} % memory, ${limit}`;
-  return limit;
+  const { kind, percent, limit } = expected;
+  return percent === undefined ? limit : `${percent} % ${kind}, ${limit}`;
 }
 
 function explanation(devices) {
   return [
-    'The percentage of a device’s published matrix rate (kernels with HMMA) or memory bandwidth (all others), and the unit',
-    'that sets it. One round of the main loop is done by all warps that a multiprocessor holds; each unit is given its',
-    'part of the work, and the busiest one sets the time: 4 instructions begun per clock; 128 bytes of shared memory and',
-    '40 bytes from the second-level cache per clock; matrix, float and memory rates of `native/plan/cuda_rates.cc`, matrix',
-    `units at what mma.sync reaches of them (${devices.map(({ name, matrixFraction }) => `${name} ${matrixFraction}`).join(', ')}).`,
-    'For kernels without HMMA every load counts as one from memory, and a round lasts at least the 700 ns of its latency;',
-    'matrix products read what other blocks have read, stages ahead. Left out: bank conflicts (their layouts have tests',
-    'of their own), the last wave of blocks, what comes before and after the loop.',
+    'The percentage of a device’s published rate, and the unit that sets it: of the matrix units for kernels with HMMA, of',
+    'the float units for those whose loop is mostly FFMA, of memory for all others. One round of the main loop is done by',
+    'all warps that a multiprocessor holds; each unit is given its part of the work, and the busiest sets the time: 4',
+    'instructions begun per clock; 128 bytes of shared memory and 40 bytes from the second-level cache per clock; matrix,',
+    'float and memory rates of `native/plan/cuda_rates.cc`, matrix units at what mma.sync reaches of them',
+    `(${devices.map(({ name, matrixFraction }) => `${name} ${matrixFraction}`).join(', ')}).`,
+    'Products read what other blocks have read, stages ahead. For the others every load counts as one from memory, and a',
+    'round lasts at least the 700 ns of its latency. Left out: bank conflicts (layouts have tests of their own), the last',
+    'wave of blocks, what comes before and after the loop.',
   ];
 }
 
