@@ -40,8 +40,8 @@ inline void multiply_add_16x8x16(float (&d)[4], const uint32_t (&a)[4], const ui
 }
 
 /// Starts a copy of 16 bytes from global to shared memory, both 16-byte aligned; zeros where not `inside`, and then
-/// nothing is read. The level-2 cache fetches the whole 128 bytes around them. The bytes are there for this thread after the copy_async_wait of its group, for others after a
-/// barrier behind that.
+/// nothing is read. The level-2 cache fetches the whole 128 bytes around them. The bytes are there for this thread after
+/// the copy_async_wait of its group, for others after a barrier behind that.
 inline void copy_async_16(void* shared, const void* global, bool inside) {
   emulator::copy_async_16(shared, global, inside);
 }
