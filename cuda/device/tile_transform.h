@@ -4,8 +4,8 @@
 #include "cuda/device/fft.h"
 #include "cuda/kernels/tile_panel.h"
 
-/// The four passes of a block over its panel, each thread one channel of a pair of lines or of a column. A barrier
-/// belongs between any two of them.
+/// The four passes of a block over its panel of `pitch` words a line, each thread one channel of a pair of lines or of
+/// a column. A barrier belongs between any two of them.
 ///
 /// Two real lines make one complex line. Of a line's spectrum the panel holds the real part of column h at point h and
 /// the imaginary part at point points/2 + h; columns 0 and points/2, which are real, lie at points 0 and points/2, and
@@ -21,14 +21,41 @@ __device__ __forceinline__ PanelThread panel_thread() {
   return {thread % kPanelChannels, thread / kPanelChannels};
 }
 
-/// One of a panel's lines for a channel; `at(a)` is the word of the halved axis' point a.
-struct PanelLine {
-  float* line;
-  int key;
+/// A channel's numbers along one axis of a panel. Offsets are counted in bytes: a channel's place within its 64 is
+/// changed by an exclusive or alone, so that two points share an address, but for constants.
+struct PanelOffset {
+  char* panel;
+  int first;
 
+  __device__ __forceinline__ PanelOffset(float* panel, int pitch, int full, int halved, int channel)
+      : panel(reinterpret_cast<char*>(panel)),
+        first(static_cast<int>(sizeof(float)) * panel_word(pitch, full, halved, channel)) {}
+
+  /// `point` further along one axis, whose points are `distance` words apart; the first must be point 0 of it.
+  __device__ __forceinline__ float& at(int point, int distance) const {
+    constexpr int kBytes = sizeof(float);
+    return *reinterpret_cast<float*>(panel + (first ^ (point >> 1) * kBytes) + point * distance * kBytes);
+  }
+};
+
+/// A line along the halved axis.
+struct PanelLine : PanelOffset {
   __device__ __forceinline__ PanelLine(float* panel, int pitch, int full, int channel)
-      : line(panel + full * pitch), key(channel ^ full >> 1) {}
-  __device__ __forceinline__ float& at(int halved) const { return line[halved * kPanelChannels + (key ^ halved >> 1)]; }
+      : PanelOffset(panel, pitch, full, 0, channel) {}
+  __device__ __forceinline__ float& at(int halved) const { return PanelOffset::at(halved, kPanelChannels); }
+};
+
+/// Complex numbers along the full axis, as lines leave them.
+struct PanelColumn {
+  PanelOffset real, imaginary;
+  int pitch;
+
+  __device__ __forceinline__ PanelColumn(float* panel, int pitch, int points_halved, int column, int channel)
+      : real(panel, pitch, 0, column, channel),
+        imaginary(panel, pitch, 0, points_halved / 2 + column, channel),
+        pitch(pitch) {}
+  __device__ __forceinline__ float& re(int full) const { return real.at(full, pitch); }
+  __device__ __forceinline__ float& im(int full) const { return imaginary.at(full, pitch); }
 };
 
 /// Transforms lines along the halved axis, those of points [begin, end) of the full axis; the others must be zero.
@@ -57,85 +84,71 @@ __device__ __forceinline__ void forward_lines(float* panel, int points_full, int
   });
 }
 
-/// Transforms columns along the full axis and passes each frequency to its place: `out` is a spectrum's
-/// [frequency][re, im] for the thread's channel, with `frequency_stride` and `imaginary_stride` between them.
+/// Transforms columns along the full axis and puts each frequency in its place: `out` is a spectrum's [frequency][re,
+/// im] for the thread's channel, with `stride` between any two of these numbers.
 template <int kPoints, typename Element>
-__device__ __forceinline__ void forward_columns(const float* panel, int points_halved, Element* out,
-                                                int64_t frequency_stride, int64_t imaginary_stride) {
+__device__ __forceinline__ void forward_columns(float* panel, int pitch, int points_halved, Element* out,
+                                                int64_t stride) {
   constexpr int kHalf = kPoints / 2;
   const auto [channel, column] = panel_thread();
-  const int half = points_halved / 2;
-  const int pitch = panel_pitch(points_halved);
-  const int real_key = channel ^ column >> 1, imaginary_key = channel ^ (half + column) >> 1;
-  const float* real = panel + column * kPanelChannels;
+  const PanelColumn from(panel, pitch, points_halved, column, channel);
   float re[kPoints], im[kPoints];
   unrolled<0, kPoints>([&](auto point) {
     constexpr int b = decltype(point)::value;
-    re[b] = real[b * pitch + (real_key ^ b >> 1)];
-    im[b] = real[b * pitch + half * kPanelChannels + (imaginary_key ^ b >> 1)];
+    re[b] = from.re(b), im[b] = from.im(b);
   });
   fft<kPoints>(re, im);
-  const auto put = [&](float real_part, float imaginary_part) {
-    out[0] = to_element<Element>(real_part);
-    out[imaginary_stride] = to_element<Element>(imaginary_part);
-    out += frequency_stride;
-  };
   if (column != 0) {
-    out += (kPoints + 2 + (column - 1) * kPoints) * frequency_stride;
-    unrolled<0, kPoints>([&](auto row) { put(re[decltype(row)::value], im[decltype(row)::value]); });
+    StridedOutput<Element> to(out + 2 * (kPoints + 2 + (column - 1) * kPoints) * stride, stride);
+    unrolled<0, kPoints>([&](auto row) { to.put(re[decltype(row)::value], im[decltype(row)::value]); });
     return;
   }
-  put(re[0], 0.0f);
+  StridedOutput<Element> to(out, stride);
+  to.put(re[0], 0);
   unrolled<1, kHalf>([&](auto row) {
     constexpr int f = decltype(row)::value, kMirror = kPoints - f;
-    put((re[f] + re[kMirror]) * 0.5f, (im[f] - im[kMirror]) * 0.5f);
+    to.put((re[f] + re[kMirror]) * 0.5f, (im[f] - im[kMirror]) * 0.5f);
   });
-  put(re[kHalf], 0.0f);
-  put(im[0], 0.0f);
+  to.put(re[kHalf], 0);
+  to.put(im[0], 0);
   unrolled<1, kHalf>([&](auto row) {
     constexpr int f = decltype(row)::value, kMirror = kPoints - f;
-    put((im[f] + im[kMirror]) * 0.5f, (re[kMirror] - re[f]) * 0.5f);
+    to.put((im[f] + im[kMirror]) * 0.5f, (re[kMirror] - re[f]) * 0.5f);
   });
-  put(im[kHalf], 0.0f);
+  to.put(im[kHalf], 0);
 }
 
 /// Takes columns from a spectrum, `in` as `out` above, and puts their inverse transform, times kPoints, into the panel.
 template <int kPoints>
-__device__ __forceinline__ void inverse_columns(float* panel, int points_halved, const float* in,
-                                                int64_t frequency_stride, int64_t imaginary_stride) {
+__device__ __forceinline__ void inverse_columns(float* panel, int pitch, int points_halved, const float* in,
+                                                int64_t stride) {
   constexpr int kHalf = kPoints / 2;
   const auto [channel, column] = panel_thread();
   float re[kPoints], im[kPoints];
   if (column != 0) {
-    in += (kPoints + 2 + (column - 1) * kPoints) * frequency_stride;
+    StridedInput from(in + 2 * (kPoints + 2 + (column - 1) * kPoints) * stride, stride);
     unrolled<0, kPoints>([&](auto row) {
       constexpr int f = decltype(row)::value;
-      re[f] = in[0], im[f] = in[imaginary_stride];
-      in += frequency_stride;
+      re[f] = from.take(), im[f] = from.take();
     });
   } else {  // the two real columns as one: what is imaginary in the second is subtracted from the real part
-    const float* last = in + (kHalf + 1) * frequency_stride;
-    re[0] = in[0], im[0] = last[0];
+    StridedInput first(in, stride), last(in + 2 * (kHalf + 1) * stride, stride);
+    re[0] = first.take(), im[0] = last.take();
+    first.skip(), last.skip();
     unrolled<1, kHalf>([&](auto row) {
       constexpr int f = decltype(row)::value, kMirror = kPoints - f;
-      in += frequency_stride, last += frequency_stride;
-      const float first_re = in[0], first_im = in[imaginary_stride];
-      const float last_re = last[0], last_im = last[imaginary_stride];
+      const float first_re = first.take(), first_im = first.take();
+      const float last_re = last.take(), last_im = last.take();
       re[f] = first_re - last_im, im[f] = first_im + last_re;
       re[kMirror] = first_re + last_im, im[kMirror] = last_re - first_im;
     });
-    in += frequency_stride, last += frequency_stride;
-    re[kHalf] = in[0], im[kHalf] = last[0];
+    re[kHalf] = first.take(), im[kHalf] = last.take();
   }
   fft<kPoints>(im, re);
-  const int half = points_halved / 2;
-  const int pitch = panel_pitch(points_halved);
-  const int real_key = channel ^ column >> 1, imaginary_key = channel ^ (half + column) >> 1;
-  float* real = panel + column * kPanelChannels;
+  const PanelColumn to(panel, pitch, points_halved, column, channel);
   unrolled<0, kPoints>([&](auto point) {
     constexpr int b = decltype(point)::value;
-    real[b * pitch + (real_key ^ b >> 1)] = re[b];
-    real[b * pitch + half * kPanelChannels + (imaginary_key ^ b >> 1)] = im[b];
+    to.re(b) = re[b], to.im(b) = im[b];
   });
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "cuda/device/code.h"
+#include "cuda/device/element.h"
+#include "cuda/device/unrolled.h"
 #include "cuda/kernels/tile_frame.h"
 
 namespace dnd::cuda {
@@ -23,7 +25,29 @@ __device__ __forceinline__ void walk_lines(const TileFrame& frame, int channels,
   }
 }
 
-/// Numbers that a thread reads before it uses the first.
-inline constexpr int kLineBatch = 8;
+/// Numbers of a line that a thread reads before it uses the first; even.
+inline constexpr int kLineBatch = 16;
+
+/// A line of a panel along the inner axis, as walk_lines visits them.
+struct PanelWalk {
+  char* panel;
+  int first, step;  // in bytes
+
+  __device__ __forceinline__ PanelWalk(float* panel, const TileFrame& frame, int cross, int channel)
+      : panel(reinterpret_cast<char*>(panel)) {
+    constexpr int kBytes = sizeof(float);
+    first = kBytes * (frame.inner_is_halved ? panel_word(frame.pitch, cross, 0, channel)
+                                            : panel_word(frame.pitch, 0, cross, channel));
+    step = kBytes * (frame.inner_is_halved ? kPanelChannels : frame.pitch);
+  }
+
+  /// Point `begin` + kIndex, for an even `begin`: neighbours share what does not depend on kIndex.
+  template <int kIndex>
+  __device__ __forceinline__ float& at(int begin) const {
+    constexpr int kBytes = sizeof(float);
+    const int place = first ^ ((begin >> 1) + (kIndex >> 1)) * kBytes;
+    return *reinterpret_cast<float*>(panel + place + (begin + kIndex) * step);
+  }
+};
 
 }  // namespace dnd::cuda

@@ -16,7 +16,7 @@ namespace dnd::cuda {
 namespace {
 
 template <typename Element>
-__global__ void naive_kernel(SpectralForward<Element> p) {
+__global__ void spectral_forward_naive_kernel(SpectralForward<Element> p) {
   const Geometry& g = p.geometry;
   const TileAxis &full = p.tiling.full, &halved = p.tiling.halved;
   const int points_full = static_cast<int>(full.points), points_halved = static_cast<int>(halved.points);
@@ -71,49 +71,46 @@ template <bool kNormalised, typename Element>
 __device__ __forceinline__ void gather(const Arguments<Element>& p, const TilePlace& place, int first_channel,
                                        float* panel, const float4* moments) {
   const PictureAxis &inner = p.frame.inner(), &cross = p.frame.cross();
-  const int inner_begin = inner.input_begin(p.frame.inner_tile(place));
+  const unsigned inner_tile = p.frame.inner_tile(place);
+  const int first = inner.input_first(inner_tile), count = inner.input_end(inner_tile) - first;
   const int cross_begin = cross.input_begin(p.frame.cross_tile(place));
-  const float* task = p.x + place.task * p.x_strides.batch + inner_begin * p.x_strides.inner;
+  const float* task = p.x + place.task * p.x_strides.batch + inner.input_begin(inner_tile) * p.x_strides.inner;
   walk_lines(p.frame, kPanelChannels, cross.points, [&](int channel_here, int cross_point) {
     const int channel = first_channel + channel_here, across = cross_begin + cross_point;
     const bool inside = channel < p.channels && across >= 0 && across < cross.size;
-    const PanelWalk walk = panel_walk(p.frame, cross_point, channel_here);
-    const float* line = task;
+    const unsigned here = inside ? count : 0;
+    const PanelWalk walk(panel, p.frame, cross_point, channel_here);
+    StridedInput line(task + channel * p.x_strides.channel + across * p.x_strides.cross, p.x_strides.inner);
     float weight = 0, bias = 0;
-    if (inside) {
-      line += channel * p.x_strides.channel + across * p.x_strides.cross;
-      if constexpr (kNormalised) {
-        const int64_t at = channel * p.norm_strides.channel + across * p.norm_strides.cross;
-        weight = p.norm_weight[at], bias = p.norm_bias[at];
-      }
+    if constexpr (kNormalised) {
+      const int64_t at = channel * p.norm_strides.channel + across * p.norm_strides.cross;
+      if (inside) weight = p.norm_weight[at], bias = p.norm_bias[at];
     }
     for (int begin = 0; begin < inner.points; begin += kLineBatch) {
       float values[kLineBatch];
+      const unsigned after_first = begin - first;
       unrolled<0, kLineBatch>([&](auto index) {
         constexpr int i = decltype(index)::value;
-        const int point = begin + i, along = inner_begin + point;
-        const bool here = inside && point < inner.points && along >= 0 && along < inner.size;
-        values[i] = here ? line[point * p.x_strides.inner] : 0;
+        values[i] = line.take_if(after_first + i < here);
       });
+      if constexpr (kNormalised) {
+        unrolled<0, kLineBatch>([&](auto index) {
+          constexpr int i = decltype(index)::value;
+          if (after_first + i >= here) return;
+          const float4 m = moments[begin + i];
+          values[i] = normalised(values[i], m.x, m.y, m.z, weight, bias);
+        });
+      }
       unrolled<0, kLineBatch>([&](auto index) {
         constexpr int i = decltype(index)::value;
-        const int point = begin + i;
-        if (point >= inner.points) return;
-        if constexpr (kNormalised) {
-          const int along = inner_begin + point;
-          if (inside && along >= 0 && along < inner.size) {
-            const float4 m = moments[point];
-            values[i] = normalised(values[i], m.x, m.y, m.z, weight, bias);
-          }
-        }
-        panel[walk.word(point)] = values[i];
+        if (begin + i < inner.points) walk.at<i>(begin) = values[i];
       });
     }
   });
 }
 
 template <typename Element>
-__global__ void __launch_bounds__(256, 2) kernel(Arguments<Element> p) {
+__global__ void __launch_bounds__(256, 2) spectral_forward_kernel(Arguments<Element> p) {
   float* panel = shared_memory<float>();
   const int points_full = p.frame.full.points, points_halved = p.frame.halved.points;
   const unsigned tile = block_index().x / p.groups;
@@ -144,10 +141,10 @@ __global__ void __launch_bounds__(256, 2) kernel(Arguments<Element> p) {
 
   const auto [channel, column] = panel_thread();
   if (2 * column >= points_halved || first_channel + channel >= p.pitch) return;
-  const int64_t imaginary_stride = int64_t{p.tiles} * p.pitch;
+  const int64_t stride = int64_t{p.tiles} * p.pitch;
   Element* out = p.spectra + int64_t{tile} * p.pitch + first_channel + channel;
   with_points(points_full, [&](auto points) {
-    forward_columns<decltype(points)::value>(panel, points_halved, out, 2 * imaginary_stride, imaginary_stride);
+    forward_columns<decltype(points)::value>(panel, p.frame.pitch, points_halved, out, stride);
   });
 }
 
@@ -171,7 +168,8 @@ void spectral_forward(runtime::Stream stream, const SpectralForward<Element>& p)
   arguments.channels = static_cast<int>(g.channels), arguments.pitch = static_cast<int>(pitch);
   const int64_t points_full = p.tiling.full.points, points_halved = p.tiling.halved.points;
   arguments.factor = static_cast<float>(1 / std::sqrt(static_cast<double>(points_full * points_halved)));
-  launch(stream, "spectral_forward", kernel<Element>, {check_blocks("spectral_forward", p.tiles * groups)},
+  launch(stream, "spectral_forward", spectral_forward_kernel<Element>,
+         {check_blocks("spectral_forward", p.tiles * groups)},
          panel_threads(static_cast<int>(points_full), static_cast<int>(points_halved)),
          panel_bytes(arguments.frame) + kMomentsBytes, arguments);
 }
@@ -179,7 +177,7 @@ void spectral_forward(runtime::Stream stream, const SpectralForward<Element>& p)
 template <typename Element>
 void spectral_forward_naive(runtime::Stream stream, const SpectralForward<Element>& p) {
   const int64_t numbers = p.tiling.frequencies() * p.tiles * cuda_channel_pitch(p.geometry.channels);
-  launch(stream, "spectral_forward_naive", naive_kernel<Element>,
+  launch(stream, "spectral_forward_naive", spectral_forward_naive_kernel<Element>,
          {check_blocks("spectral_forward_naive", divide_up(numbers, 128))}, 128, 0, p);
 }
 

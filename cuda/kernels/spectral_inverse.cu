@@ -13,16 +13,14 @@
 namespace dnd::cuda {
 namespace {
 
-__device__ __forceinline__ float finished(DndEpilogue epilogue, float c, float addend, float bias) {
-  switch (epilogue) {
-    case kDndStore: break;
-    case kDndMergePaths: return (addend + tanhf(c) + bias) * (1.0f / 3.0f);
-    case kDndTokenBias: return c + bias + addend;
-  }
+template <DndEpilogue kEpilogue>
+__device__ __forceinline__ float finished(float c, float addend, float bias) {
+  if constexpr (kEpilogue == kDndMergePaths) return (addend + tanhf(c) + bias) * (1.0f / 3.0f);
+  if constexpr (kEpilogue == kDndTokenBias) return c + bias + addend;
   return c;
 }
 
-__global__ void naive_kernel(SpectralInverse p) {
+__global__ void spectral_inverse_naive_kernel(SpectralInverse p) {
   const Geometry& g = p.geometry;
   const TileAxis &full = p.tiling.full, &halved = p.tiling.halved;
   const int points_full = static_cast<int>(full.points), points_halved = static_cast<int>(halved.points);
@@ -58,8 +56,13 @@ __global__ void naive_kernel(SpectralInverse p) {
   const auto at = [&](const Geometry::Strides& strides) {
     return task * strides.batch + (p.first_out + out) * strides.channel + row * strides.row + column * strides.column;
   };
-  p.y[at(g.y)] =
-      finished(p.epilogue, c, p.addend == nullptr ? 0 : p.addend[at(g.y)], p.bias == nullptr ? 0 : p.bias[at(g.bias)]);
+  const float addend = p.addend == nullptr ? 0 : p.addend[at(g.y)], bias = p.bias == nullptr ? 0 : p.bias[at(g.bias)];
+  float* y = p.y + at(g.y);
+  switch (p.epilogue) {
+    case kDndStore: *y = finished<kDndStore>(c, addend, bias); break;
+    case kDndMergePaths: *y = finished<kDndMergePaths>(c, addend, bias); break;
+    case kDndTokenBias: *y = finished<kDndTokenBias>(c, addend, bias); break;
+  }
 }
 
 struct Arguments {
@@ -75,38 +78,46 @@ struct Arguments {
 };
 
 /// The tile's outputs from the panel, through the epilogue.
+template <DndEpilogue kEpilogue>
 __device__ __forceinline__ void scatter(const Arguments& p, const TilePlace& place, int first_channel, int channels,
-                                        const float* panel) {
+                                        float* panel) {
   const PictureAxis &inner = p.frame.inner(), &cross = p.frame.cross();
-  const int inner_begin = inner.output_begin(p.frame.inner_tile(place));
-  const int inner_count = inner.output_count(p.frame.inner_tile(place));
-  const int cross_begin = cross.output_begin(p.frame.cross_tile(place));
-  const int cross_count = cross.output_count(p.frame.cross_tile(place));
-  walk_lines(p.frame, channels, cross_count, [&](int channel_here, int cross_point) {
+  const unsigned inner_tile = p.frame.inner_tile(place), cross_tile = p.frame.cross_tile(place);
+  const unsigned count = inner.output_count(inner_tile);
+  const int first = inner.lead & ~1, end = inner.lead + static_cast<int>(count);
+  const int cross_begin = cross.output_begin(cross_tile);
+  const int64_t task =
+      place.task * p.y_strides.batch + (inner.output_begin(inner_tile) - inner.lead + first) * p.y_strides.inner;
+  walk_lines(p.frame, channels, cross.output_count(cross_tile), [&](int channel_here, int cross_point) {
     const int64_t channel = p.first_out + first_channel + channel_here;
     const int across = cross_begin + cross_point;
-    const PanelWalk walk = panel_walk(p.frame, cross.lead + cross_point, channel_here);
-    const int64_t line = place.task * p.y_strides.batch + channel * p.y_strides.channel + across * p.y_strides.cross +
-                         inner_begin * p.y_strides.inner;
-    const float bias = p.bias == nullptr ? 0 : p.bias[channel * p.bias_strides.channel + across * p.bias_strides.cross];
-    for (int begin = 0; begin < inner_count; begin += kLineBatch) {
-      float addends[kLineBatch];
+    const PanelWalk walk(panel, p.frame, cross.lead + cross_point, channel_here);
+    const int64_t at = task + channel * p.y_strides.channel + across * p.y_strides.cross;
+    StridedInput addend(p.addend + at, p.y_strides.inner);
+    StridedOutput<float> y(p.y + at, p.y_strides.inner);
+    float bias = 0;
+    if constexpr (kEpilogue != kDndStore) {
+      bias = p.bias[channel * p.bias_strides.channel + across * p.bias_strides.cross];
+    }
+    for (int begin = first; begin < end; begin += kLineBatch) {
+      const unsigned after_first = begin - inner.lead;
+      float addends[kLineBatch] = {};
+      if constexpr (kEpilogue != kDndStore) {
+        unrolled<0, kLineBatch>([&](auto index) {
+          constexpr int i = decltype(index)::value;
+          addends[i] = addend.take_if(p.addend != nullptr && after_first + i < count);
+        });
+      }
       unrolled<0, kLineBatch>([&](auto index) {
         constexpr int i = decltype(index)::value;
-        const bool here = p.addend != nullptr && begin + i < inner_count;
-        addends[i] = here ? p.addend[line + (begin + i) * p.y_strides.inner] : 0;
-      });
-      unrolled<0, kLineBatch>([&](auto index) {
-        constexpr int i = decltype(index)::value;
-        if (begin + i >= inner_count) return;
-        const float c = panel[walk.word(inner.lead + begin + i)];
-        p.y[line + (begin + i) * p.y_strides.inner] = finished(p.epilogue, c, addends[i], bias);
+        const bool here = after_first + i < count;
+        y.put_if(here, here ? finished<kEpilogue>(walk.at<i>(begin), addends[i], bias) : 0);
       });
     }
   });
 }
 
-__global__ void __launch_bounds__(256, 2) kernel(Arguments p) {
+__global__ void __launch_bounds__(256, 2) spectral_inverse_kernel(Arguments p) {
   float* panel = shared_memory<float>();
   const int points_full = p.frame.full.points, points_halved = p.frame.halved.points;
   const unsigned tile = block_index().x / p.groups;
@@ -116,10 +127,10 @@ __global__ void __launch_bounds__(256, 2) kernel(Arguments p) {
 
   const auto [channel, column] = panel_thread();
   if (2 * column < points_halved && channel < channels) {
-    const int64_t imaginary_stride = int64_t{p.tiles} * p.product_pitch;
+    const int64_t stride = int64_t{p.tiles} * p.product_pitch;
     const float* in = p.product + int64_t{tile} * p.product_pitch + first_channel + channel;
     with_points(points_full, [&](auto points) {
-      inverse_columns<decltype(points)::value>(panel, points_halved, in, 2 * imaginary_stride, imaginary_stride);
+      inverse_columns<decltype(points)::value>(panel, p.frame.pitch, points_halved, in, stride);
     });
   }
   block_barrier();
@@ -136,7 +147,11 @@ __global__ void __launch_bounds__(256, 2) kernel(Arguments p) {
   }
   block_barrier();
 
-  scatter(p, place, first_channel, channels, panel);
+  switch (p.epilogue) {
+    case kDndStore: return scatter<kDndStore>(p, place, first_channel, channels, panel);
+    case kDndMergePaths: return scatter<kDndMergePaths>(p, place, first_channel, channels, panel);
+    case kDndTokenBias: return scatter<kDndTokenBias>(p, place, first_channel, channels, panel);
+  }
 }
 
 }  // namespace
@@ -159,14 +174,14 @@ void spectral_inverse(runtime::Stream stream, const SpectralInverse& p) {
   arguments.outs = static_cast<int>(p.outs), arguments.product_pitch = static_cast<int>(p.product_pitch);
   const int64_t points_full = p.tiling.full.points, points_halved = p.tiling.halved.points;
   arguments.factor = static_cast<float>(1 / std::sqrt(static_cast<double>(points_full * points_halved)));
-  launch(stream, "spectral_inverse", kernel, {check_blocks("spectral_inverse", p.tiles * groups)},
+  launch(stream, "spectral_inverse", spectral_inverse_kernel, {check_blocks("spectral_inverse", p.tiles * groups)},
          panel_threads(static_cast<int>(points_full), static_cast<int>(points_halved)), panel_bytes(arguments.frame),
          arguments);
 }
 
 void spectral_inverse_naive(runtime::Stream stream, const SpectralInverse& p) {
   const int64_t numbers = p.tiles * p.outs * p.tiling.full.valid() * p.tiling.halved.valid();
-  launch(stream, "spectral_inverse_naive", naive_kernel,
+  launch(stream, "spectral_inverse_naive", spectral_inverse_naive_kernel,
          {check_blocks("spectral_inverse_naive", divide_up(numbers, 128))}, 128, 0, p);
 }
 

@@ -13,7 +13,7 @@ namespace dnd::cuda {
 namespace {
 
 template <typename Element>
-__global__ void naive_kernel(SpectralWeights<Element> p) {
+__global__ void spectral_weights_naive_kernel(SpectralWeights<Element> p) {
   const Geometry& g = p.geometry;
   const int points_full = static_cast<int>(p.tiling.full.points);
   const int points_halved = static_cast<int>(p.tiling.halved.points);
@@ -77,7 +77,7 @@ __device__ __forceinline__ void gather(const Arguments<Element>& p, const float*
   walk_lines(p.frame, kPanelChannels, cross_points, [&](int channel_here, int cross_point) {
     const int channel = first_channel + channel_here, cross_tap = first_tap(cross_point, cross_points, p.kernel);
     const bool inside = channel < p.channels && cross_tap < p.kernel;
-    const PanelWalk walk = panel_walk(p.frame, cross_point, channel_here);
+    const PanelWalk walk(panel, p.frame, cross_point, channel_here);
     const float* taps = weight + (inside ? int64_t{channel} * p.kernel * p.kernel : 0);
     for (int begin = 0; begin < inner_points; begin += kLineBatch) {
       float values[kLineBatch];
@@ -93,14 +93,14 @@ __device__ __forceinline__ void gather(const Arguments<Element>& p, const float*
       });
       unrolled<0, kLineBatch>([&](auto index) {
         constexpr int i = decltype(index)::value;
-        if (begin + i < inner_points) panel[walk.word(begin + i)] = values[i];
+        if (begin + i < inner_points) walk.at<i>(begin) = values[i];
       });
     }
   });
 }
 
 template <typename Element>
-__global__ void __launch_bounds__(256, 2) kernel(Arguments<Element> p) {
+__global__ void __launch_bounds__(256, 2) spectral_weights_kernel(Arguments<Element> p) {
   float* panel = shared_memory<float>();
   const int points_full = p.frame.full.points, points_halved = p.frame.halved.points;
   const unsigned out = block_index().x / p.groups;
@@ -116,10 +116,10 @@ __global__ void __launch_bounds__(256, 2) kernel(Arguments<Element> p) {
 
   const auto [channel, column] = panel_thread();
   if (2 * column >= points_halved || first_channel + channel >= p.pitch) return;
-  const int64_t imaginary_stride = p.rows * p.pitch;
+  const int64_t stride = p.rows * p.pitch;
   Element* to = p.spectra + int64_t{out} * p.pitch + first_channel + channel;
   with_points(points_full, [&](auto points) {
-    forward_columns<decltype(points)::value>(panel, points_halved, to, 2 * imaginary_stride, imaginary_stride);
+    forward_columns<decltype(points)::value>(panel, p.frame.pitch, points_halved, to, stride);
   });
 }
 
@@ -139,7 +139,8 @@ void spectral_weights(runtime::Stream stream, const SpectralWeights<Element>& p)
   arguments.kernel = static_cast<int>(g.kernel);
   arguments.inner_stride = static_cast<int>(g.tap_row_stride);
   arguments.cross_stride = static_cast<int>(g.tap_column_stride);
-  launch(stream, "spectral_weights", kernel<Element>, {check_blocks("spectral_weights", p.outs * groups)},
+  launch(stream, "spectral_weights", spectral_weights_kernel<Element>,
+         {check_blocks("spectral_weights", p.outs * groups)},
          panel_threads(arguments.frame.full.points, arguments.frame.halved.points), panel_bytes(arguments.frame),
          arguments);
 }
@@ -147,7 +148,7 @@ void spectral_weights(runtime::Stream stream, const SpectralWeights<Element>& p)
 template <typename Element>
 void spectral_weights_naive(runtime::Stream stream, const SpectralWeights<Element>& p) {
   const int64_t numbers = p.tiling.frequencies() * p.outs * cuda_channel_pitch(p.geometry.channels);
-  launch(stream, "spectral_weights_naive", naive_kernel<Element>,
+  launch(stream, "spectral_weights_naive", spectral_weights_naive_kernel<Element>,
          {check_blocks("spectral_weights_naive", divide_up(numbers, 128))}, 128, 0, p);
 }
 

@@ -21,7 +21,7 @@ __device__ __forceinline__ float value_at(const TensorScale& p, int64_t row, int
   return normalised(x, moments[0], moments[1], moments[2], p.norm_weight[column], p.norm_bias[column]);
 }
 
-__global__ void naive_kernel(TensorScale p) {
+__global__ void tensor_scale_naive_kernel(TensorScale p) {
   const int64_t task = int64_t{block_index().x} * block_size().x + thread_index().x;
   if (task >= p.tasks) return;
   uint32_t most = 0;
@@ -55,7 +55,7 @@ __device__ __forceinline__ uint32_t block_maximum(uint32_t value, uint32_t* shar
 }
 
 /// The largest magnitude of one part of a task.
-__global__ void __launch_bounds__(kThreads) part_kernel(TensorScale p) {
+__global__ void __launch_bounds__(kThreads) tensor_scale_parts_kernel(TensorScale p) {
   const int64_t numbers = p.rows * p.columns, parts = tensor_scale_parts(numbers);
   const int64_t task = block_index().x / parts, part = block_index().x % parts;
   const int64_t end = part_begin(numbers, parts, part + 1);
@@ -89,7 +89,7 @@ __global__ void __launch_bounds__(kThreads) part_kernel(TensorScale p) {
 }
 
 /// A task's scale from the largest magnitudes of its parts.
-__global__ void __launch_bounds__(kThreads) scale_kernel(TensorScale p) {
+__global__ void __launch_bounds__(kThreads) tensor_scale_kernel(TensorScale p) {
   const int64_t parts = tensor_scale_parts(p.rows * p.columns), task = block_index().x;
   uint32_t most = 0;
   for (int64_t part = thread_index().x; part < parts; part += kThreads) {
@@ -115,15 +115,16 @@ void tensor_scale(runtime::Stream stream, const TensorScale& p) {
     some.x += begin * p.rows * p.columns;
     some.scales += begin;
     if (p.moments != nullptr) some.moments += begin * 3 * p.rows;
-    launch(stream, "tensor_scale_parts", part_kernel, {check_blocks("tensor_scale_parts", some.tasks * parts)},
-           kThreads, shared, some);
-    launch(stream, "tensor_scale", scale_kernel, {check_blocks("tensor_scale", some.tasks)}, kThreads, shared, some);
+    launch(stream, "tensor_scale_parts", tensor_scale_parts_kernel,
+           {check_blocks("tensor_scale_parts", some.tasks * parts)}, kThreads, shared, some);
+    launch(stream, "tensor_scale", tensor_scale_kernel, {check_blocks("tensor_scale", some.tasks)}, kThreads, shared,
+           some);
   }
 }
 
 void tensor_scale_naive(runtime::Stream stream, const TensorScale& p) {
-  launch(stream, "tensor_scale_naive", naive_kernel, {check_blocks("tensor_scale_naive", divide_up(p.tasks, 32))}, 32,
-         0, p);
+  launch(stream, "tensor_scale_naive", tensor_scale_naive_kernel,
+         {check_blocks("tensor_scale_naive", divide_up(p.tasks, 32))}, 32, 0, p);
 }
 
 }  // namespace dnd::cuda

@@ -46,6 +46,7 @@ struct TilePlace {
 
 struct TileFrame {
   PictureAxis full, halved;
+  int pitch;  ///< of the panel, in words
   bool channels_side_by_side;
   bool inner_is_halved;
 
@@ -63,8 +64,8 @@ struct TileFrame {
 constexpr bool channels_side_by_side(const Geometry& geometry) { return geometry.moments.column != 0; }
 
 constexpr TileFrame tile_frame(const CudaTiling& tiling, bool channels_side_by_side) {
-  return {picture_axis(tiling.full), picture_axis(tiling.halved), channels_side_by_side,
-          channels_side_by_side ? !tiling.halved_is_rows : tiling.halved_is_rows};
+  return {picture_axis(tiling.full), picture_axis(tiling.halved), panel_pitch(static_cast<int>(tiling.halved.points)),
+          channels_side_by_side, channels_side_by_side ? !tiling.halved_is_rows : tiling.halved_is_rows};
 }
 
 struct FrameStrides {
@@ -74,19 +75,6 @@ struct FrameStrides {
 constexpr FrameStrides frame_strides(const Geometry& geometry, const Geometry::Strides& strides) {
   return channels_side_by_side(geometry) ? FrameStrides{strides.batch, strides.channel, strides.row, strides.column}
                                          : FrameStrides{strides.batch, strides.channel, strides.column, strides.row};
-}
-
-/// Where one number of the inner axis lies in a panel, the other two coordinates fixed.
-struct PanelWalk {
-  int begin, step, key;
-
-  constexpr int word(int inner) const { return begin + inner * step + (key ^ inner >> 1); }
-};
-
-constexpr PanelWalk panel_walk(const TileFrame& frame, int cross, int channel) {
-  const int pitch = panel_pitch(frame.halved.points);
-  return frame.inner_is_halved ? PanelWalk{cross * pitch, kPanelChannels, channel ^ cross >> 1}
-                               : PanelWalk{cross * kPanelChannels, pitch, channel ^ cross >> 1};
 }
 
 /// Bytes of shared memory of a block that transforms a tile, with room for the moments of the inner axis' tokens.
