@@ -51,8 +51,9 @@ template <int kWidth>
 void launch_halves(runtime::Stream stream, const AttentionArguments& a) {
   using Tile = attention_halves::Tile<kWidth>;
   const int64_t blocks = divide_up(a.longest, Tile::kQueries) * a.heads * a.sequences;
-  launch(stream, "attention", attention_halves::kernel<kWidth>, grid_of(blocks, "attention"), Tile::kThreads,
-         Tile::kSharedBytes, a);
+  const auto kernel = a.head_width % 4 == 0 && is_aligned_16(a.qkv) ? attention_halves::kernel<kWidth, true>
+                                                                    : attention_halves::kernel<kWidth, false>;
+  launch(stream, "attention", kernel, grid_of(blocks, "attention"), Tile::kThreads, Tile::kSharedBytes, a);
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ static_assert(kStageFloats >= kRows * kPitch);
 /// to[depth][row] of 64 rows from `begin` on, zeros outside. A warp takes 4 rows of 8 neighbouring floats.
 __device__ __forceinline__ void load_transposed(const float* from, int64_t row_stride, int begin, int rows, int depth,
                                                 int depths, float* to) {
-  for (int i = static_cast<int>(thread_index().x); i < kRows * kDepth; i += kThreads) {
+  for (int i = static_cast<int>(thread_index().x); i < kRows * kDepth; i += static_cast<int>(block_size().x)) {
     const int d = i % 8 + i / 32 % (kDepth / 8) * 8, row = i / 8 % 4 + i / (4 * kDepth) * 4;
     const bool inside = begin + row < rows && depth + d < depths;
     to[d * kPitch + row] = inside ? from[(begin + row) * row_stride + depth + d] : 0;
@@ -70,7 +70,7 @@ __global__ void __launch_bounds__(kThreads, 2) kernel(AttentionArguments a) {
       multiply(stage + y, stage + kDepth * kPitch + x, kDepth, scores);
       block_barrier();
     }
-    for (int i = thread; i < kRows * kColumns; i += kThreads) {
+    for (int i = thread; i < kRows * kColumns; i += static_cast<int>(block_size().x)) {
       const int key = i / kColumns, column = i % kColumns;
       const bool inside = begin + key < key_rows && first_column + column < head_width;
       stage[key * kPitch + column] = inside ? head.value[(begin + key) * head.row_stride + first_column + column] : 0;
@@ -106,6 +106,7 @@ __global__ void __launch_bounds__(kThreads, 2) kernel(AttentionArguments a) {
     block_barrier();
   }
 
+  float* to = attention::output_of(a, pair / heads, pair % heads);
   DND_UNROLL
   for (int i = 0; i < 4; ++i) {
     const float share = 1.0f / warp_sum<16>(total[i]);
@@ -113,7 +114,7 @@ __global__ void __launch_bounds__(kThreads, 2) kernel(AttentionArguments a) {
     for (int j = 0; j < 4; ++j) {
       const int column = first_column + x + j;
       if (first + y + i < head.rows && column < head_width) {
-        head.y[(first + y + i) * head.y_stride + column] = outputs[i][j] * share;
+        to[(first + y + i) * a.heads * a.head_width + column] = outputs[i][j] * share;
       }
     }
   }

@@ -15,20 +15,17 @@ namespace dnd::cuda::attention {
 struct Head {
   const float *query, *key, *value;  ///< row 0
   const int32_t* mask;
-  float* y;
-  int64_t row_stride, y_stride;
+  int64_t row_stride;
   int rows;
 
-  __device__ __forceinline__ Head(const AttentionArguments& a, int64_t sequence, int64_t head) {
+  __device__ __forceinline__ Head(const AttentionArguments& a, unsigned sequence, unsigned head) {
     const int64_t begin = a.offsets[sequence], width = a.heads * a.head_width;
     rows = static_cast<int>(a.offsets[sequence + 1] - begin);
     row_stride = 3 * width;
-    y_stride = width;
     query = a.qkv + begin * row_stride + head * a.head_width;
     key = query + width;
     value = key + width;
     mask = a.mask + begin;
-    y = a.y + begin * y_stride + head * a.head_width;
   }
 
   /// Keys up to the last real one: what follows would get the weight zero. All keys where none is real.
@@ -48,5 +45,11 @@ struct Head {
     return mask[key_row] != 0 ? INFINITY : -FLT_MAX;
   }
 };
+
+/// Row 0 of the head's output, rows being heads · head_width apart. It is found anew when it is needed, so that no
+/// register keeps it while the keys go by.
+__device__ __forceinline__ float* output_of(const AttentionArguments& a, unsigned sequence, unsigned head) {
+  return a.y + (a.offsets[sequence] * a.heads + head) * a.head_width;
+}
 
 }  // namespace dnd::cuda::attention

@@ -6,11 +6,12 @@ namespace dnd::cuda {
 /// Pieces of neighbouring rows are turned against each other, so that no two of 8 rows' equal pieces, nor of 8 pieces
 /// written side by side, fall into the same banks.
 ///
-/// Returns the place of a row's piece, in pieces.
-constexpr int attention_piece(int width, int row, int piece) {
-  const int pieces = width / 8;
-  const int rows_in_line = pieces < 8 ? 8 / pieces : 1;  // of 128 bytes, which are all banks once
-  const int turn = row / rows_in_line % (pieces < 8 ? pieces : 8);
+/// Returns the place of a row's piece, in pieces. Turning has a period of 8 rows, and the place of piece p ^ q is that
+/// of p, ^ q: from one place of a lane follow all the others.
+constexpr unsigned attention_piece(unsigned width, unsigned row, unsigned piece) {
+  const unsigned pieces = width / 8;
+  const unsigned rows_in_line = pieces < 8 ? 8 / pieces : 1;  // of 128 bytes, which are all banks once
+  const unsigned turn = row / rows_in_line % (pieces < 8 ? pieces : 8);
   return row * pieces + (piece ^ turn);
 }
 

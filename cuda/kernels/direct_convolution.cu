@@ -109,41 +109,52 @@ struct Walk {
   }
 };
 
-/// What a block computes, and the part of the sums that is staged.
+/// Some neighbouring taps of one axis.
+struct Taps {
+  int begin, end;
+
+  __device__ __forceinline__ Taps(int64_t size, int64_t kernel, int64_t first, int64_t count) {
+    const TapRange range = taps_inside_for(size, kernel, first, count);
+    begin = static_cast<int>(range.begin);
+    end = static_cast<int>(range.end);
+  }
+  __device__ __forceinline__ int size() const { return end - begin; }
+};
+
+/// What a block computes: its first output. The launcher sees to it that no axis is longer than an int can count.
 struct Block {
-  int64_t batch, out, row, column;  ///< of its first output
-  TapRange tap_rows, taps;          ///< that are not all padding
+  int batch, out, row, column;
 
   __device__ __forceinline__ explicit Block(const Arguments& a) {
     const Geometry& g = a.geometry;
     unsigned rest = block_index().x;
     const auto take = [&](int64_t size, int part) {
       const auto parts = static_cast<unsigned>(divide_up(size, part));
-      const int64_t begin = int64_t{rest % parts} * part;
+      const int begin = static_cast<int>(rest % parts) * part;
       rest /= parts;
       return begin;
     };
     column = take(g.columns, a.tile.columns());
     row = take(g.rows, a.tile.rows());
     out = take(g.out_channels, a.tile.block_outs());
-    batch = rest;
-    tap_rows = taps_inside_for(g.rows, g.kernel, row, a.tile.rows());
-    taps = taps_inside_for(g.columns, g.kernel, column, a.tile.columns());
+    batch = static_cast<int>(rest);
   }
 };
 
+/// The part of the sums that is staged.
 struct Stage {
-  int64_t channel, tap_row;  ///< first
+  int channel, tap_row;  ///< first
   int channels, tap_rows;
+  Taps taps;
   int patch_rows;
 };
 
 /// patch[channel][row][pitch], zeros in the padding. Rows begin at the first tap of the block's first column.
 __device__ __forceinline__ void fetch_patch(const Arguments& a, const Block& block, const Stage& stage, float* patch) {
   const Geometry& g = a.geometry;
-  const int columns = static_cast<int>(direct_tile::patch_columns(a.tile.lane_columns, block.taps.size()));
-  const int64_t first_row = block.row + stage.tap_row - g.half(),
-                first_column = block.column + block.taps.begin - g.half();
+  const int columns = static_cast<int>(direct_tile::patch_columns(a.tile.lane_columns, stage.taps.size()));
+  const int half = static_cast<int>(g.half());
+  const int first_row = block.row + stage.tap_row - half, first_column = block.column + stage.taps.begin - half;
   const int firsts = a.fastest == kColumn ? columns : a.fastest == kRow ? stage.patch_rows : stage.channels;
   const int seconds = a.fastest == kColumn ? stage.patch_rows : columns;
   const int count = columns * stage.patch_rows * stage.channels;
@@ -153,7 +164,7 @@ __device__ __forceinline__ void fetch_patch(const Arguments& a, const Block& blo
     const int patch_column = a.fastest == kColumn ? walk.first : walk.second;
     const int patch_row = a.fastest == kColumn ? walk.second : a.fastest == kRow ? walk.first : walk.third;
     const int channel = a.fastest == kChannel ? walk.first : walk.third;
-    const int64_t row = first_row + patch_row, column = first_column + patch_column;
+    const int row = first_row + patch_row, column = first_column + patch_column;
     const bool inside = row >= 0 && row < g.rows && column >= 0 && column < g.columns;
     patch[(channel * stage.patch_rows + patch_row) * a.tile.pitch + patch_column] =
         inside ? input_at(a, block.batch, stage.channel + channel, row, column) : 0;
@@ -164,20 +175,19 @@ __device__ __forceinline__ void fetch_patch(const Arguments& a, const Block& blo
 __device__ __forceinline__ void fetch_weights(const Arguments& a, const Block& block, const Stage& stage,
                                               float* weights) {
   const Geometry& g = a.geometry;
-  const int taps = static_cast<int>(block.taps.size()), tap_pitch = a.tile.tap_pitch(),
-            outs_pitch = a.tile.outs_pitch();
+  const int taps = stage.taps.size(), tap_pitch = a.tile.tap_pitch(), outs_pitch = a.tile.outs_pitch();
   const int lines = stage.tap_rows * stage.channels;
   const int begin = static_cast<int>(thread_index().x), step = static_cast<int>(block_size().x);
   Walk walk(taps, lines, begin, step);
   for (int i = begin; i < taps * lines * outs_pitch * a.tile.out_groups; i += step, walk.advance()) {
     const int group = walk.third / outs_pitch, of_group = walk.third % outs_pitch;
     const int channel = walk.second / stage.tap_rows, tap_row = walk.second % stage.tap_rows;
-    const int64_t out = block.out + group * a.tile.outs + of_group;
+    const int out = block.out + group * a.tile.outs + of_group;
     const bool inside = of_group < a.tile.outs && out < g.out_channels;
     weights[(walk.second * taps + walk.first) * tap_pitch + walk.third] =
-        inside ? a.weight[(out * g.channels + stage.channel + channel) * g.kernel * g.kernel +
+        inside ? a.weight[(int64_t{out} * g.channels + stage.channel + channel) * g.kernel * g.kernel +
                           (stage.tap_row + tap_row) * g.tap_row_stride +
-                          (block.taps.begin + walk.first) * g.tap_column_stride]
+                          (stage.taps.begin + walk.first) * g.tap_column_stride]
                : 0;
   }
 }
@@ -224,28 +234,30 @@ __global__ void __launch_bounds__(32 * DirectTile::kMostWarps, 2) direct_convolu
   const int out_group = warp % a.tile.out_groups, warp_row = warp / a.tile.out_groups * a.tile.warp_rows();
   const int row = warp_row + lane / a.tile.lane_columns, column = lane % a.tile.lane_columns * DirectTile::kColumns;
   // Of the warp, so that its lanes stay together. Other lines of the block may reach further.
-  TapRange tap_rows = {0, 0};
-  if (block.row + warp_row < g.rows && block.out + out_group * kOuts < g.out_channels) {
-    tap_rows = taps_inside_for(g.rows, g.kernel, block.row + warp_row, a.tile.warp_rows());
-  }
-  const int taps = static_cast<int>(block.taps.size());
+  const int warp_first = block.row + warp_row;
+  const bool busy = warp_first < g.rows && block.out + out_group * kOuts < g.out_channels;
+  const Taps lines(g.rows, g.kernel, busy ? warp_first : 0, a.tile.warp_rows());
+  const Taps block_lines(g.rows, g.kernel, block.row, a.tile.rows());
   float* shared = shared_memory<float>();
 
   Sums<kOuts> total = {};
-  for (int64_t channel = 0; channel < g.channels; channel += a.tile.channels) {
-    for (int64_t tap_row = block.tap_rows.begin; tap_row < block.tap_rows.end; tap_row += a.tile.tap_rows) {
-      Stage stage;
-      stage.channel = channel;
-      stage.tap_row = tap_row;
-      stage.channels = static_cast<int>(std::min(int64_t{a.tile.channels}, g.channels - channel));
-      stage.tap_rows = static_cast<int>(std::min(int64_t{a.tile.tap_rows}, block.tap_rows.end - tap_row));
+  const int channels = static_cast<int>(g.channels);
+  for (int channel = 0; channel < channels; channel += a.tile.channels) {
+    for (int tap_row = block_lines.begin; tap_row < block_lines.end; tap_row += a.tile.tap_rows) {
+      Stage stage{.channel = channel,
+                  .tap_row = tap_row,
+                  .channels = std::min(a.tile.channels, channels - channel),
+                  .tap_rows = std::min(a.tile.tap_rows, block_lines.end - tap_row),
+                  .taps = Taps(g.columns, g.kernel, block.column, a.tile.columns()),
+                  .patch_rows = 0};
       stage.patch_rows = a.tile.rows() + stage.tap_rows - 1;
+      const int taps = stage.taps.size();
       float* weights = shared + stage.channels * stage.patch_rows * a.tile.pitch;
       fetch_patch(a, block, stage, shared);
       fetch_weights(a, block, stage, weights);
       block_barrier();
-      const int begin = static_cast<int>(std::max(int64_t{0}, tap_rows.begin - tap_row));
-      const int end = static_cast<int>(std::min(int64_t{stage.tap_rows}, tap_rows.end - tap_row));
+      const int begin = std::max(0, lines.begin - tap_row);
+      const int end = busy ? std::min(stage.tap_rows, lines.end - tap_row) : 0;
       Sums<kOuts> sums = {};
       for (int i = 0; i < stage.channels; ++i) {
         for (int tap_line = begin; tap_line < end; ++tap_line) {
@@ -267,7 +279,7 @@ __global__ void __launch_bounds__(32 * DirectTile::kMostWarps, 2) direct_convolu
   if (block.row + row >= g.rows) return;
   DND_UNROLL
   for (int out = 0; out < kOuts; ++out) {
-    const int64_t of_all = block.out + out_group * kOuts + out;
+    const int of_all = block.out + out_group * kOuts + out;
     DND_UNROLL
     for (int i = 0; i < DirectTile::kColumns; ++i) {
       if (of_all < g.out_channels && block.column + column + i < g.columns) {
@@ -311,7 +323,8 @@ void launch_direct_convolution(runtime::Stream stream, const DndConvolution& con
     geometry = exchanged(geometry);
     tile = other;
   }
-  if (tile.outs == 0) return launch_direct_convolution_naive(stream, convolution, operands);
+  const int64_t longest = std::max({geometry.channels, geometry.out_channels, geometry.rows, geometry.columns});
+  if (tile.outs == 0 || longest > INT32_MAX / 2) return launch_direct_convolution_naive(stream, convolution, operands);
 
   Arguments a = arguments_of(geometry, convolution, operands);
   a.tile = tile;

@@ -174,31 +174,42 @@ TEST(CudaAttention, GivesTheSameBytesInAnyOrder) {
 }
 
 TEST(AttentionTile, HasAPlaceForEveryPiece) {
-  for (const int width : {16, 32, 64, 128}) {
-    std::set<int> places;
-    for (int row = 0; row < 64; ++row) {
-      for (int piece = 0; piece < width / 8; ++piece) places.insert(attention_piece(width, row, piece));
+  for (const unsigned width : {16u, 32u, 64u, 128u}) {
+    std::set<unsigned> places;
+    for (unsigned row = 0; row < 64; ++row) {
+      for (unsigned piece = 0; piece < width / 8; ++piece) places.insert(attention_piece(width, row, piece));
     }
     EXPECT_EQ(places.size(), static_cast<size_t>(64 * width / 8));
-    EXPECT_EQ(*places.begin(), 0);
+    EXPECT_EQ(*places.begin(), 0u);
     EXPECT_EQ(*places.rbegin(), 64 * width / 8 - 1);
+  }
+}
+
+TEST(AttentionTile, LetsALanesPlacesFollowFromOne) {
+  for (const unsigned width : {16u, 32u, 64u, 128u}) {
+    for (unsigned row = 0; row < 64; ++row) {
+      for (unsigned piece = 0; piece < width / 8; ++piece) {
+        const unsigned first = attention_piece(width, row % 16, piece % 2);
+        EXPECT_EQ(attention_piece(width, row, piece), (first ^ (piece / 2 * 2)) + row / 16 * 16 * width / 8);
+      }
+    }
   }
 }
 
 /// Eight accesses of 16 bytes go together: conflict-free where they fall into eight different groups of four banks.
 TEST(AttentionTile, LetsNoTwoAccessesThatGoTogetherMeetInABank) {
-  for (const int width : {16, 32, 64, 128}) {
-    const int pieces = width / 8;
-    for (int first = 0; first < 64; first += 8) {
-      for (int piece = 0; piece < pieces; ++piece) {  // a matrix is read: a piece of eight rows
-        std::set<int> banks;
-        for (int row = first; row < first + 8; ++row) banks.insert(attention_piece(width, row, piece) % 8);
+  for (const unsigned width : {16u, 32u, 64u, 128u}) {
+    const unsigned pieces = width / 8;
+    for (unsigned first = 0; first < 64; first += 8) {
+      for (unsigned piece = 0; piece < pieces; ++piece) {  // a matrix is read: a piece of eight rows
+        std::set<unsigned> banks;
+        for (unsigned row = first; row < first + 8; ++row) banks.insert(attention_piece(width, row, piece) % 8);
         EXPECT_EQ(banks.size(), 8u);
       }
     }
-    for (int first = 0; first < 64 * pieces; first += 8) {  // a tile is written: pieces side by side
-      std::set<int> banks;
-      for (int i = first; i < first + 8; ++i) banks.insert(attention_piece(width, i / pieces, i % pieces) % 8);
+    for (unsigned first = 0; first < 64 * pieces; first += 8) {  // a tile is written: pieces side by side
+      std::set<unsigned> banks;
+      for (unsigned i = first; i < first + 8; ++i) banks.insert(attention_piece(width, i / pieces, i % pieces) % 8);
       EXPECT_EQ(banks.size(), 8u);
     }
   }
