@@ -12,15 +12,15 @@ namespace dnd::cuda {
 template <typename Visit>
 __device__ __forceinline__ void walk_lines(const TileFrame& frame, int channels, int cross_count, Visit&& visit) {
   const int side = frame.channels_side_by_side ? channels : cross_count;
-  const int other = frame.channels_side_by_side ? cross_count : channels;
   const int width = side <= 16 ? 16 : 32;
   const int thread = static_cast<int>(thread_index().x), lane = thread % width;
+  const int first = thread / width, step = static_cast<int>(block_size().x) / width;
   if (lane >= side) return;
-  for (int i = thread / width; i < other; i += static_cast<int>(block_size().x) / width) {
-    if (frame.channels_side_by_side) {
-      visit(lane, i);
-    } else {
-      visit(i, lane);
+  if (frame.channels_side_by_side) {
+    for (int cross = first; cross < cross_count; cross += step) visit(lane, cross);
+  } else {
+    for (int line = first; line < kPanelChannels; line += step) {
+      if (walked_channel(line) < channels) visit(walked_channel(line), lane);
     }
   }
 }

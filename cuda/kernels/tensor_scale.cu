@@ -35,7 +35,7 @@ __global__ void tensor_scale_naive_kernel(TensorScale p) {
 }
 
 constexpr int kThreads = 256;
-constexpr int kBatch = 8;  // numbers that a thread reads before it looks at the first
+constexpr int kBatch = 8, kNormalisedBatch = 4;  // numbers that a thread reads before it looks at the first
 
 /// The block's largest, in all threads of the first warp. `shared` has room for one number of each warp.
 __device__ __forceinline__ uint32_t block_maximum(uint32_t value, uint32_t* shared) {
@@ -76,12 +76,16 @@ __global__ void __launch_bounds__(kThreads) tensor_scale_parts_kernel(TensorScal
       unrolled<0, kBatch>([&](auto index) { look_at(values[decltype(index)::value]); });
     }
   } else {
-    int64_t row = number / p.columns, column = number % p.columns;
+    int64_t row = task * p.rows + number / p.columns, column = number % p.columns;
     const int64_t row_step = kThreads / p.columns, column_step = kThreads % p.columns;
-    for (; number < end; number += kThreads) {
-      look_at(value_at(p, task * p.rows + row, column));
-      row += row_step, column += column_step;
-      if (column >= p.columns) column -= p.columns, ++row;
+    while (number < end) {
+      float values[kNormalisedBatch];
+      unrolled<0, kNormalisedBatch>([&](auto index) {
+        values[decltype(index)::value] = number < end ? value_at(p, row, column) : 0;
+        number += kThreads, row += row_step, column += column_step;
+        if (column >= p.columns) column -= p.columns, ++row;
+      });
+      unrolled<0, kNormalisedBatch>([&](auto index) { look_at(values[decltype(index)::value]); });
     }
   }
   most = block_maximum(most, shared_memory<uint32_t>());

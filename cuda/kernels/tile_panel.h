@@ -27,6 +27,10 @@ constexpr int panel_threads(int points_full, int points_halved) {
 }
 static_assert(panel_threads(kLargestCudaTransform, kLargestCudaTransform) == 256);
 
+/// The channel of a half-warp's line: neighbours differ by 8, so that their words do, whichever of 16 points they are
+/// at.
+constexpr int walked_channel(int line) { return line / 2 + line % 2 * (kPanelChannels / 2); }
+
 /// The first of the two lines that are transformed together, and the second: odd pairs begin with their odd line, so
 /// that neighbouring pairs read different halves of the banks.
 constexpr int pair_first(int pair) { return 2 * pair + (pair & 1); }

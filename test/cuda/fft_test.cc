@@ -111,6 +111,19 @@ TEST(TilePanel, is_read_and_written_without_bank_conflicts) {
       expect_no_conflict(along_halved);
       expect_no_conflict(along_full);
     }
+    for (int line = 0; line < kPanelChannels && points <= 16; line += 2) {  // lines of a warp's two halves
+      for (int at = 0; at < points; ++at) {
+        std::vector<int> along_halved, along_full;
+        for (int half : {0, 1}) {
+          for (int i = 0; i < points; ++i) {
+            along_halved.push_back(panel_word(pitch, at, i, walked_channel(line + half)));
+            along_full.push_back(panel_word(pitch, i, at, walked_channel(line + half)));
+          }
+        }
+        expect_no_conflict(along_halved);
+        expect_no_conflict(along_full);
+      }
+    }
     for (int index = 0; index + 1 < points / 2; index += 2) {  // what a warp's two halves transform
       for (int at = 0; at < points; ++at) {
         std::vector<int> first, second, real, imaginary;
@@ -126,6 +139,13 @@ TEST(TilePanel, is_read_and_written_without_bank_conflicts) {
       }
     }
   }
+}
+
+TEST(TilePanel, walks_over_every_channel_once) {
+  std::set<int> channels;
+  for (int line = 0; line < kPanelChannels; ++line) channels.insert(walked_channel(line));
+  EXPECT_EQ(channels.size(), static_cast<size_t>(kPanelChannels));
+  EXPECT_EQ(*channels.rbegin(), kPanelChannels - 1);
 }
 
 TEST(TilePanel, pairs_every_line_once) {
