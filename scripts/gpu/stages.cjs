@@ -1,6 +1,6 @@
 // The stages of gpu:check. Each takes { root, device } and returns { ok, problem?, skipped?, … }, which is kept as found.
 const { spawnSync } = require('node:child_process');
-const { existsSync, mkdirSync, readFileSync, rmSync } = require('node:fs');
+const { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } = require('node:fs');
 const { availableParallelism } = require('node:os');
 const { join } = require('node:path');
 const { run } = require('./run.cjs');
@@ -91,10 +91,14 @@ function sanitizers({ root }) {
 function verify({ root }) {
   const missing = missingPackage(root);
   if (missing) return { ok: false, skipped: missing };
-  const golden = [process.env.DND_SHARED ?? '', join(root, 'shared'), join(root, '..', 'shared')]
-    .map((folder) => join(folder, 'golden'))
-    .find((folder) => existsSync(join(folder, 'manifest.json')));
-  if (!golden) return { ok: false, skipped: 'the reference numbers (shared/golden) are not here' };
+  // All of them where they are; those committed otherwise.
+  const places = [
+    process.env.DND_SHARED ?? '',
+    join(root, 'shared'),
+    join(root, '..', 'shared'),
+    join(root, 'test', 'fixtures'),
+  ];
+  const golden = places.map((folder) => join(folder, 'golden')).find(existsSync);
   const found = {};
   for (const words of [[], ['--algorithm', 'spectral'], ['--precision', 'fp32']]) {
     const { status, stdout, stderr } = spawnSync(
@@ -128,7 +132,6 @@ function benchmarks({ root }) {
 }
 
 function goldenFiles(golden) {
-  const { readdirSync } = require('node:fs');
   return readdirSync(golden)
     .filter((name) => /^(decoder_|layout_|encoder_bert|encoder_hash|minilm_).*\.safetensors$/.test(name))
     .map((name) => join(golden, name));
