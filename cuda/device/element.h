@@ -51,20 +51,16 @@ class StridedOutput {
   int64_t bytes_;
 };
 
-/// As above of floats that are read.
+/// As above of floats that are read. Where nothing is taken there need not be any memory.
 class StridedInput {
  public:
   __device__ __forceinline__ StridedInput(const float* first, int64_t stride)
       : at_(reinterpret_cast<const char*>(first)), bytes_(stride * static_cast<int64_t>(sizeof(float))) {}
 
-  __device__ __forceinline__ float take() {
-    const float value = *reinterpret_cast<const float*>(at_);
-    at_ += bytes_;
-    return value;
-  }
+  __device__ __forceinline__ float take() { return take_if(true); }
   __device__ __forceinline__ float take_if(bool inside) {
     const float value = inside ? *reinterpret_cast<const float*>(at_) : 0;
-    at_ += bytes_;
+    skip();
     return value;
   }
   __device__ __forceinline__ void skip() { at_ += bytes_; }

@@ -58,13 +58,11 @@ struct PanelColumn {
   __device__ __forceinline__ float& im(int full) const { return imaginary.at(full, pitch); }
 };
 
-/// Transforms lines along the halved axis, those of points [begin, end) of the full axis; the others must be zero.
-/// Numbers are multiplied by `factor`.
+/// Transforms the thread's lines along the halved axis and multiplies them by `factor`. Lines of zeros may be left out.
 template <int kPoints>
-__device__ __forceinline__ void forward_lines(float* panel, int points_full, int begin, int end, float factor) {
+__device__ __forceinline__ void forward_lines(float* panel, float factor) {
   constexpr int kHalf = kPoints / 2, kPitch = panel_pitch(kPoints);
   const auto [channel, pair] = panel_thread();
-  if (2 * pair >= points_full || 2 * pair >= end || 2 * pair + 1 < begin) return;
   const PanelLine first(panel, kPitch, pair_first(pair), channel), second(panel, kPitch, pair_second(pair), channel);
   float re[kPoints], im[kPoints];
   unrolled<0, kPoints>([&](auto point) {
@@ -152,14 +150,12 @@ __device__ __forceinline__ void inverse_columns(float* panel, int pitch, int poi
   });
 }
 
-/// Transforms lines back into real ones, times kPoints, those of points [begin, end) of the full axis at least. Numbers
-/// are multiplied by both factors, one after the other.
+/// Transforms the thread's lines back into real ones, times kPoints, and multiplies them by both factors, one after the
+/// other. Lines that nobody reads may be left out.
 template <int kPoints>
-__device__ __forceinline__ void inverse_lines(float* panel, int points_full, int begin, int end, float factor,
-                                              float second_factor) {
+__device__ __forceinline__ void inverse_lines(float* panel, float factor, float second_factor) {
   constexpr int kHalf = kPoints / 2, kPitch = panel_pitch(kPoints);
   const auto [channel, pair] = panel_thread();
-  if (2 * pair >= points_full || 2 * pair >= end || 2 * pair + 1 < begin) return;
   const PanelLine first(panel, kPitch, pair_first(pair), channel), second(panel, kPitch, pair_second(pair), channel);
   float re[kPoints], im[kPoints];
   re[0] = first.at(0), im[0] = second.at(0);

@@ -74,13 +74,13 @@ __device__ __forceinline__ void gather(const Arguments<Element>& p, const TilePl
   const unsigned inner_tile = p.frame.inner_tile(place);
   const int first = inner.input_first(inner_tile), count = inner.input_end(inner_tile) - first;
   const int cross_begin = cross.input_begin(p.frame.cross_tile(place));
-  const float* task = p.x + place.task * p.x_strides.batch + inner.input_begin(inner_tile) * p.x_strides.inner;
+  const int64_t task = place.task * p.x_strides.batch + inner.input_begin(inner_tile) * p.x_strides.inner;
   walk_lines(p.frame, kPanelChannels, cross.points, [&](int channel_here, int cross_point) {
     const int channel = first_channel + channel_here, across = cross_begin + cross_point;
     const bool inside = channel < p.channels && across >= 0 && across < cross.size;
     const unsigned here = inside ? count : 0;
     const PanelWalk walk(panel, p.frame, cross_point, channel_here);
-    StridedInput line(task + channel * p.x_strides.channel + across * p.x_strides.cross, p.x_strides.inner);
+    StridedInput line(p.x + task + channel * p.x_strides.channel + across * p.x_strides.cross, p.x_strides.inner);
     float weight = 0, bias = 0;
     if constexpr (kNormalised) {
       const int64_t at = channel * p.norm_strides.channel + across * p.norm_strides.cross;
@@ -133,10 +133,10 @@ __global__ void __launch_bounds__(256, 2) spectral_forward_kernel(Arguments<Elem
   block_barrier();
 
   const float factor = p.scales == nullptr ? p.factor : p.factor * p.scales[place.task];
-  with_points(points_halved, [&](auto points) {
-    forward_lines<decltype(points)::value>(panel, points_full, p.frame.full.input_first(place.full),
-                                           p.frame.full.input_end(place.full), factor);
-  });
+  const int line = 2 * panel_thread().index;
+  if (line + 1 >= p.frame.full.input_first(place.full) && line < p.frame.full.input_end(place.full)) {
+    with_points(points_halved, [&](auto points) { forward_lines<decltype(points)::value>(panel, factor); });
+  }
   block_barrier();
 
   const auto [channel, column] = panel_thread();

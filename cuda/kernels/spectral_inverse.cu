@@ -81,6 +81,7 @@ struct Arguments {
 template <DndEpilogue kEpilogue>
 __device__ __forceinline__ void scatter(const Arguments& p, const TilePlace& place, int first_channel, int channels,
                                         float* panel) {
+  const bool with_addend = kEpilogue != kDndStore && p.addend != nullptr;
   const PictureAxis &inner = p.frame.inner(), &cross = p.frame.cross();
   const unsigned inner_tile = p.frame.inner_tile(place), cross_tile = p.frame.cross_tile(place);
   const unsigned count = inner.output_count(inner_tile);
@@ -93,7 +94,7 @@ __device__ __forceinline__ void scatter(const Arguments& p, const TilePlace& pla
     const int across = cross_begin + cross_point;
     const PanelWalk walk(panel, p.frame, cross.lead + cross_point, channel_here);
     const int64_t at = task + channel * p.y_strides.channel + across * p.y_strides.cross;
-    StridedInput addend(p.addend + at, p.y_strides.inner);
+    StridedInput addend((with_addend ? p.addend : p.y) + at, p.y_strides.inner);
     StridedOutput<float> y(p.y + at, p.y_strides.inner);
     float bias = 0;
     if constexpr (kEpilogue != kDndStore) {
@@ -105,7 +106,7 @@ __device__ __forceinline__ void scatter(const Arguments& p, const TilePlace& pla
       if constexpr (kEpilogue != kDndStore) {
         unrolled<0, kLineBatch>([&](auto index) {
           constexpr int i = decltype(index)::value;
-          addends[i] = addend.take_if(p.addend != nullptr && after_first + i < count);
+          addends[i] = addend.take_if(with_addend && after_first + i < count);
         });
       }
       unrolled<0, kLineBatch>([&](auto index) {
@@ -135,15 +136,14 @@ __global__ void __launch_bounds__(256, 2) spectral_inverse_kernel(Arguments p) {
   }
   block_barrier();
 
-  if (channel < channels) {
+  const int line = 2 * panel_thread().index, first_line = p.frame.full.lead;
+  if (channel < channels && line + 1 >= first_line && line < first_line + p.frame.full.output_count(place.full)) {
     // The larger scale first: what is left lies between what there was and the result, whose magnitudes floats have.
     const float scale = p.scales == nullptr ? 1 : p.scales[place.task];
     const float weight_scale = p.weight_scale == nullptr ? 1 : *p.weight_scale;
     const float factor = p.factor / fmaxf(scale, weight_scale), second_factor = 1 / fminf(scale, weight_scale);
-    const int first = p.frame.full.lead, end = first + p.frame.full.output_count(place.full);
-    with_points(points_halved, [&](auto points) {
-      inverse_lines<decltype(points)::value>(panel, points_full, first, end, factor, second_factor);
-    });
+    with_points(points_halved,
+                [&](auto points) { inverse_lines<decltype(points)::value>(panel, factor, second_factor); });
   }
   block_barrier();
 

@@ -52,48 +52,60 @@ struct Arguments {
   int inner_stride, cross_stride;  // of taps
 };
 
-/// The first tap at a point of an axis, at least `kernel` where there is none; the next ones are `points` further.
-constexpr int first_tap(int point, int points, int kernel) {
-  const int tap = kernel / 2 - point;
-  return tap >= 0 ? tap % points : tap + points;
-}
+/// Where an axis' taps lie: point p has tap (middle − p) mod points, if the kernel is so long, and those `points`
+/// further.
+struct TapAxis {
+  int points, kernel, middle;
 
-/// The sum of the taps at a point that has more than one.
-__device__ __forceinline__ float folded_taps(const float* line, int inner_tap, int inner_points, int inner_stride,
-                                             int cross_tap, int cross_points, int cross_stride, int kernel) {
-  float sum = 0;
-  for (int i = inner_tap; i < kernel; i += inner_points) {
-    for (int j = cross_tap; j < kernel; j += cross_points) sum += line[i * inner_stride + j * cross_stride];
-  }
-  return sum;
-}
+  __device__ __forceinline__ TapAxis(int points, int kernel)
+      : points(points), kernel(kernel), middle(kernel / 2 % points) {}
+  __device__ __forceinline__ int tap(int point) const { return middle - point + (middle < point ? points : 0); }
+  __device__ __forceinline__ bool any(int point) const { return tap(point) < kernel; }
+};
 
 /// Taps of an output channel and 16 input channels to the panel, zeros where there are none.
 template <typename Element>
 __device__ __forceinline__ void gather(const Arguments<Element>& p, const float* weight, int first_channel,
                                        float* panel) {
-  const int inner_points = p.frame.inner().points, cross_points = p.frame.cross().points;
-  const bool folded = p.kernel > inner_points || p.kernel > cross_points;
-  walk_lines(p.frame, kPanelChannels, cross_points, [&](int channel_here, int cross_point) {
-    const int channel = first_channel + channel_here, cross_tap = first_tap(cross_point, cross_points, p.kernel);
-    const bool inside = channel < p.channels && cross_tap < p.kernel;
+  const TapAxis inner(p.frame.inner().points, p.kernel), cross(p.frame.cross().points, p.kernel);
+  walk_lines(p.frame, kPanelChannels, cross.points, [&](int channel_here, int cross_point) {
+    const int channel = first_channel + channel_here, tap = cross.tap(cross_point);
+    const int kernel = channel < p.channels && tap < p.kernel ? p.kernel : 0;
     const PanelWalk walk(panel, p.frame, cross_point, channel_here);
-    const float* taps = weight + (inside ? int64_t{channel} * p.kernel * p.kernel : 0);
-    for (int begin = 0; begin < inner_points; begin += kLineBatch) {
+    const float* taps = weight + (kernel != 0 ? channel * p.kernel * p.kernel + tap * p.cross_stride : 0);
+    for (int begin = 0; begin < inner.points; begin += kLineBatch) {
       float values[kLineBatch];
       unrolled<0, kLineBatch>([&](auto index) {
         constexpr int i = decltype(index)::value;
-        const int point = begin + i, tap = first_tap(point, inner_points, p.kernel);
-        const bool here = inside && point < inner_points && tap < p.kernel;
-        values[i] = here ? taps[tap * p.inner_stride + cross_tap * p.cross_stride] : 0;
-        if (folded && here) {
-          values[i] =
-              folded_taps(taps, tap, inner_points, p.inner_stride, cross_tap, cross_points, p.cross_stride, p.kernel);
-        }
+        const int inner_tap = begin + i < inner.points ? inner.tap(begin + i) : p.kernel;
+        values[i] = inner_tap < kernel ? taps[inner_tap * p.inner_stride] : 0;
       });
       unrolled<0, kLineBatch>([&](auto index) {
         constexpr int i = decltype(index)::value;
-        if (begin + i < inner_points) walk.at<i>(begin) = values[i];
+        if (begin + i < inner.points) walk.at<i>(begin) = values[i];
+      });
+    }
+  });
+}
+
+/// As above where several taps meet at a point.
+template <typename Element>
+__device__ void gather_folded(const Arguments<Element>& p, const float* weight, int first_channel, float* panel) {
+  const TapAxis inner(p.frame.inner().points, p.kernel), cross(p.frame.cross().points, p.kernel);
+  walk_lines(p.frame, kPanelChannels, cross.points, [&](int channel_here, int cross_point) {
+    const int channel = first_channel + channel_here;
+    const PanelWalk walk(panel, p.frame, cross_point, channel_here);
+    const float* taps = weight + (channel < p.channels ? channel * p.kernel * p.kernel : 0);
+    for (int point = 0; point < inner.points; point += 2) {
+      unrolled<0, 2>([&](auto index) {
+        constexpr int kIndex = decltype(index)::value;
+        float sum = 0;
+        for (int i = inner.tap(point + kIndex); i < p.kernel && channel < p.channels; i += inner.points) {
+          for (int j = cross.tap(cross_point); j < p.kernel; j += cross.points) {
+            sum += taps[i * p.inner_stride + j * p.cross_stride];
+          }
+        }
+        walk.at<kIndex>(point) = sum;
       });
     }
   });
@@ -106,12 +118,20 @@ __global__ void __launch_bounds__(256, 2) spectral_weights_kernel(Arguments<Elem
   const unsigned out = block_index().x / p.groups;
   const int first_channel = static_cast<int>(block_index().x % p.groups) * kPanelChannels;
 
-  gather(p, p.weight + (p.first_out + out) * p.channels * p.kernel * p.kernel, first_channel, panel);
+  const float* weight = p.weight + (p.first_out + out) * p.channels * p.kernel * p.kernel;
+  if (p.kernel > points_full || p.kernel > points_halved) {
+    gather_folded(p, weight, first_channel, panel);
+  } else {
+    gather(p, weight, first_channel, panel);
+  }
   block_barrier();
 
   const float scale = p.scale == nullptr ? 1 : *p.scale;
-  with_points(points_halved,
-              [&](auto points) { forward_lines<decltype(points)::value>(panel, points_full, 0, points_full, scale); });
+  const TapAxis full(points_full, p.kernel);
+  const int line = 2 * panel_thread().index;
+  if (line < points_full && (full.any(line) || full.any(line + 1))) {  // the other lines are zero
+    with_points(points_halved, [&](auto points) { forward_lines<decltype(points)::value>(panel, scale); });
+  }
   block_barrier();
 
   const auto [channel, column] = panel_thread();
