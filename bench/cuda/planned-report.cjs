@@ -20,8 +20,8 @@ function plannedTables(results) {
 function modelTable({ model, precision }) {
   const row = (what, nominal, attainable, unit) => [
     what,
-    `${nominal.toPrecision(4)} ${unit}`,
-    `${attainable.toPrecision(3)} ${unit}`,
+    `${Number(nominal.toPrecision(4))} ${unit}`,
+    `${Number(attainable.toPrecision(3))} ${unit}`,
     percent(attainable / nominal),
   ];
   return {
