@@ -63,12 +63,12 @@ size_t Argument::choice(std::initializer_list<const char*> allowed) const {
   refuse("one of " + wanted);
 }
 
-std::vector<int64_t> Argument::positive_integers() const {
+std::vector<int64_t> Argument::integers(int64_t minimum) const {
   if (!value_.IsArray()) refuse("an array of whole numbers");
   const Napi::Array array = value_.As<Napi::Array>();
   std::vector<int64_t> numbers(array.Length());
   for (uint32_t i = 0; i < array.Length(); ++i) {
-    numbers[i] = Argument(array.Get(i), path_ + "[" + std::to_string(i) + "]").integer(1);
+    numbers[i] = Argument(array.Get(i), path_ + "[" + std::to_string(i) + "]").integer(minimum);
   }
   return numbers;
 }

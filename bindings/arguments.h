@@ -36,8 +36,9 @@ class Argument {
   std::string text() const;
   /// The position of a string in the list of those allowed.
   size_t choice(std::initializer_list<const char*> allowed) const;
-  /// An array of whole numbers ≥ 1.
-  std::vector<int64_t> positive_integers() const;
+  /// An array of whole numbers from `minimum`.
+  std::vector<int64_t> integers(int64_t minimum) const;
+  std::vector<int64_t> positive_integers() const { return integers(1); }
   Napi::Function function() const;
 
   /// { buffer, byteOffset, byteLength }; a typed array is one.

@@ -26,9 +26,46 @@ Napi::Object describe(Napi::Env env, const MeasurementResult& measured) {
   return object;
 }
 
+Napi::Value text_or_null(Napi::Env env, const std::string& text) {
+  return text.empty() ? env.Null() : Napi::String::New(env, text);
+}
+
+Napi::Object describe(Napi::Env env, const DeviceInfoResult::OneDevice& device) {
+  const DndDeviceDescription& description = device.description;
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("name", std::string(description.name));
+  object.Set("memoryBytes", static_cast<double>(description.memory_bytes));
+  object.Set("computeMajor", description.compute_major);
+  object.Set("computeMinor", description.compute_minor);
+  object.Set("driverVersion", description.driver_version);
+  object.Set("runtimeVersion", description.runtime_version);
+  object.Set("problem", text_or_null(env, device.problem));
+  return object;
+}
+
+Napi::Object describe(Napi::Env env, const DeviceInfoResult& found) {
+  Napi::Array devices = Napi::Array::New(env, found.devices.size());
+  for (uint32_t i = 0; i < found.devices.size(); ++i) devices.Set(i, describe(env, found.devices[i]));
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("library", found.library);
+  object.Set("problem", text_or_null(env, found.problem));
+  object.Set("devices", devices);
+  return object;
+}
+
+Napi::Array hand_over_all(Napi::Env env, std::vector<FloatResult>& results) {
+  Napi::Array array = Napi::Array::New(env, results.size());
+  for (uint32_t i = 0; i < results.size(); ++i) {
+    array.Set(i, hand_over(env, std::move(results[i].memory), results[i].bytes));
+  }
+  return array;
+}
+
 Napi::Value to_javascript(Napi::Env env, JobResult&& result) {
   if (auto* measured = std::get_if<MeasurementResult>(&result)) return describe(env, *measured);
   if (auto* floats = std::get_if<FloatResult>(&result)) return hand_over(env, std::move(floats->memory), floats->bytes);
+  if (auto* several = std::get_if<std::vector<FloatResult>>(&result)) return hand_over_all(env, *several);
+  if (auto* devices = std::get_if<DeviceInfoResult>(&result)) return describe(env, *devices);
   return env.Undefined();
 }
 

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "backend.h"
 #include "core/job.h"
 #include "core/memory.h"
 
@@ -33,7 +34,20 @@ struct MeasurementResult {
   int64_t points_i = 0, points_j = 0;  ///< of its tiles
 };
 
-using JobResult = std::variant<std::monostate, FloatResult, MeasurementResult>;
+/// The CUDA devices of this machine.
+struct DeviceInfoResult {
+  struct OneDevice {
+    DndDeviceDescription description{};
+    std::string problem;  ///< empty: none
+  };
+  std::string library;
+  std::string problem;  ///< why there can be no devices; empty: none
+  std::vector<OneDevice> devices;
+};
+
+/// Several FloatResults become an array of ArrayBuffers.
+using JobResult =
+    std::variant<std::monostate, FloatResult, std::vector<FloatResult>, MeasurementResult, DeviceInfoResult>;
 
 /// What a job does on its thread. It owns all it needs (the model through a shared_ptr, plain memory by pointer) and
 /// never touches JavaScript; ArrayBuffers that it reads are in the job's `inputs`.

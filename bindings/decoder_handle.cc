@@ -2,7 +2,9 @@
 
 #include <limits>
 
+#include "adapter_layout.h"
 #include "decoder_arguments.h"
+#include "device_arguments.h"
 
 namespace dnd::bindings {
 namespace {
@@ -20,6 +22,11 @@ int64_t condition_height(const DecoderConfig& config) {
   return config.projected_from > 0 ? config.projected_from : config.features.front().height;
 }
 
+Slice read_condition(const Argument& condition, const DecoderConfig& config, int64_t batch) {
+  const Feature first = config.features.front();
+  return condition.tensor("float32", {batch, first.tokens, condition_height(config), first.width});
+}
+
 }  // namespace
 
 Napi::Function DecoderHandle::define(Napi::Env env) {
@@ -27,6 +34,7 @@ Napi::Function DecoderHandle::define(Napi::Env env) {
   properties.push_back(InstanceMethod("workspaceBytes", &DecoderHandle::workspace_bytes));
   properties.push_back(InstanceMethod("initialise", &DecoderHandle::initialise));
   properties.push_back(InstanceMethod("forward", &DecoderHandle::forward));
+  properties.push_back(InstanceMethod("adapters", &DecoderHandle::adapters));
   properties.push_back(InstanceMethod("project", &DecoderHandle::project));
   return DefineClass(env, "DecoderHandle", properties);
 }
@@ -34,7 +42,7 @@ Napi::Function DecoderHandle::define(Napi::Env env) {
 DecoderHandle::DecoderHandle(const Napi::CallbackInfo& info) : ModelHandle(info) {
   guarded(info.Env(), [&] {
     const Argument options(info, 0, "DecoderHandle", "options");
-    hold(info.Env(), std::make_shared<Decoder>(read_config(options), options.field("threads").threads()));
+    hold(info.Env(), std::make_shared<Decoder>(read_config(options), read_device(options)));
   });
 }
 
@@ -42,7 +50,8 @@ Napi::Value DecoderHandle::workspace_bytes(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const int64_t batch = Argument(info, 0, "workspaceBytes", "batch").integer(1);
     const int64_t limit = Argument(info, 1, "workspaceBytes", "limitBytes").integer(0);
-    return Napi::Number::New(info.Env(), double(model()->workspace_bytes(batch, limit)));
+    const int64_t restored = Argument(info, 2, "workspaceBytes", "restoredElements").integer(0);
+    return Napi::Number::New(info.Env(), double(idle_model("workspaceBytes")->workspace_bytes(batch, limit, restored)));
   });
 }
 
@@ -60,11 +69,9 @@ Napi::Value DecoderHandle::initialise(const Napi::CallbackInfo& info) {
 Napi::Value DecoderHandle::forward(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const DecoderConfig& config = model()->config();
-    const Feature first = config.features.front();
     const Feature last = config.features.back();
     const int64_t batch = Argument(info, 1, "forward", "batch").integer(1);
-    const Slice condition = Argument(info, 0, "forward", "condition")
-                                .tensor("float32", {batch, first.tokens, condition_height(config), first.width});
+    const Slice condition = read_condition(Argument(info, 0, "forward", "condition"), config, batch);
     const int64_t limit = Argument(info, 2, "forward", "limitBytes").integer(0);
     const int64_t result_bytes = tensor_bytes({batch, last.tokens, last.height, last.width});
     const auto* values = reinterpret_cast<const float*>(condition.data);
@@ -74,6 +81,25 @@ Napi::Value DecoderHandle::forward(const Napi::CallbackInfo& info) {
       return tokens;
     };
     return submit(std::move(work), Argument(info, 3, "forward", "done"), {condition.buffer});
+  });
+}
+
+Napi::Value DecoderHandle::adapters(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const int64_t batch = Argument(info, 1, "adapters", "batch").integer(1);
+    const Slice condition = read_condition(Argument(info, 0, "adapters", "condition"), model()->config(), batch);
+    const AdapterLayout layout(Argument(info, 2, "adapters", "layout"));
+    const int64_t limit = Argument(info, 3, "adapters", "limitBytes").integer(0);
+    const int64_t result_bytes = tensor_bytes({layout.view().elements});
+    const auto* values = reinterpret_cast<const float*>(condition.data);
+    JobWork work = [model = model(), values, batch, layout, limit, result_bytes](Job& job) -> JobResult {
+      std::vector<FloatResult> adapters;
+      std::vector<float*> places;
+      for (int64_t task = 0; task < batch; ++task) places.push_back(adapters.emplace_back(result_bytes).data());
+      model->adapters(values, batch, layout.view(), places.data(), job, limit);
+      return adapters;
+    };
+    return submit(std::move(work), Argument(info, 4, "adapters", "done"), {condition.buffer});
   });
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "device_arguments.h"
+
 namespace dnd::bindings {
 namespace {
 
@@ -47,7 +49,7 @@ Napi::Function EncoderHandle::define(Napi::Env env) {
 EncoderHandle::EncoderHandle(const Napi::CallbackInfo& info) : ModelHandle(info) {
   guarded(info.Env(), [&] {
     const Argument options(info, 0, "EncoderHandle", "options");
-    hold(info.Env(), std::make_shared<TextEncoder>(read_config(options), options.field("threads").threads()));
+    hold(info.Env(), std::make_shared<TextEncoder>(read_config(options), read_device(options)));
   });
 }
 

@@ -9,6 +9,7 @@
 #include "core/thread_pool.h"
 #include "cpu/isa/select.h"
 #include "decoder_arguments.h"
+#include "device_arguments.h"
 #include "environment.h"
 #include "failure.h"
 #include "model/measure.h"
@@ -26,7 +27,7 @@ constexpr const char* kCompiler = "GCC " __VERSION__;
 
 MeasureOptions read_options(const Argument& options) {
   MeasureOptions read;
-  read.device = options.field("threads").threads();
+  read.device = read_device(options);
   read.runs = int(options.field("runs").integer(1, 1 << 20));
   read.enough_seconds = options.field("enoughSeconds").positive_number();
   return read;

@@ -35,6 +35,8 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
         Handle::InstanceAccessor("parameterBytes", &Handle::parameter_bytes, nullptr),
         Handle::InstanceMethod("writeParameter", &Handle::write_parameter),
         Handle::InstanceMethod("readParameter", &Handle::read_parameter),
+        Handle::InstanceMethod("prepare", &Handle::prepare),
+        Handle::InstanceMethod("deviceMemory", &Handle::device_memory),
         Handle::InstanceMethod("dispose", &Handle::dispose),
     };
   }
@@ -49,6 +51,15 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
   const std::shared_ptr<Model>& model() const {
     if (!model_) throw Error(ErrorCode::kInvalidArgument, "the handle was disposed of");
     return model_;
+  }
+
+  /// The model for a question to its device, which answers nobody else while a job is under way (a CPU excepted).
+  const std::shared_ptr<Model>& idle_model(const char* function) const {
+    if (!queue_->empty() && !model()->on_cpu()) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  std::string(function) + ": the handle has a job under way; wait for it, or ask before it starts");
+    }
+    return model();
   }
 
   /// Frees the model, unless a job still holds it: then that job does at its end.
@@ -108,6 +119,26 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
       Napi::ArrayBuffer copy = Napi::ArrayBuffer::New(info.Env(), size_t(count) * sizeof(float));
       if (count > 0) std::memcpy(copy.Data(), source, size_t(count) * sizeof(float));
       return copy;
+    });
+  }
+
+  Napi::Value prepare(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&] {
+      JobWork work = [model = model()](Job& job) -> JobResult {
+        model->prepare(job);
+        return {};
+      };
+      return submit(std::move(work), Argument(info, 0, "prepare", "done"));
+    });
+  }
+
+  Napi::Value device_memory(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&] {
+      const DeviceMemory memory = idle_model("deviceMemory")->device_memory();
+      Napi::Object result = Napi::Object::New(info.Env());
+      result.Set("heldBytes", double(memory.held));
+      result.Set("roomBytes", double(memory.room));
+      return result;
     });
   }
 

@@ -8,10 +8,10 @@ export {
   readPeft,
 } from './adapter/index.js';
 export type { EncoderIdentity, Padding, Pooling } from './encoder/index.js';
+export type { Device, Precision } from './engine/index.js';
 export { DndError, type ErrorCode } from './errors.js';
 export type { GeneratorSettings } from './generator/create.js';
 export type { DecoderShape, Feature } from './generator/decoder-shape.js';
-export type { Device } from './generator/device.js';
 export { GeneratedAdapter, type SaveAdapterOptions, type SavedDtype } from './generator/generated-adapter.js';
 export {
   type CreateOptions,
@@ -24,7 +24,7 @@ export type { AdapterSettings, GeneratorManifest } from './generator/manifest.js
 export { PRESETS, type Preset, type PresetName } from './generator/presets.js';
 export type { OnProgress, Stage } from './generator/progress.js';
 export type { PromptSets } from './generator/prompts.js';
-export type { AdapterSummary, GenerationReport } from './generator/report.js';
+export type { AdapterSummary, DeviceReport, GenerationReport } from './generator/report.js';
 export type { SaveOptions } from './generator/save.js';
 export type { Statistics } from './generator/statistics.js';
 export { readPromptSet } from './prompts/index.js';

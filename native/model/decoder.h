@@ -43,6 +43,7 @@ class Decoder {
   int64_t workspace_bytes(int64_t batch, int64_t limit = kNoLimit, int64_t restored = 0) const;
   static constexpr int64_t kNoLimit = INT64_MAX;
 
+  bool on_cpu() const { return device_.is(cpu_backend()); }
   DeviceMemory device_memory() const { return device_.memory_beside(pass_bytes_); }
 
   /// PyTorch's default initialisation (see initialise.h), the same numbers for a seed everywhere.

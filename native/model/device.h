@@ -58,6 +58,7 @@ class Device {
     return memory;
   }
 
+  bool is(const DndBackend* table) const { return table_ == table; }
   const DndBackend* operator->() const { return table_; }
   void* state() const { return state_; }
 

@@ -19,9 +19,24 @@ export interface LayoutTensor {
   shape: [number, number];
   firstToken: number;
   tokenCount: number;
+  /** Of its first element, where the tensors of an adapter lie one after the other. */
+  offset: number;
   part: Part;
   module: ModuleName;
   layer: number;
+}
+
+/** The layout in numbers, as the engine takes it. */
+export interface FlatAdapterLayout {
+  tokens: number;
+  height: number;
+  width: number;
+  rank: number;
+  chunk: number;
+  /** Of an adapter. */
+  elements: number;
+  /** Five for each tensor: first token, tokens, length of the long axis, 1 for a B (else 0), offset. */
+  tensors: number[];
 }
 
 export interface LayoutOptions {
@@ -125,6 +140,26 @@ export class AdapterLayout {
   /** Elements of all weight tokens together. */
   get size(): number {
     return this.tokenCount * this.tokenHeight * this.tokenWidth;
+  }
+
+  /** Elements of all tensors together. */
+  get elementCount(): number {
+    const { offset, shape } = this.tensors.at(-1)!;
+    return offset + shape[0] * shape[1];
+  }
+
+  flat(): FlatAdapterLayout {
+    return {
+      tokens: this.tokenCount,
+      height: this.tokenHeight,
+      width: this.tokenWidth,
+      rank: this.rank,
+      chunk: this.chunk,
+      elements: this.elementCount,
+      tensors: this.tensors.flatMap(({ firstToken, tokenCount, shape, part, offset }) =>
+        part === 'A' ? [firstToken, tokenCount, shape[1], 0, offset] : [firstToken, tokenCount, shape[0], 1, offset],
+      ),
+    };
   }
 
   /**
@@ -241,6 +276,7 @@ function checkSize(what: string, value: number, max: number): void {
 function tensorsOf(fields: LayoutFields, modules: readonly Module[], chunk: number): LayoutTensor[] {
   const tensors: LayoutTensor[] = [];
   let firstToken = 0;
+  let offset = 0;
   for (const layer of fields.layers) {
     for (const module of modules) {
       const path = modulePath(fields.layersPath, layer, module);
@@ -249,8 +285,10 @@ function tensorsOf(fields: LayoutFields, modules: readonly Module[], chunk: numb
       for (const part of ['A', 'B'] as const) {
         const tokenCount = Math.ceil((part === 'A' ? input : output) / chunk);
         const shape: [number, number] = part === 'A' ? [fields.rank, input] : [output, fields.rank];
-        tensors.push({ name: tensorName(path, part), shape, firstToken, tokenCount, part, module: module.name, layer });
+        const name = tensorName(path, part);
+        tensors.push({ name, shape, firstToken, tokenCount, offset, part, module: module.name, layer });
         firstToken += tokenCount;
+        offset += shape[0] * shape[1];
       }
     }
   }

@@ -1,7 +1,7 @@
 import type { LongOperation } from '../async.js';
 import { DndError } from '../errors.js';
 import { excludedModulesOf } from './base-model.js';
-import { AdapterLayout } from './layout.js';
+import { AdapterLayout, type LayoutTensor } from './layout.js';
 import { type Part, parseTensorName, tensorName } from './names.js';
 
 /** How an adapter is applied: PEFT's `adapter_config.json`, as far as it concerns the numbers. */
@@ -21,6 +21,13 @@ export interface LoraConfig {
   layersToTransform?: number[] | null;
   /** Modules of the base that are not adapted although their names match: PEFT's `exclude_modules`. */
   excludeModules?: string | string[] | null;
+}
+
+/** What a layout does not say of an adapter. */
+export interface RestoredConfig {
+  alpha: number;
+  useRslora?: boolean;
+  baseModelName?: string | null;
 }
 
 export interface AdapterTensor {
@@ -63,12 +70,32 @@ export class LoraAdapter {
   static async fromTokens(
     layout: AdapterLayout,
     tokens: Float32Array,
-    config: { alpha: number; useRslora?: boolean; baseModelName?: string | null },
+    config: RestoredConfig,
     operation: LongOperation = {},
   ): Promise<LoraAdapter> {
     const restored = await layout.restore(tokens, operation);
+    return LoraAdapter.#ofLayout(layout, config, ({ name }) => restored.get(name)!);
+  }
+
+  /**
+   * The adapter whose tensors lie one after the other in `values`, [layout.elementCount]: they stay there. The base's
+   * name is the layout's.
+   */
+  static fromValues(layout: AdapterLayout, values: Float32Array, config: RestoredConfig): LoraAdapter {
+    if (values.length !== layout.elementCount)
+      throw mismatch(`an adapter of this layout has ${layout.elementCount} elements, not ${values.length}`);
+    return LoraAdapter.#ofLayout(layout, config, ({ offset, shape }) =>
+      values.subarray(offset, offset + shape[0] * shape[1]),
+    );
+  }
+
+  static #ofLayout(
+    layout: AdapterLayout,
+    config: RestoredConfig,
+    dataOf: (tensor: LayoutTensor) => Float32Array,
+  ): LoraAdapter {
     const tensors = new Map(
-      layout.tensors.map(({ name, shape }) => [name, { shape: [...shape], data: restored.get(name)! }]),
+      layout.tensors.map((tensor) => [tensor.name, { shape: [...tensor.shape], data: dataOf(tensor) }]),
     );
     return new LoraAdapter(
       {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { type Diagnosis, diagnose } from '../doctor/doctor.js';
-import { formatBytes } from '../engine/index.js';
+import { type DeviceInfo, formatBytes } from '../engine/index.js';
 import { EXIT_FAILED, type Io, print } from './io.js';
 import { jsonOption } from './options.js';
 import { list } from './table.js';
@@ -17,7 +17,17 @@ export function addDoctor(program: Command, io: Io, exit: (code: number) => void
     });
 }
 
-function lines({ ok, version, node, system, addon, cpu, memoryBytes, gpu }: Diagnosis): string[] {
+function cudaLines({ library, problem, devices }: DeviceInfo): [string, string][] {
+  const found = devices.map(({ name, memoryBytes, computeMajor, computeMinor, driverVersion, problem }, ordinal) => {
+    const version = `${Math.floor(driverVersion / 1000)}.${Math.floor((driverVersion % 1000) / 10)}`;
+    const what = `${name}, ${formatBytes(memoryBytes)}, compute capability ${computeMajor}.${computeMinor}, driver for CUDA ${version}`;
+    return [`cuda:${ordinal}`, problem === null ? what : `${what}; ${problem}`] as [string, string];
+  });
+  const state = problem === null ? library : `not usable: ${problem}`;
+  return [['CUDA', state], ...found];
+}
+
+function lines({ ok, version, node, system, addon, cpu, memoryBytes, gpu, cuda }: Diagnosis): string[] {
   const engine = addon.loaded
     ? `${cpu.isa} in use, ${cpu.available?.join(', ')} available, ${cpu.defaultThreads} threads by default, built with ${cpu.compiler}`
     : 'not loaded';
@@ -32,7 +42,8 @@ function lines({ ok, version, node, system, addon, cpu, memoryBytes, gpu }: Diag
       ['engine', engine],
       ['processor', `${cpu.model}, ${cpu.cores} cores`],
       ['memory', `${formatBytes(memoryBytes.total)}, ${formatBytes(memoryBytes.available)} available${limit}`],
-      ['GPU', `${devices}; driver ${gpu.driver ?? 'none'}; ${gpu.notice}`],
+      ['GPU', `${devices}; driver ${gpu.driver ?? 'none'}`],
+      ...(cuda ? cudaLines(cuda) : []),
     ]),
     '',
     ok ? 'Ready.' : `Not ready: ${addon.problem}`,

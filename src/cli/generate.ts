@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { PEFT_CONFIG_FILE } from '../adapter/index.js';
-import type { Device } from '../generator/device.js';
+import type { Device } from '../engine/index.js';
 import { writeFoldersTogether } from '../generator/folders-together.js';
 import { ADAPTER_DTYPES, type SavedDtype } from '../generator/generated-adapter.js';
 import { Generator } from '../generator/generator.js';
@@ -8,7 +8,15 @@ import type { GenerationReport } from '../generator/report.js';
 import { readPromptSet } from '../prompts/index.js';
 import { adapterFolders, STANDARD_INPUT } from './adapter-folders.js';
 import { type Io, print } from './io.js';
-import { byteCount, deviceOption, forceOption, jsonOption, threadsOption, wholeNumber } from './options.js';
+import {
+  byteCount,
+  deviceOption,
+  forceOption,
+  jsonOption,
+  precisionOption,
+  threadsOption,
+  wholeNumber,
+} from './options.js';
 import { showProgress } from './progress.js';
 import { counted, grouped, list, shortNumber } from './table.js';
 
@@ -22,6 +30,7 @@ interface Options {
   threads?: number;
   memoryLimit?: number;
   device: Device;
+  precision?: 'fp32';
   force?: boolean;
   json?: boolean;
 }
@@ -51,11 +60,12 @@ export function addGenerate(program: Command, io: Io): void {
     .addOption(
       new Option(
         '--memory-limit <bytes>',
-        'most that the decoder may use, such as 8GB; more of it is faster',
+        "most that the decoder may use, such as 8GB, of a CUDA device's memory where it works on one; more is faster",
       ).argParser(byteCount),
     )
     .addOption(forceOption('an adapter'))
     .addOption(deviceOption())
+    .addOption(precisionOption())
     .addOption(threadsOption())
     .addOption(jsonOption())
     .action((options: Options) => generate(options, io));
@@ -67,7 +77,7 @@ async function generate({ json, ...options }: Options, io: Io): Promise<void> {
   for (const file of options.prompts) sets.push([file, await readPrompts(file, io)]);
   const { onProgress, stop } = showProgress(io, json);
   const saved: Saved[] = [];
-  const { force, seed, dtype, generator: source, encoder, threads, memoryLimit, device } = options;
+  const { force, seed, dtype, generator: source, encoder, threads, memoryLimit, device, precision } = options;
   const { signal } = io;
   try {
     // The folders are begun before the work, so that one that cannot be written costs no time.
@@ -77,6 +87,7 @@ async function generate({ json, ...options }: Options, io: Io): Promise<void> {
         threads,
         memoryLimitBytes: memoryLimit,
         device,
+        precision,
         signal,
         onProgress,
       });
@@ -122,8 +133,14 @@ function summary({ prompts, adapter, dtype, report }: Saved): string[] {
       'time',
       `encode ${encode.toFixed(2)} s, decode ${decode.toFixed(2)} s, restore ${restore.toFixed(2)} s${together}`,
     ],
+    ['device', deviceSummary(report)],
     ...(report.generator.notice ? [['note', report.generator.notice] as const] : []),
   ]);
+}
+
+function deviceSummary({ device: { name, kind, precision, fallback } }: GenerationReport): string {
+  const how = kind === 'cuda' ? `, ${precision}` : '';
+  return name + how + (fallback === null ? '' : `: no CUDA device: ${fallback}`);
 }
 
 function promptSummary({ prompts, seed }: GenerationReport): string {

@@ -3,7 +3,6 @@ import { formatBytes } from '../engine/index.js';
 import { writeFolderAtomically } from '../files/index.js';
 import type { GeneratorSettings } from '../generator/create.js';
 import { type Feature, parameterCount, tokenShape } from '../generator/decoder-shape.js';
-import type { Device } from '../generator/device.js';
 import { described } from '../generator/encoder-folder.js';
 import { Generator } from '../generator/generator.js';
 import { type GeneratorManifest, MANIFEST_FILE, PADDINGS, POOLINGS } from '../generator/manifest.js';
@@ -12,7 +11,6 @@ import { UNTRAINED } from '../generator/statement.js';
 import { type Io, print } from './io.js';
 import {
   commaSeparated,
-  deviceOption,
   forceOption,
   json,
   jsonOption,
@@ -30,7 +28,7 @@ interface Options extends Omit<GeneratorSettings, 'features' | 'useRslora'> {
   rslora?: boolean;
   out: string;
   threads?: number;
-  device: Device;
+  device: string;
   force?: boolean;
   json?: boolean;
 }
@@ -82,20 +80,22 @@ export function addInit(program: Command, io: Io): void {
     )
     .addOption(new Option('--seed <n>', 'of the initial parameters').argParser(wholeNumber(0)).default(0))
     .addOption(forceOption('a generator'))
-    .addOption(deviceOption())
+    .addOption(
+      new Option('--device <name>', 'where to compute: there is nothing here for any other').choices(['auto', 'cpu']),
+    )
     .addOption(threadsOption())
     .addOption(jsonOption())
     .action((options: Options) => init(options, io));
 }
 
-async function init({ out, force, json, rslora, ...settings }: Options, io: Io): Promise<void> {
+async function init({ out, force, json, rslora, device: _, ...settings }: Options, io: Io): Promise<void> {
   const { signal } = io;
   const { onProgress, stop } = showProgress(io, json);
   let made: GeneratorManifest | undefined;
   try {
     // The folder is begun before the work, so that one that cannot be written costs no time.
     await writeFolderAtomically(out, { force, signal, marker: MANIFEST_FILE }, async (staging) => {
-      const generator = await Generator.create({ ...settings, useRslora: rslora, signal, onProgress });
+      const generator = await Generator.create({ ...settings, device: 'cpu', useRslora: rslora, signal, onProgress });
       try {
         await generator.save(staging, { signal, onProgress });
         made = generator.manifest;

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
-import { ALGORITHM_CHOICES } from '../engine/index.js';
+import { ALGORITHM_CHOICES, checkDevice, type Device } from '../engine/index.js';
 
 /** Parsers of option values. What they refuse is wrong usage, named with its option by commander. */
 
@@ -44,6 +44,15 @@ export function byteCount(text: string): number {
   throw new InvalidArgumentError('it must be a number of bytes from 1, such as 1073741824, 4GB or 512MiB');
 }
 
+function deviceName(text: string): Device {
+  try {
+    checkDevice({ device: text });
+    return text as Device;
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}
+
 /** Options that several commands have. */
 export const jsonOption = () => new Option('--json', 'print the result as JSON, and nothing else, on standard output');
 export const threadsOption = () =>
@@ -51,7 +60,14 @@ export const threadsOption = () =>
     wholeNumber(1),
   );
 export const deviceOption = () =>
-  new Option('--device <name>', 'where to compute').choices(['auto', 'cpu']).default('auto');
+  new Option(
+    '--device <name>',
+    'where to compute: auto, cpu, cuda or cuda:N; auto: a CUDA device that works, else the CPU',
+  )
+    .argParser(deviceName)
+    .default('auto');
+export const precisionOption = () =>
+  new Option('--precision <name>', 'fp32: a CUDA device shall be as exact as the CPU').choices(['fp32']);
 export const algorithmOption = (what: string) =>
   new Option('--algorithm <name>', `${what}; auto: what is predicted to be faster`)
     .choices(ALGORITHM_CHOICES)

@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
-import type { AlgorithmChoice } from '../engine/index.js';
-import type { Device } from '../generator/device.js';
+import type { AlgorithmChoice, Device } from '../engine/index.js';
 import { type Check, type Comparison, isSkipped } from '../verify/checks.js';
 import { type FileVerdict, verify } from '../verify/verify.js';
 import { EXIT_FAILED, type Io, print } from './io.js';
-import { algorithmOption, deviceOption, jsonOption, threadsOption } from './options.js';
+import { algorithmOption, deviceOption, jsonOption, precisionOption, threadsOption } from './options.js';
 import { counted, shortNumber } from './table.js';
 
 interface Options {
   device: Device;
+  precision?: 'fp32';
   threads?: number;
   encoder?: string;
   algorithm: AlgorithmChoice;
@@ -25,6 +25,7 @@ export function addVerify(program: Command, io: Io, exit: (code: number) => void
     .option('--strict', 'a tensor that this version cannot check fails its file')
     .addOption(algorithmOption("how to compute the decoders' convolutions"))
     .addOption(deviceOption())
+    .addOption(precisionOption())
     .addOption(threadsOption())
     .addOption(jsonOption())
     .action(async (paths: string[], { json, ...options }: Options) => {
@@ -51,7 +52,9 @@ function summary(verdicts: readonly FileVerdict[]): string {
   const counts = (['passed', 'skipped', 'failed'] as const).map(
     (result) => `${verdicts.filter((verdict) => resultOf(verdict) === result).length} ${result}`,
   );
-  return `${counted(verdicts.length, 'file')}: ${counts.join(', ')}`;
+  const device = verdicts[0]?.device;
+  const on = device?.kind === 'cuda' ? `; on ${device.name}, ${device.precision}` : '';
+  return `${counted(verdicts.length, 'file')}: ${counts.join(', ')}${on}`;
 }
 
 /** One line for the file; one more for each check that failed and each reason why some were skipped. */

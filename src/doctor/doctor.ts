@@ -1,5 +1,12 @@
 import { arch, cpus, platform, release, totalmem } from 'node:os';
-import { addonPath, availableMemoryBytes, type CpuInfo, cpuInfo } from '../engine/index.js';
+import {
+  addonPath,
+  availableMemoryBytes,
+  type CpuInfo,
+  cpuInfo,
+  type DeviceInfo,
+  examineDevices,
+} from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { PACKAGE } from '../package.js';
 import { findGpu, type Gpu } from './gpu.js';
@@ -14,7 +21,10 @@ export interface Diagnosis {
   cpu: { model: string; cores: number } & { [Key in keyof CpuInfo]: CpuInfo[Key] | null };
   /** `limit`: of the control group, where there is one. */
   memoryBytes: { total: number; available: number; limit: number | null };
-  gpu: Gpu & { notice: string };
+  /** What the system says. */
+  gpu: Gpu;
+  /** What the CUDA library says; null without an addon. */
+  cuda: DeviceInfo | null;
 }
 
 /** What a bug report needs to say about the machine and this installation. */
@@ -38,7 +48,8 @@ export async function diagnose(): Promise<Diagnosis> {
       compiler: info?.compiler ?? null,
     },
     memoryBytes: { total: totalmem(), available: availableMemoryBytes(), limit: memoryLimit() },
-    gpu: { ...gpu, notice: 'this version computes on the CPU' },
+    gpu,
+    cuda: info && (await examineDevices()),
   };
 }
 

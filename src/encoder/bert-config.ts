@@ -1,8 +1,8 @@
-import type { EncoderOptions } from '../engine/index.js';
+import type { EncoderSizes } from '../engine/index.js';
 import { DndError } from '../errors.js';
 
 /** What the engine needs to know of a BERT, and the id that pads when the tokeniser names none. */
-export interface BertConfig extends Omit<EncoderOptions, 'threads'> {
+export interface BertConfig extends EncoderSizes {
   padTokenId: number;
 }
 
@@ -13,7 +13,7 @@ const ACTIVATIONS = {
   gelu_pytorch_tanh: 'gelu_tanh',
   gelu_fast: 'gelu_tanh',
   relu: 'relu',
-} as const satisfies Record<string, EncoderOptions['activation']>;
+} as const satisfies Record<string, EncoderSizes['activation']>;
 
 const MODELS = 'all-MiniLM-L6-v2, bge-small-en-v1.5 and e5-small-v2 are such models';
 /** Far beyond every real model, and small enough that sizes can be multiplied without loss. */
@@ -75,7 +75,7 @@ function refuseOtherModels(config: Record<string, unknown>, source: string): voi
   }
 }
 
-function activation(name: unknown, source: string): EncoderOptions['activation'] {
+function activation(name: unknown, source: string): EncoderSizes['activation'] {
   if (typeof name === 'string' && Object.hasOwn(ACTIVATIONS, name))
     return ACTIVATIONS[name as keyof typeof ACTIVATIONS];
   const known = Object.keys(ACTIVATIONS).join(', ');

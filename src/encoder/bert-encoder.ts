@@ -37,12 +37,13 @@ export class BertEncoder implements AsyncDisposable {
     weights: TensorReader,
     options: EngineOptions & LongOperation & { configSource?: string } = {},
   ): Promise<BertEncoder> {
-    const { threads, memoryLimitBytes, configSource = `config of ${weights.path}` } = options;
+    const { threads, memoryLimitBytes, device, precision, configSource = `config of ${weights.path}` } = options;
     const parsed = parseBertConfig(config, configSource);
     const { padTokenId: _, ...sizes } = parsed;
-    const engine = await EncoderEngine.create({ ...sizes, threads, memoryLimitBytes });
+    const engine = await EncoderEngine.create({ ...sizes, threads, memoryLimitBytes, device, precision });
     try {
       await loadBertWeights(engine, weights, options);
+      await engine.prepare({ signal: options.signal });
     } catch (error) {
       engine.dispose();
       throw error;

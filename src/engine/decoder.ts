@@ -1,9 +1,10 @@
 import { addon } from './addon.js';
+import type { DeviceUse } from './device.js';
 import { callNative } from './errors.js';
 import type { JobOptions } from './job.js';
-import { formatBytes } from './memory.js';
-import { createHandle, type EngineOptions, ModelEngine } from './model.js';
-import type { AlgorithmChoice, DecoderHandle } from './native.js';
+import { availableMemoryBytes, formatBytes } from './memory.js';
+import { createHandle, deviceOf, type EngineOptions, ModelEngine } from './model.js';
+import type { AlgorithmChoice, DecoderHandle, FlatLayout } from './native.js';
 
 /** Shape of the data between two layers: [tokens, height, width]. */
 export type Feature = readonly [tokens: number, height: number, width: number];
@@ -22,42 +23,66 @@ export interface DecoderEngineOptions extends EngineOptions {
 /** The hyper-convolutional decoder in native memory. Parameters hold nothing sensible until written or initialised. */
 export class DecoderEngine extends ModelEngine<DecoderHandle> {
   readonly features: readonly Feature[];
-  /** Of one task: its condition and its weight tokens. */
-  readonly #operandBytes: number;
+  /** Of one task. */
+  readonly #conditionBytes: number;
 
-  /** Throws INVALID_ARGUMENT, OUT_OF_MEMORY or ADDON_UNAVAILABLE. */
+  /** Throws INVALID_ARGUMENT, OUT_OF_MEMORY, DEVICE_UNAVAILABLE or ADDON_UNAVAILABLE. */
   static async create(options: DecoderEngineOptions): Promise<DecoderEngine> {
-    const { features, kernelSize, projectedFrom = 0, algorithm = 'auto', threads = 0 } = options;
+    const { features, kernelSize, projectedFrom = 0, algorithm = 'auto' } = options;
     const { DecoderHandle } = addon();
-    const native = { features: features.flat(), kernelSize, projectedFrom, algorithm, threads };
-    const handle = createHandle('decoder', () => new DecoderHandle(native));
-    return new DecoderEngine(handle, options);
+    const { use, native } = await deviceOf(options);
+    const shape = { features: features.flat(), kernelSize, projectedFrom, algorithm };
+    const handle = createHandle('decoder', () => new DecoderHandle({ ...shape, ...native }));
+    return new DecoderEngine(handle, use, options);
   }
 
-  private constructor(handle: DecoderHandle, options: DecoderEngineOptions) {
-    super('decoder', handle, options.memoryLimitBytes);
+  private constructor(handle: DecoderHandle, device: DeviceUse, options: DecoderEngineOptions) {
+    super('decoder', handle, device, options.memoryLimitBytes);
     this.features = options.features;
     const [tokens, height, width] = options.features[0]!;
-    this.#operandBytes = bytesOf([tokens, options.projectedFrom || height, width]) + bytesOf(options.features.at(-1)!);
+    this.#conditionBytes = bytesOf([tokens, options.projectedFrom || height, width]);
   }
 
   /**
-   * Bytes that `forward` needs beside the parameters, the condition and the result. A memory limit makes it work in less,
-   * as far as that is possible; where it is not, the bytes are the ones needed, more than the limit leaves.
+   * Device memory that `forward` works in, or `adapters` for adapters of `restoredElements`; on a CPU a part of what the
+   * machine has. A memory limit makes it work in less, as far as that is possible; where it is not, the bytes are the
+   * ones needed, more than the limit leaves. On a CUDA device to be asked only while no job is under way.
    */
-  workspaceBytes(batch: number): number {
+  workspaceBytes(batch: number, restoredElements = 0): number {
     const handle = this.handle();
-    return callNative(() => handle.workspaceBytes(batch, this.#workspaceLimit(batch)));
+    return callNative(() =>
+      handle.workspaceBytes(batch, this.#workspaceLimit(batch, restoredElements), restoredElements),
+    );
   }
 
-  /** Bytes of a batch beside the parameters: conditions, working memory, weight tokens. */
-  batchBytes(batch: number): number {
-    return this.workspaceBytes(batch) + batch * this.#operandBytes;
+  /** Bytes of a batch beside the parameters: conditions, working memory, weight tokens or adapters. */
+  batchBytes(batch: number, restoredElements = 0): number {
+    return this.workspaceBytes(batch, restoredElements) + this.operandBytes(batch, restoredElements);
   }
 
-  #workspaceLimit(batch: number): number {
+  /** Bytes of the host's memory that conditions and results of a batch take: weight tokens, or adapters. */
+  operandBytes(batch: number, restoredElements = 0): number {
+    const result = restoredElements * Float32Array.BYTES_PER_ELEMENT || bytesOf(this.features.at(-1)!);
+    return batch * (this.#conditionBytes + result);
+  }
+
+  /** The largest batch, at most `most` and at least 1, for which there is the memory. While no job is under way. */
+  affordableBatch(most: number, restoredElements = 0): number {
+    const host = Math.min(availableMemoryBytes(), this.roomBytes ?? Infinity);
+    const device = this.device.kind === 'cpu' ? host : this.deviceMemory().roomBytes;
+    const fits = (batch: number) => {
+      const operands = this.operandBytes(batch, restoredElements);
+      const workspace = this.workspaceBytes(batch, restoredElements);
+      return this.device.kind === 'cpu' ? operands + workspace <= host : operands <= host && workspace <= device;
+    };
+    let batch = most;
+    while (batch > 1 && !fits(batch)) batch--;
+    return batch;
+  }
+
+  #workspaceLimit(batch: number, restoredElements: number): number {
     const room = this.roomBytes ?? Number.MAX_SAFE_INTEGER;
-    return Math.max(0, room - batch * this.#operandBytes);
+    return Math.max(0, room - this.operandBytes(batch, restoredElements));
   }
 
   /**
@@ -75,14 +100,48 @@ export class DecoderEngine extends ModelEngine<DecoderHandle> {
    * @returns [batch, N, H, W] of the last feature
    */
   async forward(condition: Float32Array, batch: number, options?: JobOptions): Promise<Float32Array<ArrayBuffer>> {
-    const lower =
-      batch > 1 ? `lower the batch (a batch of 1 needs ${formatBytes(this.batchBytes(1))})` : 'use a smaller decoder';
-    this.requireWorkingMemory(`a forward pass over a batch of ${batch}`, this.batchBytes(batch), lower);
+    this.#requireMemory(batch, 0);
     return new Float32Array(
       await this.run<ArrayBuffer>(
-        (handle, done) => handle.forward(condition, batch, this.#workspaceLimit(batch), done),
+        (handle, done) => handle.forward(condition, batch, this.#workspaceLimit(batch, 0), done),
         options,
       ),
+    );
+  }
+
+  /**
+   * Condition to the weights of adapters: `forward`, and the weight tokens are de-normalised where they are.
+   *
+   * @param condition as for `forward`
+   * @param layout of the last feature's weight tokens
+   * @returns one adapter for each task: [layout.elements]
+   */
+  async adapters(
+    condition: Float32Array,
+    batch: number,
+    layout: FlatLayout,
+    options?: JobOptions,
+  ): Promise<Float32Array<ArrayBuffer>[]> {
+    this.#requireMemory(batch, layout.elements);
+    const limit = this.#workspaceLimit(batch, layout.elements);
+    const adapters = await this.run<ArrayBuffer[]>(
+      (handle, done) => handle.adapters(condition, batch, layout, limit, done),
+      options,
+    );
+    return adapters.map((values) => new Float32Array(values));
+  }
+
+  #requireMemory(batch: number, restoredElements: number): void {
+    const purpose = `a forward pass over a batch of ${batch}`;
+    const workspace = () => this.workspaceBytes(batch, restoredElements);
+    this.requireWorkingMemory(
+      purpose,
+      { operands: this.operandBytes(batch, restoredElements), workspace },
+      batch > 1 && this.device.kind === 'cpu'
+        ? `lower the batch (a batch of 1 needs ${formatBytes(this.batchBytes(1, restoredElements))})`
+        : batch > 1
+          ? 'lower the batch'
+          : 'use a smaller decoder',
     );
   }
 

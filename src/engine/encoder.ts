@@ -1,25 +1,26 @@
 import { addon } from './addon.js';
+import type { DeviceUse } from './device.js';
 import { callNative } from './errors.js';
 import type { JobOptions } from './job.js';
-import { createHandle, type EngineOptions, ModelEngine } from './model.js';
-import type { EncodeOptions, EncoderHandle, EncoderOptions } from './native.js';
+import { createHandle, deviceOf, type EngineOptions, ModelEngine } from './model.js';
+import type { EncodeOptions, EncoderHandle, EncoderSizes } from './native.js';
 
-export type EncoderEngineOptions = Omit<EncoderOptions, 'threads'> & EngineOptions;
+export type EncoderEngineOptions = EncoderSizes & EngineOptions;
 
 /** A text encoder of the BERT family in native memory. Parameters hold nothing sensible until written. */
 export class EncoderEngine extends ModelEngine<EncoderHandle> {
   readonly hiddenSize: number;
 
-  /** Throws INVALID_ARGUMENT, OUT_OF_MEMORY or ADDON_UNAVAILABLE. */
+  /** Throws INVALID_ARGUMENT, OUT_OF_MEMORY, DEVICE_UNAVAILABLE or ADDON_UNAVAILABLE. */
   static async create(options: EncoderEngineOptions): Promise<EncoderEngine> {
-    const { threads = 0 } = options;
     const { EncoderHandle } = addon();
-    const handle = createHandle('text encoder', () => new EncoderHandle({ ...options, threads }));
-    return new EncoderEngine(handle, options);
+    const { use, native } = await deviceOf(options);
+    const handle = createHandle('text encoder', () => new EncoderHandle({ ...options, ...native }));
+    return new EncoderEngine(handle, use, options);
   }
 
-  private constructor(handle: EncoderHandle, options: EncoderEngineOptions) {
-    super('text encoder', handle, options.memoryLimitBytes);
+  private constructor(handle: EncoderHandle, device: DeviceUse, options: EncoderEngineOptions) {
+    super('text encoder', handle, device, options.memoryLimitBytes);
     this.hiddenSize = options.hiddenSize;
   }
 
@@ -43,9 +44,10 @@ export class EncoderEngine extends ModelEngine<EncoderHandle> {
     jobOptions?: JobOptions,
   ): Promise<Float32Array<ArrayBuffer>> {
     const positions = options.pooling === 'none' ? options.length : 1;
-    const resultBytes = options.prompts * positions * this.hiddenSize * Float32Array.BYTES_PER_ELEMENT;
+    const operands = options.prompts * positions * this.hiddenSize * Float32Array.BYTES_PER_ELEMENT;
     const purpose = `encoding ${options.prompts} prompts of ${options.length} tokens`;
-    this.requireWorkingMemory(purpose, this.workspaceBytes(options) + resultBytes, 'encode fewer prompts at once');
+    const workspace = () => this.workspaceBytes(options);
+    this.requireWorkingMemory(purpose, { operands, workspace }, 'encode fewer prompts at once');
     return new Float32Array(
       await this.run<ArrayBuffer>((handle, done) => handle.encode(ids, mask, options, done), jobOptions),
     );

@@ -1,11 +1,10 @@
 import { addon } from './addon.js';
 import { type JobOptions, runJob } from './job.js';
+import { deviceOf, type EngineOptions } from './model.js';
 import type { ConvolutionMeasurement, Measured, MeasuredConvolution, MeasurementRuns } from './native.js';
 
 /** What the runs of a measurement share; the data are random, and a run that is not timed comes first. */
-export interface MeasureOptions extends JobOptions {
-  /** Default: `DND_THREADS`, else the cores this process may run on. */
-  threads?: number | undefined;
+export interface MeasureOptions extends JobOptions, Omit<EngineOptions, 'memoryLimitBytes'> {
   /** Default: 1. */
   runs?: number | undefined;
   /** No further run begins once the runs have taken so long together; default: all are made. */
@@ -48,28 +47,32 @@ export interface ConvolutionTimes {
 /** Seconds of each product of two random n×n float32 matrices by the engine's own GEMM. */
 export async function measureGemm(n: number, options: MeasureOptions = {}): Promise<number[]> {
   const { measureGemm } = addon();
-  return (await runJob<Measured>((done) => measureGemm(n, runsOf(options), done), options)).seconds;
+  const runs = await runsOf(options);
+  return (await runJob<Measured>((done) => measureGemm(n, runs, done), options)).seconds;
 }
 
 /**
- * Seconds of each copy of so many bytes by all threads. They tell the memory's rate where the bytes are far more than the
+ * Seconds of each copy of so many bytes by all threads of the CPU. They tell the memory's rate where the bytes are far more than the
  * caches hold; counted as read and written, a run moves twice as many.
  */
 export async function measureCopy(bytes: number, options: MeasureOptions = {}): Promise<number[]> {
   const { measureCopy } = addon();
-  return (await runJob<Measured>((done) => measureCopy(bytes, runsOf(options), done), options)).seconds;
+  const runs = await runsOf({ ...options, device: 'cpu' });
+  return (await runJob<Measured>((done) => measureCopy(bytes, runs, done), options)).seconds;
 }
 
 /** Times of one hyper-convolution on random data, without normalisation and bias. */
 export async function measureConvolution(request: ConvolutionRequest, options?: JobOptions): Promise<ConvolutionTimes> {
   const { measureConvolution } = addon();
   const { batch = 1, algorithm = 'auto', workspaceBytes = 0 } = request;
-  const native = { ...request, batch, algorithm, workspaceBytes, ...runsOf(request) };
+  const native = { ...request, batch, algorithm, workspaceBytes, ...(await runsOf(request)) };
   return timesOf(await runJob<MeasuredConvolution>((done) => measureConvolution(native, done), options));
 }
 
-function runsOf({ threads = 0, runs = 1, enoughSeconds = Number.MAX_VALUE }: MeasureOptions): MeasurementRuns {
-  return { threads, runs, enoughSeconds };
+async function runsOf(options: MeasureOptions): Promise<MeasurementRuns> {
+  const { runs = 1, enoughSeconds = Number.MAX_VALUE } = options;
+  const { native } = await deviceOf(options);
+  return { ...native, runs, enoughSeconds };
 }
 
 function timesOf({ seconds, partSeconds, productFlop, pointsI, pointsJ }: MeasuredConvolution): ConvolutionTimes {

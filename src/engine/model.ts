@@ -1,15 +1,38 @@
 import { DndError } from '../errors.js';
+import { type Device, type DeviceUse, nativeDevice, selectDevice } from './device.js';
 import { callNative } from './errors.js';
 import { type JobOptions, runJob } from './job.js';
 import { availableMemoryBytes, formatBytes, requireMemory } from './memory.js';
-import type { Done, Job, ParameterDtype, ParameterInfo, ParameterStore } from './native.js';
+import type {
+  DeviceMemory,
+  DeviceOptions,
+  Done,
+  Job,
+  ParameterDtype,
+  ParameterInfo,
+  ParameterStore,
+} from './native.js';
 
 /** Options that every engine takes. */
 export interface EngineOptions {
   /** Threads that share the work; default: `DND_THREADS`, else the cores this process may run on. */
   threads?: number | undefined;
-  /** Most that the engine may use, parameters, working memory, inputs and results together; default: what is available. */
+  /**
+   * Most that the engine may use, parameters, working memory, inputs and results together; of a CUDA device its memory
+   * alone, in which parameters have another size. Default: what is available.
+   */
   memoryLimitBytes?: number | undefined;
+  /** A device that was chosen already, or its name. Default: 'cpu'. */
+  device?: Device | DeviceUse | undefined;
+  /** Of a device that is given by its name: 'fp32' for a CUDA device that shall be as exact as the CPU. */
+  precision?: 'fp32' | undefined;
+}
+
+/** The device that the options ask for, and what the addon is told about it. Errors: as `selectDevice`. */
+export async function deviceOf(options: EngineOptions): Promise<{ use: DeviceUse; native: DeviceOptions }> {
+  const { device = 'cpu', precision } = options;
+  const use = typeof device === 'object' ? device : await selectDevice({ device, precision });
+  return { use, native: nativeDevice(use, options) };
 }
 
 /** Makes a native handle; where the system refuses the memory, tells what there is and what to lower. */
@@ -28,23 +51,27 @@ export function createHandle<Handle>(kind: string, make: () => Handle): Handle {
 }
 
 /**
- * A model in native memory: named parameters in float32, and jobs that run one after the other on threads of their own.
+ * A model: named parameters in float32 in native memory of the host, a device that works with them, and jobs that run one after the other on threads of their own.
  * `dispose` frees it; every method but `dispose` then throws DISPOSED.
  */
 export abstract class ModelEngine<Handle extends ParameterStore> implements Disposable {
   readonly parameters: readonly Readonly<ParameterInfo>[];
   /** Bytes of native memory that the parameters occupy. */
   readonly parameterBytes: number;
+  /** Where it works. */
+  readonly device: DeviceUse;
   readonly #handle: Handle;
   readonly #kind: string;
   readonly #memoryLimitBytes: number | undefined;
   #disposed = false;
 
   /** Checks the memory for the parameters, which the handle has reserved but not touched; frees it if there is too little. */
-  protected constructor(kind: string, handle: Handle, memoryLimitBytes: number | undefined) {
+  protected constructor(kind: string, handle: Handle, device: DeviceUse, memoryLimitBytes: number | undefined) {
     this.#kind = kind;
     this.#handle = handle;
-    this.#memoryLimitBytes = memoryLimitBytes;
+    this.device = device;
+    // A CUDA device keeps to the limit by itself.
+    this.#memoryLimitBytes = device.kind === 'cpu' ? memoryLimitBytes : undefined;
     this.parameters = handle.parameters();
     this.parameterBytes = handle.parameterBytes;
     try {
@@ -52,7 +79,7 @@ export abstract class ModelEngine<Handle extends ParameterStore> implements Disp
         purpose: `the ${kind} (parameters in float32)`,
         bytes: this.parameterBytes,
         lower: 'use a smaller model',
-        limitBytes: memoryLimitBytes,
+        limitBytes: this.#memoryLimitBytes,
       });
     } catch (error) {
       this.dispose();
@@ -86,6 +113,20 @@ export abstract class ModelEngine<Handle extends ParameterStore> implements Disp
     return new Float32Array(callNative(() => handle.readParameter(name, elementOffset, elementCount)));
   }
 
+  /**
+   * Brings the parameters to the device now, instead of before the first work.
+   * @throws DndError OUT_OF_MEMORY, DISPOSED; `signal.reason`
+   */
+  async prepare(options?: JobOptions): Promise<void> {
+    await this.run<undefined>((handle, done) => handle.prepare(done), options);
+  }
+
+  /** Of a CUDA device only while no job is under way. */
+  deviceMemory(): DeviceMemory {
+    const handle = this.handle();
+    return callNative(() => handle.deviceMemory());
+  }
+
   /** Frees the memory now, or as soon as the running job has stopped; jobs under way reject with DISPOSED. Idempotent. */
   dispose(): void {
     this.#disposed = true;
@@ -102,13 +143,21 @@ export abstract class ModelEngine<Handle extends ParameterStore> implements Disp
     return this.#handle;
   }
 
-  /** What the memory limit leaves beside the parameters; undefined without a limit. */
+  /** What the memory limit of a CPU leaves beside the parameters; undefined without a limit. */
   protected get roomBytes(): number | undefined {
     return this.#memoryLimitBytes === undefined ? undefined : this.#memoryLimitBytes - this.parameterBytes;
   }
 
-  /** Throws OUT_OF_MEMORY unless `bytes` fit beside the parameters. */
-  protected requireWorkingMemory(purpose: string, bytes: number, lower: string): void {
+  /**
+   * Throws OUT_OF_MEMORY unless inputs and results, and what a CPU works in, fit beside the parameters. A CUDA device
+   * looks after its own memory, when the work begins.
+   */
+  protected requireWorkingMemory(
+    purpose: string,
+    { operands, workspace }: { operands: number; workspace: () => number },
+    lower: string,
+  ): void {
+    const bytes = operands + (this.device.kind === 'cpu' ? workspace() : 0);
     requireMemory({ purpose, bytes, lower, limitBytes: this.roomBytes });
   }
 

@@ -4,11 +4,15 @@
  * detached or transferred before the job has ended.
  *
  * A native failure is a text that begins with its code: `OUT_OF_MEMORY: …`, `ABORTED: …`, `INVALID_ARGUMENT: …`,
- * `INTERNAL: …`. It is the message of the Error that a call throws, or what a job tells its `done`;
+ * `DEVICE_UNAVAILABLE: …`, `INTERNAL: …`. It is the message of the Error that a call throws, or what a job tells its `done`;
  * `engine/errors.ts` makes it a DndError.
  */
 export interface NativeBinding {
   cpuInfo(): CpuInfo;
+  /** Opens the CUDA library, where there is one, and asks it for its devices. */
+  deviceInfo(done: Done<DeviceInfo>): Job;
+  /** Opens a device and closes it again. */
+  tryDevice(options: DeviceOptions, done: Done<undefined>): Job;
   DecoderHandle: new (options: DecoderOptions) => DecoderHandle;
   EncoderHandle: new (options: EncoderOptions) => EncoderHandle;
   /** sgemm of two random n×n matrices through the engine's own GEMM. */
@@ -25,6 +29,8 @@ export interface NativeBinding {
   planCudaEncoder(options: CudaEncoderPlanOptions): CudaEncoderPlan;
   /** Those with committed rates (native/plan/cuda_rates.cc). */
   cudaDeviceModels(): CudaDeviceModel[];
+  /** Which of them stands for a device, by what the runtime calls it, else by its compute capability. */
+  cudaDeviceModelOf(name: string, computeMajor: number, computeMinor: number): string;
 }
 
 export interface CpuInfo {
@@ -34,6 +40,40 @@ export interface CpuInfo {
   /** What the engine uses when no `threads` are asked for: `DND_THREADS`, else the cores this process may run on. */
   defaultThreads: number;
   compiler: string;
+}
+
+export interface DeviceInfo {
+  /** Path of the CUDA library: `DND_CUDA_LIBRARY`, else beside the addon. */
+  library: string;
+  /** Why there can be no CUDA device: no library, no driver, …; null where there can. */
+  problem: string | null;
+  devices: CudaDevice[];
+}
+
+/** In the order of their ordinals. */
+export interface CudaDevice {
+  name: string;
+  memoryBytes: number;
+  computeMajor: number;
+  computeMinor: number;
+  /** CUDA versions, as it counts them: 13000 is 13.0. */
+  driverVersion: number;
+  runtimeVersion: number;
+  /** Why it cannot be used; null where nothing speaks against it. */
+  problem: string | null;
+}
+
+/** The device of a handle, and how it is used. */
+export interface DeviceOptions {
+  device: 'cpu' | 'cuda';
+  /** Which of several CUDA devices. */
+  ordinal: number;
+  /** Of a CUDA device; a CPU has float32 only. */
+  precision: 'mixed' | 'fp32';
+  /** Most device memory that the handle may take, of a CUDA device; 0 = what there is. */
+  deviceLimitBytes: number;
+  /** Of the host; 0 = the engine's default. */
+  threads: number;
 }
 
 /** Called once, on the JavaScript thread and never before the call that started the job has returned. */
@@ -65,8 +105,15 @@ export interface ParameterInfo {
   shape: number[];
 }
 
+export interface DeviceMemory {
+  /** Bytes of device memory that the handle holds. */
+  heldBytes: number;
+  /** Bytes that its next work may take; of a CPU, which does not tell, a number beyond all memory. */
+  roomBytes: number;
+}
+
 /**
- * Parameters live in native memory as float32; they are written and read in pieces of a few megabytes, and never while
+ * Parameters live in host memory as float32, whatever the device; they are written and read in pieces of a few megabytes, and never while
  * the handle has a job.
  */
 export interface ParameterStore {
@@ -80,11 +127,15 @@ export interface ParameterStore {
   writeParameter(name: string, elementOffset: number, bytes: BufferSlice, dtype: ParameterDtype): number;
   /** A copy, as float32. */
   readParameter(name: string, elementOffset: number, elementCount: number): ArrayBuffer;
+  /** Brings the parameters to the device, as the first work after they were written would. Nothing to do for a CPU. */
+  prepare(done: Done<undefined>): Job;
+  /** Of a CUDA device only while the handle has no job. */
+  deviceMemory(): DeviceMemory;
   /** Cancels the handle's jobs and frees the memory now, or as soon as the running one has stopped. Idempotent. */
   dispose(): void;
 }
 
-export interface DecoderOptions {
+export interface DecoderOptions extends DeviceOptions {
   /** Flat [N0,H0,W0, N1,H1,W1, …]: the condition's shape first, the weight tokens' last. */
   features: number[];
   kernelSize: number;
@@ -92,16 +143,30 @@ export interface DecoderOptions {
   projectedFrom: number;
   /** Of every convolution. */
   algorithm: AlgorithmChoice;
-  /** 0 = the engine's default. */
-  threads: number;
+}
+
+/** An adapter layout in numbers. The adapter's tensors lie one after the other, in float32. */
+export interface FlatLayout {
+  /** Of all weight tokens of an adapter; those of the decoder's last feature. */
+  tokens: number;
+  height: number;
+  width: number;
+  rank: number;
+  /** Elements of a tensor's length in one token. */
+  chunk: number;
+  /** Of an adapter. */
+  elements: number;
+  /** Five for each tensor: first token, tokens, length, 1 if [length, rank] (else [rank, length]), first element. */
+  tensors: number[];
 }
 
 export interface DecoderHandle extends ParameterStore {
   /**
-   * Bytes that `forward` needs beside the parameters, the condition and the output: at most `limitBytes` if that is
-   * possible, else a limit that would do.
+   * Device memory that `forward` works in, copies of condition and weight tokens included, or that `adapters` does for
+   * adapters of `restoredElements` > 0: at most `limitBytes` if that is possible, else a limit that would do.
+   * Of a CUDA device only while the handle has no job.
    */
-  workspaceBytes(batch: number, limitBytes: number): number;
+  workspaceBytes(batch: number, limitBytes: number, restoredElements: number): number;
   /** PyTorch's default initialisation from a Philox stream: the same numbers for the same seed on every machine and for any number of threads. */
   initialise(seed: number, done: Done<undefined>): Job;
   /**
@@ -109,11 +174,19 @@ export interface DecoderHandle extends ParameterStore {
    * last feature. `limitBytes`: as of `workspaceBytes`; too little of it ends in `OUT_OF_MEMORY: …`.
    */
   forward(condition: BufferSlice, batch: number, limitBytes: number, done: Done<ArrayBuffer>): Job;
+  /** `forward`, and de-normalises the tokens on the device. Result: an adapter for each task, float32 [elements]. */
+  adapters(
+    condition: BufferSlice,
+    batch: number,
+    layout: FlatLayout,
+    limitBytes: number,
+    done: Done<ArrayBuffer[]>,
+  ): Job;
   /** The length projection alone: float32 [batch, N0, H0, W0]. Only when `projectedFrom` > 0. */
   project(condition: BufferSlice, batch: number, done: Done<ArrayBuffer>): Job;
 }
 
-export interface EncoderOptions {
+export interface EncoderSizes {
   vocabSize: number;
   hiddenSize: number;
   layers: number;
@@ -123,8 +196,9 @@ export interface EncoderOptions {
   typeVocabSize: number;
   layerNormEps: number;
   activation: 'gelu' | 'gelu_tanh' | 'relu';
-  threads: number;
 }
+
+export interface EncoderOptions extends EncoderSizes, DeviceOptions {}
 
 export interface EncodeOptions {
   /** Rows of `ids` and `mask`. */
@@ -148,9 +222,7 @@ export interface EncoderHandle extends ParameterStore {
 }
 
 /** How often something is timed, after a run that is not. */
-export interface MeasurementRuns {
-  /** 0 = the engine's default. */
-  threads: number;
+export interface MeasurementRuns extends DeviceOptions {
   runs: number;
   /** No further run begins once the runs have taken so long together. */
   enoughSeconds: number;

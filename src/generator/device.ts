@@ -1,13 +1,26 @@
+import { cpuUse, type DeviceSettings, type DeviceUse, selectDevice } from '../engine/index.js';
 import { DndError } from '../errors.js';
+import type { DeviceReport } from './report.js';
 
-/** Where the work is done. 'auto' takes the best there is. */
-export type Device = 'auto' | 'cpu';
+/**
+ * Does work on the device that the settings choose. Under `auto`, what a CUDA device has no room for, or fails to begin,
+ * is done by the CPU.
+ */
+export async function onDevice<T>(settings: DeviceSettings, work: (device: DeviceUse) => Promise<T>): Promise<T> {
+  const device = await selectDevice(settings);
+  try {
+    return await work(device);
+  } catch (error) {
+    const automatic = settings.device === undefined || settings.device === 'auto';
+    if (!automatic || device.kind === 'cpu' || !isOfDevice(error)) throw error;
+    return work(cpuUse(`${device.name}: ${error.message}`));
+  }
+}
 
-/** @throws DndError DEVICE_UNAVAILABLE for a device that this version does not have */
-export function checkDevice(device: string | undefined): void {
-  if (device === undefined || device === 'auto' || device === 'cpu') return;
-  throw new DndError(
-    'DEVICE_UNAVAILABLE',
-    `there is no device '${device}': this version computes on the CPU; choose auto or cpu`,
-  );
+function isOfDevice(error: unknown): error is DndError {
+  return error instanceof DndError && (error.code === 'OUT_OF_MEMORY' || error.code === 'DEVICE_UNAVAILABLE');
+}
+
+export function deviceReport({ name, kind, precision, fallback }: DeviceUse): DeviceReport {
+  return { name, kind, precision, fallback };
 }

@@ -1,6 +1,11 @@
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type EncoderIdentity, loadTextEncoder, type TextEncoder } from '../encoder/index.js';
+import {
+  type EncoderIdentity,
+  type LoadTextEncoderOptions,
+  loadTextEncoder,
+  type TextEncoder,
+} from '../encoder/index.js';
 import { DndError } from '../errors.js';
 import { readError } from '../files/index.js';
 
@@ -32,9 +37,9 @@ export async function copyEncoderFiles(from: string, to: string, signal: AbortSi
 export async function loadNamedEncoder(
   source: string,
   wanted: EncoderIdentity,
-  { threads, signal }: { threads?: number | undefined; signal?: AbortSignal | undefined },
+  { threads, signal, device }: Pick<LoadTextEncoderOptions, 'threads' | 'signal' | 'device'>,
 ): Promise<TextEncoder> {
-  const encoder = await loadTextEncoder(source, { threads, signal, channels: wanted.channels });
+  const encoder = await loadTextEncoder(source, { threads, signal, device, channels: wanted.channels });
   if (sameIdentity(encoder.identity, wanted)) return encoder;
   encoder.dispose();
   throw new DndError(

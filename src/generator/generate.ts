@@ -2,6 +2,7 @@ import type { AdapterLayout } from '../adapter/index.js';
 import type { TextEncoder } from '../encoder/index.js';
 import type { DecoderEngine } from '../engine/index.js';
 import { conditionShape, multiplyAdds } from './decoder-shape.js';
+import { deviceReport } from './device.js';
 import { type EncodedSet, encodeSets } from './encode.js';
 import { described } from './encoder-folder.js';
 import { GeneratedAdapter } from './generated-adapter.js';
@@ -25,7 +26,7 @@ interface BatchOptions {
   onProgress: OnProgress | undefined;
 }
 
-/** Prompt sets → adapters: encode, decode all together, restore one after the other. */
+/** Prompt sets → adapters: encode, then decode and restore all together, then look at one after the other. */
 export async function generateBatch(
   { manifest, layout, encoder, engine }: GeneratorParts,
   choices: readonly Choice[],
@@ -38,18 +39,21 @@ export async function generateBatch(
     onProgress: progress.stage('encode'),
   });
   const encode = clock();
-  const tokens = await engine.forward(states, choices.length, { signal, onProgress: progress.stage('decode') });
+  const weights = await engine.adapters(states, choices.length, layout.flat(), {
+    signal,
+    onProgress: progress.stage('decode'),
+  });
   const decode = clock();
   const restoring = progress.stage('restore');
   const adapters: GeneratedAdapter[] = [];
   for (const [place, choice] of choices.entries()) {
-    const own = tokens.subarray(place * layout.size, (place + 1) * layout.size);
-    const { adapter, summary } = await restoreAdapter(layout, manifest.adapter, own, {
+    const { adapter, summary } = await restoreAdapter(layout, manifest.adapter, weights[place]!, {
       signal,
       onProgress: (fraction) => restoring((place + fraction) / choices.length),
     });
     const seconds = { encode, decode, restore: clock() };
-    const report = reportOf(manifest, choice, sets[place]!, summary, { seed, batch: choices.length, seconds });
+    const device = deviceReport(engine.device);
+    const report = reportOf(manifest, choice, sets[place]!, summary, { seed, batch: choices.length, device, seconds });
     adapters.push(new GeneratedAdapter(adapter, report));
   }
   return adapters;
@@ -60,7 +64,7 @@ function reportOf(
   { given, indices, dropped, repeated }: Choice,
   { tokens, truncated }: EncodedSet,
   adapter: AdapterSummary,
-  rest: Pick<GenerationReport, 'seed' | 'batch' | 'seconds'>,
+  rest: Pick<GenerationReport, 'seed' | 'batch' | 'device' | 'seconds'>,
 ): GenerationReport {
   const [wanted] = conditionShape(decoder);
   return {

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { type AdapterLayout, type BaseModel, readBaseModel } from '../adapter/index.js';
 import { loadTextEncoder, type TextEncoder } from '../encoder/index.js';
-import { availableMemoryBytes, DecoderEngine } from '../engine/index.js';
+import { checkDevice, DecoderEngine, type Device, type DeviceUse } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { decoderOf, type GeneratorSettings, planGenerator } from './create.js';
 import { conditionShape } from './decoder-shape.js';
 import { loadDecoderWeights } from './decoder-weights.js';
-import { checkDevice, type Device } from './device.js';
+import { onDevice } from './device.js';
 import { ENCODER_FOLDER, loadNamedEncoder } from './encoder-folder.js';
 import { generateBatch } from './generate.js';
 import type { GeneratedAdapter } from './generated-adapter.js';
@@ -21,10 +21,12 @@ import { Turns } from './turns.js';
 interface EngineSettings {
   /** Threads that share the work. Default: `DND_THREADS`, else the cores this process may run on. */
   threads?: number | undefined;
-  /** Default: 'auto'. */
+  /** Where text encoder and decoder work. Default: 'auto', a CUDA device that works, and otherwise the CPU. */
   device?: Device | undefined;
+  /** 'fp32' for a CUDA device that shall be as exact as the CPU. Default: matrix products of float16. */
+  precision?: 'fp32' | undefined;
   /**
-   * Most that the decoder may use, weights included. It works in less, and slower, where that is needed; OUT_OF_MEMORY
+   * Most that the decoder may use, weights included; on a CUDA device of its memory. It works in less, and slower, where that is needed; OUT_OF_MEMORY
    * names the need where that is impossible. Default: as much as pays off, up to 1 GiB beside weights and activations.
    */
   memoryLimitBytes?: number | undefined;
@@ -64,7 +66,6 @@ interface Parts {
   /** Where the encoder's files are; undefined when it has none. */
   encoderFolder: string | undefined;
   engine: DecoderEngine;
-  memoryLimitBytes: number | undefined;
 }
 
 const DEFAULT_BATCH_SIZE = 8;
@@ -89,16 +90,18 @@ export class Generator implements Disposable, AsyncDisposable {
    * an abort
    */
   static async load(folder: string, options: LoadOptions = {}): Promise<Generator> {
-    checkDevice(options.device);
+    checkDevice(options);
     options.signal?.throwIfAborted();
     const manifest = await readManifest(join(folder, MANIFEST_FILE));
     const inside = manifest.encoder.type === 'hash' ? 'hash' : join(folder, ENCODER_FOLDER);
     const source = options.encoder ?? inside;
-    const encoder = await loadNamedEncoder(source, manifest.encoder, options);
     const progress = new Progress({ load: 1 }, options.onProgress);
-    return Generator.#assemble(manifest, encoder, source, options, (engine) =>
-      loadDecoderWeights(folder, engine, { signal: options.signal, onProgress: progress.stage('load') }),
-    );
+    return onDevice(options, async (device) => {
+      const encoder = await loadNamedEncoder(source, manifest.encoder, { ...options, device });
+      return Generator.#assemble(manifest, encoder, source, { ...options, device }, (engine) =>
+        loadDecoderWeights(folder, engine, { signal: options.signal, onProgress: progress.stage('load') }),
+      );
+    });
   }
 
   /**
@@ -107,27 +110,26 @@ export class Generator implements Disposable, AsyncDisposable {
    * CORRUPT_FILE, OUT_OF_MEMORY, DEVICE_UNAVAILABLE, ADDON_UNAVAILABLE; `signal.reason` after an abort
    */
   static async create(options: CreateOptions): Promise<Generator> {
-    checkDevice(options.device);
+    checkDevice(options);
     options.signal?.throwIfAborted();
     const decoder = decoderOf(options);
     const base = typeof options.base === 'string' ? await readBaseModel(options.base) : options.base;
     const [, , channels] = conditionShape(decoder);
-    const encoder = await loadTextEncoder(options.encoder, {
-      threads: options.threads,
-      signal: options.signal,
-      channels,
-    });
-    let manifest: GeneratorManifest;
-    try {
-      manifest = planGenerator(options, decoder, base, encoder);
-    } catch (error) {
-      encoder.dispose();
-      throw error;
-    }
+    const { threads, signal } = options;
     const progress = new Progress({ initialise: 1 }, options.onProgress);
-    return Generator.#assemble(manifest, encoder, options.encoder, options, (engine) =>
-      engine.initialise(manifest.training.seed, { signal: options.signal, onProgress: progress.stage('initialise') }),
-    );
+    return onDevice(options, async (device) => {
+      const encoder = await loadTextEncoder(options.encoder, { threads, signal, channels, device });
+      let manifest: GeneratorManifest;
+      try {
+        manifest = planGenerator(options, decoder, base, encoder);
+      } catch (error) {
+        encoder.dispose();
+        throw error;
+      }
+      return Generator.#assemble(manifest, encoder, options.encoder, { ...options, device }, (engine) =>
+        engine.initialise(manifest.training.seed, { signal, onProgress: progress.stage('initialise') }),
+      );
+    });
   }
 
   /** Makes the decoder, checks the memory, fills it; frees everything when that fails. */
@@ -135,14 +137,16 @@ export class Generator implements Disposable, AsyncDisposable {
     manifest: GeneratorManifest,
     encoder: TextEncoder,
     encoderSource: string,
-    { threads, memoryLimitBytes, signal }: EngineSettings,
+    { threads, memoryLimitBytes, signal, device }: Omit<EngineSettings, 'device'> & { device: DeviceUse },
     fill: (engine: DecoderEngine) => Promise<void>,
   ): Promise<Generator> {
+    const layout = layoutOf(manifest);
     let engine: DecoderEngine | undefined;
     try {
-      engine = await DecoderEngine.create({ ...manifest.decoder, threads, memoryLimitBytes });
-      requireRoom(engine, memoryLimitBytes);
+      engine = await DecoderEngine.create({ ...manifest.decoder, threads, memoryLimitBytes, device });
+      requireRoom(engine, layout, memoryLimitBytes);
       await fill(engine);
+      await engine.prepare({ signal });
       signal?.throwIfAborted();
     } catch (error) {
       engine?.dispose();
@@ -150,7 +154,7 @@ export class Generator implements Disposable, AsyncDisposable {
       throw error;
     }
     const encoderFolder = manifest.encoder.type === 'hash' ? undefined : encoderSource;
-    return new Generator({ manifest, layout: layoutOf(manifest), encoder, encoderFolder, engine, memoryLimitBytes });
+    return new Generator({ manifest, layout, encoder, encoderFolder, engine });
   }
 
   /** What the generator is: base model, encoder, decoder, adapter, training. */
@@ -198,7 +202,8 @@ export class Generator implements Disposable, AsyncDisposable {
         `batchSize must be a whole number from 1, not ${JSON.stringify(batchSize)}`,
       );
     for (let done = 0; done < choices.length; ) {
-      const batch = choices.slice(done, done + this.#affordableBatch(Math.min(batchSize, choices.length - done)));
+      const size = await this.#affordableBatch(Math.min(batchSize, choices.length - done), options.signal);
+      const batch = choices.slice(done, done + size);
       const before = done;
       const adapters = await this.#generateBatch(batch, options, (fraction, stage) =>
         options.onProgress?.((before + fraction * batch.length) / choices.length, stage),
@@ -245,12 +250,9 @@ export class Generator implements Disposable, AsyncDisposable {
     return withSignals([this.#disposal.signal, signal], (linked) => this.#turns.run(() => work(linked), linked));
   }
 
-  #affordableBatch(most: number): number {
-    this.#disposal.signal.throwIfAborted();
-    const { engine, memoryLimitBytes = Infinity } = this.#parts;
-    const available = Math.min(availableMemoryBytes(), memoryLimitBytes - engine.parameterBytes);
-    let batch = most;
-    while (batch > 1 && engine.batchBytes(batch) > available) batch--;
-    return batch;
+  /** In its turn: a device is not asked while it works. */
+  #affordableBatch(most: number, signal: AbortSignal | undefined): Promise<number> {
+    const { engine, layout } = this.#parts;
+    return this.#work(signal, async () => engine.affordableBatch(most, layout.elementCount));
   }
 }

@@ -1,15 +1,18 @@
+import type { AdapterLayout } from '../adapter/index.js';
 import { type DecoderEngine, formatBytes, requireMemory } from '../engine/index.js';
 
 /**
- * Before the parameters are filled: is there room for them and one prompt set?
+ * Before the parameters are filled: is there room in the host's memory for them and one prompt set?
+ * @param limitBytes of a CPU's memory; a CUDA device keeps to its limit by itself
  * @throws DndError OUT_OF_MEMORY with the need
  */
-export function requireRoom(engine: DecoderEngine, limitBytes: number | undefined): void {
-  const batch = engine.batchBytes(1);
+export function requireRoom(engine: DecoderEngine, layout: AdapterLayout, limitBytes: number | undefined): void {
+  const onCpu = engine.device.kind === 'cpu';
+  const batch = onCpu ? engine.batchBytes(1, layout.elementCount) : engine.operandBytes(1, layout.elementCount);
   requireMemory({
     purpose: `the generator (${formatBytes(engine.parameterBytes)} of parameters and ${formatBytes(batch)} for one prompt set)`,
     bytes: engine.parameterBytes + batch,
     lower: 'use a smaller generator',
-    limitBytes,
+    limitBytes: onCpu ? limitBytes : undefined,
   });
 }

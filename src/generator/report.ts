@@ -29,9 +29,21 @@ export interface GenerationReport {
   };
   /** Prompt sets that went through the decoder together. */
   batch: number;
-  /** Wall-clock time; encoding and decoding of the whole batch, restoring of this adapter. */
+  /** Where the text encoder and the decoder worked. */
+  device: DeviceReport;
+  /** Wall-clock time: encoding, decoding and de-normalising of the whole batch; a look at this adapter's numbers. */
   seconds: { encode: number; decode: number; restore: number };
   adapter: AdapterSummary;
+}
+
+export interface DeviceReport {
+  /** 'NVIDIA H100 80GB HBM3', or 'CPU (avx512)'. */
+  name: string;
+  kind: 'cpu' | 'cuda';
+  /** Of matrix products: 'mixed' is float16 operands and float32 sums. */
+  precision: 'mixed' | 'fp32';
+  /** Why the device `auto` came to the CPU; null where it did not, or another device was asked for. */
+  fallback: string | null;
 }
 
 export interface AdapterSummary {

@@ -5,25 +5,18 @@ import type { AdapterSettings } from './manifest.js';
 import type { AdapterSummary } from './report.js';
 import { StatisticsCollector } from './statistics.js';
 
-/** Restoring takes about three times as long as looking at what came out. */
-const RESTORE_SHARE = 0.75;
-
 /**
- * Weight tokens of one adapter, [tokenCount, tokenHeight, tokenWidth], back to the adapter, and what it is like.
+ * The weights that the engine restored, [layout.elementCount], as an adapter, and what it is like.
  * @throws DndError INVALID_WEIGHTS when a tensor is not finite
  */
 export async function restoreAdapter(
   layout: AdapterLayout,
   settings: AdapterSettings,
-  tokens: Float32Array,
-  { signal, onProgress }: LongOperation,
+  values: Float32Array,
+  operation: LongOperation,
 ): Promise<{ adapter: LoraAdapter; summary: AdapterSummary }> {
-  const adapter = await LoraAdapter.fromTokens(layout, tokens, settings, {
-    signal,
-    onProgress: (fraction) => onProgress?.(fraction * RESTORE_SHARE),
-  });
-  const modules = await moduleStatistics(layout, adapter, signal);
-  onProgress?.(1);
+  const adapter = LoraAdapter.fromValues(layout, values, settings);
+  const modules = await moduleStatistics(layout, adapter, operation);
   const parts = Object.values(modules).flatMap(({ A, B }) => [A, B]);
   const { rank, alpha, useRslora } = settings;
   const summary = {
@@ -41,13 +34,13 @@ export async function restoreAdapter(
 async function moduleStatistics(
   layout: AdapterLayout,
   adapter: LoraAdapter,
-  signal: AbortSignal | undefined,
+  { signal, onProgress }: LongOperation,
 ): Promise<AdapterSummary['modules']> {
   const collectors = new Map(
     layout.modules.map((module) => [module, { A: new StatisticsCollector(), B: new StatisticsCollector() }]),
   );
   const breathe = breather();
-  for (const { name, module, part } of layout.tensors) {
+  for (const { name, module, part, firstToken, tokenCount } of layout.tensors) {
     await breathe();
     signal?.throwIfAborted();
     const collector = collectors.get(module)![part];
@@ -58,6 +51,7 @@ async function moduleStatistics(
         'INVALID_WEIGHTS',
         `the decoder's output has ${nan} NaN and ${infinite} infinite values in ${name}: the generator's weights are damaged or far too large`,
       );
+    onProgress?.((firstToken + tokenCount) / layout.tokenCount);
   }
   return Object.fromEntries(Array.from(collectors, ([module, { A, B }]) => [module, { A: A.result(), B: B.result() }]));
 }

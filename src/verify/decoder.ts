@@ -3,8 +3,8 @@ import { isFloatDtype } from '../formats/dtypes.js';
 import { checkDecoderShape, conditionShape, type DecoderShape, tokenShape } from '../generator/decoder-shape.js';
 import { type Check, compare, skip } from './checks.js';
 import type { GoldenFile } from './golden-file.js';
-import { TOLERANCES } from './tolerances.js';
-import type { VerifyOptions } from './verify.js';
+import { tolerancesOn } from './tolerances.js';
+import type { VerifierOptions } from './verify.js';
 
 const PARAMETER = 'param.';
 const GRADIENT = 'grad.';
@@ -12,11 +12,12 @@ const GRADIENT = 'grad.';
 /** Decoder parameters and a condition → the projected condition and the weight tokens. Gradients are skipped. */
 export async function verifyDecoder(
   golden: GoldenFile,
-  { threads, algorithm, signal }: VerifyOptions,
+  { threads, algorithm, device, signal }: VerifierOptions,
 ): Promise<Check[]> {
   const shape = decoderShape(golden);
   const batch = batchOf(golden, shape);
-  const engine = await DecoderEngine.create({ ...shape, threads, algorithm });
+  const tolerances = tolerancesOn(device, shape.features.length - 1);
+  const engine = await DecoderEngine.create({ ...shape, threads, algorithm, device });
   try {
     await writeParameters(golden, engine);
     const condition = await golden.floats('condition');
@@ -27,7 +28,7 @@ export async function verifyDecoder(
           golden,
           'projected',
           await engine.project(condition, batch, { signal }),
-          TOLERANCES.lengthProjection,
+          tolerances.lengthProjection,
         ),
       );
     if (golden.has('output'))
@@ -36,7 +37,7 @@ export async function verifyDecoder(
           golden,
           'output',
           await engine.forward(condition, batch, { signal }),
-          TOLERANCES.decoderOutput,
+          tolerances.decoderOutput,
         ),
       );
     for (const name of golden.names)

@@ -4,13 +4,13 @@ import { type Check, compare, skip } from './checks.js';
 import { ENCODER_REFERENCES } from './encoder-references.js';
 import type { GoldenFile } from './golden-file.js';
 import { verifyRealEncoder } from './real-encoder.js';
-import { TOLERANCES } from './tolerances.js';
-import type { VerifyOptions } from './verify.js';
+import { TOLERANCES, tolerancesOn } from './tolerances.js';
+import type { VerifierOptions } from './verify.js';
 
 /**
  * Token ids or prompts → hidden states, by the encoder in the file, the built-in one, or a real one that the user gives.
  */
-export async function verifyEncoder(golden: GoldenFile, options: VerifyOptions): Promise<Check[]> {
+export async function verifyEncoder(golden: GoldenFile, options: VerifierOptions): Promise<Check[]> {
   if (golden.hasSetting('weights')) return verifyRealEncoder(golden, options);
   const config = golden.setting('config');
   const type = (config as { model_type?: unknown } | null)?.model_type;
@@ -31,8 +31,10 @@ async function verifyHash(golden: GoldenFile, config: unknown): Promise<Check[]>
   return [compare('hidden_states', states, await golden.floats('hidden_states'), TOLERANCES.hashStates)];
 }
 
-async function verifyBert(golden: GoldenFile, config: unknown, { threads, signal }: VerifyOptions): Promise<Check[]> {
-  const encoder = await BertEncoder.create(config, golden.file, { threads, signal });
+async function verifyBert(golden: GoldenFile, config: unknown, options: VerifierOptions): Promise<Check[]> {
+  const { threads, device, signal } = options;
+  const { bertStates } = tolerancesOn(device);
+  const encoder = await BertEncoder.create(config, golden.file, { threads, device, signal });
   try {
     const [ids, mask] = [await golden.integers('input_ids'), await golden.integers('attention_mask')];
     const [prompts, length] = idsShape(golden);
@@ -50,7 +52,7 @@ async function verifyBert(golden: GoldenFile, config: unknown, { threads, signal
         pooling,
         signal,
       });
-      checks.push(compare(name, states, await golden.floats(name), TOLERANCES.bertStates));
+      checks.push(compare(name, states, await golden.floats(name), bertStates));
     }
     return checks;
   } finally {

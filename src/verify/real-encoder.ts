@@ -2,19 +2,19 @@ import { BertTextEncoder } from '../encoder/index.js';
 import { type Check, compare, skip } from './checks.js';
 import { ENCODER_REFERENCES } from './encoder-references.js';
 import type { GoldenFile } from './golden-file.js';
-import { TOLERANCES } from './tolerances.js';
-import type { VerifyOptions } from './verify.js';
+import { TOLERANCES, tolerancesOn } from './tolerances.js';
+import type { VerifierOptions } from './verify.js';
 
 /** Prompts → token ids → hidden states by a real encoder, whose weights the file only names. */
 export async function verifyRealEncoder(
   golden: GoldenFile,
-  { encoder: folder, threads, signal }: VerifyOptions,
+  { encoder: folder, threads, device, signal }: VerifierOptions,
 ): Promise<Check[]> {
   if (folder === undefined) {
     const reason = `it takes the real weights of ${golden.file.metadata.weights}: give their folder with --encoder`;
     return golden.names.map((name) => skip(name, reason));
   }
-  const encoder = await BertTextEncoder.load(folder, { threads, signal });
+  const encoder = await BertTextEncoder.load(folder, { threads, device, signal });
   try {
     const prompts = golden.texts('prompts');
     const request = { maxLength: golden.wholeNumber('max_length'), padding: 'encode', signal } as const;
@@ -28,7 +28,7 @@ export async function verifyRealEncoder(
     for (const [name, pooling] of ENCODER_REFERENCES) {
       if (!golden.has(name)) continue;
       const { states } = await encoder.encode(prompts, { ...request, pooling });
-      checks.push(compare(name, states, await golden.floats(name), TOLERANCES.realEncoderStates));
+      checks.push(compare(name, states, await golden.floats(name), tolerancesOn(device).realEncoderStates));
     }
     return checks;
   } finally {

@@ -1,3 +1,5 @@
+import type { DeviceUse } from '../engine/index.js';
+
 /**
  * The largest relative error ‖ours − reference‖ / ‖reference‖ that counts as right, for each quantity that `dnd verify`
  * checks: float32 against references computed in float64.
@@ -16,6 +18,20 @@ export const TOLERANCES = {
   /** Token ids and masks. */
   exact: 0,
 } as const;
+
+type DeviceTolerances = Record<'decoderOutput' | 'lengthProjection' | 'bertStates' | 'realEncoderStates', number>;
+
+/** With matrix products of float16 operands and float32 sums (`precision` mixed). */
+const MIXED = { lengthProjection: 1e-3, bertStates: 2e-3, realEncoderStates: 2e-3 } as const;
+/** Rounded spectra add up over the layers. */
+const MIXED_DECODER = { upToFourLayers: 1e-3, deeper: 2e-3 } as const;
+const FOUR = 4;
+
+/** What depends on the device. @param layers of a decoder */
+export function tolerancesOn({ precision }: Pick<DeviceUse, 'precision'>, layers = 0): DeviceTolerances {
+  if (precision === 'fp32') return TOLERANCES;
+  return { ...MIXED, decoderOutput: layers <= FOUR ? MIXED_DECODER.upToFourLayers : MIXED_DECODER.deeper };
+}
 
 const ROUND_TRIP_STD = 0.04;
 

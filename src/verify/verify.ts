@@ -1,9 +1,10 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { AlgorithmChoice } from '../engine/index.js';
+import { type AlgorithmChoice, type Device, type DeviceUse, selectDevice } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { readError } from '../files/index.js';
-import { checkDevice, type Device } from '../generator/device.js';
+import { deviceReport } from '../generator/device.js';
+import type { DeviceReport } from '../generator/report.js';
 import { type Check, isSkipped, skip } from './checks.js';
 import { verifyDecoder } from './decoder.js';
 import { verifyEncoder } from './encoder.js';
@@ -12,7 +13,9 @@ import { verifyLayout } from './layout.js';
 
 export interface VerifyOptions {
   threads?: number | undefined;
+  /** Default: auto, a CUDA device that works, and otherwise the CPU. What is compared allows for its precision. */
   device?: Device | undefined;
+  precision?: 'fp32' | undefined;
   /** How the decoder's convolutions are computed. Default: auto, whatever is predicted to be faster. */
   algorithm?: AlgorithmChoice | undefined;
   /** Folder of a text encoder with its real weights, for files that name theirs instead of holding them. */
@@ -26,6 +29,8 @@ export interface FileVerdict {
   file: string;
   /** null when the file could not be read. */
   kind: string | null;
+  /** Where decoders, BERTs and adapters were computed. */
+  device: DeviceReport;
   seconds: number;
   ok: boolean;
   checks: Check[];
@@ -33,7 +38,9 @@ export interface FileVerdict {
   error?: { code: string; message: string };
 }
 
-type Verifier = (golden: GoldenFile, options: VerifyOptions) => Promise<Check[]>;
+/** What a verifier is told: the device was chosen. */
+export type VerifierOptions = Omit<VerifyOptions, 'device' | 'precision'> & { device: DeviceUse };
+type Verifier = (golden: GoldenFile, options: VerifierOptions) => Promise<Check[]>;
 
 /** Kinds of the contract whose references this version cannot compute: which tensors those are, and why it cannot. */
 const NOT_COMPUTED: Record<string, { references: RegExp; reason: string }> = {
@@ -62,17 +69,17 @@ function skipReferences(references: RegExp, reason: string): Verifier {
 /**
  * Checks golden files, or the `.safetensors` files directly inside folders, one after the other. A file that is damaged
  * or of an unknown kind fails, and the others are still checked.
- * @throws DndError FILE_NOT_FOUND for a path that does not exist or a folder without golden files
+ * @throws DndError FILE_NOT_FOUND for a path that does not exist or a folder without golden files; DEVICE_UNAVAILABLE
  */
 export async function* verify(
   paths: readonly string[],
   options: VerifyOptions = {},
 ): AsyncGenerator<FileVerdict, void> {
-  checkDevice(options.device);
   const files = (await Promise.all(paths.map(goldenFilesAt))).flat();
+  const device = await selectDevice(options);
   for (const file of files) {
     options.signal?.throwIfAborted();
-    yield await verifyFile(file, options);
+    yield await verifyFile(file, { ...options, device });
   }
 }
 
@@ -87,9 +94,10 @@ async function goldenFilesAt(path: string): Promise<string[]> {
   throw new DndError('FILE_NOT_FOUND', `${path} holds no .safetensors files`);
 }
 
-async function verifyFile(file: string, options: VerifyOptions): Promise<FileVerdict> {
+async function verifyFile(file: string, options: VerifierOptions): Promise<FileVerdict> {
   const begin = performance.now();
-  const verdict = { file, kind: null as string | null, checks: [] as Check[] };
+  const device = deviceReport(options.device);
+  const verdict = { file, kind: null as string | null, device, checks: [] as Check[] };
   const seconds = () => (performance.now() - begin) / 1000;
   let golden: GoldenFile | undefined;
   try {

@@ -25,6 +25,7 @@ test('layers ascend, modules follow the one order, A comes before B', () => {
     shape: [896, 8],
     firstToken: 7,
     tokenCount: 7,
+    offset: 7168,
     part: 'B',
     module: 'q_proj',
     layer: 0,

@@ -9,7 +9,8 @@ test('dnd doctor tells what there is, and that this installation is ready', asyn
     version: require('../../package.json').version,
     node: process.versions.node,
     addon: { loaded: true, path: expect.stringMatching(/\.node$/), problem: null },
-    gpu: { notice: 'this version computes on the CPU' },
+    gpu: { devices: expect.any(Array) },
+    cuda: { library: expect.stringMatching(/libdnd_cuda/), devices: expect.any(Array) },
   });
   expect(result.cpu.available).toContain(result.cpu.isa);
   expect(result.cpu.defaultThreads).toBeGreaterThan(0);
@@ -21,6 +22,6 @@ test('for people in lines', async () => {
   const { code, stdout } = await dnd(['doctor']);
   expect(code).toBe(0);
   expect(stdout).toMatch(
-    /^dnd-lora .*\nnode .*\nsystem .*\naddon .*\.node\nengine .* in use.*\nprocessor .*\nmemory .*\nGPU .*\n\nReady\.\n$/,
+    /^dnd-lora .*\nnode .*\nsystem .*\naddon .*\.node\nengine .* in use.*\nprocessor .*\nmemory .*\nGPU .*\nCUDA .*\n(cuda:\d+ .*\n)*\nReady\.\n$/,
   );
 });

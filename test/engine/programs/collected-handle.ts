@@ -20,6 +20,10 @@ function startJob(): Promise<void> {
     kernelSize: 3,
     projectedFrom: 0,
     algorithm: 'auto',
+    device: 'cpu',
+    ordinal: 0,
+    precision: 'fp32',
+    deviceLimitBytes: 0,
     threads: 1,
   });
   registry.register(handle, undefined);

@@ -1,0 +1,31 @@
+#include "adapter_layout.h"
+
+#include <string>
+
+namespace dnd::bindings {
+
+AdapterLayout::AdapterLayout(const Argument& layout) {
+  layout_.tokens = layout.field("tokens").integer(1);
+  layout_.height = layout.field("height").integer(1);
+  layout_.width = layout.field("width").integer(1);
+  layout_.rank = layout.field("rank").integer(1);
+  layout_.chunk = layout.field("chunk").integer(1);
+  layout_.elements = layout.field("elements").integer(1);
+  const Argument tensors = layout.field("tensors");
+  const std::vector<int64_t> numbers = tensors.integers(0);
+  if (numbers.empty() || numbers.size() % 5 != 0) {
+    tensors.refuse("five numbers for each of at least one tensor", std::to_string(numbers.size()) + " numbers");
+  }
+  for (size_t i = 0; i < numbers.size(); i += 5) {
+    tensors_.push_back({numbers[i], numbers[i + 1], numbers[i + 2], numbers[i + 3], numbers[i + 4]});
+  }
+}
+
+DndAdapterLayout AdapterLayout::view() const {
+  DndAdapterLayout view = layout_;
+  view.tensors = tensors_.data();
+  view.tensor_count = static_cast<int64_t>(tensors_.size());
+  return view;
+}
+
+}  // namespace dnd::bindings

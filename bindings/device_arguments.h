@@ -1,0 +1,12 @@
+#pragma once
+
+#include "arguments.h"
+#include "model/device.h"
+
+namespace dnd::bindings {
+
+/// `device`: "cpu" or "cuda"; `ordinal` and `deviceLimitBytes` (0 = none) of a CUDA device; `precision`: "mixed" or
+/// "fp32"; `threads`. Error(kUnavailable) where there is no CUDA library.
+DeviceChoice read_device(const Argument& options);
+
+}  // namespace dnd::bindings

@@ -1,0 +1,60 @@
+#include "device_info.h"
+
+#include <string>
+#include <utility>
+
+#include "arguments.h"
+#include "background_job.h"
+#include "core/status.h"
+#include "device_arguments.h"
+#include "environment.h"
+#include "failure.h"
+#include "model/device_library.h"
+
+namespace dnd::bindings {
+namespace {
+
+DeviceInfoResult::OneDevice described(const DndBackend* table, int32_t ordinal) {
+  DeviceInfoResult::OneDevice device;
+  if (table->describe(ordinal, &device.description) != kDndOk) device.problem = table->last_error(nullptr);
+  return device;
+}
+
+DeviceInfoResult find_devices() {
+  DeviceInfoResult result;
+  result.library = cuda_library_path();
+  const DndBackend* table = nullptr;
+  try {
+    table = device_library(result.library);
+  } catch (const Error& error) {
+    result.problem = error.what();
+    return result;
+  }
+  int32_t count = 0;
+  if (table->count(&count) != kDndOk) result.problem = table->last_error(nullptr);
+  for (int32_t ordinal = 0; ordinal < count; ++ordinal) result.devices.push_back(described(table, ordinal));
+  return result;
+}
+
+}  // namespace
+
+Napi::Value device_info(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const Napi::Function done = Argument(info, 0, "deviceInfo", "done").function();
+    return Environment::of(info.Env())->submit([](Job&) -> JobResult { return find_devices(); }, nullptr, done);
+  });
+}
+
+Napi::Value try_device(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const DeviceChoice choice = read_device(Argument(info, 0, "tryDevice", "options"));
+    const Napi::Function done = Argument(info, 1, "tryDevice", "done").function();
+    JobWork work = [choice](Job&) -> JobResult {
+      const Device device(choice);
+      return {};
+    };
+    return Environment::of(info.Env())->submit(std::move(work), nullptr, done);
+  });
+}
+
+}  // namespace dnd::bindings

@@ -1,0 +1,119 @@
+import { DndError } from '../errors.js';
+import { addon, cpuInfo } from './addon.js';
+import { runJob } from './job.js';
+import type { CudaDevice, DeviceInfo, DeviceOptions } from './native.js';
+
+/** Where the work is done: `cuda` is `cuda:0`; `auto` takes the first CUDA device that works, and otherwise the CPU. */
+export type Device = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
+
+/** What a device computes matrix products with: 'mixed' is float16 operands and float32 sums, of CUDA devices only. */
+export type Precision = 'mixed' | 'fp32';
+
+/** The device that was chosen. Plain data. */
+export interface DeviceUse {
+  kind: 'cpu' | 'cuda';
+  /** Which of several CUDA devices. */
+  ordinal: number;
+  /** 'NVIDIA H100 80GB HBM3', or 'CPU (avx512)'. */
+  name: string;
+  precision: Precision;
+  /** Why `auto` came to the CPU; null otherwise. */
+  fallback: string | null;
+}
+
+export interface DeviceSettings {
+  device?: Device | undefined;
+  /** 'fp32' for a CUDA device: slower, as exact as the CPU. Default: what the device is fastest with. */
+  precision?: 'fp32' | undefined;
+}
+
+/** The CUDA library of this build, and the devices that it finds. Throws ADDON_UNAVAILABLE. */
+export function deviceInfo(): Promise<DeviceInfo> {
+  const { deviceInfo: ask } = addon();
+  return runJob<DeviceInfo>((done) => ask(done));
+}
+
+/**
+ * Checks a device's name, without looking for it.
+ * @throws DndError DEVICE_UNAVAILABLE for a name that no device has, INVALID_ARGUMENT for another precision
+ */
+export function checkDevice({ device, precision }: { device?: string | undefined; precision?: string | undefined }) {
+  if (device !== undefined && !/^(?:auto|cpu|cuda(?::\d{1,4})?)$/.test(device))
+    throw new DndError('DEVICE_UNAVAILABLE', `there is no device '${device}': choose auto, cpu, cuda or cuda:N`);
+  if (precision !== undefined && precision !== 'fp32')
+    throw new DndError('INVALID_ARGUMENT', `the precision must be fp32, or left out, not '${precision}'`);
+}
+
+/**
+ * Chooses a device, which is opened once to see that it works.
+ * @throws DndError DEVICE_UNAVAILABLE where the device that is asked for cannot be used: why, and what to do;
+ * ADDON_UNAVAILABLE
+ */
+export async function selectDevice(settings: DeviceSettings): Promise<DeviceUse> {
+  checkDevice(settings);
+  const { device = 'auto', precision = 'mixed' } = settings;
+  if (device === 'cpu') return cpuUse(null);
+  const info = await deviceInfo();
+  if (device !== 'auto') {
+    const ordinal = Number(device.split(':')[1] ?? 0);
+    const problem = info.problem ?? (await problemOf(info, ordinal, precision));
+    if (problem === null) return cudaUse(info, ordinal, precision);
+    throw new DndError('DEVICE_UNAVAILABLE', `the device ${device} cannot be used: ${problem}. ${WAY_OUT}`);
+  }
+  let reason = info.problem;
+  for (const [ordinal] of info.devices.entries()) {
+    const problem = await problemOf(info, ordinal, precision);
+    if (problem === null) return cudaUse(info, ordinal, precision);
+    reason ??= problem;
+  }
+  return cpuUse(reason ?? NO_DEVICE);
+}
+
+const NO_DEVICE = 'there is no CUDA device';
+const WAY_OUT = "Choose the device cpu, or auto, which falls back to it; 'dnd doctor' shows what there is.";
+
+/** @param fallback why it is not another device; null where the CPU was asked for */
+export function cpuUse(fallback: string | null): DeviceUse {
+  return { kind: 'cpu', ordinal: 0, name: `CPU (${cpuInfo().isa})`, precision: 'fp32', fallback };
+}
+
+function cudaUse({ devices }: DeviceInfo, ordinal: number, precision: Precision): DeviceUse {
+  return { kind: 'cuda', ordinal, name: devices[ordinal]?.name ?? `cuda:${ordinal}`, precision, fallback: null };
+}
+
+/**
+ * What `deviceInfo` tells, and whether the devices work: each that nothing speaks against is opened once.
+ * Throws ADDON_UNAVAILABLE.
+ */
+export async function examineDevices(): Promise<DeviceInfo> {
+  const info = await deviceInfo();
+  const devices: CudaDevice[] = [];
+  for (const [ordinal, device] of info.devices.entries())
+    devices.push({ ...device, problem: await problemOf(info, ordinal, 'mixed') });
+  const usable = devices.some(({ problem }) => problem === null);
+  const problem = info.problem ?? (usable ? null : (devices[0]?.problem ?? NO_DEVICE));
+  return { ...info, problem, devices };
+}
+
+/** Why a device cannot be used; null where it can. */
+async function problemOf({ devices }: DeviceInfo, ordinal: number, precision: Precision): Promise<string | null> {
+  if (devices[ordinal]?.problem) return devices[ordinal].problem;
+  const options = nativeDevice({ kind: 'cuda', ordinal, precision });
+  try {
+    await runJob<undefined>((done) => addon().tryDevice(options, done));
+    return null;
+  } catch (error) {
+    // A device that is full or broken is no use either.
+    if (error instanceof DndError && error.code !== 'ABORTED') return error.message;
+    throw error;
+  }
+}
+
+/** The device of an engine, as the addon wants it. */
+export function nativeDevice(
+  { kind, ordinal, precision }: Pick<DeviceUse, 'kind' | 'ordinal' | 'precision'>,
+  { threads = 0, memoryLimitBytes }: { threads?: number | undefined; memoryLimitBytes?: number | undefined } = {},
+): DeviceOptions {
+  const deviceLimitBytes = kind === 'cuda' ? (memoryLimitBytes ?? 0) : 0;
+  return { device: kind, ordinal, precision, deviceLimitBytes, threads };
+}
