@@ -7,8 +7,6 @@
 #include <vector>
 
 #include "core/status.h"
-#include "cuda/kernels/spectral_forward.h"
-#include "cuda/kernels/spectral_weights.h"
 #include "test/cuda/device_buffer.h"
 #include "test/cuda/spectral_cases.h"
 
@@ -241,59 +239,6 @@ TEST(SpectralInverse, undoes_scales_of_any_size) {
 TEST(SpectralInverse, refuses_a_size_without_a_transform) {
   const SpectralCase c = {{kDndToken, 1, 2, 3, 4, 1, 3}, 20, 16, false, false};
   EXPECT_THROW(outputs_of(Products(c, kStore)), Error);
-}
-
-/// Forward transforms, a plain product in double, the inverse: a whole convolution.
-template <typename Element>
-std::vector<float> convolve(const SpectralCase& c, const std::vector<float>& x_values,
-                            const std::vector<float>& weight_values) {
-  const Geometry g = c.geometry();
-  const int64_t frequencies = c.tiling().frequencies(), tiles = c.tiles(), outs = g.out_channels;
-  const int64_t pitch = cuda_channel_pitch(g.channels), product_pitch = cuda_output_pitch(outs);
-  DeviceBuffer<float> x(x_values), weight(weight_values), y(c.convolution.outputs());
-  DeviceBuffer<Element> tile_spectra(2 * frequencies * tiles * pitch), weight_spectra(2 * frequencies * outs * pitch);
-  const TestStream stream;
-  spectral_forward<Element>(
-      stream, {g, c.tiling(), x.data(), nullptr, nullptr, nullptr, nullptr, 0, tiles, tile_spectra.data()});
-  spectral_weights<Element>(stream, {g, c.tiling(), weight.data(), nullptr, 0, outs, outs, weight_spectra.data()});
-  stream.synchronise();
-  const std::vector<double> tile_values = doubles(tile_spectra.download());
-  const std::vector<double> weight_spectrum = doubles(weight_spectra.download());
-  std::vector<float> product_values(2 * frequencies * tiles * product_pitch);
-  for (int64_t f = 0; f < frequencies; ++f) {
-    for (int64_t tile = 0; tile < tiles; ++tile) {
-      for (int64_t out = 0; out < outs; ++out) {
-        std::complex<double> sum = 0;
-        for (int64_t channel = 0; channel < g.channels; ++channel) {
-          const auto of = [&](const std::vector<double>& spectra, int64_t rows, int64_t row) {
-            return std::complex<double>(spectra[(2 * f * rows + row) * pitch + channel],
-                                        spectra[((2 * f + 1) * rows + row) * pitch + channel]);
-          };
-          sum += of(tile_values, tiles, tile) * of(weight_spectrum, outs, out);
-        }
-        product_values[(2 * f * tiles + tile) * product_pitch + out] = static_cast<float>(sum.real());
-        product_values[((2 * f + 1) * tiles + tile) * product_pitch + out] = static_cast<float>(sum.imag());
-      }
-    }
-  }
-  DeviceBuffer<float> product(product_values);
-  spectral_inverse(stream, {g, c.tiling(), kDndStore, product.data(), product_pitch, nullptr, nullptr, 0, tiles, 0,
-                            outs, nullptr, nullptr, y.data()});
-  stream.synchronise();
-  return y.download();
-}
-
-TEST(SpectralConvolution, is_the_direct_one_for_every_size) {
-  for (SpectralCase c : test::spectral_cases(4)) {
-    c.normalised = false;
-    SCOPED_TRACE(testing::Message() << c);
-    const std::vector<float> x = random_values(c.convolution.inputs(), 94);
-    const std::vector<float> weight = random_values(c.convolution.weights(), 95);
-    const std::vector<double> wanted = test::naive_convolution(c.convolution, x, weight);
-    EXPECT_LE(relative_error(convolve<float>(c, x, weight), wanted), test::kFloatTolerance);
-    // Tiles and weights are rounded independently of each other.
-    EXPECT_LE(relative_error(convolve<Half>(c, x, weight), wanted), std::sqrt(2.0) * test::kHalfTolerance);
-  }
 }
 
 }  // namespace
