@@ -2,6 +2,7 @@
 
 #include "cuda/device/element.h"
 #include "cuda/device/fft.h"
+#include "cuda/kernels/frequency_order.h"
 #include "cuda/kernels/tile_panel.h"
 
 /// The four passes of a block over its panel of `pitch` words a line, each thread one channel of a pair of lines or of
@@ -97,7 +98,7 @@ __device__ __forceinline__ void forward_columns(float* panel, int pitch, int poi
   });
   fft<kPoints>(re, im);
   if (column != 0) {
-    StridedOutput<Element> to(out + 2 * (kPoints + 2 + (column - 1) * kPoints) * stride, stride);
+    StridedOutput<Element> to(out + 2 * general_column_begin(kPoints, column) * stride, stride);
     unrolled<0, kPoints>([&](auto row) { to.put(re[decltype(row)::value], im[decltype(row)::value]); });
     return;
   }
@@ -124,7 +125,7 @@ __device__ __forceinline__ void inverse_columns(float* panel, int pitch, int poi
   const auto [channel, column] = panel_thread();
   float re[kPoints], im[kPoints];
   if (column != 0) {
-    StridedInput from(in + 2 * (kPoints + 2 + (column - 1) * kPoints) * stride, stride);
+    StridedInput from(in + 2 * general_column_begin(kPoints, column) * stride, stride);
     unrolled<0, kPoints>([&](auto row) {
       constexpr int f = decltype(row)::value;
       re[f] = from.take(), im[f] = from.take();

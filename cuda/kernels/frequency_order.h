@@ -19,11 +19,14 @@ constexpr int stored_rows(int points_full, int points_halved, int column) {
   return column == 0 || 2 * column == points_halved ? points_full / 2 + 1 : points_full;
 }
 
+/// The index of row 0 of a column that is neither 0 nor points_halved/2.
+constexpr int general_column_begin(int points_full, int column) { return points_full + 2 + (column - 1) * points_full; }
+
 /// The index of row 0 of a column, 0 … points_halved/2; the column's other stored rows follow.
 constexpr int column_begin(int points_full, int points_halved, int column) {
   if (column == 0) return 0;
   if (2 * column == points_halved) return points_full / 2 + 1;
-  return points_full + 2 + (column - 1) * points_full;
+  return general_column_begin(points_full, column);
 }
 
 /// The row and column of a stored frequency.
