@@ -169,7 +169,16 @@ DndStatus begin_pass(void* state, const DndPass* pass, int32_t* recorded) {
 }
 
 DndStatus end_pass(void* state, const DndControl* control, int32_t run) {
-  return on_device(state, [&](Device& device) { device.passes.end(Control(control), run != 0); });
+  return guarded([&] {
+    Passes& passes = static_cast<Device*>(state)->passes;
+    try {
+      static_cast<Device*>(state)->enter();
+    } catch (...) {
+      passes.abandon();  // whatever happens, the pass is over
+      throw;
+    }
+    passes.end(Control(control), run != 0);
+  });
 }
 
 DndStatus layer_norm(void* state, const DndControl* control, const float* x, int64_t rows, int64_t columns,

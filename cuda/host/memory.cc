@@ -11,11 +11,12 @@ namespace {
 
 constexpr int64_t kGranule = 256;  ///< of the device's allocator, at least
 
-[[noreturn]] void refuse(const std::string& purpose, size_t bytes, int64_t free, int64_t limit) {
-  std::string sentence = purpose + " needs " + bytes_text(static_cast<int64_t>(std::min(bytes, size_t{INT64_MAX}))) +
-                         " of device memory, and " + bytes_text(free) + " are free";
-  if (limit > 0) sentence += " under the limit of " + bytes_text(limit);
-  throw Error(ErrorCode::kOutOfMemory, sentence);
+std::string refusal(const std::string& purpose, size_t bytes, int64_t free, int64_t limit) {
+  std::string sentence = "there is no room on the device for " + purpose + ": it needs " +
+                         bytes_text(static_cast<int64_t>(std::min(bytes, size_t{INT64_MAX}))) + ", and " +
+                         bytes_text(free) + " are free";
+  if (limit > 0) sentence += " under the memory limit of " + bytes_text(limit);
+  return sentence;
 }
 
 }  // namespace
@@ -35,16 +36,16 @@ DeviceMemory::Block::~Block() {
 
 DeviceMemory::Block DeviceMemory::allocate(size_t bytes, const std::string& purpose) {
   const int64_t free = available();
-  if (bytes > static_cast<size_t>(free)) refuse(purpose, bytes, free, limit_);
-  const int64_t size = round_up(std::max<int64_t>(1, static_cast<int64_t>(bytes)), kGranule);
-  if (size > free) refuse(purpose, bytes, free, limit_);
+  const bool fits = bytes <= static_cast<size_t>(free);
+  const int64_t size = fits ? round_up(std::max<int64_t>(1, static_cast<int64_t>(bytes)), kGranule) : 0;
+  if (!fits || size > free) throw Error(ErrorCode::kOutOfMemory, refusal(purpose, bytes, free, limit_));
   Block block;
   try {
     block.data_ = static_cast<std::byte*>(runtime::allocate(static_cast<size_t>(size)));
   } catch (const Error& error) {
+    if (error.code() != ErrorCode::kOutOfMemory) throw;
     // What is free in all need not lie side by side.
-    if (error.code() == ErrorCode::kOutOfMemory) refuse(purpose, bytes, free, limit_);
-    throw;
+    throw Error(ErrorCode::kOutOfMemory, refusal(purpose, bytes, free, limit_) + " in all; " + error.what());
   }
   block.memory_ = this;
   block.bytes_ = size;

@@ -33,17 +33,14 @@ bool Passes::begin(const DndPass& pass) {
 
 void Passes::end(const Control& control, bool run) {
   if (!under_way()) misuse("there is no pass to end");
-  const State state = std::exchange(state_, State::kNone);
-  if (state == State::kRecording) {
-    if (!run || spoilt_) {
-      queue_.abandon_recording();
-      if (run) misuse("an operation of the pass has failed: it cannot be run");
-      return;
-    }
+  if (!run || spoilt_) {
+    abandon();
+    if (run) misuse("an operation of the pass has failed: it cannot be run");
+    return;
+  }
+  if (std::exchange(state_, State::kNone) == State::kRecording) {
     recorded_.push_front({key_, queue_.finish_recording()});
     if (recorded_.size() > kMostRecorded) recorded_.pop_back();
-  } else if (!run) {
-    return;
   }
   try {
     queue_.run(recorded_.front().pieces, control);
@@ -51,6 +48,10 @@ void Passes::end(const Control& control, bool run) {
     if (error.code() != ErrorCode::kAborted) recorded_.pop_front();
     throw;
   }
+}
+
+void Passes::abandon() noexcept {
+  if (std::exchange(state_, State::kNone) == State::kRecording) queue_.abandon_recording();
 }
 
 void* Passes::allocate(size_t bytes) {

@@ -20,6 +20,7 @@ class Passes {
   /// Runs what was recorded, or leaves it where `run` is false. There is no pass under way afterwards, also when it
   /// fails. Error(kAborted) once the caller has cancelled.
   void end(const Control& control, bool run);
+  void abandon() noexcept;
   bool under_way() const { return state_ != State::kNone; }
 
   /// Memory within the pass under way.
