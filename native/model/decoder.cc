@@ -61,9 +61,7 @@ void check_config(const DecoderConfig& config) {
 }  // namespace
 
 Decoder::Decoder(DecoderConfig config, const DeviceChoice& device)
-    : config_((check_config(config), std::move(config))),
-      threads_(device.options.threads),
-      device_(device) {
+    : config_((check_config(config), std::move(config))), threads_(device.options.threads), device_(device) {
   const int64_t k = config_.kernel_size;
   for (size_t i = 0; i + 1 < config_.features.size(); ++i) {
     const Feature in = config_.features[i], out = config_.features[i + 1];
@@ -132,74 +130,68 @@ void Decoder::prepare(Job& job) {
   job.set_progress(1);
 }
 
-void Decoder::begin(std::optional<Pass>& pass, int64_t batch, int64_t most, const DndAdapterLayout* layout, Job& job,
-                    const DndControl* control) {
-  const int64_t restored = layout != nullptr ? layout->elements : 0;
-  int64_t limit = most;
-  for (bool held_again = false;;) {
-    const int64_t bytes = pass_bytes(batch, limit, restored);
-    try {
-      pass.emplace(*this, batch, limit, key_of(batch, limit, layout), bytes, control);
-      pass_bytes_ = std::max(pass_bytes_, bytes);
-      return;
-    } catch (const Error& error) {
-      if (error.code() != ErrorCode::kOutOfMemory) throw;
-    }
-    const int64_t workspace = convolution_workspace(batch, limit), half = workspace / 2;
-    const int64_t less = std::max(half, convolution_workspace(batch, half));
-    if (less < workspace) {
-      limit = less;
-      continue;
-    }
-    if (held_again) {
-      const auto [held, room] = device_.memory_beside(0);
-      throw Error(ErrorCode::kOutOfMemory, "a forward pass over a batch of " + std::to_string(batch) + " needs " +
-                                               std::to_string(bytes) + " bytes of device memory, and " +
-                                               std::to_string(room) + " are free beside the " + std::to_string(held) +
-                                               " that the decoder holds");
-    }
-    // Held for smaller passes, the parameters may leave too little; there may be a smaller form of them.
-    device_.call(device_->forget);
-    hold(batch, limit, bytes, job);
-    held_again = true;
-    limit = most;
-  }
+int64_t Decoder::smaller_workspace(int64_t batch, int64_t limit) const {
+  const int64_t half = convolution_workspace(batch, limit) / 2;
+  return std::max(half, convolution_workspace(batch, half));
 }
 
 void Decoder::run(const float* condition, int64_t batch, const DndAdapterLayout* layout, float* const* results,
-                  Job& job, int64_t limit) {
+                  Job& job, int64_t most) {
   check_batch(batch);
   const int64_t restored = layout != nullptr ? layout->elements : 0;
-  const int64_t within = convolution_limit(batch, limit, restored);
-  if (convolution_workspace(batch, within) > within) {
+  int64_t limit = convolution_limit(batch, most, restored);
+  if (convolution_workspace(batch, limit) > limit) {
     throw Error(ErrorCode::kOutOfMemory, "a forward pass over a batch of " + std::to_string(batch) + " needs " +
-                                             std::to_string(workspace_bytes(batch, limit, restored)) +
-                                             " bytes of working memory, and " + std::to_string(limit) +
-                                             " are allowed");
+                                             std::to_string(workspace_bytes(batch, most, restored)) +
+                                             " bytes of working memory, and " + std::to_string(most) + " are allowed");
   }
   const JobControl control(job, multiply_adds(batch));
   forget_what_was_written_since();
-  hold(batch, within, pass_bytes(batch, within, restored), job);
-  std::optional<Pass> pass;
-  begin(pass, batch, within, layout, job, control.table());
-
-  const int64_t elements = config_.features.back().elements();
-  DeviceArray x = pass->upload(condition, condition_elements(batch));
-  const DeviceArray tokens = pass->allocate(batch * elements);
-  DeviceArray adapters;
-  if (layout != nullptr) adapters = pass->allocate(batch * restored);
-  if (projection_) x = pass->project_length(std::move(x));
-  pass->decode(std::move(x), tokens.data());
-  if (layout != nullptr) pass->restore(tokens.data(), *layout, adapters.data());
-  pass->run();
-  if (layout == nullptr) {
-    pass->download(tokens.data(), batch * elements, results[0]);
-  } else {
-    for (int64_t task = 0; task < batch; ++task) {
-      pass->download(adapters.data() + task * restored, restored, results[task]);
+  for (bool forgotten = false;;) {
+    try {
+      hold(batch, limit, pass_bytes(batch, limit, restored), job);
+      run_pass(condition, batch, layout, results, limit, control.table());
+      break;
+    } catch (const Error& error) {
+      // What is free of a CPU's memory shall not change a plan, nor so the result.
+      if (error.code() != ErrorCode::kOutOfMemory || on_cpu()) throw;
+      const int64_t less = smaller_workspace(batch, limit);
+      if (less < convolution_workspace(batch, limit)) {
+        limit = less;
+        continue;
+      }
+      if (forgotten) {
+        throw Error(ErrorCode::kOutOfMemory,
+                    "a forward pass over a batch of " + std::to_string(batch) + " needs " +
+                        std::to_string(pass_bytes(batch, limit, restored)) +
+                        " bytes of device memory beside the parameters at least: " + error.what());
+      }
+      // Held beside smaller passes, the parameters leave too little; there may be a smaller form of them.
+      device_.call(device_->forget);
+      forgotten = true;
     }
   }
   job.set_progress(1);
+}
+
+void Decoder::run_pass(const float* condition, int64_t batch, const DndAdapterLayout* layout, float* const* results,
+                       int64_t limit, const DndControl* control) {
+  const int64_t elements = config_.features.back().elements(), restored = layout != nullptr ? layout->elements : 0;
+  const int64_t bytes = pass_bytes(batch, limit, restored);
+  Pass pass(*this, batch, limit, key_of(batch, limit, layout), bytes, control);
+  pass_bytes_ = std::max(pass_bytes_, bytes);
+  DeviceArray x = pass.upload(condition, condition_elements(batch));
+  const DeviceArray tokens = pass.allocate(batch * elements);
+  DeviceArray adapters;
+  if (layout != nullptr) adapters = pass.allocate(batch * restored);
+  if (projection_) x = pass.project_length(std::move(x));
+  pass.decode(std::move(x), tokens.data());
+  if (layout != nullptr) pass.restore(tokens.data(), *layout, adapters.data());
+  pass.run();
+  if (layout == nullptr) return pass.download(tokens.data(), batch * elements, results[0]);
+  for (int64_t task = 0; task < batch; ++task) {
+    pass.download(adapters.data() + task * restored, restored, results[task]);
+  }
 }
 
 void Decoder::forward(const float* condition, int64_t batch, float* tokens, Job& job, int64_t limit) {
@@ -285,8 +277,8 @@ uint64_t Decoder::key_of(int64_t batch, int64_t limit, const DndAdapterLayout* l
     const DndAdapterTensor& t = layout->tensors[i];
     tensors = pass_key({static_cast<int64_t>(tensors), t.first_token, t.tokens, t.length, t.transposed, t.offset});
   }
-  return pass_key({kAdaptersPass, batch, limit, layout->rank, layout->chunk, layout->elements,
-                   static_cast<int64_t>(tensors)});
+  return pass_key(
+      {kAdaptersPass, batch, limit, layout->rank, layout->chunk, layout->elements, static_cast<int64_t>(tensors)});
 }
 
 int64_t Decoder::convolution_workspace(int64_t batch, int64_t limit) const {

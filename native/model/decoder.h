@@ -107,11 +107,13 @@ class Decoder {
   void hold_projection();
   /// `limit`: of a convolution's workspace. `keep_free`: as of backend.h.
   void hold(int64_t batch, int64_t limit, int64_t keep_free, Job& job);
-  /// Begins a pass with a workspace of at most `limit` for each convolution, of less where the device has not so much.
-  void begin(std::optional<Pass>& pass, int64_t batch, int64_t limit, const DndAdapterLayout* layout, Job& job,
-             const DndControl* control);
+  /// A smaller limit than the workspaces that `limit` leads to, if there is one.
+  int64_t smaller_workspace(int64_t batch, int64_t limit) const;
+  /// With a workspace of at most `most` for each convolution, and of less where the device has not so much.
   void run(const float* condition, int64_t batch, const DndAdapterLayout* layout, float* const* results, Job& job,
-           int64_t limit);
+           int64_t most);
+  void run_pass(const float* condition, int64_t batch, const DndAdapterLayout* layout, float* const* results,
+                int64_t limit, const DndControl* control);
 
   DecoderConfig config_;
   int threads_;

@@ -50,8 +50,7 @@ class Decoder::Pass {
 
   /// After `run`.
   void download(const float* from, int64_t elements, float* host) const {
-    device_.call(device_->download, static_cast<void*>(host), static_cast<const void*>(from),
-                 elements * sizeof(float));
+    device_.call(device_->download, static_cast<void*>(host), static_cast<const void*>(from), elements * sizeof(float));
   }
 
  private:

@@ -25,8 +25,8 @@ constexpr double kWarmUpSeconds = 5;
 /// Product of two n×n matrices.
 std::vector<double> measure_gemm(int64_t n, const MeasureOptions& options, Job& job);
 
-/// Copy of `bytes` by all threads of the CPU: to tell the memory's rate they have to be far more than the caches hold. Counted as
-/// read and written, a run moves twice as many.
+/// Copy of `bytes` by all threads of the CPU: to tell the memory's rate they have to be far more than the caches hold.
+/// Counted as read and written, a run moves twice as many.
 std::vector<double> measure_copy(int64_t bytes, const MeasureOptions& options, Job& job);
 
 struct ConvolutionRuns {

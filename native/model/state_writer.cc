@@ -91,8 +91,8 @@ void StateWriter::download(float* destination, const float* source, int64_t rows
 
 void StateWriter::fetch() {
   if (pending_.count > 0) {
-    device_.call(device_->download, static_cast<void*>(pending_.destination),
-                 static_cast<const void*>(pending_.source), static_cast<size_t>(pending_.count * columns_) * kFloat);
+    device_.call(device_->download, static_cast<void*>(pending_.destination), static_cast<const void*>(pending_.source),
+                 static_cast<size_t>(pending_.count * columns_) * kFloat);
   }
   pending_ = {};
 }

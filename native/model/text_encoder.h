@@ -27,8 +27,8 @@ struct TextEncoderConfig {
 /// for any number of threads.
 class TextEncoder {
  public:
-  /// Allocates the parameters, uninitialised, in host memory. Error(kInvalidArgument) for sizes that are not positive or
-  /// heads that do not divide the hidden size, Error(kOutOfMemory), Error(kUnavailable).
+  /// Allocates the parameters, uninitialised, in host memory. Error(kInvalidArgument) for sizes that are not positive
+  /// or heads that do not divide the hidden size, Error(kOutOfMemory), Error(kUnavailable).
   TextEncoder(TextEncoderConfig config, const DeviceChoice& device);
 
   const TextEncoderConfig& config() const { return config_; }
