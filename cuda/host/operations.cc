@@ -7,6 +7,7 @@
 #include "cuda/kernels/linear.h"
 #include "cuda/kernels/pooling.h"
 #include "cuda/kernels/restore.h"
+#include "plan/adapter_layout.h"
 
 namespace dnd::cuda {
 namespace {
@@ -111,6 +112,7 @@ void mean_pool(Device& device, const Control& control, const float* x, const int
 
 void restore(Device& device, const Control& control, const float* tokens, int64_t batch, const DndAdapterLayout& layout,
              float* adapters) {
+  check_adapter_layout(layout);
   const RestoreArguments arguments = {.tokens = tokens,
                                       .batch = batch,
                                       .token_count = layout.tokens,
