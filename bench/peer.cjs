@@ -26,6 +26,7 @@ class Peer {
     try {
       return { peer, about: { python, ...(await peer.begin()) } };
     } catch (error) {
+      peer.process?.stdin.end(); // one that is still there would keep this process from ending
       return { peer: null, about: { missing: `${python} cannot run bench/${script}: ${error.message}` } };
     }
   }

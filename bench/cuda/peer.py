@@ -58,7 +58,7 @@ class Variant:
         if self.padded:
             x = functional.pad(x, (0, 0, 0, 0, 0, kernel.shape[1] - x.shape[1]))
         y = functional.conv2d(self.laid_out(x), kernel, padding=kernel.shape[-1] // 2)[:, : weight.shape[0]]
-        return (y if bias is None else y + bias.view(1, -1, 1, 1)).permute(order)
+        return (y if bias is None else y + bias.bfloat16().view(1, -1, 1, 1)).permute(order)
 
 
 class Published:

@@ -119,14 +119,15 @@ const leftOut = (rows, batch) =>
 function layersTables({ rows }, _results, { name }) {
   return [
     {
-      title: `${name}: each layer alone, relative error against float64`,
-      headings: ['', 'features', 'ours', 'peer', 'its best'],
+      title: `${name}: each layer alone, relative error`,
+      headings: ['', 'features', 'ours', 'peer', 'its best', 'against'],
       rows: rows.map((row) => [
         row.name,
         row.features.map((feature) => feature.join('×')).join(' → '),
         error(row.errors?.ours),
         error(row.errors?.peer),
         row.errors?.peerVariant ?? null,
+        row.errors?.reference ?? null,
       ]),
       notes: rows.filter((row) => row.leftOut).map((row) => `${row.name} left out: ${row.leftOut}`),
     },
@@ -148,12 +149,17 @@ function decoderTables({ batches, heldBytes, tolerance, peerLeftOut }, _results,
         error(row.errors?.peer),
       ]),
       notes: [
-        `errors against float64, ours ≤ ${tolerance}`,
+        ...batches.filter((row) => row.errors).map((row) => errorNote(row, tolerance)),
         ...(peerLeftOut ? [`the peer left out: ${peerLeftOut}`] : []),
         ...batches.filter((row) => row.leftOut).map((row) => `batch ${row.batch} left out: ${row.leftOut}`),
       ],
     },
   ];
+}
+
+function errorNote({ batch, errors: { reference, leftOut } }, tolerance) {
+  if (leftOut) return `batch ${batch}: no error, ${leftOut}`;
+  return `error: relative to ${reference}; ours ≤ ${tolerance}`;
 }
 
 const STAGES = ['encode', 'decode', 'restore', 'fetch', 'write', 'endToEnd'];

@@ -53,7 +53,7 @@ async function runOnCuda(
     configurations: configurations.map(({ name, features, kernelSize }) => ({ name, features, kernelSize })),
   };
   const progress = (text) => process.stderr.write(`  … ${text}\n`);
-  const context = { engine, device, peer, scratch, batches, precision, runs, quick, encoder, progress };
+  const context = { engine, device, peer, scratch, batches, precision, runs, quick, threads, encoder, progress };
   Object.assign(context, { Generator, baseModelFromConfig });
 
   /** A part that fails leaves the others their turn. */

@@ -45,12 +45,13 @@ test('what failed is left out with its reason, and is missing in the sums', () =
   expect(notes).toEqual(['0 linear2: left out, out of memory', '0 linear2: the peer left out, no algorithm']);
   expect(rows.at(-1)!.slice(6, 7)).toEqual([null]);
   expect(tableOf(/decoder/).notes).toContain('batch 8 left out: out of memory');
-  expect(tableOf(/each layer/).notes).toEqual(['layer 1 left out: no reference: there is none']);
+  expect(tableOf(/each layer/).notes).toEqual(['layer 1 left out: not enough memory']);
 });
 
-test('errors are against float64, beside the peer’s', () => {
+test('errors stand beside the peer’s, with what they are against', () => {
   expect(tableOf(/decoder/).rows[0]!.slice(-2)).toEqual(['5.0e-4', '5.0e-3']);
-  expect(tableOf(/each layer/).rows[0]!.slice(2)).toEqual(['3.0e-4', '4.0e-3', 'padded']);
+  expect(tableOf(/each layer/).rows[0]!.slice(2)).toEqual(['3.0e-4', '4.0e-3', 'padded', 'PyTorch, float64']);
+  expect(tableOf(/decoder/).notes).toContain('error: relative to PyTorch, float64; ours ≤ 0.001');
   expect(tableOf(/^encoder/).rows[0]!.at(-1)).toBe('1.0e-3');
 });
 

@@ -16,8 +16,8 @@ async function attempt(work, leftOut) {
 
 async function measureOurs({ engine, device, runs }, shape, batch) {
   const request = { ...shape, batch, runs, enoughSeconds: ENOUGH_SECONDS, device: device.use };
-  const { seconds, algorithm, tilePoints } = await engine.measureConvolution(request);
-  return { algorithm, tilePoints, ours: summarise(seconds) };
+  const { seconds } = await engine.measureConvolution(request);
+  return { ours: summarise(seconds) };
 }
 
 async function measurePeer({ peer, runs }, shape, batch) {
@@ -32,6 +32,16 @@ function plansOf({ engine, device, configuration, precision }, batch) {
   return new Map(plan.convolutions.map((each) => [`${each.layer} ${each.weight.replace('linear1.', '')}`, each]));
 }
 
+function plannedOf({ algorithm, tiling, predicted, executedFlop, ...plan }, precision) {
+  return {
+    algorithm,
+    tilePoints: tiling && [tiling.pointsI, tiling.pointsJ],
+    modelled: predicted.seconds,
+    executedFlop,
+    movedBytes: movedBytes({ tiling, ...plan }, precision),
+  };
+}
+
 /** Every distinct convolution of a decoder on random data, for each batch: ours, the peer, and our plan's work. */
 async function measure(context) {
   const { configuration, batches, precision, peer, progress } = context;
@@ -43,15 +53,7 @@ async function measure(context) {
       const plan = plans.get(batch).get(name);
       const ours = await attempt(() => measureOurs(context, shape, batch), 'leftOut');
       const theirs = peer ? await attempt(() => measurePeer(context, shape, batch), 'peerLeftOut') : {};
-      const work = { executedFlop: plan.executedFlop, movedBytes: movedBytes(plan, precision) };
-      row.batches.push({
-        name: `batch ${batch}`,
-        batch,
-        modelled: plan.predicted.seconds,
-        ...work,
-        ...ours,
-        ...theirs,
-      });
+      row.batches.push({ name: `batch ${batch}`, batch, ...plannedOf(plan, precision), ...ours, ...theirs });
     }
     rows.push(row);
     progress(`convolution ${name}: ${time(row.batches[0].ours) ?? row.batches[0].leftOut}`);

@@ -8,6 +8,8 @@ const { time } = require('../../report/table.cjs');
 const { attempt } = require('./convolutions.cjs');
 
 const ENOUGH_SECONDS = 10;
+/** Of the parameters. */
+const SEED = 0;
 
 /** Most layers of a decoder whose error may be 1e-3; deeper ones, 2e-3 (fp16 spectra). */
 const SHALLOW_LAYERS = 4;
@@ -19,7 +21,7 @@ const toleranceOf = ({ features }, precision) =>
 async function withDecoder({ engine, device, scratch, peer }, { features, kernelSize, projectedFrom = 0 }, work) {
   const decoder = await engine.DecoderEngine.create({ features, kernelSize, projectedFrom, device: device.use });
   try {
-    await decoder.initialise(0);
+    await decoder.initialise(SEED);
     let peerLeftOut = peer ? undefined : 'there is none';
     if (peer) {
       const weights = join(scratch, 'decoder.safetensors');
@@ -63,17 +65,33 @@ class Batch {
     return writeFile(this.files.condition, this.condition);
   }
 
-  /** ‖tokens − float64‖ / ‖float64‖ of both, the reference by the peer. */
-  async errors() {
-    const output = async (precision) => {
-      const { variant } = await this.peer.ask('decoder', { ...this.files, shape: this.shape, precision, write: true });
-      const bytes = await readFile(this.files.output);
-      return { variant, values: new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4) };
-    };
-    const { values: exact } = await output('float64');
-    const { values, variant } = await output('best');
-    return { ours: relativeError(this.tokens, exact), peer: relativeError(values, exact), peerVariant: variant };
+  /** ‖tokens − exact‖ / ‖exact‖ of both rivals: exact is the peer in float64, or our CPU in float32 without a peer. */
+  async errors(exactOnCpu) {
+    if (exactOnCpu) return { ours: relativeError(this.tokens, await exactOnCpu(this)), reference: 'our CPU, float32' };
+    const { values: exact } = await this.#output('float64');
+    const { values, variant } = await this.#output('best');
+    const peer = relativeError(values, exact);
+    return { ours: relativeError(this.tokens, exact), peer, peerVariant: variant, reference: 'PyTorch, float64' };
   }
+
+  async #output(precision) {
+    const { variant } = await this.peer.ask('decoder', { ...this.files, shape: this.shape, precision, write: true });
+    const bytes = await readFile(this.files.output);
+    return { variant, values: new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4) };
+  }
+}
+
+/** The same decoder on the CPU. */
+function onCpu({ engine, threads }, { features, kernelSize, projectedFrom = 0 }) {
+  return async ({ condition, batch }) => {
+    const decoder = await engine.DecoderEngine.create({ features, kernelSize, projectedFrom, threads, device: 'cpu' });
+    try {
+      await decoder.initialise(SEED);
+      return await decoder.forward(condition, batch);
+    } finally {
+      decoder.dispose();
+    }
+  };
 }
 
 /** Condition → weight tokens for each batch; errors for one task. */
@@ -88,8 +106,9 @@ async function measure(context) {
         const rivals = { ours: () => batch.ours(), ...(!peerLeftOut && { peer: () => batch.theirs() }) };
         if (!peerLeftOut) await batch.prepare();
         const figures = await alternate(rivals, { runs, enoughSeconds: ENOUGH_SECONDS });
-        const errors = size === 1 && !peerLeftOut ? await attempt(() => batch.errors(), 'leftOut') : undefined;
-        return { ...figures, ...(errors && { errors }) };
+        if (size > 1) return figures;
+        const reference = peerLeftOut && onCpu(context, configuration);
+        return { ...figures, errors: await attempt(() => batch.errors(reference), 'leftOut') };
       }, 'leftOut');
       rows.push({ ...row, ...measured });
       progress(`decoder, batch ${size}: ${time(measured.ours) ?? measured.leftOut}`);
@@ -98,12 +117,12 @@ async function measure(context) {
     const tolerance = toleranceOf(configuration, precision);
     const error = rows[0].errors?.ours;
     const wrong =
-      error > tolerance ? [`${configuration.name}, decoder: ${error} relative to float64, over ${tolerance}`] : [];
+      error > tolerance ? [`${configuration.name}, decoder: relative error ${error}, over ${tolerance}`] : [];
     return { batches: rows, heldBytes, tolerance, ...(peerLeftOut && { peerLeftOut }), wrong };
   });
 }
 
-/** Each layer alone, on a random condition: relative errors against float64, of ours and the peer. */
+/** Each layer alone, on a random condition: relative errors of ours and the peer. */
 async function measureLayers(context) {
   const { features, kernelSize } = context.configuration;
   const rows = [];
@@ -115,11 +134,10 @@ async function measureLayers(context) {
       ...(await attempt(
         () =>
           withDecoder(context, shape, async (decoder, peerLeftOut) => {
-            if (peerLeftOut) return { leftOut: `no reference: ${peerLeftOut}` };
             const batch = new Batch(context, decoder, shape, 1);
-            await batch.prepare();
+            if (!peerLeftOut) await batch.prepare();
             await batch.ours();
-            return { errors: await batch.errors() };
+            return { errors: await batch.errors(peerLeftOut && onCpu(context, shape)) };
           }),
         'leftOut',
       )),
