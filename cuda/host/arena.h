@@ -25,6 +25,7 @@ class Arena {
   /// False for an address that is none of its own; addresses of it that are free already are ignored.
   bool give_back(void* address);
 
+  void clear() { parts_.clear(); }
   int64_t bytes() const;
 
  private:

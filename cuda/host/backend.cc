@@ -158,7 +158,7 @@ DndStatus forget(void* state) {
   return on_device(state, [](Device& device) {
     device.passes.check_no_pass("forget parameters");
     device.queue.synchronise();
-    device.passes.forget();
+    device.passes.forget_memory();  // what is held next can have its place first
     device.held.forget();
     device.layouts.forget();
   });

@@ -39,6 +39,11 @@ class Passes {
 
   /// Drops what is recorded: addresses within it are no longer valid.
   void forget() { recorded_.clear(); }
+  /// And the memory of passes with it; not while one is under way.
+  void forget_memory() {
+    forget();
+    arena_.clear();
+  }
   int64_t arena_bytes() const { return arena_.bytes(); }
 
  private:
