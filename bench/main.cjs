@@ -3,7 +3,7 @@ const os = require('node:os');
 const { join, parse } = require('node:path');
 const { Command, Option } = require('commander');
 const { CUDA_DEVICE_MODELS, PRECISION_CHOICES } = require('../dist/engine/index.js');
-const { benchmarkCuda, planCuda } = require('./cuda/main.cjs');
+const { benchmarkCuda, planCuda, renderCuda } = require('./cuda/main.cjs');
 const { printComparison } = require('./report/compare.cjs');
 const { renderPage } = require('./report/page/render.cjs');
 const { readResults, ResultsError, writeText } = require('./results.cjs');
@@ -38,7 +38,10 @@ const command = new Command('npm run bench --')
   .option('--no-peer', 'measure this package alone')
   .option('--out <file>', 'where to write the results as JSON; default: bench/results/<time>.json')
   .option('--page <file>', 'where to write the page; default: beside the JSON')
-  .option('--render <file>', 'measure nothing: make the page of earlier results')
+  .option(
+    '--render <file>',
+    'measure nothing: make the page of earlier results; with --device cuda: print their tables',
+  )
   .option('--compare <files...>', 'measure nothing: compare two results')
   .parse();
 
@@ -80,6 +83,7 @@ async function main() {
   const presets = chosen ? presetsOf(options) : PUBLISHED;
   if (options.planOnly && options.device !== 'cuda') throw new ResultsError('--plan-only is of --device cuda');
   if (options.planOnly) await planCuda({ ...options, presets });
+  else if (options.device === 'cuda' && options.render) await renderCuda(options.render);
   else if (options.device === 'cuda')
     await benchmarkCuda({ ...options, presets, out: options.out ?? resultsFile('cuda-') });
   else if (options.compare) await compare(options.compare);

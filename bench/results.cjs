@@ -8,8 +8,8 @@ const VERSION = 2;
 /** A file that cannot be used, told in a sentence; no stack is wanted. */
 class ResultsError extends Error {}
 
-/** The results of a run of this version's benchmark. Throws ResultsError. */
-async function readResults(path) {
+/** The results of a run of this version's benchmark, or of another kind of it. Throws ResultsError. */
+async function readResults(path, { kind = KIND, current = VERSION } = {}) {
   let text;
   try {
     text = await readFile(path, 'utf8');
@@ -24,11 +24,15 @@ async function readResults(path) {
     throw new ResultsError(`${path} is not JSON: ${error.message}`);
   }
   const version = results?.version;
-  const ours = results?.kind === KIND || (version === 1 && results.machine !== undefined); // version 1 had no kind
-  if (!ours) throw new ResultsError(`${path} is JSON, but not the results of npm run bench`);
-  if (version !== VERSION) {
+  const unnamed = kind === KIND && version === 1 && !results.kind && results.machine !== undefined; // as version 1 was
+  if (results?.kind !== kind && !unnamed) {
+    const command = kind === KIND ? 'npm run bench' : kind;
+    const found = results?.kind ? `, but those of '${results.kind}'` : '';
+    throw new ResultsError(`${path} is JSON, but not the results of ${command}${found}`);
+  }
+  if (version !== current) {
     throw new ResultsError(
-      `${path} has results of layout ${version}, and this benchmark reads layout ${VERSION}: ` +
+      `${path} has results of layout ${version}, and this benchmark reads layout ${current}: ` +
         'use the benchmark of the version that wrote it, or measure anew',
     );
   }

@@ -1,10 +1,11 @@
 const engine = require('../../dist/engine/index.js');
 const { printTable } = require('../report/table.cjs');
-const { writeText } = require('../results.cjs');
+const { readResults, writeText } = require('../results.cjs');
 const { configuration } = require('../shapes.cjs');
 const { runOnCuda } = require('./run.cjs');
 const { plannedResults } = require('./planned.cjs');
 const { plannedTables } = require('./planned-report.cjs');
+const { aboutLines, cudaTables, KIND, VERSION } = require('./report.cjs');
 
 const BATCHES = [1, 8, 64];
 
@@ -31,4 +32,11 @@ async function benchmarkCuda({ presets, batches = BATCHES, ...options }) {
   if (results.missing || results.problems.length > 0) process.exitCode = 1;
 }
 
-module.exports = { benchmarkCuda, planCuda };
+/** The tables of an earlier run. */
+async function renderCuda(file) {
+  const results = await readResults(file, { kind: KIND, current: VERSION });
+  for (const line of aboutLines(results)) console.log(line);
+  for (const table of cudaTables(results)) printTable(table);
+}
+
+module.exports = { benchmarkCuda, planCuda, renderCuda };

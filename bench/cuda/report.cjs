@@ -1,6 +1,10 @@
 const { sum, sumOf } = require('../statistics.cjs');
 const { duration, percent, ratio, time } = require('../report/table.cjs');
 
+const KIND = 'dnd-lora CUDA benchmark';
+/** Of the JSON's layout. */
+const VERSION = 1;
+
 const gigabytes = (bytes) => `${(bytes / 1e9).toFixed(2)} GB`;
 const tera = (flop, figure) => (figure ? (flop / figure.median / 1e12).toPrecision(3) : null);
 const error = (value) => (value === undefined ? null : value.toExponential(1));
@@ -221,4 +225,4 @@ function cudaTables(results) {
   ];
 }
 
-module.exports = { aboutLines, CONFIGURATION_TABLES, cudaTables, SINGLE_TABLES };
+module.exports = { aboutLines, CONFIGURATION_TABLES, cudaTables, KIND, SINGLE_TABLES, VERSION };

@@ -10,10 +10,7 @@ const { duration, printTable } = require('../report/table.cjs');
 const { writeResults } = require('../results.cjs');
 const { sameDecoder } = require('../shapes.cjs');
 const { findDevice } = require('./device.cjs');
-const { aboutLines, CONFIGURATION_TABLES, SINGLE_TABLES } = require('./report.cjs');
-
-const KIND = 'dnd-lora CUDA benchmark';
-const VERSION = 1;
+const { aboutLines, CONFIGURATION_TABLES, KIND, SINGLE_TABLES, VERSION } = require('./report.cjs');
 
 /** Measured once; peaks first, fractions are of them. */
 const SINGLE = { peaks: require('./measure/peaks.cjs').measure, encoder: require('./measure/encoder.cjs').measure };
@@ -92,4 +89,4 @@ async function runOnCuda(
   return results;
 }
 
-module.exports = { KIND, runOnCuda, VERSION };
+module.exports = { runOnCuda };

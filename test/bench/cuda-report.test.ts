@@ -1,6 +1,11 @@
+import { join } from 'node:path';
 import { exampleCudaResults } from './cuda-example.js';
 
-const { aboutLines, cudaTables } = require('../../bench/cuda/report.cjs');
+const { aboutLines, cudaTables, KIND, VERSION } = require('../../bench/cuda/report.cjs');
+const { readResults, ResultsError } = require('../../bench/results.cjs');
+
+/** Written by the benchmark itself, on the emulated device: times mean nothing there. */
+const recorded = join(__dirname, '../fixtures/bench/cuda-emulated.json');
 
 type Table = { title: string; headings: string[]; rows: (string | number | null)[][]; notes?: string[] };
 
@@ -74,4 +79,20 @@ test('the device, its driver and the peer are named', () => {
   const text = aboutLines(exampleCudaResults()).join('\n');
   expect(text).toContain('NVIDIA H200, compute capability 9.0, 141.00 GB, driver for CUDA 13.0, runtime 13.1');
   expect(text).toContain('PyTorch 2.15.0, CUDA 13.0, cuDNN 91300');
+});
+
+test('a run on the emulated device is read and rendered, with errors and without gaps', async () => {
+  const results = await readResults(recorded, { kind: KIND, current: VERSION });
+  expect(results.problems).toEqual([]);
+  const tables: Table[] = cudaTables(results);
+  expect(tables).toHaveLength(7);
+  for (const { rows, headings } of tables) for (const row of rows) expect(row).toHaveLength(headings.length);
+  expect(tables.flatMap(({ notes = [] }) => notes).filter((note) => note.includes('left out: out'))).toEqual([]);
+  for (const row of tableOf(/each layer/, results).rows) expect(Number(row[2])).toBeLessThan(1e-3);
+  expect(aboutLines(results)[1]).toMatch(/^Emulated GPU, .* planned with the rates of emulated/);
+});
+
+test('results of another kind are refused', async () => {
+  await expect(readResults(recorded)).rejects.toThrow(ResultsError);
+  await expect(readResults(recorded)).rejects.toThrow("but those of 'dnd-lora CUDA benchmark'");
 });
