@@ -1,6 +1,5 @@
 #include <gtest/gtest.h>
 
-#include <cstring>
 #include <functional>
 #include <optional>
 #include <string>
@@ -11,10 +10,6 @@
 /// Every runtime call of a whole life of a device made to fail, one after the other.
 namespace dnd::test {
 namespace {
-
-bool same_bytes(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
-}
 
 /// Runs work(), whose n-th runtime call fails, for n = 1, 2, … until it makes fewer calls. `afterwards` sees the world
 /// after each failure. Returns how many of the failures were told.
