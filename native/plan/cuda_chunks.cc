@@ -60,16 +60,22 @@ CudaChunkBytes cuda_chunk_bytes(const ConvolutionShape& shape, const CudaTiling&
 CudaChunk cuda_least_chunk(const ConvolutionShape& shape) { return {1, std::min(kLeastOuts, shape.out_channels)}; }
 
 std::optional<CudaChunkChoice> choose_cuda_chunk(const ConvolutionShape& shape, const CudaTiling& tiling,
-                                                 const CudaPlanOptions& options, const CudaRates& rates) {
+                                                 const CudaPlanOptions& options, const CudaRates& rates,
+                                                 bool all_outs) {
   std::optional<CudaChunkChoice> best;
+  const std::vector<int64_t> sizes =
+      all_outs ? std::vector<int64_t>{shape.out_channels} : outs_of_chunks(shape.out_channels);
   for (int64_t tiles : tiles_of_chunks(shape.batch, tiling.picture_tiles())) {
-    for (int64_t outs : outs_of_chunks(shape.out_channels)) {
+    for (int64_t outs : sizes) {
       const CudaChunk chunk = {tiles, outs};
       const CudaChunkBytes bytes = cuda_chunk_bytes(shape, tiling, chunk, options.precision, options.spectra_held);
       if (bytes.total() > options.workspace_bytes) continue;
+      if (best && cuda_launch_seconds(shape, tiling, chunk) >= best->cost.total()) continue;
+      CudaCost cost = cuda_transform_cost(shape, tiling, chunk, options.precision, options.spectra_held, rates);
       for (int tile = 0; tile < static_cast<int>(std::size(kCudaProductTiles)); ++tile) {
-        const CudaCost cost =
-            cuda_spectral_cost(shape, tiling, tile, chunk, options.precision, options.spectra_held, rates);
+        cost.product = 0;
+        if (best && cost.total() >= best->cost.total()) break;
+        cost.product = cuda_product_cost(shape, tiling, tile, chunk, options.precision, options.spectra_held, rates);
         if (!best || cost.total() < best->cost.total()) best = {chunk, tile, cost};
       }
     }

@@ -26,7 +26,9 @@ struct CudaChunkChoice {
 
 /// The chunk predicted to be fastest among those that fit into the workspace; nothing where even the least does not.
 /// What a larger workspace has to choose from contains what a smaller one has.
+/// `all_outs`: of those with all output channels only, a quick look.
 std::optional<CudaChunkChoice> choose_cuda_chunk(const ConvolutionShape& shape, const CudaTiling& tiling,
-                                                 const CudaPlanOptions& options, const CudaRates& rates);
+                                                 const CudaPlanOptions& options, const CudaRates& rates,
+                                                 bool all_outs = false);
 
 }  // namespace dnd

@@ -16,27 +16,35 @@ constexpr double kKernelSeconds = kCudaLaunchSeconds + kRampSeconds;
 /// Transforms move short runs (a tile's row, a block's channels) and wait at barriers between their two passes: half of
 /// what a copy reaches is the mark of the kernels.
 constexpr double kTransformFraction = 0.5;
-/// and their butterflies mix additions, shuffles and exchanges through shared memory with multiply-adds.
-constexpr double kButterflyFraction = 0.35;
-/// Transforms of weights are short dense sums of fused multiply-adds.
-constexpr double kWeightFraction = 0.5;
-/// Direct convolution: multiply-adds between loads of the window from shared memory.
-constexpr double kDirectFraction = 0.5;
+/// Their butterflies mix additions, addresses and exchanges through shared memory with multiply-adds.
+constexpr double kButterflyFraction = 0.3;
+/// Direct convolution, of fp32's attainable rate: its main loops begin 128 multiply-adds in 164 instructions at best,
+/// and taps on padding, edges and stages take their part.
+constexpr double kDirectFraction = 0.6;
 /// Outputs of one thread of it, whose chains of additions run side by side; clocks of one link.
 constexpr double kDirectOutputs = 4, kChainClocks = 4;
 
 double count(int64_t value) { return static_cast<double>(value); }
 
-/// Operations of the 2-D transform of a real tile, as 5/2 · P · log2 P; rounding log2 up to the radix-2 levels.
-double transform_flop(const CudaTiling& tiling) {
+/// log2, rounded up.
+double levels(int64_t points) {
   double levels = 0;
-  for (int64_t size : {tiling.full.points, tiling.halved.points}) {
-    for (int64_t points = 1; points < size; points *= 2) ++levels;
-  }
-  return 2.5 * count(tiling.full.points * tiling.halved.points) * levels;
+  for (int64_t power = 1; power < points; power *= 2) ++levels;
+  return levels;
 }
 
+/// Operations of the 2-D transform of a real tile, 5/2 · P · log2 P; of the halved axis' lines, `lines` are not zero.
+double transform_flop(const CudaTiling& tiling, int64_t lines) {
+  return 2.5 * count(tiling.halved.points) *
+         (count(tiling.full.points) * levels(tiling.full.points) + count(lines) * levels(tiling.halved.points));
+}
+double transform_flop(const CudaTiling& tiling) { return transform_flop(tiling, tiling.full.points); }
+
 double picture(const ConvolutionShape& shape) { return count(shape.batch * shape.size_i * shape.size_j); }
+
+int64_t chunks_of(const ConvolutionShape& shape, const CudaTiling& tiling, const CudaChunk& chunk) {
+  return divide_up(shape.batch * tiling.picture_tiles(), chunk.tiles) * divide_up(shape.out_channels, chunk.outs);
+}
 
 /// Tiles and activations on one side, spectra on the other.
 double transform_seconds(double activation_bytes, double tile_bytes, double spectra_seconds, double flop,
@@ -56,8 +64,8 @@ double cuda_transfer_seconds(double bytes, double working_set, const CudaRates& 
   return bytes * (near / rates.attainable_level2_bytes_per_second() + (1 - near) / rates.attainable_bytes_per_second());
 }
 
-CudaCost cuda_spectral_cost(const ConvolutionShape& shape, const CudaTiling& tiling, int product_tile,
-                            const CudaChunk& chunk, DndPrecision precision, bool spectra_held, const CudaRates& rates) {
+CudaCost cuda_transform_cost(const ConvolutionShape& shape, const CudaTiling& tiling, const CudaChunk& chunk,
+                             DndPrecision precision, bool spectra_held, const CudaRates& rates) {
   const int64_t tiles = shape.batch * tiling.picture_tiles();
   const int64_t number = cuda_spectrum_bytes(precision);
   const double points = count(tiling.full.points * tiling.halved.points);
@@ -81,18 +89,12 @@ CudaCost cuda_spectral_cost(const ConvolutionShape& shape, const CudaTiling& til
   if (!spectra_held) {
     const double taps = count(shape.kernel * shape.kernel), pairs = count(chunk.outs * shape.channels);
     const double made = components * count(chunk.outs) * pitch * count(number);
-    // Rows of taps to half-transformed columns, then these to all rows: dense sums, real and imaginary part.
-    const double halves = 4 * taps * count(tiling.halved.points / 2 + 1);
-    const double columns = 8 * count(shape.kernel * tiling.frequencies());
     const double bytes =
         kFloat * taps * pairs / rates.attainable_bytes_per_second() + cuda_transfer_seconds(made, made, rates);
-    const double arithmetic = pairs * (halves + columns) / (kWeightFraction * rates.attainable_float_flop_per_second());
+    const double arithmetic = pairs * transform_flop(tiling, std::min(shape.kernel, tiling.full.points)) /
+                              (kButterflyFraction * rates.attainable_float_flop_per_second());
     cost.weights = tile_chunks * out_chunks * (kKernelSeconds + std::max(bytes / kTransformFraction, arithmetic));
   }
-
-  cost.product = tile_chunks * out_chunks *
-                 (kKernelSeconds + cuda_product_seconds(tiling.frequencies(), chunk, shape.channels, product_tile,
-                                                        precision, !spectra_held, rates));
 
   const double product = components * count(chunk.tiles) * out_pitch * kFloat;
   // An addend, which most of them have, is read beside.
@@ -101,6 +103,17 @@ CudaCost cuda_spectral_cost(const ConvolutionShape& shape, const CudaTiling& til
                  (kKernelSeconds + transform_seconds(output_bytes, 0, cuda_transfer_seconds(product, product, rates),
                                                      flop * count(chunk.tiles) * out_pitch, rates));
   return cost;
+}
+
+double cuda_product_cost(const ConvolutionShape& shape, const CudaTiling& tiling, int product_tile,
+                         const CudaChunk& chunk, DndPrecision precision, bool spectra_held, const CudaRates& rates) {
+  const double chunks = count(chunks_of(shape, tiling, chunk));
+  return chunks * (kKernelSeconds + cuda_product_seconds(tiling.frequencies(), chunk, shape.channels, product_tile,
+                                                         precision, !spectra_held, rates));
+}
+
+double cuda_launch_seconds(const ConvolutionShape& shape, const CudaTiling& tiling, const CudaChunk& chunk) {
+  return 2 * count(chunks_of(shape, tiling, chunk)) * kKernelSeconds;
 }
 
 CudaCost cuda_direct_cost(const ConvolutionShape& shape, const CudaRates& rates) {

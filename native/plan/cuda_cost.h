@@ -11,9 +11,15 @@ struct CudaChunk {
   int64_t tiles, outs;
 };
 
-/// A spectral convolution as a whole, in chunks; what lies in which cache, and how often each kernel is launched.
-CudaCost cuda_spectral_cost(const ConvolutionShape& shape, const CudaTiling& tiling, int product_tile,
-                            const CudaChunk& chunk, DndPrecision precision, bool spectra_held, const CudaRates& rates);
+/// A spectral convolution as a whole, in chunks, but for its product.
+CudaCost cuda_transform_cost(const ConvolutionShape& shape, const CudaTiling& tiling, const CudaChunk& chunk,
+                             DndPrecision precision, bool spectra_held, const CudaRates& rates);
+/// The product of all its chunks.
+double cuda_product_cost(const ConvolutionShape& shape, const CudaTiling& tiling, int product_tile,
+                         const CudaChunk& chunk, DndPrecision precision, bool spectra_held, const CudaRates& rates);
+
+/// What no such convolution is below: the launches of its chunks' kernels.
+double cuda_launch_seconds(const ConvolutionShape& shape, const CudaTiling& tiling, const CudaChunk& chunk);
 
 CudaCost cuda_direct_cost(const ConvolutionShape& shape, const CudaRates& rates);
 

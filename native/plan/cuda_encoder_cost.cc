@@ -12,9 +12,9 @@ constexpr double kFloat = sizeof(float);
 constexpr int64_t kBlock = 128;  ///< rows and columns of a block of a linear product
 
 /// Of mma.sync's rate: blocks of 128 × 128 whose activations are rounded to fp16 on their way into shared memory.
-constexpr double kLinearFraction = 0.7;
+constexpr double kLinearFraction = 0.67;
 /// Of fp32 multiply-adds, operands from shared memory.
-constexpr double kFloatLinearFraction = 0.75;
+constexpr double kFloatLinearFraction = 0.85;
 /// Scores of a row of the softmax that a multiprocessor's special function units exponentiate in a clock, and what
 /// else its 128 lanes do with each: scale, largest, difference, sum, rounding, rescaling.
 constexpr double kExponentialsPerClock = 16, kLanes = 128, kOperationsOfScore = 7;

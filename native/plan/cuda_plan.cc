@@ -42,12 +42,12 @@ std::string no_transform() {
 struct Survey {
   std::vector<CudaTilingCandidate> tilings;
   const CudaTilingCandidate* best;  ///< null where there is no spectral convolution
-  double direct_seconds;
+  double spectral_seconds, direct_seconds;
   Algorithm algorithm;
 };
 
 Survey survey(const ConvolutionShape& shape, DndAlgorithm algorithm, DndPrecision precision, const CudaRates& rates) {
-  Survey found{cuda_tilings(shape, precision, rates), nullptr, 0, Algorithm::kDirect};
+  Survey found{cuda_tilings(shape, precision, rates), nullptr, 0, 0, Algorithm::kDirect};
   found.best = fastest(found.tilings, [](const CudaTilingCandidate&) { return true; });
   ConvolutionShape one = shape;
   one.batch = 1;
@@ -56,7 +56,11 @@ Survey survey(const ConvolutionShape& shape, DndAlgorithm algorithm, DndPrecisio
     if (algorithm == kDndSpectral) refuse("no spectral convolution is possible: " + no_transform());
     return found;
   }
-  if (algorithm == kDndSpectral || (algorithm == kDndAuto && found.best->cost.total() < found.direct_seconds)) {
+  CudaPlanOptions options;
+  options.precision = precision;
+  options.workspace_bytes = INT64_MAX;
+  found.spectral_seconds = choose_cuda_chunk(one, found.best->tiling, options, rates)->cost.total();
+  if (algorithm == kDndSpectral || (algorithm == kDndAuto && found.spectral_seconds < found.direct_seconds)) {
     found.algorithm = Algorithm::kSpectral;
   }
   return found;
@@ -75,7 +79,7 @@ std::vector<RejectedCandidate> explain(const Survey& found, DndAlgorithm asked) 
   std::vector<RejectedCandidate> rejected;
   if (found.best == nullptr) return {{"spectral", no_transform()}};
   const CudaTilingCandidate& best = *found.best;
-  const double seconds = best.cost.total();
+  const double seconds = found.spectral_seconds;
   if (found.algorithm == Algorithm::kDirect) {
     if (asked == kDndDirect) {
       rejected.push_back({describe(best.tiling), "the direct algorithm was asked for"});
@@ -99,7 +103,7 @@ std::vector<RejectedCandidate> explain(const Survey& found, DndAlgorithm asked) 
   const char* const names[] = {"smaller tiles: ", "larger tiles: ", "the other axis halved: "};
   for (int i = 0; i < 3; ++i) {
     if (alternatives[i] == nullptr) continue;
-    reject(rejected, names[i] + describe(alternatives[i]->tiling), alternatives[i]->cost.total(), seconds);
+    reject(rejected, names[i] + describe(alternatives[i]->tiling), alternatives[i]->cost.total(), best.cost.total());
   }
   return rejected;
 }

@@ -27,15 +27,15 @@ struct Traits {
   int64_t most_blocks;
   double rate_fraction;
 };
-constexpr Traits kTraits[] = {{5, 0.55}, {4, 0.75}, {2, 0.80}, {1, 0.88}};
+constexpr Traits kTraits[] = {{5, 0.55}, {3, 0.75}, {2, 0.88}, {1, 0.88}};
 static_assert(std::size(kTraits) == std::size(kCudaProductTiles));
 
 /// In fp32 there are two blocks, whatever the plan's product tile: multiply-adds out of registers, whose operands come
 /// from shared memory, each for 8 (or 2) tiles and 4 output channels of a thread.
 Block block_of(int product_tile, int64_t tiles, DndPrecision precision) {
   if (precision == kDndFloat32) {
-    if (tiles <= 32) return {16, 64, 3, 16, 2, 0.5};
-    return {64, 64, 3, 16, 2, 0.75};
+    if (tiles <= 32) return {16, 64, 3, 16, 3, 0.6};
+    return {64, 64, 3, 16, 2, 0.88};
   }
   const CudaProductTile& tile = kCudaProductTiles[product_tile];
   const Traits& traits = kTraits[product_tile];

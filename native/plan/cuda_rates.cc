@@ -17,8 +17,8 @@ constexpr double kMemoryFraction = 0.9;
 /// The second-level cache hands out about so many bytes to a multiprocessor in a clock: microbenchmarks of A100 and
 /// H100 tell 64 as the port's width and 60–75 % of it as reached by all at once.
 constexpr double kLevel2BytesPerClock = 40;
-/// Straight-line fused multiply-adds between loads of shared memory.
-constexpr double kFloatFraction = 0.7;
+/// Of straight-line fused multiply-adds with nothing else beside them: clock and issue.
+constexpr double kFloatFraction = 0.85;
 
 // mma.sync as a fraction of the nominal rate of the matrix units.
 constexpr double kWholeUnits = 0.90;   // Ampere and Ada: it is the only instruction there; the rest is clock and issue

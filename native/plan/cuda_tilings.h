@@ -7,10 +7,9 @@
 
 namespace dnd {
 
-/// A tiling of one task's convolution, computed as a whole: weights held, no limit to the workspace.
+/// A tiling of one task's convolution in its fastest chunks of tiles: weights held, no limit to the workspace.
 struct CudaTilingCandidate {
   CudaTiling tiling;
-  int product_tile;  ///< the fastest
   CudaCost cost;
 };
 

@@ -19,7 +19,7 @@ namespace dnd {
 namespace {
 
 constexpr int64_t kMebibyte = int64_t{1} << 20;
-const char* const kModels[] = {"emulated", "h200", "rtx-4090", "l4"};
+const char* const kModels[] = {"emulated", "h200", "l4"};
 constexpr DndPrecision kPrecisions[] = {kDndMixed, kDndFloat32};
 
 CudaPlanOptions options_for(const char* model, DndAlgorithm algorithm = kDndAuto, DndPrecision precision = kDndMixed,
@@ -42,7 +42,7 @@ std::vector<ConvolutionShape> shapes() {
   const auto up_to = [&random](double most) {
     return static_cast<int64_t>(std::pow(most + 1, static_cast<double>(random()) / 4294967296.0));
   };
-  while (shapes.size() < 60) {
+  while (shapes.size() < 36) {
     shapes.push_back(
         {up_to(64), up_to(4000), up_to(4000), up_to(1000), up_to(1000), 1 + 2 * static_cast<int64_t>(random() % 8)});
   }
@@ -218,7 +218,7 @@ TEST(CudaPlan, keeps_to_its_workspace_down_to_the_least_and_more_of_it_is_never_
       options.spectra_held = held;
       const int64_t least = cuda_least_workspace(shape, options);
       double before = INFINITY;
-      for (int64_t workspace = least; workspace < int64_t{1} << 34; workspace += workspace / 3 + 1) {
+      for (int64_t workspace = least; workspace < int64_t{1} << 34; workspace += workspace + 1) {
         options.workspace_bytes = workspace;
         const CudaConvolutionPlan plan = plan_cuda_convolution(shape, options);
         expect_valid(plan, options);
@@ -261,12 +261,7 @@ TEST(CudaPlan, predicts_positive_times_and_takes_the_faster_algorithm_for_one_ta
         const CudaCost& cost = spectral.cost;
         for (double seconds : {cost.scale, cost.forward, cost.product, cost.inverse}) EXPECT_GT(seconds, 0);
         EXPECT_EQ(cost.weights, 0);
-        // Chunks may make the spectral one a little faster than the whole that the choice was made by.
-        if (taken.algorithm == Algorithm::kDirect) {
-          EXPECT_LE(direct.cost.total(), 1.3 * cost.total());
-        } else {
-          EXPECT_LE(cost.total(), direct.cost.total());
-        }
+        EXPECT_EQ(taken.cost.total(), std::min(direct.cost.total(), cost.total()));
         options.spectra_held = false;
         EXPECT_GT(plan_cuda_convolution(shape, options).cost.weights, 0);
       },
