@@ -6,6 +6,7 @@
 #include "environment.h"
 #include "machine.h"
 #include "plan.h"
+#include "restore.h"
 
 namespace dnd::bindings {
 namespace {
@@ -16,6 +17,7 @@ Napi::Object export_all(Napi::Env env, Napi::Object exports) {
   exports.Set("EncoderHandle", EncoderHandle::define(env));
   exports.Set("deviceInfo", Napi::Function::New(env, device_info, "deviceInfo"));
   exports.Set("tryDevice", Napi::Function::New(env, try_device, "tryDevice"));
+  exports.Set("restoreAdapters", Napi::Function::New(env, restore_adapters, "restoreAdapters"));
   exports.Set("cpuInfo", Napi::Function::New(env, cpu_info, "cpuInfo"));
   exports.Set("measureGemm", Napi::Function::New(env, measure_gemm, "measureGemm"));
   exports.Set("measureCopy", Napi::Function::New(env, measure_copy, "measureCopy"));

@@ -58,3 +58,4 @@ export {
   planCudaEncoder,
   planDecoder,
 } from './plan.js';
+export { restoreAdapters } from './restore.js';

@@ -15,6 +15,14 @@ export interface NativeBinding {
   tryDevice(options: DeviceOptions, done: Done<undefined>): Job;
   DecoderHandle: new (options: DecoderOptions) => DecoderHandle;
   EncoderHandle: new (options: EncoderOptions) => EncoderHandle;
+  /** De-normalises weight tokens, float32 [batch, tokens, height, width]. Result: as of `DecoderHandle.adapters`. */
+  restoreAdapters(
+    tokens: BufferSlice,
+    batch: number,
+    layout: FlatLayout,
+    options: DeviceOptions,
+    done: Done<ArrayBuffer[]>,
+  ): Job;
   /** sgemm of two random n×n matrices through the engine's own GEMM. */
   measureGemm(n: number, options: MeasurementRuns, done: Done<Measured>): Job;
   /** A copy of so many bytes, by all threads. */

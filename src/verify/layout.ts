@@ -1,15 +1,17 @@
-import { AdapterLayout, type BaseModel } from '../adapter/index.js';
+import { AdapterLayout, type BaseModel, type LayoutTensor } from '../adapter/index.js';
+import { restoreAdapters } from '../engine/index.js';
 import { Fields } from '../generator/fields.js';
 import { type Check, compare } from './checks.js';
 import { standardDeviation } from './compare.js';
 import type { GoldenFile } from './golden-file.js';
 import { roundTripTolerance, TOLERANCES } from './tolerances.js';
+import type { VerifierOptions } from './verify.js';
 
 const WEIGHT = 'weight.';
 const RESTORED = 'restored.';
 
-/** LoRA weights → weight tokens; those tokens, and noisy ones, → LoRA weights. */
-export async function verifyLayout(golden: GoldenFile): Promise<Check[]> {
+/** LoRA weights → weight tokens; those tokens, and noisy ones, → LoRA weights, on the device. */
+export async function verifyLayout(golden: GoldenFile, options: VerifierOptions): Promise<Check[]> {
   const layout = new AdapterLayout({
     base: baseModel(golden),
     rank: golden.wholeNumber('rank'),
@@ -24,27 +26,33 @@ export async function verifyLayout(golden: GoldenFile): Promise<Check[]> {
     const stride = golden.hasSetting('token_stride') ? Math.max(golden.wholeNumber('token_stride'), 1) : 1;
     checks.push(compare('tokens', everyNthToken(tokens, layout, stride), reference, TOLERANCES.weightTokens));
   }
-  if (golden.has('noisy_tokens')) checks.push(...(await verifyNoisy(golden, layout)));
+  if (golden.has('noisy_tokens')) checks.push(...(await verifyNoisy(golden, layout, options)));
+  const restored = await restore(layout, tokens, options);
   for (const tensor of layout.tensors) {
     const reference = weights.get(tensor.name)!;
     const tolerance = roundTripTolerance(standardDeviation(reference));
-    checks.push(compare(WEIGHT + tensor.name, layout.restoreTensor(tokens, tensor), reference, tolerance));
+    checks.push(compare(WEIGHT + tensor.name, restored(tensor), reference, tolerance));
   }
   return checks;
 }
 
-async function verifyNoisy(golden: GoldenFile, layout: AdapterLayout): Promise<Check[]> {
+async function restore(layout: AdapterLayout, tokens: Float32Array, { threads, device, signal }: VerifierOptions) {
+  const [values] = await restoreAdapters(tokens, 1, layout.flat(), { threads, device, signal });
+  return ({ offset, shape }: LayoutTensor) => values!.subarray(offset, offset + shape[0] * shape[1]);
+}
+
+async function verifyNoisy(golden: GoldenFile, layout: AdapterLayout, options: VerifierOptions): Promise<Check[]> {
   const wanted = [layout.tokenCount, layout.tokenHeight, layout.tokenWidth];
   const found = golden.shape('noisy_tokens');
   if (found.length !== 3 || wanted.some((size, axis) => size !== found[axis]))
     throw golden.wrong(`noisy_tokens is [${found.join(', ')}], and the layout has [${wanted.join(', ')}]`);
-  const noisy = await golden.floats('noisy_tokens');
+  const restored = await restore(layout, await golden.floats('noisy_tokens'), options);
   const references = await golden.floatsUnder(RESTORED);
   const checks: Check[] = [];
   for (const [name, reference] of references) {
     const tensor = layout.tensors.find((candidate) => candidate.name === name);
     if (!tensor) throw golden.wrong(`${RESTORED}${name} is no tensor of the layout`);
-    checks.push(compare(RESTORED + name, layout.restoreTensor(noisy, tensor), reference, TOLERANCES.restoredWeights));
+    checks.push(compare(RESTORED + name, restored(tensor), reference, TOLERANCES.restoredWeights));
   }
   return checks;
 }

@@ -1,0 +1,38 @@
+#include "restore.h"
+
+#include <utility>
+#include <vector>
+
+#include "adapter_layout.h"
+#include "arguments.h"
+#include "background_job.h"
+#include "device_arguments.h"
+#include "environment.h"
+#include "failure.h"
+#include "model/restore.h"
+
+namespace dnd::bindings {
+
+Napi::Value restore_adapters(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const int64_t batch = Argument(info, 1, "restoreAdapters", "batch").integer(1);
+    const AdapterLayout layout(Argument(info, 2, "restoreAdapters", "layout"));
+    const DndAdapterLayout sizes = layout.view();
+    const Slice tokens = Argument(info, 0, "restoreAdapters", "tokens")
+                             .tensor("float32", {batch, sizes.tokens, sizes.height, sizes.width});
+    const DeviceChoice choice = read_device(Argument(info, 3, "restoreAdapters", "options"));
+    const Napi::Function done = Argument(info, 4, "restoreAdapters", "done").function();
+    const auto* values = reinterpret_cast<const float*>(tokens.data);
+    const int64_t bytes = tensor_bytes({sizes.elements});
+    JobWork work = [choice, values, batch, layout, bytes](Job& job) -> JobResult {
+      std::vector<FloatResult> adapters;
+      std::vector<float*> places;
+      for (int64_t task = 0; task < batch; ++task) places.push_back(adapters.emplace_back(bytes).data());
+      dnd::restore_adapters(choice, values, batch, layout.view(), places.data(), job);
+      return adapters;
+    };
+    return Environment::of(info.Env())->submit(std::move(work), nullptr, done, {tokens.buffer});
+  });
+}
+
+}  // namespace dnd::bindings

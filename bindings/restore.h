@@ -1,0 +1,10 @@
+#pragma once
+
+#include <napi.h>
+
+namespace dnd::bindings {
+
+/// `restoreAdapters` of src/engine/native.ts.
+Napi::Value restore_adapters(const Napi::CallbackInfo& info);
+
+}  // namespace dnd::bindings

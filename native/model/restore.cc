@@ -1,0 +1,29 @@
+#include "model/restore.h"
+
+#include "model/device_pass.h"
+#include "model/job_control.h"
+#include "plan/adapter_layout.h"
+
+namespace dnd {
+
+void restore_adapters(const DeviceChoice& choice, const float* tokens, int64_t batch, const DndAdapterLayout& layout,
+                      float* const* adapters, Job& job) {
+  check_adapter_layout(layout);
+  const Device device(choice);
+  const DndControl control = cancel_only(job);
+  const int64_t token_bytes = batch * layout.tokens * layout.height * layout.width * int64_t{sizeof(float)};
+  const int64_t adapter_bytes = layout.elements * int64_t{sizeof(float)};
+  DevicePass pass(device, pass_key({batch}), token_bytes + batch * adapter_bytes);
+  const DeviceArray input = DeviceArray::of_bytes(device, token_bytes);
+  const DeviceArray result(device, batch * layout.elements);
+  device.call(device->upload, input.memory(), static_cast<const void*>(tokens), static_cast<size_t>(token_bytes));
+  pass.call(device->restore, &control, input.data(), batch, &layout, result.data());
+  pass.run(&control);
+  for (int64_t task = 0; task < batch; ++task) {
+    device.call(device->download, static_cast<void*>(adapters[task]),
+                static_cast<const void*>(result.data() + task * layout.elements), static_cast<size_t>(adapter_bytes));
+  }
+  job.set_progress(1);
+}
+
+}  // namespace dnd
