@@ -9,7 +9,7 @@ namespace dnd::cuda {
 namespace {
 
 /// For what allocations round up: a pass has a dozen at the same time.
-constexpr int64_t kRounding = 64 * static_cast<int64_t>(FirstFit::kGranule);
+constexpr int64_t kRounding = 64 * static_cast<int64_t>(BestFit::kGranule);
 
 }  // namespace
 
@@ -26,13 +26,13 @@ bool Arena::reset(int64_t bytes) {
 void* Arena::take(size_t bytes) {
   for (Part& part : parts_) {
     const size_t place = part.places.take(bytes);
-    if (place != FirstFit::kNone) return part.block.data() + place;
+    if (place != BestFit::kNone) return part.block.data() + place;
   }
   return nullptr;
 }
 
 void Arena::extend(size_t bytes) {
-  add(round_up(std::max<int64_t>(1, static_cast<int64_t>(std::min<size_t>(bytes, INT64_MAX / 2))), FirstFit::kGranule));
+  add(round_up(std::max<int64_t>(1, static_cast<int64_t>(std::min<size_t>(bytes, INT64_MAX / 2))), BestFit::kGranule));
 }
 
 bool Arena::give_back(void* address) {
@@ -54,7 +54,7 @@ int64_t Arena::bytes() const {
 void Arena::add(int64_t bytes) {
   parts_.reserve(parts_.size() + 1);
   DeviceMemory::Block block = memory_.allocate(static_cast<size_t>(bytes), "the memory of a forward pass");
-  FirstFit places(static_cast<size_t>(block.bytes()));
+  BestFit places(static_cast<size_t>(block.bytes()));
   parts_.push_back({std::move(block), std::move(places)});
 }
 

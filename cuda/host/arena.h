@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "cuda/host/first_fit.h"
+#include "cuda/host/best_fit.h"
 #include "cuda/host/memory.h"
 
 namespace dnd::cuda {
@@ -31,7 +31,7 @@ class Arena {
  private:
   struct Part {
     DeviceMemory::Block block;
-    FirstFit places;
+    BestFit places;
   };
   void add(int64_t bytes);
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "test/cuda/emulator/control.h"
+#include "test/cuda/record_error.h"
 
 namespace dnd::test {
 namespace {
@@ -26,8 +27,9 @@ TEST(BackendConvolution, agrees_with_its_definition_for_every_axis_epilogue_algo
                                                                    : kDndStore;
         convolution.hold(device);
         const bool exact = precision == kDndFloat32 || algorithm == kDndDirect;
-        EXPECT_LE(relative_error(convolution.run(device), convolution.expected()), exact ? 3e-6 : 1e-3)
-            << shape << ", algorithm " << algorithm << ", precision " << precision;
+        const double error = relative_error(convolution.run(device), convolution.expected());
+        record_relative_error(error);
+        EXPECT_LE(error, exact ? 3e-6 : 1e-3) << shape << ", algorithm " << algorithm << ", precision " << precision;
       }
     }
   }

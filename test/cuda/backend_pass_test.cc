@@ -7,6 +7,7 @@
 #include "cuda/host/queue.h"
 #include "test/cuda/backend_layer.h"
 #include "test/cuda/emulator/control.h"
+#include "test/cuda/record_error.h"
 #include "test/native/counted_control.h"
 
 namespace dnd::test {
@@ -21,7 +22,9 @@ TEST(BackendPass, computes_a_layer_in_either_precision_and_by_either_algorithm) 
         device.call(device->forget);  // another layer lay at the same addresses
         layer.hold(device);
         const bool exact = precision == kDndFloat32 || algorithm == kDndDirect;
-        EXPECT_LE(relative_error(layer.run(device), layer.expected()), exact ? 3e-6 : 1e-3)
+        const double error = relative_error(layer.run(device), layer.expected());
+        record_relative_error(error);
+        EXPECT_LE(error, exact ? 3e-6 : 1e-3)
             << "precision " << precision << ", algorithm " << algorithm << ", batch " << batch;
       }
     }
