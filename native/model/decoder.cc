@@ -28,6 +28,12 @@ std::string text_of(const Feature& feature) {
   return text += "]";
 }
 
+/// Of a convolution's weight, [out_channels, in_channels, k, k].
+int64_t weight_bytes(const DndConvolution& c) {
+  const int64_t channels = c.axis == kDndWidth ? c.width : c.axis == kDndHeight ? c.height : c.tokens;
+  return c.out_channels * channels * c.kernel_size * c.kernel_size * kFloat;
+}
+
 /// Of everything that a layer computes for one task, the largest has at most as many elements.
 double most_elements(const Feature& in, const Feature& out) {
   return static_cast<double>(std::max(in.tokens, out.tokens)) * static_cast<double>(std::max(in.height, out.height)) *
@@ -104,6 +110,8 @@ void Decoder::hold_projection() {
 void Decoder::hold(int64_t batch, int64_t limit, int64_t keep_free, Job& job) {
   const DndControl control = cancel_only(job);
   if (projection_) hold_projection();
+  // Of what follows, at least the taps must fit beside a weight that is held as something larger.
+  int64_t later = convolution_weight_bytes();
   for (const Layer& layer : layers_) {
     device_.call(device_->hold_values, layer.norm_weight, layer.in.height * layer.in.width);
     device_.call(device_->hold_values, layer.norm_bias, layer.in.height * layer.in.width);
@@ -112,9 +120,18 @@ void Decoder::hold(int64_t batch, int64_t limit, int64_t keep_free, Job& job) {
     const std::vector<DndConvolution> steps = convolutions(layer, batch, limit);
     const float* const weights[] = {layer.conv1w, layer.conv1h, layer.conv2h, layer.conv2w, layer.token_weight};
     for (size_t i = 0; i < steps.size(); ++i) {
-      device_.call(device_->hold_convolution, &control, &steps[i], weights[i], keep_free);
+      later -= weight_bytes(steps[i]);
+      device_.call(device_->hold_convolution, &control, &steps[i], weights[i], keep_free + later);
     }
   }
+}
+
+int64_t Decoder::convolution_weight_bytes() const {
+  int64_t bytes = 0;
+  for (const Layer& layer : layers_) {
+    for (const DndConvolution& step : convolutions(layer, 1, 0)) bytes += weight_bytes(step);
+  }
+  return bytes;
 }
 
 void Decoder::forget_what_was_written_since() {

@@ -105,6 +105,7 @@ class Decoder {
 
   void forget_what_was_written_since();
   void hold_projection();
+  int64_t convolution_weight_bytes() const;
   /// `limit`: of a convolution's workspace. `keep_free`: as of backend.h.
   void hold(int64_t batch, int64_t limit, int64_t keep_free, Job& job);
   /// A smaller limit than the workspaces that `limit` leads to, if there is one.

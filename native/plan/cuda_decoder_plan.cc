@@ -99,26 +99,26 @@ CudaDecoderPlan plan_cuda_decoder(const std::vector<Feature>& features, int64_t 
                     std::to_string(std::min(decoder.memory_bytes, fixed + options.workspace_bytes)) + " can be had");
   }
 
-  int64_t room = decoder.memory_bytes - fixed - limit;
+  made.workspace_bytes = limit;
+  CudaPlanOptions kept = made;
+  kept.spectra_held = true;
+  std::vector<CudaConvolutionPlan> with_spectra, without;
+  int64_t workspace = 0;  // that stays free, whichever weights are kept
   for (const Step& step : steps) {
-    CudaPlanOptions kept = options;
-    kept.workspace_bytes = limit;
-    kept.spectra_held = true;
-    CudaConvolutionPlan plan = plan_cuda_convolution(step.shape, kept);
-    const int64_t tap_bytes = cuda_weight_tap_bytes(step.shape);
-    if (plan.algorithm == Algorithm::kDirect) {
-      decoder.convolutions.push_back({step.layer, step.convolution, false, tap_bytes, std::move(plan)});
-      continue;
-    }
-    const int64_t spectra = cuda_weight_spectra_bytes(step.shape, plan.tiling, options.precision);
-    if (spectra - tap_bytes <= room) {
-      room -= spectra - tap_bytes;
-      decoder.convolutions.push_back({step.layer, step.convolution, true, spectra, std::move(plan)});
-    } else {
-      kept.spectra_held = false;
-      decoder.convolutions.push_back(
-          {step.layer, step.convolution, false, tap_bytes, plan_cuda_convolution(step.shape, kept)});
-    }
+    with_spectra.push_back(plan_cuda_convolution(step.shape, kept));
+    without.push_back(plan_cuda_convolution(step.shape, made));
+    workspace = std::max({workspace, with_spectra.back().workspace_bytes, without.back().workspace_bytes});
+  }
+  int64_t room = decoder.memory_bytes - fixed - workspace;
+  for (size_t i = 0; i < steps.size(); ++i) {
+    const auto& [layer, convolution, shape] = steps[i];
+    const int64_t tap_bytes = cuda_weight_tap_bytes(shape);
+    const bool spectral = with_spectra[i].algorithm == Algorithm::kSpectral;
+    const int64_t spectra = cuda_weight_spectra_bytes(shape, with_spectra[i].tiling, options.precision);
+    const bool held = spectral && spectra - tap_bytes <= room;
+    if (held) room -= spectra - tap_bytes;
+    decoder.convolutions.push_back(
+        {layer, convolution, held, held ? spectra : tap_bytes, std::move(held ? with_spectra[i] : without[i])});
   }
   return decoder;
 }
