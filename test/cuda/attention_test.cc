@@ -157,11 +157,13 @@ TEST(CudaAttention, OfASequenceDoesNotDependOnTheOthers) {
 }
 
 TEST(CudaAttention, IsWhatTheNaiveKernelComputes) {
-  Problem problem(3, 20, {33, 70});
-  for (int64_t row = 40; row < 60; ++row) problem.mask[row] = 0;
-  const std::vector<float> naive = attended_naively(problem);
-  EXPECT_LE(relative_error(attended(problem, kDndMixed), naive), kMixedTolerance);
-  EXPECT_LE(relative_error(attended(problem, kDndFloat32), naive), kFloatTolerance);
+  for (const int64_t head_width : {20, 30, 50}) {
+    Problem problem(3, head_width, {33, 70});
+    for (int64_t row = 40; row < 60; ++row) problem.mask[row] = 0;
+    const std::vector<float> naive = attended_naively(problem);
+    EXPECT_LE(relative_error(attended(problem, kDndMixed), naive), kMixedTolerance) << head_width;
+    EXPECT_LE(relative_error(attended(problem, kDndFloat32), naive), kFloatTolerance) << head_width;
+  }
 }
 
 TEST(CudaAttention, GivesTheSameBytesInAnyOrder) {
