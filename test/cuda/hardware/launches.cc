@@ -14,7 +14,6 @@
 #define DND_LAUNCH_KERNEL "_ZN3dnd4cuda7runtime13launch_kernelEPNS1_12OpaqueStreamEPKcPKvPvNS0_6Index3Ejm"
 
 namespace dnd::cuda::hardware {
-namespace {
 
 void* real_allocate(size_t bytes) asm("__real_" DND_ALLOCATE);
 void* poisoned_allocate(size_t bytes) asm("__wrap_" DND_ALLOCATE);
@@ -22,6 +21,8 @@ void real_launch(runtime::Stream stream, const char* name, const void* kernel, v
                  unsigned block, size_t shared_bytes) asm("__real_" DND_LAUNCH_KERNEL);
 void timed_launch(runtime::Stream stream, const char* name, const void* kernel, void* arguments, Index3 grid,
                   unsigned block, size_t shared_bytes) asm("__wrap_" DND_LAUNCH_KERNEL);
+
+namespace {
 
 struct Timed {
   const void* kernel;
@@ -31,9 +32,11 @@ struct Timed {
 std::mutex mutex;
 std::vector<Timed> timed;
 
+}  // namespace
+
 /// Floats and halves of all ones are NaN, as under the emulator: what was not written is noticed. DND_DEVICE_POISON=0
 /// leaves memory as it is, for compute-sanitizer's initcheck.
-__attribute__((used)) void* poisoned_allocate(size_t bytes) {
+void* poisoned_allocate(size_t bytes) {
   void* memory = real_allocate(bytes);
   static const char* const poison = std::getenv("DND_DEVICE_POISON");
   if (poison != nullptr && poison[0] == '0') return memory;
@@ -42,7 +45,7 @@ __attribute__((used)) void* poisoned_allocate(size_t bytes) {
   return memory;
 }
 
-__attribute__((used)) void timed_launch(runtime::Stream stream, const char* name, const void* kernel, void* arguments,
+void timed_launch(runtime::Stream stream, const char* name, const void* kernel, void* arguments,
                                         Index3 grid, unsigned block, size_t shared_bytes) {
   const auto queue = reinterpret_cast<cudaStream_t>(stream);
   cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
@@ -58,8 +61,6 @@ __attribute__((used)) void timed_launch(runtime::Stream stream, const char* name
   const std::lock_guard lock(mutex);
   timed.push_back(launch);
 }
-
-}  // namespace
 
 std::map<std::string, KernelRuns> take_launches() {
   cudaDeviceSynchronize();
