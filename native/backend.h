@@ -155,7 +155,7 @@ struct DndBackend {
   /// key. Uploads come before the first operation, downloads after end_pass; nothing is held or forgotten in between.
   /// Where *recorded is 1 the device will repeat the pass by itself: the same allocations must be made, but no
   /// operations. end_pass runs what was begun and waits for it, or abandons it where run is 0; allocations live until
-  /// the next begin_pass. A device that records nothing says 0 and computes at once.
+  /// the next begin_pass or forget. A device that records nothing says 0 and computes at once.
   DndStatus (*begin_pass)(void* device, const DndPass*, int32_t* recorded);
   DndStatus (*end_pass)(void* device, const DndControl*, int32_t run);
 

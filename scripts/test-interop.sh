@@ -8,7 +8,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 stages=("$@")
-((${#stages[@]})) || stages=(safetensors_files peft_folders peft_adapters minilm full_size_generate)
+((${#stages[@]})) || stages=(safetensors_files peft_folders peft_adapters minilm minilm_on_cuda full_size_generate)
 
 if [[ ! -e dist/index.js ]]; then
   echo 'dist/ is not there: run npm run build first' >&2
