@@ -17,7 +17,8 @@ const COUNTED = ['HMMA', 'LDSM', 'LDGSTS', 'LDS', 'STS', 'LDG', 'STG', 'FFMA', '
  * @property {number} sharedBytes both ways, LDSM and LDGSTS too
  */
 
-/** @returns {Work | undefined} of the main loop: undefined where the kernel has no loop */
+/** @returns {(Work & { loops: number }) | undefined} of the main loop, and how many innermost loops there are; undefined
+ *   where the kernel has none */
 exports.mainLoop = function mainLoop(instructions) {
   const loops = innermostLoops(instructions).map(workOf);
   const rank = (work) => {
@@ -25,10 +26,9 @@ exports.mainLoop = function mainLoop(instructions) {
     const fused = kindOf(work) === 'float' ? counts.FFMA : 0;
     return [counts.HMMA ?? 0, fused, loadedBytes + storedBytes, all];
   };
-  return loops.reduce(
-    (best, loop) => (best === undefined || compare(rank(loop), rank(best)) > 0 ? loop : best),
-    undefined,
-  );
+  if (loops.length === 0) return undefined;
+  const best = loops.reduce((most, loop) => (compare(rank(loop), rank(most)) > 0 ? loop : most));
+  return { ...best, loops: loops.length };
 };
 
 /** @returns {Work} */

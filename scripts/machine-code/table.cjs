@@ -76,7 +76,7 @@ function describe({ architecture, usage, maximumThreads, instructions }, launch,
     localInstructions: spills,
     barriers: barriers(instructions),
     instructions: workOf(instructions).instructions,
-    mainLoop: loop ? summary(loop) : undefined,
+    mainLoop: loop ? { ...summary(loop), loops: loop.loops } : undefined,
     straight: loop ? undefined : summary(work),
   };
   if (threads === undefined) return result;
