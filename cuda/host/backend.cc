@@ -1,53 +1,17 @@
 #include "backend.h"
 
-#include <exception>
 #include <memory>
-#include <new>
 #include <string>
 
 #include "cuda/host/convolution.h"
 #include "cuda/host/device.h"
 #include "cuda/host/devices.h"
 #include "cuda/host/operations.h"
+#include "guarded.h"
 
 /// CUDA's table: each entry unpacks the device, runs the operation and turns exceptions into statuses.
 namespace dnd::cuda {
 namespace {
-
-thread_local std::string last_failure;
-
-DndStatus status_of(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kInvalidArgument: return kDndInvalidArgument;
-    case ErrorCode::kOutOfMemory: return kDndOutOfMemory;
-    case ErrorCode::kAborted: return kDndAborted;
-    case ErrorCode::kInternal: return kDndInternal;
-    case ErrorCode::kUnavailable: return kDndUnavailable;
-  }
-  return kDndInternal;
-}
-
-template <typename Work>
-DndStatus guarded(Work work) noexcept {
-  try {
-    try {
-      work();
-      return kDndOk;
-    } catch (const Error& error) {
-      last_failure = error.what();
-      return status_of(error.code());
-    } catch (const std::bad_alloc&) {
-      last_failure = "the system refused memory for bookkeeping";
-      return kDndOutOfMemory;
-    } catch (const std::exception& error) {
-      last_failure = error.what();
-      return kDndInternal;
-    }
-  } catch (...) {  // not even the sentence found room
-    last_failure.clear();
-    return kDndOutOfMemory;
-  }
-}
 
 /// Work on an opened device, which is the thread's meanwhile.
 template <typename Work>

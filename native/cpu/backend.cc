@@ -19,6 +19,7 @@
 #include "cpu/convolution/choice.h"
 #include "cpu/isa/kernels.h"
 #include "cpu/operations.h"
+#include "guarded.h"
 
 /// The CPU's table: each entry unpacks the device, runs the operation and turns exceptions into statuses. Parameters
 /// are read where they lie, and operations compute at once, so nothing is held and no pass recorded.
@@ -32,36 +33,6 @@ struct CpuDevice {
   cpu::ConvolutionChoices choices;
   std::atomic<int64_t> allocated_bytes{0};
 };
-
-thread_local std::string last_failure;
-
-DndStatus status_of(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kInvalidArgument: return kDndInvalidArgument;
-    case ErrorCode::kOutOfMemory: return kDndOutOfMemory;
-    case ErrorCode::kAborted: return kDndAborted;
-    case ErrorCode::kInternal: return kDndInternal;
-    case ErrorCode::kUnavailable: return kDndUnavailable;
-  }
-  return kDndInternal;
-}
-
-template <typename Work>
-DndStatus guarded(Work work) noexcept {
-  try {
-    work();
-    return kDndOk;
-  } catch (const Error& error) {
-    last_failure = error.what();
-    return status_of(error.code());
-  } catch (const std::bad_alloc&) {
-    last_failure = "the system refused memory for bookkeeping";
-    return kDndOutOfMemory;
-  } catch (const std::exception& error) {
-    last_failure = error.what();
-    return kDndInternal;
-  }
-}
 
 ThreadPool& pool_of(void* device) { return static_cast<CpuDevice*>(device)->pool; }
 
