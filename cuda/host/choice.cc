@@ -1,7 +1,5 @@
 #include "cuda/host/choice.h"
 
-#include <tuple>
-
 namespace dnd::cuda {
 namespace {
 
@@ -35,12 +33,7 @@ ConvolutionForm ConvolutionChoices::form(const DndConvolution& convolution) {
 
 bool ConvolutionChoices::Before::operator()(const std::pair<DndConvolution, bool>& a,
                                             const std::pair<DndConvolution, bool>& b) const {
-  const auto key = [](const std::pair<DndConvolution, bool>& asked) {
-    const DndConvolution& c = asked.first;
-    return std::tie(c.axis, c.batch, c.tokens, c.height, c.width, c.out_channels, c.kernel_size, c.normalised,
-                    c.epilogue, c.algorithm, c.workspace_limit, asked.second);
-  };
-  return key(a) < key(b);
+  return std::make_pair(fields_of(a.first), a.second) < std::make_pair(fields_of(b.first), b.second);
 }
 
 std::shared_ptr<const ConvolutionChoice> ConvolutionChoices::of(const DndConvolution& convolution, bool spectra_held) {

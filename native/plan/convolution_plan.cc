@@ -1,11 +1,12 @@
 #include "plan/convolution_plan.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <limits>
 #include <optional>
 
 #include "core/status.h"
+#include "plan/plan_text.h"
+#include "plan/tilings.h"
 #include "plan/transform_sizes.h"
 
 namespace dnd {
@@ -19,12 +20,6 @@ constexpr int64_t kSlabBytes = int64_t{640} << 10;  ///< with the half-transform
 /// Input channels of a slab: few for few tiles, where the weights' transform counts, more for many, where reading and
 /// writing the product's sums does.
 constexpr int64_t kSlabChannels[] = {32, 64};
-
-std::string text(const char* format, auto... values) {
-  char buffer[256];
-  std::snprintf(buffer, sizeof(buffer), format, values...);
-  return buffer;
-}
 
 double mebibytes(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
@@ -50,16 +45,6 @@ struct Survey {
     return found;
   }
 };
-
-std::optional<TileAxis> tile_axis(int64_t size, int64_t kernel, int64_t points) {
-  const TileAxis axis = {size, kernel, points};
-  if (!axis.whole() && points < kernel) return std::nullopt;
-  // A larger tile than the one that holds the whole axis only adds padding.
-  for (int64_t smaller : kTransformSizes) {
-    if (smaller < points && TileAxis{size, kernel, smaller}.whole()) return std::nullopt;
-  }
-  return axis;
-}
 
 /// As many output channels at a time as the threads' memory allows; false when it allows none.
 bool fit_threads(const ConvolutionShape& shape, SpectralPlan& plan, int64_t lanes) {
@@ -100,33 +85,23 @@ std::optional<Candidate> with_blocks(const ConvolutionShape& shape, const TileAx
 
 Survey survey(const ConvolutionShape& shape, const PlanOptions& options, const InstructionSetRates& rates) {
   Survey result;
-  for (bool halved_is_i : {true, false}) {
-    const int64_t halved_size = halved_is_i ? shape.size_i : shape.size_j;
-    const int64_t full_size = halved_is_i ? shape.size_j : shape.size_i;
-    for (int64_t halved_points : kTransformSizes) {
-      const auto halved = tile_axis(halved_size, shape.kernel, halved_points);
-      if (!halved) continue;
-      for (int64_t full_points : kTransformSizes) {
-        const auto full = tile_axis(full_size, shape.kernel, full_points);
-        if (!full) continue;
-        if (auto candidate = with_blocks(shape, *halved, *full, halved_is_i, options, rates)) {
-          result.candidates.push_back(*candidate);
-        } else {
-          ++result.too_large;
-        }
-      }
+  for_each_tiling(shape, kTransformSizes, [&](const TileAxis& halved, const TileAxis& full, bool halved_is_i) {
+    if (auto candidate = with_blocks(shape, halved, full, halved_is_i, options, rates)) {
+      result.candidates.push_back(*candidate);
+    } else {
+      ++result.too_large;
     }
-  }
+  });
   return result;
 }
 
 std::string describe(const SpectralPlan& plan) {
-  return text("spectral, %lld x %lld points, axis %s halved", static_cast<long long>(plan.halved.points),
-              static_cast<long long>(plan.full.points), plan.halved_is_i ? "i" : "j");
+  return plan_text("spectral, %lld x %lld points, axis %s halved", static_cast<long long>(plan.halved.points),
+                   static_cast<long long>(plan.full.points), plan.halved_is_i ? "i" : "j");
 }
 
 void reject(std::vector<RejectedCandidate>& rejected, const std::string& what, double seconds, double taken) {
-  rejected.push_back({what, text("predicted %.3g s, %.3g s more", seconds, seconds - taken)});
+  rejected.push_back({what, plan_text("predicted %.3g s, %.3g s more", seconds, seconds - taken)});
 }
 
 void explain(ConvolutionPlan& plan, const Survey& found, const PlanOptions& options) {
@@ -157,12 +132,14 @@ void explain(ConvolutionPlan& plan, const Survey& found, const PlanOptions& opti
     reject(plan.rejected, names[i] + describe(alternatives[i]->plan), alternatives[i]->cost.total(), seconds);
   }
   if (found.too_large > 0) {
-    plan.rejected.push_back({text("%lld larger tilings", static_cast<long long>(found.too_large)),
-                             text("one tile exceeds the budget of %.3g MiB", mebibytes(options.workspace_bytes))});
+    plan.rejected.push_back({plan_text("%lld larger tilings", static_cast<long long>(found.too_large)),
+                             plan_text("one tile exceeds the budget of %.3g MiB", mebibytes(options.workspace_bytes))});
   }
 }
 
-void check(const ConvolutionShape& shape) {
+}  // namespace
+
+void check_shape(const ConvolutionShape& shape) {
   const auto positive = [](int64_t size, const char* what) {
     if (size < 1) {
       throw Error(ErrorCode::kInvalidArgument,
@@ -180,10 +157,8 @@ void check(const ConvolutionShape& shape) {
   }
 }
 
-}  // namespace
-
 ConvolutionPlan plan_convolution(const ConvolutionShape& shape, const PlanOptions& options) {
-  check(shape);
+  check_shape(shape);
   const InstructionSetRates& rates = rates_of(options.instruction_set);
   ConvolutionPlan plan{};
   plan.shape = shape;
@@ -193,10 +168,9 @@ ConvolutionPlan plan_convolution(const ConvolutionShape& shape, const PlanOption
   const Survey found = kernel_fits ? survey(shape, options, rates) : Survey{};
   const Candidate* best = found.best([](const Candidate&) { return true; });
   if (best == nullptr) {
-    const std::string reason = kernel_fits
-                                   ? text("one tile exceeds the budget of %.3g MiB", mebibytes(options.workspace_bytes))
-                                   : text("kernels of more than %lld taps have no weight transform",
-                                          static_cast<long long>(kLargestSpectralKernel));
+    const std::string reason =
+        kernel_fits ? plan_text("one tile exceeds the budget of %.3g MiB", mebibytes(options.workspace_bytes))
+                    : no_weight_transform();
     if (options.algorithm == kDndSpectral) {
       throw Error(kernel_fits ? ErrorCode::kOutOfMemory : ErrorCode::kInvalidArgument,
                   "plan: no spectral convolution is possible: " + reason);

@@ -45,6 +45,9 @@ struct ConvolutionPlan {
   int64_t tile_spectra_bytes() const;
 };
 
+/// Error(kInvalidArgument) for an even kernel and a size below 1.
+void check_shape(const ConvolutionShape& shape);
+
 /// Pure: the same shape and options give the same plan everywhere. Error(kInvalidArgument) for an even kernel, a size
 /// below 1, an unknown instruction set, and for kSpectral with a kernel of more than kLargestSpectralKernel taps;
 /// Error(kOutOfMemory) for kSpectral where the workspace is too small for any tile.

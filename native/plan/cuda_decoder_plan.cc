@@ -13,23 +13,6 @@ constexpr int64_t kFloat = sizeof(float);
 /// A context, the kernels' code and what the display or other processes have.
 constexpr int64_t kSystemBytes = int64_t{1} << 30;
 
-struct Step {
-  int64_t layer;
-  LayerConvolution convolution;
-  ConvolutionShape shape;
-};
-
-std::vector<Step> steps_of(const std::vector<Feature>& features, int64_t kernel, int64_t batch) {
-  std::vector<Step> steps;
-  for (size_t layer = 0; layer + 1 < features.size(); ++layer) {
-    for (LayerConvolution convolution : kLayerConvolutions) {
-      steps.push_back({static_cast<int64_t>(layer), convolution,
-                       shape_of(convolution, features[layer], features[layer + 1], kernel, batch)});
-    }
-  }
-  return steps;
-}
-
 /// norm.weight, norm.bias, linear1.bias and linear2.bias of each layer.
 int64_t value_bytes(const std::vector<Feature>& features) {
   int64_t values = 0;
@@ -70,10 +53,7 @@ int64_t cuda_activation_bytes(const std::vector<Feature>& features, int64_t batc
 
 CudaDecoderPlan plan_cuda_decoder(const std::vector<Feature>& features, int64_t kernel, int64_t batch,
                                   const CudaPlanOptions& options, int64_t memory_bytes) {
-  if (features.size() < 2) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "plan: a decoder needs at least two features, its input's and its output's");
-  }
+  const std::vector<LayerStep> steps = steps_of(features, kernel, batch);
   const CudaRates& rates = cuda_rates_of(options.device_model);
   CudaDecoderPlan decoder{};
   decoder.memory_bytes = memory_bytes > 0 ? memory_bytes : rates.memory_bytes - kSystemBytes;
@@ -81,11 +61,10 @@ CudaDecoderPlan plan_cuda_decoder(const std::vector<Feature>& features, int64_t 
   decoder.activation_bytes = cuda_activation_bytes(features, batch);
   decoder.moments_seconds = moments_seconds(features, batch, rates);
 
-  const std::vector<Step> steps = steps_of(features, kernel, batch);
   CudaPlanOptions made = options;
   made.spectra_held = false;
   int64_t taps = 0, least_workspace = 0;
-  for (const Step& step : steps) {
+  for (const LayerStep& step : steps) {
     taps += cuda_weight_tap_bytes(step.shape);
     least_workspace = std::max(least_workspace, cuda_least_workspace(step.shape, made));
   }
@@ -104,7 +83,7 @@ CudaDecoderPlan plan_cuda_decoder(const std::vector<Feature>& features, int64_t 
   kept.spectra_held = true;
   std::vector<CudaConvolutionPlan> with_spectra, without;
   int64_t workspace = 0;  // that stays free, whichever weights are kept
-  for (const Step& step : steps) {
+  for (const LayerStep& step : steps) {
     with_spectra.push_back(plan_cuda_convolution(step.shape, kept));
     without.push_back(plan_cuda_convolution(step.shape, made));
     workspace = std::max({workspace, with_spectra.back().workspace_bytes, without.back().workspace_bytes});

@@ -1,42 +1,15 @@
 #include "plan/cuda_plan.h"
 
-#include <cstdio>
-
 #include "core/status.h"
 #include "plan/cuda_chunks.h"
 #include "plan/cuda_cost.h"
 #include "plan/cuda_tilings.h"
-#include "plan/transform_sizes.h"
+#include "plan/plan_text.h"
 
 namespace dnd {
 namespace {
 
-std::string text(const char* format, auto... values) {
-  char buffer[256];
-  std::snprintf(buffer, sizeof(buffer), format, values...);
-  return buffer;
-}
-
 [[noreturn]] void refuse(const std::string& what) { throw Error(ErrorCode::kInvalidArgument, "plan: " + what); }
-
-void check(const ConvolutionShape& shape) {
-  const auto positive = [](int64_t size, const char* what) {
-    if (size < 1) refuse(std::string(what) + " is " + std::to_string(size) + "; it must be at least 1");
-  };
-  positive(shape.batch, "the batch");
-  positive(shape.channels, "the number of channels");
-  positive(shape.out_channels, "the number of output channels");
-  positive(shape.size_i, "the picture's first axis");
-  positive(shape.size_j, "the picture's second axis");
-  if (shape.kernel < 1 || shape.kernel % 2 == 0) {
-    refuse("the kernel size is " + std::to_string(shape.kernel) + "; it must be odd and positive");
-  }
-}
-
-std::string no_transform() {
-  return text("kernels of more than %lld taps have no weight transform",
-              static_cast<long long>(kLargestSpectralKernel));
-}
 
 /// One task's convolution with all memory: what decides the algorithm and the tiling.
 struct Survey {
@@ -53,7 +26,7 @@ Survey survey(const ConvolutionShape& shape, DndAlgorithm algorithm, DndPrecisio
   one.batch = 1;
   found.direct_seconds = cuda_direct_cost(one, rates).total();
   if (found.best == nullptr) {
-    if (algorithm == kDndSpectral) refuse("no spectral convolution is possible: " + no_transform());
+    if (algorithm == kDndSpectral) refuse("no spectral convolution is possible: " + no_weight_transform());
     return found;
   }
   CudaPlanOptions options;
@@ -67,17 +40,17 @@ Survey survey(const ConvolutionShape& shape, DndAlgorithm algorithm, DndPrecisio
 }
 
 std::string describe(const CudaTiling& tiling) {
-  return text("spectral, %lld x %lld points, %s halved", static_cast<long long>(tiling.halved.points),
-              static_cast<long long>(tiling.full.points), tiling.halved_is_rows ? "rows" : "columns");
+  return plan_text("spectral, %lld x %lld points, %s halved", static_cast<long long>(tiling.halved.points),
+                   static_cast<long long>(tiling.full.points), tiling.halved_is_rows ? "rows" : "columns");
 }
 
 void reject(std::vector<RejectedCandidate>& rejected, const std::string& what, double seconds, double taken) {
-  rejected.push_back({what, text("predicted %.3g s for one task, %.3g s more", seconds, seconds - taken)});
+  rejected.push_back({what, plan_text("predicted %.3g s for one task, %.3g s more", seconds, seconds - taken)});
 }
 
 std::vector<RejectedCandidate> explain(const Survey& found, DndAlgorithm asked) {
   std::vector<RejectedCandidate> rejected;
-  if (found.best == nullptr) return {{"spectral", no_transform()}};
+  if (found.best == nullptr) return {{"spectral", no_weight_transform()}};
   const CudaTilingCandidate& best = *found.best;
   const double seconds = found.spectral_seconds;
   if (found.algorithm == Algorithm::kDirect) {
@@ -120,18 +93,18 @@ CudaChunkBytes parts_of(const CudaConvolutionPlan& plan, DndPrecision precision,
 }  // namespace
 
 CudaTiling cuda_tiling(const ConvolutionShape& shape, const std::string& device_model, DndPrecision precision) {
-  check(shape);
+  check_shape(shape);
   return survey(shape, kDndSpectral, precision, cuda_rates_of(device_model)).best->tiling;
 }
 
 int64_t cuda_least_workspace(const ConvolutionShape& shape, const CudaPlanOptions& options) {
-  check(shape);
+  check_shape(shape);
   const Survey found = survey(shape, options.algorithm, options.precision, cuda_rates_of(options.device_model));
   return found.algorithm == Algorithm::kDirect ? 0 : least_bytes(shape, found.best->tiling, options);
 }
 
 CudaConvolutionPlan plan_cuda_convolution(const ConvolutionShape& shape, const CudaPlanOptions& options) {
-  check(shape);
+  check_shape(shape);
   const CudaRates& rates = cuda_rates_of(options.device_model);
   const Survey found = survey(shape, options.algorithm, options.precision, rates);
   CudaConvolutionPlan plan{};

@@ -29,19 +29,26 @@ ConvolutionShape shape_of(LayerConvolution convolution, const Feature& from, con
   throw Error(ErrorCode::kInternal, "unknown convolution of a layer");
 }
 
-DecoderPlan plan_decoder(const std::vector<Feature>& features, int64_t kernel, int64_t batch,
-                         const PlanOptions& options) {
+std::vector<LayerStep> steps_of(const std::vector<Feature>& features, int64_t kernel, int64_t batch) {
   if (features.size() < 2) {
     throw Error(ErrorCode::kInvalidArgument,
                 "plan: a decoder needs at least two features, its input's and its output's");
   }
-  DecoderPlan plan;
+  std::vector<LayerStep> steps;
   for (size_t layer = 0; layer + 1 < features.size(); ++layer) {
     for (LayerConvolution convolution : kLayerConvolutions) {
-      plan.convolutions.push_back(
-          {static_cast<int64_t>(layer), convolution,
-           plan_convolution(shape_of(convolution, features[layer], features[layer + 1], kernel, batch), options)});
+      steps.push_back({static_cast<int64_t>(layer), convolution,
+                       shape_of(convolution, features[layer], features[layer + 1], kernel, batch)});
     }
+  }
+  return steps;
+}
+
+DecoderPlan plan_decoder(const std::vector<Feature>& features, int64_t kernel, int64_t batch,
+                         const PlanOptions& options) {
+  DecoderPlan plan;
+  for (const auto& [layer, convolution, shape] : steps_of(features, kernel, batch)) {
+    plan.convolutions.push_back({layer, convolution, plan_convolution(shape, options)});
   }
   return plan;
 }

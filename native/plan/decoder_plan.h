@@ -22,6 +22,16 @@ const char* name_of(LayerConvolution convolution);
 ConvolutionShape shape_of(LayerConvolution convolution, const Feature& from, const Feature& to, int64_t kernel,
                           int64_t batch);
 
+/// One of a decoder's convolutions.
+struct LayerStep {
+  int64_t layer;
+  LayerConvolution convolution;
+  ConvolutionShape shape;
+};
+
+/// All of them, in the order of their execution. Error(kInvalidArgument) for fewer than two features.
+std::vector<LayerStep> steps_of(const std::vector<Feature>& features, int64_t kernel, int64_t batch);
+
 struct PlannedConvolution {
   int64_t layer;
   LayerConvolution convolution;

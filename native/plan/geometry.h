@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <tuple>
 
 #include "backend.h"
 #include "plan/spectral_plan.h"
@@ -29,6 +30,12 @@ struct Geometry {
 Geometry convolution_geometry(const DndConvolution& convolution);
 
 ConvolutionShape shape_of(const Geometry& geometry);
+
+/// All that tells a convolution from others, to be compared.
+inline auto fields_of(const DndConvolution& c) {
+  return std::tie(c.axis, c.batch, c.tokens, c.height, c.width, c.out_channels, c.kernel_size, c.normalised, c.epilogue,
+                  c.algorithm, c.workspace_limit);
+}
 
 /// The same convolution with rows and columns exchanged.
 Geometry exchanged(Geometry geometry);

@@ -7,7 +7,8 @@
 
 namespace dnd {
 
-/// The published configurations, as src/generator/presets.ts has them.
+/// The published configurations, as src/generator/presets.ts has them; those for coding and mathematics of the 7B base
+/// differ in their length projection alone.
 struct PublishedDecoder {
   std::string name;
   std::vector<Feature> features;
@@ -16,7 +17,7 @@ struct PublishedDecoder {
 
 inline const std::vector<PublishedDecoder>& published_decoders() {
   static const std::vector<PublishedDecoder> decoders = {
-      {"0.5b common sense",
+      {"qwen2.5-0.5b-common-sense",
        {{128, 384, 384},
         {128, 200, 300},
         {128, 100, 256},
@@ -27,7 +28,7 @@ inline const std::vector<PublishedDecoder>& published_decoders() {
         {2048, 10, 200},
         {4296, 10, 130}},
        9},
-      {"1.5b coding",
+      {"qwen2.5-1.5b-coding",
        {{16, 1000, 384},
         {64, 500, 300},
         {256, 125, 300},
@@ -36,7 +37,7 @@ inline const std::vector<PublishedDecoder>& published_decoders() {
         {2048, 32, 256},
         {4508, 18, 258}},
        11},
-      {"1.5b math",
+      {"qwen2.5-1.5b-math",
        {{32, 1000, 384},
         {64, 500, 300},
         {256, 500, 300},
@@ -45,7 +46,7 @@ inline const std::vector<PublishedDecoder>& published_decoders() {
         {2048, 32, 256},
         {4508, 18, 258}},
        11},
-      {"7b",
+      {"qwen2.5-7b-math",
        {{16, 1000, 384},
         {64, 500, 384},
         {256, 125, 400},
@@ -54,7 +55,7 @@ inline const std::vector<PublishedDecoder>& published_decoders() {
         {2048, 32, 400},
         {4928, 18, 514}},
        11},
-      {"vl 3b",
+      {"qwen2.5-vl-3b-multimodal",
        {{16, 1536, 384}, {64, 500, 300}, {256, 125, 300}, {1024, 64, 300}, {2048, 16, 256}, {7308, 18, 258}},
        11}};
   return decoders;

@@ -1,7 +1,6 @@
 #include "cpu/convolution/choice.h"
 
 #include <algorithm>
-#include <tuple>
 
 #include "core/integers.h"
 #include "core/status.h"
@@ -40,11 +39,7 @@ ConvolutionChoice choose_convolution(const DndConvolution& convolution, int thre
 }
 
 bool ConvolutionChoices::Before::operator()(const DndConvolution& a, const DndConvolution& b) const {
-  const auto key = [](const DndConvolution& c) {
-    return std::tie(c.axis, c.batch, c.tokens, c.height, c.width, c.out_channels, c.kernel_size, c.normalised,
-                    c.epilogue, c.algorithm, c.workspace_limit);
-  };
-  return key(a) < key(b);
+  return fields_of(a) < fields_of(b);
 }
 
 std::shared_ptr<const ConvolutionChoice> ConvolutionChoices::of(const DndConvolution& convolution) {

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdio>
+#include <string>
+
+#include "plan/transform_sizes.h"
+
+namespace dnd {
+
+/// Sentences of plans, whose numbers are printed as printf does.
+std::string plan_text(const char* format, auto... values) {
+  char buffer[256];
+  std::snprintf(buffer, sizeof(buffer), format, values...);
+  return buffer;
+}
+
+/// Why a convolution of more than kLargestSpectralKernel taps has no spectral plan.
+inline std::string no_weight_transform() {
+  return plan_text("kernels of more than %lld taps have no weight transform",
+                   static_cast<long long>(kLargestSpectralKernel));
+}
+
+}  // namespace dnd
