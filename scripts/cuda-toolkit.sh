@@ -38,30 +38,19 @@ for folder in "${candidates[@]}"; do
   fi
 done
 
-requirements=$root/scripts/cuda-toolkit.txt
-cache=${DND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dnd-lora}
-environment=$cache/cuda-$(sha256sum "$requirements" | cut -c 1-16)
+source "$root/scripts/pinned-environment.sh"
+pinned_environment cuda "$root/scripts/cuda-toolkit.txt"
 toolkit=$environment/toolkit
 
 if [[ ${1:-} == --if-made ]]; then
-  [[ -e $environment/complete ]] && echo "$toolkit"
-  exit 0
+  if is_made; then echo "$toolkit"; fi
+  exit
 fi
 
-mkdir -p "$cache"
-exec 9> "$environment.lock"
-flock 9
-if [[ ! -e $environment/complete ]]; then
-  echo "no nvcc of CUDA $at_least or newer here: installing one in $environment" >&2
-  rm -rf "$environment"
-  if ! python3 -m venv "$environment" >&2; then
-    echo "python3 cannot make virtual environments: install it with its venv module (Debian: apt-get install python3-venv)" >&2
-    exit 1
-  fi
-  "$environment/bin/python" -m pip --disable-pip-version-check --no-cache-dir --quiet install --no-deps -r "$requirements" >&2
-  found=("$environment"/lib/python3.*/site-packages/nvidia/cu13)
+link_toolkit() {
+  local found=("$environment"/lib/python3.*/site-packages/nvidia/cu13)
   ln -s "${found[0]}" "$toolkit"
   is_toolkit "$toolkit"
-  touch "$environment/complete"
-fi
+}
+make_environment "no nvcc of CUDA $at_least or newer here: installing one" link_toolkit
 echo "$toolkit"

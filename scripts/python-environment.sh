@@ -11,27 +11,15 @@ if [[ -n ${DND_PYTHON:-} ]]; then
 fi
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-requirements=$root/test/interop/requirements.txt
-cache=${DND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dnd-lora}
-environment=$cache/python-$(sha256sum "$requirements" | cut -c 1-16)
+source "$root/scripts/pinned-environment.sh"
+pinned_environment python "$root/test/interop/requirements.txt"
+python=$environment/bin/python
 
 if [[ ${1:-} == --if-made ]]; then
-  [[ -e $environment/complete ]] && echo "$environment/bin/python"
-  exit 0
+  if is_made; then echo "$python"; fi
+  exit
 fi
 
-mkdir -p "$cache"
-exec 9> "$environment.lock"
-flock 9
-if [[ ! -e $environment/complete ]]; then
-  echo "making the peers' Python environment in $environment" >&2
-  rm -rf "$environment"
-  if ! python3 -m venv "$environment" >&2; then
-    echo "python3 cannot make virtual environments: install it with its venv module (Debian: apt-get install python3-venv)" >&2
-    exit 1
-  fi
-  "$environment/bin/python" -m pip --disable-pip-version-check --no-cache-dir --quiet install --no-deps -r "$requirements" >&2
-  "$environment/bin/python" -c 'import accelerate, numpy, peft, safetensors.torch, torch, transformers' >&2
-  touch "$environment/complete"
-fi
-echo "$environment/bin/python"
+import_all() { "$python" -c 'import accelerate, numpy, peft, safetensors.torch, torch, transformers' >&2; }
+make_environment "making the peers' Python environment" import_all
+echo "$python"
