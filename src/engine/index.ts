@@ -27,13 +27,8 @@ export { availableMemoryBytes, formatBytes, type MemoryNeed, requireMemory } fro
 export type { EngineOptions, ModelEngine } from './model.js';
 export type {
   AlgorithmChoice,
-  ConvolutionPlan,
   CpuInfo,
-  CudaConvolutionPlan,
-  CudaDecoderPlan,
   CudaDevice,
-  CudaDeviceModel,
-  DecoderPlan,
   DeviceInfo,
   EncodeOptions,
   EncoderSizes,
@@ -42,8 +37,15 @@ export type {
   ParameterDtype,
   ParameterInfo,
   PrecisionChoice,
-  Tiling,
 } from './native.js';
+export type {
+  ConvolutionPlan,
+  CudaConvolutionPlan,
+  CudaDecoderPlan,
+  CudaDeviceModel,
+  DecoderPlan,
+  Tiling,
+} from './native-plan.js';
 export {
   ALGORITHM_CHOICES,
   CUDA_DEVICE_MODELS,

@@ -51,8 +51,8 @@ export function createHandle<Handle>(kind: string, make: () => Handle): Handle {
 }
 
 /**
- * A model: named parameters in float32 in native memory of the host, a device that works with them, and jobs that run one after the other on threads of their own.
- * `dispose` frees it; every method but `dispose` then throws DISPOSED.
+ * A model: named parameters in float32 in native memory of the host, a device that works with them, and jobs that run one
+ * after the other on threads of their own. `dispose` frees it; every method but `dispose` then throws DISPOSED.
  */
 export abstract class ModelEngine<Handle extends ParameterStore> implements Disposable {
   readonly parameters: readonly Readonly<ParameterInfo>[];

@@ -1,16 +1,14 @@
 import { addon, cpuInfo } from './addon.js';
 import type { Feature } from './decoder.js';
 import { callNative } from './errors.js';
+import type { AlgorithmChoice, InstructionSet, PrecisionChoice } from './native.js';
 import type {
-  AlgorithmChoice,
   CudaDecoderPlan,
   CudaDeviceModel,
   CudaEncoderPlan,
   CudaEncoderPlanOptions,
   DecoderPlan,
-  InstructionSet,
-  PrecisionChoice,
-} from './native.js';
+} from './native-plan.js';
 
 /** Those with committed rates (native/plan/rates.cc). */
 export const INSTRUCTION_SETS: readonly InstructionSet[] = ['baseline', 'avx2', 'avx512'];

@@ -26,8 +26,9 @@ interface EngineSettings {
   /** 'fp32' for a CUDA device that shall be as exact as the CPU. Default: matrix products of float16. */
   precision?: 'fp32' | undefined;
   /**
-   * Most that the decoder may use, weights included; on a CUDA device of its memory. It works in less, and slower, where that is needed; OUT_OF_MEMORY
-   * names the need where that is impossible. Default: as much as pays off, up to 1 GiB beside weights and activations.
+   * Most that the decoder may use, weights included; on a CUDA device of its memory. It works in less, and slower, where
+   * that is needed; OUT_OF_MEMORY names the need where that is impossible. Default: as much as pays off, up to 1 GiB
+   * beside weights and activations.
    */
   memoryLimitBytes?: number | undefined;
   signal?: AbortSignal | undefined;
