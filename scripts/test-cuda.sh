@@ -44,13 +44,5 @@ run() {
 mkdir -p build-native
 runs=("$@")
 [ ${#runs[@]} -gt 0 ] || runs=(emulated sanitized)
-failed=()
-for name in "${runs[@]}"; do
-  # In a shell of its own, where a failing step ends the run: `run || …` alone would go on after it.
-  (set -e; run "$name") & wait $! || failed+=("$name")
-done
-if [ ${#failed[@]} -gt 0 ]; then
-  echo "CUDA tests FAILED: ${failed[*]}" >&2
-  exit 1
-fi
-echo "CUDA tests passed: ${runs[*]}"
+source scripts/run-each.sh
+run_each 'CUDA tests' "${runs[@]}"

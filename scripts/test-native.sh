@@ -53,13 +53,5 @@ run() {
 mkdir -p build-native
 runs=("$@")
 [ ${#runs[@]} -gt 0 ] || runs=(plain asan tsan)
-failed=()
-for name in "${runs[@]}"; do
-  # In a shell of its own, where a failing step ends the run: `run || …` alone would go on after it.
-  (set -e; run "$name") & wait $! || failed+=("$name")
-done
-if [ ${#failed[@]} -gt 0 ]; then
-  echo "native tests FAILED: ${failed[*]}" >&2
-  exit 1
-fi
-echo "native tests passed: ${runs[*]}"
+source scripts/run-each.sh
+run_each 'native tests' "${runs[@]}"
