@@ -46,7 +46,7 @@ enum DndAxis : int32_t { kDndWidth = 0, kDndHeight = 1, kDndToken = 2 };
 enum DndAlgorithm : int32_t { kDndAuto = 0, kDndDirect = 1, kDndSpectral = 2 };
 
 /// What becomes of a convolution's result c before it is stored in y; see DndConvolutionOperands.
-enum DndEpilogue : int32_t { kDndStore = 0, kDndMergePaths = 1, kDndTokenBias = 2 };
+enum DndEpilogue : int32_t { kDndStore = 0, kDndMergePaths = 1, kDndTokenBias = 2, kDndAdd = 3 };
 
 enum DndActivation : int32_t { kDndNoActivation = 0, kDndGelu = 1, kDndGeluTanh = 2, kDndRelu = 3 };
 
@@ -69,6 +69,10 @@ struct DndConvolution {
   DndEpilogue epilogue;  ///< kDndMergePaths: of a width convolution; kDndTokenBias: of a token convolution
   DndAlgorithm algorithm;
   int64_t workspace_limit;  ///< bytes; what is computed, and in which order, may depend on it
+  /// 1: the gradient with respect to the input of a convolution whose weight [in_channels, out_channels, k, k] is given
+  /// as it is: each tap (a, b) of channel c and output o is weight[c, o, k − 1 − a, k − 1 − b]. x is the gradient of that
+  /// convolution's result. Only on devices that train.
+  int32_t transposed_weight = 0;
 };
 
 /// Tensors of a convolution. None may be y, and none may overlap it.
@@ -79,6 +83,7 @@ struct DndConvolutionOperands {
   const float* norm_bias = nullptr;
   const float* weight = nullptr;
   const float* addend = nullptr;  ///< path a or the residual, which may be null; y's shape
+                                  ///< kDndAdd: y = c + addend, and here the addend may be y
   const float* bias = nullptr;    ///< kDndMergePaths, [height', width']: y = (addend + tanh(c) + bias) / 3
                                   ///< kDndTokenBias, [tokens']: y = c + bias (+ addend)
   float* y = nullptr;
@@ -118,6 +123,8 @@ struct DndPass {
   uint64_t key;
   int64_t bytes;  ///< that are allocated at the same time, at most; each allocation may round up by 256
 };
+
+struct DndTrainingOperations;  // backend_training.h
 
 struct DndBackend {
   uint32_t version;  ///< kDndBackendVersion of the header that the implementation was built with
@@ -200,6 +207,8 @@ struct DndBackend {
   /// De-normalises weight tokens [batch, tokens, height, width] into adapters [batch, elements].
   DndStatus (*restore)(void* device, const DndControl*, const float* tokens, int64_t batch, const DndAdapterLayout*,
                        float* adapters);
+
+  const DndTrainingOperations* training;  ///< null: this device does not train
 };
 
 /// What a device library exports under this name.
@@ -207,4 +216,4 @@ typedef const DndBackend* (*DndDeviceLibrary)(void);
 #define DND_DEVICE_LIBRARY_ENTRY "dnd_device_library"
 }
 
-constexpr uint32_t kDndBackendVersion = 3;
+constexpr uint32_t kDndBackendVersion = 4;

@@ -234,6 +234,7 @@ constexpr DndBackend kBackend = {
     .attention = attention,
     .mean_pool = mean_pool,
     .restore = restore,
+    .training = nullptr,
 };
 
 }  // namespace

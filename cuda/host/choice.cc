@@ -1,5 +1,7 @@
 #include "cuda/host/choice.h"
 
+#include "core/status.h"
+
 namespace dnd::cuda {
 namespace {
 
@@ -37,6 +39,9 @@ bool ConvolutionChoices::Before::operator()(const std::pair<DndConvolution, bool
 }
 
 std::shared_ptr<const ConvolutionChoice> ConvolutionChoices::of(const DndConvolution& convolution, bool spectra_held) {
+  if (convolution.transposed_weight != 0 || convolution.epilogue == kDndAdd) {
+    throw Error(ErrorCode::kInvalidArgument, "convolution: gradients are computed on a CPU only");
+  }
   const std::pair key(convolution, spectra_held);
   if (const auto found = made_.find(key); found != made_.end()) return found->second;
   const Geometry geometry = convolution_geometry(convolution);

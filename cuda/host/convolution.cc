@@ -46,6 +46,7 @@ DndConvolutionOperands on_device(const Device& device, const DndConvolution& con
     case kDndTokenBias:
       operands.bias = device.held.values(operands.bias, geometry.out_channels, "the bias of a layer's tokens");
       break;
+    case kDndAdd: break;
   }
   return operands;
 }

@@ -62,6 +62,7 @@ __global__ void spectral_inverse_naive_kernel(SpectralInverse p) {
     case kDndStore: *y = finished<kDndStore>(c, addend, bias); break;
     case kDndMergePaths: *y = finished<kDndMergePaths>(c, addend, bias); break;
     case kDndTokenBias: *y = finished<kDndTokenBias>(c, addend, bias); break;
+    case kDndAdd: break;  // refused by cuda/host/choice.cc
   }
 }
 
@@ -151,6 +152,7 @@ __global__ void __launch_bounds__(256, 2) spectral_inverse_kernel(Arguments p) {
     case kDndStore: return scatter<kDndStore>(p, place, first_channel, channels, panel);
     case kDndMergePaths: return scatter<kDndMergePaths>(p, place, first_channel, channels, panel);
     case kDndTokenBias: return scatter<kDndTokenBias>(p, place, first_channel, channels, panel);
+    case kDndAdd: break;
   }
 }
 

@@ -26,6 +26,9 @@ void check(const DndConvolution& c) {
   if (c.kernel_size < 1 || c.kernel_size % 2 == 0) {
     refuse("the kernel size is " + std::to_string(c.kernel_size) + "; it must be odd and positive");
   }
+  if (c.transposed_weight != 0 && (c.normalised != 0 || (c.epilogue != kDndStore && c.epilogue != kDndAdd))) {
+    refuse("with a transposed weight it takes its input as it is, and its result is stored or added");
+  }
   if (c.normalised != 0 && c.axis == kDndToken) refuse("over tokens it takes its input as it is, not normalised");
   if (c.epilogue == kDndMergePaths && c.axis != kDndWidth) refuse("the paths are merged after one over the width");
   if (c.epilogue == kDndTokenBias && c.axis != kDndToken) refuse("a bias of each token follows one over the tokens");

@@ -34,7 +34,7 @@ ConvolutionShape shape_of(const Geometry& geometry);
 /// All that tells a convolution from others, to be compared.
 inline auto fields_of(const DndConvolution& c) {
   return std::tie(c.axis, c.batch, c.tokens, c.height, c.width, c.out_channels, c.kernel_size, c.normalised, c.epilogue,
-                  c.algorithm, c.workspace_limit);
+                  c.algorithm, c.workspace_limit, c.transposed_weight);
 }
 
 /// The same convolution with rows and columns exchanged.

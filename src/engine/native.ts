@@ -7,6 +7,7 @@ import type {
   DecoderPlan,
   DecoderPlanOptions,
 } from './native-plan.js';
+import type { TrainerHandle, TrainerOptions, TrainingPlan, TrainingPlanOptions } from './native-training.js';
 
 /**
  * What the addon exports: the whole boundary between TypeScript and native code. Kept by hand beside `bindings/`.
@@ -25,6 +26,7 @@ export interface NativeBinding {
   tryDevice(options: DeviceOptions, done: Done<undefined>): Job;
   DecoderHandle: new (options: DecoderOptions) => DecoderHandle;
   EncoderHandle: new (options: EncoderOptions) => EncoderHandle;
+  TrainerHandle: new (options: TrainerOptions) => TrainerHandle;
   /** De-normalises weight tokens, float32 [batch, tokens, height, width]. Result: as of `DecoderHandle.adapters`. */
   restoreAdapters(
     tokens: BufferSlice,
@@ -41,7 +43,9 @@ export interface NativeBinding {
   measureConvolution(options: ConvolutionMeasurement & MeasurementRuns, done: Done<MeasuredConvolution>): Job;
   /** What each convolution of a decoder would do. Pure: a few milliseconds, no work, the same on every machine. */
   planDecoder(options: DecoderPlanOptions): DecoderPlan;
-  /** The same on a CUDA device model, with what of its memory all takes. No device is needed. */
+  /** What each convolution of a training step would do. Pure. */
+  planTraining(options: TrainingPlanOptions): TrainingPlan;
+  /** The same as `planDecoder` on a CUDA device model, with what of its memory all takes. No device is needed. */
   planCudaDecoder(options: CudaDecoderPlanOptions): CudaDecoderPlan;
   /** Modelled time of a BERT on a CUDA device model. */
   planCudaEncoder(options: CudaEncoderPlanOptions): CudaEncoderPlan;

@@ -1,0 +1,109 @@
+import type { BufferSlice, DecoderOptions, Done, Job, ParameterStore } from './native.js';
+
+/** A decoder in training: what `TrainerHandle` of the addon is made from (bindings/trainer_handle.cc). */
+export interface TrainerOptions extends DecoderOptions {
+  beta1: number;
+  beta2: number;
+  eps: number;
+  weightDecay: number;
+  /** 0 = not clipped. */
+  maxGradientNorm: number;
+  /** How AdamW keeps its moments: float32, or 8-bit codes in blocks of 256. */
+  moments: 'fp32' | '8bit';
+}
+
+/** Some tasks of a step. The gradient of `weight` · loss is added to what the step has so far. */
+export interface TrainingBatch {
+  /** float32 [batch, N0, projectedFrom || H0, W0] */
+  condition: BufferSlice;
+  /** float32 [batch, N, H, W] of the last feature; NaN where there is nothing. */
+  target: BufferSlice;
+  /** float32 [N] of the last feature. */
+  importance: BufferSlice | null;
+  batch: number;
+  /** The share of the step's tasks. */
+  weight: number;
+  /** Whole numbers; task i of the batch draws from the streams of noiseStream + i. */
+  noiseKey: number;
+  noiseStream: number;
+  /** Standard deviations. */
+  conditionNoise: number;
+  targetNoise: number;
+}
+
+/** Five numbers for each task: valid elements, Σ importance·(y − target)², Σ y², Σ target², Σ y·target. */
+export type TokenSums = number[];
+
+/** Something that the optimiser remembers, as a checkpoint stores it. */
+export interface StateInfo {
+  name: string;
+  dtype: 'F32' | 'U8';
+  elements: number;
+}
+
+/** Bytes that training takes. */
+export interface TrainingMemory {
+  parameters: number;
+  gradients: number;
+  states: number;
+  /** Kept from the forward pass, and what the backward pass works in. */
+  activations: number;
+  /** Layers whose inner activations are kept; those of the others are computed again. */
+  keptLayers: number;
+}
+
+export interface TrainerHandle extends ParameterStore {
+  initialise(seed: number, done: Done<undefined>): Job;
+  /** Taking at most `limitBytes` in all if that is possible, else what it takes at least. */
+  memory(batch: number, limitBytes: number): TrainingMemory;
+  /** Forward, loss, backward. After `ABORTED: …` the step has no gradient, whatever was accumulated before. */
+  accumulate(batch: TrainingBatch, limitBytes: number, done: Done<TokenSums>): Job;
+  /** The gradient's norm before clipping; parameters and states are unchanged when it is not finite. */
+  update(learningRate: number, done: Done<number>): Job;
+  resetGradient(): void;
+  /** A copy, as float32, of what was accumulated; never while the handle has a job. */
+  readGradient(name: string, elementOffset: number, elementCount: number): ArrayBuffer;
+  /** Without noise and gradient. Result: the weight tokens, float32 [batch, N, H, W], and the sums. */
+  evaluate(
+    condition: BufferSlice,
+    target: BufferSlice,
+    importance: BufferSlice | null,
+    batch: number,
+    limitBytes: number,
+    done: Done<{ tokens: ArrayBuffer; sums: TokenSums }>,
+  ): Job;
+  /** Steps that the optimiser has done. */
+  step(): number;
+  setStep(step: number): void;
+  states(): StateInfo[];
+  readonly stateBytes: number;
+  /** Raw little-endian bytes of a state; never while the handle has a job. */
+  readState(name: string, byteOffset: number, byteCount: number): ArrayBuffer;
+  writeState(name: string, byteOffset: number, bytes: BufferSlice): void;
+}
+
+export interface TrainingPlanOptions {
+  features: number[];
+  kernelSize: number;
+  projectedFrom: number;
+  batch: number;
+  algorithm: DecoderOptions['algorithm'];
+  instructionSet: string;
+}
+
+/** Predicted work of one step. Pure. */
+export interface TrainingPlan {
+  /** One thread. */
+  seconds: number;
+  /** Of the direct algorithm, without padding taps: forward, gradients of inputs and of weights. */
+  directMultiplyAdds: number;
+  executedMultiplyAdds: number;
+  convolutions: {
+    layer: number;
+    name: string;
+    pass: 'forward' | 'input gradient' | 'weight gradient';
+    algorithm: 'direct' | 'spectral';
+    seconds: number;
+    directMultiplyAdds: number;
+  }[];
+}
