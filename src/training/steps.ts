@@ -30,7 +30,15 @@ export interface Evaluation {
   /** Steps done before it. */
   evaluation: number;
   tasks: TaskEvaluation[];
+  /** Over all checkpoints that were evaluated, for each layer and projection: what `dnd report` shows as a heat map. */
+  cells: Cell[];
   seconds: number;
+}
+
+export interface Cell extends Omit<Fit, 'loss'> {
+  layer: number;
+  /** q_proj, … */
+  module: string;
 }
 
 export interface TaskEvaluation extends Fit {
