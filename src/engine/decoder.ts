@@ -158,6 +158,7 @@ export class DecoderEngine extends ModelEngine<DecoderHandle> {
   }
 }
 
-function bytesOf([tokens, height, width]: Feature): number {
+/** Of float32 numbers in this shape. */
+export function bytesOf([tokens, height, width]: Feature): number {
   return tokens * height * width * Float32Array.BYTES_PER_ELEMENT;
 }

@@ -46,6 +46,7 @@ export type {
   DecoderPlan,
   Tiling,
 } from './native-plan.js';
+export type { StateInfo, TrainingMemory, TrainingPlan } from './native-training.js';
 export {
   ALGORITHM_CHOICES,
   CUDA_DEVICE_MODELS,
@@ -59,5 +60,17 @@ export {
   planCudaDecoder,
   planCudaEncoder,
   planDecoder,
+  planTraining,
+  type TrainingPlanRequest,
 } from './plan.js';
 export { restoreAdapters } from './restore.js';
+export {
+  type OptimiserOptions,
+  type TargetBatch,
+  type TaskSums,
+  TrainerEngine,
+  type TrainerEngineOptions,
+  type TrainingNeed,
+  type TrainingNoise,
+  type TrainingTasks,
+} from './trainer.js';

@@ -9,6 +9,7 @@ import type {
   CudaEncoderPlanOptions,
   DecoderPlan,
 } from './native-plan.js';
+import type { TrainingPlan } from './native-training.js';
 
 /** Those with committed rates (native/plan/rates.cc). */
 export const INSTRUCTION_SETS: readonly InstructionSet[] = ['baseline', 'avx2', 'avx512'];
@@ -64,6 +65,22 @@ export function planDecoder(options: PlanOptions): DecoderPlan {
   const instructionSet = options.instructionSet ?? cpuInfo().isa;
   const native = { features: features.flat(), kernelSize, batch, instructionSet, algorithm, workspaceBytes };
   return callNative(() => addon().planDecoder(native));
+}
+
+export interface TrainingPlanRequest extends Omit<PlanOptions, 'workspaceBytes'> {
+  /** Length of the condition before the length projection; default: no length projection. */
+  projectedFrom?: number | undefined;
+}
+
+/**
+ * Predicted work of one training step over a batch: every convolution forward, and its gradients. Pure, as `planDecoder`,
+ * with its errors.
+ */
+export function planTraining(options: TrainingPlanRequest): TrainingPlan {
+  const { features, kernelSize, projectedFrom = 0, batch = 1, algorithm = 'auto' } = options;
+  const instructionSet = options.instructionSet ?? cpuInfo().isa;
+  const native = { features: features.flat(), kernelSize, projectedFrom, batch, instructionSet, algorithm };
+  return callNative(() => addon().planTraining(native));
 }
 
 export interface CudaPlanOptions {

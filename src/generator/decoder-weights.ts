@@ -18,6 +18,9 @@ const CHECKPOINT_PREFIX = 'model.';
 /** Other things that they hold. */
 const NOT_PARAMETERS = new Set(['criterion_weight']);
 
+/** A decoder's parameters, wherever they are: in a decoder, or in training. */
+export type DecoderParameters = Pick<DecoderEngine, 'parameters' | 'readParameter' | 'writeParameter'>;
+
 const CHUNK_ELEMENTS = 2 ** 20;
 const BYTES_PER_ELEMENT = 4;
 
@@ -27,7 +30,11 @@ const BYTES_PER_ELEMENT = 4;
  * @throws DndError FILE_NOT_FOUND, CORRUPT_FILE, SHAPE_MISMATCH, UNSUPPORTED_FORMAT (not a floating dtype),
  * INVALID_WEIGHTS (NaN or infinity)
  */
-export async function loadDecoderWeights(folder: string, engine: DecoderEngine, options: LongOperation): Promise<void> {
+export async function loadDecoderWeights(
+  folder: string,
+  engine: DecoderParameters,
+  options: LongOperation,
+): Promise<void> {
   const file = await SafetensorsSet.open(join(folder, DECODER_BASE_NAME));
   try {
     await readDecoderWeights(file, engine, options);
@@ -36,7 +43,11 @@ export async function loadDecoderWeights(folder: string, engine: DecoderEngine, 
   }
 }
 
-async function readDecoderWeights(file: TensorReader, engine: DecoderEngine, options: LongOperation): Promise<void> {
+async function readDecoderWeights(
+  file: TensorReader,
+  engine: DecoderParameters,
+  options: LongOperation,
+): Promise<void> {
   const sources = matchParameters(file, engine.parameters);
   const total = [...sources.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
   let done = 0;
@@ -88,7 +99,11 @@ function notFloat(file: TensorReader, name: string, dtype: string): DndError {
 }
 
 /** Writes the decoder's parameters as float32, piece by piece, sharded above 5 GB. */
-export async function saveDecoderWeights(folder: string, engine: DecoderEngine, options: LongOperation): Promise<void> {
+export async function saveDecoderWeights(
+  folder: string,
+  engine: DecoderParameters,
+  options: LongOperation,
+): Promise<void> {
   const tensors = engine.parameters.map(({ name, shape }) => ({
     name,
     dtype: 'F32' as const,
@@ -98,7 +113,7 @@ export async function saveDecoderWeights(folder: string, engine: DecoderEngine, 
   await writeSafetensorsSharded(folder, DECODER_BASE_NAME, tensors, { ...options, metadata: { format: 'pt' } });
 }
 
-function* parameterBytes(engine: DecoderEngine, name: string, count: number): Iterable<Uint8Array> {
+function* parameterBytes(engine: DecoderParameters, name: string, count: number): Iterable<Uint8Array> {
   for (let offset = 0; offset < count; offset += CHUNK_ELEMENTS) {
     const values = engine.readParameter(name, offset, Math.min(CHUNK_ELEMENTS, count - offset));
     yield new Uint8Array(values.buffer, values.byteOffset, values.length * BYTES_PER_ELEMENT);

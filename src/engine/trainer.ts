@@ -1,0 +1,281 @@
+import { DndError } from '../errors.js';
+import { addon } from './addon.js';
+import { bytesOf, type DecoderEngineOptions, type Feature } from './decoder.js';
+import { checkDevice, cpuUse, type DeviceUse, nativeDevice } from './device.js';
+import { callNative } from './errors.js';
+import type { JobOptions } from './job.js';
+import { availableMemoryBytes, formatBytes, requireMemory } from './memory.js';
+import { createHandle, ModelEngine } from './model.js';
+import type { StateInfo, TokenSums, TrainerHandle, TrainingMemory } from './native-training.js';
+
+/** AdamW with decoupled decay, after clipping the gradient's norm over all parameters. */
+export interface OptimiserOptions {
+  beta1: number;
+  beta2: number;
+  eps: number;
+  weightDecay: number;
+  /** 0 = not clipped. */
+  maxGradientNorm: number;
+  /** How the moments are kept: float32, or 8-bit codes in blocks of 256, in about a quarter of the memory. */
+  moments: 'fp32' | '8bit';
+}
+
+export interface TrainerEngineOptions extends DecoderEngineOptions {
+  optimiser: OptimiserOptions;
+}
+
+/** Conditions, and the weight tokens that they shall become. Must not change until the work's end. */
+export interface TargetBatch {
+  /** [batch, N0, projectedFrom or H0, W0] of the first feature */
+  condition: Float32Array;
+  /** [batch, N, H, W] of the last feature; NaN where there is nothing */
+  target: Float32Array;
+  /** [N] of the last feature; default: ones */
+  importance?: Float32Array | null | undefined;
+  batch: number;
+}
+
+/** Some tasks of a step. */
+export interface TrainingTasks extends TargetBatch {
+  /** The gradient of `weight` · loss is added to the step's: these tasks' share of them. Default: 1. */
+  weight?: number | undefined;
+  /** Default: none. */
+  noise?: TrainingNoise | undefined;
+}
+
+/** Normal numbers that are added to condition and target. */
+export interface TrainingNoise {
+  /** Whole numbers up to 2⁵³ − 1; task i of the batch draws from the streams of `stream` + i. */
+  key: number;
+  stream: number;
+  /** Standard deviations; the condition's is added after the length projection. */
+  condition: number;
+  target: number;
+}
+
+/** What the weight tokens of one task are to their target, over its valid elements. */
+export interface TaskSums {
+  /** Elements that are not NaN in the target. */
+  valid: number;
+  /** Σ importance · (y − target)²; divided by `valid`, over all tasks, it is the loss. */
+  weightedSquares: number;
+  /** Σ y² */
+  outputSquares: number;
+  /** Σ target² */
+  targetSquares: number;
+  /** Σ y · target */
+  product: number;
+}
+
+/** Bytes that a step over a batch takes. */
+export interface TrainingNeed extends TrainingMemory {
+  /** Conditions, targets and importance. */
+  operands: number;
+  total: number;
+}
+
+/** The rest of what is available is left to the process itself, where the caller sets no limit. */
+const SHARE_OF_AVAILABLE = 0.9;
+
+/**
+ * A decoder in training, in native memory of the CPU. Parameters hold nothing sensible until written or initialised;
+ * gradient and optimiser states begin as zeros. The bytes of parameters and states depend on batches and instruction set,
+ * but neither on the number of threads nor on the memory limit.
+ */
+export class TrainerEngine extends ModelEngine<TrainerHandle> {
+  readonly features: readonly Feature[];
+  /** What the optimiser remembers, to be stored in checkpoints. */
+  readonly states: readonly Readonly<StateInfo>[];
+  readonly stateBytes: number;
+  readonly #moments: OptimiserOptions['moments'];
+  /** Of one task. */
+  readonly #conditionBytes: number;
+  /** Of each size of batch, settled when the first one comes. */
+  readonly #limits = new Map<number, number>();
+  #began = false;
+
+  /** Throws INVALID_ARGUMENT, OUT_OF_MEMORY, DEVICE_UNAVAILABLE for another device than the CPU, or ADDON_UNAVAILABLE. */
+  static async create(options: TrainerEngineOptions): Promise<TrainerEngine> {
+    const { features, kernelSize, projectedFrom = 0, algorithm = 'auto', optimiser } = options;
+    const { TrainerHandle } = addon();
+    const use = onlyCpu(options);
+    const shape = { features: features.flat(), kernelSize, projectedFrom, algorithm };
+    const native = { ...shape, ...optimiser, ...nativeDevice(use, options) };
+    const handle = createHandle('decoder in training', () => new TrainerHandle(native));
+    return new TrainerEngine(handle, use, options);
+  }
+
+  private constructor(handle: TrainerHandle, device: DeviceUse, options: TrainerEngineOptions) {
+    super('decoder in training', handle, device, options.memoryLimitBytes);
+    this.features = options.features;
+    this.states = handle.states();
+    this.stateBytes = handle.stateBytes;
+    this.#moments = options.optimiser.moments;
+    const [tokens, height, width] = options.features[0]!;
+    this.#conditionBytes = bytesOf([tokens, options.projectedFrom || height, width]);
+  }
+
+  /** PyTorch's default initialisation, as `DecoderEngine.initialise`. */
+  async initialise(seed: number, options?: JobOptions): Promise<void> {
+    await this.run<undefined>((handle, done) => handle.initialise(seed, done), options);
+  }
+
+  /**
+   * What a step over a batch would take: within the memory limit, or else within most of what is available, as many layers
+   * as possible keep their activations. Where it does not fit, the least that it needs.
+   */
+  memory(batch: number): TrainingNeed {
+    const handle = this.handle();
+    const limit = this.#limits.get(batch) ?? this.#roomFor(batch);
+    const memory = callNative(() => handle.memory(batch, limit));
+    const operands = this.#operandBytes(batch);
+    return { ...memory, operands, total: totalOf(memory) + operands };
+  }
+
+  /**
+   * Forward, loss, backward: adds the gradient of these tasks to the step's.
+   * @throws DndError OUT_OF_MEMORY before the work, INVALID_ARGUMENT, DISPOSED; `signal.reason`: the step then has no
+   * gradient any more, whatever was accumulated before
+   */
+  async accumulate(tasks: TrainingTasks, options?: JobOptions): Promise<TaskSums[]> {
+    const { condition, target, importance = null, batch, weight = 1, noise } = tasks;
+    const { key = 0, stream = 0, condition: conditionNoise = 0, target: targetNoise = 0 } = noise ?? {};
+    const native = { condition, target, importance, batch, weight, noiseKey: key, noiseStream: stream };
+    const limit = this.#limitOf(batch);
+    const sums = await this.run<TokenSums>(
+      (handle, done) => handle.accumulate({ ...native, conditionNoise, targetNoise }, limit, done),
+      options,
+    );
+    this.#began = true;
+    return taskSums(sums);
+  }
+
+  /**
+   * Changes the parameters by what was accumulated, and drops it. Where the gradient is not finite, only drops it.
+   * @returns the gradient's norm before clipping
+   * @throws DndError INVALID_ARGUMENT where nothing was accumulated; `signal.reason`: nothing has changed
+   */
+  async update(learningRate: number, options?: JobOptions): Promise<number> {
+    return this.run<number>((handle, done) => handle.update(learningRate, done), options);
+  }
+
+  /** Drops what was accumulated. */
+  resetGradient(): void {
+    const handle = this.handle();
+    callNative(() => handle.resetGradient());
+  }
+
+  /** A copy of elements of what was accumulated for a parameter; never while a job is under way. */
+  readGradient(name: string, elementOffset: number, elementCount: number): Float32Array<ArrayBuffer> {
+    const handle = this.handle();
+    return new Float32Array(callNative(() => handle.readGradient(name, elementOffset, elementCount)));
+  }
+
+  /** Conditions to weight tokens [batch, N, H, W], and how far they are from the targets. Without noise and gradient. */
+  async evaluate(
+    { condition, target, importance = null, batch }: TargetBatch,
+    options?: JobOptions,
+  ): Promise<{ tokens: Float32Array<ArrayBuffer>; sums: TaskSums[] }> {
+    const limit = this.#limitOf(batch);
+    const { tokens, sums } = await this.run<{ tokens: ArrayBuffer; sums: TokenSums }>(
+      (handle, done) => handle.evaluate(condition, target, importance, batch, limit, done),
+      options,
+    );
+    return { tokens: new Float32Array(tokens), sums: taskSums(sums) };
+  }
+
+  /** Steps that the optimiser has done; never while a job is under way. */
+  get step(): number {
+    const handle = this.handle();
+    return callNative(() => handle.step());
+  }
+
+  /** As a checkpoint says, whose states are written too. */
+  setStep(step: number): void {
+    const handle = this.handle();
+    callNative(() => handle.setStep(step));
+  }
+
+  /** A copy of the little-endian bytes of a state, a few megabytes at a time; never while a job is under way. */
+  readState(name: string, byteOffset: number, byteCount: number): Uint8Array<ArrayBuffer> {
+    const handle = this.handle();
+    return new Uint8Array(callNative(() => handle.readState(name, byteOffset, byteCount)));
+  }
+
+  writeState(name: string, byteOffset: number, bytes: Uint8Array): void {
+    const handle = this.handle();
+    callNative(() => handle.writeState(name, byteOffset, bytes));
+  }
+
+  #operandBytes(batch: number): number {
+    const last = this.features.at(-1)!;
+    return batch * (this.#conditionBytes + bytesOf(last)) + last[0] * Float32Array.BYTES_PER_ELEMENT;
+  }
+
+  /** What this engine occupies already, of what it counts. */
+  #heldBytes(): number {
+    return this.parameterBytes + (this.#began ? this.parameterBytes + this.stateBytes : 0);
+  }
+
+  /** Most that a step may take beside its operands, parameters included. */
+  #roomFor(batch: number): number {
+    const limit = this.roomBytes;
+    const available = availableMemoryBytes();
+    if (limit === undefined) return Math.floor(available * SHARE_OF_AVAILABLE) + this.#heldBytes();
+    const allowed = limit + this.parameterBytes - this.#operandBytes(batch);
+    return Math.max(0, Math.min(allowed, available + this.#heldBytes()));
+  }
+
+  /** The same, once it is certain that there is enough; later batches of that size find the memory taken by themselves. */
+  #limitOf(batch: number): number {
+    const settled = this.#limits.get(batch);
+    if (settled !== undefined) return settled;
+    const handle = this.handle();
+    const limit = this.#roomFor(batch);
+    const bytes = totalOf(callNative(() => handle.memory(batch, limit)));
+    const purpose = `a training step over a batch of ${batch}`;
+    const lower = this.#waysToNeedLess(batch);
+    const beside = bytes + this.#operandBytes(batch) - this.parameterBytes;
+    requireMemory({ purpose, bytes: beside, lower, limitBytes: this.roomBytes }, Infinity);
+    requireMemory({ purpose, bytes: bytes - this.#heldBytes(), lower });
+    this.#limits.set(batch, limit);
+    return limit;
+  }
+
+  #waysToNeedLess(batch: number): string {
+    const ways = ['use a smaller decoder'];
+    if (this.#moments !== '8bit') ways.unshift("keep the optimiser's moments in 8 bits ('8bit')");
+    if (batch > 1) {
+      const least = totalOf(callNative(() => this.handle().memory(1, 0))) + this.#operandBytes(1) - this.parameterBytes;
+      ways.unshift(`lower the batch (a batch of 1 needs ${formatBytes(least)})`);
+    }
+    return ways.join(', or ');
+  }
+}
+
+function onlyCpu({ device = 'cpu', precision }: TrainerEngineOptions): DeviceUse {
+  if (typeof device === 'object' && device.kind === 'cpu') return device;
+  const name = typeof device === 'object' ? device.name : device;
+  if (typeof device !== 'object') checkDevice({ device, precision });
+  if (name === 'cpu' || name === 'auto') return cpuUse(null);
+  throw new DndError('DEVICE_UNAVAILABLE', `training runs on the CPU, not on ${name}: choose the device cpu`);
+}
+
+function totalOf({ parameters, gradients, states, activations }: TrainingMemory): number {
+  return parameters + gradients + states + activations;
+}
+
+const NUMBERS_OF_A_TASK = 5;
+
+function taskSums(numbers: TokenSums): TaskSums[] {
+  return Array.from({ length: numbers.length / NUMBERS_OF_A_TASK }, (_, task) => {
+    const [valid, weightedSquares, outputSquares, targetSquares, product] = numbers.slice(task * NUMBERS_OF_A_TASK);
+    return {
+      valid: valid!,
+      weightedSquares: weightedSquares!,
+      outputSquares: outputSquares!,
+      targetSquares: targetSquares!,
+      product: product!,
+    };
+  });
+}
