@@ -1,4 +1,10 @@
-import type { GeneratorManifest } from '../generator/manifest.js';
+import { join } from 'node:path';
+import { DndError } from '../errors.js';
+import { readJson } from '../files/index.js';
+import { Fields } from '../generator/fields.js';
+import { FORMAT_VERSION, type GeneratorManifest, parseManifest } from '../generator/manifest.js';
+
+export const RUN_FORMAT_VERSION = 1;
 
 /** In a run's folder, beside METRICS_FILE. */
 export const RUN_FILE = 'run.json';
@@ -7,7 +13,7 @@ export const METRICS_FILE = 'metrics.jsonl';
 
 /** run.json: what a run is made from. Written when the run begins; `dnd report` reads it. */
 export interface RunDescription extends Omit<GeneratorManifest, 'formatVersion' | 'training'> {
-  formatVersion: 1;
+  formatVersion: typeof RUN_FORMAT_VERSION;
   /** Of the decoder. */
   parameters: number;
   weightTokens: { count: number; height: number; width: number };
@@ -28,4 +34,70 @@ export interface RunDescription extends Omit<GeneratorManifest, 'formatVersion' 
   };
   /** Every setting of the run by the name that a configuration file has for it; `steps` is how many there are to be. */
   settings: Record<string, unknown> & { steps: number };
+}
+
+/**
+ * What a run's folder says it is made from. Fields it does not know are passed over.
+ * @throws DndError FILE_NOT_FOUND for a folder that is no run, READ_FAILED, CORRUPT_FILE, NEWER_FORMAT, SHAPE_MISMATCH
+ */
+export async function readRunDescription(folder: string): Promise<RunDescription> {
+  const path = join(folder, RUN_FILE);
+  const json = await readJson(path).catch((error) => {
+    if (!(error instanceof DndError && error.code === 'FILE_NOT_FOUND')) throw error;
+    const sentence = `${folder} has no ${RUN_FILE}, so it is not the folder of a run; give the one that dnd train wrote`;
+    throw new DndError('FILE_NOT_FOUND', sentence, { cause: error });
+  });
+  return parseRunDescription(json, path);
+}
+
+/** @throws DndError CORRUPT_FILE, NEWER_FORMAT, SHAPE_MISMATCH */
+export function parseRunDescription(json: unknown, source: string): RunDescription {
+  const fields = new Fields(json, source);
+  const version = fields.wholeNumber('formatVersion', 1);
+  if (version > RUN_FORMAT_VERSION)
+    throw new DndError(
+      'NEWER_FORMAT',
+      `${source} has run format ${version}, and this version of dnd-lora reads up to format ${RUN_FORMAT_VERSION}: update dnd-lora to read it`,
+    );
+  // What a run and the generator that it makes have in common is checked as the generator's.
+  const others = { formatVersion: FORMAT_VERSION, training: { trained: true, seed: 0 } };
+  const { training: _, ...made } = parseManifest({ ...fields.all, ...others }, source);
+  const tokens = fields.section('weightTokens');
+  return {
+    ...made,
+    formatVersion: RUN_FORMAT_VERSION,
+    parameters: fields.wholeNumber('parameters', 1),
+    weightTokens: {
+      count: tokens.wholeNumber('count', 1),
+      height: tokens.wholeNumber('height', 1),
+      width: tokens.wholeNumber('width', 1),
+    },
+    pairs: parsePairs(fields.section('pairs')),
+    settings: parseSettings(fields.section('settings')),
+  };
+}
+
+function parsePairs(fields: Fields): RunDescription['pairs'] {
+  const tasks = fields.raw('tasks');
+  if (!Array.isArray(tasks)) throw new DndError('CORRUPT_FILE', `${fields.source}: pairs.tasks must be a list`);
+  return {
+    folder: fields.text('folder'),
+    digest: fields.text('digest'),
+    tasks: tasks.map((task, i) => parseTask(new Fields(task, fields.source, `pairs.tasks[${i}]`))),
+    skipped: fields.wholeNumber('skipped', 0),
+  };
+}
+
+function parseTask(fields: Fields): RunDescription['pairs']['tasks'][number] {
+  return {
+    name: fields.text('name'),
+    heldOut: fields.boolean('heldOut'),
+    prompts: fields.wholeNumber('prompts', 0),
+    checkpoints: fields.wholeNumber('checkpoints', 0),
+    heldOutCheckpoints: fields.wholeNumber('heldOutCheckpoints', 0),
+  };
+}
+
+function parseSettings(fields: Fields): RunDescription['settings'] {
+  return { ...fields.all, steps: fields.wholeNumber('steps', 0) };
 }
