@@ -1,0 +1,117 @@
+import { breather } from '../../async.js';
+import { DndError } from '../../errors.js';
+
+/** Adding so many elements takes about a millisecond. */
+const SLICE = 2 ** 17;
+
+/**
+ * How much the elements of weight tokens differ between the checkpoints of one data set, taken up one checkpoint after
+ * the other (Welford, "Note on a method for calculating corrected sums of squares and products", 1962): two float64
+ * numbers for an element, however many checkpoints there are. Elements that are NaN in any of them do not count.
+ */
+export class TokenDeviations {
+  readonly #means: Float64Array;
+  readonly #squares: Float64Array;
+  #checkpoints = 0;
+
+  /** @param elements of one token */
+  constructor(
+    readonly tokens: number,
+    readonly elements: number,
+  ) {
+    this.#means = new Float64Array(tokens * elements);
+    this.#squares = new Float64Array(tokens * elements);
+  }
+
+  /**
+   * @param values [tokens, elements] of one more checkpoint
+   * @throws DndError SHAPE_MISMATCH; `signal.reason`
+   */
+  async add(values: Float32Array, signal?: AbortSignal): Promise<void> {
+    if (values.length !== this.#means.length)
+      throw new DndError(
+        'SHAPE_MISMATCH',
+        `token importance wants ${this.tokens} weight tokens of ${this.elements} elements, not ${values.length} elements in all`,
+      );
+    const breathe = breather();
+    this.#checkpoints++;
+    for (let begin = 0; begin < values.length; begin += SLICE) {
+      await breathe();
+      signal?.throwIfAborted();
+      addSlice(
+        values.subarray(begin, begin + SLICE),
+        this.#means.subarray(begin, begin + SLICE),
+        this.#squares.subarray(begin, begin + SLICE),
+        this.#checkpoints,
+      );
+    }
+  }
+
+  /** For each token the sum of its elements' standard deviations (population), and how many elements it has. */
+  sums(): TokenSums {
+    const deviations = new Float64Array(this.tokens);
+    const counts = new Float64Array(this.tokens);
+    for (let token = 0; token < this.tokens; token++) {
+      for (let i = token * this.elements; i < (token + 1) * this.elements; i++) {
+        const squares = this.#squares[i]!;
+        if (Number.isNaN(squares)) continue;
+        deviations[token]! += Math.sqrt(squares / this.#checkpoints);
+        counts[token]!++;
+      }
+    }
+    return { deviations, counts };
+  }
+}
+
+export interface TokenSums {
+  deviations: Float64Array;
+  counts: Float64Array;
+}
+
+function addSlice(values: Float32Array, means: Float64Array, squares: Float64Array, count: number): void {
+  for (let i = 0; i < values.length; i++) {
+    const difference = values[i]! - means[i]!;
+    means[i]! += difference / count;
+    squares[i]! += difference * (values[i]! - means[i]!);
+  }
+}
+
+/**
+ * The token importance of one data set: the mean standard deviation of a token's elements, as a share of the sum over
+ * all elements of all tokens, times the number of these elements. Its mean over all elements is 1.
+ * Source: the published code's `criterion_weight`.
+ * @returns [tokens]; undefined when nothing differs between the checkpoints (there is one, or all are alike)
+ */
+export function importanceFromSums({ deviations, counts }: TokenSums): Float64Array | undefined {
+  const total = deviations.reduce((sum, value) => sum + value, 0);
+  const elements = counts.reduce((sum, value) => sum + value, 0);
+  if (!(total > 0)) return undefined;
+  return deviations.map((sum, token) => (counts[token] === 0 ? 0 : ((sum / counts[token]!) * elements) / total));
+}
+
+/**
+ * The token importance of one data set whose checkpoints are given one after the other.
+ * @param checkpoints each [tokens, …], NaN where there is nothing
+ * @returns [tokens]; all ones when nothing differs between the checkpoints
+ * @throws DndError SHAPE_MISMATCH for no checkpoints, or sizes that differ; `signal.reason`
+ */
+export async function tokenImportance(
+  checkpoints: Iterable<Float32Array> | AsyncIterable<Float32Array>,
+  tokens: number,
+  signal?: AbortSignal,
+): Promise<Float64Array> {
+  let deviations: TokenDeviations | undefined;
+  for await (const values of checkpoints) {
+    deviations ??= new TokenDeviations(tokens, values.length / tokens);
+    await deviations.add(values, signal);
+  }
+  if (!deviations) throw new DndError('SHAPE_MISMATCH', 'token importance wants at least one checkpoint');
+  return importanceFromSums(deviations.sums()) ?? new Float64Array(tokens).fill(1);
+}
+
+/** The mean of the data sets' vectors. */
+export function meanImportance(vectors: readonly Float64Array[]): Float64Array {
+  const mean = new Float64Array(vectors[0]?.length ?? 0);
+  for (const vector of vectors) for (let i = 0; i < mean.length; i++) mean[i]! += vector[i]! / vectors.length;
+  return mean;
+}
