@@ -43,8 +43,11 @@ export interface Cell extends Omit<Fit, 'loss'> {
 
 export interface TaskEvaluation extends Fit {
   task: string;
-  /** 'task': no checkpoint of it is trained on; 'checkpoints': of a training task, checkpoints that are kept out. */
-  heldOut: 'task' | 'checkpoints';
+  /**
+   * 'task': no checkpoint of it is trained on; 'checkpoints': of a training task, checkpoints that are kept out; 'none':
+   * checkpoints that are trained on, only where nothing is held out at all.
+   */
+  heldOut: 'task' | 'checkpoints' | 'none';
   checkpoints: number;
   /** By projection: q_proj, …, in the layout's order. */
   modules: Record<string, Fit>;

@@ -1,0 +1,28 @@
+import { DndError } from '../errors.js';
+
+export const SCHEDULES = ['cosine', 'constant'] as const;
+export type ScheduleName = (typeof SCHEDULES)[number];
+
+/** How the learning rate changes from step to step. */
+export interface Schedule {
+  learningRate: number;
+  /** Steps in which it grows to `learningRate`. */
+  warmupSteps: number;
+  /** Of the whole run. */
+  steps: number;
+  schedule: ScheduleName;
+}
+
+/**
+ * The learning rate of a step, counted from 0: during warm-up learningRate · (step + 1) / warmupSteps; afterwards either
+ * that, or half a cosine from it to 0 at the end (the schedule of the published training code).
+ * @throws DndError INVALID_ARGUMENT for a step that is not one
+ */
+export function learningRateAt(step: number, { learningRate, warmupSteps, steps, schedule }: Schedule): number {
+  if (!Number.isSafeInteger(step) || step < 0)
+    throw new DndError('INVALID_ARGUMENT', `a step is a whole number from 0, not ${String(step)}`);
+  if (step < warmupSteps) return (learningRate * (step + 1)) / warmupSteps;
+  if (schedule === 'constant') return learningRate;
+  const progress = Math.min((step - warmupSteps) / Math.max(steps - warmupSteps, 1), 1);
+  return learningRate * 0.5 * (1 + Math.cos(Math.PI * progress));
+}
