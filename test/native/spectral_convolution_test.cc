@@ -21,9 +21,7 @@ using test::odd_convolutions;
 using test::random_values;
 using test::relative_error;
 
-Geometry geometry_of(const ConvolutionCase& c) {
-  return convolution_geometry(convolution_of(c));
-}
+Geometry geometry_of(const ConvolutionCase& c) { return convolution_geometry(convolution_of(c)); }
 
 /// Any plan will do for a right result: tiles and blocks of random sizes.
 SpectralPlan random_plan(const Geometry& geometry, std::mt19937& random) {
@@ -46,8 +44,16 @@ SpectralPlan random_plan(const Geometry& geometry, std::mt19937& random) {
   return plan;
 }
 
+/// What a convolution is run with, besides its plan.
+struct Variant {
+  WeightOrder weight_order = WeightOrder::kPlain;
+  const float* weight = nullptr;  ///< null: random
+  const float* addend = nullptr;  ///< to which the result is added
+  bool in_place = false;          ///< the addend is what y holds before
+};
+
 std::vector<float> run(const ConvolutionCase& c, const SpectralPlan& plan, int threads,
-                       const DndControl* control = nullptr) {
+                       const DndControl* control = nullptr, const Variant& variant = {}) {
   const Geometry geometry = geometry_of(c);
   const SpectralKernels& isa = spectral_kernels(kernels().name);
   const std::vector<float> x = random_values(c.inputs(), 1), weight = random_values(c.weights(), 2);
@@ -56,10 +62,32 @@ std::vector<float> run(const ConvolutionCase& c, const SpectralPlan& plan, int t
   const Memory workspace(layout.workspace_floats(threads) * sizeof(float));
   std::memset(workspace.data(), 0xff, workspace.bytes());  // NaN everywhere: nothing may be taken as given
   std::vector<float> y(c.outputs(), 1e30f);
-  const DndConvolutionOperands operands = {
+  DndConvolutionOperands operands = {
       .x = x.data(), .weight = weight.data(), .y = y.data(), .workspace = workspace.data()};
-  convolve_spectral(pool, Control(control), isa, geometry, kDndStore, plan, layout, operands);
+  if (variant.weight != nullptr) operands.weight = variant.weight;
+  operands.addend = variant.addend;
+  if (variant.in_place) {
+    std::copy_n(variant.addend, y.size(), y.begin());
+    operands.addend = y.data();
+  }
+  convolve_spectral(pool, Control(control), isa, geometry, variant.weight_order,
+                    variant.addend == nullptr ? kDndStore : kDndAdd, plan, layout, operands);
   return y;
+}
+
+/// The weight [channels, outs, k, k] whose transposed and reversed taps are those of `weight` [outs, channels, k, k].
+std::vector<float> transposed(const ConvolutionCase& c, const std::vector<float>& weight) {
+  const int64_t taps = int64_t{c.kernel} * c.kernel;
+  std::vector<float> exchanged(weight.size());
+  for (int64_t out = 0; out < c.outs; ++out) {
+    for (int64_t channel = 0; channel < c.channels(); ++channel) {
+      for (int64_t tap = 0; tap < taps; ++tap) {
+        exchanged[(channel * c.outs + out) * taps + taps - 1 - tap] =
+            weight[(out * c.channels() + channel) * taps + tap];
+      }
+    }
+  }
+  return exchanged;
 }
 
 TEST(SpectralConvolution, agrees_with_the_definition_in_double_however_it_is_cut) {
@@ -85,6 +113,29 @@ TEST(SpectralConvolution, gives_the_same_bytes_for_any_number_of_threads) {
       EXPECT_EQ(std::memcmp(alone.data(), shared.data(), alone.size() * sizeof(float)), 0)
           << c << ", " << threads << " threads";
     }
+  }
+}
+
+TEST(SpectralConvolution, with_a_transposed_weight_gives_the_bytes_of_the_weight_in_plain_order) {
+  std::mt19937 random(24);
+  for (const ConvolutionCase& c : odd_convolutions()) {
+    const SpectralPlan plan = random_plan(geometry_of(c), random);
+    const std::vector<float> weight = transposed(c, random_values(c.weights(), 2));
+    EXPECT_EQ(run(c, plan, 2, nullptr, {.weight_order = WeightOrder::kTransposed, .weight = weight.data()}),
+              run(c, plan, 2))
+        << c;
+  }
+}
+
+TEST(SpectralConvolution, adds_its_result_to_another_tensor_or_to_what_y_holds) {
+  std::mt19937 random(25);
+  for (const ConvolutionCase& c : odd_convolutions()) {
+    const SpectralPlan plan = random_plan(geometry_of(c), random);
+    const std::vector<float> addend = random_values(c.outputs(), 3);
+    std::vector<float> wanted = run(c, plan, 2);
+    for (int64_t i = 0; i < c.outputs(); ++i) wanted[i] += addend[i];
+    EXPECT_EQ(run(c, plan, 2, nullptr, {.addend = addend.data()}), wanted) << c;
+    EXPECT_EQ(run(c, plan, 2, nullptr, {.addend = addend.data(), .in_place = true}), wanted) << c;
   }
 }
 

@@ -64,7 +64,8 @@ void convolution(ThreadPool& pool, const Control& control, ConvolutionChoices& c
   if (choice.algorithm == Algorithm::kDirect) {
     run_direct(pool, control, convolution, choice, operands);
   } else {
-    convolve_spectral(pool, control, spectral_kernels(kernels().name), choice.geometry, convolution.epilogue,
+    const WeightOrder order = convolution.transposed_weight != 0 ? WeightOrder::kTransposed : WeightOrder::kPlain;
+    convolve_spectral(pool, control, spectral_kernels(kernels().name), choice.geometry, order, convolution.epilogue,
                       choice.spectral, choice.layout, operands);
   }
 }

@@ -73,10 +73,12 @@ struct TapTurns {
   const float* sines;
 };
 
-/// k×k taps of one vector of output channels; input channels are k² floats apart.
+/// k×k taps of one vector of output channels. Both tap strides are negative where the taps are wanted in reverse: then
+/// the last of the k² is the one to begin with.
 struct TapView {
-  const float* first;        ///< of the first output and input channel
+  const float* first;        ///< the lowest address of the first output and input channel's taps
   int64_t out_stride, outs;  ///< outs ≤ lanes
+  int64_t channel_stride;    ///< of input channels
   int64_t halved_stride, full_stride;
 };
 

@@ -40,7 +40,9 @@ inline __attribute__((always_inline)) void scatter_point(Vector c, const TileEpi
   const auto at = [channels](const float* source) {
     return channels == kLanes ? load(source) : load_first(source, channels);
   };
-  if constexpr (kKind != kDndStore) {
+  if constexpr (kKind == kDndAdd) {
+    c += at(epilogue.addend + offset);
+  } else if constexpr (kKind != kDndStore) {
     const Vector bias = at(epilogue.bias + a * epilogue.bias_halved_stride + b * epilogue.bias_full_stride);
     if constexpr (kKind == kDndMergePaths) {
       c = merged(at(epilogue.addend + offset), c, bias);
@@ -71,7 +73,7 @@ inline __attribute__((always_inline)) void scatter_as(const Vector* panel, int64
     return;
   }
   if constexpr (kKind != kDndMergePaths) {
-    const bool with_addend = kKind == kDndTokenBias && epilogue.addend != nullptr;
+    const bool with_addend = kKind == kDndAdd || (kKind == kDndTokenBias && epilogue.addend != nullptr);
     const Vector bias = kKind == kDndTokenBias ? load_first(epilogue.bias, tile.channels) : Vector{};
     const auto line = [&](const Vector* from, int64_t step, int64_t length, int64_t offset) {
       scatter_line(from, step, tile.channels, length, bias, with_addend ? epilogue.addend + offset : nullptr,
@@ -92,6 +94,7 @@ inline void scatter(const Vector* panel, int64_t pitch, int64_t begin, int64_t e
     case kDndStore: return scatter_as<kDndStore>(panel, pitch, begin, end, tile, epilogue);
     case kDndMergePaths: return scatter_as<kDndMergePaths>(panel, pitch, begin, end, tile, epilogue);
     case kDndTokenBias: return scatter_as<kDndTokenBias>(panel, pitch, begin, end, tile, epilogue);
+    case kDndAdd: return scatter_as<kDndAdd>(panel, pitch, begin, end, tile, epilogue);
   }
 }
 

@@ -137,9 +137,10 @@ void halve(const TapView& taps, int64_t channels, TapTurns turns, int64_t column
            int64_t column_stride, int64_t channel_stride) {
   constexpr int kTaps = (2 * kHalf + 1) * (2 * kHalf + 1);
   Vector lanes_of[kTaps + kLanes], folded[kTaps];
+  const Vector* first_tap = lanes_of + (taps.full_stride < 0 ? kTaps - 1 : 0);
   for (int64_t c = 0; c < channels; ++c, rows_of += channel_stride) {
-    load_taps(taps.first + c * kTaps, taps.out_stride, taps.outs, kTaps, lanes_of);
-    fold<kHalf>(lanes_of, taps.halved_stride, taps.full_stride, folded);
+    load_taps(taps.first + c * taps.channel_stride, taps.out_stride, taps.outs, kTaps, lanes_of);
+    fold<kHalf>(first_tap, taps.halved_stride, taps.full_stride, folded);
     symmetric_rows<kHalf>(folded, rows_of);
     for (int64_t low = 1; 2 * low <= columns; ++low) {
       const int64_t high = columns - low;

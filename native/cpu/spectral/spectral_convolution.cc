@@ -20,10 +20,12 @@ struct Axis {
 
 class SpectralConvolution {
  public:
-  SpectralConvolution(const SpectralKernels& kernels, const Geometry& geometry, DndEpilogue epilogue,
-                      const SpectralPlan& plan, const SpectralLayout& layout, const DndConvolutionOperands& operands)
+  SpectralConvolution(const SpectralKernels& kernels, const Geometry& geometry, WeightOrder weight_order,
+                      DndEpilogue epilogue, const SpectralPlan& plan, const SpectralLayout& layout,
+                      const DndConvolutionOperands& operands)
       : isa_(kernels),
         g_(geometry),
+        weight_order_(weight_order),
         epilogue_(epilogue),
         plan_(plan),
         layout_(layout),
@@ -168,19 +170,28 @@ class SpectralConvolution {
   /// Half-transformed weights of a slab of input channels, [column][panel][channel][vector of the panel].
   void halve(const Task& task, Range channels, SpectralProfile& profile) const {
     const PartTimer timer(profile, kDndHalvePart);
-    const int64_t taps = g_.kernel * g_.kernel, kernel_floats = 2 * g_.kernel * isa_.lanes;
+    const int64_t kernel_floats = 2 * g_.kernel * isa_.lanes;
     float* rows = task.rows;
     for (int64_t panel = 0; panel < task.vectors; panel += isa_.panel_vectors) {
       const int64_t breadth = std::min(isa_.panel_vectors, task.vectors - panel);
       for (int64_t v = 0; v < breadth; ++v) {
         const int64_t out = task.outs.begin + (panel + v) * isa_.lanes;
-        const TapView view = {operands_.weight + (out * g_.channels + channels.begin) * taps, g_.channels * taps,
-                              std::min(isa_.lanes, task.outs.end - out), halved_.tap, full_.tap};
+        const TapView view = taps_at(out, std::min(isa_.lanes, task.outs.end - out), channels.begin);
         isa_.halve[half_](view, channels.size(), halved_turns_.all(), order_.columns(), rows + v * kernel_floats,
                           task.column_stride, breadth * kernel_floats);
       }
       rows += channels.size() * breadth * kernel_floats;
     }
+  }
+
+  TapView taps_at(int64_t out, int64_t outs, int64_t channel) const {
+    const int64_t taps = g_.kernel * g_.kernel;
+    if (weight_order_ == WeightOrder::kTransposed) {
+      const float* first = operands_.weight + (channel * g_.out_channels + out) * taps;
+      return {first, taps, outs, g_.out_channels * taps, -halved_.tap, -full_.tap};
+    }
+    const float* first = operands_.weight + (out * g_.channels + channel) * taps;
+    return {first, g_.channels * taps, outs, taps, halved_.tap, full_.tap};
   }
 
   void multiply_column(const Control& control, const float* spectra, const Task& task, Range channels, int64_t column,
@@ -241,6 +252,7 @@ class SpectralConvolution {
 
   const SpectralKernels& isa_;
   const Geometry& g_;
+  const WeightOrder weight_order_;
   const DndEpilogue epilogue_;
   const SpectralPlan& plan_;
   const SpectralLayout& layout_;
@@ -255,9 +267,9 @@ class SpectralConvolution {
 }  // namespace
 
 void convolve_spectral(ThreadPool& pool, const Control& control, const SpectralKernels& kernels,
-                       const Geometry& geometry, DndEpilogue epilogue, const SpectralPlan& plan,
-                       const SpectralLayout& layout, const DndConvolutionOperands& operands) {
-  const SpectralConvolution convolution(kernels, geometry, epilogue, plan, layout, operands);
+                       const Geometry& geometry, WeightOrder weight_order, DndEpilogue epilogue,
+                       const SpectralPlan& plan, const SpectralLayout& layout, const DndConvolutionOperands& operands) {
+  const SpectralConvolution convolution(kernels, geometry, weight_order, epilogue, plan, layout, operands);
   float* spectra = static_cast<float*>(operands.workspace);
   float* own = spectra + layout.spectra_floats();
   std::vector<SpectralProfile> profiles(pool.threads(), {.wanted = operands.part_seconds != nullptr});

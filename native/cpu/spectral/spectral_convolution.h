@@ -9,6 +9,9 @@
 
 namespace dnd::cpu {
 
+/// How a weight lies in memory: [out_channels, in_channels, k, k], or as a transposed weight of DndConvolution does.
+enum class WeightOrder { kPlain, kTransposed };
+
 /// y = the convolution of the (normalised) x by overlap-save FFT tiles, through its epilogue: every tile is transformed
 /// once per input channel, then there is one complex matrix product per frequency, tiles × channels times channels ×
 /// output channels, then every tile is transformed back once per output channel. Weights are transformed block by block
@@ -20,7 +23,7 @@ namespace dnd::cpu {
 /// The workspace has layout.workspace_floats(pool.threads()) floats, 64-byte aligned. The same bytes for any number of
 /// threads. Error(kAborted) within milliseconds of cancellation; reports the direct algorithm's multiply-adds.
 void convolve_spectral(ThreadPool& pool, const Control& control, const SpectralKernels& kernels,
-                       const Geometry& geometry, DndEpilogue epilogue, const SpectralPlan& plan,
-                       const SpectralLayout& layout, const DndConvolutionOperands& operands);
+                       const Geometry& geometry, WeightOrder weight_order, DndEpilogue epilogue,
+                       const SpectralPlan& plan, const SpectralLayout& layout, const DndConvolutionOperands& operands);
 
 }  // namespace dnd::cpu
