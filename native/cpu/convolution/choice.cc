@@ -17,6 +17,7 @@ void take_direct(ConvolutionChoice& choice, const DndConvolution& convolution, i
   choice.normalised_floats = convolution.normalised == 0 ? 0 : round_up(g.batch * g.x.batch, 16);
   const int64_t limit = convolution.workspace_limit / kFloat - choice.normalised_floats;
   choice.direct = plan_direct(g, kernels(), threads, limit);
+  choice.direct.transposed_weight = convolution.transposed_weight != 0;
   choice.workspace_bytes = (choice.normalised_floats + choice.direct.workspace_floats(threads)) * kFloat;
 }
 

@@ -8,7 +8,7 @@ namespace dnd::cpu {
 namespace {
 
 /// The direct algorithm reads a plain picture and stores a plain result: its input is normalised before it, and the
-/// epilogue follows it, over the whole tensor each.
+/// epilogue follows it, over the whole tensor each; only an addend is added where a result is stored.
 void run_direct(ThreadPool& pool, const Control& control, const DndConvolution& convolution,
                 const ConvolutionChoice& choice, const DndConvolutionOperands& operands) {
   const Geometry& g = choice.geometry;
@@ -19,10 +19,12 @@ void run_direct(ThreadPool& pool, const Control& control, const DndConvolution& 
               convolution.height * convolution.width, operands.norm_weight, operands.norm_bias, workspace);
     x = workspace;
   }
-  convolve_direct(pool, control, kernels(), choice.direct, x, operands.weight, operands.y,
+  const float* addend = convolution.epilogue == kDndAdd ? operands.addend : nullptr;
+  convolve_direct(pool, control, kernels(), choice.direct, x, operands.weight, addend, operands.y,
                   workspace + choice.normalised_floats);
   switch (convolution.epilogue) {
-    case kDndStore: break;
+    case kDndStore:
+    case kDndAdd: break;
     case kDndMergePaths:
       merge_paths(pool, control, operands.addend, operands.bias, convolution.batch * convolution.tokens,
                   convolution.height * convolution.out_channels, operands.y);

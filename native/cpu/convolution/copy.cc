@@ -23,4 +23,16 @@ void copy_plane(const Kernels& kernels, const float* from, int64_t from_i, int64
   }
 }
 
+void add_plane(const float* from, int64_t from_i, int64_t from_j, float* to, int64_t to_i, int64_t to_j, int64_t size_i,
+               int64_t size_j) {
+  if (from_j != 1 && from_i == 1) {  // j becomes the axis that is contiguous in the source
+    std::swap(from_i, from_j);
+    std::swap(to_i, to_j);
+    std::swap(size_i, size_j);
+  }
+  for (int64_t i = 0; i < size_i; ++i) {
+    for (int64_t j = 0; j < size_j; ++j) to[i * to_i + j * to_j] += from[i * from_i + j * from_j];
+  }
+}
+
 }  // namespace dnd::cpu

@@ -10,4 +10,8 @@ namespace dnd::cpu {
 void copy_plane(const Kernels& kernels, const float* from, int64_t from_i, int64_t from_j, float* to, int64_t to_i,
                 int64_t to_j, int64_t size_i, int64_t size_j);
 
+/// The same, added to what is there.
+void add_plane(const float* from, int64_t from_i, int64_t from_j, float* to, int64_t to_i, int64_t to_j, int64_t size_i,
+               int64_t size_j);
+
 }  // namespace dnd::cpu

@@ -20,19 +20,8 @@ class DirectConvolution {
       const Range columns = strip_columns(strip);
       strip_taps_.push_back(static_cast<double>(taps_inside(g_.columns, g_.kernel, columns.begin, columns.end)));
     }
-    // Where a weight's tap of a block's channel goes: [tap column][tap row][channel].
-    for (int64_t channels : {plan.block_channels, plan.block_channels - 1}) {
-      std::vector<int32_t>& places = places_[channels == plan.block_channels ? 0 : 1];
-      places.resize(channels * g_.kernel * g_.kernel);
-      for (int64_t c = 0; c < channels; ++c) {
-        for (int64_t a = 0; a < g_.kernel; ++a) {
-          for (int64_t b = 0; b < g_.kernel; ++b) {
-            places[c * g_.kernel * g_.kernel + a * g_.tap_row_stride + b * g_.tap_column_stride] =
-                static_cast<int32_t>((b * g_.kernel + a) * channels + c);
-          }
-        }
-      }
-    }
+    find_places(plan.block_channels, places_[0]);
+    find_places(plan.block_channels - 1, places_[1]);
   }
 
   /// Zero-padded copy of one row of a strip, [channel][pitch], each block of channels on its own: a tap row is then a
@@ -56,9 +45,10 @@ class DirectConvolution {
     }
   }
 
-  /// One block of output channels for the units of one group. `scratch`: plan.thread_floats() floats.
+  /// One block of output channels for the units of one group. `scratch`: plan.thread_floats() floats; addend, of y's
+  /// shape: may be null, or y.
   void compute(const Control& control, const float* pictures, const float* weight, int64_t out_block, Range units,
-               float* y, float* scratch) const {
+               const float* addend, float* y, float* scratch) const {
     const Range outs = {out_block * plan_.block_outs, std::min(g_.out_channels, (out_block + 1) * plan_.block_outs)};
     float* packed_weight = scratch;
     float* sums = scratch + plan_.weight_floats();
@@ -76,7 +66,7 @@ class DirectConvolution {
       control.advance(positions_and_taps * static_cast<double>(outs.size()) * static_cast<double>(channels.size()));
     }
     for (int64_t unit = units.begin; unit < units.end; ++unit) {
-      write(sums + (unit - units.begin) * plan_.unit_floats, outs, unit, y);
+      finish(sums + (unit - units.begin) * plan_.unit_floats, outs, unit, addend, y);
     }
   }
 
@@ -99,10 +89,33 @@ class DirectConvolution {
     return {strip * plan_.strip_columns, std::min(g_.columns, (strip + 1) * plan_.strip_columns)};
   }
 
+  /// Where a weight's tap of a block's channel goes: [tap column][tap row][channel], the taps of a transposed weight in
+  /// reversed order.
+  void find_places(int64_t channels, std::vector<int32_t>& places) const {
+    const int64_t last = g_.kernel - 1;
+    places.resize(channels * g_.kernel * g_.kernel);
+    for (int64_t c = 0; c < channels; ++c) {
+      for (int64_t a = 0; a < g_.kernel; ++a) {
+        for (int64_t b = 0; b < g_.kernel; ++b) {
+          const int64_t row = plan_.transposed_weight ? last - a : a, column = plan_.transposed_weight ? last - b : b;
+          places[c * g_.kernel * g_.kernel + a * g_.tap_row_stride + b * g_.tap_column_stride] =
+              static_cast<int32_t>((column * g_.kernel + row) * channels + c);
+        }
+      }
+    }
+  }
+
   /// [tap column][tap row][channel][out_width]
   void pack_weight(const float* weight, Range outs, Range channels, float* packed) const {
     const int64_t taps = g_.kernel * g_.kernel;
     const auto& places = places_[channels.size() == plan_.block_channels ? 0 : 1];
+    if (plan_.transposed_weight) {
+      for (int64_t c = 0; c < channels.size(); ++c) {  // whose output channels lie one after the other
+        isa_.transpose(weight + ((channels.begin + c) * g_.out_channels + outs.begin) * taps, taps, outs.size(), taps,
+                       places.data() + c * taps, 1.0f, packed, plan_.out_width, plan_.out_width);
+      }
+      return;
+    }
     isa_.transpose(weight + (outs.begin * g_.channels + channels.begin) * taps, g_.channels * taps, outs.size(),
                    channels.size() * taps, places.data(), 1.0f, packed, plan_.out_width, plan_.out_width);
   }
@@ -136,13 +149,17 @@ class DirectConvolution {
     }
   }
 
-  void write(const float* sums, Range outs, int64_t unit, float* y) const {
+  void finish(float* sums, Range outs, int64_t unit, const float* addend, float* y) const {
     const auto [task, strip, row] = split(unit);
     const Range columns = strip_columns(strip);
     const bool across_outs = plan_.across == AcrossLanes::kOutChannels;
-    copy_plane(isa_, sums, across_outs ? 1 : plan_.unit_floats / isa_.tile_rows, across_outs ? plan_.out_width : 1,
-               y + task * g_.y.batch + outs.begin * g_.y.channel + row * g_.y.row + columns.begin * g_.y.column,
-               g_.y.channel, g_.y.column, outs.size(), columns.size());
+    const int64_t sum_out = across_outs ? 1 : plan_.unit_floats / isa_.tile_rows;
+    const int64_t sum_column = across_outs ? plan_.out_width : 1;
+    const int64_t at = task * g_.y.batch + outs.begin * g_.y.channel + row * g_.y.row + columns.begin * g_.y.column;
+    if (addend != nullptr) {
+      add_plane(addend + at, g_.y.channel, g_.y.column, sums, sum_out, sum_column, outs.size(), columns.size());
+    }
+    copy_plane(isa_, sums, sum_out, sum_column, y + at, g_.y.channel, g_.y.column, outs.size(), columns.size());
   }
 
   const Kernels& isa_;
@@ -155,7 +172,7 @@ class DirectConvolution {
 }  // namespace
 
 void convolve_direct(ThreadPool& pool, const Control& control, const Kernels& kernels, const DirectPlan& plan,
-                     const float* x, const float* weight, float* y, float* workspace) {
+                     const float* x, const float* weight, const float* addend, float* y, float* workspace) {
   const Geometry& geometry = plan.geometry;
   const DirectConvolution convolution(kernels, plan);
   float* pictures = workspace;
@@ -163,6 +180,7 @@ void convolve_direct(ThreadPool& pool, const Control& control, const Kernels& ke
   for (int64_t first = 0; first < geometry.batch; first += plan.batch_at_once) {
     const int64_t units = plan.units(std::min(plan.batch_at_once, geometry.batch - first));
     const float* x_part = x + first * geometry.x.batch;
+    const float* addend_part = addend == nullptr ? nullptr : addend + first * geometry.y.batch;
     float* y_part = y + first * geometry.y.batch;
     pool.parallel_for(units, [&](int64_t unit, int) {
       control.throw_if_cancelled();
@@ -171,7 +189,8 @@ void convolve_direct(ThreadPool& pool, const Control& control, const Kernels& ke
     const int64_t groups = std::min(plan.groups, units);
     pool.parallel_for(groups * plan.out_blocks, [&](int64_t task, int thread) {
       convolution.compute(control, pictures, weight, task % plan.out_blocks,
-                          part(units, groups, task / plan.out_blocks), y_part, scratch + thread * plan.thread_floats());
+                          part(units, groups, task / plan.out_blocks), addend_part, y_part,
+                          scratch + thread * plan.thread_floats());
     });
   }
 }

@@ -8,8 +8,9 @@ namespace dnd::cpu {
 
 /// Runs the plan: a product over taps and input channels for every tile of the output, read straight from a zero-padded
 /// copy of the picture (a tap is a shift of it) and from weights packed block by block.
-/// `workspace` has plan.workspace_floats(pool.threads()) floats.
+/// `addend`, which may be null or y itself, is added to what is stored. `workspace` has
+/// plan.workspace_floats(pool.threads()) floats.
 void convolve_direct(ThreadPool& pool, const Control& control, const Kernels& kernels, const DirectPlan& plan,
-                     const float* x, const float* weight, float* y, float* workspace);
+                     const float* x, const float* weight, const float* addend, float* y, float* workspace);
 
 }  // namespace dnd::cpu

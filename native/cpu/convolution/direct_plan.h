@@ -22,6 +22,7 @@ struct DirectPlan {
 
   Geometry geometry;  ///< padding taps are skipped along rows: these may be the columns of the one given
   AcrossLanes across;
+  bool transposed_weight = false;  ///< as of DndConvolution
 
   int64_t strips;         ///< of the columns
   int64_t strip_columns;  ///< columns of a strip; the last may have fewer
