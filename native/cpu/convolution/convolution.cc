@@ -1,4 +1,3 @@
-#include "core/status.h"
 #include "cpu/convolution/choice.h"
 #include "cpu/convolution/direct.h"
 #include "cpu/operations.h"
@@ -36,33 +35,16 @@ void run_direct(ThreadPool& pool, const Control& control, const DndConvolution& 
   }
 }
 
-[[noreturn]] void refuse(int64_t bytes, int64_t limit) {
-  throw Error(ErrorCode::kOutOfMemory, "convolution: it needs " + std::to_string(bytes) +
-                                           " bytes of working memory, and its limit is " + std::to_string(limit));
-}
-
 }  // namespace
 
 int64_t convolution_workspace(ConvolutionChoices& choices, const DndConvolution& convolution, int64_t* sufficient) {
-  int64_t bytes = INT64_MAX;
-  try {
-    bytes = choices.of(convolution)->workspace_bytes;
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::kOutOfMemory) throw;
-  }
-  if (bytes > convolution.workspace_limit) {
-    *sufficient = sufficient_workspace(convolution, choices.threads());
-    refuse(*sufficient, convolution.workspace_limit);
-  }
-  *sufficient = convolution.workspace_limit;
-  return bytes;
+  return choices.workspace(convolution, sufficient);
 }
 
 void convolution(ThreadPool& pool, const Control& control, ConvolutionChoices& choices,
                  const DndConvolution& convolution, const DndConvolutionOperands& operands) {
-  const std::shared_ptr<const ConvolutionChoice> chosen = choices.of(convolution);
+  const std::shared_ptr<const ConvolutionChoice> chosen = choices.within_limit(convolution);
   const ConvolutionChoice& choice = *chosen;
-  if (choice.workspace_bytes > convolution.workspace_limit) refuse(choice.workspace_bytes, convolution.workspace_limit);
   if (choice.algorithm == Algorithm::kDirect) {
     run_direct(pool, control, convolution, choice, operands);
   } else {

@@ -1,14 +1,10 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <memory>
-#include <mutex>
 
 #include "backend_training.h"
 #include "core/thread_pool.h"
 #include "cpu/control.h"
-#include "plan/convolution_plan.h"
 
 namespace dnd::cpu {
 
