@@ -41,6 +41,23 @@ export class SplitMix64 {
     return new SplitMix64(Math.floor(seed / TWO_32), seed % TWO_32);
   }
 
+  /**
+   * The generator of one thing among many that share a seed, such as of step 7's choice of tasks: every list of numbers
+   * has a stream of its own, whatever was drawn from others.
+   * @param path whole numbers from 0 to 2⁵³ − 1
+   * @throws DndError INVALID_ARGUMENT for another seed or number
+   */
+  static derived(seed: number, ...path: readonly number[]): SplitMix64 {
+    let random = SplitMix64.seeded(seed);
+    for (const place of path) {
+      checkSeed(place);
+      random.step();
+      random = new SplitMix64(random.high ^ Math.floor(place / TWO_32), random.low ^ (place % TWO_32));
+    }
+    random.step();
+    return new SplitMix64(random.high, random.low);
+  }
+
   /** Makes the next 64-bit output, in `high` and `low`. */
   step(): void {
     const sum = this.#stateLow + 0x7f4a7c15;

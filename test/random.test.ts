@@ -115,3 +115,33 @@ describe('SplitMix64', () => {
 test.each([-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53])('the seed %p is refused', (seed) => {
   expect(() => checkSeed(seed)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
 });
+
+describe('derived generators', () => {
+  const first = (seed: number, ...path: number[]) => outputs(SplitMix64.derived(seed, ...path), 1)[0];
+
+  test('are the same for the same seed and path, and differ for any other', () => {
+    const path = fc.array(seeds, { maxLength: 3 });
+    fc.assert(
+      fc.property(seeds, path, seeds, path, (seed, places, otherSeed, otherPlaces) => {
+        const same = seed === otherSeed && JSON.stringify(places) === JSON.stringify(otherPlaces);
+        return (first(seed, ...places) === first(otherSeed, ...otherPlaces)) === same;
+      }),
+    );
+  });
+
+  test('of neighbouring steps do not resemble each other', () => {
+    const draws = Array.from({ length: 4000 }, (_, step) => SplitMix64.derived(7, 1, step).below(4));
+    const pairs = new Map<string, number>();
+    for (const [step, draw] of draws.entries()) {
+      const key = `${draw}${draws[step + 1]}`;
+      pairs.set(key, (pairs.get(key) ?? 0) + 1);
+    }
+    // 250 expected of each of the 16 pairs, with a standard deviation of 15.
+    for (const a of [0, 1, 2, 3])
+      for (const b of [0, 1, 2, 3]) expect(Math.abs(pairs.get(`${a}${b}`)! - 250)).toBeLessThan(80);
+  });
+
+  test('refuse what is no whole number', () => {
+    expect(() => SplitMix64.derived(1, 0.5)).toThrow('whole number');
+  });
+});

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
-import { ALGORITHM_CHOICES, checkDevice, type Device } from '../engine/index.js';
+import { ALGORITHM_CHOICES, checkDevice, type Device, parseBytes } from '../engine/index.js';
 
 /** Parsers of option values. What they refuse is wrong usage, named with its option by commander. */
 
@@ -31,16 +31,10 @@ export function commaSeparated(text: string): string[] {
   throw new InvalidArgumentError('it must be names with commas between them');
 }
 
-const DECIMAL = ['b', 'kb', 'mb', 'gb', 'tb'];
-const BINARY = ['b', 'kib', 'mib', 'gib', 'tib'];
-
 /** `1073741824`, `4GB` (10⁹ each), `1.5 GiB` (2³⁰ each): whole bytes, rounded down. */
 export function byteCount(text: string): number {
-  const [, number, unit = ''] = /^(\d+(?:\.\d+)?) ?([kmgt]?i?b)?$/i.exec(text) ?? [];
-  const name = unit.toLowerCase() || 'b';
-  const scale = BINARY.includes(name) ? 1024 ** BINARY.indexOf(name) : 1000 ** DECIMAL.indexOf(name);
-  const bytes = Math.floor(Number(number) * scale);
-  if (Number.isSafeInteger(bytes) && bytes >= 1 && (BINARY.includes(name) || DECIMAL.includes(name))) return bytes;
+  const bytes = parseBytes(text);
+  if (bytes !== undefined) return bytes;
   throw new InvalidArgumentError('it must be a number of bytes from 1, such as 1073741824, 4GB or 512MiB');
 }
 

@@ -23,7 +23,7 @@ export {
   measureCopy,
   measureGemm,
 } from './measure.js';
-export { availableMemoryBytes, formatBytes, type MemoryNeed, requireMemory } from './memory.js';
+export { availableMemoryBytes, formatBytes, type MemoryNeed, parseBytes, requireMemory } from './memory.js';
 export type { EngineOptions, ModelEngine } from './model.js';
 export type {
   AlgorithmChoice,

@@ -25,13 +25,15 @@ async function refuseUnlessPlainFile(path: string): Promise<void> {
  * is filled, flushed to the disk and renamed. Missing folders on the way are made. After a failure or an abort nothing
  * new is left.
  * @param data the content, or a function that writes it into the open file
+ * @param options.durable false: does not wait for the disk, so that a loss of power may leave a damaged file. Default: true
  * @throws DndError DISK_FULL or NOT_WRITABLE; `signal.reason` after an abort
  */
 export async function writeFileAtomically(
   path: string,
   data: string | Uint8Array | ((handle: FileHandle) => Promise<void>),
-  options: { signal?: AbortSignal | undefined } = {},
+  options: { signal?: AbortSignal | undefined; durable?: boolean | undefined } = {},
 ): Promise<void> {
+  const { durable = true } = options;
   const target = resolve(path);
   const temporary = partialName(target);
   let removeParents = async () => {};
@@ -43,7 +45,7 @@ export async function writeFileAtomically(
     handle = await open(temporary, 'wx');
     if (typeof data === 'function') await data(handle);
     else await writeFully(handle, typeof data === 'string' ? Buffer.from(data) : data);
-    await handle.sync();
+    if (durable) await handle.sync();
     await handle.close();
     handle = undefined;
     options.signal?.throwIfAborted();
@@ -54,5 +56,5 @@ export async function writeFileAtomically(
     await removeParents();
     throw writeError(error, path);
   }
-  await syncFolder(dirname(target));
+  if (durable) await syncFolder(dirname(target));
 }

@@ -1,0 +1,82 @@
+import { checkDevice, parseBytes } from '../engine/index.js';
+import { DndError } from '../errors.js';
+import { nearest } from './nearest.js';
+import { SETTING_NAMES, SETTINGS, type SettingKind, type TrainingSettings } from './settings.js';
+
+/**
+ * The settings that `values` holds, checked; `undefined` counts as left out.
+ * @param source where they come from, such as a file: what messages begin with
+ * @throws DndError INVALID_ARGUMENT for an unknown name, with the nearest known one, and for a wrong value
+ */
+export function checkSettings(values: unknown, source: string): Partial<TrainingSettings> {
+  if (typeof values !== 'object' || values === null || Array.isArray(values))
+    throw new DndError('INVALID_ARGUMENT', `${source} must be a JSON object of settings`);
+  const checked: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(values)) {
+    if (!Object.hasOwn(SETTINGS, name))
+      throw new DndError(
+        'INVALID_ARGUMENT',
+        `${source}: there is no setting ${JSON.stringify(name)}; did you mean ${nearest(name, SETTING_NAMES)}?`,
+      );
+    if (value === undefined) continue;
+    checked[name] = checkValue(value, SETTINGS[name as keyof TrainingSettings].kind, `${source}: ${name}`);
+  }
+  return checked as Partial<TrainingSettings>;
+}
+
+/** The value as the setting has it: bytes as a number. `where` names the setting in the message. */
+function checkValue(value: unknown, kind: SettingKind, where: string): unknown {
+  const refuse = (wanted: string, at = where, found = value) => {
+    throw new DndError('INVALID_ARGUMENT', `${at} must be ${wanted}, not ${JSON.stringify(found)?.slice(0, 80)}`);
+  };
+  switch (kind.is) {
+    case 'path':
+      return isText(value) ? value : refuse('a path');
+    case 'boolean':
+      return typeof value === 'boolean' ? value : refuse('true or false');
+    case 'choice':
+      if (kind.of.includes(value as string)) return value;
+      return refuse(`one of ${kind.of.join(', ')}${suggestion(value, kind.of)}`);
+    case 'whole':
+      return isWhole(value, kind.from) ? value : refuse(`a whole number from ${kind.from}`);
+    case 'number':
+      return isNumber(value, kind) ? value : refuse(numberWanted(kind));
+    case 'bytes': {
+      const bytes = typeof value === 'string' ? parseBytes(value) : value;
+      return isWhole(bytes, 1) ? bytes : refuse('a number of bytes from 1, such as 1073741824, "4GB" or "512MiB"');
+    }
+    case 'names':
+      if (Array.isArray(value) && value.every(isText)) return value;
+      return refuse('a list of names');
+    case 'device':
+      checkDevice({ device: String(value) });
+      return value;
+    case 'features':
+      if (!Array.isArray(value)) return refuse('a list of shapes [tokens, height, width]');
+      for (const [index, shape] of value.entries())
+        if (!Array.isArray(shape) || shape.length !== 3 || !shape.every((size) => isWhole(size, 1)))
+          refuse('[tokens, height, width], three whole numbers from 1', `${where}[${index}]`, shape);
+      return value;
+  }
+}
+
+function suggestion(value: unknown, choices: readonly string[]): string {
+  return typeof value === 'string' && value !== '' ? ` (the nearest: ${nearest(value, choices)})` : '';
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
+
+function isWhole(value: unknown, from: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= from;
+}
+
+function isNumber(value: unknown, { from, above, below }: SettingKind & { is: 'number' }): boolean {
+  if (typeof value !== 'number' || !Number.isFinite(value)) return false;
+  return (above ? value > from : value >= from) && (below === undefined || value < below);
+}
+
+function numberWanted({ from, above, below }: SettingKind & { is: 'number' }): string {
+  return `a number ${above ? 'above' : 'from'} ${from}${below === undefined ? '' : ` and below ${below}`}`;
+}

@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+import { dirname, resolve } from 'node:path';
+import { DndError } from '../errors.js';
+import { readText } from '../files/index.js';
+import { checkSettings } from './check-setting.js';
+import { SETTING_NAMES, SETTINGS, type TrainingSettings } from './settings.js';
+
+/** A configuration file: settings, and where the run goes. */
+export interface TrainingConfig extends Partial<TrainingSettings> {
+  out?: string;
+}
+
+/**
+ * Reads a configuration file (JSON). Its paths are relative to its own folder.
+ * @throws DndError FILE_NOT_FOUND, READ_FAILED; INVALID_ARGUMENT for what is no JSON, an unknown setting (with the
+ * nearest known one) or a wrong value
+ */
+export async function readConfig(path: string): Promise<TrainingConfig> {
+  const text = await readText(path, 'configuration file');
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new DndError('INVALID_ARGUMENT', `${path} is not valid JSON: ${(cause as Error).message}`, { cause });
+  }
+  const { out, ...rest } = (json ?? {}) as { out?: unknown };
+  if (out !== undefined && (typeof out !== 'string' || out === ''))
+    throw new DndError('INVALID_ARGUMENT', `${path}: out must be a path, not ${JSON.stringify(out)}`);
+  const settings = checkSettings(Array.isArray(json) ? json : rest, path);
+  const at = (place: string) => resolve(dirname(path), place);
+  return {
+    ...settings,
+    ...(out === undefined ? {} : { out: at(out) }),
+    ...(settings.pairs === undefined ? {} : { pairs: at(settings.pairs) }),
+    ...(settings.encoder === undefined || settings.encoder === 'hash' ? {} : { encoder: at(settings.encoder) }),
+  };
+}
+
+/**
+ * Fills what is left out with defaults and checks what belongs together.
+ * @throws DndError INVALID_ARGUMENT
+ */
+export function resolveSettings(given: Partial<TrainingSettings>, source = 'the settings'): TrainingSettings {
+  const checked = checkSettings(given, source);
+  const settings: Record<string, unknown> = {};
+  for (const name of SETTING_NAMES) {
+    const value = checked[name] ?? SETTINGS[name].default;
+    if (value === undefined && SETTINGS[name].required)
+      throw new DndError('INVALID_ARGUMENT', `${source}: ${name} is missing: give ${SETTINGS[name].about}`);
+    settings[name] = value;
+  }
+  const resolved = settings as unknown as TrainingSettings;
+  const { batch, microBatch } = resolved;
+  if (microBatch !== undefined && microBatch > batch)
+    throw new DndError('INVALID_ARGUMENT', `${source}: microBatch ${microBatch} is more than the batch of ${batch}`);
+  return resolved;
+}
+
+/**
+ * The settings of a run that goes on, some of them changed.
+ * @throws DndError RESUME_MISMATCH for one that decides over the weights; INVALID_ARGUMENT
+ */
+export function changedSettings(
+  run: TrainingSettings,
+  changes: Partial<TrainingSettings>,
+  folder: string,
+): TrainingSettings {
+  const checked = checkSettings(changes, 'the settings');
+  const different = SETTING_NAMES.filter(
+    (name) => checked[name] !== undefined && JSON.stringify(checked[name]) !== JSON.stringify(run[name]),
+  );
+  const refused = different.filter((name) => decides(name, run));
+  if (refused.length > 0)
+    throw new DndError(
+      'RESUME_MISMATCH',
+      `${folder} cannot go on with other settings than it began with: ` +
+        `${refused.map((name) => `${name} is ${JSON.stringify(run[name]) ?? 'not set'}, not ${JSON.stringify(checked[name])}`).join('; ')}; ` +
+        'leave them out, or begin a new run',
+    );
+  return { ...run, ...checked };
+}
+
+/** SHA-256 of the settings that decide over the weights. */
+export function settingsDigest(settings: TrainingSettings): string {
+  const values = SETTING_NAMES.filter((name) => decides(name, settings)).map((name) => [name, settings[name] ?? null]);
+  return createHash('sha256').update(JSON.stringify(values)).digest('hex');
+}
+
+/** Whether another value would give other weights. At a constant rate a run may be made longer or shorter. */
+function decides(name: keyof TrainingSettings, settings: TrainingSettings): boolean {
+  return SETTINGS[name].decides && !(name === 'steps' && settings.schedule === 'constant');
+}

@@ -1,0 +1,90 @@
+import type { AdapterLayout } from '../adapter/index.js';
+import type { LongOperation } from '../async.js';
+import type { TrainerEngine } from '../engine/index.js';
+import { DndError } from '../errors.js';
+import { FitSums } from './fit-sums.js';
+import type { Checkpoint } from './pairs/types.js';
+import type { PromptStates } from './prompt-states.js';
+import type { Evaluation, TaskEvaluation } from './steps.js';
+import type { Targets } from './targets.js';
+import { fillTargets } from './training-data.js';
+
+/** A task with the prompts and checkpoints that it is evaluated with, the same ones each time. */
+export interface EvaluationTask {
+  name: string;
+  heldOut: TaskEvaluation['heldOut'];
+  texts: readonly string[];
+  checkpoints: readonly Checkpoint[];
+}
+
+export interface EvaluationParts {
+  engine: Pick<TrainerEngine, 'evaluate'>;
+  layout: AdapterLayout;
+  importance: Float32Array | null;
+  states: PromptStates;
+  targets: Targets;
+  /** Tasks that go through the decoder together. */
+  together: number;
+}
+
+/**
+ * Generates weight tokens for each task once, without noise, and compares them with those of its checkpoints.
+ * @throws DndError NOT_FINITE for weight tokens that are not; as `TrainerEngine.evaluate`; `signal.reason`
+ */
+export async function evaluateTasks(
+  tasks: readonly EvaluationTask[],
+  parts: EvaluationParts,
+  { signal, onProgress }: LongOperation,
+): Promise<Pick<Evaluation, 'tasks' | 'cells'>> {
+  const all = new FitSums(parts.layout, parts.importance);
+  const evaluated: TaskEvaluation[] = [];
+  for (let start = 0; start < tasks.length; start += parts.together) {
+    const group = tasks.slice(start, start + parts.together);
+    const tokens = await generate(group, parts, signal);
+    for (const [place, task] of group.entries()) {
+      const { size } = parts.layout;
+      const sums = new FitSums(parts.layout, parts.importance);
+      for (const checkpoint of task.checkpoints)
+        await sums.add(
+          tokens.subarray(place * size, (place + 1) * size),
+          await parts.targets.of(checkpoint, signal),
+          signal,
+        );
+      all.addAll(sums);
+      evaluated.push(describe(task, sums));
+      onProgress?.(evaluated.length / tasks.length);
+    }
+  }
+  return { tasks: evaluated, cells: all.cells() };
+}
+
+/** @returns weight tokens [tasks, tokens, height, width] */
+async function generate(
+  group: readonly EvaluationTask[],
+  { engine, layout, importance, states, targets }: EvaluationParts,
+  signal: AbortSignal | undefined,
+): Promise<Float32Array> {
+  const texts = group.flatMap((task) => task.texts);
+  const condition = new Float32Array(texts.length * states.size);
+  await states.fill(texts, condition, { signal });
+  const target = new Float32Array(group.length * layout.size);
+  await fillTargets(
+    group.map(({ checkpoints }) => checkpoints[0]!),
+    targets,
+    target,
+    { signal },
+  );
+  const { tokens } = await engine.evaluate({ condition, target, importance, batch: group.length }, { signal });
+  return tokens;
+}
+
+function describe({ name, heldOut, checkpoints }: EvaluationTask, sums: FitSums): TaskEvaluation {
+  const fit = sums.fit();
+  if (!Number.isFinite(fit.loss))
+    throw new DndError(
+      'NOT_FINITE',
+      `the weight tokens generated for task ${name} are not finite: the parameters have diverged; ` +
+        'go on from an earlier checkpoint with a lower learning rate, in a new run',
+    );
+  return { task: name, heldOut, checkpoints: checkpoints.length, ...fit, modules: sums.modules() };
+}

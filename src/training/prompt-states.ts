@@ -1,0 +1,216 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { breather, type LongOperation } from '../async.js';
+import type { TextEncoder } from '../encoder/index.js';
+import { DndError } from '../errors.js';
+import type { GeneratorManifest } from '../generator/manifest.js';
+import { ByteCache } from './byte-cache.js';
+import { bytesOnDisk, readStates, writeStates } from './prompt-file.js';
+
+export interface PromptStatesOptions {
+  encoder: TextEncoder;
+  condition: GeneratorManifest['condition'];
+  /** Holds a folder for each way of encoding. */
+  folder: string;
+  memoryBytes: number;
+  diskBytes: number;
+}
+
+/** Texts are encoded together while their states take no more than this. */
+const ENCODE_BYTES = 2 ** 26;
+/** The event loop gets a turn after so many values are copied. */
+const COPY_VALUES = 2 ** 19;
+const SUFFIX = '.states';
+
+/**
+ * The states of texts, [length, channels] each, as `dnd generate` makes them. Each distinct text is encoded once; what
+ * the memory has no room for is read from the disk, what that has no room for is encoded again. Zeros at the end of
+ * states (as padding has them) are not stored. One call at a time.
+ */
+export class PromptStates {
+  readonly #options: PromptStatesOptions;
+  readonly #memory: ByteCache<string, Float32Array>;
+  readonly #folder: string;
+  /** Names of the files that are there. */
+  #files: Set<string> | undefined;
+  #diskBytes = 0;
+  /** Texts that were encoded so far: a test of the cache, and a figure for people. */
+  encoded = 0;
+
+  constructor(options: PromptStatesOptions) {
+    this.#options = options;
+    this.#memory = new ByteCache(options.memoryBytes);
+    const { name: _, ...identity } = options.encoder.identity;
+    const way = JSON.stringify([Object.entries(identity).sort(), Object.entries(options.condition).sort()]);
+    this.#folder = join(options.folder, createHash('sha256').update(way).digest('hex').slice(0, 16));
+  }
+
+  /** Values of a text's states. */
+  get size(): number {
+    const { condition, encoder } = this.#options;
+    return (condition.pooling === 'none' ? condition.maxLength : 1) * encoder.channels;
+  }
+
+  /**
+   * Writes the states of `texts`, one after the other, into `conditions` [texts, length, channels].
+   * @throws DndError as `TextEncoder.encode`; `signal.reason`
+   */
+  async fill(texts: readonly string[], conditions: Float32Array, operation: LongOperation = {}): Promise<void> {
+    const places = new Map<string, number[]>();
+    for (const [place, text] of texts.entries()) {
+      const known = places.get(text);
+      if (known) known.push(place);
+      else places.set(text, [place]);
+    }
+    const copy = copier(operation.signal);
+    await this.#each([...places.keys()], operation, async (text, states) => {
+      for (const place of places.get(text)!) await copy(states, conditions, place * this.size, this.size);
+    });
+  }
+
+  /** Encodes what is in no cache yet, so that steps need not wait; stops where there is no room to keep it. */
+  async encodeAhead(texts: readonly string[], operation: LongOperation = {}): Promise<void> {
+    const missing: string[] = [];
+    const files = await this.#knownFiles();
+    for (const text of new Set(texts)) if (!this.#memory.has(text) && !files.has(fileName(text))) missing.push(text);
+    const { memoryBytes, diskBytes } = this.#options;
+    const bytes = missing.length * this.size * Float32Array.BYTES_PER_ELEMENT;
+    // Where not all have room, the last ones would push the first ones out.
+    if (bytes > Math.max(memoryBytes - this.#memory.bytes, diskBytes - this.#diskBytes)) return;
+    await this.#encode(missing, operation, async () => {});
+  }
+
+  dispose(): void {
+    this.#memory.clear();
+  }
+
+  /** Calls `take` for each of the different texts, in any order. */
+  async #each(
+    texts: readonly string[],
+    operation: LongOperation,
+    take: (text: string, states: Float32Array) => Promise<void>,
+  ): Promise<void> {
+    const missing: string[] = [];
+    const files = await this.#knownFiles();
+    for (const text of texts) {
+      operation.signal?.throwIfAborted();
+      const kept = this.#memory.get(text);
+      const found = kept ?? (await this.#read(text, files, operation.signal));
+      if (!found) {
+        missing.push(text);
+        continue;
+      }
+      if (!kept) this.#memory.set(text, found, found.byteLength);
+      await take(text, found);
+    }
+    await this.#encode(missing, operation, take);
+  }
+
+  /** From the disk; what is damaged is taken away. */
+  async #read(text: string, files: Set<string>, signal: AbortSignal | undefined): Promise<Float32Array | undefined> {
+    const name = fileName(text);
+    if (!files.has(name)) return undefined;
+    const states = await readStates(join(this.#folder, name), this.size, signal);
+    if (states) return states;
+    files.delete(name);
+    await rm(join(this.#folder, name), { force: true }).catch(() => {});
+    return undefined;
+  }
+
+  async #encode(
+    texts: readonly string[],
+    { signal, onProgress }: LongOperation,
+    take: (text: string, states: Float32Array) => Promise<void>,
+  ): Promise<void> {
+    const { encoder, condition } = this.#options;
+    const together = Math.max(1, Math.floor(ENCODE_BYTES / (this.size * Float32Array.BYTES_PER_ELEMENT)));
+    for (let start = 0; start < texts.length; start += together) {
+      const group = texts.slice(start, start + together);
+      const { states } = await encoder.encode(group, {
+        ...condition,
+        signal,
+        onProgress: (fraction) => onProgress?.((start + fraction * group.length) / texts.length),
+      });
+      this.encoded += group.length;
+      const copy = copier(signal);
+      for (const [index, text] of group.entries()) {
+        const own = states.subarray(index * this.size, (index + 1) * this.size);
+        const kept = new Float32Array(await lengthWithoutZeros(own, signal));
+        await copy(own, kept, 0, kept.length);
+        this.#memory.set(text, kept, kept.byteLength);
+        await this.#store(text, kept, signal);
+        await take(text, kept);
+      }
+    }
+  }
+
+  /** A cache that cannot be written is no reason to stop. */
+  async #store(text: string, states: Float32Array, signal: AbortSignal | undefined): Promise<void> {
+    const files = await this.#knownFiles();
+    const bytes = bytesOnDisk(states);
+    if (this.#diskBytes + bytes > this.#options.diskBytes) return;
+    const name = fileName(text);
+    try {
+      await writeStates(join(this.#folder, name), states, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!(error instanceof DndError)) throw error;
+      // The room is needed for checkpoints.
+      this.#diskBytes = Infinity;
+      return;
+    }
+    files.add(name);
+    this.#diskBytes += bytes;
+  }
+
+  /** What is in the folder, looked at once; what a killed process left half written is taken away. */
+  async #knownFiles(): Promise<Set<string>> {
+    if (this.#files) return this.#files;
+    const files = new Set<string>();
+    await mkdir(this.#folder, { recursive: true }).catch(() => {});
+    for (const name of await readdir(this.#folder).catch((): string[] => [])) {
+      const path = join(this.#folder, name);
+      if (!name.endsWith(SUFFIX) || name.startsWith('.')) {
+        await rm(path, { force: true }).catch(() => {});
+        continue;
+      }
+      files.add(name);
+      this.#diskBytes += (await stat(path).catch(() => undefined))?.size ?? 0;
+    }
+    this.#files = files;
+    return files;
+  }
+}
+
+function fileName(text: string): string {
+  return createHash('sha256').update(text).digest('hex') + SUFFIX;
+}
+
+/** Copies values, and fills the rest of `size` with zeros, in slices that leave the event loop room. */
+function copier(signal: AbortSignal | undefined) {
+  const breathe = breather();
+  return async (from: Float32Array, to: Float32Array, offset: number, size: number) => {
+    for (let start = 0; start < size; start += COPY_VALUES) {
+      const end = Math.min(start + COPY_VALUES, size);
+      const copied = Math.min(end, from.length);
+      if (copied > start) to.set(from.subarray(start, copied), offset + start);
+      if (end > copied) to.fill(0, offset + Math.max(start, copied), offset + end);
+      await breathe();
+      signal?.throwIfAborted();
+    }
+  };
+}
+
+/** How many values are left when the zeros at the end are dropped; −0 is kept, so that every bit comes back. */
+async function lengthWithoutZeros(values: Float32Array, signal: AbortSignal | undefined): Promise<number> {
+  const breathe = breather();
+  for (let length = values.length; length > 0; length--) {
+    if (!Object.is(values[length - 1], 0)) return length;
+    if (length % COPY_VALUES === 0) {
+      await breathe();
+      signal?.throwIfAborted();
+    }
+  }
+  return 0;
+}

@@ -1,0 +1,55 @@
+import { SplitMix64 } from '../random.js';
+import type { Checkpoint } from './pairs/types.js';
+import { nameNumber, STREAMS } from './streams.js';
+
+/** A task that samples are drawn from. */
+export interface SampledTask {
+  name: string;
+  /** What is encoded, one text for each item. */
+  texts: readonly string[];
+  checkpoints: readonly Checkpoint[];
+}
+
+/** Prompts, and the checkpoint that shall be generated from them. */
+export interface Sample {
+  task: string;
+  checkpoint: Checkpoint;
+  /** As many as the decoder wants, in the order in which they make the condition. */
+  texts: string[];
+}
+
+/**
+ * The batch of a step, counted from 0: for each place a task, a checkpoint of it and prompts of it, each equally likely
+ * and in random order. Nothing is remembered from step to step: the same seed and step give the same samples, so a run
+ * goes on where it was stopped without any state.
+ */
+export function sampleBatch(
+  tasks: readonly SampledTask[],
+  step: number,
+  { seed, batch, prompts }: { seed: number; batch: number; prompts: number },
+): Sample[] {
+  const random = SplitMix64.derived(seed, STREAMS.sample, step);
+  return Array.from({ length: batch }, () => {
+    const { name, texts, checkpoints } = tasks[random.below(tasks.length)]!;
+    const checkpoint = checkpoints[random.below(checkpoints.length)]!;
+    return { task: name, checkpoint, texts: drawTexts(texts, prompts, random) };
+  });
+}
+
+/** What a task is evaluated with, in every evaluation of a run: prompts, and at most so many of its checkpoints. */
+export function evaluationSample(
+  { name, texts, checkpoints }: SampledTask,
+  { seed, prompts, most }: { seed: number; prompts: number; most: number },
+): { texts: string[]; checkpoints: Checkpoint[] } {
+  const random = SplitMix64.derived(seed, STREAMS.evaluation, nameNumber(name));
+  const drawn = drawTexts(texts, prompts, random);
+  const chosen = new Set(random.sample(checkpoints.length, Math.min(most, checkpoints.length)));
+  return { texts: drawn, checkpoints: checkpoints.filter((_, index) => chosen.has(index)) };
+}
+
+/** Of N texts `wanted` different ones in random order; where there are too few, all of them and then further draws. */
+function drawTexts(texts: readonly string[], wanted: number, random: SplitMix64): string[] {
+  const indices = random.sample(texts.length, Math.min(texts.length, wanted));
+  while (indices.length < wanted) indices.push(random.below(texts.length));
+  return indices.map((index) => texts[index]!);
+}

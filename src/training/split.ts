@@ -1,0 +1,73 @@
+import { DndError } from '../errors.js';
+import { SplitMix64 } from '../random.js';
+import { nearest } from './nearest.js';
+import type { Checkpoint, Task } from './pairs/types.js';
+import type { TrainingSettings } from './settings.js';
+import { nameNumber, STREAMS } from './streams.js';
+
+/** A task whose checkpoints are trained on. */
+export interface TrainingTask {
+  task: Task;
+  checkpoints: readonly Checkpoint[];
+}
+
+/** A task whose checkpoints are compared with what is generated from its prompts. */
+export interface EvaluatedTask {
+  task: Task;
+  heldOut: 'task' | 'checkpoints' | 'none';
+  checkpoints: readonly Checkpoint[];
+}
+
+export interface Split {
+  training: TrainingTask[];
+  evaluation: EvaluatedTask[];
+}
+
+/** From so many checkpoints on, at least one of a task is held out. */
+const ENOUGH_CHECKPOINTS = 5;
+
+/**
+ * Which checkpoints are trained on, and which only evaluated. A checkpoint's fate depends on the seed and its name and on
+ * how many there are, so that a new one changes little. Where nothing is held out, evaluation takes what is trained on.
+ * @throws DndError INVALID_ARGUMENT for an unknown task, or when none is left to train on
+ */
+export function splitPairs(
+  tasks: readonly Task[],
+  { seed, heldOutTasks, heldOutCheckpoints }: Pick<TrainingSettings, 'seed' | 'heldOutTasks' | 'heldOutCheckpoints'>,
+): Split {
+  const names = tasks.map(({ name }) => name);
+  for (const name of heldOutTasks ?? [])
+    if (!names.includes(name))
+      throw new DndError(
+        'INVALID_ARGUMENT',
+        `heldOutTasks: there is no task ${JSON.stringify(name)} in the pairs; the nearest is ${nearest(name, names)}`,
+      );
+  const training: TrainingTask[] = [];
+  const evaluation: EvaluatedTask[] = [];
+  for (const task of tasks) {
+    if (heldOutTasks?.includes(task.name) ?? task.heldOut) {
+      evaluation.push({ task, heldOut: 'task', checkpoints: task.checkpoints });
+      continue;
+    }
+    const kept = heldOutOf(task.checkpoints, heldOutCheckpoints, seed);
+    training.push({ task, checkpoints: task.checkpoints.filter((checkpoint) => !kept.has(checkpoint)) });
+    if (kept.size > 0)
+      evaluation.push({ task, heldOut: 'checkpoints', checkpoints: task.checkpoints.filter((one) => kept.has(one)) });
+  }
+  if (training.length === 0)
+    throw new DndError('INVALID_ARGUMENT', 'every task of the pairs is held out: name fewer in heldOutTasks');
+  if (evaluation.length === 0) evaluation.push(...training.map((one) => ({ ...one, heldOut: 'none' as const })));
+  return { training, evaluation };
+}
+
+function heldOutOf(checkpoints: readonly Checkpoint[], share: number, seed: number): Set<Checkpoint> {
+  const least = share > 0 && checkpoints.length >= ENOUGH_CHECKPOINTS ? 1 : 0;
+  const count = Math.min(Math.max(Math.round(share * checkpoints.length), least), checkpoints.length - 1);
+  const lots = checkpoints.map((checkpoint) => ({ checkpoint, lot: lotOf(checkpoint, seed) }));
+  lots.sort((one, other) => one.lot - other.lot || (one.checkpoint.name < other.checkpoint.name ? -1 : 1));
+  return new Set(lots.slice(0, count).map(({ checkpoint }) => checkpoint));
+}
+
+function lotOf({ name }: Checkpoint, seed: number): number {
+  return SplitMix64.derived(seed, STREAMS.heldOut, nameNumber(name)).below(Number.MAX_SAFE_INTEGER);
+}

@@ -1,0 +1,43 @@
+import { DndError } from '../errors.js';
+import { SplitMix64 } from '../random.js';
+import type { Task } from './pairs/types.js';
+import { nameNumber, STREAMS } from './streams.js';
+
+/** What of an item becomes the condition. */
+export const FORMS = ['prompt', 'prompt+answer', 'answer', 'mix'] as const;
+export type ConditionForm = (typeof FORMS)[number];
+
+/** Share of the items that 'mix' takes with their answers, as the published code has it. */
+const MIX_SHARE = 0.2;
+const MIX_PARTS = 2 ** 32;
+
+/**
+ * The texts of a task that are encoded, one for each item: its prompt; "prompt" + "answer: " + "response" with nothing
+ * between; its response; or 'mix': the prompt, and with probability 0.2 the answer too, settled once for each item.
+ * @throws DndError INVALID_PROMPTS for a form that needs a response where an item has none
+ */
+export function conditionTexts(
+  { name, items }: Pick<Task, 'name' | 'items'>,
+  form: ConditionForm,
+  seed: number,
+): string[] {
+  if (form === 'prompt') return items.map(({ prompt }) => prompt);
+  const missing = items.findIndex(({ response }) => response === '');
+  if (missing >= 0 && form !== 'mix')
+    throw new DndError(
+      'INVALID_PROMPTS',
+      `the form '${form}' needs a response for every prompt, and item ${missing + 1} of task ${name} has none; ` +
+        "add it, or choose the form 'prompt' or 'mix'",
+    );
+  if (form === 'answer') return items.map(({ response }) => response);
+  if (form === 'prompt+answer') return items.map(withAnswer);
+  const random = SplitMix64.derived(seed, STREAMS.mix, nameNumber(name));
+  return items.map((item) => {
+    const answered = random.below(MIX_PARTS) < MIX_SHARE * MIX_PARTS && item.response !== '';
+    return answered ? withAnswer(item) : item.prompt;
+  });
+}
+
+function withAnswer({ prompt, response }: Task['items'][number]): string {
+  return `${prompt}answer: ${response}`;
+}

@@ -1,0 +1,159 @@
+import { breather, type LongOperation } from '../async.js';
+import type { Checkpoint } from './pairs/types.js';
+import type { PromptStates } from './prompt-states.js';
+import { type Sample, type SampledTask, sampleBatch } from './sampler.js';
+import type { Targets } from './targets.js';
+
+/** Some samples of a step, as the engine takes them. */
+export interface MicroBatch {
+  step: number;
+  /** Of its first sample, in the step's batch. */
+  first: number;
+  samples: readonly Sample[];
+  /** [samples, prompts, length, channels] */
+  condition: Float32Array;
+  /** [samples, tokens, height, width] */
+  target: Float32Array;
+}
+
+export interface TrainingDataOptions {
+  tasks: readonly SampledTask[];
+  states: PromptStates;
+  targets: Targets;
+  seed: number;
+  batch: number;
+  microBatch: number;
+  /** That a condition is made of. */
+  prompts: number;
+}
+
+interface Place {
+  step: number;
+  first: number;
+}
+
+interface Buffers {
+  condition: Float32Array;
+  target: Float32Array;
+}
+
+const COPY_VALUES = 2 ** 19;
+
+/**
+ * Makes micro-batches in the order in which training wants them, each while the one before is worked on: there are two
+ * pairs of buffers, and a micro-batch is good until the next but one is asked for.
+ */
+export class TrainingData {
+  readonly #options: TrainingDataOptions;
+  readonly #buffers: [Buffers | undefined, Buffers | undefined] = [undefined, undefined];
+  readonly #disposal = new AbortController();
+  #ahead: (Place & { made: Promise<MicroBatch> }) | undefined;
+  #turn = 0;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: TrainingDataOptions) {
+    this.#options = options;
+  }
+
+  /** Places of a step's batch at which its micro-batches begin. */
+  get firsts(): number[] {
+    const { batch, microBatch } = this.#options;
+    return Array.from({ length: Math.ceil(batch / microBatch) }, (_, index) => index * microBatch);
+  }
+
+  /**
+   * The micro-batch that was made ahead, or else a new one; then `next` is begun, where it is given.
+   * @throws DndError as encoders and `readTarget`; `signal.reason`, while the work itself goes on for the next to ask
+   */
+  async take(place: Place, next: Place | undefined, signal: AbortSignal | undefined): Promise<MicroBatch> {
+    signal?.throwIfAborted();
+    if (!this.#ahead || !samePlace(this.#ahead, place)) this.#begin(place);
+    const made = await unlessAborted(this.#ahead!.made, signal).catch((error) => {
+      // What failed is made again when it is asked for again.
+      if (!signal?.aborted) this.#ahead = undefined;
+      throw error;
+    });
+    if (next) this.#begin(next);
+    else this.#ahead = undefined;
+    return made;
+  }
+
+  /** Runs other work with the states and targets, when no micro-batch is being made. */
+  exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(work);
+    this.#last = result.catch(() => {});
+    return result;
+  }
+
+  /** Stops what is being made; resolves when it has stopped. */
+  async dispose(reason: unknown): Promise<void> {
+    this.#disposal.abort(reason);
+    await this.#last;
+  }
+
+  #begin(place: Place): void {
+    const turn = this.#turn;
+    this.#turn = 1 - turn;
+    const made = this.exclusively(() => this.#make(place, turn as 0 | 1));
+    // Whoever asks for it hears of its failure.
+    made.catch(() => {});
+    this.#ahead = { ...place, made };
+  }
+
+  async #make({ step, first }: Place, turn: 0 | 1): Promise<MicroBatch> {
+    const { signal } = this.#disposal;
+    signal.throwIfAborted();
+    const { tasks, states, targets, microBatch, prompts } = this.#options;
+    const samples = sampleBatch(tasks, step, this.#options).slice(first, first + microBatch);
+    this.#buffers[turn] ??= {
+      condition: new Float32Array(microBatch * prompts * states.size),
+      target: new Float32Array(microBatch * targets.layout.size),
+    };
+    const buffers = this.#buffers[turn];
+    const condition = buffers.condition.subarray(0, samples.length * prompts * states.size);
+    const target = buffers.target.subarray(0, samples.length * targets.layout.size);
+    await states.fill(
+      samples.flatMap(({ texts }) => texts),
+      condition,
+      { signal },
+    );
+    await fillTargets(
+      samples.map(({ checkpoint }) => checkpoint),
+      targets,
+      target,
+      { signal },
+    );
+    return { step, first, samples, condition, target };
+  }
+}
+
+/** Writes the weight tokens of the checkpoints, one after the other, into `into`. */
+export async function fillTargets(
+  checkpoints: readonly Checkpoint[],
+  targets: Targets,
+  into: Float32Array,
+  { signal }: LongOperation,
+): Promise<void> {
+  const breathe = breather();
+  for (const [place, checkpoint] of checkpoints.entries()) {
+    const tokens = await targets.of(checkpoint, signal);
+    for (let start = 0; start < tokens.length; start += COPY_VALUES) {
+      into.set(tokens.subarray(start, start + COPY_VALUES), place * tokens.length + start);
+      await breathe();
+      signal?.throwIfAborted();
+    }
+  }
+}
+
+function samePlace(one: Place, other: Place): boolean {
+  return one.step === other.step && one.first === other.first;
+}
+
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise;
+  return new Promise<T>((resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
+}
