@@ -20,7 +20,7 @@ export async function makeParents(path: string): Promise<() => Promise<void>> {
 }
 
 /** A hidden name beside `path` for what is not complete yet. */
-export function partialName(path: string, kind: 'partial' | 'replaced' = 'partial'): string {
+export function partialName(path: string, kind: 'partial' | 'replaced' | 'removed' = 'partial'): string {
   // File systems allow names of 255 bytes; a character takes at most 4.
   const name = basename(path).slice(0, 50);
   return join(dirname(path), `.${name}.${kind}-${process.pid}-${randomBytes(4).toString('hex')}`);

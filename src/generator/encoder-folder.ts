@@ -19,7 +19,7 @@ const ENCODER_FILES =
   /^(?:config|tokenizer|tokenizer_config|special_tokens_map)\.json$|^vocab\.txt$|^model.*\.safetensors(?:\.index\.json)?$/;
 
 export async function copyEncoderFiles(from: string, to: string, signal: AbortSignal | undefined): Promise<void> {
-  await mkdir(to);
+  await mkdir(to, { recursive: true });
   const names = await readdir(from).catch((error) => {
     throw readError(error, from);
   });

@@ -60,6 +60,12 @@ export class Fields {
     return (this.raw(name) ?? null) === null ? null : this.text(name);
   }
 
+  texts(name: string): string[] {
+    const value = this.raw(name);
+    if (Array.isArray(value) && value.every((text) => typeof text === 'string')) return value;
+    throw this.#wrong(name, 'a list of texts');
+  }
+
   oneOf<T extends string>(name: string, choices: readonly T[]): T {
     const value = this.raw(name);
     if (choices.includes(value as T)) return value as T;

@@ -24,7 +24,22 @@ export interface GeneratorManifest {
   condition: { maxLength: number; padding: Padding; pooling: Pooling };
   decoder: DecoderShape;
   adapter: AdapterSettings;
-  training: { trained: boolean; seed: number };
+  training: TrainingProvenance;
+}
+
+/** Where the decoder's parameters come from. */
+export interface TrainingProvenance {
+  trained: boolean;
+  /** Of the initial parameters, and of all that is random in training. */
+  seed: number;
+  /** Updates of the parameters. This and what follows: of generators that `dnd train` wrote. */
+  steps?: number;
+  /** What of an item was the condition in training: prompts of that form suit the generator best. */
+  form?: string;
+  tasks?: string[];
+  heldOutTasks?: string[];
+  /** Which prompt–checkpoint pairs. */
+  pairsDigest?: string;
 }
 
 export interface AdapterSettings {
@@ -114,6 +129,15 @@ function parseDecoder(fields: Fields): DecoderShape {
   return checkDecoderShape(shape, `${fields.source}: ${fields.path}`, 'CORRUPT_FILE');
 }
 
-function parseTraining(fields: Fields): GeneratorManifest['training'] {
-  return { trained: fields.boolean('trained'), seed: fields.wholeNumber('seed', 0) };
+function parseTraining(fields: Fields): TrainingProvenance {
+  const own = { trained: fields.boolean('trained'), seed: fields.wholeNumber('seed', 0) };
+  if (fields.raw('steps') === undefined) return own;
+  return {
+    ...own,
+    steps: fields.wholeNumber('steps', 0),
+    form: fields.text('form'),
+    tasks: fields.texts('tasks'),
+    heldOutTasks: fields.texts('heldOutTasks'),
+    pairsDigest: fields.text('pairsDigest'),
+  };
 }

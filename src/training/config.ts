@@ -32,6 +32,7 @@ export async function readConfig(path: string): Promise<TrainingConfig> {
     ...settings,
     ...(out === undefined ? {} : { out: at(out) }),
     ...(settings.pairs === undefined ? {} : { pairs: at(settings.pairs) }),
+    ...(settings.base === undefined ? {} : { base: at(settings.base) }),
     ...(settings.encoder === undefined || settings.encoder === 'hash' ? {} : { encoder: at(settings.encoder) }),
   };
 }

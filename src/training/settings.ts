@@ -9,6 +9,7 @@ import { type ConditionForm, FORMS } from './texts.js';
 /** What a training run is made of. A configuration file has these names, and flags their spellings with hyphens. */
 export interface TrainingSettings {
   pairs: string;
+  base: string | undefined;
   encoder: string;
   preset: PresetName | undefined;
   features: readonly Feature[] | undefined;
@@ -83,6 +84,12 @@ const GiB = 2 ** 30;
 /** The settings in the order of `dnd train --help`. Numbers without another source are the published recipe's. */
 export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
   pairs: { kind: { is: 'path' }, required: true, decides: false, about: 'folder of the prompt–checkpoint pairs' },
+  base: {
+    kind: { is: 'path' },
+    decides: false,
+    about:
+      'config.json of the base model, or the folder that holds it (default: what pairs.json or the checkpoints say)',
+  },
   encoder: {
     kind: { is: 'path' },
     required: true,

@@ -1,0 +1,161 @@
+import { copyFile, link, mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { LongOperation } from '../async.js';
+import type { TrainerEngine } from '../engine/index.js';
+import { DndError } from '../errors.js';
+import { readError, readJson, writeFileAtomically, writeFolderAtomically } from '../files/index.js';
+import { DTYPES } from '../formats/dtypes.js';
+import { SafetensorsSet, writeSafetensorsSharded } from '../formats/safetensors/index.js';
+import { loadDecoderWeights, saveDecoderWeights } from '../generator/decoder-weights.js';
+import { ENCODER_FOLDER } from '../generator/encoder-folder.js';
+import { Fields } from '../generator/fields.js';
+import { type GeneratorManifest, MANIFEST_FILE, readManifest } from '../generator/manifest.js';
+import { PACKAGE } from '../package.js';
+
+/** In a checkpoint, beside what a generator folder has. */
+export const TRAINING_FILE = 'training.json';
+/** Name of the file, or of the sharded set, with what the optimiser remembers. */
+const OPTIMISER_BASE_NAME = 'optimiser';
+const FORMAT_VERSION = 1;
+const CHUNK_BYTES = 2 ** 22;
+
+/** Where a run was when the checkpoint was made. All that is random follows from the run's seed and the step. */
+export interface TrainingState {
+  /** Updates that were done. */
+  step: number;
+  /** Of the settings that decide over the weights. */
+  settingsDigest: string;
+  pairsDigest: string;
+  /** That the steps so far were computed with. */
+  instructionSet: string;
+  /** The step that was evaluated last; −1: none. */
+  evaluated: number;
+  /** Of metrics.jsonl, up to and with all that. */
+  metricsBytes: number;
+  createdBy: string;
+}
+
+type CheckpointEngine = Pick<
+  TrainerEngine,
+  'parameters' | 'readParameter' | 'writeParameter' | 'states' | 'readState' | 'writeState' | 'setStep'
+>;
+
+export interface CheckpointParts {
+  engine: CheckpointEngine;
+  manifest: GeneratorManifest;
+  /** The run's copy of the text encoder; undefined where it has no files. */
+  encoderFolder: string | undefined;
+  state: Omit<TrainingState, 'createdBy'>;
+}
+
+/**
+ * Writes a checkpoint: a generator folder that `dnd generate` takes as it is, with what training needs to go on. It is
+ * there whole or not at all.
+ * @throws DndError DISK_FULL, NOT_WRITABLE, OUTPUT_EXISTS; `signal.reason`
+ */
+export async function writeCheckpoint(
+  path: string,
+  { engine, manifest, encoderFolder, state }: CheckpointParts,
+  { signal, onProgress }: LongOperation,
+): Promise<void> {
+  const parameterBytes = engine.parameters.reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0);
+  const stateBytes = engine.states.reduce((sum, { dtype, elements }) => sum + elements * DTYPES[dtype].bytes, 0);
+  const share = parameterBytes / (parameterBytes + stateBytes);
+  await writeFolderAtomically(path, { signal }, async (staging) => {
+    if (encoderFolder) await linkEncoder(encoderFolder, join(staging, ENCODER_FOLDER));
+    await saveDecoderWeights(staging, engine, { signal, onProgress: (fraction) => onProgress?.(share * fraction) });
+    await saveStates(staging, engine, {
+      signal,
+      onProgress: (fraction) => onProgress?.(share + (1 - share) * fraction),
+    });
+    const training = { formatVersion: FORMAT_VERSION, createdBy: `${PACKAGE.name} ${PACKAGE.version}`, ...state };
+    await writeFileAtomically(join(staging, TRAINING_FILE), `${JSON.stringify(training, null, 2)}\n`);
+    await writeFileAtomically(join(staging, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`);
+  });
+}
+
+/** Hard links to the run's copy: a checkpoint takes the encoder's room only where there are no links. */
+async function linkEncoder(from: string, to: string): Promise<void> {
+  await mkdir(to);
+  const names = await readdir(from).catch((error) => {
+    throw readError(error, from);
+  });
+  for (const name of names)
+    await link(join(from, name), join(to, name)).catch(() => copyFile(join(from, name), join(to, name)));
+}
+
+async function saveStates(folder: string, engine: CheckpointEngine, operation: LongOperation): Promise<void> {
+  const tensors = engine.states.map(({ name, dtype, elements }) => ({
+    name,
+    dtype,
+    shape: [elements],
+    *bytes() {
+      const total = elements * DTYPES[dtype].bytes;
+      for (let offset = 0; offset < total; offset += CHUNK_BYTES)
+        yield engine.readState(name, offset, Math.min(CHUNK_BYTES, total - offset));
+    },
+  }));
+  await writeSafetensorsSharded(folder, OPTIMISER_BASE_NAME, tensors, operation);
+}
+
+/** @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, NEWER_FORMAT */
+export async function readTrainingState(path: string): Promise<TrainingState> {
+  const file = join(path, TRAINING_FILE);
+  const fields = new Fields(await readJson(file), file);
+  const version = fields.wholeNumber('formatVersion', 1);
+  if (version > FORMAT_VERSION)
+    throw new DndError(
+      'NEWER_FORMAT',
+      `${file} has checkpoint format ${version}, and this version of dnd-lora reads up to format ${FORMAT_VERSION}: update dnd-lora`,
+    );
+  return {
+    step: fields.wholeNumber('step', 0),
+    settingsDigest: fields.text('settingsDigest'),
+    pairsDigest: fields.text('pairsDigest'),
+    instructionSet: fields.text('instructionSet'),
+    evaluated: fields.wholeNumber('evaluated', -1),
+    metricsBytes: fields.wholeNumber('metricsBytes', 0),
+    createdBy: fields.text('createdBy'),
+  };
+}
+
+/**
+ * Fills decoder and optimiser from a checkpoint.
+ * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, SHAPE_MISMATCH, INVALID_WEIGHTS; `signal.reason`
+ */
+export async function loadCheckpoint(
+  path: string,
+  engine: CheckpointEngine,
+  state: TrainingState,
+  { signal, onProgress }: LongOperation,
+): Promise<void> {
+  await readManifest(join(path, MANIFEST_FILE));
+  await loadDecoderWeights(path, engine, { signal, onProgress: (fraction) => onProgress?.(fraction / 2) });
+  await loadStates(path, engine, { signal, onProgress: (fraction) => onProgress?.((1 + fraction) / 2) });
+  engine.setStep(state.step);
+}
+
+async function loadStates(
+  folder: string,
+  engine: CheckpointEngine,
+  { signal, onProgress }: LongOperation,
+): Promise<void> {
+  const file = await SafetensorsSet.open(join(folder, OPTIMISER_BASE_NAME));
+  try {
+    for (const { name, dtype, elements } of engine.states) {
+      const info = file.tensors.get(name);
+      if (info?.dtype === dtype && info.shape.length === 1 && info.shape[0] === elements) continue;
+      const found = info ? `${info.dtype} [${info.shape.join(', ')}]` : 'missing';
+      throw new DndError('SHAPE_MISMATCH', `${file.path}: ${name} must be ${dtype} [${elements}]; it is ${found}`);
+    }
+    for (const [index, { name, dtype }] of engine.states.entries()) {
+      for await (const { elementOffset, bytes } of file.chunks(name, CHUNK_BYTES)) {
+        signal?.throwIfAborted();
+        engine.writeState(name, elementOffset * DTYPES[dtype].bytes, bytes);
+      }
+      onProgress?.((index + 1) / engine.states.length);
+    }
+  } finally {
+    await file.close();
+  }
+}

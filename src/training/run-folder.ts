@@ -1,0 +1,105 @@
+import { mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { DndError } from '../errors.js';
+import { readError, writeError } from '../files/index.js';
+import { partialName } from '../files/parents.js';
+import { RUN_FILE } from './run-description.js';
+
+/** What is in the folder of a run, beside run.json and metrics.jsonl. */
+export const CHECKPOINTS_FOLDER = 'checkpoints';
+export const CACHE_FOLDER = 'cache';
+/** A symbolic link to the newest checkpoint, where the system has such links: for people; nothing depends on it. */
+export const LATEST_LINK = 'latest';
+
+const CHECKPOINT_NAME = /^step-(\d{6,})$/;
+/** What a process that was killed may have left: of writing, of replacing, of removing. */
+const LEFTOVER = /^\..*\.(?:partial|replaced|removed)-/;
+
+export interface CheckpointFolder {
+  step: number;
+  path: string;
+}
+
+export function checkpointPath(folder: string, step: number): string {
+  return join(folder, CHECKPOINTS_FOLDER, `step-${String(step).padStart(6, '0')}`);
+}
+
+/**
+ * Makes the folder of a new run.
+ * @throws DndError OUTPUT_EXISTS where there is something else already; NOT_WRITABLE, DISK_FULL
+ */
+export async function makeRunFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true }).catch((error) => {
+    throw writeError(error, folder);
+  });
+  const names = await readdir(folder).catch((error) => {
+    throw readError(error, folder);
+  });
+  if (names.includes(RUN_FILE))
+    throw new DndError(
+      'OUTPUT_EXISTS',
+      `${folder} is the folder of a run already: go on with it (--resume ${folder}), or choose another folder`,
+    );
+  // A run that was killed before it wrote run.json is as good as not begun.
+  const other = names.find((name) => !OURS.has(name) && !LEFTOVER.test(name));
+  if (other !== undefined)
+    throw new DndError('OUTPUT_EXISTS', `${folder} is not empty (it holds ${other}): choose another folder`);
+}
+
+const OURS = new Set(['encoder', CACHE_FOLDER, '.lock']);
+
+/** Takes away what killed processes left half done. Only by who holds the run's lock. */
+export async function removeLeftovers(folder: string): Promise<void> {
+  for (const place of [folder, join(folder, CHECKPOINTS_FOLDER)])
+    for (const name of await readdir(place).catch((): string[] => []))
+      if (LEFTOVER.test(name)) await rm(join(place, name), { recursive: true, force: true }).catch(() => {});
+}
+
+/** Oldest first. A folder has its name only once it is complete. */
+export async function listCheckpoints(folder: string): Promise<CheckpointFolder[]> {
+  const place = join(folder, CHECKPOINTS_FOLDER);
+  const names = await readdir(place).catch((error) => {
+    if (error.code === 'ENOENT') return [];
+    throw readError(error, place);
+  });
+  const found: CheckpointFolder[] = [];
+  for (const name of names) {
+    const step = CHECKPOINT_NAME.exec(name)?.[1];
+    if (step !== undefined) found.push({ step: Number(step), path: join(place, name) });
+  }
+  return found.sort((one, other) => one.step - other.step);
+}
+
+/** Removes all but the newest `keep`. Each loses its name first, so that none is ever seen half removed. */
+export async function removeOldCheckpoints(folder: string, keep: number): Promise<void> {
+  const all = await listCheckpoints(folder);
+  for (const { path } of all.slice(0, Math.max(0, all.length - keep))) {
+    const removed = partialName(path, 'removed');
+    await rename(path, removed).catch((error) => {
+      throw writeError(error, path);
+    });
+    await rm(removed, { recursive: true, force: true });
+  }
+}
+
+/** Gives a checkpoint that cannot be read another name, so that it is out of the way and can be looked at. */
+export async function setAside({ path }: CheckpointFolder): Promise<string> {
+  const aside = `${path}.unreadable`;
+  await rm(aside, { recursive: true, force: true });
+  await rename(path, aside).catch((error) => {
+    throw writeError(error, path);
+  });
+  return aside;
+}
+
+export async function linkLatest(folder: string, checkpoint: string): Promise<void> {
+  const link = join(folder, LATEST_LINK);
+  const temporary = partialName(link);
+  try {
+    await symlink(join(CHECKPOINTS_FOLDER, basename(checkpoint)), temporary);
+    await rename(temporary, link);
+  } catch {
+    // Not every file system and user may have links.
+    await rm(temporary, { force: true }).catch(() => {});
+  }
+}

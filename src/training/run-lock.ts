@@ -1,0 +1,126 @@
+import { readFileSync } from 'node:fs';
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { DndError } from '../errors.js';
+import { isFileError, writeError } from '../files/index.js';
+import { partialName } from '../files/parents.js';
+
+const LOCK_FILE = '.lock';
+/** Someone else may take a stale lock away, or the lock itself, between two looks at it. */
+const ATTEMPTS = 10;
+
+/** Who has a run. A process that was killed leaves its lock, but no other process has its number and beginning. */
+interface Owner {
+  host: string;
+  pid: number;
+  /** When the process began, as the system counts; null where it does not tell. */
+  began: string | null;
+}
+
+/** That one process works on a run's folder, and no other. */
+export class RunLock {
+  private constructor(
+    readonly path: string,
+    readonly content: string,
+  ) {}
+
+  /** @throws DndError RUN_IN_USE; NOT_WRITABLE, DISK_FULL */
+  static async take(folder: string): Promise<RunLock> {
+    const path = join(folder, LOCK_FILE);
+    const own: Owner = { host: hostname(), pid: process.pid, began: beginningOf(process.pid) };
+    const content = JSON.stringify(own);
+    // The lock appears with its content: nobody sees it empty.
+    const prepared = partialName(path);
+    try {
+      await writeFile(prepared, content, { flag: 'wx' });
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        if (await linked(prepared, path)) return new RunLock(path, content);
+        await removeStale(path, folder);
+      }
+      throw new DndError('RUN_IN_USE', `${folder} is being taken by another process: try again`);
+    } catch (error) {
+      throw writeError(error, path);
+    } finally {
+      await rm(prepared, { force: true }).catch(() => {});
+    }
+  }
+
+  async release(): Promise<void> {
+    const content = await readFile(this.path, 'utf8').catch(() => undefined);
+    if (content === this.content) await rm(this.path, { force: true }).catch(() => {});
+  }
+}
+
+async function linked(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if (isFileError(error) && error.code === 'EEXIST') return false;
+    // File systems without hard links.
+    if (isFileError(error) && ['EPERM', 'ENOTSUP', 'ENOSYS', 'EOPNOTSUPP'].includes(error.code))
+      return copied(from, to);
+    throw error;
+  }
+}
+
+async function copied(from: string, to: string): Promise<boolean> {
+  try {
+    await writeFile(to, await readFile(from), { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (isFileError(error) && error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** @throws DndError RUN_IN_USE where the owner is at work, or may be */
+async function removeStale(path: string, folder: string): Promise<void> {
+  const content = await readFile(path, 'utf8').catch(() => undefined);
+  if (content === undefined) return;
+  const owner = parse(content);
+  if (owner && owner.host !== hostname())
+    throw new DndError(
+      'RUN_IN_USE',
+      `${folder} is in use by process ${owner.pid} on ${owner.host}; if that is not so any more, remove ${path}`,
+    );
+  if (owner && isAlive(owner))
+    throw new DndError('RUN_IN_USE', `${folder} is in use by process ${owner.pid}: wait for it, or stop it`);
+  // Renamed and looked at, since in the meantime another process may have put its own in place.
+  const removed = partialName(path, 'removed');
+  await rename(path, removed).catch(() => {});
+  const found = await readFile(removed, 'utf8').catch(() => undefined);
+  if (found !== undefined && found !== content) await link(removed, path).catch(() => {});
+  await rm(removed, { force: true });
+}
+
+function parse(content: string): Owner | undefined {
+  try {
+    const { host, pid, began } = JSON.parse(content);
+    return typeof host === 'string' && Number.isSafeInteger(pid) && pid > 0 ? { host, pid, began } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isAlive({ pid, began }: Owner): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM' && beginningOf(pid) === began;
+  }
+  return beginningOf(pid) === began;
+}
+
+/** Clock ticks after the machine's start; null where the system does not tell. */
+function beginningOf(pid: number): string | null {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    // A process that has ended but was not waited for is still listed.
+    return fields[0] === 'Z' ? 'ended' : (fields[19] ?? null);
+  } catch {
+    return null;
+  }
+}
