@@ -5,7 +5,9 @@ export type { LayoutJson } from './layout-json.js';
 export { type AdapterTensor, LoraAdapter, type LoraConfig, type LoraPair } from './lora-adapter.js';
 export { loraScale, mergeDelta } from './merge.js';
 export { MODULE_NAMES, MODULES, type Module, type ModuleName, selectModules, type Widths } from './modules.js';
-export { readPeft } from './peft-read.js';
+export { placeKey } from './names.js';
+export { type ParsedPeftConfig, parsePeftConfig } from './peft-config.js';
+export { checkedName, readPeft } from './peft-read.js';
 export {
   type AdapterDtype,
   PEFT_CONFIG_FILE,

@@ -35,8 +35,11 @@ async function openTensors(folder: string): Promise<SafetensorsFile> {
   return SafetensorsFile.open(join(folder, PEFT_TENSORS_FILE));
 }
 
-/** The name that the tensor has in our memory: with PEFT's prefix, without an adapter's name. */
-function checkedName(info: TensorInfo, path: string): string {
+/**
+ * The name that a LoRA matrix of the file `path` has in our memory: with PEFT's prefix, without an adapter's name.
+ * @throws DndError UNSUPPORTED_FORMAT for another tensor, by the name of what it is; SHAPE_MISMATCH for no float matrix
+ */
+export function checkedName(info: TensorInfo, path: string): string {
   const parsed = parseTensorName(info.name);
   if (!parsed) {
     const what = FOREIGN.find(([pattern]) => pattern.test(info.name))?.[1] ?? 'a tensor that is no LoRA matrix';

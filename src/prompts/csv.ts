@@ -1,4 +1,5 @@
 import { CsvError, type InfoRecord, parse } from 'csv-parse/sync';
+import type { FoundItem } from './item.js';
 import { checkPrompt, invalidPrompts, shortly } from './problems.js';
 
 interface Row {
@@ -9,27 +10,31 @@ interface Row {
 /**
  * Comma-separated values with the prompts in the column that the first row calls `prompt` (in any case); or with one
  * column and no such name, and then every row is a prompt. Columns may also be separated by semicolons or tabs, as
- * spreadsheets in some countries write them, if the first row names the prompts.
+ * spreadsheets in some countries write them, if the first row names the prompts. A column called `response` holds the
+ * responses.
  */
-export function parseCsv(text: string, source: string): string[] {
-  const delimiter = [',', ';', '\t'].find((candidate) => promptColumn(firstRow(text, candidate)) >= 0) ?? ',';
+export function parseCsv(text: string, source: string): FoundItem[] {
+  const delimiter = [',', ';', '\t'].find((candidate) => columnOf('prompt', firstRow(text, candidate)) >= 0) ?? ',';
   const rows = readRows(text, delimiter, source);
   const header = rows[0]?.record ?? [];
-  const column = promptColumn(header);
+  const column = columnOf('prompt', header);
+  const answers = columnOf('response', header);
   if (column < 0 && header.length > 1) {
     throw invalidPrompts(
       source,
       `none of its columns ${shortly(header)} is called "prompt"; call the one that holds the prompts so`,
     );
   }
-  const prompts = column < 0 ? rows : rows.slice(1);
-  return prompts.map(({ record, info }) =>
-    checkPrompt(record[Math.max(column, 0)]!, source, `that ends in line ${info.lines}`),
-  );
+  const items = column < 0 ? rows : rows.slice(1);
+  return items.map(({ record, info }) => {
+    const where = `that ends in line ${info.lines}`;
+    const prompt = checkPrompt(record[Math.max(column, 0)]!, source, where);
+    return { prompt, response: column < 0 ? undefined : record[answers], where };
+  });
 }
 
-function promptColumn(header: readonly string[]): number {
-  return header.findIndex((name) => name.trim().toLowerCase() === 'prompt');
+function columnOf(wanted: string, header: readonly string[]): number {
+  return header.findIndex((name) => name.trim().toLowerCase() === wanted);
 }
 
 /** For a look at the names: empty where it is broken, which is found again and said when all rows are read. */

@@ -1,3 +1,4 @@
+import type { FoundItem } from './item.js';
 import { checkPrompt, invalidPrompts, shortly } from './problems.js';
 
 const FORMS = 'a string, {"prompt": …} or {"conversations": [{"value": …}, …]}';
@@ -6,7 +7,7 @@ const FORMS = 'a string, {"prompt": …} or {"conversations": [{"value": …}, �
  * A JSON array of prompts, or an object with such an array as `prompts` or `data`, or a single item; else JSON Lines,
  * which some tools save under `.json` too.
  */
-export function parseJson(text: string, source: string): string[] {
+export function parseJson(text: string, source: string): FoundItem[] {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -18,12 +19,12 @@ export function parseJson(text: string, source: string): string[] {
   if (items === undefined) {
     throw invalidPrompts(source, `it holds ${shortly(value)}, and wanted is an array whose items are ${FORMS}`);
   }
-  return items.map((item, index) => promptOf(item, source, `of item ${index + 1} of ${items.length}`));
+  return items.map((item, index) => itemOf(item, source, `of item ${index + 1} of ${items.length}`));
 }
 
 /** One JSON item a line; blank lines are passed over. */
-export function parseJsonLines(text: string, source: string): string[] {
-  const prompts: string[] = [];
+export function parseJsonLines(text: string, source: string): FoundItem[] {
+  const items: FoundItem[] = [];
   for (const [index, line] of text.split('\n').entries()) {
     if (!/\S/.test(line)) continue;
     let item: unknown;
@@ -32,9 +33,9 @@ export function parseJsonLines(text: string, source: string): string[] {
     } catch (cause) {
       throw invalidPrompts(source, `line ${index + 1} is not valid JSON: ${(cause as Error).message}`, { cause });
     }
-    prompts.push(promptOf(item, source, `in line ${index + 1}`));
+    items.push(itemOf(item, source, `in line ${index + 1}`));
   }
-  return prompts;
+  return items;
 }
 
 /** Whether the first line with anything in it is a JSON object of its own, and not the last. */
@@ -56,17 +57,21 @@ function itemsOf(value: unknown): unknown[] | undefined {
   return prompt !== undefined || conversations !== undefined ? [value] : undefined;
 }
 
-/** The prompt of an item: itself, its `prompt`, or the first turn of its conversation that is not the system's. */
-function promptOf(item: unknown, source: string, where: string): string {
-  if (typeof item === 'string') return checkPrompt(item, source, where);
+/**
+ * The prompt of an item: itself, its `prompt`, or the first turn of its conversation that is not the system's; and its
+ * `response`, or the turn after the prompt's.
+ */
+function itemOf(item: unknown, source: string, where: string): FoundItem {
+  if (typeof item === 'string') return { prompt: checkPrompt(item, source, where), response: undefined, where };
   if (typeof item !== 'object' || item === null || Array.isArray(item)) {
     throw invalidPrompts(source, `the prompt ${where} is ${shortly(item)}, and wanted is ${FORMS}`);
   }
-  const { prompt, conversations } = item as Record<string, unknown>;
-  if (typeof prompt === 'string') return checkPrompt(prompt, source, where);
+  const { prompt, conversations, response } = item as Record<string, unknown>;
+  if (typeof prompt === 'string') return { prompt: checkPrompt(prompt, source, where), response, where };
   if (prompt === undefined && Array.isArray(conversations)) {
-    const value = conversations.find((turn) => turn?.from !== 'system')?.value;
-    if (typeof value === 'string') return checkPrompt(value, source, where);
+    const [question, answer] = conversations.filter((turn) => turn?.from !== 'system');
+    if (typeof question?.value === 'string')
+      return { prompt: checkPrompt(question.value, source, where), response: answer?.value, where };
   }
   const found = prompt === undefined ? `an object with the keys ${shortly(Object.keys(item))}` : shortly({ prompt });
   throw invalidPrompts(source, `the prompt ${where} is missing: wanted is ${FORMS}, and it is ${found}`);

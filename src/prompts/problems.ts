@@ -12,8 +12,13 @@ export function invalidPrompts(source: string, problem: string, options?: ErrorO
  */
 export function checkPrompt(prompt: string, source: string, where: string): string {
   if (!/\S/.test(prompt)) throw invalidPrompts(source, `the prompt ${where} is empty; fill it in or leave it out`);
-  if (!prompt.includes('\0')) return prompt;
-  throw invalidPrompts(source, `the prompt ${where} has a NUL character (U+0000); is it a text file, and in UTF-8?`);
+  return refuseNul(prompt, source, `the prompt ${where}`);
+}
+
+/** @param what the text is, as in "the prompt in line 7" */
+export function refuseNul(text: string, source: string, what: string): string {
+  if (!text.includes('\0')) return text;
+  throw invalidPrompts(source, `${what} has a NUL character (U+0000); is it a text file, and in UTF-8?`);
 }
 
 /** A value from a file, short enough for a message. */

@@ -4,6 +4,7 @@ import { extname } from 'node:path';
 import { DndError } from '../errors.js';
 import { decodeUtf8, readError } from '../files/index.js';
 import { parseCsv } from './csv.js';
+import { checkItem, type FoundItem, type PromptItem } from './item.js';
 import { parseJson, parseJsonLines } from './json.js';
 import { invalidPrompts } from './problems.js';
 import { parseText } from './text.js';
@@ -13,7 +14,7 @@ const LARGEST_BYTES = 256 * 2 ** 20;
 
 const STANDARD_INPUT = 'standard input';
 
-type Parser = (text: string, source: string) => string[];
+type Parser = (text: string, source: string) => FoundItem[];
 
 const PARSERS: Record<string, Parser> = {
   '.txt': parseText,
@@ -31,8 +32,22 @@ const PARSERS: Record<string, Parser> = {
  */
 export async function readPromptSet(path: string, standardInput?: AsyncIterable<Uint8Array>): Promise<string[]> {
   if (path === '-') {
-    return parse(await readAll(standardInput ?? process.stdin, STANDARD_INPUT), parseAnything, STANDARD_INPUT);
+    const items = parse(await readAll(standardInput ?? process.stdin, STANDARD_INPUT), parseAnything, STANDARD_INPUT);
+    return items.map(({ prompt }) => prompt);
   }
+  return (await readItems(path)).map(({ prompt }) => prompt);
+}
+
+/**
+ * Reads a prompt file, in the forms that `readPromptSet` knows, with the responses that are in it: `response` of an
+ * item, the turn after the prompt's of a conversation, the column called so.
+ * @throws DndError as `readPromptSet`
+ */
+export async function readPromptItems(path: string): Promise<PromptItem[]> {
+  return (await readItems(path)).map((item) => checkItem(item, path));
+}
+
+async function readItems(path: string): Promise<FoundItem[]> {
   const parser = await parserFor(path);
   return parse(await readAll(createReadStream(path), path), parser, path);
 }
@@ -71,13 +86,13 @@ async function readAll(stream: AsyncIterable<Uint8Array>, source: string): Promi
   );
 }
 
-function parse(bytes: Uint8Array, parser: Parser, source: string): string[] {
-  const prompts = parser(decodeUtf8(bytes, source), source);
-  if (prompts.length > 0) return prompts;
+function parse(bytes: Uint8Array, parser: Parser, source: string): FoundItem[] {
+  const items = parser(decodeUtf8(bytes, source), source);
+  if (items.length > 0) return items;
   throw invalidPrompts(source, 'there are no prompts in it; give at least one');
 }
 
 /** Without an extension: JSON by how it begins, else text. A text line may begin with a bracket too, as in "[INST]". */
-function parseAnything(text: string, source: string): string[] {
+function parseAnything(text: string, source: string): FoundItem[] {
   return /^\s*(?:\[\s*["{\]]|\{\s*")/.test(text) ? parseJson(text, source) : parseText(text, source);
 }

@@ -1,11 +1,9 @@
-import type { AdapterLayout, BaseModel } from '../../adapter/index.js';
+import type { AdapterLayout, BaseModel, ModuleName, TensorShape } from '../../adapter/index.js';
+import type { ErrorCode } from '../../errors.js';
+import type { PromptItem } from '../../prompts/index.js';
 
-/** One item of a task's prompts file. */
-export interface PairItem {
-  prompt: string;
-  /** Empty where the file has none. */
-  response: string;
-}
+/** One item of a task's prompts file. The response is empty where the file has none. */
+export type PairItem = PromptItem;
 
 /** A LoRA checkpoint of a task: a PEFT folder, or a plain safetensors file with PEFT names. */
 export interface Checkpoint {
@@ -14,6 +12,20 @@ export interface Checkpoint {
   /** The safetensors file. */
   path: string;
   bytes: number;
+  /** Of what is in the file, header included: the same for files that are alike byte for byte. */
+  sha256: string;
+  /** Of the matrices alone, in whatever order, under whatever spelling of their names, and with whatever metadata. */
+  tensorsSha256: string;
+  weights: WeightStatistics;
+}
+
+/** Of all weights of a checkpoint together. */
+export interface WeightStatistics {
+  /** √Σw² */
+  norm: number;
+  mean: number;
+  /** Population. */
+  standardDeviation: number;
 }
 
 /** A data set: prompts, and LoRA checkpoints that were trained on it. */
@@ -26,30 +38,54 @@ export interface Task {
   heldOut: boolean;
 }
 
-/** What a checkpoint that cannot be used has wrong. */
-export interface CheckpointProblem {
-  checkpoint: string;
-  task: string;
-  code: string;
+/** Something that stands in the way of training. */
+export interface PairsProblem {
+  /** null where it concerns the folder as a whole. */
+  task: string | null;
+  /** null where it concerns no single checkpoint. */
+  checkpoint: string | null;
+  code: ErrorCode;
   message: string;
+}
+
+/** What a checkpoint that cannot be used has wrong. */
+export interface CheckpointProblem extends PairsProblem {
+  task: string;
+  checkpoint: string;
+}
+
+/** How the adapters are applied, and what they adapt. */
+export interface PairsAdapter {
+  rank: number;
+  alpha: number;
+  useRslora: boolean;
+  modules: readonly ModuleName[];
 }
 
 /** A pairs folder that was read and found sound: all checkpoints have the same layout. */
 export interface Pairs {
   folder: string;
-  base: BaseModel;
+  /** null where neither pairs.json nor the checkpoints say, and none was given. */
+  base: BaseModel | null;
   /** Of every checkpoint. */
-  adapter: { rank: number; alpha: number; useRslora: boolean; modules: readonly string[] };
+  adapter: PairsAdapter;
+  /** Of every checkpoint: PEFT's names, in the order of an adapter layout. See `pairsLayout`. */
+  tensors: readonly TensorShape[];
   tasks: readonly Task[];
   /** Checkpoints that were passed over, because `skipCorrupt` was asked for. */
   skipped: readonly CheckpointProblem[];
-  /** SHA-256 over the tasks' names, prompts and checkpoints (their bytes), in their order: another one, other pairs. */
+  /** What training goes on in spite of, for people. */
+  warnings: readonly string[];
+  /**
+   * SHA-256 over the adapter's settings and the tasks: their names, whether they are held out, prompts and checkpoints
+   * (names and bytes), in their order. Another one, other pairs.
+   */
   digest: string;
 }
 
 /** The weight tokens of a checkpoint, [tokens, height, width] of the layout, NaN where there is nothing. */
 export type ReadTarget = (
-  checkpoint: Checkpoint,
+  checkpoint: Pick<Checkpoint, 'name' | 'path'>,
   layout: AdapterLayout,
   signal?: AbortSignal,
 ) => Promise<Float32Array<ArrayBuffer>>;

@@ -1,0 +1,175 @@
+import {
+  AdapterLayout,
+  type BaseModel,
+  MODULES,
+  type ModuleName,
+  placeKey,
+  type TensorShape,
+  widthsOf,
+} from '../../adapter/index.js';
+import { table } from '../../text-table.js';
+import type { ScannedCheckpoint } from './scan.js';
+import type { PairsAdapter } from './types.js';
+
+/** Where a checkpoint is not as the others, or not as the base model and pairs.json want it. */
+export interface Mismatch {
+  checkpoint: string;
+  task: string;
+  /** A tensor, or a setting of adapter_config.json. */
+  what: string;
+  found: string;
+  expected: string;
+}
+
+export interface Agreement {
+  adapter: PairsAdapter;
+  /** Of an adapter, in the order of a layout. */
+  tensors: TensorShape[];
+  mismatches: Mismatch[];
+  /** Whether the adapter's alpha is a guess. */
+  alphaUnknown: boolean;
+}
+
+/** A checkpoint, and the task that it belongs to. */
+export interface Member {
+  task: string;
+  checkpoint: ScannedCheckpoint;
+}
+
+/**
+ * What all checkpoints should be like, and where they are not: widths and layers are those of the base model where it
+ * is known; everything else is as pairs.json says, or else as most checkpoints have it (on a tie, as the first has it).
+ */
+export function agree(
+  members: readonly Member[],
+  base: BaseModel | null,
+  settings: Partial<PairsAdapter>,
+): Agreement | undefined {
+  const model = mostCommon(members, ({ checkpoint }) => JSON.stringify(shapesOf(checkpoint.layout)));
+  if (!model) return undefined;
+  const common = model.checkpoint.layout;
+  const rank = settings.rank ?? common.rank;
+  const modules = settings.modules ?? common.modules;
+  const layout = base ? new AdapterLayout({ base, rank, modules }) : resized(common, rank, modules);
+  const configured = members.filter(({ checkpoint }) => checkpoint.config !== null);
+  const applied = mostCommon(configured, ({ checkpoint: { config } }) => `${config!.alpha} ${config!.useRslora}`);
+  const config = applied?.checkpoint.config;
+  const adapter: PairsAdapter = {
+    rank,
+    alpha: settings.alpha ?? config?.alpha ?? 2 * rank,
+    useRslora: settings.useRslora ?? config?.useRslora ?? false,
+    modules: [...modules],
+  };
+  const expected = shapesOf(layout);
+  return {
+    adapter,
+    tensors: expected,
+    mismatches: members.flatMap((member) => [
+      ...missingModules(member, modules, layout),
+      ...tensorMismatches(member, expected),
+      ...settingMismatches(member, adapter),
+    ]),
+    alphaUnknown: settings.alpha === undefined && config === undefined,
+  };
+}
+
+const LONGEST_TABLE = 12;
+const ROWS_OF_ONE = 3;
+
+/** Checkpoint × tensor: found and expected. The first few of each checkpoint, and how many more there are. */
+export function mismatchTable(mismatches: readonly Mismatch[]): string[] {
+  const shown: Mismatch[] = [];
+  const rows = new Map<string, number>();
+  for (const mismatch of mismatches) {
+    const count = (rows.get(mismatch.checkpoint) ?? 0) + 1;
+    rows.set(mismatch.checkpoint, count);
+    if (count <= ROWS_OF_ONE && shown.length < LONGEST_TABLE) shown.push(mismatch);
+  }
+  const lines = table(
+    ['checkpoint', 'tensor', 'found', 'expected'],
+    shown.map(({ checkpoint, what, found, expected }) => [checkpoint, what, found, expected]),
+  );
+  const more = mismatches.length - shown.length;
+  if (more === 0) return lines;
+  return [...lines, `… and ${more} more, ${mismatches.length} in ${rows.size} checkpoint${rows.size === 1 ? '' : 's'}`];
+}
+
+function shapesOf(layout: AdapterLayout): TensorShape[] {
+  return layout.tensors.map(({ name, shape }) => ({ name, shape: [...shape] }));
+}
+
+/** The layout with another rank and other modules: those whose widths are known. */
+function resized(layout: AdapterLayout, rank: number, modules: readonly ModuleName[]): AdapterLayout {
+  const json = layout.toJSON();
+  const widths = 'widths' in json ? json.widths : widthsOf(json.base);
+  const known = MODULES.filter(({ name, input, output }) => modules.includes(name) && widths[input] && widths[output]);
+  const layers = [...new Set(layout.tensors.map(({ layer }) => layer))];
+  const names = known.length > 0 ? known.map(({ name }) => name) : layout.modules;
+  return new AdapterLayout({ base: null, widths, layers, layersPath: layout.layersPath, rank, modules: names });
+}
+
+/** Modules that are wanted, and are in no layout because no checkpoint tells how wide they are. */
+function missingModules({ task, checkpoint: { name } }: Member, wanted: readonly ModuleName[], layout: AdapterLayout) {
+  return wanted
+    .filter((module) => !layout.modules.includes(module))
+    .map((what): Mismatch => ({ checkpoint: name, task, what, found: NOTHING, expected: 'lora_A and lora_B' }));
+}
+
+function tensorMismatches({ task, checkpoint }: Member, expected: readonly TensorShape[]): Mismatch[] {
+  const found = new Map(checkpoint.layout.tensors.map((tensor) => [placeKey(tensor.name)!, tensor]));
+  const mismatch = (what: string, was: string, wanted: string): Mismatch => ({
+    checkpoint: checkpoint.name,
+    task,
+    what,
+    found: was,
+    expected: wanted,
+  });
+  const wrong = expected.flatMap(({ name, shape }) => {
+    const key = placeKey(name)!;
+    const own = found.get(key);
+    found.delete(key);
+    const [was, wanted] = [own ? shapeText(own.shape) : NOTHING, shapeText(shape)];
+    return was === wanted ? [] : [mismatch(name, was, wanted)];
+  });
+  return [...wrong, ...Array.from(found.values(), ({ name, shape }) => mismatch(name, shapeText(shape), NOTHING))];
+}
+
+const NOTHING = 'nothing';
+
+function settingMismatches({ task, checkpoint: { name, config } }: Member, adapter: PairsAdapter): Mismatch[] {
+  if (config === null) return [];
+  const settings = [
+    ['lora_alpha', config.alpha, adapter.alpha],
+    ['use_rslora', config.useRslora, adapter.useRslora],
+  ] as const;
+  return settings
+    .filter(([, found, expected]) => found !== expected)
+    .map(([what, found, expected]) => ({
+      checkpoint: name,
+      task,
+      what,
+      found: String(found),
+      expected: String(expected),
+    }));
+}
+
+function shapeText(shape: readonly number[]): string {
+  return `[${shape.join(', ')}]`;
+}
+
+/** The first of those whose key most members share. */
+function mostCommon(members: readonly Member[], keyOf: (member: Member) => string): Member | undefined {
+  const groups = new Map<string, { first: Member; count: number }>();
+  let best: { first: Member; count: number } | undefined;
+  for (const member of members) {
+    const key = keyOf(member);
+    const group = groups.get(key) ?? { first: member, count: 0 };
+    group.count++;
+    groups.set(key, group);
+    if (!best || group.count > best.count) best = group;
+  }
+  if (!best) return undefined;
+  // A later group may have overtaken an equal one: on a tie the first stays.
+  for (const group of groups.values()) if (group.count === best.count) return group.first;
+  return best.first;
+}

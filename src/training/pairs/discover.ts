@@ -1,0 +1,151 @@
+import { readdir, stat } from 'node:fs/promises';
+import { basename, join, relative, sep } from 'node:path';
+import { PEFT_TENSORS_FILE } from '../../adapter/index.js';
+import { DndError } from '../../errors.js';
+import { isFileError, readError } from '../../files/index.js';
+import { compareNaturally } from './natural-order.js';
+import type { CheckpointProblem, PairsProblem } from './types.js';
+
+/** A task's parts as they were found, not yet read. */
+export interface TaskFiles {
+  name: string;
+  /** null where there is no prompts file, or not one alone. */
+  prompts: string | null;
+  checkpoints: CheckpointFile[];
+  /** Checkpoints that are none as they are. */
+  refused: CheckpointProblem[];
+  /** Of the task as a whole. */
+  problems: PairsProblem[];
+}
+
+export interface CheckpointFile {
+  /** Its place in the pairs folder, with forward slashes. */
+  name: string;
+  /** The safetensors file, and the folder that it lies in. */
+  path: string;
+  folder: string;
+  bytes: number;
+}
+
+const PROMPT_FILES = ['prompts.json', 'prompts.jsonl', 'prompts.csv', 'prompts.txt'];
+const CHECKPOINTS_FOLDER = 'checkpoints';
+
+/** What trainers write beside a checkpoint, in PyTorch's format, and what is none itself. */
+const COMPANIONS = /^(?:training_args|optimizer|scheduler|scaler|rng_state\w*|random_states\w*)\.(?:bin|pt|pth|pkl)$/;
+const PYTORCH = /\.(?:bin|pt|pth|ckpt)$/;
+
+/** The subfolders that look like tasks: prompts or checkpoints are in them, or nothing yet. */
+export async function findTasks(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of await visible(folder)) {
+    if ((await kindOf(join(folder, name))) !== 'folder') continue;
+    const inside = await visible(join(folder, name));
+    const parts = [...PROMPT_FILES, CHECKPOINTS_FOLDER];
+    const ours = inside.some((entry) => parts.includes(entry) || entry.startsWith('checkpoint-'));
+    if (ours || inside.length === 0) found.push(name);
+  }
+  return found;
+}
+
+/**
+ * Looks for the prompts file and the checkpoints of a task. What is missing, or is no safetensors, is a problem.
+ * @param places where they are, when not in the task's folder
+ */
+export async function findTaskFiles(
+  folder: string,
+  name: string,
+  places: { prompts: string | null; checkpoints: string | null },
+): Promise<TaskFiles> {
+  const task: TaskFiles = { name, prompts: null, checkpoints: [], refused: [], problems: [] };
+  const own = join(folder, name);
+  const attempt = async (work: () => Promise<void>) => {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof DndError)) throw error;
+      task.problems.push({ task: name, checkpoint: null, code: error.code, message: error.message });
+    }
+  };
+  await attempt(async () => {
+    task.prompts = places.prompts ?? (await findPrompts(own, name));
+  });
+  await attempt(async () => findCheckpoints(folder, places.checkpoints ?? (await checkpointsFolder(own)), task));
+  return task;
+}
+
+async function findPrompts(own: string, task: string): Promise<string> {
+  const found = (await visible(own)).filter((entry) => PROMPT_FILES.includes(entry));
+  if (found.length === 1) return join(own, found[0]!);
+  const problem =
+    found.length === 0
+      ? `has no prompts: put ${PROMPT_FILES.join(', ')} into ${own}`
+      : `has several prompts files: keep one of ${found.join(', ')} in ${own}`;
+  throw new DndError('INVALID_PAIRS', `task ${task} ${problem}`);
+}
+
+/** Trainers' output folders may be tasks themselves, with a prompts file put in. */
+async function checkpointsFolder(own: string): Promise<string> {
+  return (await kindOf(join(own, CHECKPOINTS_FOLDER))) === undefined ? own : join(own, CHECKPOINTS_FOLDER);
+}
+
+async function findCheckpoints(folder: string, place: string, task: TaskFiles): Promise<void> {
+  const found: (CheckpointFile & { sortedBy: string })[] = [];
+  const add = async (path: string, inside: string, sortedBy: string) => {
+    const { size } = await stat(path).catch((error) => {
+      throw readError(error, path);
+    });
+    const named = basename(path) === PEFT_TENSORS_FILE && inside !== place ? inside : path;
+    found.push({ name: placeIn(folder, named), path, folder: inside, bytes: size, sortedBy });
+  };
+  const refuse = (path: string, code: PairsProblem['code'], message: string) =>
+    task.refused.push({ task: task.name, checkpoint: placeIn(folder, path), code, message });
+
+  const kind = await kindOf(place);
+  if (kind === 'file') await add(place, join(place, '..'), '');
+  for (const entry of kind === 'folder' ? await visible(place) : []) {
+    const path = join(place, entry);
+    if ((await kindOf(path)) === 'folder') {
+      const tensors = join(path, PEFT_TENSORS_FILE);
+      if ((await kindOf(tensors)) === 'file') await add(tensors, path, entry);
+      else if ((await kindOf(join(path, 'adapter_model.bin'))) === 'file')
+        refuse(join(path, 'adapter_model.bin'), 'UNSUPPORTED_FORMAT', SAVE_AGAIN);
+      else if (/^checkpoint-/.test(entry))
+        refuse(path, 'FILE_NOT_FOUND', `it holds no ${PEFT_TENSORS_FILE}; was its saving interrupted?`);
+    } else if (entry.endsWith('.safetensors')) await add(path, place, entry);
+    else if (PYTORCH.test(entry) && !COMPANIONS.test(entry)) refuse(path, 'UNSUPPORTED_FORMAT', SAVE_AGAIN);
+  }
+  // What a trainer saves at its end lies above its checkpoints, and is the newest.
+  const isLast = ({ path, folder: inside }: CheckpointFile) =>
+    inside === place && basename(path) === PEFT_TENSORS_FILE ? 1 : 0;
+  found.sort((a, b) => isLast(a) - isLast(b) || compareNaturally(a.sortedBy, b.sortedBy));
+  task.checkpoints.push(...found.map(({ sortedBy: _, ...checkpoint }) => checkpoint));
+  if (task.checkpoints.length > 0 || task.refused.length > 0) return;
+  throw new DndError(
+    'INVALID_PAIRS',
+    `task ${task.name} has no checkpoints: put *.safetensors files, or folders with ${PEFT_TENSORS_FILE}, into ${place}`,
+  );
+}
+
+const SAVE_AGAIN =
+  'it is in PyTorch’s format, which is not read; save it as safetensors (PEFT: save_pretrained with safe_serialization=True)';
+
+function placeIn(folder: string, path: string): string {
+  return relative(folder, path).split(sep).join('/');
+}
+
+async function kindOf(path: string): Promise<'file' | 'folder' | undefined> {
+  try {
+    return (await stat(path)).isDirectory() ? 'folder' : 'file';
+  } catch (error) {
+    if (isFileError(error) && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined;
+    throw readError(error, path);
+  }
+}
+
+/** What is in a folder, without hidden files, in natural order. */
+async function visible(folder: string): Promise<string[]> {
+  const entries = await readdir(folder).catch((error) => {
+    throw readError(error, folder);
+  });
+  return entries.filter((entry) => !entry.startsWith('.')).sort(compareNaturally);
+}

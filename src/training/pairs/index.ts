@@ -1,0 +1,15 @@
+/** Prompt–checkpoint pairs: reading and checking them, the weight tokens of a checkpoint, token importance. */
+export { tokenImportance } from './importance.js';
+export { examinePairs, type OpenPairsOptions, openPairs, type PairsExamination, pairsLayout } from './open.js';
+export { readTarget } from './target.js';
+export type {
+  Checkpoint,
+  CheckpointProblem,
+  PairItem,
+  Pairs,
+  PairsAdapter,
+  PairsProblem,
+  ReadTarget,
+  Task,
+  WeightStatistics,
+} from './types.js';

@@ -1,0 +1,264 @@
+import { createHash } from 'node:crypto';
+import { access, stat } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
+import { AdapterLayout, type BaseModel, readBaseModel } from '../../adapter/index.js';
+import { type LongOperation, steadyProgress } from '../../async.js';
+import { DndError } from '../../errors.js';
+import { readError } from '../../files/index.js';
+import { readPromptItems } from '../../prompts/index.js';
+import { nearest } from '../nearest.js';
+import { type Agreement, agree, type Member, type Mismatch, mismatchTable } from './agreement.js';
+import { findTaskFiles, findTasks, type TaskFiles } from './discover.js';
+import { PAIRS_FILE, type PairsManifest, readPairsManifest } from './manifest.js';
+import { type ScannedCheckpoint, scanCheckpoint } from './scan.js';
+import type { Checkpoint, CheckpointProblem, PairItem, Pairs, PairsProblem, Task } from './types.js';
+import { warningsOf } from './warnings.js';
+
+export interface OpenPairsOptions extends LongOperation {
+  /** Go on without checkpoints that are damaged; what was passed over is in `skipped`. Default: false. */
+  skipCorrupt?: boolean | undefined;
+  /** The base model, or the path of its config.json or folder; default: what pairs.json or the checkpoints say. */
+  base?: BaseModel | string | undefined;
+}
+
+/** All that is wrong with a pairs folder, and the pairs where nothing is. */
+export interface PairsExamination {
+  folder: string;
+  pairs: Pairs | null;
+  problems: PairsProblem[];
+  mismatches: Mismatch[];
+}
+
+/**
+ * Reads a pairs folder: pairs.json where there is one, the prompts, and every checkpoint from its first byte to its
+ * last, in pieces. docs/training.md describes the folder.
+ * @throws DndError that names everything that stands in the way of training: INVALID_PAIRS for tasks without prompts or
+ * checkpoints, LAYOUT_MISMATCH (with a table) for checkpoints that differ in their layout or from the base model; for
+ * damaged checkpoints what `scanCheckpoint` throws, unless `skipCorrupt`; for prompts INVALID_PROMPTS; for pairs.json
+ * as `readPairsManifest`; FILE_NOT_FOUND, READ_FAILED; `signal.reason`
+ */
+export async function openPairs(folder: string, options: OpenPairsOptions = {}): Promise<Pairs> {
+  const examination = await examinePairs(folder, options);
+  if (examination.pairs) return examination.pairs;
+  throw pairsError(examination);
+}
+
+/**
+ * As `openPairs`, but what is wrong with tasks and checkpoints is returned.
+ * @throws DndError for the folder, pairs.json, or the base model; `signal.reason`
+ */
+export async function examinePairs(folder: string, options: OpenPairsOptions = {}): Promise<PairsExamination> {
+  const status = await stat(folder).catch((error) => {
+    throw readError(error, `pairs folder ${folder}`);
+  });
+  if (!status.isDirectory()) throw new DndError('READ_FAILED', `pairs folder ${folder} is not a folder`);
+  const manifest = await readPairsManifest(folder);
+  const files = await findAll(folder, manifest);
+  const problems = files.flatMap((task) => task.problems);
+  if (files.length === 0)
+    problems.push(general(`${folder} holds no tasks: make a folder for each, with prompts.json and checkpoints in it`));
+  problems.push(...heldOutProblems(manifest, files, folder));
+
+  const items = await readAllItems(files, problems, options.signal);
+  const { members, damaged } = await scanAll(files, options);
+  const left = new Set(members.map(({ task }) => task));
+  if (!options.skipCorrupt) problems.push(...damaged);
+  const base = await baseOf(options.base ?? manifest.base, members);
+  const agreement = agree(members, base, manifest.adapter);
+  const mismatches = agreement?.mismatches ?? [];
+  problems.push(...layoutProblems(mismatches));
+  const emptied = options.skipCorrupt ? damaged.filter(({ task }) => !left.has(task)) : [];
+  for (const task of new Set(emptied.map((problem) => problem.task)))
+    problems.push(
+      { ...general(`task ${task} has no checkpoint left: all are damaged`), task },
+      ...damagedOf(task, damaged),
+    );
+  if (problems.length > 0 || !agreement) return { folder, pairs: null, problems, mismatches };
+
+  const tasks = files.map(
+    ({ name }): Task => ({
+      name,
+      items: items.get(name)!,
+      checkpoints: members.filter(({ task }) => task === name).map(({ checkpoint }) => plain(checkpoint)),
+      heldOut: manifest.heldOut.includes(name),
+    }),
+  );
+  const { adapter, tensors } = agreement;
+  const warnings = warningsOf(tasks, agreement, damaged);
+  const digest = digestOf(agreement, tasks);
+  return {
+    folder,
+    pairs: { folder, base, adapter, tensors, tasks, skipped: damaged, warnings, digest },
+    problems,
+    mismatches,
+  };
+}
+
+/**
+ * The adapter layout of a folder's checkpoints.
+ * @param chunk columns of a weight token; the default rule's choice unless told
+ */
+export function pairsLayout(
+  { base, adapter, tensors }: Pick<Pairs, 'base' | 'adapter' | 'tensors'>,
+  chunk?: number,
+): AdapterLayout {
+  if (base) return new AdapterLayout({ base, rank: adapter.rank, modules: adapter.modules, chunk });
+  return AdapterLayout.fromTensors(tensors, { chunk });
+}
+
+function damagedOf(name: string, damaged: readonly CheckpointProblem[]): CheckpointProblem[] {
+  return damaged.filter(({ task }) => task === name);
+}
+
+function general(message: string, code: PairsProblem['code'] = 'INVALID_PAIRS'): PairsProblem {
+  return { task: null, checkpoint: null, code, message };
+}
+
+async function findAll(folder: string, manifest: PairsManifest): Promise<TaskFiles[]> {
+  const places =
+    manifest.tasks ?? (await findTasks(folder)).map((name) => ({ name, prompts: null, checkpoints: null }));
+  const found: TaskFiles[] = [];
+  for (const place of places) found.push(await findTaskFiles(folder, place.name, place));
+  return found;
+}
+
+function heldOutProblems({ heldOut }: PairsManifest, files: readonly TaskFiles[], folder: string): PairsProblem[] {
+  const names = files.map(({ name }) => name);
+  const source = join(folder, PAIRS_FILE);
+  const unknown = heldOut
+    .filter((name) => !names.includes(name))
+    .map((name) => {
+      const known = nearest(name, names);
+      const meant = known === undefined ? '' : `; did you mean ${JSON.stringify(known)}?`;
+      return general(`${source}: heldOut names ${JSON.stringify(name)}, and there is no such task${meant}`);
+    });
+  const none = names.length > 0 && names.every((name) => heldOut.includes(name));
+  return none ? [...unknown, general(`${source}: every task is held out; leave some to train on`)] : unknown;
+}
+
+async function readAllItems(
+  files: readonly TaskFiles[],
+  problems: PairsProblem[],
+  signal: AbortSignal | undefined,
+): Promise<Map<string, PairItem[]>> {
+  const items = new Map<string, PairItem[]>();
+  for (const { name, prompts } of files) {
+    signal?.throwIfAborted();
+    if (prompts === null) continue;
+    try {
+      items.set(name, await readPromptItems(prompts));
+    } catch (error) {
+      if (!(error instanceof DndError)) throw error;
+      problems.push({ task: name, checkpoint: null, code: error.code, message: `task ${name}: ${error.message}` });
+    }
+  }
+  return items;
+}
+
+async function scanAll(
+  files: readonly TaskFiles[],
+  { signal, onProgress }: OpenPairsOptions,
+): Promise<{ members: Member[]; damaged: CheckpointProblem[] }> {
+  const total = files.reduce((sum, task) => sum + task.checkpoints.reduce((own, { bytes }) => own + bytes, 0), 0);
+  const report = steadyProgress(onProgress);
+  const layouts = new Map<string, AdapterLayout>();
+  const members: Member[] = [];
+  const damaged: CheckpointProblem[] = [];
+  let before = 0;
+  for (const { name: task, checkpoints, refused } of files) {
+    damaged.push(...refused);
+    for (const file of checkpoints) {
+      let read = 0;
+      const onBytes = (count: number) => {
+        read += count;
+        report(Math.min(1, (before + read) / total));
+      };
+      try {
+        const checkpoint = await scanCheckpoint(file, { signal, onBytes });
+        members.push({ task, checkpoint: { ...checkpoint, layout: shared(checkpoint.layout, layouts) } });
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (!(error instanceof DndError)) throw error;
+        damaged.push({ task, checkpoint: file.name, code: error.code, message: error.message });
+      }
+      before += file.bytes;
+    }
+  }
+  report(1);
+  return { members, damaged };
+}
+
+/** Hundreds of checkpoints have few layouts: each is kept once. */
+function shared(layout: AdapterLayout, layouts: Map<string, AdapterLayout>): AdapterLayout {
+  const key = JSON.stringify(layout);
+  const known = layouts.get(key) ?? layout;
+  layouts.set(key, known);
+  return known;
+}
+
+/** The base that was told, or else the one on this machine that every checkpoint names as its base. */
+async function baseOf(told: BaseModel | string | null, members: readonly Member[]): Promise<BaseModel | null> {
+  if (typeof told === 'string') return readBaseModel(told);
+  if (told) return told;
+  const named = new Set(members.map(({ checkpoint }) => checkpoint.config?.baseModelName ?? null));
+  const [path] = named;
+  if (named.size !== 1 || typeof path !== 'string' || !isAbsolute(path)) return null;
+  const exists = await access(join(path, 'config.json')).then(
+    () => true,
+    () => false,
+  );
+  return exists ? readBaseModel(path) : null;
+}
+
+/** One for each checkpoint; the table has the rest. */
+function layoutProblems(mismatches: readonly Mismatch[]): PairsProblem[] {
+  const byCheckpoint = new Map<string, Mismatch[]>();
+  for (const mismatch of mismatches) {
+    const own = byCheckpoint.get(mismatch.checkpoint) ?? [];
+    byCheckpoint.set(mismatch.checkpoint, [...own, mismatch]);
+  }
+  return Array.from(byCheckpoint, ([checkpoint, [first, ...others]]) => ({
+    task: first!.task,
+    checkpoint,
+    code: 'LAYOUT_MISMATCH' as const,
+    message: `its layout is another: ${first!.what} is ${first!.found}, and ${first!.expected} is expected${others.length === 0 ? '' : ` (and ${others.length} more)`}`,
+  }));
+}
+
+function plain({ layout: _, config: __, ...checkpoint }: ScannedCheckpoint): Checkpoint {
+  return checkpoint;
+}
+
+function digestOf({ adapter }: Agreement, tasks: readonly Task[]): string {
+  const hash = createHash('sha256').update(JSON.stringify(adapter));
+  for (const { name, heldOut, items, checkpoints } of tasks) {
+    hash.update(JSON.stringify([name, heldOut, items.length, checkpoints.length]));
+    for (const { prompt, response } of items) hash.update(JSON.stringify([prompt, response]));
+    for (const checkpoint of checkpoints) hash.update(JSON.stringify([checkpoint.name, checkpoint.sha256]));
+  }
+  return hash.digest('hex');
+}
+
+/** Everything that is wrong, in one error: a line for each problem, and a table of layouts that differ. */
+export function pairsError({ folder, problems, mismatches }: PairsExamination): DndError {
+  const others = problems.filter(({ code }) => code !== 'LAYOUT_MISMATCH');
+  const codes = new Set(problems.map(({ code }) => code));
+  const [code] = codes;
+  const damagedOnly = problems.every(({ checkpoint }) => checkpoint !== null) && mismatches.length === 0;
+  const lines = others.map(describeProblem);
+  if (mismatches.length > 0) lines.push(LAYOUTS_DIFFER, ...mismatchTable(mismatches));
+  if (damagedOnly) lines.push('train without damaged checkpoints by skipCorrupt (--skip-corrupt)');
+  const what = problems.length === 1 ? 'there is a problem' : `there are ${problems.length} problems`;
+  return new DndError(
+    codes.size === 1 ? code! : damagedOnly ? 'CORRUPT_FILE' : 'INVALID_PAIRS',
+    `pairs folder ${folder}: ${what}\n${lines.join('\n')}`,
+  );
+}
+
+export const LAYOUTS_DIFFER =
+  'all checkpoints must have one layout, that of the base model; save them again, or leave out those that differ:';
+
+export function describeProblem({ checkpoint, message }: PairsProblem): string {
+  if (checkpoint === null || message.includes(checkpoint)) return message;
+  return `${checkpoint}: ${message}`;
+}

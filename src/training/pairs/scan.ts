@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto';
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  AdapterLayout,
+  checkedName,
+  type ParsedPeftConfig,
+  PEFT_CONFIG_FILE,
+  parsePeftConfig,
+  placeKey,
+} from '../../adapter/index.js';
+import { breather } from '../../async.js';
+import { DndError } from '../../errors.js';
+import { readJson } from '../../files/index.js';
+import { type FloatDtype, toFloat32 } from '../../formats/dtypes.js';
+import { SafetensorsFile, type TensorInfo } from '../../formats/safetensors/index.js';
+import type { CheckpointFile } from './discover.js';
+import type { Checkpoint } from './types.js';
+
+/** Hashing and counting so many bytes takes about a millisecond. */
+const CHUNK_BYTES = 2 ** 19;
+
+/** The mean of a token's weights is multiplied by 8 in float32: larger ones would become infinite there. */
+const LARGEST_WEIGHT = 2 ** 120;
+
+/** A checkpoint that was read from its first byte to its last, and is sound by itself. */
+export interface ScannedCheckpoint extends Checkpoint {
+  /** What its tensors say: rank, modules, layers, widths. */
+  layout: AdapterLayout;
+  /** null where no adapter_config.json lies beside it. */
+  config: ParsedPeftConfig | null;
+}
+
+/**
+ * Reads a whole checkpoint, in pieces: whether it is sound, what its layout is, and what identifies its content.
+ * @param onBytes told how many more bytes were read
+ * @throws DndError CORRUPT_FILE, FILE_NOT_FOUND, READ_FAILED; UNSUPPORTED_FORMAT for what is no plain LoRA,
+ * UNSUPPORTED_BASE for projections of another family; SHAPE_MISMATCH for matrices that are missing or do not fit
+ * together; INVALID_WEIGHTS for NaN, infinity, or weights too large for a weight token; `signal.reason`
+ */
+export async function scanCheckpoint(
+  { name, path, folder, bytes }: CheckpointFile,
+  options: { signal?: AbortSignal | undefined; onBytes?: (count: number) => void },
+): Promise<ScannedCheckpoint> {
+  const config = await readConfig(folder);
+  const file = await SafetensorsFile.open(path);
+  try {
+    const layout = AdapterLayout.fromTensors(
+      Array.from(file.tensors.values(), (info) => ({ name: checkedName(info, name), shape: info.shape })),
+    );
+    checkConfig(config, layout);
+    return { name, path, bytes, layout, config, ...(await scanTensors(file, options)) };
+  } finally {
+    await file.close();
+  }
+}
+
+async function readConfig(folder: string): Promise<ParsedPeftConfig | null> {
+  const path = join(folder, PEFT_CONFIG_FILE);
+  const exists = await access(path).then(
+    () => true,
+    () => false,
+  );
+  return exists ? parsePeftConfig(await readJson(path), path) : null;
+}
+
+function checkConfig(config: ParsedPeftConfig | null, layout: AdapterLayout): void {
+  if (config === null) return;
+  if (Object.keys(config.alphaPattern ?? {}).length > 0)
+    throw new DndError(
+      'UNSUPPORTED_FORMAT',
+      `its ${PEFT_CONFIG_FILE} has an alpha_pattern; a generator makes adapters of one alpha`,
+    );
+  if (Object.keys(config.rankPattern ?? {}).length > 0 || config.rank === layout.rank) return;
+  throw new DndError(
+    'SHAPE_MISMATCH',
+    `its matrices have rank ${layout.rank}, but its ${PEFT_CONFIG_FILE} says ${config.rank}`,
+  );
+}
+
+type Content = Pick<Checkpoint, 'sha256' | 'tensorsSha256' | 'weights'>;
+
+async function scanTensors(
+  file: SafetensorsFile,
+  { signal, onBytes = () => {} }: { signal?: AbortSignal | undefined; onBytes?: (count: number) => void },
+): Promise<Content> {
+  const breathe = breather();
+  const whole = createHash('sha256').update(JSON.stringify([file.metadata, ...file.tensors.values()]));
+  const digests: string[] = [];
+  const sums = { count: 0, sum: 0, squares: 0 };
+  for (const info of file.tensors.values()) {
+    const own = createHash('sha256');
+    for await (const { elementOffset, bytes } of file.chunks(info.name, CHUNK_BYTES)) {
+      await breathe();
+      signal?.throwIfAborted();
+      own.update(bytes);
+      const values = toFloat32(bytes, info.dtype as FloatDtype);
+      addSums(values, sums);
+      if (!Number.isFinite(sums.squares) || !inRange(values)) throw badWeight(values, elementOffset, info);
+      onBytes(bytes.length);
+    }
+    const digest = own.digest('hex');
+    whole.update(digest);
+    digests.push(`${placeKey(info.name)} ${info.dtype} ${info.shape.join('×')} ${digest}`);
+  }
+  const mean = sums.sum / sums.count;
+  return {
+    sha256: whole.digest('hex'),
+    tensorsSha256: createHash('sha256').update(digests.sort().join('\n')).digest('hex'),
+    weights: {
+      norm: Math.sqrt(sums.squares),
+      mean,
+      standardDeviation: Math.sqrt(Math.max(0, sums.squares / sums.count - mean * mean)),
+    },
+  };
+}
+
+function addSums(values: Float32Array, sums: { count: number; sum: number; squares: number }): void {
+  let sum = 0;
+  let squares = 0;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
+    sum += value;
+    squares += value * value;
+  }
+  sums.count += values.length;
+  sums.sum += sum;
+  sums.squares += squares;
+}
+
+function inRange(values: Float32Array): boolean {
+  for (let i = 0; i < values.length; i++) if (!(Math.abs(values[i]!) <= LARGEST_WEIGHT)) return false;
+  return true;
+}
+
+function badWeight(values: Float32Array, offset: number, { name, shape }: TensorInfo): DndError {
+  const index = values.findIndex((value) => !(Math.abs(value) <= LARGEST_WEIGHT));
+  const [row, column] = [Math.floor((offset + index) / shape[1]!), (offset + index) % shape[1]!];
+  const value = values[index]!;
+  const wanted = Number.isFinite(value) ? 'too large for a weight token' : 'weights must be finite';
+  return new DndError('INVALID_WEIGHTS', `${name} holds ${value} at [${row}, ${column}]; ${wanted}`);
+}

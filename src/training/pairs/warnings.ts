@@ -1,0 +1,61 @@
+import { counted } from '../../text-table.js';
+import type { Agreement } from './agreement.js';
+import type { Checkpoint, CheckpointProblem, Task } from './types.js';
+
+/** Checkpoints that hold the same. */
+export interface Duplicates {
+  /** Byte for byte; otherwise only their matrices are the same. */
+  bytes: boolean;
+  /** Names, in the order of the tasks. */
+  checkpoints: string[];
+}
+
+/** What is odd about pairs, and does not stop a training run. */
+export function warningsOf(
+  tasks: readonly Task[],
+  { adapter, alphaUnknown }: Agreement,
+  skipped: readonly CheckpointProblem[],
+): string[] {
+  const warnings: string[] = [];
+  if (skipped.length > 0)
+    warnings.push(`${counted(skipped.length, 'damaged checkpoint')} passed over: ${someOf(skipped.map(nameOf))}`);
+  if (alphaUnknown)
+    warnings.push(
+      `no adapter_config.json says the adapters' alpha: ${adapter.alpha}, twice their rank, is taken; say it in pairs.json ("adapter": {"alpha": …})`,
+    );
+  for (const { bytes, checkpoints } of duplicatesOf(tasks))
+    warnings.push(`${someOf(checkpoints)} ${bytes ? 'are the same, byte for byte' : 'hold the same weights'}`);
+  const single = tasks.filter(({ checkpoints, heldOut }) => checkpoints.length === 1 && !heldOut);
+  if (single.length > 0)
+    warnings.push(
+      `${someOf(single.map(({ name }) => name))}: a task with one checkpoint says nothing about token importance`,
+    );
+  return warnings;
+}
+
+/** Groups of checkpoints, of any tasks, that hold the same. */
+export function duplicatesOf(tasks: readonly Task[]): Duplicates[] {
+  const groups = new Map<string, Checkpoint[]>();
+  for (const checkpoint of tasks.flatMap((task) => task.checkpoints)) {
+    const group = groups.get(checkpoint.tensorsSha256) ?? [];
+    group.push(checkpoint);
+    groups.set(checkpoint.tensorsSha256, group);
+  }
+  return [...groups.values()]
+    .filter((group) => group.length > 1)
+    .map((group) => ({
+      bytes: new Set(group.map(({ sha256 }) => sha256)).size === 1,
+      checkpoints: group.map(({ name }) => name),
+    }));
+}
+
+function nameOf({ checkpoint }: CheckpointProblem): string {
+  return checkpoint;
+}
+
+const MOST_NAMES = 4;
+
+function someOf(names: readonly string[]): string {
+  const more = names.length - MOST_NAMES;
+  return names.slice(0, MOST_NAMES).join(', ') + (more > 0 ? ` and ${more} more` : '');
+}
