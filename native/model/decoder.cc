@@ -107,18 +107,24 @@ void Decoder::hold_projection() {
   device_.call(device_->hold_values, projection_->gate_bias, length);
 }
 
-void Decoder::hold(int64_t batch, int64_t limit, int64_t keep_free, Job& job) {
-  const DndControl control = cancel_only(job);
+void Decoder::hold_values() {
   if (projection_) hold_projection();
-  // Of what follows, at least the taps must fit beside a weight that is held as something larger.
-  int64_t later = convolution_weight_bytes();
   for (const Layer& layer : layers_) {
     device_.call(device_->hold_values, layer.norm_weight, layer.in.height * layer.in.width);
     device_.call(device_->hold_values, layer.norm_bias, layer.in.height * layer.in.width);
     device_.call(device_->hold_values, layer.path_bias, layer.out.height * layer.out.width);
     device_.call(device_->hold_values, layer.token_bias, layer.out.tokens);
+  }
+}
+
+void Decoder::hold(int64_t batch, int64_t limit, int64_t keep_free, Job& job) {
+  const DndControl control = cancel_only(job);
+  hold_values();
+  // Of what follows, at least the taps must fit beside a weight that is held as something larger.
+  int64_t later = convolution_weight_bytes();
+  for (const Layer& layer : layers_) {
     const std::vector<DndConvolution> steps = convolutions(layer, batch, limit);
-    const float* const weights[] = {layer.conv1w, layer.conv1h, layer.conv2h, layer.conv2w, layer.token_weight};
+    const std::vector<const float*> weights = convolution_weights(layer);
     for (size_t i = 0; i < steps.size(); ++i) {
       later -= weight_bytes(steps[i]);
       device_.call(device_->hold_convolution, &control, &steps[i], weights[i], keep_free + later);
@@ -197,7 +203,7 @@ void Decoder::run_pass(const float* condition, int64_t batch, const DndAdapterLa
   const int64_t bytes = pass_bytes(batch, limit, restored);
   Pass pass(*this, batch, limit, key_of(batch, limit, layout), bytes, control);
   pass_bytes_ = std::max(pass_bytes_, bytes);
-  DeviceArray x = pass.upload(condition, condition_elements(batch));
+  DeviceArray x = pass.upload(condition, batch * config_.condition_elements());
   const DeviceArray tokens = pass.allocate(batch * elements);
   DeviceArray adapters;
   if (layout != nullptr) adapters = pass.allocate(batch * restored);
@@ -234,7 +240,7 @@ void Decoder::project(const float* condition, int64_t batch, float* projected, J
   hold_projection();
   const int64_t elements = batch * config_.features.front().elements();
   Pass pass(*this, batch, 0, pass_key({kProjectPass, batch}), projection_bytes(batch), control.table());
-  DeviceArray x = pass.upload(condition, condition_elements(batch));
+  DeviceArray x = pass.upload(condition, batch * config_.condition_elements());
   const DeviceArray result = pass.project_length(std::move(x));
   pass.run();
   pass.download(result.data(), elements, projected);
@@ -248,27 +254,6 @@ void Decoder::check_batch(int64_t batch) const {
       refuse("a batch of " + std::to_string(batch) + " is larger than any memory");
     }
   }
-}
-
-std::vector<DndConvolution> Decoder::convolutions(const Layer& layer, int64_t batch, int64_t limit) const {
-  const auto [n, h, w] = layer.in;
-  const Feature& out = layer.out;
-  const auto step = [&](DndAxis axis, int64_t height, int64_t width, int64_t out_channels, bool normalised,
-                        DndEpilogue epilogue) {
-    return DndConvolution{
-        axis, batch, n, height, width, out_channels, config_.kernel_size, normalised, epilogue, config_.algorithm,
-        limit};
-  };
-  return {step(kDndWidth, h, w, out.width, true, kDndStore),
-          step(kDndHeight, h, out.width, out.height, false, kDndStore),
-          step(kDndHeight, h, w, out.height, true, kDndStore),
-          step(kDndWidth, out.height, w, out.width, false, kDndMergePaths),
-          step(kDndToken, out.height, out.width, out.tokens, false, kDndTokenBias)};
-}
-
-int64_t Decoder::condition_elements(int64_t batch) const {
-  const Feature& first = config_.features.front();
-  return projection_ ? batch * first.tokens * config_.projected_from * first.width : batch * first.elements();
 }
 
 double Decoder::projection_multiply_adds(int64_t batch) const {

@@ -5,20 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "core/feature.h"
 #include "core/job.h"
+#include "model/decoder_layers.h"
 #include "model/device.h"
 #include "model/job_control.h"
 #include "model/parameter_store.h"
 
 namespace dnd {
-
-struct DecoderConfig {
-  std::vector<Feature> features;  ///< the condition's first, the weight tokens' last
-  int kernel_size;                ///< odd
-  int64_t projected_from = 0;     ///< length of the condition before the length projection; 0 = none
-  DndAlgorithm algorithm = kDndAuto;
-};
 
 /// The hyper-convolutional decoder of Drag-and-Drop LLMs (arXiv 2506.16406): condition → weight tokens. float32. Its
 /// bytes depend on the size of the batch and the memory limit, as the plan of a convolution does, but not on the number
@@ -68,26 +61,15 @@ class Decoder {
   void project(const float* condition, int64_t batch, float* projected, Job& job);
 
  private:
-  /// Reference names in comments; shapes as [out, in, k, k] for the convolutions.
-  struct Layer {
-    Feature in, out;
-    const float *norm_weight, *norm_bias;  ///< linear1.norm [H, W]
-    const float *conv1w, *conv1h;          ///< linear1.conv1w [W', W, k, k], conv1h [H', H, k, k]
-    const float *conv2w, *conv2h;
-    const float* path_bias;                  ///< linear1.bias [H', W']
-    const float *token_weight, *token_bias;  ///< linear2 [N', N, k, k], [N']
-    bool has_residual() const { return in == out; }
-  };
-  struct LengthProjection {
-    const float *down_weight, *down_bias;  ///< down_proj [H₀, L], [H₀]
-    const float *gate_weight, *gate_bias;  ///< gate_proj [H₀, H₀], [H₀]
-  };
+  friend class Trainer;
   class Pass;
+  using Layer = DecoderLayer;
 
   void check_batch(int64_t batch) const;
-  /// The five convolutions of a layer, in the order of `forward`, with this limit to the workspace of each.
-  std::vector<DndConvolution> convolutions(const Layer& layer, int64_t batch, int64_t limit) const;
-  int64_t condition_elements(int64_t batch) const;
+  DecoderParts parts() const { return {config_, device_, layers_, projection_ ? &*projection_ : nullptr}; }
+  std::vector<DndConvolution> convolutions(const Layer& layer, int64_t batch, int64_t limit) const {
+    return convolutions_of(layer, config_, batch, limit);
+  }
   double projection_multiply_adds(int64_t batch) const;
   double multiply_adds(int64_t batch) const;
 
@@ -105,6 +87,8 @@ class Decoder {
 
   void forget_what_was_written_since();
   void hold_projection();
+  /// All parameters but the convolutions' weights.
+  void hold_values();
   int64_t convolution_weight_bytes() const;
   /// `limit`: of a convolution's workspace. `keep_free`: as of backend.h.
   void hold(int64_t batch, int64_t limit, int64_t keep_free, Job& job);

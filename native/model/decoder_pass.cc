@@ -1,21 +1,6 @@
 #include "model/decoder_pass.h"
 
 namespace dnd {
-namespace {
-
-constexpr float kNormEpsilon = 1e-5f;
-
-}  // namespace
-
-int64_t elements_after(const DndConvolution& c) {
-  const int64_t elements = c.batch * c.out_channels;
-  switch (c.axis) {
-    case kDndWidth: return elements * c.tokens * c.height;
-    case kDndHeight: return elements * c.tokens * c.width;
-    case kDndToken: break;
-  }
-  return elements * c.height * c.width;
-}
 
 DeviceArray Decoder::Pass::project_length(DeviceArray condition, float* result) const {
   const LengthProjection& p = *decoder_.projection_;

@@ -9,9 +9,6 @@
 
 namespace dnd {
 
-/// Elements of a convolution's result.
-int64_t elements_after(const DndConvolution& convolution);
-
 /// One forward pass: the equations of docs/mathematics.md over device memory that lives as long as it is needed. Its
 /// input and its results are allocated first.
 class Decoder::Pass {

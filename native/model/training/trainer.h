@@ -30,7 +30,7 @@ struct TrainingBatch {
   const float* target;      ///< [batch, N, H, W] of the last feature, NaN where there is nothing
   const float* importance;  ///< [N] of the last feature, or null for ones
   int64_t batch;
-  double weight = 1;        ///< of this loss in the step's: its share of the step's tasks
+  double weight = 1;  ///< of this loss in the step's: its share of the step's tasks
   uint64_t noise_key = 0;
   uint64_t noise_stream = 0;  ///< task i draws from streams 2 · (noise_stream + i) (condition) and + 1 (target)
   double condition_noise = 0, target_noise = 0;  ///< standard deviations; the condition's is added after projection
@@ -50,6 +50,9 @@ struct TrainingMemory {
   int64_t parameters, gradients, states;
   int64_t activations;  ///< kept from the forward pass, and what the backward pass works in
   int64_t kept_layers;  ///< layers whose inner activations are kept; those of the others are computed again
+  /// Most bytes of a convolution's workspace: 1 GiB, or a half, a quarter … where the limit leaves less. What a step
+  /// computes, byte for byte, depends on it; on nothing else that the limit decides.
+  int64_t convolution_limit;
   int64_t total() const { return parameters + gradients + states + activations; }
 };
 

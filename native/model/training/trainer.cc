@@ -1,0 +1,262 @@
+#include "model/training/trainer.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "core/memory.h"
+#include "core/status.h"
+#include "model/training/gradients.h"
+#include "model/training/optimiser.h"
+#include "model/training/optimiser_states.h"
+#include "model/training/training_pass.h"
+
+namespace dnd {
+namespace {
+
+constexpr int64_t kFloat = sizeof(float);
+constexpr int64_t kTrainingPass = 10, kLossPass = 11;
+
+[[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::kInvalidArgument, message); }
+
+const DeviceChoice& check_trains(const DeviceChoice& device) {
+  if (device.table->training == nullptr) {
+    throw Error(ErrorCode::kUnavailable, "the device '" + std::string(device.table->name) +
+                                             "' does not train; train on the CPU, and generate on any device");
+  }
+  return device;
+}
+
+OptimiserOptions check_options(const OptimiserOptions& options) {
+  const auto fraction = [](double beta) { return beta >= 0 && beta < 1; };
+  if (!fraction(options.beta1) || !fraction(options.beta2)) refuse("AdamW: beta1 and beta2 must be in [0, 1)");
+  const auto amount = [](double value) { return value >= 0 && std::isfinite(value); };
+  if (!amount(options.eps) || !amount(options.weight_decay) || !amount(options.max_gradient_norm)) {
+    refuse("AdamW: eps, the weight decay and the largest gradient norm must be finite and not negative");
+  }
+  return options;
+}
+
+void check_batch_options(const TrainingBatch& batch) {
+  if (!std::isfinite(batch.weight)) refuse("the weight of a training batch must be finite");
+  for (const double sigma : {batch.condition_noise, batch.target_noise}) {
+    if (!(sigma >= 0) || !std::isfinite(sigma)) refuse("noise: a standard deviation must be finite and not negative");
+  }
+}
+
+}  // namespace
+
+class Trainer::Implementation {
+ public:
+  Implementation(TrainerConfig given, const DeviceChoice& device)
+      : config(std::move(given)),
+        decoder(config.decoder, device),
+        gradients(decoder.parameters_),
+        states(decoder.parameters(), config.optimiser.moments) {}
+
+  const Device& device() const { return decoder.device_; }
+  const DndTrainingOperations& operations() const { return *device()->training; }
+
+  /// Parameters, gradients and states.
+  int64_t lasting_bytes() const { return 2 * decoder.parameter_bytes() + states.bytes(); }
+
+  const TrainingPlan& plan(int64_t batch, int64_t limit);
+  void hold(const TrainingPlan& plan, Job& job);
+  void run(const TrainingPlan& plan, const TrainingBatch& batch, DndTokenSums* sums, const DndControl* control);
+  /// Sums of tokens in host memory against a target.
+  void sum_tokens(const float* tokens, const float* target, const float* importance, int64_t batch, DndTokenSums* sums,
+                  Job& job) const;
+  int64_t sum_tokens_bytes(int64_t batch) const {
+    const Feature& last = config.decoder.features.back();
+    return (2 * batch * last.elements() + last.tokens) * kFloat;
+  }
+  void drop_gradient() { gradients.accumulated = false; }
+
+  const TrainerConfig config;
+  Decoder decoder;
+  Gradients gradients;
+  OptimiserStates states;
+  int64_t step = 0;
+
+ private:
+  std::optional<TrainingPlan> plan_;  ///< the last one, made for this limit
+  int64_t planned_limit_ = 0;
+};
+
+const TrainingPlan& Trainer::Implementation::plan(int64_t batch, int64_t limit) {
+  decoder.check_batch(batch);
+  if (!plan_ || plan_->batch != batch || planned_limit_ != limit) {
+    plan_ = plan_training_pass(decoder.parts(), batch, std::max<int64_t>(limit, 0) - lasting_bytes());
+    planned_limit_ = limit;
+  }
+  return *plan_;
+}
+
+/// What the device reads, before the pass begins: each convolution's weight also for the gradient of its input.
+void Trainer::Implementation::hold(const TrainingPlan& plan, Job& job) {
+  const DndControl control = cancel_only(job);
+  decoder.forget_what_was_written_since();
+  decoder.hold_values();
+  for (const DecoderLayer& layer : decoder.layers_) {
+    const std::vector<const float*> weights = convolution_weights(layer);
+    const auto steps = training_convolutions(layer, config.decoder, plan.batch, plan.convolution_limit);
+    const auto back = input_gradient_convolutions(steps);
+    for (size_t i = 0; i < steps.size(); ++i) {
+      device().call(device()->hold_convolution, &control, &steps[i], weights[i], plan.bytes);
+      device().call(device()->hold_convolution, &control, &back[i], weights[i], plan.bytes);
+    }
+  }
+}
+
+void Trainer::Implementation::run(const TrainingPlan& plan, const TrainingBatch& batch, DndTokenSums* sums,
+                                  const DndControl* control) {
+  const auto bits = [](double number) { return std::bit_cast<int64_t>(number); };
+  uint64_t kept = 0;
+  for (const bool layer : plan.kept) kept = pass_key({static_cast<int64_t>(kept), layer});
+  const uint64_t key = pass_key({kTrainingPass, plan.batch, plan.convolution_limit, static_cast<int64_t>(kept),
+                                 gradients.accumulated, batch.importance != nullptr, bits(batch.weight),
+                                 static_cast<int64_t>(batch.noise_key), static_cast<int64_t>(batch.noise_stream),
+                                 bits(batch.condition_noise), bits(batch.target_noise), std::bit_cast<int64_t>(sums)});
+  DevicePass pass(device(), key, plan.bytes);
+  TrainingPass(decoder.parts(), plan, gradients, pass, control).run(batch, sums);
+  pass.run(control);
+}
+
+void Trainer::Implementation::sum_tokens(const float* tokens, const float* target, const float* importance,
+                                         int64_t batch, DndTokenSums* sums, Job& job) const {
+  const Feature& last = config.decoder.features.back();
+  const DndControl control = cancel_only(job);
+  const uint64_t key = pass_key({kLossPass, batch, importance != nullptr, std::bit_cast<int64_t>(sums)});
+  DevicePass pass(device(), key, sum_tokens_bytes(batch));
+  const auto upload = [&](const float* host, int64_t elements) {
+    DeviceArray array(device(), elements);
+    device().call(device()->upload, array.memory(), static_cast<const void*>(host),
+                  static_cast<size_t>(elements) * sizeof(float));
+    return array;
+  };
+  const DeviceArray y = upload(tokens, batch * last.elements()), wanted = upload(target, batch * last.elements());
+  DeviceArray weights;
+  if (importance != nullptr) weights = upload(importance, last.tokens);
+  pass.call(operations().token_loss, &control, y.data(), wanted.data(), weights.data(), batch, last.tokens,
+            last.height * last.width, 1.0, nullptr, sums);
+  pass.run(&control);
+}
+
+Trainer::Trainer(TrainerConfig config, const DeviceChoice& device) {
+  check_options(config.optimiser);
+  implementation_ = std::make_unique<Implementation>(std::move(config), check_trains(device));
+}
+
+Trainer::~Trainer() = default;
+
+Decoder& Trainer::decoder() { return implementation_->decoder; }
+const Decoder& Trainer::decoder() const { return implementation_->decoder; }
+const TrainerConfig& Trainer::config() const { return implementation_->config; }
+const std::vector<ParameterInfo>& Trainer::parameters() const { return decoder().parameters(); }
+int64_t Trainer::parameter_bytes() const { return decoder().parameter_bytes(); }
+float* Trainer::parameter(const std::string& name) { return decoder().parameter(name); }
+const float* Trainer::parameter(const std::string& name) const { return decoder().parameter(name); }
+void Trainer::prepare(Job& job) { decoder().prepare(job); }
+bool Trainer::on_cpu() const { return decoder().on_cpu(); }
+DeviceMemory Trainer::device_memory() const { return decoder().device_memory(); }
+int64_t Trainer::step() const { return implementation_->step; }
+const std::vector<StateInfo>& Trainer::states() const { return implementation_->states.infos(); }
+int64_t Trainer::state_bytes() const { return implementation_->states.bytes(); }
+void* Trainer::state(const std::string& name) { return implementation_->states.find(name); }
+const void* Trainer::state(const std::string& name) const { return implementation_->states.find(name); }
+void Trainer::reset_gradient() { implementation_->drop_gradient(); }
+
+void Trainer::set_step(int64_t step) {
+  if (step < 0) refuse("the number of steps done is " + std::to_string(step) + "; it must not be negative");
+  implementation_->step = step;
+}
+
+TrainingMemory Trainer::memory(int64_t batch, int64_t limit) const {
+  const TrainingPlan& plan = implementation_->plan(batch, limit);
+  return {.parameters = parameter_bytes(),
+          .gradients = parameter_bytes(),
+          .states = state_bytes(),
+          .activations = plan.bytes,
+          .kept_layers = plan.kept_layers(),
+          .convolution_limit = plan.convolution_limit};
+}
+
+void Trainer::accumulate(const TrainingBatch& batch, DndTokenSums* sums, Job& job, int64_t limit) {
+  Implementation& self = *implementation_;
+  check_batch_options(batch);
+  const TrainingPlan& plan = self.plan(batch.batch, limit);
+  if (!plan.fits) {
+    throw Error(ErrorCode::kOutOfMemory, "training with a batch of " + std::to_string(batch.batch) + " needs " +
+                                             std::to_string(self.lasting_bytes() + plan.bytes) +
+                                             " bytes of memory, and " + std::to_string(limit) +
+                                             " are allowed; take fewer tasks at a time, or moments in 8 bits");
+  }
+  const JobControl control(job, multiply_adds_of(self.decoder.parts(), plan));
+  try {
+    self.gradients.reserve();
+    self.hold(plan, job);
+    self.run(plan, batch, sums, control.table());
+  } catch (...) {
+    self.drop_gradient();  // part of it may have been added to
+    throw;
+  }
+  self.gradients.accumulated = true;
+  job.set_progress(1);
+}
+
+double Trainer::update(double learning_rate, Job& job) {
+  Implementation& self = *implementation_;
+  if (!self.gradients.accumulated) refuse("update: no gradient was accumulated since the last step");
+  if (!(learning_rate >= 0) || !std::isfinite(learning_rate)) {
+    refuse("update: the learning rate is " + std::to_string(learning_rate) + "; it must be finite and not negative");
+  }
+  ParameterStore& parameters = self.decoder.parameters_;
+  self.states.reserve();
+  const double norm = gradient_norm(self.device(), parameters, self.gradients, job);
+  if (std::isfinite(norm)) {
+    const OptimiserOptions& options = self.config.optimiser;
+    const DndAdamW step = {.learning_rate = learning_rate,
+                           .beta1 = options.beta1,
+                           .beta2 = options.beta2,
+                           .eps = options.eps,
+                           .weight_decay = options.weight_decay,
+                           .gradient_scale = clipping_factor(norm, options.max_gradient_norm),
+                           .step = self.step + 1};
+    step_parameters(self.device(), step, self.gradients, parameters, self.states, job);
+    ++self.step;
+  }
+  self.drop_gradient();
+  job.set_progress(1);
+  return norm;
+}
+
+const float* Trainer::gradient(const std::string& name) const {
+  if (!implementation_->gradients.accumulated) refuse("there is no gradient of '" + name + "': none was accumulated");
+  return implementation_->gradients.find(name);
+}
+
+void Trainer::evaluate(const float* condition, const float* target, const float* importance, int64_t batch,
+                       float* tokens, DndTokenSums* sums, Job& job, int64_t limit) {
+  Implementation& self = *implementation_;
+  self.decoder.check_batch(batch);
+  const Feature& last = self.config.decoder.features.back();
+  const int64_t elements = batch * last.elements();
+  const int64_t own_bytes = tokens == nullptr ? elements * kFloat : 0;
+  const int64_t available = std::max<int64_t>(limit, 0) - self.lasting_bytes() - own_bytes;
+  const int64_t needed =
+      std::max(self.sum_tokens_bytes(batch), self.decoder.workspace_bytes(batch, std::max<int64_t>(available, 0)));
+  if (needed > available) {
+    throw Error(ErrorCode::kOutOfMemory, "evaluating a batch of " + std::to_string(batch) + " needs " +
+                                             std::to_string(self.lasting_bytes() + own_bytes + needed) +
+                                             " bytes of memory, and " + std::to_string(limit) + " are allowed");
+  }
+  const Memory own(static_cast<size_t>(own_bytes));
+  if (tokens == nullptr) tokens = own.floats();
+  self.decoder.forward(condition, batch, tokens, job, available);
+  self.sum_tokens(tokens, target, importance, batch, sums, job);
+}
+
+}  // namespace dnd
