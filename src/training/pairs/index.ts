@@ -1,5 +1,6 @@
 /** Prompt–checkpoint pairs: reading and checking them, the weight tokens of a checkpoint, token importance. */
 export { tokenImportance } from './importance.js';
+export { type ImportanceOptions, importanceOf, type PairsImportance } from './importance-of.js';
 export { examinePairs, type OpenPairsOptions, openPairs, type PairsExamination, pairsLayout } from './open.js';
 export { readTarget } from './target.js';
 export type {

@@ -1,0 +1,186 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import type { AdapterLayout, LayoutTensor } from '../../adapter/index.js';
+import { type LongOperation, steadyProgress } from '../../async.js';
+import { DndError } from '../../errors.js';
+import { SafetensorsFile, writeSafetensors } from '../../formats/safetensors/index.js';
+import { importanceFromSums, meanImportance, TokenDeviations, type TokenSums } from './importance.js';
+import { readTensors } from './target.js';
+import type { Task } from './types.js';
+
+export interface ImportanceOptions extends LongOperation {
+  /** Where the result is kept for the next time. Default: nowhere. */
+  cacheFolder?: string | undefined;
+}
+
+export interface PairsImportance {
+  /** [tokens] of the layout; their mean over all elements is 1. */
+  values: Float32Array<ArrayBuffer>;
+  /** For people: tasks that say nothing, a cache that could not be written. */
+  warnings: string[];
+  /** Whether it was read rather than computed. */
+  cached: boolean;
+}
+
+/** Another one whenever other numbers are computed from the same checkpoints. */
+const CACHE_VERSION = 1;
+
+/** Of tokens whose deviations are counted at once, so that any base fits: 16 bytes for each. */
+const MOST_ELEMENTS = 2 ** 23;
+
+/**
+ * The token importance of the tasks that are trained on, from all of their checkpoints: the mean of the tasks' vectors
+ * (see `importanceFromSums`). A task whose checkpoints are all alike says nothing and is left out; if none says
+ * anything, every token is as important as any other. What was computed is kept in `cacheFolder`, by the content of the
+ * checkpoints; a file there that is damaged is made again.
+ * @throws DndError as `readTensors`; INVALID_PAIRS for no checkpoints; `signal.reason`
+ */
+export async function importanceOf(
+  { tasks: all }: { tasks: readonly Pick<Task, 'name' | 'heldOut' | 'checkpoints'>[] },
+  layout: AdapterLayout,
+  { cacheFolder, signal, onProgress }: ImportanceOptions = {},
+): Promise<PairsImportance> {
+  const tasks = all.filter(({ heldOut, checkpoints }) => !heldOut && checkpoints.length > 0);
+  if (tasks.length === 0)
+    throw new DndError('INVALID_PAIRS', 'token importance wants checkpoints that are trained on, and there are none');
+  const digest = digestOf(tasks, layout);
+  const path =
+    cacheFolder === undefined ? undefined : join(cacheFolder, `importance-${digest.slice(0, 16)}.safetensors`);
+  const kept = path === undefined ? undefined : await readCache(path, digest, layout.tokenCount);
+  const result = kept ?? (await compute(tasks, layout, { signal, onProgress }));
+  const warnings = result.silent.map(
+    (name) => `${name}: its checkpoints do not differ, so it says nothing about token importance`,
+  );
+  if (result.silent.length === tasks.length) warnings.push('token importance is 1 for every token');
+  if (path !== undefined && !kept) warnings.push(...(await writeCache(path, digest, result, signal)));
+  return { values: result.values, warnings, cached: kept !== undefined };
+}
+
+interface Result {
+  values: Float32Array<ArrayBuffer>;
+  /** Names of tasks whose checkpoints do not differ. */
+  silent: string[];
+}
+
+type CountedTask = Pick<Task, 'name' | 'checkpoints'>;
+
+async function compute(
+  tasks: readonly CountedTask[],
+  layout: AdapterLayout,
+  { signal, onProgress }: LongOperation,
+): Promise<Result> {
+  const blocks = blocksOf(layout);
+  const total = blocks.length * tasks.reduce((sum, { checkpoints }) => sum + checkpoints.length, 0);
+  const report = steadyProgress(onProgress);
+  const tokens = new Float32Array(layout.size);
+  const vectors: Float64Array[] = [];
+  const silent: string[] = [];
+  let done = 0;
+  const advance = () => report(++done / total);
+  for (const { name, checkpoints } of tasks) {
+    const sums: TokenSums = {
+      deviations: new Float64Array(layout.tokenCount),
+      counts: new Float64Array(layout.tokenCount),
+    };
+    for (const block of blocks) await addBlock({ checkpoints, layout, block, tokens, sums, signal, advance });
+    const vector = importanceFromSums(sums);
+    if (vector) vectors.push(vector);
+    else silent.push(name);
+  }
+  const mean = vectors.length > 0 ? meanImportance(vectors) : new Float64Array(layout.tokenCount).fill(1);
+  return { values: new Float32Array(mean), silent };
+}
+
+/** Neighbouring tensors whose tokens are counted at once. */
+function blocksOf(layout: AdapterLayout): LayoutTensor[][] {
+  const elements = layout.tokenHeight * layout.tokenWidth;
+  const blocks: LayoutTensor[][] = [];
+  let room = 0;
+  for (const tensor of layout.tensors) {
+    room -= tensor.tokenCount * elements;
+    if (room < 0 || blocks.length === 0) {
+      blocks.push([]);
+      room = MOST_ELEMENTS - tensor.tokenCount * elements;
+    }
+    blocks.at(-1)!.push(tensor);
+  }
+  return blocks;
+}
+
+interface Block {
+  checkpoints: Task['checkpoints'];
+  layout: AdapterLayout;
+  block: readonly LayoutTensor[];
+  /** Of the whole layout, to work in. */
+  tokens: Float32Array;
+  /** Those of the block's tokens are written. */
+  sums: TokenSums;
+  signal: AbortSignal | undefined;
+  advance: () => void;
+}
+
+async function addBlock({ checkpoints, layout, block, tokens, sums, signal, advance }: Block): Promise<void> {
+  const first = block[0]!.firstToken;
+  const end = block.at(-1)!.firstToken + block.at(-1)!.tokenCount;
+  const elements = layout.tokenHeight * layout.tokenWidth;
+  const deviations = new TokenDeviations(end - first, elements);
+  for (const checkpoint of checkpoints) {
+    await readTensors(checkpoint, layout, block, { tokens, signal });
+    await deviations.add(tokens.subarray(first * elements, end * elements), signal);
+    advance();
+  }
+  const own = deviations.sums();
+  sums.deviations.set(own.deviations, first);
+  sums.counts.set(own.counts, first);
+}
+
+function digestOf(tasks: readonly CountedTask[], layout: AdapterLayout): string {
+  const parts = tasks.map(({ name, checkpoints }) => [name, ...checkpoints.map(({ sha256 }) => sha256)]);
+  return createHash('sha256')
+    .update(JSON.stringify([CACHE_VERSION, layout, parts]))
+    .digest('hex');
+}
+
+const TENSOR = 'importance';
+
+function sha256(values: Float32Array): string {
+  return createHash('sha256')
+    .update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+    .digest('hex');
+}
+
+/** undefined for anything that `writeCache` has not written for these checkpoints. */
+async function readCache(path: string, digest: string, tokens: number): Promise<Result | undefined> {
+  let file: SafetensorsFile | undefined;
+  try {
+    file = await SafetensorsFile.open(path);
+    if (file.metadata.digest !== digest || file.tensors.get(TENSOR)?.shape.join() !== String(tokens)) return undefined;
+    const values = await file.readFloat32(TENSOR);
+    const silent = JSON.parse(file.metadata.silent ?? 'null');
+    return sha256(values) === file.metadata.sha256 && Array.isArray(silent) ? { values, silent } : undefined;
+  } catch (error) {
+    if (error instanceof DndError || error instanceof SyntaxError) return undefined;
+    throw error;
+  } finally {
+    await file?.close();
+  }
+}
+
+/** @returns a warning where it cannot be written: it is worth a run's time, but not the run */
+async function writeCache(
+  path: string,
+  digest: string,
+  { values, silent }: Result,
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  const metadata = { digest, sha256: sha256(values), silent: JSON.stringify(silent) };
+  const bytes = () => [new Uint8Array(values.buffer)];
+  try {
+    await writeSafetensors(path, [{ name: TENSOR, dtype: 'F32', shape: [values.length], bytes }], { metadata, signal });
+    return [];
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (!(error instanceof DndError)) throw error;
+    return [`token importance is computed anew the next time: ${error.message}`];
+  }
+}
