@@ -1,5 +1,6 @@
 const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
+const { dataScript, escapeHtml, htmlDocument } = require('../../../dist/report/html.js');
 const { machineLines } = require('../machine.cjs');
 const { marksOf, tables: markTables } = require('../marks.cjs');
 const peak = require('../peak.cjs');
@@ -29,7 +30,12 @@ function renderPage(results) {
     '<h2>How to read this</h2>',
     ...HOW.map((sentence) => `<p class="note">${sentence}</p>`),
   ];
-  return page(results, body.join('\n'));
+  return htmlDocument({
+    title: `dnd-lora benchmark, ${results.presets.join(', ')}, ${results.date}`,
+    body: body.join('\n'),
+    styles: [],
+    scripts: [readFileSync(join(__dirname, 'draw.js'), 'utf8')],
+  });
 }
 
 function configurationHtml(configuration, results) {
@@ -55,9 +61,8 @@ function singlesHtml(results) {
 }
 
 function chartHtml(chart) {
-  const data = JSON.stringify(chart).replaceAll('<', '\\u003c');
   return `<h3>${escapeHtml(chart.title)}</h3>
-<div class="chart"><script type="application/json">${data}</script></div>`;
+<div class="chart">${dataScript(chart)}</div>`;
 }
 
 function tableHtml({ title, headings, rows, notes = [] }) {
@@ -73,40 +78,5 @@ ${notes.map((note) => `<p class="note">${escapeHtml(note)}</p>`).join('\n')}`;
 }
 
 const classOf = (cell) => (cell === 'yes' ? ' class="yes"' : cell === 'NO' ? ' class="no"' : '');
-
-const ESCAPES = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-const escapeHtml = (text) => String(text).replace(/[&<>"']/g, (character) => ESCAPES[character]);
-
-/** The policy forbids whatever would leave the file. */
-function page({ date, presets }, body) {
-  const own = (name) => readFileSync(join(__dirname, name), 'utf8');
-  const library = (name) => readFileSync(require.resolve(`uplot/${name}`), 'utf8');
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-<title>dnd-lora benchmark, ${escapeHtml(presets.join(', '))}, ${escapeHtml(date)}</title>
-<style>
-${library('dist/uPlot.min.css')}
-${own('style.css')}
-</style>
-</head>
-<body>
-${body}
-<!-- uPlot:
-${library('LICENSE').replaceAll('--', '- -')}
--->
-<script>
-${library('dist/uPlot.iife.min.js')}
-</script>
-<script>
-${own('draw.js')}
-</script>
-</body>
-</html>
-`;
-}
 
 module.exports = { renderPage };
