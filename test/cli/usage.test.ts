@@ -1,6 +1,6 @@
 import { dnd, dndJson } from './run-cli.js';
 
-const COMMANDS = ['init', 'generate', 'inspect', 'plan', 'verify', 'doctor'];
+const COMMANDS = ['init', 'generate', 'inspect', 'report', 'plan', 'verify', 'doctor'];
 const INIT = ['init', '--base', 'no-such-base', '--encoder', 'hash', '--out', 'no-such-folder/out'];
 const GENERATE = ['generate', '--generator', 'g', '--prompts', 'p.txt', '--out', 'o'];
 

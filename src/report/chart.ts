@@ -1,0 +1,96 @@
+import type { Evaluation, TaskEvaluation, TrainingStep } from '../training/steps.js';
+import { type Curve, curveOf, thin } from './curve.js';
+
+/** What pages/training.js draws, as plain data. */
+export interface Chart {
+  title: string;
+  /** Of the y axis. */
+  axis: string;
+  scale: 'linear' | 'logarithmic';
+  /** Of the y axis, where several charts share one. */
+  range?: [from: number, to: number];
+  /** Where the x axis ends. */
+  lastStep: number;
+  series: Series[];
+  /** Across the whole chart. */
+  lines: { label: string; value: number }[];
+  /** What a curve should come by. */
+  marks: { label: string; step: number; value: number }[];
+}
+
+export interface Series {
+  label: string;
+  colour: Colour;
+  look: Look;
+  steps: readonly number[];
+  /** null: a gap. */
+  values: (number | null)[];
+}
+
+/** A custom property of pages/training.css. */
+export type Colour = 'training' | 'checkpoints' | 'task' | 'cosine';
+export type Look = 'faint' | 'line' | 'dots';
+
+/** How the two kinds of what is kept out of training are shown. */
+export const HELD_OUT: readonly { heldOut: TaskEvaluation['heldOut']; label: string; colour: Colour }[] = [
+  { heldOut: 'checkpoints', label: 'held-out checkpoints', colour: 'checkpoints' },
+  { heldOut: 'task', label: 'held-out tasks', colour: 'task' },
+];
+
+/** A curve that spans more is drawn logarithmically. */
+const LINEAR_SPAN = 100;
+
+/** A curve with at most `buckets` smallest and largest values, rounded: five digits are more than a drawing shows. */
+export function series(label: string, colour: Colour, look: Look, curve: Curve, buckets: number): Series {
+  const { steps, values } = thin(curve, buckets);
+  return { label, colour, look, steps, values: values.map(rounded) };
+}
+
+function rounded(value: number): number | null {
+  return Number.isFinite(value) ? Number(value.toPrecision(5)) : null;
+}
+
+export function hasValues({ values }: Series): boolean {
+  return values.some((value) => value !== null);
+}
+
+export function curveOfSteps(steps: readonly TrainingStep[], read: (step: TrainingStep) => number): Curve {
+  return curveOf(steps, ({ step }) => step, read);
+}
+
+/** Points on either side over which a curve is smoothed: longer runs are looked at from farther away. */
+export function smoothingReach(points: number): number {
+  return Math.min(200, Math.floor(points / 40));
+}
+
+export function lastStepOf(steps: readonly TrainingStep[], evaluations: readonly Evaluation[]): number {
+  return Math.max(steps.at(-1)?.step ?? 0, evaluations.at(-1)?.evaluation ?? 0, 1);
+}
+
+export function scaleOf(all: readonly Series[]): Chart['scale'] {
+  const [lowest, highest] = boundsOf(all);
+  return lowest > 0 && highest > LINEAR_SPAN * lowest ? 'logarithmic' : 'linear';
+}
+
+/**
+ * A y axis on which all of them are seen, from 0 if it is linear.
+ * @param atLeast a value that is to be seen, too
+ */
+export function rangeOf(all: readonly Series[], scale: Chart['scale'], atLeast?: number): Pick<Chart, 'range'> {
+  const [lowest, highest] = boundsOf(all);
+  if (highest < lowest) return {};
+  if (scale === 'logarithmic')
+    return { range: [10 ** Math.floor(Math.log10(lowest)), 10 ** Math.ceil(Math.log10(highest))] };
+  return { range: [Math.min(0, 1.08 * lowest), 1.08 * Math.max(highest, atLeast ?? highest)] };
+}
+
+function boundsOf(all: readonly Series[]): [lowest: number, highest: number] {
+  let lowest = Number.POSITIVE_INFINITY;
+  let highest = Number.NEGATIVE_INFINITY;
+  for (const value of all.flatMap(({ values }) => values)) {
+    if (value === null) continue;
+    lowest = Math.min(lowest, value);
+    highest = Math.max(highest, value);
+  }
+  return [lowest, highest];
+}

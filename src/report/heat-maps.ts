@@ -1,0 +1,38 @@
+import { MODULE_NAMES } from '../adapter/index.js';
+import type { Evaluation } from '../training/steps.js';
+import type { HeatMap, Quantity } from './heat-map.js';
+
+const TITLES: Record<Quantity, string> = { normRatio: 'Norm ratio', cosine: 'Cosine' };
+
+/** Generated against true weights in an evaluation: by layer and module, and by task and module. */
+export function heatMapsOf({ cells, tasks }: Evaluation): { layers: HeatMap[]; tasks: HeatMap[] } {
+  const layers = [...new Set(cells.map(({ layer }) => layer))].sort((a, b) => a - b);
+  const columns = inOrder(cells.map(({ module }) => module));
+  const found = new Map(cells.map((cell) => [`${cell.layer} ${cell.module}`, cell]));
+  const ofTasks = inOrder(tasks.flatMap(({ modules }) => Object.keys(modules)));
+  const both = (make: (quantity: Quantity) => Omit<HeatMap, 'title' | 'quantity'>): HeatMap[] =>
+    (['normRatio', 'cosine'] as const)
+      .map((quantity) => ({ title: TITLES[quantity], quantity, ...make(quantity) }))
+      .filter(({ rows, columns }) => rows.length > 0 && columns.length > 0);
+  return {
+    layers: both((quantity) => ({
+      of: 'layer',
+      rows: layers.map(String),
+      columns,
+      valueAt: (row, column) => found.get(`${layers[row]} ${columns[column]}`)?.[quantity] ?? Number.NaN,
+    })),
+    tasks: both((quantity) => ({
+      of: 'task',
+      rows: tasks.map(({ task }) => task),
+      columns: ofTasks,
+      valueAt: (row, column) => tasks[row]!.modules[ofTasks[column]!]?.[quantity] ?? Number.NaN,
+    })),
+  };
+}
+
+/** Each once: those that are known in their order, others after them. */
+function inOrder(modules: readonly string[]): string[] {
+  const names = new Set(modules);
+  const known: readonly string[] = MODULE_NAMES;
+  return [...known.filter((name) => names.has(name)), ...[...names].filter((name) => !known.includes(name))];
+}

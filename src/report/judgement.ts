@@ -1,0 +1,158 @@
+import type { Evaluation, TaskEvaluation, TrainingStep } from '../training/steps.js';
+import { mean } from './curve.js';
+
+/** What a run looks like so far, in plain words. */
+export interface Judgement {
+  state: 'early' | 'working' | 'slow' | 'failing';
+  /** One short sentence. */
+  headline: string;
+  reasons: string[];
+}
+
+/** Norm ratios by which the paper's authors tell early that a run works: the generated weights grow into size. */
+export const EARLY_SIGNS: readonly { step: number; normRatio: number }[] = [
+  { step: 100, normRatio: 0.5 },
+  { step: 200, normRatio: 0.75 },
+];
+/** A run that works needs about so many steps. */
+const ENOUGH_STEPS = 1000;
+
+/** Of the sign: from here on the run keeps up with it, or is at least on the way. */
+const KEEPS_UP = 0.9;
+const ON_THE_WAY = 0.4;
+const TOO_LARGE = 1.5;
+/** The loss has to be so much above or below another to be called so. */
+const NOTICEABLE = 0.05;
+/** Too few steps to speak of a trend. */
+const FEWEST_STEPS = 10;
+const LARGEST_WINDOW = 50;
+
+/** @param steps ascending, as are the evaluations */
+export function judge(steps: readonly TrainingStep[], evaluations: readonly Evaluation[]): Judgement {
+  const reasons = [...heldOutReasons(evaluations, 'checkpoints'), ...heldOutReasons(evaluations, 'task')];
+  const last = steps.at(-1);
+  if (last === undefined) return { state: 'early', headline: 'Nothing to see yet: the run has done no step.', reasons };
+  const broken = steps.find(({ loss, gradientNorm }) => !Number.isFinite(loss) || !Number.isFinite(gradientNorm));
+  if (broken)
+    return {
+      state: 'failing',
+      headline: `Not working: the loss or its gradient is no finite number at step ${broken.step}.`,
+      reasons: ['A lower learning rate, or a longer warm-up, is the first thing to try.', ...reasons],
+    };
+  const trend = trendOf(steps);
+  return { ...judgeTrend(last.step, trend), reasons: [...trendReasons(last.step, steps, trend), ...reasons] };
+}
+
+interface Trend {
+  firstLoss: number;
+  lastLoss: number;
+  normRatio: number;
+}
+
+function trendOf(steps: readonly TrainingStep[]): Trend {
+  const window = Math.min(LARGEST_WINDOW, Math.max(1, Math.floor(steps.length / 5)));
+  return {
+    firstLoss: mean(steps.slice(0, window).map(({ loss }) => loss)),
+    lastLoss: mean(steps.slice(-window).map(({ loss }) => loss)),
+    normRatio: mean(steps.slice(-Math.min(window, FEWEST_STEPS)).map(({ normRatio }) => normRatio)),
+  };
+}
+
+function judgeTrend(step: number, { firstLoss, lastLoss, normRatio }: Trend): Omit<Judgement, 'reasons'> {
+  if (step < FEWEST_STEPS) return { state: 'early', headline: `Too early to say after ${step} steps.` };
+  if (lastLoss > (1 + NOTICEABLE) * firstLoss) return { state: 'failing', headline: 'Not working: the loss rises.' };
+  if (normRatio > TOO_LARGE)
+    return { state: 'failing', headline: 'Not working: the generated weights are larger than the true ones.' };
+  const expected = expectedNormRatio(step);
+  const keepsUp = normRatio >= KEEPS_UP * expected && lastLoss < firstLoss;
+  const firstSign = EARLY_SIGNS[0]!.step;
+  if (step < firstSign) {
+    const first = `the first sign comes at step ${firstSign}.`;
+    return { state: 'early', headline: keepsUp ? `Good so far, and ${first}` : `Too early to say: ${first}` };
+  }
+  if (keepsUp)
+    return { state: 'working', headline: 'Working: the loss falls and the generated weights grow into size.' };
+  if (normRatio >= ON_THE_WAY * expected || step < ENOUGH_STEPS)
+    return { state: 'slow', headline: 'Slower than a run that is known to work: the generated weights are too small.' };
+  return { state: 'failing', headline: 'Not working: the generated weights stay far too small.' };
+}
+
+/** Straight from 0 through the early signs, and as the last one from there on. */
+export function expectedNormRatio(step: number): number {
+  let before = { step: 0, normRatio: 0 };
+  for (const sign of EARLY_SIGNS) {
+    if (step <= sign.step) {
+      const part = (step - before.step) / (sign.step - before.step);
+      return before.normRatio + part * (sign.normRatio - before.normRatio);
+    }
+    before = sign;
+  }
+  return before.normRatio;
+}
+
+/** The norm ratio around a step, out of half a tenth of it on each side; NaN when the run has not come so far. */
+export function normRatioAt(steps: readonly TrainingStep[], step: number): number {
+  if ((steps.at(-1)?.step ?? 0) < step) return Number.NaN;
+  return mean(steps.filter((each) => Math.abs(each.step - step) <= step / 20).map(({ normRatio }) => normRatio));
+}
+
+function trendReasons(step: number, steps: readonly TrainingStep[], trend: Trend): string[] {
+  const signs = EARLY_SIGNS.map(({ step: at, normRatio }) => {
+    const measured = normRatioAt(steps, at);
+    return Number.isFinite(measured)
+      ? `${short(measured)} at step ${at} (about ${normRatio} in a run that works)`
+      : undefined;
+  }).filter((sign) => sign !== undefined);
+  const now = `${short(trend.normRatio)} at step ${step}`;
+  const ahead = EARLY_SIGNS.find((sign) => sign.step > step);
+  return [
+    `Norm ratio, ‖generated‖ / ‖true‖: ${[...signs, now].join(', ')}${ahead ? `; about ${ahead.normRatio} is expected at step ${ahead.step}` : ''}.`,
+    `Training loss: ${change(trend.firstLoss, trend.lastLoss)}.`,
+    ...(step < ENOUGH_STEPS ? [`Runs that work take more than ${ENOUGH_STEPS} steps to finish.`] : []),
+  ];
+}
+
+/** The mean loss of one kind of held-out tasks at each evaluation that has some. */
+export function heldOutLosses(evaluations: readonly Evaluation[], heldOut: TaskEvaluation['heldOut']) {
+  return evaluations
+    .map(({ evaluation, tasks }) => {
+      const own = tasks.filter((task) => task.heldOut === heldOut);
+      return {
+        step: evaluation,
+        loss: mean(own.map(({ loss }) => loss)),
+        cosine: mean(own.map(({ cosine }) => cosine)),
+      };
+    })
+    .filter(({ loss }) => Number.isFinite(loss));
+}
+
+const KINDS = { checkpoints: 'checkpoints that are kept out of training', task: 'held-out tasks' };
+
+function heldOutReasons(evaluations: readonly Evaluation[], heldOut: TaskEvaluation['heldOut']): string[] {
+  const losses = heldOutLosses(evaluations, heldOut);
+  const [first, last] = [losses[0], losses.at(-1)];
+  if (!first || !last) return [];
+  const best = losses.reduce((lowest, each) => (each.loss < lowest.loss ? each : lowest));
+  const sentence = `Loss of the ${KINDS[heldOut]}: ${
+    losses.length > 1 ? change(first.loss, last.loss) : short(last.loss)
+  }; cosine ${short(last.cosine)}.`;
+  if (last.loss <= (1 + NOTICEABLE) * best.loss) return [sentence];
+  return [
+    sentence,
+    `It was lowest, ${short(best.loss)}, at step ${best.step}: a checkpoint from there may be the better one.`,
+  ];
+}
+
+function change(from: number, to: number): string {
+  const percent = Math.round(100 * Math.abs(1 - to / from));
+  const how = percent === 0 ? 'unchanged' : to < from ? `down by ${percent} %` : `up by ${percent} %`;
+  return `${short(from)} at first, ${short(to)} now, ${how}`;
+}
+
+/** Three significant digits. */
+export function short(value: number): string {
+  if (!Number.isFinite(value)) return '–';
+  const magnitude = Math.abs(value);
+  if (value !== 0 && (magnitude < 1e-3 || magnitude >= 1e5)) return Number(value.toPrecision(3)).toExponential();
+  return String(Number(value.toPrecision(3)));
+}

@@ -1,0 +1,165 @@
+import { createReadStream } from 'node:fs';
+import { basename } from 'node:path';
+import { breather } from '../async.js';
+import { DndError } from '../errors.js';
+import { isFileError, readError } from '../files/index.js';
+import type { Cell, Evaluation, Fit, TaskEvaluation, TrainingStep } from '../training/steps.js';
+
+export interface Metrics {
+  /** Ascending. */
+  steps: TrainingStep[];
+  evaluations: Evaluation[];
+  /** Sentences about what was passed over. */
+  notes: string[];
+}
+
+/** So many lines that cannot be read are named; the others are counted. */
+const NAMED_LINES = 5;
+
+/**
+ * The lines of metrics.jsonl, of which there need not be any yet. A run that goes on from a checkpoint tells the steps
+ * after it again: the later line counts. Lines that are cut off or damaged are passed over, with a note.
+ * Numbers that are not finite are null in JSON, and NaN here.
+ * @throws DndError READ_FAILED; CORRUPT_FILE when not one line can be read; `signal.reason` after an abort
+ */
+export async function readMetrics(path: string, signal?: AbortSignal): Promise<Metrics> {
+  const steps: TrainingStep[] = [];
+  const evaluations: Evaluation[] = [];
+  const damaged: number[] = [];
+  let line = 0;
+  const breathe = breather();
+  try {
+    for await (const text of linesOf(path, signal)) {
+      line++;
+      await breathe();
+      if (text.trim() === '') continue;
+      const parsed = parseLine(text);
+      if (parsed === undefined) damaged.push(line);
+      else if ('step' in parsed) {
+        dropFrom(steps, parsed.step, ({ step }) => step);
+        dropFrom(evaluations, parsed.step, ({ evaluation }) => evaluation);
+        steps.push(parsed);
+      } else {
+        dropFrom(evaluations, parsed.evaluation, ({ evaluation }) => evaluation);
+        evaluations.push(parsed);
+      }
+    }
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (isFileError(error) && error.code === 'ENOENT') {
+      return { steps, evaluations, notes: [`there is no ${basename(path)} yet: the run has not done a step`] };
+    }
+    throw readError(error, path);
+  }
+  if (damaged.length > 0 && steps.length + evaluations.length === 0)
+    throw new DndError(
+      'CORRUPT_FILE',
+      `${path} holds no line of metrics: line ${damaged[0]} is the first that is none`,
+    );
+  return { steps, evaluations, notes: notesOn(damaged, line, basename(path)) };
+}
+
+/** Not node:readline, which lets errors of the file go by. */
+async function* linesOf(path: string, signal: AbortSignal | undefined): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = '';
+  for await (const chunk of createReadStream(path, { signal })) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+    rest = lines.pop()!;
+    yield* lines;
+  }
+  rest += decoder.decode();
+  if (rest !== '') yield rest;
+}
+
+function dropFrom<T>(list: T[], from: number, placeOf: (item: T) => number): void {
+  while (list.length > 0 && placeOf(list.at(-1)!) >= from) list.pop();
+}
+
+function notesOn(damaged: readonly number[], lines: number, name: string): string[] {
+  const named = damaged
+    .slice(0, NAMED_LINES)
+    .map((line) =>
+      line === lines
+        ? `the last line of ${name}, ${line}, is cut off or damaged and was passed over: the run was probably stopped while it wrote it`
+        : `line ${line} of ${name} is damaged and was passed over`,
+    );
+  const more = damaged.length - named.length;
+  return more > 0 ? [...named, `${more} more damaged lines of ${name} were passed over`] : named;
+}
+
+type Json = Record<string, unknown>;
+
+/** A line of metrics.jsonl; undefined when it is none. */
+export function parseLine(text: string): TrainingStep | Evaluation | undefined {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!isObject(json)) return undefined;
+  if (isCount(json.step)) return parseStep(json, json.step);
+  if (isCount(json.evaluation)) return parseEvaluation(json, json.evaluation);
+  return undefined;
+}
+
+function parseStep(json: Json, step: number): TrainingStep | undefined {
+  const { loss, normRatio, gradientNorm, learningRate, taskLosses, seconds, dataSeconds } = json;
+  if (loss === undefined || normRatio === undefined) return undefined;
+  return {
+    step,
+    loss: number(loss),
+    normRatio: number(normRatio),
+    gradientNorm: number(gradientNorm),
+    learningRate: number(learningRate),
+    taskLosses: record(taskLosses, number),
+    seconds: number(seconds),
+    dataSeconds: number(dataSeconds),
+  };
+}
+
+function parseEvaluation(json: Json, evaluation: number): Evaluation | undefined {
+  if (!Array.isArray(json.tasks)) return undefined;
+  return {
+    evaluation,
+    tasks: json.tasks.filter(isObject).map(parseTask),
+    cells: (Array.isArray(json.cells) ? json.cells : []).filter(isObject).map(parseCell),
+    seconds: number(json.seconds),
+  };
+}
+
+function parseTask(json: Json): TaskEvaluation {
+  return {
+    task: String(json.task),
+    heldOut: json.heldOut === 'task' ? 'task' : 'checkpoints',
+    checkpoints: number(json.checkpoints),
+    ...parseFit(json),
+    modules: record(json.modules, (fit) => parseFit(isObject(fit) ? fit : {})),
+  };
+}
+
+function parseFit({ loss, normRatio, cosine }: Json): Fit {
+  return { loss: number(loss), normRatio: number(normRatio), cosine: number(cosine) };
+}
+
+function parseCell({ layer, module, normRatio, cosine }: Json): Cell {
+  return { layer: number(layer), module: String(module), normRatio: number(normRatio), cosine: number(cosine) };
+}
+
+function record<T>(json: unknown, parse: (value: unknown) => T): Record<string, T> {
+  const entries = isObject(json) ? Object.entries(json) : [];
+  return Object.fromEntries(entries.map(([name, value]) => [name, parse(value)]));
+}
+
+function number(value: unknown): number {
+  return typeof value === 'number' ? value : Number.NaN;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,129 @@
+import type { Chart } from './chart.js';
+import { factsOf, tilesOf } from './facts.js';
+import { heatMapHtml } from './heat-map.js';
+import { heatMapsOf } from './heat-maps.js';
+import { dataScript, escapeHtml, htmlDocument, pageFile } from './html.js';
+import { type Judgement, judge, short } from './judgement.js';
+import { runCharts } from './run-charts.js';
+import type { Run } from './run-folder.js';
+import { taskCharts } from './task-charts.js';
+import { type TaskSummary, tasksOf } from './tasks.js';
+
+/** The page of a run: one file that opens without a network, and tells its figures without scripts, too. */
+export function pageOf(run: Run, judgement: Judgement = judge(run.steps, run.evaluations)): string {
+  const { name, description, notes } = run;
+  const base = description.base.name ?? `an unnamed ${description.base.modelType} model`;
+  const body = [
+    `<header><h1>Training run ${escapeHtml(name)}</h1>`,
+    `<p class="about">A generator of adapters for ${escapeHtml(base)}, by ${escapeHtml(description.createdBy)}</p></header>`,
+    judgementHtml(judgement),
+    tilesHtml(tilesOf(run)),
+    ...notes.map((note) => `<p class="note">Note: ${escapeHtml(note)}.</p>`),
+    overviewHtml(runCharts(run)),
+    tasksHtml(run),
+    heatHtml(run),
+    ...factsOf(run).map(({ title, facts }) => `<section><h2>${escapeHtml(title)}</h2>${factsHtml(facts)}</section>`),
+  ];
+  return htmlDocument({
+    title: `Training run ${name}`,
+    body: `<main>\n${body.join('\n')}\n</main>`,
+    styles: [pageFile('training.css')],
+    scripts: [pageFile('training.js')],
+  });
+}
+
+const SYMBOLS: Record<Judgement['state'], string> = { early: '…', working: '✓', slow: '!', failing: '✕' };
+
+function judgementHtml({ state, headline, reasons }: Judgement): string {
+  return `<section class="judgement ${state}" aria-label="Is it working?">
+<p class="headline"><span class="symbol" aria-hidden="true">${SYMBOLS[state]}</span> ${escapeHtml(headline)}</p>
+<ul>${reasons.map((reason) => `<li>${escapeHtml(reason)}</li>`).join('\n')}</ul>
+</section>`;
+}
+
+function tilesHtml(tiles: ReturnType<typeof tilesOf>): string {
+  const tile = ({ name, value, more }: (typeof tiles)[number]) =>
+    `<div class="tile"><dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}${more ? ` <small>${escapeHtml(more)}</small>` : ''}</dd></div>`;
+  return `<dl class="tiles">${tiles.map(tile).join('\n')}</dl>`;
+}
+
+function overviewHtml(charts: readonly Chart[]): string {
+  if (charts.length === 0) return '';
+  return `<section><h2>Over the steps</h2>
+<noscript><p class="note">The curves need JavaScript; all tables are here without it.</p></noscript>
+<p class="hint">Drag across a chart to zoom in on these steps, double-click to see all again.</p>
+<div class="charts">${charts.map(chartHtml).join('\n')}</div></section>`;
+}
+
+function chartHtml(chart: Chart): string {
+  const spoken = chart.series.map(({ label, steps, values }) => {
+    const last = values.findLastIndex((value) => value !== null);
+    return last < 0 ? '' : `${label} ${short(values[last]!)} at step ${steps[last]}`;
+  });
+  return `<figure class="chart"><figcaption>${escapeHtml(chart.title)}</figcaption>
+<div class="plot" role="img" aria-label="${escapeHtml(`${chart.title}: ${spoken.filter(Boolean).join(', ')}`)}"></div>
+${dataScript(chart)}</figure>`;
+}
+
+function tasksHtml(run: Run): string {
+  const tasks = tasksOf(run);
+  if (tasks.length === 0) return '';
+  const charts = taskCharts(
+    run,
+    tasks.map(({ name }) => name),
+  );
+  const cards = tasks.map((task, i) => {
+    const own = [charts[i]!.loss, charts[i]!.fit].filter((chart) => chart !== null);
+    if (own.length === 0) return '';
+    return `<article class="task"><h3>${escapeHtml(task.name)}${badge(task)}</h3>\n${own.map(chartHtml).join('\n')}</article>`;
+  });
+  return `<section><h2>Tasks</h2>
+${taskTable(tasks)}
+<div class="tasks">${cards.filter(Boolean).join('\n')}</div></section>`;
+}
+
+function badge({ heldOut }: TaskSummary): string {
+  return heldOut ? ' <span class="badge">held out</span>' : '';
+}
+
+function taskTable(tasks: readonly TaskSummary[]): string {
+  const headings = [
+    'task',
+    'prompts',
+    'checkpoints',
+    'kept out',
+    'training loss',
+    'evaluated loss',
+    'norm ratio',
+    'cosine',
+  ];
+  const rows = tasks.map((task) => {
+    const { prompts, checkpoints, heldOut, heldOutCheckpoints, trainingLoss, last } = task;
+    const counts = [prompts, checkpoints, heldOut ? checkpoints : heldOutCheckpoints].map((count) => count ?? '–');
+    const fit = [trainingLoss, last?.loss, last?.normRatio, last?.cosine].map((value) => short(value ?? Number.NaN));
+    const cells = [...counts, ...fit].map((cell) => `<td>${escapeHtml(cell)}</td>`).join('');
+    return `<tr><th scope="row">${escapeHtml(task.name)}${badge(task)}</th>${cells}</tr>`;
+  });
+  return `<div class="table"><table class="figures tasks-table"><thead><tr>${headings
+    .map((heading) => `<th scope="col">${heading}</th>`)
+    .join('')}</tr></thead>
+<tbody>${rows.join('\n')}</tbody></table></div>`;
+}
+
+function heatHtml({ evaluations }: Run): string {
+  const last = evaluations.at(-1);
+  if (last === undefined) return '';
+  const { layers, tasks } = heatMapsOf(last);
+  const group = (title: string, maps: typeof layers) =>
+    maps.length > 0 ? `<h3>${title}</h3><div class="heats">${maps.map(heatMapHtml).join('\n')}</div>` : '';
+  return `<section><h2>Generated against true weights, after ${last.evaluation} steps</h2>
+<p class="hint">Of what was kept out of training. Norm ratio: are they large enough? Cosine: do they point the same way?</p>
+${group('By layer', layers)}
+${group('By task', tasks)}</section>`;
+}
+
+function factsHtml(facts: readonly (readonly [string, string])[]): string {
+  return `<dl class="facts">${facts
+    .map(([name, value]) => `<div><dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd></div>`)
+    .join('\n')}</dl>`;
+}

@@ -1,0 +1,53 @@
+import { join, resolve } from 'node:path';
+import { DndError } from '../errors.js';
+import { writeFileAtomically } from '../files/index.js';
+import { METRICS_FILE, RUN_FILE } from '../training/run-description.js';
+import { type Judgement, judge } from './judgement.js';
+import { pageOf } from './page.js';
+import { readRun } from './run-folder.js';
+
+export const REPORT_FILE = 'report.html';
+
+export interface ReportOptions {
+  /** Where the page goes; default: REPORT_FILE in the run's folder. An older page there is replaced. */
+  out?: string | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface Report {
+  path: string;
+  bytes: number;
+  /** Done so far, and how many there are to be. */
+  step: number;
+  steps: number;
+  evaluations: number;
+  judgement: Judgement;
+  /** Sentences about what was passed over. */
+  notes: string[];
+}
+
+/**
+ * Writes the page of a run, which may still be going on: one self-contained HTML file.
+ * @param folder the run's, with run.json and metrics.jsonl
+ * @throws DndError FILE_NOT_FOUND for a folder that is no run, CORRUPT_FILE, NEWER_FORMAT, READ_FAILED,
+ *   INVALID_ARGUMENT when `out` would replace a file of the run, DISK_FULL, NOT_WRITABLE; `signal.reason` after an abort
+ */
+export async function writeReport(folder: string, options: ReportOptions = {}): Promise<Report> {
+  const path = options.out ?? join(folder, REPORT_FILE);
+  for (const name of [RUN_FILE, METRICS_FILE])
+    if (resolve(path) === resolve(folder, name))
+      throw new DndError('INVALID_ARGUMENT', `the page cannot replace ${path}, which is the run's own`);
+  const run = await readRun(folder, options.signal);
+  const judgement = judge(run.steps, run.evaluations);
+  const page = Buffer.from(pageOf(run, judgement));
+  await writeFileAtomically(path, page, { signal: options.signal });
+  return {
+    path,
+    bytes: page.length,
+    step: run.steps.at(-1)?.step ?? 0,
+    steps: run.description.settings.steps,
+    evaluations: run.evaluations.length,
+    judgement,
+    notes: run.notes,
+  };
+}

@@ -1,0 +1,105 @@
+import type { Evaluation, TaskEvaluation } from '../training/steps.js';
+import {
+  type Chart,
+  curveOfSteps,
+  HELD_OUT,
+  hasValues,
+  lastStepOf,
+  rangeOf,
+  type Series,
+  scaleOf,
+  series,
+  smoothingReach,
+} from './chart.js';
+import { type Curve, curveOf, mean, smooth } from './curve.js';
+import { EARLY_SIGNS } from './judgement.js';
+import type { Run } from './run-folder.js';
+
+/** More than a chart has pixels. */
+const BUCKETS = 600;
+
+/** Signs that are nearer to the left edge, as a part of the x axis, would lie on the axis and each other. */
+const EARLIEST_MARK = 0.02;
+
+/** The curves of the run as a whole; without those that it has no values for. */
+export function runCharts(run: Run): Chart[] {
+  return [lossChart(run), normRatioChart(run), gradientNormChart(run), learningRateChart(run)].filter(({ series }) =>
+    series.some(hasValues),
+  );
+}
+
+function lossChart(run: Run): Chart {
+  const { steps, evaluations } = run;
+  const curve = curveOfSteps(steps, ({ loss }) => loss);
+  return chart(run, 'Loss', 'loss', [...stepSeries(curve), ...heldOutSeries(evaluations, ({ loss }) => loss)]);
+}
+
+function normRatioChart(run: Run): Chart {
+  const { steps, evaluations } = run;
+  const curve = curveOfSteps(steps, ({ normRatio }) => normRatio);
+  const all = [...stepSeries(curve), ...heldOutSeries(evaluations, ({ normRatio }) => normRatio)];
+  const made = chart(run, 'Norm ratio', '‖generated‖ / ‖true‖', all);
+  return {
+    ...made,
+    scale: 'linear',
+    ...rangeOf(all, 'linear', 1),
+    lines: [{ label: 'as large as the true weights', value: 1 }],
+    marks: EARLY_SIGNS.filter(({ step }) => step <= made.lastStep && step >= EARLIEST_MARK * made.lastStep).map(
+      ({ step, normRatio }) => ({
+        label: `${normRatio} at step ${step}`,
+        step,
+        value: normRatio,
+      }),
+    ),
+  };
+}
+
+function gradientNormChart(run: Run): Chart {
+  const curve = curveOfSteps(run.steps, ({ gradientNorm }) => gradientNorm);
+  const clip = run.description.settings.maxGradientNorm;
+  const lines = typeof clip === 'number' && clip > 0 ? [{ label: `clipped to ${clip}`, value: clip }] : [];
+  return { ...chart(run, 'Gradient norm', 'before clipping', stepSeries(curve)), lines };
+}
+
+function learningRateChart(run: Run): Chart {
+  const curve = curveOfSteps(run.steps, ({ learningRate }) => learningRate);
+  const all = [series('learning rate', 'training', 'line', curve, BUCKETS)];
+  return { ...chart(run, 'Learning rate', 'of each step', all), scale: 'linear', ...rangeOf(all, 'linear') };
+}
+
+function chart({ steps, evaluations }: Run, title: string, axis: string, all: Series[]): Chart {
+  const scale = scaleOf(all);
+  return {
+    title,
+    axis,
+    scale,
+    ...rangeOf(all, scale),
+    lastStep: lastStepOf(steps, evaluations),
+    series: all,
+    lines: [],
+    marks: [],
+  };
+}
+
+/** Each step, and the mean that the eye follows. */
+function stepSeries(curve: Curve): Series[] {
+  const smoothed = smooth(curve, smoothingReach(curve.steps.length));
+  return [
+    series('each step', 'training', 'faint', curve, BUCKETS),
+    series('training, smoothed', 'training', 'line', smoothed, BUCKETS),
+  ];
+}
+
+/** Means over the tasks of each kind. */
+function heldOutSeries(evaluations: readonly Evaluation[], read: (task: TaskEvaluation) => number): Series[] {
+  return HELD_OUT.map(({ heldOut, label, colour }) => {
+    const valueAt = ({ tasks }: Evaluation) => mean(tasks.filter((task) => task.heldOut === heldOut).map(read));
+    return series(
+      label,
+      colour,
+      'dots',
+      curveOf(evaluations, ({ evaluation }) => evaluation, valueAt),
+      BUCKETS,
+    );
+  }).filter(hasValues);
+}

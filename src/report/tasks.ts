@@ -1,0 +1,40 @@
+import type { TaskEvaluation } from '../training/steps.js';
+import type { Run } from './run-folder.js';
+
+/** A task of a run: what it has, and how it stands. */
+export interface TaskSummary {
+  name: string;
+  heldOut: boolean;
+  /** null for a task that run.json does not name, as after --allow-changed-pairs. */
+  prompts: number | null;
+  checkpoints: number | null;
+  heldOutCheckpoints: number | null;
+  /** Of the last step that it was in. */
+  trainingLoss: number | null;
+  /** Of the last evaluation that it was in. */
+  last: TaskEvaluation | null;
+}
+
+/** Held-out tasks first, as they are the question; otherwise in the order of run.json. */
+export function tasksOf({ description, steps, evaluations }: Run): TaskSummary[] {
+  const losses = new Map<string, number>();
+  for (const { taskLosses } of steps) for (const [name, loss] of Object.entries(taskLosses)) losses.set(name, loss);
+  const lasts = new Map<string, TaskEvaluation>();
+  for (const { tasks } of evaluations) for (const each of tasks) lasts.set(each.task, each);
+  const described = new Map(description.pairs.tasks.map((task) => [task.name, task]));
+  const names = new Set([...described.keys(), ...losses.keys(), ...lasts.keys()]);
+  const summaries = [...names].map((name) => {
+    const { heldOut, prompts, checkpoints, heldOutCheckpoints } = described.get(name) ?? {};
+    const last = lasts.get(name) ?? null;
+    return {
+      name,
+      heldOut: heldOut ?? last?.heldOut === 'task',
+      prompts: prompts ?? null,
+      checkpoints: checkpoints ?? null,
+      heldOutCheckpoints: heldOutCheckpoints ?? null,
+      trainingLoss: losses.get(name) ?? null,
+      last,
+    };
+  });
+  return [...summaries.filter(({ heldOut }) => heldOut), ...summaries.filter(({ heldOut }) => !heldOut)];
+}

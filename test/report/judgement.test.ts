@@ -1,0 +1,86 @@
+import { expectedNormRatio, judge, normRatioAt } from '../../src/report/judgement.js';
+import type { Evaluation, TrainingStep } from '../../src/training/steps.js';
+import { exampleEvaluation, exampleStep } from './example.js';
+
+const run = (steps: number, more: (step: number) => Partial<TrainingStep> = () => ({})): TrainingStep[] =>
+  Array.from({ length: steps }, (_, i) => exampleStep(i + 1, more(i + 1)));
+const said = (steps: TrainingStep[], evaluations: Evaluation[] = []) => {
+  const { headline, reasons } = judge(steps, evaluations);
+  return [headline, ...reasons].join(' ');
+};
+
+test('a run whose norm ratio keeps up with the early signs, and whose loss falls, works', () => {
+  expect(judge(run(100), []).state).toBe('working');
+  expect(judge(run(400), []).state).toBe('working');
+  expect(said(run(400))).toMatch(/0\.5\d+ at step 100 \(about 0\.5 in a run that works\)/);
+});
+
+test('before the first sign it is too early to say', () => {
+  expect(judge([], [])).toMatchObject({ state: 'early', headline: expect.stringContaining('no step') });
+  expect(judge(run(5), []).headline).toBe('Too early to say after 5 steps.');
+  expect(judge(run(60), []).headline).toContain('Good so far');
+  expect(
+    judge(
+      run(60, () => ({ normRatio: 0.01 })),
+      [],
+    ).headline,
+  ).toContain('Too early to say');
+  expect(said(run(60))).toContain('about 0.5 is expected at step 100');
+});
+
+test('generated weights that stay small are slow, and after a thousand steps a failure', () => {
+  const small = () => ({ normRatio: 0.1 });
+  expect(judge(run(300, small), []).state).toBe('slow');
+  expect(judge(run(1200, small), []).state).toBe('failing');
+  expect(
+    judge(
+      run(1200, () => ({ normRatio: 0.5 })),
+      [],
+    ).state,
+  ).toBe('slow');
+});
+
+test('a loss that rises, weights that are too large, and what is no number are failures, with the step', () => {
+  expect(
+    judge(
+      run(100, (step) => ({ loss: step })),
+      [],
+    ).headline,
+  ).toContain('the loss rises');
+  expect(
+    judge(
+      run(100, () => ({ normRatio: 2 })),
+      [],
+    ).headline,
+  ).toContain('larger than the true ones');
+  const broken = run(50, (step) => (step === 50 ? { loss: Number.NaN } : {}));
+  expect(judge(broken, [])).toMatchObject({ state: 'failing', headline: expect.stringContaining('at step 50') });
+  const infinite = run(50, (step) => (step === 20 ? { gradientNorm: Number.NaN } : {}));
+  expect(judge(infinite, []).headline).toContain('at step 20');
+});
+
+test('held-out losses are told from first to last, and where they were lowest when they have risen since', () => {
+  const falling = [50, 100].map(exampleEvaluation);
+  expect(said(run(100), falling)).toMatch(/kept out of training: 0\.797 at first, 0\.645 now, down by 19 %; cosine/);
+  expect(said(run(100), falling)).toMatch(/held-out tasks: 0\.887 at first/);
+  expect(said(run(100), falling)).not.toContain('lowest');
+  const rising = [50, 100, 150].map((step) => ({
+    ...exampleEvaluation(step),
+    tasks: exampleEvaluation(step).tasks.map((task) => ({ ...task, loss: 1 + Math.abs(step - 100) / 100 })),
+  }));
+  expect(said(run(150), rising)).toContain('lowest, 1, at step 100');
+});
+
+test('the expected norm ratio goes through the early signs', () => {
+  expect([0, 50, 100, 150, 200, 5000].map(expectedNormRatio)).toEqual([0, 0.25, 0.5, 0.625, 0.75, 0.75]);
+});
+
+test('the norm ratio at a step is the mean around it, and none where the run has not been', () => {
+  expect(
+    normRatioAt(
+      run(400, (step) => ({ normRatio: step })),
+      200,
+    ),
+  ).toBeCloseTo(200);
+  expect(normRatioAt(run(99), 100)).toBeNaN();
+});
