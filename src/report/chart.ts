@@ -31,10 +31,11 @@ export interface Series {
 export type Colour = 'training' | 'checkpoints' | 'task' | 'cosine';
 export type Look = 'faint' | 'line' | 'dots';
 
-/** How the two kinds of what is kept out of training are shown. */
+/** How each kind of evaluated checkpoints is shown. */
 export const HELD_OUT: readonly { heldOut: TaskEvaluation['heldOut']; label: string; colour: Colour }[] = [
   { heldOut: 'checkpoints', label: 'held-out checkpoints', colour: 'checkpoints' },
   { heldOut: 'task', label: 'held-out tasks', colour: 'task' },
+  { heldOut: 'none', label: 'evaluated, not held out', colour: 'checkpoints' },
 ];
 
 /** A curve that spans more is drawn logarithmically. */

@@ -29,7 +29,7 @@ const LARGEST_WINDOW = 50;
 
 /** @param steps ascending, as are the evaluations */
 export function judge(steps: readonly TrainingStep[], evaluations: readonly Evaluation[]): Judgement {
-  const reasons = [...heldOutReasons(evaluations, 'checkpoints'), ...heldOutReasons(evaluations, 'task')];
+  const reasons = (['checkpoints', 'task', 'none'] as const).flatMap((kind) => heldOutReasons(evaluations, kind));
   const last = steps.at(-1);
   if (last === undefined) return { state: 'early', headline: 'Nothing to see yet: the run has done no step.', reasons };
   const broken = steps.find(({ loss, gradientNorm }) => !Number.isFinite(loss) || !Number.isFinite(gradientNorm));
@@ -97,12 +97,10 @@ export function normRatioAt(steps: readonly TrainingStep[], step: number): numbe
 }
 
 function trendReasons(step: number, steps: readonly TrainingStep[], trend: Trend): string[] {
-  const signs = EARLY_SIGNS.map(({ step: at, normRatio }) => {
-    const measured = normRatioAt(steps, at);
-    return Number.isFinite(measured)
-      ? `${short(measured)} at step ${at} (about ${normRatio} in a run that works)`
-      : undefined;
-  }).filter((sign) => sign !== undefined);
+  const signs = EARLY_SIGNS.filter((sign) => sign.step < step).map(
+    (sign) =>
+      `${short(normRatioAt(steps, sign.step))} at step ${sign.step} (about ${sign.normRatio} in a run that works)`,
+  );
   const now = `${short(trend.normRatio)} at step ${step}`;
   const ahead = EARLY_SIGNS.find((sign) => sign.step > step);
   return [
@@ -113,7 +111,7 @@ function trendReasons(step: number, steps: readonly TrainingStep[], trend: Trend
 }
 
 /** The mean loss of one kind of held-out tasks at each evaluation that has some. */
-export function heldOutLosses(evaluations: readonly Evaluation[], heldOut: TaskEvaluation['heldOut']) {
+function heldOutLosses(evaluations: readonly Evaluation[], heldOut: TaskEvaluation['heldOut']) {
   return evaluations
     .map(({ evaluation, tasks }) => {
       const own = tasks.filter((task) => task.heldOut === heldOut);
@@ -126,7 +124,11 @@ export function heldOutLosses(evaluations: readonly Evaluation[], heldOut: TaskE
     .filter(({ loss }) => Number.isFinite(loss));
 }
 
-const KINDS = { checkpoints: 'checkpoints that are kept out of training', task: 'held-out tasks' };
+const KINDS: Record<TaskEvaluation['heldOut'], string> = {
+  checkpoints: 'checkpoints that are kept out of training',
+  task: 'held-out tasks',
+  none: 'checkpoints that are trained on, as nothing is held out',
+};
 
 function heldOutReasons(evaluations: readonly Evaluation[], heldOut: TaskEvaluation['heldOut']): string[] {
   const losses = heldOutLosses(evaluations, heldOut);

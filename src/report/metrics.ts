@@ -132,7 +132,7 @@ function parseEvaluation(json: Json, evaluation: number): Evaluation | undefined
 function parseTask(json: Json): TaskEvaluation {
   return {
     task: String(json.task),
-    heldOut: json.heldOut === 'task' ? 'task' : 'checkpoints',
+    heldOut: json.heldOut === 'task' || json.heldOut === 'none' ? json.heldOut : 'checkpoints',
     checkpoints: number(json.checkpoints),
     ...parseFit(json),
     modules: record(json.modules, (fit) => parseFit(isObject(fit) ? fit : {})),

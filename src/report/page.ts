@@ -117,7 +117,7 @@ function heatHtml({ evaluations }: Run): string {
   const group = (title: string, maps: typeof layers) =>
     maps.length > 0 ? `<h3>${title}</h3><div class="heats">${maps.map(heatMapHtml).join('\n')}</div>` : '';
   return `<section><h2>Generated against true weights, after ${last.evaluation} steps</h2>
-<p class="hint">Of what was kept out of training. Norm ratio: are they large enough? Cosine: do they point the same way?</p>
+<p class="hint">Norm ratio: are they large enough? Cosine: do they point the same way?</p>
 ${group('By layer', layers)}
 ${group('By task', tasks)}</section>`;
 }

@@ -71,6 +71,11 @@ test('held-out losses are told from first to last, and where they were lowest wh
   expect(said(run(150), rising)).toContain('lowest, 1, at step 100');
 });
 
+test('where nothing is held out, that is said', () => {
+  const tasks = exampleEvaluation(50).tasks.map((task) => ({ ...task, heldOut: 'none' as const }));
+  expect(said(run(100), [{ ...exampleEvaluation(50), tasks }])).toContain('trained on, as nothing is held out: 0.827;');
+});
+
 test('the expected norm ratio goes through the early signs', () => {
   expect([0, 50, 100, 150, 200, 5000].map(expectedNormRatio)).toEqual([0, 0.25, 0.5, 0.625, 0.75, 0.75]);
 });
