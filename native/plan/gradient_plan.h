@@ -16,25 +16,47 @@ namespace dnd {
 struct SpectralGradientPlan {
   TileAxis halved, full;  ///< as of SpectralPlan
   bool halved_is_i;
-  int64_t block_channels;  ///< input channels of a block of the product
-  int64_t block_outs;      ///< output channels of a block: a panel of vectors
-  int64_t chunk_tiles;     ///< tiles whose spectra are held at once; several chunks add up
-  int64_t threads_bytes = INT64_MAX;
+  bool outs_are_lanes;  ///< output channels are the lanes of the product's vectors and input channels its rows; or not
+  int64_t slab_rows;    ///< rows of a slab of spectra
+  int64_t group_lanes;  ///< lanes whose spectra are held at once
+  int64_t chunk_tiles;  ///< tiles whose spectra are held at once; several chunks add up
+  int64_t threads_bytes = INT64_MAX;  ///< what all threads' memory together should not exceed
 
   constexpr int64_t frequencies() const { return full.points * (halved.points / 2) + 2; }
   constexpr int64_t picture_tiles() const { return halved.tiles() * full.tiles(); }
 };
 
+/// Predicted seconds of one thread.
+struct SpectralGradientCost {
+  double forward = 0;  ///< tiles of both tensors to spectra
+  double product = 0;
+  double taps = 0;  ///< from spectra to taps
+  double total() const { return forward + product + taps; }
+};
+
 struct WeightGradientPlan {
   ConvolutionShape shape;
   Algorithm algorithm;
-  SpectralGradientPlan spectral;
-  double spectral_seconds;  ///< predicted, one thread
-  double direct_seconds;
-  double seconds() const { return algorithm == Algorithm::kDirect ? direct_seconds : spectral_seconds; }
+  SpectralGradientPlan spectral;  ///< also when it was not taken; no tiles when there is none
+  SpectralGradientCost spectral_cost;
+  double direct_seconds;  ///< predicted, one thread
+
+  bool has_spectral() const { return spectral.halved.points > 0; }
+  double seconds() const { return algorithm == Algorithm::kDirect ? direct_seconds : spectral_cost.total(); }
   double executed_multiply_adds() const;
   double direct_multiply_adds() const;
 };
+
+/// Bytes of the spectra that are held at once, room between components included.
+int64_t gradient_spectra_bytes(const ConvolutionShape& shape, const SpectralGradientPlan& plan, int64_t panel_lanes);
+
+/// Floats that a thread works in when it takes so many rows and lanes of the product at a time.
+struct GradientThreadFloats {
+  int64_t column, rows, slab, scratch;
+  int64_t total() const { return rows + slab + scratch; }
+};
+GradientThreadFloats gradient_thread_floats(const ConvolutionShape& shape, const SpectralGradientPlan& plan,
+                                            int64_t rows, int64_t panel_lanes, int64_t slab_steps, int64_t lanes);
 
 /// Pure, as plan_convolution, with its errors.
 WeightGradientPlan plan_weight_gradient(const ConvolutionShape& shape, const PlanOptions& options);

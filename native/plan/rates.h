@@ -11,6 +11,7 @@ namespace dnd {
 struct InstructionSetRates {
   const char* name;  ///< as Kernels::name
   int lanes;
+  int panel_vectors;  ///< as SpectralKernels::panel_vectors
 
   // Spectral. Transforms of a tile of P points, per tile, vector of channels and P · log2 P.
   double forward_level, inverse_level;
@@ -23,8 +24,12 @@ struct InstructionSetRates {
   /// and per component, tile and vector of output channels, for each slab of input channels.
   double product_sum;
 
-  /// Direct: per vector step (multiply-add of a vector), tiles of outputs full.
-  double direct_step;
+  /// From spectra to the taps of a weight's gradient, per row of the product and vector of lanes: for each component of
+  /// a frequency, and for each column and tap of a column.
+  double adjoint_component, adjoint_tap;
+
+  /// Direct: per vector step (multiply-add of a vector), tiles of outputs full; and for a weight's gradient.
+  double direct_step, direct_gradient_step;
 };
 
 /// Error(kInvalidArgument) for a name that is not in the table.

@@ -18,8 +18,27 @@ constexpr double kFarSlowdown = 0.3;
 
 double count(int64_t value) { return static_cast<double>(value); }
 
-/// log₂ of a number ≥ 1, by squaring: the same bits on every machine, which a plan depends on and std::log2 does not
-/// promise.
+double far_factor(const ConvolutionShape& shape, const SpectralPlan& plan) {
+  const double bytes = count(plan.halved.points / 2) * count(2 * shape.kernel) *
+                       count(std::min(plan.slab_channels, shape.channels)) *
+                       count(std::min(plan.block_outs, shape.out_channels)) * sizeof(float);
+  return 1 + kFarSlowdown * std::clamp(bytes / kNearBytes - 1, 0.0, 1.0);
+}
+
+/// Vector steps of the direct algorithm, which skips padding taps along one axis and multiplies them along the other.
+double direct_steps(const ConvolutionShape& shape, const InstructionSetRates& rates) {
+  const double i_skipped = count(taps_inside(shape.size_i, shape.kernel, 0, shape.size_i)) * count(shape.size_j);
+  const double j_skipped = count(taps_inside(shape.size_j, shape.kernel, 0, shape.size_j)) * count(shape.size_i);
+  const int64_t columns = std::max(shape.size_i, shape.size_j);
+  const double across_outs = count(divide_up(shape.out_channels, rates.lanes));
+  const double across_columns = count(shape.out_channels) * count(divide_up(columns, rates.lanes)) / count(columns);
+  return count(shape.batch * shape.channels) * std::min(i_skipped, j_skipped) * count(shape.kernel) *
+         std::min(across_outs, across_columns);
+}
+
+}  // namespace
+
+// By squaring: a plan depends on its bits, and std::log2 does not promise the same everywhere.
 double binary_logarithm(double value) {
   double whole = 0, fraction = 0;
   for (; value >= 2; value /= 2) ++whole;
@@ -31,15 +50,6 @@ double binary_logarithm(double value) {
   }
   return whole + fraction;
 }
-
-double far_factor(const ConvolutionShape& shape, const SpectralPlan& plan) {
-  const double bytes = count(plan.halved.points / 2) * count(2 * shape.kernel) *
-                       count(std::min(plan.slab_channels, shape.channels)) *
-                       count(std::min(plan.block_outs, shape.out_channels)) * sizeof(float);
-  return 1 + kFarSlowdown * std::clamp(bytes / kNearBytes - 1, 0.0, 1.0);
-}
-
-}  // namespace
 
 SpectralCost spectral_cost(const ConvolutionShape& shape, const SpectralPlan& plan, const InstructionSetRates& rates) {
   const double tiles = count(shape.batch * plan.picture_tiles());
@@ -63,14 +73,11 @@ SpectralCost spectral_cost(const ConvolutionShape& shape, const SpectralPlan& pl
 }
 
 double direct_cost(const ConvolutionShape& shape, const InstructionSetRates& rates) {
-  // The direct algorithm skips padding taps along one axis and multiplies them along the other.
-  const double i_skipped = count(taps_inside(shape.size_i, shape.kernel, 0, shape.size_i)) * count(shape.size_j);
-  const double j_skipped = count(taps_inside(shape.size_j, shape.kernel, 0, shape.size_j)) * count(shape.size_i);
-  const int64_t columns = std::max(shape.size_i, shape.size_j);
-  const double across_outs = count(divide_up(shape.out_channels, rates.lanes));
-  const double across_columns = count(shape.out_channels) * count(divide_up(columns, rates.lanes)) / count(columns);
-  return kNanosecond * rates.direct_step * count(shape.batch * shape.channels) * std::min(i_skipped, j_skipped) *
-         count(shape.kernel) * std::min(across_outs, across_columns);
+  return kNanosecond * rates.direct_step * direct_steps(shape, rates);
+}
+
+double direct_gradient_cost(const ConvolutionShape& shape, const InstructionSetRates& rates) {
+  return kNanosecond * rates.direct_gradient_step * direct_steps(shape, rates);
 }
 
 double direct_multiply_adds(const ConvolutionShape& shape) {

@@ -19,6 +19,11 @@ SpectralCost spectral_cost(const ConvolutionShape& shape, const SpectralPlan& pl
 /// Predicted seconds of one thread for the direct algorithm: multiply-adds without padding taps, at the rate of a tile
 /// whose lanes or rows may stay partly empty.
 double direct_cost(const ConvolutionShape& shape, const InstructionSetRates& rates);
+/// And for the gradient of its weight.
+double direct_gradient_cost(const ConvolutionShape& shape, const InstructionSetRates& rates);
+
+/// log₂ of a number ≥ 1, the same bits on every machine.
+double binary_logarithm(double value);
 
 /// Multiply-adds of the direct algorithm, padding taps not counted.
 double direct_multiply_adds(const ConvolutionShape& shape);

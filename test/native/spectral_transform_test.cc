@@ -99,7 +99,7 @@ Memory scratch_for(const FrequencyOrder& order) {
 void forward(TileMemory& tile, const TileNorm& norm, const FrequencyOrder& order, float scale,
              SpectrumMemory& spectrum) {
   const Memory scratch = scratch_for(order);
-  isa().forward(tile.view<const float>(), norm, order, scale, {spectrum.floats.data(), spectrum.stride},
+  isa().forward(tile.view<const float>(), norm, order, {scale}, {spectrum.floats.data(), spectrum.stride},
                 scratch.floats());
 }
 

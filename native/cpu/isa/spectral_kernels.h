@@ -67,6 +67,12 @@ struct SpectrumView {
   int64_t component_stride;
 };
 
+/// What a tile's transform is multiplied by, and whether its conjugate is stored.
+struct SpectrumScale {
+  float scale;
+  bool conjugated = false;
+};
+
 /// Cosines and sines of 2π·f·j/points for f = 0 … points/4 and j = 1 … half: [f][j − 1].
 struct TapTurns {
   const float* cosines;
@@ -82,15 +88,24 @@ struct TapView {
   int64_t halved_stride, full_stride;
 };
 
+/// As TapView, of a gradient's taps, which are stored in their own order, or added where `accumulate`.
+struct TapTarget {
+  float* first;
+  int64_t out_stride, outs;
+  int64_t channel_stride;
+  int64_t halved_stride, full_stride;
+  bool accumulate;
+};
+
 /// The inner loops of the spectral convolution, compiled once per instruction set like those of isa/kernels.h.
 struct SpectralKernels {
   const char* name;
   int64_t lanes;
   int64_t panel_vectors;  ///< vectors of output channels that one tile of the product is broad
 
-  /// spectrum = scale · transform of the (normalised) tile. Both transforms work in TileScratch::floats() floats.
-  void (*forward)(const TileView<const float>& tile, const TileNorm& norm, const FrequencyOrder& order, float scale,
-                  const SpectrumView<float>& spectrum, float* scratch);
+  /// spectrum = the scaled transform of the (normalised) tile. Both transforms work in TileScratch::floats() floats.
+  void (*forward)(const TileView<const float>& tile, const TileNorm& norm, const FrequencyOrder& order,
+                  const SpectrumScale& scale, const SpectrumView<float>& spectrum, float* scratch);
 
   /// tile = epilogue of the inverse transform, not divided by the number of points, of a product's three components.
   void (*inverse)(const SpectrumView<const float>& spectrum, const FrequencyOrder& order, const TileView<float>& tile,
@@ -117,6 +132,25 @@ struct SpectralKernels {
   /// asked for, unless that is 0; it need not be there.
   void (*product)(int64_t rows, int64_t depth, const float* x, int64_t x_stride, int64_t ahead, const float* w,
                   int64_t vectors, float* y, int64_t y_stride, bool accumulate);
+
+  /// Of weight gradients: y[r·y_stride + l] = Σ_{d < depth} x[d·x_stride + r] · w[d·vectors·lanes + l] for r < rows,
+  /// l < vectors · lanes, through d in order from zero; vectors ≤ panel_vectors.
+  void (*gradient_product)(int64_t rows, int64_t depth, const float* x, int64_t x_stride, const float* w,
+                           int64_t vectors, float* y, int64_t y_stride);
+
+  /// The adjoints of both halves of the weights' transform, which take the gradient with respect to the weights'
+  /// spectra to the gradient with respect to the weights. Of a real kernel's spectrum one half is stored, so every
+  /// frequency of it but those that are their own conjugates counts twice; here they count once and one half.
+  ///
+  /// First along the full axis: rows[i · 2k · lanes + …] (+)= what points of steps [begin, end) give, for kernel i <
+  /// count; stored where begin is 0, added where it is not. The slab holds the three components of products.
+  void (*columns_adjoint[kSpectralHalves])(const float* slab, int64_t component_stride, int64_t count, TapTurns turns,
+                                           int64_t full_points, bool symmetric, int64_t begin, int64_t end,
+                                           float* rows);
+
+  /// Then along the halved one: one vector of output channels and `channels` input channels.
+  void (*halve_adjoint[kSpectralHalves])(const float* rows, int64_t column_stride, int64_t channel_stride,
+                                         int64_t channels, TapTurns turns, int64_t columns, const TapTarget& taps);
 };
 
 /// The spectral kernels of the instruction set named (a Kernels::name).

@@ -1,3 +1,5 @@
+#include "cpu/isa/spectral_adjoint.h"
+#include "cpu/isa/spectral_gradient_product.h"
 #include "cpu/isa/spectral_kernels.h"
 #include "cpu/isa/spectral_product.h"
 #include "cpu/isa/spectral_tiles.h"
@@ -18,7 +20,9 @@ SpectralKernels table() {
   kernels.forward = forward;
   kernels.inverse = inverse;
   kernels.product = product;
+  kernels.gradient_product = gradient_product;
   add_weight_transforms(kernels);
+  add_weight_adjoints(kernels);
   return kernels;
 }
 

@@ -10,8 +10,8 @@
 /// symmetric columns (halved frequencies 0 and points/2) make one complex column.
 namespace dnd::cpu::DND_ISA {
 
-inline void forward(const TileView<const float>& tile, const TileNorm& norm, const FrequencyOrder& order, float scale,
-                    const SpectrumView<float>& spectrum, float* scratch_floats) {
+inline void forward(const TileView<const float>& tile, const TileNorm& norm, const FrequencyOrder& order,
+                    const SpectrumScale& spectrum_scale, const SpectrumView<float>& spectrum, float* scratch_floats) {
   const TileScratch scratch(kLanes, order.halved_points, order.full_points);
   const int64_t halved = order.halved_points, full = order.full_points, columns = order.columns();
   Vector* panel = reinterpret_cast<Vector*>(scratch_floats);
@@ -20,7 +20,7 @@ inline void forward(const TileView<const float>& tile, const TileNorm& norm, con
   const Fft halved_fft = fft_of(halved), full_fft = fft_of(full);
   Vector re[kLargestTransform], im[kLargestTransform];
 
-  const float half_scale = 0.5f * scale;
+  const float scale = spectrum_scale.scale, half_scale = 0.5f * scale;
   for (int64_t block = 0; block < full; block += kLanes) {
     const int64_t block_end = block + kLanes < full ? block + kLanes : full;
     const int64_t begin = block > tile.full_begin ? block : tile.full_begin;
@@ -59,12 +59,14 @@ inline void forward(const TileView<const float>& tile, const TileNorm& norm, con
     }
   }
 
-  const auto put = [&spectrum](int64_t point, Vector r, Vector i) {
+  const float sign = spectrum_scale.conjugated ? -1 : 1;
+  const auto put = [&spectrum, sign](int64_t point, Vector r, Vector i) {
     float* to = spectrum.data + 3 * point * spectrum.component_stride;
     const auto put_component = [&](int64_t component, Vector value) {
       store(to + component * spectrum.component_stride, value);
       __builtin_prefetch(to + component * spectrum.component_stride + kLanes, 1, 2);  // where the next channels go
     };
+    i *= sign;
     put_component(0, r);
     put_component(1, i);
     put_component(2, r + i);

@@ -5,18 +5,13 @@
 
 #include "core/range.h"
 #include "cpu/spectral/frequency_order.h"
+#include "cpu/spectral/picture_tiles.h"
 #include "cpu/spectral/spectral_profile.h"
 #include "cpu/spectral/tap_turns.h"
 #include "plan/spectral_cost.h"
 
 namespace dnd::cpu {
 namespace {
-
-/// One picture axis: how it is tiled, and where its points lie in the tensors.
-struct Axis {
-  TileAxis tiles;
-  int64_t x, y, norm, moments, bias, tap;  ///< strides
-};
 
 class SpectralConvolution {
  public:
@@ -30,54 +25,24 @@ class SpectralConvolution {
         plan_(plan),
         layout_(layout),
         operands_(operands),
+        tiles_(geometry, plan.halved, plan.full, plan.halved_is_i),
         order_(frequency_order(plan.halved.points, plan.full.points)),
         halved_turns_(plan.halved.points, geometry.half()),
         full_turns_(plan.full.points, geometry.half()),
-        work_(direct_multiply_adds(shape_of(geometry))) {
-    const Axis rows = {plan.halved_is_i ? plan.halved : plan.full,
-                       g_.x.row,
-                       g_.y.row,
-                       g_.norm.row,
-                       g_.moments.row,
-                       g_.bias.row,
-                       g_.tap_row_stride};
-    const Axis columns = {plan.halved_is_i ? plan.full : plan.halved,
-                          g_.x.column,
-                          g_.y.column,
-                          g_.norm.column,
-                          g_.moments.column,
-                          g_.bias.column,
-                          g_.tap_column_stride};
-    halved_ = plan.halved_is_i ? rows : columns;
-    full_ = plan.halved_is_i ? columns : rows;
-    half_ = g_.half();
-  }
+        work_(direct_multiply_adds(shape_of(geometry))),
+        half_(geometry.half()) {}
 
-  int64_t tiles() const { return g_.batch * plan_.picture_tiles(); }
+  int64_t tiles() const { return tiles_.count(); }
 
   /// Spectra of one tile for one slab of channels; `place` is the tile's among the chunk's.
   void transform(int64_t tile, int64_t place, int64_t slab, float* spectra, float* scratch) const {
-    const auto [task, a, b] = split(tile);
-    const TileAxis& halved = halved_.tiles;
-    const TileAxis& full = full_.tiles;
-    const Range inside_a = inside(halved, a), inside_b = inside(full, b);
-    const float scale = static_cast<float>(1.0 / static_cast<double>(halved.points * full.points));
-    const int64_t point_a = halved.input_begin(a) + inside_a.begin, point_b = full.input_begin(b) + inside_b.begin;
-    const float* first = operands_.x + task * g_.x.batch + point_a * halved_.x + point_b * full_.x;
+    const float scale = static_cast<float>(1.0 / static_cast<double>(tiles_.points()));
     const int64_t end = std::min(g_.channels, (slab + 1) * plan_.slab_channels);
     for (int64_t channel = slab * plan_.slab_channels; channel < end; channel += isa_.lanes) {
-      const TileView<const float> view = {first + channel * g_.x.channel,
-                                          g_.x.channel,
-                                          halved_.x,
-                                          full_.x,
-                                          std::min(isa_.lanes, end - channel),
-                                          inside_a.begin,
-                                          inside_a.end,
-                                          inside_b.begin,
-                                          inside_b.end};
+      const TileView<const float> view = tiles_.input(operands_.x, tile, channel, std::min(isa_.lanes, end - channel));
+      const TileNorm norm = tiles_.norm(operands_.norm_weight, operands_.norm_bias, operands_.moments, tile, channel);
       float* to = spectra + slab * layout_.slab_stride + place * plan_.slab_channels + channel % plan_.slab_channels;
-      isa_.forward(view, norm_at(task, point_a, point_b, channel), order_, scale, {to, layout_.tile_component_stride},
-                   scratch);
+      isa_.forward(view, norm, order_, {scale}, {to, layout_.tile_component_stride}, scratch);
     }
   }
 
@@ -112,32 +77,6 @@ class SpectralConvolution {
     float *product, *rows, *slab, *scratch;
     int64_t width(const SpectralKernels& isa) const { return vectors * isa.lanes; }
   };
-
-  struct Tile {
-    int64_t task, a, b;
-  };
-  Tile split(int64_t tile) const {
-    const int64_t in_picture = tile % plan_.picture_tiles();
-    return {tile / plan_.picture_tiles(), in_picture / full_.tiles.tiles(), in_picture % full_.tiles.tiles()};
-  }
-
-  /// Points of a tile that lie inside the picture.
-  static Range inside(const TileAxis& axis, int64_t tile) {
-    return {std::max<int64_t>(0, -axis.input_begin(tile)), std::min(axis.points, axis.size - axis.input_begin(tile))};
-  }
-
-  TileNorm norm_at(int64_t task, int64_t point_a, int64_t point_b, int64_t channel) const {
-    if (operands_.moments == nullptr) return {};
-    const int64_t offset = channel * g_.norm.channel + point_a * halved_.norm + point_b * full_.norm;
-    return {operands_.norm_weight + offset,
-            operands_.norm_bias + offset,
-            g_.norm.channel,
-            halved_.norm,
-            full_.norm,
-            operands_.moments + task * g_.moments.batch + point_a * halved_.moments + point_b * full_.moments,
-            halved_.moments,
-            full_.moments};
-  }
 
   Task make_task(Range block, Range places, float* scratch) const {
     Task task{};
@@ -188,15 +127,15 @@ class SpectralConvolution {
     const int64_t taps = g_.kernel * g_.kernel;
     if (weight_order_ == WeightOrder::kTransposed) {
       const float* first = operands_.weight + (channel * g_.out_channels + out) * taps;
-      return {first, taps, outs, g_.out_channels * taps, -halved_.tap, -full_.tap};
+      return {first, taps, outs, g_.out_channels * taps, -tiles_.halved_tap(), -tiles_.full_tap()};
     }
     const float* first = operands_.weight + (out * g_.channels + channel) * taps;
-    return {first, g_.channels * taps, outs, taps, halved_.tap, full_.tap};
+    return {first, g_.channels * taps, outs, taps, tiles_.halved_tap(), tiles_.full_tap()};
   }
 
   void multiply_column(const Control& control, const float* spectra, const Task& task, Range channels, int64_t column,
                        SpectralProfile& profile) const {
-    const int64_t full_points = full_.tiles.points, steps = plan_.steps();
+    const int64_t full_points = plan_.full.points, steps = plan_.steps();
     const bool symmetric = column == 0;
     const int64_t depth = channels.size(), count = depth * task.vectors;
     const int64_t slab_stride = (count + 1) * isa_.lanes;  // an odd number of vectors: not all in one cache set
@@ -224,27 +163,13 @@ class SpectralConvolution {
 
   /// Output of one tile; `place` is the tile's among the task's.
   void restore(const Task& task, int64_t tile, int64_t place) const {
-    const auto [in_batch, a, b] = split(tile);
-    const TileAxis& halved = halved_.tiles;
-    const TileAxis& full = full_.tiles;
-    const int64_t point_a = halved.output_begin(a), point_b = full.output_begin(b);
-    const int64_t first = in_batch * g_.y.batch + point_a * halved_.y + point_b * full_.y;
-    const int64_t first_bias = point_a * halved_.bias + point_b * full_.bias;
     for (int64_t v = 0; v < task.vectors; ++v) {
       const int64_t out = task.outs.begin + v * isa_.lanes;
-      const int64_t offset = first + out * g_.y.channel;
-      const TileView<float> view = {operands_.y + offset,
-                                    g_.y.channel,
-                                    halved_.y,
-                                    full_.y,
-                                    std::min(isa_.lanes, task.outs.end - out),
-                                    halved.output_point(),
-                                    halved.output_point() + halved.output_count(a),
-                                    full.output_point(),
-                                    full.output_point() + full.output_count(b)};
-      TileEpilogue epilogue = {epilogue_, nullptr, nullptr, halved_.bias, full_.bias};
+      const int64_t offset = tiles_.output_offset(tile, out);
+      const TileView<float> view = tiles_.output(operands_.y, tile, out, std::min(isa_.lanes, task.outs.end - out));
+      TileEpilogue epilogue = {epilogue_, nullptr, nullptr, tiles_.halved_bias(), tiles_.full_bias()};
       if (operands_.addend != nullptr) epilogue.addend = operands_.addend + offset;
-      if (operands_.bias != nullptr) epilogue.bias = operands_.bias + first_bias + out;
+      if (operands_.bias != nullptr) epilogue.bias = operands_.bias + tiles_.bias_offset(tile) + out;
       isa_.inverse({task.product + place * task.width(isa_) + v * isa_.lanes, task.component_stride}, order_, view,
                    epilogue, task.scratch);
     }
@@ -257,11 +182,11 @@ class SpectralConvolution {
   const SpectralPlan& plan_;
   const SpectralLayout& layout_;
   const DndConvolutionOperands& operands_;
+  const PictureTiles tiles_;
   const FrequencyOrder order_;
   const TurnTable halved_turns_, full_turns_;
   const double work_;
-  Axis halved_, full_;
-  int64_t half_;
+  const int64_t half_;
 };
 
 }  // namespace

@@ -6,7 +6,8 @@
 
 namespace dnd::cpu {
 
-/// Processor time of the parts of a spectral convolution on one thread, when somebody wants to know it.
+/// Processor time of the parts of a spectral convolution (DndConvolutionPart) or of a weight's gradient
+/// (DndWeightGradientPart) on one thread, when somebody wants to know it.
 struct SpectralProfile {
   bool wanted;
   double seconds[kDndConvolutionParts] = {};
@@ -15,7 +16,7 @@ struct SpectralProfile {
 /// Adds the processor time of a scope to one part of a wanted profile.
 class PartTimer {
  public:
-  PartTimer(SpectralProfile& profile, DndConvolutionPart part) : profile_(profile), part_(part) {
+  PartTimer(SpectralProfile& profile, int part) : profile_(profile), part_(part) {
     if (profile_.wanted) begin_ = now();
   }
   ~PartTimer() {
@@ -32,7 +33,7 @@ class PartTimer {
   }
 
   SpectralProfile& profile_;
-  DndConvolutionPart part_;
+  int part_;
   double begin_ = 0;
 };
 

@@ -1,0 +1,97 @@
+#include "cpu/spectral/gradient_layout.h"
+
+#include <algorithm>
+#include <functional>
+#include <vector>
+
+#include "plan/spectral_plan.h"
+
+namespace dnd::cpu {
+namespace {
+
+constexpr int64_t kFloat = sizeof(float);
+/// Half-transformed taps and a slab of products, which stay in a core's own cache.
+constexpr int64_t kNearBytes = int64_t{1400} << 10;
+constexpr int64_t kSlabBytes = int64_t{448} << 10;
+constexpr int64_t kMostParts = 12;  ///< of a slab that are tried
+/// What a task costs beside its products, in rows times vectors of them.
+constexpr double kTaskRows = 2;
+
+void set_thread_parts(GradientLayout& layout, const SpectralGradientPlan& plan, const ConvolutionShape& shape) {
+  const int64_t block = divide_up(std::min(layout.rows, layout.slab_rows), layout.slab_parts);
+  const int64_t panel = divide_up(layout.vectors, layout.panels) * layout.lanes;
+  const int64_t step_bytes = 3 * 4 * block * panel * kFloat;
+  layout.slab_steps = std::clamp<int64_t>(kSlabBytes / step_bytes, 1, plan.full.points / 4 + 1);
+  const GradientThreadFloats floats =
+      gradient_thread_floats(shape, plan, block, panel, layout.slab_steps, layout.lanes);
+  layout.column_floats = floats.column;
+  layout.rows_floats = floats.rows;
+  layout.slab_floats = floats.slab;
+  layout.scratch_floats = floats.scratch;
+}
+
+/// When the tasks of a group are handed out in order to whichever thread is free: when the last one ends.
+double end_of(const GradientLayout& layout, int threads) {
+  std::vector<double> free_at(threads);
+  double last = 0;
+  for (int64_t panel = 0; panel < layout.group; ++panel) {
+    for (int64_t slab = 0; slab < layout.slabs; ++slab) {
+      for (int64_t index = 0; index < layout.slab_parts; ++index) {
+        const auto rows = static_cast<double>(layout.block(slab, index).size());
+        std::pop_heap(free_at.begin(), free_at.end(), std::greater());
+        free_at.back() += rows * static_cast<double>(layout.panel(panel).size()) + kTaskRows;
+        last = std::max(last, free_at.back());
+        std::push_heap(free_at.begin(), free_at.end(), std::greater());
+      }
+    }
+  }
+  return last;
+}
+
+/// The fewest parts whose memory is near, or as many more as let the threads end sooner.
+void cut_slabs(GradientLayout& layout, const SpectralGradientPlan& plan, const ConvolutionShape& shape, int threads) {
+  const int64_t slab = std::min(layout.rows, layout.slab_rows);
+  const int64_t budget = plan.threads_bytes / kFloat / threads;
+  const auto fits = [&] {
+    return layout.thread_floats() <= budget && (layout.rows_floats + layout.slab_floats) * kFloat <= kNearBytes;
+  };
+  layout.slab_parts = 1;
+  for (set_thread_parts(layout, plan, shape); !fits() && layout.slab_parts < slab;) {
+    ++layout.slab_parts;
+    set_thread_parts(layout, plan, shape);
+  }
+  int64_t best = layout.slab_parts;
+  double best_end = end_of(layout, threads);
+  const int64_t most = std::min(slab, best + kMostParts);
+  for (layout.slab_parts = best + 1; layout.slab_parts <= most; ++layout.slab_parts) {
+    const double end = end_of(layout, threads);
+    if (end < best_end) best = layout.slab_parts, best_end = end;
+  }
+  layout.slab_parts = best;
+  set_thread_parts(layout, plan, shape);
+}
+
+}  // namespace
+
+GradientLayout gradient_layout(const SpectralGradientPlan& plan, const ConvolutionShape& shape,
+                               const SpectralKernels& kernels, int threads) {
+  GradientLayout layout{};
+  layout.lanes = kernels.lanes;
+  layout.vectors = divide_up(plan.outs_are_lanes ? shape.out_channels : shape.channels, kernels.lanes);
+  layout.panels = divide_up(layout.vectors, kernels.panel_vectors);
+  layout.group = std::min(layout.panels, divide_up(plan.group_lanes, kernels.panel_vectors * kernels.lanes));
+  layout.rows = plan.outs_are_lanes ? shape.channels : shape.out_channels;
+  layout.slab_rows = plan.slab_rows;
+  layout.slabs = divide_up(layout.rows, layout.slab_rows);
+  layout.chunk_tiles = std::min(plan.chunk_tiles, shape.batch * plan.picture_tiles());
+
+  const int64_t components = 3 * plan.frequencies(), panel = divide_up(layout.vectors, layout.panels) * layout.lanes;
+  layout.row_component_stride = spread_stride(layout.chunk_tiles * layout.slab_rows);
+  layout.row_slab_stride = components * layout.row_component_stride;
+  layout.lane_component_stride = spread_stride(layout.chunk_tiles * panel);
+  layout.panel_stride = components * layout.lane_component_stride;
+  cut_slabs(layout, plan, shape, threads);
+  return layout;
+}
+
+}  // namespace dnd::cpu
