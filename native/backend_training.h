@@ -15,11 +15,11 @@ struct DndWeightGradientOperands {
   const float* moments = nullptr;
   const float* norm_weight = nullptr;
   const float* norm_bias = nullptr;
-  const float* dy = nullptr;        ///< of the convolution's result c, before any epilogue
-  float* gradient = nullptr;        ///< [out_channels, in_channels, k, k]
+  const float* dy = nullptr;  ///< of the convolution's result c, before any epilogue
+  float* gradient = nullptr;  ///< [out_channels, in_channels, k, k]
   int32_t accumulate = 0;
-  void* workspace = nullptr;        ///< as many bytes as weight_gradient_workspace tells
-  double* part_seconds = nullptr;   ///< null, or kDndWeightGradientParts numbers to which processor time is added
+  void* workspace = nullptr;       ///< as many bytes as weight_gradient_workspace tells
+  double* part_seconds = nullptr;  ///< null, or kDndWeightGradientParts numbers to which processor time is added
 };
 
 /// Parts of a spectral weight gradient that part_seconds tells apart.
@@ -32,16 +32,16 @@ enum DndWeightGradientPart : int32_t {
 
 /// What one task's weight tokens say, over the elements that are there (the target's are not NaN), in double precision.
 struct DndTokenSums {
-  double valid;              ///< number of elements
-  double weighted_squares;   ///< Σ importance · (y − target)²
-  double output_squares;     ///< Σ y²
-  double target_squares;     ///< Σ target²
-  double product;            ///< Σ y · target
+  double valid;             ///< number of elements
+  double weighted_squares;  ///< Σ importance · (y − target)²
+  double output_squares;    ///< Σ y²
+  double target_squares;    ///< Σ target²
+  double product;           ///< Σ y · target
 };
 
 /// Where a normal number comes from: Philox4x32-10 with this key; element e of the array is number e mod 4 of the block
 /// with counter (e / 4 as 64 bits, stream as 64 bits), made by Box–Muller from words 0, 1 and 2, 3
-/// (model/distributions.h): the same everywhere.
+/// (core/distributions.h): the same everywhere.
 struct DndNoise {
   uint64_t key, stream;
   float sigma;
@@ -58,13 +58,14 @@ struct DndAdamW {
 
 /// Block-wise quantised moments (Dettmers et al., "8-bit Optimizers via Block-wise Quantization", ICLR 2022): blocks of
 /// kDndStateBlock elements, the last may be shorter; each element is a code of the dynamic map (signed for the first
-/// moment, unsigned for the second) times the block's largest magnitude.
+/// moment, unsigned for the second) times the block's largest magnitude. All bytes zero: moments that are zero, as they
+/// begin.
 constexpr int64_t kDndStateBlock = 256;
 struct DndQuantisedMoments {
-  uint8_t* first;          ///< [elements]
-  uint8_t* second;         ///< [elements]
-  float* first_largest;    ///< [blocks]
-  float* second_largest;   ///< [blocks]
+  uint8_t* first;         ///< [elements]
+  uint8_t* second;        ///< [elements]
+  float* first_largest;   ///< [blocks]
+  float* second_largest;  ///< [blocks]
 };
 
 struct DndTrainingOperations {
@@ -103,9 +104,9 @@ struct DndTrainingOperations {
 
   /// sums [batch]; dy = 2 · weight / valid elements of the batch · importance[token] · (y − target), 0 where the target
   /// is NaN. y, target, dy [batch, tokens, elements], importance [tokens] or null for ones. dy may be null, or y.
-  DndStatus (*token_loss)(void* device, const DndControl*, const float* y, const float* target,
-                          const float* importance, int64_t batch, int64_t tokens, int64_t elements, double weight,
-                          float* dy, DndTokenSums* sums);
+  DndStatus (*token_loss)(void* device, const DndControl*, const float* y, const float* target, const float* importance,
+                          int64_t batch, int64_t tokens, int64_t elements, double weight, float* dy,
+                          DndTokenSums* sums);
 
   /// x[e] += sigma · N(0, 1), NaN stays NaN.
   DndStatus (*add_noise)(void* device, const DndControl*, const DndNoise*, int64_t elements, float* x);

@@ -1,6 +1,5 @@
 #include "backend.h"
 
-#include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -14,11 +13,11 @@
 
 #include "core/memory.h"
 #include "core/status.h"
-#include "core/thread_pool.h"
 #include "cpu/control.h"
-#include "cpu/convolution/choice.h"
+#include "cpu/device.h"
 #include "cpu/isa/kernels.h"
 #include "cpu/operations.h"
+#include "cpu/training/table.h"
 #include "guarded.h"
 
 /// The CPU's table: each entry unpacks the device, runs the operation and turns exceptions into statuses. Parameters
@@ -26,15 +25,9 @@
 namespace dnd {
 namespace {
 
-struct CpuDevice {
-  explicit CpuDevice(int threads) : pool(threads), choices(pool.threads()) {}
+using cpu::Device;
 
-  ThreadPool pool;
-  cpu::ConvolutionChoices choices;
-  std::atomic<int64_t> allocated_bytes{0};
-};
-
-ThreadPool& pool_of(void* device) { return static_cast<CpuDevice*>(device)->pool; }
+ThreadPool& pool_of(void* device) { return static_cast<Device*>(device)->pool; }
 
 DndStatus count(int32_t* devices) {
   *devices = 1;
@@ -64,22 +57,22 @@ DndStatus describe(int32_t ordinal, DndDeviceDescription* description) {
 }
 
 void* open(const DndDeviceOptions* options, DndStatus* status) {
-  CpuDevice* device = nullptr;
+  Device* device = nullptr;
   *status = guarded([&] {
     check_ordinal(options->ordinal);
     cpu::kernels();  // an unusable DND_CPU_ISA fails here, not in the middle of work
-    device = new CpuDevice(options->threads);
+    device = new Device(options->threads);
   });
   return device;
 }
 
-void close(void* device) { delete static_cast<CpuDevice*>(device); }
+void close(void* device) { delete static_cast<Device*>(device); }
 
 const char* last_error(void*) { return last_failure.c_str(); }
 
 /// What the system could still give is for the caller to find out: it depends on all of this process's memory.
 DndStatus memory(void* device, int64_t* held, int64_t* available) {
-  *held = static_cast<CpuDevice*>(device)->allocated_bytes;
+  *held = static_cast<Device*>(device)->allocated_bytes;
   *available = INT64_MAX;
   return kDndOk;
 }
@@ -90,7 +83,7 @@ constexpr size_t kHeaderBytes = 64;
 DndStatus allocate(void* device, size_t bytes, void** memory) {
   return guarded([&] {
     Memory block(bytes > SIZE_MAX - kHeaderBytes ? SIZE_MAX : bytes + kHeaderBytes);
-    static_cast<CpuDevice*>(device)->allocated_bytes += static_cast<int64_t>(block.bytes());
+    static_cast<Device*>(device)->allocated_bytes += static_cast<int64_t>(block.bytes());
     char* start = static_cast<char*>(block.data());
     new (start) Memory(std::move(block));
     *memory = start + kHeaderBytes;
@@ -101,7 +94,7 @@ void release(void* device, void* memory) {
   if (memory == nullptr) return;
   Memory* header = reinterpret_cast<Memory*>(static_cast<char*>(memory) - kHeaderBytes);
   const Memory block = std::move(*header);
-  static_cast<CpuDevice*>(device)->allocated_bytes -= static_cast<int64_t>(block.bytes());
+  static_cast<Device*>(device)->allocated_bytes -= static_cast<int64_t>(block.bytes());
 }
 
 DndStatus copy(void*, void* destination, const void* source, size_t bytes) {
@@ -136,14 +129,14 @@ DndStatus moments(void* device, const DndControl* control, const float* x, int64
 
 DndStatus convolution_workspace(void* device, const DndConvolution* convolution, int64_t* bytes, int64_t* sufficient) {
   return guarded(
-      [&] { *bytes = cpu::convolution_workspace(static_cast<CpuDevice*>(device)->choices, *convolution, sufficient); });
+      [&] { *bytes = cpu::convolution_workspace(static_cast<Device*>(device)->choices, *convolution, sufficient); });
 }
 
 DndStatus convolution(void* device, const DndControl* control, const DndConvolution* convolution,
                       const DndConvolutionOperands* operands) {
   return guarded([&] {
-    CpuDevice& cpu = *static_cast<CpuDevice*>(device);
-    cpu::convolution(cpu.pool, cpu::Control(control), cpu.choices, *convolution, *operands);
+    Device& own = *static_cast<Device*>(device);
+    cpu::convolution(own.pool, cpu::Control(control), own.choices, *convolution, *operands);
   });
 }
 
@@ -212,6 +205,7 @@ constexpr DndBackend kCpuBackend = {
     .attention = attention,
     .mean_pool = mean_pool,
     .restore = restore,
+    .training = &cpu::kTraining,
 };
 
 const DndBackend* cpu_backend() { return &kCpuBackend; }

@@ -11,7 +11,7 @@
 #include "core/philox.h"
 #include "core/status.h"
 #include "core/thread_pool.h"
-#include "model/distributions.h"
+#include "core/distributions.h"
 
 namespace dnd {
 namespace {

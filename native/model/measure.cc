@@ -12,7 +12,7 @@
 #include "core/range.h"
 #include "core/status.h"
 #include "core/thread_pool.h"
-#include "model/distributions.h"
+#include "core/distributions.h"
 #include "model/job_control.h"
 
 namespace dnd {

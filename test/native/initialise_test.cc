@@ -7,7 +7,7 @@
 
 #include "core/philox.h"
 #include "model/decoder.h"
-#include "model/distributions.h"
+#include "core/distributions.h"
 
 namespace dnd {
 namespace {

@@ -19,7 +19,7 @@ struct MatrixView {
 struct Epilogue {
   const float* bias = nullptr;  ///< [columns]
   DndActivation activation = kDndNoActivation;
-  const float* residual = nullptr;  ///< [rows, columns], row stride `residual_stride`; not c itself
+  const float* residual = nullptr;  ///< [rows, columns], row stride `residual_stride`; may be c itself
   int64_t residual_stride = 0;
 };
 
