@@ -2,7 +2,7 @@ import { SingleBar } from 'cli-progress';
 import type { Stage } from '../generator/progress.js';
 import type { Io } from './io.js';
 
-type ShownStage = Stage | 'measure';
+type ShownStage = Stage | 'measure' | 'pairs' | 'importance';
 
 const LABELS: Record<ShownStage, string> = {
   load: 'loading the generator',
@@ -12,6 +12,8 @@ const LABELS: Record<ShownStage, string> = {
   restore: 'restoring the adapter',
   save: 'saving',
   measure: 'measuring convolutions',
+  pairs: 'reading the pairs',
+  importance: 'computing token importance',
 };
 const LABEL_WIDTH = Math.max(...Object.values(LABELS).map((label) => label.length));
 

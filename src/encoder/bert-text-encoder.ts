@@ -5,7 +5,7 @@ import { SafetensorsSet } from '../formats/safetensors/index.js';
 import { parseBertConfig } from './bert-config.js';
 import { BertEncoder } from './bert-encoder.js';
 import { sha256OfFiles } from './digest.js';
-import { findModel } from './model-folder.js';
+import { findModel, type TokeniserFolder } from './model-folder.js';
 import {
   checkRequest,
   type EncodedPrompts,
@@ -14,6 +14,17 @@ import {
   type TextEncoder,
 } from './text-encoder.js';
 import { type TokenisedPrompts, Tokeniser } from './tokeniser.js';
+
+/**
+ * The tokeniser of a model of the BERT family.
+ * @throws DndError READ_FAILED, CORRUPT_FILE, UNSUPPORTED_ENCODER
+ */
+export async function loadTokeniser({ folder, config, ...files }: TokeniserFolder): Promise<Tokeniser> {
+  const { vocabSize, padTokenId } = parseBertConfig(await readJson(config), config);
+  const tokenizer = await readJson(files.tokenizer);
+  const settings = files.tokenizerConfig === undefined ? {} : await readJson(files.tokenizerConfig);
+  return new Tokeniser({ tokenizer, config: settings, folder }, vocabSize, padTokenId);
+}
 
 /** A BERT with its tokeniser, from a folder in the layout of Hugging Face or sentence-transformers. */
 export class BertTextEncoder implements TextEncoder {
@@ -38,10 +49,8 @@ export class BertTextEncoder implements TextEncoder {
   static async load(folder: string, options: EngineOptions & LongOperation = {}): Promise<BertTextEncoder> {
     const model = await findModel(folder);
     const config = await readJson(model.config);
-    const { vocabSize, padTokenId, hiddenSize } = parseBertConfig(config, model.config);
-    const tokenizer = await readJson(model.tokenizer);
-    const settings = model.tokenizerConfig === undefined ? {} : await readJson(model.tokenizerConfig);
-    const tokeniser = new Tokeniser({ tokenizer, config: settings, folder }, vocabSize, padTokenId);
+    const { hiddenSize } = parseBertConfig(config, model.config);
+    const tokeniser = await loadTokeniser(model);
     const weights = await SafetensorsSet.open(model.weights);
     try {
       const identity: EncoderIdentity = {

@@ -12,4 +12,5 @@ export type {
   Pooling,
   TextEncoder,
 } from './text-encoder.js';
+export { loadTokenCounter, type TokenCounter } from './token-counter.js';
 export { type TokenisedPrompts, Tokeniser } from './tokeniser.js';

@@ -3,15 +3,20 @@ import { basename, join, resolve } from 'node:path';
 import { DndError } from '../errors.js';
 import { isFileError, readError, readJson } from '../files/index.js';
 
-/** The files of a text encoder's folder. */
-export interface ModelFolder {
-  name: string;
+/** The files that say how a text encoder makes tokens of a text. */
+export interface TokeniserFolder {
+  folder: string;
   config: string;
-  /** `model.safetensors`, or the index of its parts. */
-  weights: string;
   tokenizer: string;
   /** Not every model has one. */
   tokenizerConfig: string | undefined;
+}
+
+/** The files of a text encoder's folder. */
+export interface ModelFolder extends TokeniserFolder {
+  name: string;
+  /** `model.safetensors`, or the index of its parts. */
+  weights: string;
 }
 
 /**
@@ -19,24 +24,37 @@ export interface ModelFolder {
  * @throws DndError FILE_NOT_FOUND that names the missing file, READ_FAILED, CORRUPT_FILE
  */
 export async function findModel(folder: string): Promise<ModelFolder> {
+  const files = await findTokeniser(folder);
   const names = await listFolder(folder);
-  const find = (...wanted: string[]) => {
-    const name = wanted.find((candidate) => names.has(candidate));
-    return name === undefined ? undefined : join(folder, name);
-  };
-  const missing = (name: string, advice: string) =>
-    new DndError('FILE_NOT_FOUND', `${folder} is no folder of a text encoder: it has no ${name}${advice}`);
-  const config = find('config.json');
-  if (config === undefined) throw missing('config.json', await transformerAdvice(folder, names));
-  const tokenizer = find('tokenizer.json');
-  if (tokenizer === undefined) {
-    throw missing('tokenizer.json', names.has('vocab.txt') ? "; save the model's fast tokenizer to get one" : '');
-  }
-  const weights = find('model.safetensors', 'model.safetensors.index.json');
+  const weights = ['model.safetensors', 'model.safetensors.index.json'].find((name) => names.has(name));
   if (weights === undefined) {
-    throw missing('model.safetensors', names.has('pytorch_model.bin') ? '; save pytorch_model.bin as safetensors' : '');
+    const advice = names.has('pytorch_model.bin') ? '; save pytorch_model.bin as safetensors' : '';
+    throw missing(folder, 'model.safetensors', advice);
   }
-  return { name: modelName(folder), config, weights, tokenizer, tokenizerConfig: find('tokenizer_config.json') };
+  return { ...files, name: modelName(folder), weights: join(folder, weights) };
+}
+
+/**
+ * Finds what a text encoder's tokeniser is made from; its weights need not be there.
+ * @throws DndError as `findModel`
+ */
+export async function findTokeniser(folder: string): Promise<TokeniserFolder> {
+  const names = await listFolder(folder);
+  if (!names.has('config.json')) throw missing(folder, 'config.json', await transformerAdvice(folder, names));
+  if (!names.has('tokenizer.json')) {
+    const advice = names.has('vocab.txt') ? "; save the model's fast tokenizer to get one" : '';
+    throw missing(folder, 'tokenizer.json', advice);
+  }
+  return {
+    folder,
+    config: join(folder, 'config.json'),
+    tokenizer: join(folder, 'tokenizer.json'),
+    tokenizerConfig: names.has('tokenizer_config.json') ? join(folder, 'tokenizer_config.json') : undefined,
+  };
+}
+
+function missing(folder: string, name: string, advice: string): DndError {
+  return new DndError('FILE_NOT_FOUND', `${folder} is no folder of a text encoder: it has no ${name}${advice}`);
 }
 
 async function listFolder(folder: string): Promise<Set<string>> {

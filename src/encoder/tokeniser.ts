@@ -98,6 +98,18 @@ export class Tokeniser {
     return { ids, mask, tokens, truncatedPrompts };
   }
 
+  /** Tokens of a whole prompt, special ones included. */
+  async count(prompt: string, signal?: AbortSignal): Promise<number> {
+    const breathe = breather();
+    let count = this.#before.length + this.#after.length;
+    for (const piece of this.#cutter.pieces(prompt)) {
+      await breathe();
+      signal?.throwIfAborted();
+      count += this.#idsOf(piece).length;
+    }
+    return count;
+  }
+
   #idsOf(text: string): number[] {
     const corrected = this.#normalizer ? correctForRust(text, this.#normalizer) : text;
     return this.#tokenizer.encode(corrected, { add_special_tokens: false }).ids;

@@ -1,7 +1,21 @@
 /** Prompt–checkpoint pairs: reading and checking them, the weight tokens of a checkpoint, token importance. */
 export { tokenImportance } from './importance.js';
 export { type ImportanceOptions, importanceOf, type PairsImportance } from './importance-of.js';
-export { examinePairs, type OpenPairsOptions, openPairs, type PairsExamination, pairsLayout } from './open.js';
+export {
+  describeProblem,
+  examinePairs,
+  type OpenPairsOptions,
+  openPairs,
+  type PairsExamination,
+  pairsLayout,
+} from './open.js';
+export {
+  type PairsStatistics,
+  type PairsStatisticsOptions,
+  pairsStatistics,
+  type Spread,
+  type TaskStatistics,
+} from './statistics.js';
 export { readTarget } from './target.js';
 export type {
   Checkpoint,

@@ -84,7 +84,7 @@ export async function examinePairs(folder: string, options: OpenPairsOptions = {
     }),
   );
   const { adapter, tensors } = agreement;
-  const warnings = warningsOf(tasks, agreement, damaged);
+  const warnings = warningsOf(tasks, agreement, base, damaged);
   const digest = digestOf(agreement, tasks);
   return {
     folder,

@@ -1,3 +1,4 @@
+import type { BaseModel } from '../../adapter/index.js';
 import { counted } from '../../text-table.js';
 import type { Agreement } from './agreement.js';
 import type { Checkpoint, CheckpointProblem, Task } from './types.js';
@@ -14,9 +15,14 @@ export interface Duplicates {
 export function warningsOf(
   tasks: readonly Task[],
   { adapter, alphaUnknown }: Agreement,
+  base: BaseModel | null,
   skipped: readonly CheckpointProblem[],
 ): string[] {
   const warnings: string[] = [];
+  if (base === null)
+    warnings.push(
+      'nothing says what base model the checkpoints are for: give base in pairs.json, or --base, its config.json',
+    );
   if (skipped.length > 0)
     warnings.push(`${counted(skipped.length, 'damaged checkpoint')} passed over: ${someOf(skipped.map(nameOf))}`);
   if (alphaUnknown)

@@ -1,0 +1,109 @@
+import type { Command } from 'commander';
+import { formatBytes } from '../engine/index.js';
+import { LAYOUTS_DIFFER, mismatchTable } from '../training/pairs/agreement.js';
+import {
+  describeProblem,
+  examinePairs,
+  type OpenPairsOptions,
+  type PairsExamination,
+  type PairsStatisticsOptions,
+  pairsStatistics,
+} from '../training/pairs/index.js';
+import { EXIT_FAILED, type Io, print } from './io.js';
+import { jsonOption, wholeNumber } from './options.js';
+import { statisticsLines } from './pairs-table.js';
+import { showProgress } from './progress.js';
+import { counted, list } from './table.js';
+
+interface CheckOptions extends Pick<OpenPairsOptions, 'skipCorrupt' | 'base'> {
+  json?: boolean;
+}
+
+interface StatsOptions
+  extends Pick<PairsStatisticsOptions, 'skipCorrupt' | 'base' | 'encoder' | 'maxLength' | 'chunk'> {
+  json?: boolean;
+}
+
+export function addPairs(program: Command, io: Io, exit: (code: number) => void): void {
+  const pairs = program.command('pairs').description('Look at prompt–checkpoint pairs, which dnd train is given.');
+  common(pairs.command('check'))
+    .description('Say everything that stands in the way of training with a pairs folder.')
+    .action(async (folder: string, options: CheckOptions) => {
+      const examination = await check(folder, options, io);
+      const ok = examination.pairs !== null;
+      print(io, options.json, checkResult(examination), () => checkLines(examination));
+      if (!ok) exit(EXIT_FAILED);
+    });
+  common(pairs.command('stats'))
+    .description('Show what is in a pairs folder: prompts, checkpoints, weights, token importance.')
+    .option('--encoder <folder>', "count prompts in tokens of this text encoder, or of 'hash', the built-in one")
+    .option('--max-length <n>', "tokens that prompts are cut to (default: the encoder's window)", wholeNumber(1))
+    .option('--chunk <n>', 'columns of a weight token (default: what suits the base)', wholeNumber(1))
+    .action(async (folder: string, { json, ...options }: StatsOptions) => {
+      const { onProgress, stop } = showProgress(io, json);
+      const statistics = await pairsStatistics(folder, { ...options, signal: io.signal, onProgress }).finally(stop);
+      print(io, json, statistics, () => statisticsLines(statistics));
+    });
+}
+
+function common(command: Command): Command {
+  return command
+    .argument('<folder>', 'a folder for each task, with prompts.json and checkpoints; pairs.json where there is one')
+    .option('--base <path>', 'config.json of the base model, or the folder that holds it')
+    .option('--skip-corrupt', 'pass over checkpoints that are damaged')
+    .addOption(jsonOption());
+}
+
+async function check(folder: string, { json, ...options }: CheckOptions, io: Io): Promise<PairsExamination> {
+  const { onProgress, stop } = showProgress(io, json);
+  return examinePairs(folder, {
+    ...options,
+    signal: io.signal,
+    onProgress: (fraction) => onProgress(fraction, 'pairs'),
+  }).finally(stop);
+}
+
+function checkResult({ folder, pairs, problems, mismatches }: PairsExamination) {
+  if (!pairs) return { folder, ok: false, problems, mismatches };
+  const { base, adapter, tasks, skipped, warnings, digest } = pairs;
+  const summaries = tasks.map(({ name, heldOut, items, checkpoints }) => ({
+    name,
+    heldOut,
+    prompts: items.length,
+    checkpoints: checkpoints.length,
+  }));
+  return { folder, ok: true, problems, mismatches, base, adapter, tasks: summaries, skipped, warnings, digest };
+}
+
+function checkLines(examination: PairsExamination): string[] {
+  const { folder, pairs, problems, mismatches } = examination;
+  if (!pairs) {
+    const others = problems.filter(({ code }) => code !== 'LAYOUT_MISMATCH').map(describeProblem);
+    const layouts = mismatches.length > 0 ? [LAYOUTS_DIFFER, ...mismatchTable(mismatches)] : [];
+    return [...others, ...layouts, '', `${folder}: ${counted(problems.length, 'problem')}; it cannot be trained on.`];
+  }
+  const { base, adapter, tasks, skipped, warnings, digest } = pairs;
+  const heldOut = tasks.filter((task) => task.heldOut).length;
+  const prompts = tasks.reduce((sum, { items }) => sum + items.length, 0);
+  const answered = tasks.reduce((sum, { items }) => sum + items.filter(({ response }) => response !== '').length, 0);
+  const checkpoints = tasks.flatMap((task) => task.checkpoints);
+  const bytes = checkpoints.reduce((sum, checkpoint) => sum + checkpoint.bytes, 0);
+  return [
+    ...list([
+      ['pairs', folder],
+      ['base model', base ? `${base.name ?? 'unnamed'} (${base.modelType}, ${base.layers} layers)` : 'not known'],
+      ['tasks', `${tasks.length}, ${heldOut} of them held out`],
+      ['prompts', `${counted(prompts, 'prompt')}, ${answered} of them with a response`],
+      ['checkpoints', `${checkpoints.length}, ${formatBytes(bytes)}`],
+      [
+        'adapter',
+        `rank ${adapter.rank}, alpha ${adapter.alpha}${adapter.useRslora ? ', rsLoRA' : ''}: ${adapter.modules.join(', ')}`,
+      ],
+      ['digest', digest],
+    ]),
+    ...skipped.map((problem) => `passed over  ${describeProblem(problem)}`),
+    ...warnings.map((warning) => `warning  ${warning}`),
+    '',
+    'Ready to be trained on.',
+  ];
+}

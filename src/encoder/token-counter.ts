@@ -1,0 +1,40 @@
+import { breather } from '../async.js';
+import { readJson } from '../files/index.js';
+import { parseBertConfig } from './bert-config.js';
+import { loadTokeniser } from './bert-text-encoder.js';
+import { words } from './hash-features.js';
+import { findTokeniser } from './model-folder.js';
+
+/** Counts the tokens that a text encoder makes of a prompt, without its weights. */
+export interface TokenCounter {
+  /** The longest piece that passes through the encoder at once; Infinity where there is no bound. */
+  readonly maxWindow: number;
+  /** Of the whole prompt, special tokens included. */
+  count(prompt: string, signal?: AbortSignal): Promise<number>;
+}
+
+/**
+ * @param source as for `loadTextEncoder`; model.safetensors is not needed
+ * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, UNSUPPORTED_ENCODER
+ */
+export async function loadTokenCounter(source: string): Promise<TokenCounter> {
+  if (source === 'hash') return { maxWindow: Number.POSITIVE_INFINITY, count: countWords };
+  const files = await findTokeniser(source);
+  const tokeniser = await loadTokeniser(files);
+  const { maxPositions } = parseBertConfig(await readJson(files.config), files.config);
+  return { maxWindow: maxPositions, count: (prompt, signal) => tokeniser.count(prompt, signal) };
+}
+
+/** Counting so many words takes about a millisecond. */
+const WORDS_PER_SLICE = 4096;
+
+async function countWords(prompt: string, signal?: AbortSignal): Promise<number> {
+  const breathe = breather();
+  let count = 0;
+  for (const _ of words(prompt)) {
+    if (count++ % WORDS_PER_SLICE !== 0) continue;
+    await breathe();
+    signal?.throwIfAborted();
+  }
+  return count;
+}

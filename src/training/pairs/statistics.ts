@@ -1,0 +1,192 @@
+import { type AdapterLayout, type BaseModel, MODULES, type ModuleName } from '../../adapter/index.js';
+import { breather } from '../../async.js';
+import { loadTokenCounter, type TokenCounter } from '../../encoder/index.js';
+import { DndError } from '../../errors.js';
+import { importanceOf, type PairsImportance } from './importance-of.js';
+import { type OpenPairsOptions, openPairs, pairsLayout } from './open.js';
+import type { CheckpointProblem, Pairs, PairsAdapter, Task } from './types.js';
+import { type Duplicates, duplicatesOf } from './warnings.js';
+
+export interface PairsStatisticsOptions extends Omit<OpenPairsOptions, 'onProgress'> {
+  /** Folder of a text encoder, or 'hash': prompts are counted in its tokens. Its weights are not read. */
+  encoder?: string | undefined;
+  /** Tokens that a prompt is cut to. Default: the encoder's window, where it has one. */
+  maxLength?: number | undefined;
+  /** Columns of a weight token. Default: what suits the base model. */
+  chunk?: number | undefined;
+  onProgress?: ((fraction: number, stage: 'pairs' | 'importance') => void) | undefined;
+}
+
+/** The least, the middle one (or the mean of the two in the middle) and the greatest. */
+export interface Spread {
+  min: number;
+  median: number;
+  max: number;
+}
+
+export interface TaskStatistics {
+  name: string;
+  heldOut: boolean;
+  prompts: number;
+  /** Prompts with a response. */
+  responses: number;
+  /** Prompts that are there a second time or more. */
+  repeatedPrompts: number;
+  /** Of prompts, in `lengthUnit`s. */
+  length: Spread;
+  /** Prompts longer than `maxLength`; null without an encoder or a bound. */
+  cutPrompts: number | null;
+  checkpoints: number;
+  /** Checkpoints that were passed over. */
+  skipped: number;
+  bytes: number;
+  /** Over the checkpoints: √Σw², and the standard deviation of all weights. */
+  norm: Spread;
+  standardDeviation: Spread;
+}
+
+export interface PairsStatistics {
+  folder: string;
+  digest: string;
+  base: BaseModel | null;
+  adapter: PairsAdapter;
+  weightTokens: { count: number; height: number; width: number; chunk: number };
+  layers: number;
+  /** Of each module: the shapes of A and B. */
+  shapes: { module: ModuleName; a: readonly number[]; b: readonly number[] }[];
+  lengthUnit: 'tokens' | 'characters';
+  /** The encoder's positions; null without an encoder, or where there is no bound. */
+  window: number | null;
+  maxLength: number | null;
+  tasks: TaskStatistics[];
+  importance: ImportanceStatistics;
+  duplicates: Duplicates[];
+  skipped: readonly CheckpointProblem[];
+  warnings: string[];
+}
+
+export interface ImportanceStatistics extends Spread {
+  /** Mean over the tokens of a module in all layers, of a layer in all modules; the greatest first. */
+  modules: { module: ModuleName; importance: number }[];
+  layers: { layer: number; importance: number }[];
+}
+
+/**
+ * What is in a pairs folder, in numbers.
+ * @throws DndError as `openPairs`, `importanceOf`, `loadTokenCounter`; INVALID_ARGUMENT for a maximal length without an
+ * encoder; `signal.reason`
+ */
+export async function pairsStatistics(folder: string, options: PairsStatisticsOptions = {}): Promise<PairsStatistics> {
+  const { encoder, signal, onProgress } = options;
+  if (options.maxLength !== undefined && encoder === undefined)
+    throw new DndError('INVALID_ARGUMENT', 'a maximal length counts tokens: give an encoder too (--encoder)');
+  const counter = encoder === undefined ? null : await loadTokenCounter(encoder);
+  const pairs = await openPairs(folder, { ...options, onProgress: (fraction) => onProgress?.(fraction, 'pairs') });
+  const layout = pairsLayout(pairs, options.chunk);
+  const window = counter && Number.isFinite(counter.maxWindow) ? counter.maxWindow : null;
+  const maxLength = options.maxLength ?? window;
+  const tasks: TaskStatistics[] = [];
+  for (const task of pairs.tasks) tasks.push(await taskStatistics(task, pairs, { counter, maxLength, signal }));
+  const importance = await importanceOf(pairs, layout, {
+    signal,
+    onProgress: (fraction) => onProgress?.(fraction, 'importance'),
+  });
+  return {
+    folder,
+    digest: pairs.digest,
+    base: pairs.base,
+    adapter: pairs.adapter,
+    weightTokens: {
+      count: layout.tokenCount,
+      height: layout.tokenHeight,
+      width: layout.tokenWidth,
+      chunk: layout.chunk,
+    },
+    layers: new Set(layout.tensors.map(({ layer }) => layer)).size,
+    shapes: shapesOf(layout),
+    lengthUnit: counter ? 'tokens' : 'characters',
+    window,
+    maxLength,
+    tasks,
+    importance: importanceStatistics(importance, layout),
+    duplicates: duplicatesOf(pairs.tasks),
+    skipped: pairs.skipped,
+    warnings: [...new Set([...pairs.warnings, ...importance.warnings])],
+  };
+}
+
+interface Counting {
+  counter: TokenCounter | null;
+  maxLength: number | null;
+  signal: AbortSignal | undefined;
+}
+
+async function taskStatistics(
+  { name, heldOut, items, checkpoints }: Task,
+  { skipped }: Pairs,
+  { counter, maxLength, signal }: Counting,
+): Promise<TaskStatistics> {
+  const breathe = breather();
+  const lengths: number[] = [];
+  for (const { prompt } of items) {
+    await breathe();
+    signal?.throwIfAborted();
+    lengths.push(counter ? await counter.count(prompt, signal) : prompt.length);
+  }
+  return {
+    name,
+    heldOut,
+    prompts: items.length,
+    responses: items.filter(({ response }) => response !== '').length,
+    repeatedPrompts: items.length - new Set(items.map(({ prompt }) => prompt)).size,
+    length: spreadOf(lengths),
+    cutPrompts: counter && maxLength !== null ? lengths.filter((length) => length > maxLength).length : null,
+    checkpoints: checkpoints.length,
+    skipped: skipped.filter(({ task }) => task === name).length,
+    bytes: checkpoints.reduce((sum, { bytes }) => sum + bytes, 0),
+    norm: spreadOf(checkpoints.map(({ weights }) => weights.norm)),
+    standardDeviation: spreadOf(checkpoints.map(({ weights }) => weights.standardDeviation)),
+  };
+}
+
+/** @param values at least one */
+export function spreadOf(values: ArrayLike<number>): Spread {
+  const sorted = Float64Array.from(values).sort();
+  const middle = (sorted.length - 1) / 2;
+  const median = (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2;
+  return { min: sorted[0]!, median, max: sorted.at(-1)! };
+}
+
+function shapesOf(layout: AdapterLayout): PairsStatistics['shapes'] {
+  return MODULES.filter(({ name }) => layout.modules.includes(name)).map(({ name: module }) => {
+    const [a, b] = (['A', 'B'] as const).map(
+      (part) => layout.tensors.find((tensor) => tensor.module === module && tensor.part === part)!.shape,
+    );
+    return { module, a: a!, b: b! };
+  });
+}
+
+function importanceStatistics({ values }: PairsImportance, layout: AdapterLayout): ImportanceStatistics {
+  return {
+    ...spreadOf(values),
+    modules: meansBy(values, layout, ({ module }) => module).map(([module, importance]) => ({ module, importance })),
+    layers: meansBy(values, layout, ({ layer }) => layer).map(([layer, importance]) => ({ layer, importance })),
+  };
+}
+
+/** The mean importance of the tokens of each group of tensors, the greatest first. */
+function meansBy<Key>(
+  values: Float32Array,
+  layout: AdapterLayout,
+  keyOf: (tensor: AdapterLayout['tensors'][number]) => Key,
+): [Key, number][] {
+  const groups = new Map<Key, { sum: number; tokens: number }>();
+  for (const tensor of layout.tensors) {
+    const group = groups.get(keyOf(tensor)) ?? { sum: 0, tokens: 0 };
+    const own = values.subarray(tensor.firstToken, tensor.firstToken + tensor.tokenCount);
+    for (const value of own) group.sum += value;
+    group.tokens += own.length;
+    groups.set(keyOf(tensor), group);
+  }
+  return Array.from(groups, ([key, { sum, tokens }]): [Key, number] => [key, sum / tokens]).sort((a, b) => b[1] - a[1]);
+}
