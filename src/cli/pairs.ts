@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import { formatBytes } from '../engine/index.js';
-import { LAYOUTS_DIFFER, mismatchTable } from '../training/pairs/agreement.js';
 import {
   describeProblem,
   examinePairs,
+  LAYOUTS_DIFFER,
+  mismatchTable,
   type OpenPairsOptions,
   type PairsExamination,
   type PairsStatisticsOptions,

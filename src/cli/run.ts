@@ -6,12 +6,13 @@ import { addGenerate } from './generate.js';
 import { addInit } from './init.js';
 import { addInspect } from './inspect.js';
 import { EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_WRONG_USAGE, type Io } from './io.js';
+import { addPairs } from './pairs.js';
 import { addPlan } from './plan.js';
 import { addReport } from './report.js';
 import { addVerify } from './verify.js';
 
 /** The commands, in the order in which a user meets them. */
-const COMMANDS = [addInit, addGenerate, addInspect, addReport, addPlan, addVerify, addDoctor];
+const COMMANDS = [addInit, addGenerate, addInspect, addPairs, addReport, addPlan, addVerify, addDoctor];
 
 /**
  * Runs one command of `dnd`.

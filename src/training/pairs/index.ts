@@ -1,9 +1,12 @@
 /** Prompt–checkpoint pairs: reading and checking them, the weight tokens of a checkpoint, token importance. */
+
+export { mismatchTable } from './agreement.js';
 export { tokenImportance } from './importance.js';
 export { type ImportanceOptions, importanceOf, type PairsImportance } from './importance-of.js';
 export {
   describeProblem,
   examinePairs,
+  LAYOUTS_DIFFER,
   type OpenPairsOptions,
   openPairs,
   type PairsExamination,
