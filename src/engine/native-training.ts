@@ -50,6 +50,11 @@ export interface TrainingMemory {
   activations: number;
   /** Layers whose inner activations are kept; those of the others are computed again. */
   keptLayers: number;
+  /**
+   * Most bytes of a convolution's workspace: 1 GiB, or a half, a quarter … where the limit leaves less. The bytes that
+   * training computes depend on it, and on nothing else that the limit decides.
+   */
+  convolutionLimit: number;
 }
 
 export interface TrainerHandle extends ParameterStore {

@@ -79,8 +79,9 @@ const SHARE_OF_AVAILABLE = 0.9;
 
 /**
  * A decoder in training, in native memory of the CPU. Parameters hold nothing sensible until written or initialised;
- * gradient and optimiser states begin as zeros. The bytes of parameters and states depend on batches and instruction set,
- * but neither on the number of threads nor on the memory limit.
+ * gradient and optimiser states begin as zeros. What is learnt, byte for byte, depends on the sizes of the batches, the
+ * instruction set and `memory(batch).convolutionLimit`, which only a memory limit changes, but not on the number of
+ * threads.
  */
 export class TrainerEngine extends ModelEngine<TrainerHandle> {
   readonly features: readonly Feature[];
@@ -125,10 +126,8 @@ export class TrainerEngine extends ModelEngine<TrainerHandle> {
    * as possible keep their activations. Where it does not fit, the least that it needs.
    */
   memory(batch: number): TrainingNeed {
-    const handle = this.handle();
-    const limit = this.#limits.get(batch) ?? this.#roomFor(batch);
-    const memory = callNative(() => handle.memory(batch, limit));
     const operands = this.#operandBytes(batch);
+    const memory = this.#plan(batch, this.#limits.get(batch) ?? this.#roomBeside(operands));
     return { ...memory, operands, total: totalOf(memory) + operands };
   }
 
@@ -176,11 +175,16 @@ export class TrainerEngine extends ModelEngine<TrainerHandle> {
     { condition, target, importance = null, batch }: TargetBatch,
     options?: JobOptions,
   ): Promise<{ tokens: Float32Array<ArrayBuffer>; sums: TaskSums[] }> {
-    const limit = this.#limitOf(batch);
+    const result = batch * bytesOf(this.features.at(-1)!);
+    const limit = this.#roomBeside(this.#operandBytes(batch) + result);
     const { tokens, sums } = await this.run<{ tokens: ArrayBuffer; sums: TokenSums }>(
       (handle, done) => handle.evaluate(condition, target, importance, batch, limit, done),
       options,
-    );
+    ).catch((error: unknown) => {
+      if (!(error instanceof DndError && error.code === 'OUT_OF_MEMORY')) throw error;
+      const lower = batch > 1 ? 'lower the batch' : 'use a smaller decoder';
+      throw new DndError('OUT_OF_MEMORY', `${error.message}; free memory, or ${lower}`, { cause: error });
+    });
     return { tokens: new Float32Array(tokens), sums: taskSums(sums) };
   }
 
@@ -217,36 +221,58 @@ export class TrainerEngine extends ModelEngine<TrainerHandle> {
     return this.parameterBytes + (this.#began ? this.parameterBytes + this.stateBytes : 0);
   }
 
-  /** Most that a step may take beside its operands, parameters included. */
-  #roomFor(batch: number): number {
-    const limit = this.roomBytes;
-    const available = availableMemoryBytes();
-    if (limit === undefined) return Math.floor(available * SHARE_OF_AVAILABLE) + this.#heldBytes();
-    const allowed = limit + this.parameterBytes - this.#operandBytes(batch);
-    return Math.max(0, Math.min(allowed, available + this.#heldBytes()));
+  /**
+   * Most that work may take beside these operands, parameters included. A limit counts as it is, whatever is available:
+   * the workspaces of convolutions, and so the bytes that are learnt, may depend on it.
+   */
+  #roomBeside(operands: number): number {
+    if (this.roomBytes !== undefined) return Math.max(0, this.roomBytes + this.parameterBytes - operands);
+    return Math.floor(availableMemoryBytes() * SHARE_OF_AVAILABLE) + this.#heldBytes();
   }
 
-  /** The same, once it is certain that there is enough; later batches of that size find the memory taken by themselves. */
+  /**
+   * What the first step over a batch of this size finds, once it is certain that it is enough; later ones find the memory
+   * taken by themselves.
+   */
   #limitOf(batch: number): number {
     const settled = this.#limits.get(batch);
     if (settled !== undefined) return settled;
-    const handle = this.handle();
-    const limit = this.#roomFor(batch);
-    const bytes = totalOf(callNative(() => handle.memory(batch, limit)));
+    const operands = this.#operandBytes(batch);
+    const limit = this.#roomBeside(operands);
     const purpose = `a training step over a batch of ${batch}`;
     const lower = this.#waysToNeedLess(batch);
-    const beside = bytes + this.#operandBytes(batch) - this.parameterBytes;
+    const bytes = totalOf(this.#plan(batch, limit));
+    const beside = bytes + operands - this.parameterBytes;
     requireMemory({ purpose, bytes: beside, lower, limitBytes: this.roomBytes }, Infinity);
     requireMemory({ purpose, bytes: bytes - this.#heldBytes(), lower });
+    if (this.roomBytes === undefined) this.#requireUsualWorkspace(batch, limit);
     this.#limits.set(batch, limit);
     return limit;
+  }
+
+  /** What is available may be another amount when the run is resumed, and must not decide what is learnt. */
+  #requireUsualWorkspace(batch: number, limit: number): void {
+    const usual = this.#plan(batch, Number.MAX_SAFE_INTEGER);
+    if (this.#plan(batch, limit).convolutionLimit === usual.convolutionLimit) return;
+    const available = formatBytes(availableMemoryBytes());
+    throw new DndError(
+      'OUT_OF_MEMORY',
+      `a training step over a batch of ${batch} has ${available} available, less than its convolutions usually work in ` +
+        `(${formatBytes(usual.convolutionLimit)}, beside the rest): free memory, set memoryLimitBytes to make do with less, or ` +
+        this.#waysToNeedLess(batch),
+    );
+  }
+
+  #plan(batch: number, limit: number): TrainingMemory {
+    const handle = this.handle();
+    return callNative(() => handle.memory(batch, limit));
   }
 
   #waysToNeedLess(batch: number): string {
     const ways = ['use a smaller decoder'];
     if (this.#moments !== '8bit') ways.unshift("keep the optimiser's moments in 8 bits ('8bit')");
     if (batch > 1) {
-      const least = totalOf(callNative(() => this.handle().memory(1, 0))) + this.#operandBytes(1) - this.parameterBytes;
+      const least = totalOf(this.#plan(1, 0)) + this.#operandBytes(1) - this.parameterBytes;
       ways.unshift(`lower the batch (a batch of 1 needs ${formatBytes(least)})`);
     }
     return ways.join(', or ');

@@ -69,6 +69,18 @@ export class GoldenFile {
     throw this.wrong(`its metadata ${name} must be a whole number, not ${JSON.stringify(value)}`);
   }
 
+  number(name: string): number {
+    const value = this.setting(name);
+    if (Number.isFinite(value)) return value as number;
+    throw this.wrong(`its metadata ${name} must be a number, not ${JSON.stringify(value)}`);
+  }
+
+  numbers(name: string): number[] {
+    const value = this.setting(name);
+    if (Array.isArray(value) && value.every(Number.isFinite)) return value;
+    throw this.wrong(`its metadata ${name} must be a list of numbers`);
+  }
+
   texts(name: string): string[] {
     const value = this.setting(name);
     if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;

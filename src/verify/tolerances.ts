@@ -6,6 +6,14 @@ import type { DeviceUse } from '../engine/index.js';
  */
 export const TOLERANCES = {
   decoderOutput: 1e-5,
+  /** Of every parameter. */
+  gradients: 1e-4,
+  /** Of a run, over all its steps together, and its end. */
+  losses: 1e-4,
+  learningRates: 1e-4,
+  gradientNorms: 1e-4,
+  trainedParameters: 1e-4,
+  tokenImportance: 1e-5,
   lengthProjection: 1e-5,
   weightTokens: 1e-6,
   restoredWeights: 1e-5,
@@ -18,6 +26,9 @@ export const TOLERANCES = {
   /** Token ids and masks. */
   exact: 0,
 } as const;
+
+/** Why gradients and training runs are skipped elsewhere. */
+export const ONLY_CPU_TRAINS = 'training runs on the CPU: verify it with --device cpu';
 
 type DeviceTolerances = Record<'decoderOutput' | 'lengthProjection' | 'bertStates' | 'realEncoderStates', number>;
 

@@ -9,7 +9,9 @@ import { type Check, isSkipped, skip } from './checks.js';
 import { verifyDecoder } from './decoder.js';
 import { verifyEncoder } from './encoder.js';
 import { GoldenFile } from './golden-file.js';
+import { verifyImportance } from './importance.js';
 import { verifyLayout } from './layout.js';
+import { verifyTraining } from './training.js';
 
 export interface VerifyOptions {
   threads?: number | undefined;
@@ -44,8 +46,6 @@ type Verifier = (golden: GoldenFile, options: VerifierOptions) => Promise<Check[
 
 /** Kinds of the contract whose references this version cannot compute: which tensors those are, and why it cannot. */
 const NOT_COMPUTED: Record<string, { references: RegExp; reason: string }> = {
-  training: { references: /^final\./, reason: 'this version does not train' },
-  importance: { references: /^criterion_weight$/, reason: 'this version computes no token importance' },
   causal: {
     references: /^(?:logits|hidden_states_\w+|greedy|lora_logits|grad\..+|training_losses|trained\..+)$/,
     reason: 'this version runs no language models',
@@ -55,6 +55,8 @@ const NOT_COMPUTED: Record<string, { references: RegExp; reason: string }> = {
 
 const VERIFIERS: Record<string, Verifier> = {
   decoder: verifyDecoder,
+  training: verifyTraining,
+  importance: verifyImportance,
   layout: verifyLayout,
   encoder: verifyEncoder,
   ...Object.fromEntries(

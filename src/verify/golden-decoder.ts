@@ -1,0 +1,70 @@
+import type { DecoderEngine } from '../engine/index.js';
+import { elementCount, isFloatDtype } from '../formats/dtypes.js';
+import { checkDecoderShape, type DecoderShape } from '../generator/decoder-shape.js';
+import type { DecoderParameters } from '../generator/decoder-weights.js';
+import { type Check, compare, skip } from './checks.js';
+import type { GoldenFile } from './golden-file.js';
+
+/** The decoder that a golden file's metadata describe. */
+export function decoderShape(golden: GoldenFile): DecoderShape {
+  return checkDecoderShape(
+    {
+      features: golden.setting('features'),
+      kernelSize: golden.setting('kernel_size'),
+      projectedFrom: golden.hasSetting('long') ? golden.setting('long') : 0,
+    },
+    golden.file.path,
+    'CORRUPT_FILE',
+  );
+}
+
+/** Checks that a tensor is [batch, …wanted], or just […wanted] for a batch of 1. */
+export function requireShape(golden: GoldenFile, name: string, batch: number, wanted: readonly number[]): void {
+  const found = golden.shape(name);
+  const sizes = found.length === wanted.length ? [1, ...found] : found;
+  if (sizes.length !== wanted.length + 1 || [batch, ...wanted].some((size, axis) => size !== sizes[axis]))
+    throw golden.wrong(
+      `${name} is [${found.join(', ')}], and features want [${batch > 0 ? batch : 'batch'}, ${wanted.join(', ')}]`,
+    );
+}
+
+/** Fills the decoder with the tensors `prefix` + parameter. */
+export async function writeParameters(golden: GoldenFile, engine: DecoderParameters, prefix: string): Promise<void> {
+  for (const { name, shape } of engine.parameters) {
+    const found = golden.shape(prefix + name);
+    const { dtype } = golden.file.tensors.get(prefix + name)!;
+    if (found.length !== shape.length || found.some((size, axis) => size !== shape[axis]))
+      throw golden.wrong(`${prefix}${name} is [${found.join(', ')}], and features want [${shape.join(', ')}]`);
+    if (!isFloatDtype(dtype)) throw golden.wrong(`${prefix}${name} has dtype ${dtype}, and a floating one is wanted`);
+    engine.writeParameter(name, 0, await golden.file.read(prefix + name), dtype);
+  }
+}
+
+/** Compares every tensor `prefix` + parameter with what `read` gives for the parameter. */
+export async function compareParameters(
+  golden: GoldenFile,
+  { parameters }: Pick<DecoderEngine, 'parameters'>,
+  { prefix, tolerance }: { prefix: string; tolerance: number },
+  read: (name: string, elementCount: number) => Float32Array,
+): Promise<Check[]> {
+  const counts = new Map(parameters.map(({ name, shape }) => [name, elementCount(shape)]));
+  const checks: Check[] = [];
+  for (const reference of golden.names.filter((name) => name.startsWith(prefix))) {
+    const name = reference.slice(prefix.length);
+    const count = counts.get(name);
+    checks.push(
+      count === undefined
+        ? skip(reference, 'its decoder has no parameter of that name')
+        : compare(reference, read(name, count), await golden.floats(reference), tolerance),
+    );
+  }
+  return checks;
+}
+
+/** Importance of the weight tokens; undefined for ones. */
+export async function importanceOf(golden: GoldenFile, tokens: number): Promise<Float32Array | undefined> {
+  if (!golden.has('criterion_weight')) return undefined;
+  const weights = await golden.floats('criterion_weight');
+  if (weights.length === tokens) return weights;
+  throw golden.wrong(`criterion_weight has ${weights.length} elements, and features want ${tokens}`);
+}
