@@ -7,6 +7,7 @@
 #include "machine.h"
 #include "plan.h"
 #include "restore.h"
+#include "trainer_handle.h"
 
 namespace dnd::bindings {
 namespace {
@@ -15,6 +16,7 @@ Napi::Object export_all(Napi::Env env, Napi::Object exports) {
   Environment::create(env);
   exports.Set("DecoderHandle", DecoderHandle::define(env));
   exports.Set("EncoderHandle", EncoderHandle::define(env));
+  exports.Set("TrainerHandle", TrainerHandle::define(env));
   exports.Set("deviceInfo", Napi::Function::New(env, device_info, "deviceInfo"));
   exports.Set("tryDevice", Napi::Function::New(env, try_device, "tryDevice"));
   exports.Set("restoreAdapters", Napi::Function::New(env, restore_adapters, "restoreAdapters"));
@@ -23,6 +25,7 @@ Napi::Object export_all(Napi::Env env, Napi::Object exports) {
   exports.Set("measureCopy", Napi::Function::New(env, measure_copy, "measureCopy"));
   exports.Set("measureConvolution", Napi::Function::New(env, measure_convolution, "measureConvolution"));
   exports.Set("planDecoder", Napi::Function::New(env, plan_decoder, "planDecoder"));
+  exports.Set("planTraining", Napi::Function::New(env, plan_training, "planTraining"));
   exports.Set("planCudaDecoder", Napi::Function::New(env, plan_cuda_decoder, "planCudaDecoder"));
   exports.Set("planCudaEncoder", Napi::Function::New(env, plan_cuda_encoder, "planCudaEncoder"));
   exports.Set("cudaDeviceModelOf", Napi::Function::New(env, cuda_device_model_of, "cudaDeviceModelOf"));
@@ -33,8 +36,6 @@ Napi::Object export_all(Napi::Env env, Napi::Object exports) {
 }  // namespace
 }  // namespace dnd::bindings
 
-static Napi::Object initialise(Napi::Env env, Napi::Object exports) {
-  return dnd::bindings::export_all(env, exports);
-}
+static Napi::Object initialise(Napi::Env env, Napi::Object exports) { return dnd::bindings::export_all(env, exports); }
 
 NODE_API_MODULE(dnd_lora, initialise)

@@ -35,7 +35,7 @@ Argument Argument::field(const char* name) const {
 }
 
 int64_t Argument::integer(int64_t minimum, int64_t maximum) const {
-  const double value = value_.IsNumber() ? value_.As<Napi::Number>().DoubleValue() : std::nan("");
+  const double value = number_or_nan();
   if (!is_whole(value) || value < double(minimum) || value > double(maximum)) {
     refuse(describe_integers(minimum, maximum));
   }
@@ -43,9 +43,25 @@ int64_t Argument::integer(int64_t minimum, int64_t maximum) const {
 }
 
 double Argument::positive_number() const {
-  const double value = value_.IsNumber() ? value_.As<Napi::Number>().DoubleValue() : std::nan("");
+  const double value = number_or_nan();
   if (!(value > 0) || std::isinf(value)) refuse("a finite number > 0");
   return value;
+}
+
+double Argument::not_negative_number() const {
+  const double value = number_or_nan();
+  if (!(value >= 0) || std::isinf(value)) refuse("a finite number ≥ 0");
+  return value;
+}
+
+double Argument::fraction() const {
+  const double value = number_or_nan();
+  if (!(value >= 0 && value < 1)) refuse("a number ≥ 0 and < 1");
+  return value;
+}
+
+double Argument::number_or_nan() const {
+  return value_.IsNumber() ? value_.As<Napi::Number>().DoubleValue() : std::nan("");
 }
 
 std::string Argument::text() const {
@@ -102,6 +118,13 @@ Slice Argument::tensor(const char* dtype, const std::vector<int64_t>& shape) con
   }
   if (reinterpret_cast<uintptr_t>(found.data) % 4 != 0) refuse("memory aligned to 4 bytes", "another byteOffset");
   return found;
+}
+
+void Argument::require_within(int64_t offset, int64_t count, int64_t size, const char* units,
+                              const std::string& name) const {
+  if (offset <= size && count <= size - offset) return;
+  refuse(std::string(units) + " within the " + std::to_string(size) + " of " + name,
+         "[" + std::to_string(offset) + ", " + std::to_string(offset + count) + ")");
 }
 
 void Argument::refuse(const std::string& wanted, const std::string& got) const {

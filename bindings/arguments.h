@@ -33,6 +33,9 @@ class Argument {
   /// A number of threads; 0 = the engine's default.
   int threads() const { return int(integer(0, kMaxThreads)); }
   double positive_number() const;
+  double not_negative_number() const;
+  /// ≥ 0 and < 1.
+  double fraction() const;
   std::string text() const;
   /// The position of a string in the list of those allowed.
   size_t choice(std::initializer_list<const char*> allowed) const;
@@ -40,11 +43,16 @@ class Argument {
   std::vector<int64_t> integers(int64_t minimum) const;
   std::vector<int64_t> positive_integers() const { return integers(1); }
   Napi::Function function() const;
+  bool is_null() const { return value_.IsNull(); }
 
   /// { buffer, byteOffset, byteLength }; a typed array is one.
   Slice slice() const;
   /// A slice of exactly the bytes of a dense tensor of four-byte elements ("float32", "int32").
   Slice tensor(const char* dtype, const std::vector<int64_t>& shape) const;
+
+  /// Throws unless [offset, offset + count) lies within the `size` "elements", "bytes" of what `name` names. This is
+  /// the offset.
+  void require_within(int64_t offset, int64_t count, int64_t size, const char* units, const std::string& name) const;
 
   /// Throws: this is not what was wanted. What was got is the argument itself unless it is said.
   [[noreturn]] void refuse(const std::string& wanted) const { refuse(wanted, got()); }
@@ -53,6 +61,8 @@ class Argument {
  private:
   Argument(Napi::Value value, std::string path) : value_(value), path_(std::move(path)) {}
   std::string got() const;
+  /// Not a number: NaN.
+  double number_or_nan() const;
 
   Napi::Value value_;
   std::string path_;

@@ -61,7 +61,17 @@ Napi::Array hand_over_all(Napi::Env env, std::vector<FloatResult>& results) {
   return array;
 }
 
+Napi::Object describe(Napi::Env env, EvaluationResult& evaluated) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("tokens", hand_over(env, std::move(evaluated.tokens.memory), evaluated.tokens.bytes));
+  object.Set("sums", numbers(env, evaluated.sums));
+  return object;
+}
+
 Napi::Value to_javascript(Napi::Env env, JobResult&& result) {
+  if (auto* number = std::get_if<double>(&result)) return Napi::Number::New(env, *number);
+  if (auto* sums = std::get_if<std::vector<double>>(&result)) return numbers(env, *sums);
+  if (auto* evaluated = std::get_if<EvaluationResult>(&result)) return describe(env, *evaluated);
   if (auto* measured = std::get_if<MeasurementResult>(&result)) return describe(env, *measured);
   if (auto* floats = std::get_if<FloatResult>(&result)) return hand_over(env, std::move(floats->memory), floats->bytes);
   if (auto* several = std::get_if<std::vector<FloatResult>>(&result)) return hand_over_all(env, *several);

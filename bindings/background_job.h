@@ -29,8 +29,8 @@ struct FloatResult {
 /// Seconds of the runs of a measurement, and what a spectral convolution did with its time.
 struct MeasurementResult {
   std::vector<double> seconds;
-  std::vector<double> part_seconds;  ///< empty: no spectral convolution
-  double product_flop = 0;           ///< of its complex product
+  std::vector<double> part_seconds;    ///< empty: no spectral convolution
+  double product_flop = 0;             ///< of its complex product
   int64_t points_i = 0, points_j = 0;  ///< of its tiles
 };
 
@@ -45,9 +45,15 @@ struct DeviceInfoResult {
   std::vector<OneDevice> devices;
 };
 
+/// Weight tokens, and sums about them: five numbers for each task.
+struct EvaluationResult {
+  FloatResult tokens;
+  std::vector<double> sums;
+};
+
 /// Several FloatResults become an array of ArrayBuffers.
-using JobResult =
-    std::variant<std::monostate, FloatResult, std::vector<FloatResult>, MeasurementResult, DeviceInfoResult>;
+using JobResult = std::variant<std::monostate, double, std::vector<double>, FloatResult, std::vector<FloatResult>,
+                               EvaluationResult, MeasurementResult, DeviceInfoResult>;
 
 /// What a job does on its thread. It owns all it needs (the model through a shared_ptr, plain memory by pointer) and
 /// never touches JavaScript; ArrayBuffers that it reads are in the job's `inputs`.

@@ -1,5 +1,6 @@
 #include "decoder_arguments.h"
 
+#include <limits>
 #include <string>
 
 #include "plan/convolution_plan.h"
@@ -21,6 +22,21 @@ std::vector<Feature> read_features(const Argument& options) {
 DndAlgorithm read_algorithm(const Argument& options) {
   constexpr DndAlgorithm kAlgorithms[] = {kDndAuto, kDndDirect, kDndSpectral};
   return kAlgorithms[options.field("algorithm").choice({"auto", "direct", "spectral"})];
+}
+
+DecoderConfig read_decoder_config(const Argument& options) {
+  DecoderConfig config;
+  config.features = read_features(options);
+  config.kernel_size = int(options.field("kernelSize").integer(1, std::numeric_limits<int>::max()));
+  config.projected_from = options.field("projectedFrom").integer(0);
+  config.algorithm = read_algorithm(options);
+  return config;
+}
+
+Slice read_condition(const Argument& condition, const DecoderConfig& config, int64_t batch) {
+  const Feature first = config.features.front();
+  const int64_t height = config.projected_from > 0 ? config.projected_from : first.height;
+  return condition.tensor("float32", {batch, first.tokens, height, first.width});
 }
 
 int64_t read_workspace(const Argument& options) {

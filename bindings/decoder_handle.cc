@@ -1,34 +1,10 @@
 #include "decoder_handle.h"
 
-#include <limits>
-
 #include "adapter_layout.h"
 #include "decoder_arguments.h"
 #include "device_arguments.h"
 
 namespace dnd::bindings {
-namespace {
-
-DecoderConfig read_config(const Argument& options) {
-  DecoderConfig config;
-  config.features = read_features(options);
-  config.kernel_size = int(options.field("kernelSize").integer(1, std::numeric_limits<int>::max()));
-  config.projected_from = options.field("projectedFrom").integer(0);
-  config.algorithm = read_algorithm(options);
-  return config;
-}
-
-int64_t condition_height(const DecoderConfig& config) {
-  return config.projected_from > 0 ? config.projected_from : config.features.front().height;
-}
-
-Slice read_condition(const Argument& condition, const DecoderConfig& config, int64_t batch) {
-  const Feature first = config.features.front();
-  return condition.tensor("float32", {batch, first.tokens, condition_height(config), first.width});
-}
-
-}  // namespace
-
 Napi::Function DecoderHandle::define(Napi::Env env) {
   std::vector<PropertyDescriptor> properties = store_properties();
   properties.push_back(InstanceMethod("workspaceBytes", &DecoderHandle::workspace_bytes));
@@ -42,7 +18,7 @@ Napi::Function DecoderHandle::define(Napi::Env env) {
 DecoderHandle::DecoderHandle(const Napi::CallbackInfo& info) : ModelHandle(info) {
   guarded(info.Env(), [&] {
     const Argument options(info, 0, "DecoderHandle", "options");
-    hold(info.Env(), std::make_shared<Decoder>(read_config(options), read_device(options)));
+    hold(info.Env(), std::make_shared<Decoder>(read_decoder_config(options), read_device(options)));
   });
 }
 

@@ -41,10 +41,11 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
     };
   }
 
-  /// Takes a freshly made model and tells V8 what it weighs.
-  void hold(Napi::Env env, std::shared_ptr<Model> model) {
+  /// Takes a freshly made model and tells V8 what it weighs, with what it has beside its parameters.
+  void hold(Napi::Env env, std::shared_ptr<Model> model, int64_t beside = 0) {
     model_ = std::move(model);
-    bytes_ = model_->parameter_bytes();
+    parameter_bytes_ = model_->parameter_bytes();
+    bytes_ = parameter_bytes_ + beside;
     Napi::MemoryManagement::AdjustExternalMemory(env, bytes_);
   }
 
@@ -55,11 +56,16 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
 
   /// The model for a question to its device, which answers nobody else while a job is under way (a CPU excepted).
   const std::shared_ptr<Model>& idle_model(const char* function) const {
-    if (!queue_->empty() && !model()->on_cpu()) {
-      throw Error(ErrorCode::kInvalidArgument,
-                  std::string(function) + ": the handle has a job under way; wait for it, or ask before it starts");
-    }
+    if (!model()->on_cpu()) require_no_job(function);
     return model();
+  }
+
+  /// For what a job works with, and only jobs may while there are any.
+  void require_no_job(const char* function) const {
+    if (queue_->empty()) return;
+    throw Error(ErrorCode::kInvalidArgument, std::string(function) +
+                                                 ": the handle has a job under way; wait for it, or call this before "
+                                                 "it starts");
   }
 
   /// Frees the model, unless a job still holds it: then that job does at its end.
@@ -71,6 +77,33 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
 
   Napi::Value submit(JobWork work, const Argument& done, const std::vector<Napi::Value>& inputs = {}) {
     return environment_->submit(std::move(work), queue_, done.function(), inputs);
+  }
+
+  struct Elements {
+    std::string name;
+    int64_t offset;
+  };
+
+  /// Elements [elementOffset, + count) of the parameter that the first two arguments name: within it, and no job may be
+  /// under way.
+  Elements elements(const Napi::CallbackInfo& info, const char* function, int64_t count) const {
+    const Argument name(info, 0, function, "name");
+    const std::string wanted = name.text();
+    const Argument offset(info, 1, function, "elementOffset");
+    const int64_t first = offset.integer(0);
+    require_no_job(function);
+    for (const ParameterInfo& parameter : model()->parameters()) {
+      if (parameter.name != wanted) continue;
+      offset.require_within(first, count, parameter.elements(), "elements", wanted);
+      return {wanted, first};
+    }
+    name.refuse("the name of a parameter of this model");
+  }
+
+  static Napi::ArrayBuffer copy_of(Napi::Env env, const void* source, int64_t bytes) {
+    Napi::ArrayBuffer copy = Napi::ArrayBuffer::New(env, size_t(bytes));
+    if (bytes > 0) std::memcpy(copy.Data(), source, size_t(bytes));
+    return copy;
   }
 
  private:
@@ -91,7 +124,9 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
     });
   }
 
-  Napi::Value parameter_bytes(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), double(bytes_)); }
+  Napi::Value parameter_bytes(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), double(parameter_bytes_));
+  }
 
   Napi::Value write_parameter(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&] {
@@ -116,9 +151,7 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
       const int64_t count = Argument(info, 2, "readParameter", "elementCount").integer(0);
       const Elements place = elements(info, "readParameter", count);
       const float* source = std::as_const(*model()).parameter(place.name) + place.offset;
-      Napi::ArrayBuffer copy = Napi::ArrayBuffer::New(info.Env(), size_t(count) * sizeof(float));
-      if (count > 0) std::memcpy(copy.Data(), source, size_t(count) * sizeof(float));
-      return copy;
+      return copy_of(info.Env(), source, count * int64_t{sizeof(float)});
     });
   }
 
@@ -148,37 +181,11 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
     let_go(info.Env());
   }
 
-  struct Elements {
-    std::string name;
-    int64_t offset;
-  };
-
-  /// Elements [elementOffset, + count) of the parameter that the first two arguments name: within it, and no job may be
-  /// under way.
-  Elements elements(const Napi::CallbackInfo& info, const char* function, int64_t count) {
-    const Argument name(info, 0, function, "name");
-    const std::string wanted = name.text();
-    const int64_t offset = Argument(info, 1, function, "elementOffset").integer(0);
-    if (!queue_->empty()) {
-      throw Error(ErrorCode::kInvalidArgument,
-                  std::string(function) + ": the handle has a job under way; wait for it, or write before it starts");
-    }
-    for (const ParameterInfo& parameter : model()->parameters()) {
-      if (parameter.name != wanted) continue;
-      if (offset > parameter.elements() || count > parameter.elements() - offset) {
-        Argument(info, 1, function, "elementOffset")
-            .refuse("elements within the " + std::to_string(parameter.elements()) + " of " + wanted,
-                    "[" + std::to_string(offset) + ", " + std::to_string(offset + count) + ")");
-      }
-      return {wanted, offset};
-    }
-    name.refuse("the name of a parameter of this model");
-  }
-
   std::shared_ptr<Environment> environment_;
   std::shared_ptr<JobQueue> queue_ = std::make_shared<JobQueue>();
   std::shared_ptr<Model> model_;
-  int64_t bytes_ = 0;
+  int64_t parameter_bytes_ = 0;
+  int64_t bytes_ = 0;  ///< as V8 was told
 };
 
 }  // namespace dnd::bindings

@@ -1,7 +1,5 @@
 #include "plan_fields.h"
 
-#include <string>
-
 #include "decoder_arguments.h"
 
 namespace dnd::bindings {
@@ -18,12 +16,12 @@ const char* axis_of(LayerConvolution convolution) {
   return "token";
 }
 
+}  // namespace
+
 std::string weight_of(LayerConvolution convolution) {
   const std::string name = name_of(convolution);
   return convolution == LayerConvolution::kTokens ? name : "linear1." + name;
 }
-
-}  // namespace
 
 std::vector<Feature> read_planned_features(const Argument& options) {
   std::vector<Feature> features = read_features(options);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "arguments.h"
@@ -14,6 +15,9 @@ constexpr double kFlopPerMultiplyAdd = 2;
 
 /// `features` of plan options, none of them beyond counting.
 std::vector<Feature> read_planned_features(const Argument& options);
+
+/// Which parameter of the layer: "linear1.conv1w" and so on.
+std::string weight_of(LayerConvolution convolution);
 
 /// layer, weight, axis, batch, channels, outputChannels, sizeI, sizeJ, kernelSize, algorithm.
 Fields convolution_fields(Napi::Env env, int64_t layer, LayerConvolution convolution, const ConvolutionShape& shape,

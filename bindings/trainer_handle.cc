@@ -1,0 +1,216 @@
+#include "trainer_handle.h"
+
+#include <tuple>
+
+#include "device_arguments.h"
+#include "fields.h"
+#include "trainer_arguments.h"
+
+namespace dnd::bindings {
+namespace {
+
+constexpr int64_t kSumsOfATask = sizeof(DndTokenSums) / sizeof(double);
+
+std::vector<double> numbers_of(const std::vector<DndTokenSums>& sums) {
+  std::vector<double> numbers;
+  numbers.reserve(sums.size() * kSumsOfATask);
+  for (const DndTokenSums& task : sums) {
+    numbers.insert(numbers.end(),
+                   {task.valid, task.weighted_squares, task.output_squares, task.target_squares, task.product});
+  }
+  return numbers;
+}
+
+}  // namespace
+
+Napi::Function TrainerHandle::define(Napi::Env env) {
+  std::vector<PropertyDescriptor> properties = store_properties();
+  properties.push_back(InstanceMethod("initialise", &TrainerHandle::initialise));
+  properties.push_back(InstanceMethod("memory", &TrainerHandle::memory));
+  properties.push_back(InstanceMethod("accumulate", &TrainerHandle::accumulate));
+  properties.push_back(InstanceMethod("update", &TrainerHandle::update));
+  properties.push_back(InstanceMethod("resetGradient", &TrainerHandle::reset_gradient));
+  properties.push_back(InstanceMethod("readGradient", &TrainerHandle::read_gradient));
+  properties.push_back(InstanceMethod("evaluate", &TrainerHandle::evaluate));
+  properties.push_back(InstanceMethod("step", &TrainerHandle::step));
+  properties.push_back(InstanceMethod("setStep", &TrainerHandle::set_step));
+  properties.push_back(InstanceMethod("states", &TrainerHandle::states));
+  properties.push_back(InstanceAccessor("stateBytes", &TrainerHandle::state_bytes, nullptr));
+  properties.push_back(InstanceMethod("readState", &TrainerHandle::read_state));
+  properties.push_back(InstanceMethod("writeState", &TrainerHandle::write_state));
+  return DefineClass(env, "TrainerHandle", properties);
+}
+
+TrainerHandle::TrainerHandle(const Napi::CallbackInfo& info) : ModelHandle(info) {
+  guarded(info.Env(), [&] {
+    const Argument options(info, 0, "TrainerHandle", "options");
+    auto trainer = std::make_shared<Trainer>(read_trainer_config(options), read_device(options));
+    const int64_t gradients_and_states = trainer->parameter_bytes() + trainer->state_bytes();
+    hold(info.Env(), std::move(trainer), gradients_and_states);
+  });
+}
+
+Napi::Value TrainerHandle::initialise(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const uint64_t seed = uint64_t(Argument(info, 0, "initialise", "seed").integer(0));
+    JobWork work = [model = model(), seed](Job& job) -> JobResult {
+      model->decoder().initialise(seed, job);
+      return {};
+    };
+    return submit(std::move(work), Argument(info, 1, "initialise", "done"));
+  });
+}
+
+Napi::Value TrainerHandle::memory(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const int64_t batch = Argument(info, 0, "memory", "batch").integer(1);
+    const int64_t limit = Argument(info, 1, "memory", "limitBytes").integer(0);
+    const TrainingMemory memory = idle_model("memory")->memory(batch, limit);
+    return Fields(info.Env())
+        .set("parameters", memory.parameters)
+        .set("gradients", memory.gradients)
+        .set("states", memory.states)
+        .set("activations", memory.activations)
+        .set("keptLayers", memory.kept_layers)
+        .set("convolutionLimit", memory.convolution_limit)
+        .object();
+  });
+}
+
+Napi::Value TrainerHandle::accumulate(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const Argument tasks(info, 0, "accumulate", "batch");
+    const TargetBatch targets = read_targets(model()->config().decoder, tasks.field("condition"), tasks.field("target"),
+                                             tasks.field("importance"), tasks.field("batch").integer(1));
+    TrainingBatch batch{targets.condition, targets.target, targets.importance, targets.batch};
+    batch.weight = tasks.field("weight").positive_number();
+    batch.noise_key = uint64_t(tasks.field("noiseKey").integer(0));
+    batch.noise_stream = uint64_t(tasks.field("noiseStream").integer(0));
+    batch.condition_noise = tasks.field("conditionNoise").not_negative_number();
+    batch.target_noise = tasks.field("targetNoise").not_negative_number();
+    const int64_t limit = Argument(info, 1, "accumulate", "limitBytes").integer(0);
+    JobWork work = [model = model(), batch, limit](Job& job) -> JobResult {
+      std::vector<DndTokenSums> sums(size_t(batch.batch));
+      model->accumulate(batch, sums.data(), job, limit);
+      return numbers_of(sums);
+    };
+    return submit(std::move(work), Argument(info, 2, "accumulate", "done"), targets.buffers);
+  });
+}
+
+Napi::Value TrainerHandle::update(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const double learning_rate = Argument(info, 0, "update", "learningRate").not_negative_number();
+    JobWork work = [model = model(), learning_rate](Job& job) -> JobResult {
+      return model->update(learning_rate, job);
+    };
+    return submit(std::move(work), Argument(info, 1, "update", "done"));
+  });
+}
+
+void TrainerHandle::reset_gradient(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] {
+    require_no_job("resetGradient");
+    model()->reset_gradient();
+  });
+}
+
+Napi::Value TrainerHandle::read_gradient(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const int64_t count = Argument(info, 2, "readGradient", "elementCount").integer(0);
+    const Elements place = elements(info, "readGradient", count);
+    const float* source = std::as_const(*model()).gradient(place.name) + place.offset;
+    return copy_of(info.Env(), source, count * int64_t{sizeof(float)});
+  });
+}
+
+Napi::Value TrainerHandle::evaluate(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const DecoderConfig& config = model()->config().decoder;
+    const Feature last = config.features.back();
+    const int64_t batch = Argument(info, 3, "evaluate", "batch").integer(1);
+    const TargetBatch targets =
+        read_targets(config, Argument(info, 0, "evaluate", "condition"), Argument(info, 1, "evaluate", "target"),
+                     Argument(info, 2, "evaluate", "importance"), batch);
+    const int64_t limit = Argument(info, 4, "evaluate", "limitBytes").integer(0);
+    const int64_t result_bytes = tensor_bytes({batch, last.tokens, last.height, last.width});
+    const auto [condition, target, importance] = std::tuple(targets.condition, targets.target, targets.importance);
+    JobWork work = [model = model(), condition, target, importance, batch, limit, result_bytes](Job& job) -> JobResult {
+      EvaluationResult result{FloatResult(result_bytes), {}};
+      std::vector<DndTokenSums> sums(static_cast<size_t>(batch));
+      model->evaluate(condition, target, importance, batch, result.tokens.data(), sums.data(), job, limit);
+      result.sums = numbers_of(sums);
+      return result;
+    };
+    return submit(std::move(work), Argument(info, 5, "evaluate", "done"), targets.buffers);
+  });
+}
+
+Napi::Value TrainerHandle::step(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    require_no_job("step");
+    return Napi::Number::New(info.Env(), double(model()->step()));
+  });
+}
+
+void TrainerHandle::set_step(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] {
+    const int64_t step = Argument(info, 0, "setStep", "step").integer(0);
+    require_no_job("setStep");
+    model()->set_step(step);
+  });
+}
+
+Napi::Value TrainerHandle::states(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const std::vector<StateInfo>& states = model()->states();
+    Napi::Array list = Napi::Array::New(info.Env(), states.size());
+    for (size_t i = 0; i < states.size(); ++i) {
+      list.Set(uint32_t(i), Fields(info.Env())
+                                .set("name", states[i].name)
+                                .set("dtype", states[i].type == StateInfo::Type::kFloat32 ? "F32" : "U8")
+                                .set("elements", states[i].elements)
+                                .object());
+    }
+    return list;
+  });
+}
+
+Napi::Value TrainerHandle::state_bytes(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] { return Napi::Number::New(info.Env(), double(model()->state_bytes())); });
+}
+
+Napi::Value TrainerHandle::read_state(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const int64_t count = Argument(info, 2, "readState", "byteCount").integer(0);
+    const Bytes place = bytes_of_state(info, "readState", count);
+    const void* state = std::as_const(*model()).state(place.name);
+    return copy_of(info.Env(), static_cast<const uint8_t*>(state) + place.offset, count);
+  });
+}
+
+void TrainerHandle::write_state(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] {
+    const Slice values = Argument(info, 2, "writeState", "bytes").slice();
+    const Bytes place = bytes_of_state(info, "writeState", values.bytes);
+    auto* state = static_cast<uint8_t*>(model()->state(place.name));
+    if (values.bytes > 0) std::memcpy(state + place.offset, values.data, size_t(values.bytes));
+  });
+}
+
+TrainerHandle::Bytes TrainerHandle::bytes_of_state(const Napi::CallbackInfo& info, const char* function,
+                                                   int64_t count) const {
+  const Argument name(info, 0, function, "name");
+  const std::string wanted = name.text();
+  const Argument offset(info, 1, function, "byteOffset");
+  const int64_t first = offset.integer(0);
+  require_no_job(function);
+  for (const StateInfo& state : model()->states()) {
+    if (state.name != wanted) continue;
+    offset.require_within(first, count, state.bytes(), "bytes", wanted);
+    return {wanted, first};
+  }
+  name.refuse("the name of a state of this optimiser");
+}
+
+}  // namespace dnd::bindings
