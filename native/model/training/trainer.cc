@@ -63,6 +63,8 @@ class Trainer::Implementation {
   /// Parameters, gradients and states.
   int64_t lasting_bytes() const { return 2 * decoder.parameter_bytes() + states.bytes(); }
 
+  TrainingPlan planned(int64_t batch, int64_t limit) const;
+  /// The same, remembered: for jobs only.
   const TrainingPlan& plan(int64_t batch, int64_t limit);
   void hold(const TrainingPlan& plan, Job& job);
   void run(const TrainingPlan& plan, const TrainingBatch& batch, DndTokenSums* sums, const DndControl* control);
@@ -86,10 +88,14 @@ class Trainer::Implementation {
   int64_t planned_limit_ = 0;
 };
 
-const TrainingPlan& Trainer::Implementation::plan(int64_t batch, int64_t limit) {
+TrainingPlan Trainer::Implementation::planned(int64_t batch, int64_t limit) const {
   decoder.check_batch(batch);
+  return plan_training_pass(decoder.parts(), batch, std::max<int64_t>(limit, 0) - lasting_bytes());
+}
+
+const TrainingPlan& Trainer::Implementation::plan(int64_t batch, int64_t limit) {
   if (!plan_ || plan_->batch != batch || planned_limit_ != limit) {
-    plan_ = plan_training_pass(decoder.parts(), batch, std::max<int64_t>(limit, 0) - lasting_bytes());
+    plan_ = planned(batch, limit);
     planned_limit_ = limit;
   }
   return *plan_;
@@ -175,7 +181,7 @@ void Trainer::set_step(int64_t step) {
 }
 
 TrainingMemory Trainer::memory(int64_t batch, int64_t limit) const {
-  const TrainingPlan& plan = implementation_->plan(batch, limit);
+  const TrainingPlan plan = implementation_->planned(batch, limit);
   return {.parameters = parameter_bytes(),
           .gradients = parameter_bytes(),
           .states = state_bytes(),
