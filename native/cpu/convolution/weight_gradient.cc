@@ -3,6 +3,7 @@
 #include "cpu/convolution/direct_gradient.h"
 #include "cpu/convolution/gradient_choice.h"
 #include "cpu/isa/kernels.h"
+#include "cpu/spectral/spectral_gradient.h"
 
 namespace dnd::cpu {
 
@@ -14,7 +15,12 @@ int64_t weight_gradient_workspace(WeightGradientChoices& choices, const DndConvo
 void weight_gradient(ThreadPool& pool, const Control& control, WeightGradientChoices& choices,
                      const DndConvolution& convolution, const DndWeightGradientOperands& operands) {
   const std::shared_ptr<const WeightGradientChoice> choice = choices.within_limit(convolution);
-  direct_weight_gradient(pool, control, kernels(), choice->direct, operands);
+  if (choice->algorithm == Algorithm::kDirect) {
+    direct_weight_gradient(pool, control, kernels(), choice->direct, operands);
+  } else {
+    spectral_weight_gradient(pool, control, spectral_kernels(kernels().name), choice->geometry, choice->spectral,
+                             choice->layout, operands);
+  }
 }
 
 }  // namespace dnd::cpu
