@@ -7,6 +7,7 @@ import { SafetensorsFile, writeSafetensors } from '../../formats/safetensors/ind
 import { importanceFromSums, meanImportance, TokenDeviations, type TokenSums } from './importance.js';
 import { readTensors } from './target.js';
 import type { Task } from './types.js';
+import { silentTask } from './warnings.js';
 
 export interface ImportanceOptions extends LongOperation {
   /** Where the result is kept for the next time. Default: nowhere. */
@@ -48,9 +49,7 @@ export async function importanceOf(
     cacheFolder === undefined ? undefined : join(cacheFolder, `importance-${digest.slice(0, 16)}.safetensors`);
   const kept = path === undefined ? undefined : await readCache(path, digest, layout.tokenCount);
   const result = kept ?? (await compute(tasks, layout, { signal, onProgress }));
-  const warnings = result.silent.map(
-    (name) => `${name}: its checkpoints do not differ, so it says nothing about token importance`,
-  );
+  const warnings = result.silent.map(silentTask);
   if (result.silent.length === tasks.length) warnings.push('token importance is 1 for every token');
   if (path !== undefined && !kept) warnings.push(...(await writeCache(path, digest, result, signal)));
   return { values: result.values, warnings, cached: kept !== undefined };

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { access } from 'node:fs/promises';
+import { access, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   AdapterLayout,
@@ -11,7 +11,7 @@ import {
 } from '../../adapter/index.js';
 import { breather } from '../../async.js';
 import { DndError } from '../../errors.js';
-import { readJson } from '../../files/index.js';
+import { readError, readJson } from '../../files/index.js';
 import { type FloatDtype, toFloat32 } from '../../formats/dtypes.js';
 import { SafetensorsFile, type TensorInfo } from '../../formats/safetensors/index.js';
 import type { CheckpointFile } from './discover.js';
@@ -85,7 +85,7 @@ async function scanTensors(
   { signal, onBytes = () => {} }: { signal?: AbortSignal | undefined; onBytes?: (count: number) => void },
 ): Promise<Content> {
   const breathe = breather();
-  const whole = createHash('sha256').update(JSON.stringify([file.metadata, ...file.tensors.values()]));
+  const whole = createHash('sha256').update(await readHeader(file));
   const digests: string[] = [];
   const sums = { count: 0, sum: 0, squares: 0 };
   for (const info of file.tensors.values()) {
@@ -113,6 +113,20 @@ async function scanTensors(
       standardDeviation: Math.sqrt(Math.max(0, sums.squares / sums.count - mean * mean)),
     },
   };
+}
+
+/** All bytes before the first tensor's. */
+async function readHeader(file: SafetensorsFile): Promise<Uint8Array> {
+  const [first] = file.tensors.values();
+  const handle = await open(file.path).catch((error) => {
+    throw readError(error, file.path);
+  });
+  try {
+    const { buffer, bytesRead } = await handle.read(new Uint8Array(first!.byteOffset), 0, first!.byteOffset, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
 }
 
 function addSums(values: Float32Array, sums: { count: number; sum: number; squares: number }): void {

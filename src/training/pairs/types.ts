@@ -12,7 +12,7 @@ export interface Checkpoint {
   /** The safetensors file. */
   path: string;
   bytes: number;
-  /** Of what is in the file, header included: the same for files that are alike byte for byte. */
+  /** Of the header and of each tensor's digest: the same for files that are alike byte for byte, and for no others. */
   sha256: string;
   /** Of the matrices alone, in whatever order, under whatever spelling of their names, and with whatever metadata. */
   tensorsSha256: string;

@@ -32,11 +32,13 @@ export function warningsOf(
   for (const { bytes, checkpoints } of duplicatesOf(tasks))
     warnings.push(`${someOf(checkpoints)} ${bytes ? 'are the same, byte for byte' : 'hold the same weights'}`);
   const single = tasks.filter(({ checkpoints, heldOut }) => checkpoints.length === 1 && !heldOut);
-  if (single.length > 0)
-    warnings.push(
-      `${someOf(single.map(({ name }) => name))}: a task with one checkpoint says nothing about token importance`,
-    );
+  warnings.push(...single.map(({ name }) => silentTask(name)));
   return warnings;
+}
+
+/** Said of a task that is trained on. */
+export function silentTask(name: string): string {
+  return `${name} says nothing about token importance: it has one checkpoint, or all are alike`;
 }
 
 /** Groups of checkpoints, of any tasks, that hold the same. */

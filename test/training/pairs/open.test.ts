@@ -165,7 +165,7 @@ describe('a sound folder', () => {
     expect((await open()).warnings).toEqual([
       expect.stringMatching(/checkpoint-1, .*checkpoint-3 are the same, byte for byte/),
       expect.stringMatching(/a\/checkpoints\/checkpoint-2, b\/checkpoints\/checkpoint-1 hold the same weights/),
-      expect.stringContaining('b: a task with one checkpoint says nothing about token importance'),
+      expect.stringContaining('b says nothing about token importance'),
     ]);
   });
 });
