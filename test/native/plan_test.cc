@@ -10,6 +10,7 @@
 
 #include "core/status.h"
 #include "cpu/isa/kernels.h"
+#include "cpu/isa/spectral_kernels.h"
 #include "plan/decoder_plan.h"
 #include "plan/transform_sizes.h"
 #include "published_decoders.h"
@@ -363,10 +364,11 @@ TEST(ConvolutionPlan, refuses_an_instruction_set_without_committed_rates) {
   }
 }
 
-TEST(Rates, are_committed_for_the_kernels_in_use_and_count_the_same_lanes) {
+TEST(Rates, are_committed_for_the_kernels_in_use_and_count_the_same_lanes_and_vectors) {
   const InstructionSetRates& rates = rates_of(cpu::kernels().name);
   EXPECT_STREQ(rates.name, cpu::kernels().name);
   EXPECT_EQ(rates.lanes, cpu::kernels().lanes);
+  EXPECT_EQ(rates.panel_vectors, cpu::spectral_kernels(rates.name).panel_vectors);
 }
 
 TEST(DecoderPlan, has_the_five_convolutions_of_each_layer_with_the_axes_of_the_equations) {
