@@ -1,0 +1,47 @@
+import {
+  availableMemoryBytes,
+  formatBytes,
+  requireMemory,
+  type TrainerEngine,
+  type TrainingNeed,
+} from '../engine/index.js';
+import type { TrainingSettings } from './settings.js';
+
+/** The rest of what is available is left to caches and the process itself. */
+const SHARE_OF_AVAILABLE = 0.8;
+
+/** What a step takes, the data of the next one included, which is made meanwhile. */
+export function stepBytes({ total, operands }: TrainingNeed): number {
+  return total + operands;
+}
+
+/**
+ * How many checkpoints of a batch go through the decoder at once: what the settings say, or as many as there is room for.
+ * @throws DndError OUT_OF_MEMORY where there is no room for it
+ */
+export function microBatchFor(
+  engine: Pick<TrainerEngine, 'memory'>,
+  {
+    batch,
+    microBatch,
+    memoryLimit,
+    moments,
+  }: Pick<TrainingSettings, 'batch' | 'microBatch' | 'memoryLimit' | 'moments'>,
+): number {
+  const room = Math.min(memoryLimit ?? Infinity, availableMemoryBytes() * SHARE_OF_AVAILABLE);
+  let chosen = microBatch ?? batch;
+  if (microBatch === undefined)
+    while (chosen > 1 && stepBytes(engine.memory(chosen)) > room) chosen = Math.ceil(chosen / 2);
+  const ways = [
+    ...(chosen > 1 ? [`lower microBatch (1 needs ${formatBytes(stepBytes(engine.memory(1)))})`] : []),
+    ...(moments === 'fp32' ? ["keep the optimiser's moments in 8 bits (moments: '8bit')"] : []),
+    'use a smaller decoder',
+  ];
+  requireMemory({
+    purpose: `a training step over ${chosen === 1 ? 'one checkpoint' : `${chosen} checkpoints at once`}`,
+    bytes: stepBytes(engine.memory(chosen)),
+    lower: ways.join(', or '),
+    limitBytes: memoryLimit,
+  });
+  return chosen;
+}

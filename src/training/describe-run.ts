@@ -1,0 +1,61 @@
+import { cpuInfo } from '../engine/index.js';
+import { parameterCount } from '../generator/decoder-shape.js';
+import type { GeneratorManifest } from '../generator/manifest.js';
+import type { Preparation } from './prepare.js';
+import type { RunDescription } from './run-description.js';
+import type { TrainingSettings } from './settings.js';
+
+/** What run.json says of a run. */
+export function describeRun(
+  { manifest, pairs, split, layout }: Preparation,
+  settings: TrainingSettings,
+): RunDescription & { instructionSet: string } {
+  const { formatVersion: _, training: __, ...parts } = manifest;
+  const heldOut = new Map(split.evaluation.map((one) => [one.task.name, one]));
+  return {
+    formatVersion: 1,
+    ...parts,
+    instructionSet: cpuInfo().isa,
+    parameters: parameterCount(manifest.decoder),
+    weightTokens: { count: layout.tokenCount, height: layout.tokenHeight, width: layout.tokenWidth },
+    pairs: {
+      folder: pairs.folder,
+      digest: pairs.digest,
+      tasks: pairs.tasks.map(({ name, items, checkpoints }) => {
+        const own = heldOut.get(name);
+        return {
+          name,
+          heldOut: own?.heldOut === 'task',
+          prompts: items.length,
+          checkpoints: checkpoints.length,
+          heldOutCheckpoints: own && own.heldOut !== 'none' ? own.checkpoints.length : 0,
+        };
+      }),
+      skipped: pairs.skipped.length,
+    },
+    settings: { ...settings },
+  };
+}
+
+/** generator.json of a checkpoint. */
+export function checkpointManifest(
+  manifest: GeneratorManifest,
+  { pairs, split }: Pick<Preparation, 'pairs' | 'split'>,
+  { seed, form }: TrainingSettings,
+  step: number,
+): GeneratorManifest {
+  if (step === 0) return manifest;
+  const trained = split.training.map(({ task }) => task.name);
+  return {
+    ...manifest,
+    training: {
+      trained: true,
+      seed,
+      steps: step,
+      form,
+      tasks: trained,
+      heldOutTasks: pairs.tasks.map(({ name }) => name).filter((name) => !trained.includes(name)),
+      pairsDigest: pairs.digest,
+    },
+  };
+}

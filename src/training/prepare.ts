@@ -1,0 +1,77 @@
+import type { AdapterLayout } from '../adapter/index.js';
+import { loadTextEncoder, type TextEncoder } from '../encoder/index.js';
+import { cpuUse } from '../engine/index.js';
+import { DndError } from '../errors.js';
+import { decoderOf, planGenerator } from '../generator/create.js';
+import { conditionShape, type DecoderShape } from '../generator/decoder-shape.js';
+import { type GeneratorManifest, layoutOf } from '../generator/manifest.js';
+import { openPairs, type Pairs } from './pairs/index.js';
+import type { OnTrainingProgress } from './progress.js';
+import type { TrainingSettings } from './settings.js';
+import { type Split, splitPairs } from './split.js';
+import { conditionTexts } from './texts.js';
+
+/** What settings and pairs say together: everything but the decoder's memory. */
+export interface Preparation {
+  settings: TrainingSettings;
+  pairs: Pairs;
+  split: Split;
+  manifest: GeneratorManifest;
+  layout: AdapterLayout;
+  encoder: TextEncoder;
+  /** What each task is encoded from, by its name. */
+  texts: ReadonlyMap<string, readonly string[]>;
+}
+
+export interface PrepareOptions {
+  /** Default: the one that the settings name. */
+  loadEncoder?: ((decoder: DecoderShape) => Promise<TextEncoder>) | undefined;
+  signal?: AbortSignal | undefined;
+  onProgress?: OnTrainingProgress | undefined;
+}
+
+/**
+ * Reads the pairs, loads the text encoder and checks that decoder, pairs and encoder fit each other.
+ * @throws DndError as `openPairs`, `decoderOf`, `planGenerator`, `loadTextEncoder`; INVALID_ARGUMENT; INVALID_PROMPTS;
+ * `signal.reason`
+ */
+export async function prepare(settings: TrainingSettings, options: PrepareOptions): Promise<Preparation> {
+  const { signal, onProgress } = options;
+  // What is wrong with the settings alone is said before the pairs are read.
+  const decoder = decoderOf(settings);
+  const { base, skipCorrupt } = settings;
+  const pairs = await openPairs(settings.pairs, {
+    base,
+    skipCorrupt,
+    signal,
+    onProgress: (fraction) => onProgress?.(fraction, 'pairs'),
+  });
+  if (!pairs.base)
+    throw new DndError(
+      'INVALID_ARGUMENT',
+      `neither pairs.json nor the checkpoints in ${pairs.folder} say what base model they are for: give base (--base), its config.json`,
+    );
+  const split = splitPairs(pairs.tasks, settings);
+  const texts = new Map(pairs.tasks.map((task) => [task.name, conditionTexts(task, settings.form, settings.seed)]));
+  const load = options.loadEncoder ?? ((shape) => loadNewEncoder(settings, shape, signal));
+  onProgress?.(0, 'load');
+  const encoder = await load(decoder);
+  try {
+    const { rank, alpha, useRslora, modules } = pairs.adapter;
+    const generator = { ...settings, rank, alpha, useRslora, modules };
+    const manifest = planGenerator(generator, decoder, pairs.base, encoder);
+    return { settings, pairs, split, manifest, layout: layoutOf(manifest), encoder, texts };
+  } catch (error) {
+    encoder.dispose();
+    throw error;
+  }
+}
+
+function loadNewEncoder(
+  { encoder, threads }: TrainingSettings,
+  decoder: DecoderShape,
+  signal: AbortSignal | undefined,
+): Promise<TextEncoder> {
+  const [, , channels] = conditionShape(decoder);
+  return loadTextEncoder(encoder, { threads, signal, channels, device: cpuUse(null) });
+}
