@@ -36,3 +36,14 @@ export function steadyProgress(
     onProgress(fraction);
   };
 }
+
+/** Settles as `promise` does, or rejects with `signal.reason` if that comes first. The work itself is not stopped. */
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise;
+  return new Promise<T>((resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    if (signal.aborted) return stop();
+    signal.addEventListener('abort', stop, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
+}

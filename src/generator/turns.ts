@@ -1,3 +1,5 @@
+import { unlessAborted } from '../async.js';
+
 /** One piece of work at a time, in the order of asking. */
 export class Turns {
   #last: Promise<void> = Promise.resolve();
@@ -24,13 +26,4 @@ export class Turns {
       end();
     }
   }
-}
-
-function unlessAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(signal.reason);
-    if (signal.aborted) return stop();
-    signal.addEventListener('abort', stop, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
 }

@@ -9,7 +9,7 @@ import { STREAMS } from './streams.js';
 import type { TrainingData } from './training-data.js';
 
 export interface StepParts {
-  engine: Pick<TrainerEngine, 'accumulate' | 'update' | 'resetGradient'>;
+  engine: Pick<TrainerEngine, 'accumulate' | 'update' | 'resetGradient' | 'disposed'>;
   data: TrainingData;
   importance: Float32Array | null;
   settings: TrainingSettings;
@@ -25,50 +25,57 @@ const KEY_LIMIT = 2 ** 53 - 1;
  * `signal.reason` before anything has changed
  */
 export async function runStep(step: number, parts: StepParts, signal: AbortSignal): Promise<TrainingStep> {
-  const { engine, data, importance, settings } = parts;
-  const { batch, conditionNoise, targetNoise } = settings;
+  const { engine, settings } = parts;
   const began = performance.now();
-  const key = SplitMix64.derived(settings.seed, STREAMS.noise).below(KEY_LIMIT);
+  try {
+    const { samples, sums, dataMs } = await accumulate(step, parts, signal);
+    const loss = lossOf(sums);
+    if (!Number.isFinite(loss)) throw notFinite('the loss', loss, step, samples);
+    const learningRate = learningRateAt(step, settings);
+    // Without the signal: once begun it is short, and what it has done must be known.
+    const gradientNorm = await engine.update(learningRate);
+    if (!Number.isFinite(gradientNorm)) throw notFinite("the gradient's norm", gradientNorm, step, samples);
+    return {
+      step: step + 1,
+      loss,
+      normRatio: Math.sqrt(total(sums, 'outputSquares') / (total(sums, 'targetSquares') || 1)),
+      gradientNorm,
+      learningRate,
+      taskLosses: taskLossesOf(samples, sums),
+      seconds: (performance.now() - began) / 1000,
+      dataSeconds: dataMs / 1000,
+    };
+  } catch (error) {
+    // What the step's first micro-batches have added must not reach the next step.
+    if (!engine.disposed) engine.resetGradient();
+    throw error;
+  }
+}
+
+/** Forward and backward passes of all micro-batches of the step. */
+async function accumulate(
+  step: number,
+  { engine, data, importance, settings }: StepParts,
+  signal: AbortSignal,
+): Promise<{ samples: Sample[]; sums: TaskSums[]; dataMs: number }> {
+  const { batch, seed, conditionNoise, targetNoise } = settings;
+  const key = SplitMix64.derived(seed, STREAMS.noise).below(KEY_LIMIT);
+  const places = data.firsts.map((first) => ({ step, first }));
+  const afterwards = step + 1 < settings.steps ? { step: step + 1, first: 0 } : undefined;
   const samples: Sample[] = [];
   const sums: TaskSums[] = [];
   let dataMs = 0;
-  for (const [index, first] of data.firsts.entries()) {
+  for (const [index, place] of places.entries()) {
     const asked = performance.now();
-    const nextFirst = data.firsts[index + 1];
-    const next =
-      nextFirst !== undefined
-        ? { step, first: nextFirst }
-        : step + 1 < settings.steps
-          ? { step: step + 1, first: 0 }
-          : undefined;
-    const micro = await data.take({ step, first }, next, signal);
+    const micro = await data.take(place, places[index + 1] ?? afterwards, signal);
     dataMs += performance.now() - asked;
-    const size = micro.samples.length;
-    const noise = { key, stream: step * batch + first, condition: conditionNoise, target: targetNoise };
-    const { condition, target } = micro;
-    const tasks = { condition, target, importance, batch: size, weight: size / batch, noise };
+    const { condition, target, samples: own } = micro;
+    const noise = { key, stream: step * batch + place.first, condition: conditionNoise, target: targetNoise };
+    const tasks = { condition, target, importance, batch: own.length, weight: own.length / batch, noise };
     sums.push(...(await engine.accumulate(tasks, { signal })));
-    samples.push(...micro.samples);
+    samples.push(...own);
   }
-  const loss = lossOf(sums);
-  if (!Number.isFinite(loss)) {
-    engine.resetGradient();
-    throw notFinite('the loss', loss, step, samples);
-  }
-  const learningRate = learningRateAt(step, settings);
-  // Without the signal: once begun it is short, and what it has done must be known.
-  const gradientNorm = await engine.update(learningRate);
-  if (!Number.isFinite(gradientNorm)) throw notFinite("the gradient's norm", gradientNorm, step, samples);
-  return {
-    step: step + 1,
-    loss,
-    normRatio: Math.sqrt(total(sums, 'outputSquares') / (total(sums, 'targetSquares') || 1)),
-    gradientNorm,
-    learningRate,
-    taskLosses: taskLossesOf(samples, sums),
-    seconds: (performance.now() - began) / 1000,
-    dataSeconds: dataMs / 1000,
-  };
+  return { samples, sums, dataMs };
 }
 
 function total(sums: readonly TaskSums[], key: keyof TaskSums): number {

@@ -1,4 +1,4 @@
-import { breather, type LongOperation } from '../async.js';
+import { breather, type LongOperation, unlessAborted } from '../async.js';
 import type { Checkpoint } from './pairs/types.js';
 import type { PromptStates } from './prompt-states.js';
 import { type Sample, type SampledTask, sampleBatch } from './sampler.js';
@@ -147,13 +147,4 @@ export async function fillTargets(
 
 function samePlace(one: Place, other: Place): boolean {
   return one.step === other.step && one.first === other.first;
-}
-
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return promise;
-  return new Promise<T>((resolve, reject) => {
-    const stop = () => reject(signal.reason);
-    signal.addEventListener('abort', stop, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
 }

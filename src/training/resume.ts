@@ -1,0 +1,210 @@
+import { join, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { cpuInfo, type TrainerEngine } from '../engine/index.js';
+import { DndError, type ErrorCode } from '../errors.js';
+import { writeFileAtomically } from '../files/index.js';
+import { ENCODER_FOLDER, loadNamedEncoder } from '../generator/encoder-folder.js';
+import { PACKAGE } from '../package.js';
+import { type BeginOptions, tellOfPairs } from './begin.js';
+import { checkSettings } from './check-setting.js';
+import { loadCheckpoint, readTrainingState, type TrainingState } from './checkpoint.js';
+import { changedSettings, resolveSettings, settingsDigest } from './config.js';
+import { microBatchFor } from './decoder-memory.js';
+import { describeRun } from './describe-run.js';
+import { MetricsFile } from './metrics-file.js';
+import { type Preparation, prepare } from './prepare.js';
+import { METRICS_FILE, RUN_FILE, type RunDescription, readRunDescription } from './run-description.js';
+import { type CheckpointFolder, listCheckpoints, removeLeftovers, setAside } from './run-folder.js';
+import { RunLock } from './run-lock.js';
+import type { TrainingSettings } from './settings.js';
+import { createEngine, makeWorkingParts, type TrainerParts } from './trainer-parts.js';
+
+/** Settings that shall change, of those that do not decide over the weights, and what may be different. */
+export interface ResumeTrainerOptions extends Partial<TrainingSettings>, BeginOptions {
+  /** Go on though the pairs are others than those that the run began with. Default: false. */
+  allowChangedPairs?: boolean | undefined;
+  /** Go on though another instruction set gives other last bits. Default: false. */
+  allowOtherInstructionSet?: boolean | undefined;
+}
+
+/** Goes on from the newest checkpoint of a run, or from its beginning where there is none yet. */
+export async function resumeRun(path: string, options: ResumeTrainerOptions): Promise<TrainerParts> {
+  const { signal, onProgress, onNotice, allowChangedPairs, allowOtherInstructionSet, ...changes } = options;
+  signal?.throwIfAborted();
+  const folder = resolve(path);
+  await readRunDescription(folder);
+  const lock = await RunLock.take(folder);
+  let preparation: Preparation | undefined;
+  let engine: TrainerEngine | undefined;
+  let metrics: MetricsFile | undefined;
+  try {
+    const description = await readRunDescription(folder);
+    const settings = settingsOf(description, changes, folder);
+    await removeLeftovers(folder);
+    preparation = await prepareAgain(description, settings, changes.encoder, folder, { signal, onProgress });
+    if (!allowChangedPairs) requireSamePairs(description, preparation, folder);
+    tellOfPairs(preparation, onNotice);
+    engine = await createEngine(preparation.manifest, settings);
+    microBatchFor(engine, settings);
+    const newest = await loadNewest(folder, engine, settings, { signal, onProgress, allowOtherInstructionSet });
+    for (const { checkpoint, error } of newest.unreadable)
+      onNotice?.(`${checkpoint.path} cannot be used and is now ${await setAside(checkpoint)}: ${error.message}`);
+    const { state } = newest;
+    if (!state) await engine.initialise(settings.seed, { signal });
+    else if (state.createdBy !== `${PACKAGE.name} ${PACKAGE.version}`)
+      onNotice?.(`the checkpoint was written by ${state.createdBy}: another version may compute other last bits`);
+    await describeAgain(description, preparation, folder);
+    const opened = await MetricsFile.open(join(folder, METRICS_FILE), state?.metricsBytes ?? 0);
+    metrics = opened.file;
+    if (opened.shorter) onNotice?.(`${metrics.path} lacks lines that it had: they are lost, and the run goes on`);
+    const work = await makeWorkingParts(preparation, folder, { signal, onProgress });
+    const position = { step: state?.step ?? 0, evaluated: state?.evaluated ?? -1, saved: state?.step ?? -1 };
+    const encoderFolder = preparation.manifest.encoder.type === 'hash' ? undefined : join(folder, ENCODER_FOLDER);
+    return { ...preparation, folder, lock, metrics, engine, encoderFolder, work, position };
+  } catch (error) {
+    engine?.dispose();
+    preparation?.encoder.dispose();
+    await metrics?.close();
+    await lock.release();
+    throw error;
+  }
+}
+
+function settingsOf(
+  { settings }: RunDescription,
+  { pairs, ...changes }: Partial<TrainingSettings>,
+  folder: string,
+): TrainingSettings {
+  const source = `${join(folder, RUN_FILE)}: settings`;
+  const stored = resolveSettings(checkSettings(settings, source), source);
+  return changedSettings(stored, pairs === undefined ? changes : { ...changes, pairs: resolve(pairs) }, folder);
+}
+
+async function prepareAgain(
+  description: RunDescription,
+  settings: TrainingSettings,
+  otherEncoder: string | undefined,
+  folder: string,
+  options: Pick<BeginOptions, 'signal' | 'onProgress'>,
+): Promise<Preparation> {
+  const { threads } = settings;
+  const inside = description.encoder.type === 'hash' ? 'hash' : join(folder, ENCODER_FOLDER);
+  const preparation = await prepare(settings, {
+    ...options,
+    loadEncoder: () =>
+      loadNamedEncoder(otherEncoder ?? inside, description.encoder, { threads, signal: options.signal, device: 'cpu' }),
+  });
+  const { encoder, createdBy } = description;
+  preparation.manifest = { ...preparation.manifest, encoder, createdBy };
+  for (const part of ['base', 'adapter', 'condition', 'decoder'] as const) {
+    if (isDeepStrictEqual(preparation.manifest[part], description[part])) continue;
+    preparation.encoder.dispose();
+    throw new DndError(
+      'RESUME_MISMATCH',
+      `${folder} cannot go on: with these pairs its ${part} would be ${JSON.stringify(preparation.manifest[part])}, ` +
+        `and it began with ${JSON.stringify(description[part])}; begin a new run`,
+    );
+  }
+  return preparation;
+}
+
+function requireSamePairs({ pairs }: RunDescription, preparation: Preparation, folder: string): void {
+  if (pairs.digest === preparation.pairs.digest) return;
+  throw new DndError(
+    'PAIRS_CHANGED',
+    `the pairs in ${preparation.pairs.folder} are not those that ${folder} began with (${differenceOf(pairs, preparation.pairs)}): ` +
+      'bring those back, or go on with these by allowChangedPairs (--allow-changed-pairs)',
+  );
+}
+
+function differenceOf(before: RunDescription['pairs'], { tasks }: Preparation['pairs']): string {
+  const differences: string[] = [];
+  for (const { name, prompts, checkpoints } of before.tasks) {
+    const now = tasks.find((task) => task.name === name);
+    if (!now) differences.push(`task ${name} is gone`);
+    else if (now.items.length !== prompts)
+      differences.push(`task ${name} has ${now.items.length} prompts, and had ${prompts}`);
+    else if (now.checkpoints.length !== checkpoints)
+      differences.push(`task ${name} has ${now.checkpoints.length} checkpoints, and had ${checkpoints}`);
+  }
+  for (const { name } of tasks)
+    if (!before.tasks.some((task) => task.name === name)) differences.push(`task ${name} is new`);
+  return differences.join('; ') || 'their contents differ';
+}
+
+/** run.json, where settings or pairs have changed. */
+async function describeAgain(before: RunDescription, preparation: Preparation, folder: string): Promise<void> {
+  const { instructionSet: _, ...now } = describeRun(preparation, preparation.settings);
+  const text = `${JSON.stringify({ ...before, ...now }, null, 2)}\n`;
+  if (isDeepStrictEqual(JSON.parse(text), JSON.parse(JSON.stringify(before)))) return;
+  await writeFileAtomically(join(folder, RUN_FILE), text);
+}
+
+/** A checkpoint that has one of these is passed over for the one before it. */
+const UNREADABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'CORRUPT_FILE',
+  'FILE_NOT_FOUND',
+  'INVALID_WEIGHTS',
+  'READ_FAILED',
+  'SHAPE_MISMATCH',
+  'UNSUPPORTED_FORMAT',
+]);
+
+interface Unreadable {
+  checkpoint: CheckpointFolder;
+  error: DndError;
+}
+
+/**
+ * Fills the engine from the newest checkpoint that can be read; without any checkpoint it is left as it is.
+ * @throws DndError RESUME_MISMATCH; the newest one's failure where no checkpoint can be read
+ */
+async function loadNewest(
+  folder: string,
+  engine: TrainerEngine,
+  settings: TrainingSettings,
+  {
+    signal,
+    onProgress,
+    allowOtherInstructionSet = false,
+  }: BeginOptions & { allowOtherInstructionSet?: boolean | undefined },
+): Promise<{ state: TrainingState | undefined; unreadable: Unreadable[] }> {
+  const unreadable: Unreadable[] = [];
+  for (const checkpoint of (await listCheckpoints(folder)).reverse()) {
+    try {
+      const state = await readTrainingState(checkpoint.path);
+      checkState(state, settings, checkpoint, allowOtherInstructionSet);
+      await loadCheckpoint(checkpoint.path, engine, state, {
+        signal,
+        onProgress: (fraction) => onProgress?.(fraction, 'load'),
+      });
+      return { state, unreadable };
+    } catch (error) {
+      if (!(error instanceof DndError) || !UNREADABLE.has(error.code)) throw error;
+      unreadable.push({ checkpoint, error });
+    }
+  }
+  if (unreadable.length > 0) throw unreadable[0]!.error;
+  return { state: undefined, unreadable };
+}
+
+function checkState(
+  state: TrainingState,
+  settings: TrainingSettings,
+  { path, step }: CheckpointFolder,
+  allowOtherInstructionSet: boolean,
+): void {
+  if (state.step !== step) throw new DndError('CORRUPT_FILE', `${path} says that it is of step ${state.step}`);
+  if (state.settingsDigest !== settingsDigest(settings))
+    throw new DndError(
+      'RESUME_MISMATCH',
+      `${path} was made with other settings than ${RUN_FILE} has: bring back the ${RUN_FILE} that the run began with`,
+    );
+  const { isa } = cpuInfo();
+  if (state.instructionSet === isa || allowOtherInstructionSet) return;
+  throw new DndError(
+    'RESUME_MISMATCH',
+    `${path} was computed with ${state.instructionSet}, and this machine computes with ${isa}, which gives other last bits: ` +
+      'go on where the run began, or here, not exactly, by allowOtherInstructionSet (--allow-other-instruction-set)',
+  );
+}

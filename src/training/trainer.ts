@@ -1,0 +1,221 @@
+import { unlessAborted } from '../async.js';
+import { cpuInfo } from '../engine/index.js';
+import { DndError } from '../errors.js';
+import { withSignals } from '../generator/signals.js';
+import { Turns } from '../generator/turns.js';
+import { beginRun, type CreateTrainerOptions } from './begin.js';
+import { writeCheckpoint } from './checkpoint.js';
+import { settingsDigest } from './config.js';
+import { checkpointManifest } from './describe-run.js';
+import { evaluateTasks } from './evaluation.js';
+import type { OnTrainingProgress } from './progress.js';
+import { type ResumeTrainerOptions, resumeRun } from './resume.js';
+import { checkpointPath, linkLatest, removeOldCheckpoints } from './run-folder.js';
+import { runStep } from './run-step.js';
+import type { TrainingSettings } from './settings.js';
+import type { Evaluation, TrainingStep } from './steps.js';
+import type { TrainerParts } from './trainer-parts.js';
+
+export interface WorkOptions {
+  /** Stops the work; the promise rejects with `signal.reason`. */
+  signal?: AbortSignal | undefined;
+  onProgress?: OnTrainingProgress | undefined;
+}
+
+export interface RunOptions extends WorkOptions {
+  onEvaluation?: ((evaluation: Evaluation) => void) | undefined;
+  /** Called with the folder of each checkpoint that was written. */
+  onCheckpoint?: ((path: string) => void) | undefined;
+}
+
+/**
+ * A training run in its folder: run.json, metrics.jsonl, and checkpoints that are generator folders. Calls on one trainer
+ * run one after the other. Every method but `dispose` throws DISPOSED after `dispose`.
+ */
+export class Trainer implements AsyncDisposable {
+  readonly #parts: TrainerParts;
+  readonly #turns = new Turns();
+  readonly #disposal = new AbortController();
+  /** A step that was done while what belongs to it was stopped. */
+  #undelivered: TrainingStep | undefined;
+  #disposing: Promise<void> | undefined;
+
+  private constructor(parts: TrainerParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Begins a run in a new folder.
+   * @throws DndError INVALID_ARGUMENT, OUTPUT_EXISTS, RUN_IN_USE, SHAPE_MISMATCH, OUT_OF_MEMORY, DISK_FULL, NOT_WRITABLE;
+   * as `openPairs` and `loadTextEncoder`; `signal.reason`
+   */
+  static async create(options: CreateTrainerOptions): Promise<Trainer> {
+    return new Trainer(await beginRun(options));
+  }
+
+  /**
+   * Goes on with a run, from its newest checkpoint and exactly as if it had never been stopped.
+   * @throws DndError FILE_NOT_FOUND for a folder that is no run; RUN_IN_USE; PAIRS_CHANGED; RESUME_MISMATCH for other
+   * settings or another instruction set; ENCODER_MISMATCH; as `create`
+   */
+  static async resume(folder: string, options: ResumeTrainerOptions = {}): Promise<Trainer> {
+    return new Trainer(await resumeRun(folder, options));
+  }
+
+  get folder(): string {
+    return this.#parts.folder;
+  }
+
+  /** All of them, with their defaults. */
+  get settings(): Readonly<TrainingSettings> {
+    return this.#parts.settings;
+  }
+
+  /** Steps that were done. */
+  get step(): number {
+    return this.#parts.position.step;
+  }
+
+  /** Distinct prompts that were encoded by this trainer, the rest having been in its cache. */
+  get promptsEncoded(): number {
+    return this.#parts.work.states.encoded;
+  }
+
+  get disposed(): boolean {
+    return this.#disposal.signal.aborted;
+  }
+
+  /**
+   * The steps that are left, one after the other, each with the evaluation and the checkpoint that belong to it. After
+   * an abort nothing of the step under way is left, and `run` may be called again.
+   * @throws DndError NOT_FINITE, DISK_FULL, NOT_WRITABLE, OUT_OF_MEMORY; as encoders and pairs; `signal.reason`
+   */
+  async *run(options: RunOptions = {}): AsyncGenerator<TrainingStep, void> {
+    for (;;) {
+      const step = await this.#work(options.signal, (signal) => this.#advance({ ...options, signal }));
+      if (!step) return;
+      yield step;
+    }
+  }
+
+  /**
+   * Compares what is generated now with the held-out checkpoints; metrics.jsonl does not hear of it.
+   * @throws DndError NOT_FINITE; `signal.reason`
+   */
+  async evaluate(options: WorkOptions = {}): Promise<Evaluation> {
+    return this.#work(options.signal, (signal) => this.#evaluate({ ...options, signal }));
+  }
+
+  /**
+   * Writes a checkpoint of the steps done so far, unless there is one, and removes those that are too many.
+   * @returns its folder, which is a generator's
+   * @throws DndError DISK_FULL, NOT_WRITABLE: the checkpoints before are still there; `signal.reason`
+   */
+  async save(options: WorkOptions = {}): Promise<string> {
+    return this.#work(options.signal, (signal) => this.#save({ ...options, signal }));
+  }
+
+  /** Stops what is under way, which then rejects with DISPOSED, frees the memory and lets go of the folder. Idempotent. */
+  dispose(): Promise<void> {
+    this.#disposing ??= this.#dispose();
+    return this.#disposing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
+  async #dispose(): Promise<void> {
+    const reason = new DndError('DISPOSED', 'the trainer has been disposed of');
+    this.#disposal.abort(reason);
+    await this.#turns.idle();
+    const { engine, encoder, metrics, lock, work } = this.#parts;
+    await work.data.dispose(reason);
+    engine.dispose();
+    encoder.dispose();
+    work.states.dispose();
+    work.targets.dispose();
+    await metrics.close();
+    await lock.release();
+  }
+
+  /** Runs when its turn comes, with a signal that `dispose` aborts, too. */
+  #work<T>(signal: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return withSignals([this.#disposal.signal, signal], (linked) => this.#turns.run(() => work(linked), linked));
+  }
+
+  /** The next step, with what is due before and after it; undefined when all are done. */
+  async #advance(options: RunOptions & { signal: AbortSignal }): Promise<TrainingStep | undefined> {
+    const { position, settings, metrics, engine, work } = this.#parts;
+    const { data, importance } = work;
+    if (!this.#undelivered) {
+      await this.#finishStep(options);
+      if (position.step >= settings.steps) return undefined;
+      const step = await runStep(position.step, { engine, data, importance, settings }, options.signal);
+      position.step = step.step;
+      this.#undelivered = step;
+      await metrics.append(step);
+    }
+    await this.#finishStep(options);
+    const step = this.#undelivered;
+    this.#undelivered = undefined;
+    return step;
+  }
+
+  /** Evaluates and saves where that is due and was not done. */
+  async #finishStep(options: RunOptions & { signal: AbortSignal }): Promise<void> {
+    const { position, settings, metrics } = this.#parts;
+    const { step } = position;
+    const { evaluateEvery, checkpointEvery, steps } = settings;
+    const last = step >= steps;
+    if (evaluateEvery > 0 && (step % evaluateEvery === 0 || last) && position.evaluated !== step) {
+      const evaluation = await this.#evaluate(options);
+      position.evaluated = step;
+      await metrics.append(evaluation);
+      options.onEvaluation?.(evaluation);
+    }
+    if (step > 0 && (step % checkpointEvery === 0 || last) && position.saved !== step)
+      options.onCheckpoint?.(await this.#save(options));
+  }
+
+  async #evaluate({ signal, onProgress }: WorkOptions & { signal: AbortSignal }): Promise<Evaluation> {
+    const began = performance.now();
+    const { engine, layout, position, settings, work } = this.#parts;
+    const { states, targets, importance, data, evaluationTasks } = work;
+    const together = settings.microBatch ?? 1;
+    const evaluated = data.exclusively(() =>
+      evaluateTasks(
+        evaluationTasks,
+        { engine, layout, importance, states, targets, together },
+        { signal, onProgress: (fraction) => onProgress?.(fraction, 'evaluate') },
+      ),
+    );
+    const { tasks, cells } = await unlessAborted(evaluated, signal);
+    return { evaluation: position.step, tasks, cells, seconds: (performance.now() - began) / 1000 };
+  }
+
+  async #save({ signal, onProgress }: WorkOptions & { signal: AbortSignal }): Promise<string> {
+    const { folder, position, settings, metrics, engine, encoderFolder, pairs, manifest } = this.#parts;
+    const { step, evaluated } = position;
+    const path = checkpointPath(folder, step);
+    if (position.saved === step) return path;
+    await metrics.sync();
+    const state = {
+      step,
+      evaluated,
+      settingsDigest: settingsDigest(settings),
+      pairsDigest: pairs.digest,
+      instructionSet: cpuInfo().isa,
+      metricsBytes: metrics.bytes,
+    };
+    await writeCheckpoint(
+      path,
+      { engine, manifest: checkpointManifest(manifest, this.#parts, settings, step), encoderFolder, state },
+      { signal, onProgress: (fraction) => onProgress?.(fraction, 'save') },
+    );
+    position.saved = step;
+    await linkLatest(folder, path);
+    await removeOldCheckpoints(folder, settings.keepCheckpoints);
+    return path;
+  }
+}
