@@ -8,23 +8,14 @@ import { microBatchFor } from './decoder-memory.js';
 import { describeRun } from './describe-run.js';
 import { MetricsFile } from './metrics-file.js';
 import { type Preparation, prepare } from './prepare.js';
-import type { OnTrainingProgress } from './progress.js';
 import { METRICS_FILE, RUN_FILE } from './run-description.js';
 import { CACHE_FOLDER, makeRunFolder, removeLeftovers } from './run-folder.js';
 import { RunLock } from './run-lock.js';
 import type { TrainingSettings } from './settings.js';
-import { createEngine, makeWorkingParts, type TrainerParts } from './trainer-parts.js';
-
-/** What watches and stops the beginning of a run. */
-export interface BeginOptions {
-  signal?: AbortSignal | undefined;
-  onProgress?: OnTrainingProgress | undefined;
-  /** Hears of what was gone on in spite of, in sentences for people. */
-  onNotice?: ((message: string) => void) | undefined;
-}
+import { createEngine, type MakeOptions, makeWorkingParts, type TrainerParts } from './trainer-parts.js';
 
 /** Settings, and where the run goes. What is left out has a default; see `SETTINGS`. */
-export interface CreateTrainerOptions extends Partial<TrainingSettings>, BeginOptions {
+export interface CreateTrainerOptions extends Partial<TrainingSettings>, MakeOptions {
   /** Folder of the prompt–checkpoint pairs. */
   pairs: string;
   /** Folder of a text encoder, or 'hash'. */
@@ -62,7 +53,7 @@ export async function beginRun(options: CreateTrainerOptions): Promise<TrainerPa
     metrics = (await MetricsFile.open(join(folder, METRICS_FILE), 0)).file;
     const { seed } = settings;
     await engine.initialise(seed, { signal, onProgress: (fraction) => onProgress?.(fraction, 'initialise') });
-    const work = await makeWorkingParts(preparation, folder, { signal, onProgress });
+    const work = await makeWorkingParts(preparation, folder, options);
     const position = { step: 0, evaluated: -1, saved: -1 };
     return { ...preparation, folder, lock, metrics, engine, encoderFolder, work, position };
   } catch (error) {
@@ -76,7 +67,7 @@ export async function beginRun(options: CreateTrainerOptions): Promise<TrainerPa
   }
 }
 
-export function tellOfPairs({ pairs }: Preparation, onNotice: BeginOptions['onNotice']): void {
+export function tellOfPairs({ pairs }: Preparation, onNotice: MakeOptions['onNotice']): void {
   for (const { checkpoint, message } of pairs.skipped)
     onNotice?.(`passed over ${message.includes(checkpoint) ? '' : `${checkpoint}: `}${message}`);
   for (const warning of pairs.warnings) onNotice?.(warning);

@@ -5,7 +5,7 @@ import { DndError, type ErrorCode } from '../errors.js';
 import { writeFileAtomically } from '../files/index.js';
 import { ENCODER_FOLDER, loadNamedEncoder } from '../generator/encoder-folder.js';
 import { PACKAGE } from '../package.js';
-import { type BeginOptions, tellOfPairs } from './begin.js';
+import { tellOfPairs } from './begin.js';
 import { checkSettings } from './check-setting.js';
 import { loadCheckpoint, readTrainingState, type TrainingState } from './checkpoint.js';
 import { changedSettings, resolveSettings, settingsDigest } from './config.js';
@@ -17,10 +17,10 @@ import { METRICS_FILE, RUN_FILE, type RunDescription, readRunDescription } from 
 import { type CheckpointFolder, listCheckpoints, removeLeftovers, setAside } from './run-folder.js';
 import { RunLock } from './run-lock.js';
 import type { TrainingSettings } from './settings.js';
-import { createEngine, makeWorkingParts, type TrainerParts } from './trainer-parts.js';
+import { createEngine, type MakeOptions, makeWorkingParts, type TrainerParts } from './trainer-parts.js';
 
 /** Settings that shall change, of those that do not decide over the weights, and what may be different. */
-export interface ResumeTrainerOptions extends Partial<TrainingSettings>, BeginOptions {
+export interface ResumeTrainerOptions extends Partial<TrainingSettings>, MakeOptions {
   /** Go on though the pairs are others than those that the run began with. Default: false. */
   allowChangedPairs?: boolean | undefined;
   /** Go on though another instruction set gives other last bits. Default: false. */
@@ -57,7 +57,7 @@ export async function resumeRun(path: string, options: ResumeTrainerOptions): Pr
     const opened = await MetricsFile.open(join(folder, METRICS_FILE), state?.metricsBytes ?? 0);
     metrics = opened.file;
     if (opened.shorter) onNotice?.(`${metrics.path} lacks lines that it had: they are lost, and the run goes on`);
-    const work = await makeWorkingParts(preparation, folder, { signal, onProgress });
+    const work = await makeWorkingParts(preparation, folder, options);
     const position = { step: state?.step ?? 0, evaluated: state?.evaluated ?? -1, saved: state?.step ?? -1 };
     const encoderFolder = preparation.manifest.encoder.type === 'hash' ? undefined : join(folder, ENCODER_FOLDER);
     return { ...preparation, folder, lock, metrics, engine, encoderFolder, work, position };
@@ -85,7 +85,7 @@ async function prepareAgain(
   settings: TrainingSettings,
   otherEncoder: string | undefined,
   folder: string,
-  options: Pick<BeginOptions, 'signal' | 'onProgress'>,
+  options: Pick<MakeOptions, 'signal' | 'onProgress'>,
 ): Promise<Preparation> {
   const { threads } = settings;
   const inside = description.encoder.type === 'hash' ? 'hash' : join(folder, ENCODER_FOLDER);
@@ -167,7 +167,7 @@ async function loadNewest(
     signal,
     onProgress,
     allowOtherInstructionSet = false,
-  }: BeginOptions & { allowOtherInstructionSet?: boolean | undefined },
+  }: MakeOptions & { allowOtherInstructionSet?: boolean | undefined },
 ): Promise<{ state: TrainingState | undefined; unreadable: Unreadable[] }> {
   const unreadable: Unreadable[] = [];
   for (const checkpoint of (await listCheckpoints(folder)).reverse()) {

@@ -3,9 +3,8 @@ import { cpuUse, TrainerEngine } from '../engine/index.js';
 import { conditionShape } from '../generator/decoder-shape.js';
 import type { GeneratorManifest } from '../generator/manifest.js';
 import type { EvaluationTask } from './evaluation.js';
-import { trainingImportance } from './importance.js';
 import type { MetricsFile } from './metrics-file.js';
-import { readTarget } from './pairs/index.js';
+import { importanceOf, readTarget } from './pairs/index.js';
 import type { Preparation } from './prepare.js';
 import type { OnTrainingProgress } from './progress.js';
 import { PromptStates } from './prompt-states.js';
@@ -45,6 +44,14 @@ export interface WorkingParts {
   evaluationTasks: readonly EvaluationTask[];
 }
 
+/** What watches and stops the making. */
+export interface MakeOptions {
+  signal?: AbortSignal | undefined;
+  onProgress?: OnTrainingProgress | undefined;
+  /** Hears of what was gone on in spite of, in sentences for people. */
+  onNotice?: ((message: string) => void) | undefined;
+}
+
 /** The decoder in training, reserved but not filled. Errors: as `TrainerEngine.create` */
 export function createEngine({ decoder }: GeneratorManifest, settings: TrainingSettings): Promise<TrainerEngine> {
   const { threads, memoryLimit, algorithm, device } = settings;
@@ -67,16 +74,11 @@ export function createEngine({ decoder }: GeneratorManifest, settings: TrainingS
 export async function makeWorkingParts(
   { settings, split, manifest, layout, encoder, texts }: Preparation,
   folder: string,
-  { signal, onProgress }: { signal?: AbortSignal | undefined; onProgress?: OnTrainingProgress | undefined },
+  options: MakeOptions,
 ): Promise<WorkingParts> {
+  const { signal, onProgress } = options;
   const cache = join(folder, CACHE_FOLDER);
-  const importance = settings.tokenImportance
-    ? await trainingImportance(split.training, layout, readTarget, {
-        folder: cache,
-        signal,
-        onProgress: (fraction) => onProgress?.(fraction, 'importance'),
-      })
-    : null;
+  const importance = settings.tokenImportance ? await importanceFor(split, layout, cache, options) : null;
   const [prompts] = conditionShape(manifest.decoder);
   const { seed, batch, microBatch, promptCacheBytes, promptDiskBytes, targetCacheBytes } = settings;
   const sampled = (name: string, checkpoints: SampledTask['checkpoints']) => {
@@ -104,4 +106,21 @@ export async function makeWorkingParts(
   const targets = new Targets(layout, readTarget, targetCacheBytes);
   const data = new TrainingData({ tasks, states, targets, seed, batch, microBatch: microBatch ?? batch, prompts });
   return { states, targets, data, importance, evaluationTasks };
+}
+
+/** Of the checkpoints that are trained on. */
+async function importanceFor(
+  { training }: Preparation['split'],
+  layout: Preparation['layout'],
+  cacheFolder: string,
+  { signal, onProgress, onNotice }: MakeOptions,
+): Promise<Float32Array> {
+  const tasks = training.map(({ task, checkpoints }) => ({ name: task.name, heldOut: false, checkpoints }));
+  const { values, warnings } = await importanceOf({ tasks }, layout, {
+    cacheFolder,
+    signal,
+    onProgress: (fraction) => onProgress?.(fraction, 'importance'),
+  });
+  for (const warning of warnings) onNotice?.(warning);
+  return values;
 }
