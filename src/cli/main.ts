@@ -3,10 +3,13 @@ import { DndError } from '../errors.js';
 import { run } from './run.js';
 
 const interruption = new AbortController();
-for (const name of ['SIGINT', 'SIGTERM'] as const) {
-  // Once: who asks a second time does not want to wait.
-  process.once(name, () => interruption.abort(new DndError('ABORTED', 'interrupted; nothing was left behind')));
-}
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+const interrupt = (name: (typeof SIGNALS)[number]) => {
+  // Who asks a second time does not want to wait.
+  for (const each of SIGNALS) process.off(each, interrupt);
+  interruption.abort(new DndError('ABORTED', 'interrupted; nothing was left behind', { cause: name }));
+};
+for (const name of SIGNALS) process.on(name, interrupt);
 // `dnd inspect … | head` is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit();

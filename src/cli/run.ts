@@ -1,5 +1,4 @@
 import { Command, CommanderError } from 'commander';
-import { DndError } from '../errors.js';
 import { PACKAGE } from '../package.js';
 import { addDoctor } from './doctor.js';
 import { addGenerate } from './generate.js';
@@ -9,10 +8,11 @@ import { EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_WRONG_USAGE, type Io } f
 import { addPairs } from './pairs.js';
 import { addPlan } from './plan.js';
 import { addReport } from './report.js';
+import { addTrain } from './train.js';
 import { addVerify } from './verify.js';
 
 /** The commands, in the order in which a user meets them. */
-const COMMANDS = [addInit, addGenerate, addInspect, addPairs, addReport, addPlan, addVerify, addDoctor];
+const COMMANDS = [addInit, addGenerate, addInspect, addPairs, addTrain, addReport, addPlan, addVerify, addDoctor];
 
 /**
  * Runs one command of `dnd`.
@@ -50,7 +50,7 @@ function fail(error: unknown, json: boolean, io: Io): number {
     return EXIT_WRONG_USAGE;
   }
   const interrupted = io.signal.aborted;
-  const { code, message } = describe(interrupted ? io.signal.reason : error);
+  const { code, message } = describeError(interrupted ? io.signal.reason : error);
   if (json) printError(io, code, message);
   else io.stderr.write(`error: ${message}\n`);
   if (interrupted) return EXIT_INTERRUPTED;
@@ -59,10 +59,4 @@ function fail(error: unknown, json: boolean, io: Io): number {
 
 function printError(io: Io, code: string, message: string): void {
   io.stdout.write(`${JSON.stringify({ error: { code, message } }, null, 2)}\n`);
-}
-
-/** Errors of our own say all there is to say; for any other the stack is wanted. */
-function describe(error: unknown): { code: string; message: string } {
-  if (error instanceof DndError) return { code: error.code, message: error.message };
-  return { code: 'INTERNAL', message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }

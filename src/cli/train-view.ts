@@ -1,0 +1,170 @@
+import { SingleBar } from 'cli-progress';
+import type { TrainingStage } from '../training/progress.js';
+import type { Evaluation, TrainingStep } from '../training/steps.js';
+import type { Io } from './io.js';
+import { counted, shortNumber } from './table.js';
+
+const LABELS: Record<TrainingStage, string> = {
+  pairs: 'reading the pairs',
+  load: 'loading',
+  importance: 'computing token importance',
+  encode: 'encoding prompts',
+  initialise: 'initialising the decoder',
+  evaluate: 'evaluating',
+  save: 'saving a checkpoint',
+};
+
+/** Steps whose mean time tells how long the rest takes. */
+const RECENT_STEPS = 20;
+/** So many lines of steps are printed in all, where there is no terminal. */
+const LINES = 100;
+
+/** What is told of a run while it goes on. */
+export interface TrainView {
+  onProgress(fraction: number, stage: TrainingStage): void;
+  onStep(step: TrainingStep): void;
+  onEvaluation(evaluation: Evaluation): void;
+  onCheckpoint(path: string): void;
+  onNotice(message: string): void;
+  /** Before anything else is printed. */
+  stop(): void;
+}
+
+/** JSON lines, a bar on a terminal, or lines of text. `steps` tells how many there are to be, once that is known. */
+export function trainView(io: Io, json: boolean | undefined, steps: () => number): TrainView {
+  if (json) return jsonView(io);
+  return io.stderr.isTTY ? terminalView(io, steps) : lineView(io, steps);
+}
+
+function jsonView(io: Io): TrainView {
+  const line = (value: unknown) => io.stdout.write(`${JSON.stringify(value)}\n`);
+  return {
+    onProgress: () => {},
+    onStep: line,
+    onEvaluation: line,
+    onCheckpoint: (path) => line({ checkpoint: path }),
+    onNotice: (message) => line({ notice: message }),
+    stop: () => {},
+  };
+}
+
+function lineView(io: Io, steps: () => number): TrainView {
+  const pace = new Pace(steps);
+  const line = (text: string) => io.stderr.write(`${text}\n`);
+  let last: TrainingStage | undefined;
+  return {
+    onProgress: (_, stage) => {
+      // What belongs to steps has lines of its own.
+      if (stage !== last && stage !== 'evaluate' && stage !== 'save') line(`${LABELS[stage]} …`);
+      last = stage;
+    },
+    onStep: (step) => {
+      pace.add(step);
+      const every = Math.max(1, Math.floor(steps() / LINES));
+      if (step.step % every === 0 || step.step === 1 || step.step === steps())
+        line(`step ${step.step}/${steps()}  ${figures(step)}  ${pace.text(step.step)}`);
+    },
+    onEvaluation: (evaluation) => {
+      for (const text of evaluationLines(evaluation)) line(text);
+    },
+    onCheckpoint: (path) => line(`checkpoint ${path}`),
+    onNotice: (message) => line(`note: ${message}`),
+    stop: () => {},
+  };
+}
+
+function terminalView(io: Io, steps: () => number): TrainView {
+  const pace = new Pace(steps);
+  let bar: SingleBar | undefined;
+  let done = 0;
+  let text = '';
+  const show = (value: number, total: number, payload: { label: string }) => {
+    if (!bar) {
+      bar = new SingleBar({
+        format: '[{bar}] {label}',
+        stream: io.stderr as NodeJS.WritableStream,
+        hideCursor: true,
+        clearOnComplete: true,
+        barsize: 20,
+      });
+      bar.start(total, value, payload);
+    }
+    bar.setTotal(total);
+    bar.update(value, payload);
+  };
+  const stop = () => {
+    bar?.stop();
+    bar = undefined;
+  };
+  /** Above the bar, which is drawn again below it. */
+  const line = (message: string) => {
+    stop();
+    io.stderr.write(`${message}\n`);
+  };
+  return {
+    onProgress: (fraction, stage) => {
+      if (done === 0 && stage !== 'evaluate' && stage !== 'save') show(fraction, 1, { label: LABELS[stage] });
+      else show(done, steps(), { label: `${text}  ${LABELS[stage]}` });
+    },
+    onStep: (step) => {
+      pace.add(step);
+      done = step.step;
+      text = `${step.step}/${steps()}  ${figures(step)}  ${pace.text(step.step)}`;
+      show(done, steps(), { label: text });
+    },
+    onEvaluation: (evaluation) => {
+      for (const each of evaluationLines(evaluation)) line(each);
+    },
+    onCheckpoint: (path) => line(`checkpoint ${path}`),
+    onNotice: (message) => line(`note: ${message}`),
+    stop,
+  };
+}
+
+function figures({ loss, normRatio, gradientNorm, learningRate }: TrainingStep): string {
+  const parts = [
+    ['loss', loss],
+    ['norm ratio', normRatio],
+    ['gradient', gradientNorm],
+    ['rate', learningRate],
+  ] as const;
+  return parts.map(([name, value]) => `${name} ${shortNumber(value)}`).join('  ');
+}
+
+function evaluationLines({ evaluation, tasks }: Evaluation): string[] {
+  const what = { task: 'held out', checkpoints: 'held-out checkpoints', none: 'trained on' };
+  return tasks.map(
+    ({ task, heldOut, checkpoints, loss, normRatio, cosine }) =>
+      `evaluation after ${counted(evaluation, 'step')}: ${task} (${what[heldOut]}, ${checkpoints}) ` +
+      `loss ${shortNumber(loss)}  norm ratio ${shortNumber(normRatio)}  cosine ${shortNumber(cosine)}`,
+  );
+}
+
+/** How fast it goes, and how long it will. */
+class Pace {
+  readonly #seconds: number[] = [];
+
+  constructor(readonly steps: () => number) {}
+
+  add({ seconds }: TrainingStep): void {
+    this.#seconds.push(seconds);
+    if (this.#seconds.length > RECENT_STEPS) this.#seconds.shift();
+  }
+
+  text(done: number): string {
+    const mean = this.#seconds.reduce((sum, value) => sum + value, 0) / this.#seconds.length;
+    const rate = mean < 1 ? `${shortNumber(1 / mean)} steps/s` : `${shortNumber(mean)} s/step`;
+    return `${rate}  ${duration(mean * (this.steps() - done))} left`;
+  }
+}
+
+/** `3 s`, `4 min 05 s`, `2 h 07 min`, `3 d 4 h`. */
+export function duration(seconds: number): string {
+  const whole = Math.round(seconds);
+  const padded = (value: number) => String(value).padStart(2, '0');
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${padded(whole % 60)} s`;
+  const hours = Math.floor(whole / 3600);
+  if (hours < 48) return `${hours} h ${padded(Math.floor((whole % 3600) / 60))} min`;
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}

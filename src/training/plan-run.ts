@@ -1,0 +1,90 @@
+import { resolve } from 'node:path';
+import { cpuInfo, planTraining, type TrainingNeed } from '../engine/index.js';
+import { DndError } from '../errors.js';
+import { resolveSettings } from './config.js';
+import { microBatchFor, stepBytes } from './decoder-memory.js';
+import { describeRun } from './describe-run.js';
+import { prepare } from './prepare.js';
+import type { OnTrainingProgress } from './progress.js';
+import type { RunDescription } from './run-description.js';
+import type { TrainingSettings } from './settings.js';
+import { createEngine } from './trainer-parts.js';
+
+/** What a run would be and take, without one step of it: what `dnd train --dry-run` prints. */
+export interface RunPlan {
+  run: RunDescription;
+  /** null where there is no room for it on this machine: `memoryProblem` says why. */
+  memory:
+    | (TrainingNeed & {
+        /** All of it, with the data of the next step, which is made meanwhile. */
+        stepBytes: number;
+        /** At most, beside that. */
+        cacheBytes: number;
+      })
+    | null;
+  memoryProblem: string | null;
+  /** Bytes that a checkpoint takes on the disk, the text encoder aside; null without `memory`. */
+  checkpointBytes: number | null;
+  /** Of one step, multiply-adds times 2: by the direct algorithm without padding taps, and what is executed. */
+  directFlop: number;
+  executedFlop: number;
+  threads: number;
+  /** Predicted from committed rates: convolutions alone. */
+  secondsPerStep: number;
+  /** Of all steps. */
+  seconds: number;
+}
+
+export interface PlanRunOptions extends Partial<TrainingSettings> {
+  pairs: string;
+  encoder: string;
+  signal?: AbortSignal | undefined;
+  onProgress?: OnTrainingProgress | undefined;
+}
+
+/**
+ * Reads the pairs and plans a run; nothing is written, and the decoder's memory is not touched.
+ * @throws DndError as `Trainer.create`, but not for too little memory
+ */
+export async function planRun({ signal, onProgress, ...given }: PlanRunOptions): Promise<RunPlan> {
+  const settings = resolveSettings({ ...given, pairs: given.pairs && resolve(given.pairs) });
+  const preparation = await prepare(settings, { signal, onProgress });
+  preparation.encoder.dispose();
+  const { manifest } = preparation;
+  const { microBatch, memory, problem } = await memoryOf(preparation.manifest, settings);
+  const planned = { ...settings, microBatch };
+  const threads = settings.threads ?? cpuInfo().defaultThreads;
+  const { batch, algorithm, steps, promptCacheBytes, targetCacheBytes } = settings;
+  const parts = [
+    ...new Array<number>(Math.floor(batch / microBatch)).fill(microBatch),
+    ...(batch % microBatch ? [batch % microBatch] : []),
+  ].map((size) => planTraining({ ...manifest.decoder, batch: size, algorithm }));
+  const sum = (key: 'directMultiplyAdds' | 'executedMultiplyAdds' | 'seconds') =>
+    parts.reduce((total, part) => total + part[key], 0);
+  const secondsPerStep = sum('seconds') / threads;
+  return {
+    run: describeRun(preparation, planned),
+    memory: memory && { ...memory, stepBytes: stepBytes(memory), cacheBytes: promptCacheBytes + targetCacheBytes },
+    memoryProblem: problem,
+    checkpointBytes: memory && memory.parameters + memory.states,
+    directFlop: 2 * sum('directMultiplyAdds'),
+    executedFlop: 2 * sum('executedMultiplyAdds'),
+    threads,
+    secondsPerStep,
+    seconds: secondsPerStep * steps,
+  };
+}
+
+async function memoryOf(
+  manifest: Parameters<typeof createEngine>[0],
+  settings: TrainingSettings,
+): Promise<{ microBatch: number; memory: TrainingNeed | null; problem: string | null }> {
+  try {
+    using engine = await createEngine(manifest, settings);
+    const microBatch = microBatchFor(engine, settings);
+    return { microBatch, memory: engine.memory(microBatch), problem: null };
+  } catch (error) {
+    if (!(error instanceof DndError) || error.code !== 'OUT_OF_MEMORY') throw error;
+    return { microBatch: settings.microBatch ?? 1, memory: null, problem: error.message };
+  }
+}
