@@ -4,7 +4,7 @@ import { addDoctor } from './doctor.js';
 import { addGenerate } from './generate.js';
 import { addInit } from './init.js';
 import { addInspect } from './inspect.js';
-import { EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_WRONG_USAGE, type Io } from './io.js';
+import { describeError, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_WRONG_USAGE, type Io } from './io.js';
 import { addPairs } from './pairs.js';
 import { addPlan } from './plan.js';
 import { addReport } from './report.js';
