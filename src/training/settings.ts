@@ -159,7 +159,7 @@ export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
   heldOutTasks: {
     kind: { is: 'names' },
     decides: true,
-    about: 'tasks that are only evaluated (default: those that pairs.json names; none: no task',
+    about: 'tasks that are only evaluated (default: those that pairs.json names); none: no task',
   },
   heldOutCheckpoints: {
     kind: { is: 'number', from: 0, below: 1 },

@@ -36,8 +36,6 @@ export class Trainer implements AsyncDisposable {
   readonly #parts: TrainerParts;
   readonly #turns = new Turns();
   readonly #disposal = new AbortController();
-  /** A step that was done while what belongs to it was stopped. */
-  #undelivered: TrainingStep | undefined;
   #disposing: Promise<void> | undefined;
 
   private constructor(parts: TrainerParts) {
@@ -86,8 +84,8 @@ export class Trainer implements AsyncDisposable {
   }
 
   /**
-   * The steps that are left, one after the other, each with the evaluation and the checkpoint that belong to it. After
-   * an abort nothing of the step under way is left, and `run` may be called again.
+   * The steps that are left, one after the other; the evaluation and the checkpoint that are due after a step are made
+   * when the next one is asked for. After an abort nothing of the step under way is left, and `run` may be called again.
    * @throws DndError NOT_FINITE, DISK_FULL, NOT_WRITABLE, OUT_OF_MEMORY; as encoders and pairs; `signal.reason`
    */
   async *run(options: RunOptions = {}): AsyncGenerator<TrainingStep, void> {
@@ -144,21 +142,15 @@ export class Trainer implements AsyncDisposable {
     return withSignals([this.#disposal.signal, signal], (linked) => this.#turns.run(() => work(linked), linked));
   }
 
-  /** The next step, with what is due before and after it; undefined when all are done. */
+  /** What is due after the step before, then the next step; undefined when all are done. */
   async #advance(options: RunOptions & { signal: AbortSignal }): Promise<TrainingStep | undefined> {
     const { position, settings, metrics, engine, work } = this.#parts;
     const { data, importance } = work;
-    if (!this.#undelivered) {
-      await this.#finishStep(options);
-      if (position.step >= settings.steps) return undefined;
-      const step = await runStep(position.step, { engine, data, importance, settings }, options.signal);
-      position.step = step.step;
-      this.#undelivered = step;
-      await metrics.append(step);
-    }
     await this.#finishStep(options);
-    const step = this.#undelivered;
-    this.#undelivered = undefined;
+    if (position.step >= settings.steps) return undefined;
+    const step = await runStep(position.step, { engine, data, importance, settings }, options.signal);
+    position.step = step.step;
+    await metrics.append(step);
     return step;
   }
 
@@ -174,8 +166,10 @@ export class Trainer implements AsyncDisposable {
       await metrics.append(evaluation);
       options.onEvaluation?.(evaluation);
     }
-    if (step > 0 && (step % checkpointEvery === 0 || last) && position.saved !== step)
-      options.onCheckpoint?.(await this.#save(options));
+    if (step > 0 && (step % checkpointEvery === 0 || last) && position.saved !== step) {
+      const path = await this.#save(options);
+      options.onCheckpoint?.(path);
+    }
   }
 
   async #evaluate({ signal, onProgress }: WorkOptions & { signal: AbortSignal }): Promise<Evaluation> {
