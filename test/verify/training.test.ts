@@ -1,6 +1,11 @@
 import { join } from 'node:path';
+import type { DeviceUse } from '../../src/engine/index.js';
 import { type TensorSource, writeSafetensors } from '../../src/formats/safetensors/index.js';
 import { type Comparison, isSkipped } from '../../src/verify/checks.js';
+import { decoderShape } from '../../src/verify/golden-decoder.js';
+import { GoldenFile } from '../../src/verify/golden-file.js';
+import { verifyGradients } from '../../src/verify/gradients.js';
+import { verifyTraining } from '../../src/verify/training.js';
 import { numbers } from '../engine/decoders.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 import { type Change, changedGolden, floats, verdictOf } from './golden.js';
@@ -170,6 +175,30 @@ describe('a training run', () => {
       checks: [],
       error: { code: 'CORRUPT_FILE', message: expect.stringContaining(sentence) },
     });
+  });
+});
+
+describe('on a CUDA device, which does not train,', () => {
+  const device: DeviceUse = { kind: 'cuda', ordinal: 0, name: 'a GPU', precision: 'mixed', fallback: null };
+  const left = (name: unknown) => ({
+    name,
+    skipped: true,
+    reason: expect.stringContaining('training runs on the CPU'),
+  });
+
+  test('gradients and loss are left out', async () => {
+    const file = await GoldenFile.open(golden('decoder_k3'));
+    const checks = await verifyGradients(file, { shape: decoderShape(file), batch: 2 }, { device });
+    await file.close();
+    expect(checks).toEqual([left('loss'), ...Array(27).fill(left(expect.stringMatching(/^grad\./)))]);
+  });
+
+  test('training runs are left out', async () => {
+    const file = await GoldenFile.open(golden('training_run'));
+    const checks = await verifyTraining(file, { device });
+    await file.close();
+    const names = ['losses', 'learning_rates', 'grad_norms'];
+    expect(checks).toEqual([...names.map(left), ...Array(27).fill(left(expect.stringMatching(/^final\./)))]);
   });
 });
 
