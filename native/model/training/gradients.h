@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <unordered_map>
 
@@ -7,8 +8,8 @@
 
 namespace dnd {
 
-/// The gradient of every parameter, where parameters lie: in host memory. Uninitialised until a pass has stored into
-/// all of it; later passes of the same step add to it.
+/// The gradient of every parameter, where parameters lie: in host memory. Zero at first, and always where no pass
+/// stores anything; the first pass of a step stores into the rest, later ones add to it.
 class Gradients {
  public:
   explicit Gradients(const ParameterStore& parameters) : parameters_(parameters) {}
@@ -18,6 +19,7 @@ class Gradients {
     for (size_t i = places_.size(); i < parameters_.infos().size(); ++i) {
       const ParameterInfo& info = parameters_.infos()[i];
       float* const place = store_.add(info.name, info.shape);
+      std::fill_n(place, info.elements(), 0.0f);
       places_.emplace(parameters_.at(i), place);
     }
   }

@@ -36,6 +36,7 @@ void TrainingPass::run(const TrainingBatch& batch, DndTokenSums* sums) {
   call(training().token_loss, dy.data(), target.data(), importance.data(), plan_.batch, last.tokens,
        last.height * last.width, batch.weight, dy.data(), sums);
   target.reset();
+  token_bias_gradients(dy);
 
   for (size_t i = layers.size(); i-- > 0;) {
     Inner inner = plan_.kept[i] ? std::move(kept[i]) : this->inner(layers[i], x[i]);
@@ -97,14 +98,26 @@ PassArray TrainingPass::token_convolution(const DecoderLayer& layer, const PassA
                   layer.token_weight);
 }
 
+/// A layer normalises each token's picture: a number that is added to all of it, as biasN is, makes no difference to
+/// what follows. Only along residuals does it come to the weight tokens, unchanged. The other biases' gradients are
+/// zero, and left so: sums that only rounding keeps from it would be as good as any gradient to AdamW, which looks at
+/// signs.
+void TrainingPass::token_bias_gradients(const PassArray& dy) {
+  const std::vector<DecoderLayer>& layers = decoder_.layers;
+  const Feature& last = layers.back().out;
+  for (size_t i = layers.size(); i-- > 0;) {
+    call(training().sum_tokens, dy.data(), plan_.batch, last.tokens, last.height * last.width, accumulate(),
+         gradient(layers[i].token_bias));
+    if (!layers[i].has_residual()) return;
+  }
+}
+
 /// The derivatives of the equations above, from the last one up; each array goes as soon as it was read for the last
 /// time.
 PassArray TrainingPass::backward(const DecoderLayer& layer, PassArray x, Inner inner, PassArray dy, bool wants_dx) {
   const std::vector<DndConvolution> steps = convolutions(layer), back = input_gradient_convolutions(steps);
   const int64_t rows = plan_.batch * layer.in.tokens, columns = layer.out.height * layer.out.width;
 
-  call(training().sum_tokens, dy.data(), plan_.batch, layer.out.tokens, columns, accumulate(),
-       gradient(layer.token_bias));
   weight_gradient(steps[4], {.x = inner.s.data()}, dy, layer.token_weight);
   inner.s.reset();
   PassArray da = input_gradient(back[4], dy, layer.token_weight);

@@ -59,6 +59,8 @@ class TrainingPass {
 
   Inner inner(const DecoderLayer& layer, const PassArray& x);
   PassArray token_convolution(const DecoderLayer& layer, const PassArray& s, const PassArray& x);
+  /// Of every layer's biasN, from the gradient of the weight tokens.
+  void token_bias_gradients(const PassArray& dy);
   /// dy → dx, or an empty array where dx is not wanted.
   PassArray backward(const DecoderLayer& layer, PassArray x, Inner inner, PassArray dy, bool wants_dx);
 
