@@ -4,7 +4,10 @@ import { relativeError } from './compare.js';
 export interface Comparison {
   /** The reference tensor's. */
   name: string;
-  /** ‖ours − reference‖ / ‖reference‖; Infinity (null in JSON) when shapes or NaN patterns differ. */
+  /**
+   * ‖ours − reference‖ / ‖reference‖; Infinity (null in JSON) when shapes or NaN patterns differ. For a gradient that is
+   * zero but for its rounding: ‖ours − reference‖ / ‖gradient of all parameters‖.
+   */
   relativeError: number;
   tolerance: number;
   ok: boolean;
@@ -19,13 +22,15 @@ export interface Skipped {
 
 export type Check = Comparison | Skipped;
 
+/** @param whole as of `relativeError` */
 export function compare(
   name: string,
   ours: ArrayLike<number>,
   reference: ArrayLike<number>,
   tolerance: number,
+  whole?: number,
 ): Comparison {
-  const error = relativeError(ours, reference);
+  const error = relativeError(ours, reference, whole);
   return { name, relativeError: error, tolerance, ok: error <= tolerance };
 }
 

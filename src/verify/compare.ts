@@ -1,12 +1,18 @@
 /** Numbers in any kind of array. */
 type Numbers = ArrayLike<number>;
 
+/** References are computed in float64: below this share of what they are a part of, only its rounding is left. */
+const ROUNDING = 1e-12;
+
 /**
  * ‖ours − reference‖ / ‖reference‖ over the whole tensor, in double precision. NaN means "no element here": it must be
  * NaN on both sides, and is left out. Infinity when lengths or NaN patterns differ, or the reference is zero and ours
  * is not.
+ *
+ * @param whole norm of what the tensor is a part of, where that is known: a reference that is nothing but rounding beside
+ * it stands for zero, and the difference is then told relative to the whole
  */
-export function relativeError(ours: Numbers, reference: Numbers): number {
+export function relativeError(ours: Numbers, reference: Numbers, whole = 0): number {
   if (ours.length !== reference.length) return Infinity;
   let difference = 0;
   let norm = 0;
@@ -21,7 +27,15 @@ export function relativeError(ours: Numbers, reference: Numbers): number {
     norm += right * right;
   }
   if (difference === 0) return 0;
-  return norm === 0 || !Number.isFinite(difference) ? Infinity : Math.sqrt(difference / norm);
+  const scale = Math.sqrt(norm) < ROUNDING * whole ? whole : Math.sqrt(norm);
+  return scale === 0 || !Number.isFinite(difference) ? Infinity : Math.sqrt(difference) / scale;
+}
+
+/** Euclidean norm of several tensors together. */
+export function normOf(tensors: Iterable<Numbers>): number {
+  let squares = 0;
+  for (const values of tensors) for (let index = 0; index < values.length; index++) squares += values[index]! ** 2;
+  return Math.sqrt(squares);
 }
 
 /** Population standard deviation. */

@@ -40,25 +40,34 @@ export async function writeParameters(golden: GoldenFile, engine: DecoderParamet
   }
 }
 
-/** Compares every tensor `prefix` + parameter with what `read` gives for the parameter. */
+/**
+ * Compares every tensor `prefix` + parameter with what there is for the parameter.
+ * @param whole as of `relativeError`
+ */
 export async function compareParameters(
   golden: GoldenFile,
-  { parameters }: Pick<DecoderEngine, 'parameters'>,
-  { prefix, tolerance }: { prefix: string; tolerance: number },
-  read: (name: string, elementCount: number) => Float32Array,
+  found: ReadonlyMap<string, Float32Array>,
+  { prefix, tolerance, whole }: { prefix: string; tolerance: number; whole?: number },
 ): Promise<Check[]> {
-  const counts = new Map(parameters.map(({ name, shape }) => [name, elementCount(shape)]));
   const checks: Check[] = [];
   for (const reference of golden.names.filter((name) => name.startsWith(prefix))) {
     const name = reference.slice(prefix.length);
-    const count = counts.get(name);
+    const ours = found.get(name);
     checks.push(
-      count === undefined
+      ours === undefined
         ? skip(reference, 'its decoder has no parameter of that name')
-        : compare(reference, read(name, count), await golden.floats(reference), tolerance),
+        : compare(reference, ours, await golden.floats(reference), tolerance, whole),
     );
   }
   return checks;
+}
+
+/** Of every parameter, what `read` gives. */
+export function ofEachParameter(
+  { parameters }: Pick<DecoderEngine, 'parameters'>,
+  read: (name: string, elementCount: number) => Float32Array,
+): Map<string, Float32Array> {
+  return new Map(parameters.map(({ name, shape }) => [name, read(name, elementCount(shape))]));
 }
 
 /** Importance of the weight tokens; undefined for ones. */

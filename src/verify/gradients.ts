@@ -1,7 +1,8 @@
 import { type OptimiserOptions, TrainerEngine } from '../engine/index.js';
 import { type DecoderShape, tokenShape } from '../generator/decoder-shape.js';
 import { type Check, compare, skip } from './checks.js';
-import { compareParameters, importanceOf, requireShape, writeParameters } from './golden-decoder.js';
+import { normOf } from './compare.js';
+import { compareParameters, importanceOf, ofEachParameter, requireShape, writeParameters } from './golden-decoder.js';
 import type { GoldenFile } from './golden-file.js';
 import { meanLoss } from './mean-loss.js';
 import { ONLY_CPU_TRAINS, TOLERANCES } from './tolerances.js';
@@ -41,13 +42,10 @@ export async function verifyGradients(
     const sums = await engine.accumulate({ condition, target, importance, batch }, { signal });
     const checks: Check[] = [];
     if (hasLoss) checks.push(compare(LOSS, [meanLoss(sums)], [golden.number(LOSS)], TOLERANCES.losses));
+    const found = ofEachParameter(engine, (name, count) => engine.readGradient(name, 0, count));
+    const whole = normOf(found.values());
     checks.push(
-      ...(await compareParameters(
-        golden,
-        engine,
-        { prefix: GRADIENT, tolerance: TOLERANCES.gradients },
-        (name, count) => engine.readGradient(name, 0, count),
-      )),
+      ...(await compareParameters(golden, found, { prefix: GRADIENT, tolerance: TOLERANCES.gradients, whole })),
     );
     return checks;
   } finally {

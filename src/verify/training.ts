@@ -2,7 +2,14 @@ import { type OptimiserOptions, TrainerEngine } from '../engine/index.js';
 import { conditionShape, type DecoderShape, tokenShape } from '../generator/decoder-shape.js';
 import { learningRateAt, type Schedule } from '../training/schedule.js';
 import { type Check, compare, skip } from './checks.js';
-import { compareParameters, decoderShape, importanceOf, requireShape, writeParameters } from './golden-decoder.js';
+import {
+  compareParameters,
+  decoderShape,
+  importanceOf,
+  ofEachParameter,
+  requireShape,
+  writeParameters,
+} from './golden-decoder.js';
 import type { GoldenFile } from './golden-file.js';
 import { meanLoss } from './mean-loss.js';
 import { ONLY_CPU_TRAINS, TOLERANCES } from './tolerances.js';
@@ -36,14 +43,10 @@ export async function verifyTraining(
   try {
     await writeParameters(golden, engine, 'initial.');
     const found = await run(golden, engine, shape, sizes, signal);
+    const parameters = ofEachParameter(engine, (name, count) => engine.readParameter(name, 0, count));
     return [
       ...curves.map((name) => compare(name, found[name], golden.numbers(name), CURVE_TOLERANCES[name])),
-      ...(await compareParameters(
-        golden,
-        engine,
-        { prefix: FINAL, tolerance: TOLERANCES.trainedParameters },
-        (name, count) => engine.readParameter(name, 0, count),
-      )),
+      ...(await compareParameters(golden, parameters, { prefix: FINAL, tolerance: TOLERANCES.trainedParameters })),
     ];
   } finally {
     engine.dispose();

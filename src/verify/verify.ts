@@ -55,10 +55,10 @@ const NOT_COMPUTED: Record<string, { references: RegExp; reason: string }> = {
 
 const VERIFIERS: Record<string, Verifier> = {
   decoder: verifyDecoder,
-  training: verifyTraining,
-  importance: verifyImportance,
   layout: verifyLayout,
   encoder: verifyEncoder,
+  training: verifyTraining,
+  importance: verifyImportance,
   ...Object.fromEntries(
     Object.entries(NOT_COMPUTED).map(([kind, { references, reason }]) => [kind, skipReferences(references, reason)]),
   ),

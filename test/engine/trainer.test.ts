@@ -1,6 +1,18 @@
 import { DecoderEngine, type Feature, TrainerEngine, type TrainingTasks } from '../../src/engine/index.js';
-import { LARGE, numbers, SMALL, sizeOf } from './decoders.js';
-import { ADAMW, createTrainer, everythingOf, gradientsOf, KERNEL_SIZE, MIDDLE, tasksFor, train } from './trainers.js';
+import { numbers, SMALL, sizeOf } from './decoders.js';
+import {
+  ADAMW,
+  createTrainer,
+  DEEP,
+  digestOf,
+  everythingOf,
+  gradientsOf,
+  KERNEL_SIZE,
+  LARGE,
+  MIDDLE,
+  tasksFor,
+  train,
+} from './trainers.js';
 
 jest.setTimeout(300_000); // the machine may be slow and shared
 
@@ -17,7 +29,7 @@ async function trainer(...args: Parameters<typeof createTrainer>): Promise<Train
 
 function relativeError(found: Float32Array, wanted: Float32Array): number {
   const norm = (values: Float32Array) => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
-  return norm(found.map((value, index) => value - wanted[index]!)) / norm(wanted);
+  return norm(found.map((value, index) => value - wanted[index]!)) / (norm(wanted) || 1);
 }
 
 const withoutNoise = (tasks: TrainingTasks): TrainingTasks => ({ ...tasks, noise: undefined });
@@ -31,7 +43,7 @@ describe('a decoder in training', () => {
     expect(engine.parameters).toEqual(decoder.parameters);
     expect(engine.parameterBytes).toBe(decoder.parameterBytes);
     for (const { name } of engine.parameters)
-      expect(engine.readParameter(name, 0, 10)).toEqual(decoder.readParameter(name, 0, 10));
+      expect(engine.readParameter(name, 0, 4)).toEqual(decoder.readParameter(name, 0, 4));
   });
 
   test('evaluates to what the decoder gives, and sums up how far it is from the targets', async () => {
@@ -96,6 +108,21 @@ describe('a decoder in training', () => {
       expect(relativeError(gradient, wanted.get(name)!)).toBeLessThan(1e-4);
   });
 
+  test('leaves out exactly what a normalisation takes away: biases over tokens before one', async () => {
+    const biasOf = (layer: number) => `decoder.module_list.${layer}.linear2.bias`;
+    const engine = await trainer(MIDDLE);
+    await engine.accumulate(tasksFor(MIDDLE));
+    await engine.accumulate(tasksFor(MIDDLE, 2, 5));
+    expect(new Set(gradientsOf(engine).get(biasOf(0)))).toEqual(new Set([0]));
+    expect(new Set(gradientsOf(engine).get(biasOf(1))).size).toBeGreaterThan(2);
+    // A residual brings them past it.
+    const withResidual = await trainer(SMALL);
+    await withResidual.accumulate(tasksFor(SMALL));
+    const gradients = gradientsOf(withResidual);
+    expect(gradients.get(biasOf(0))).toEqual(gradients.get(biasOf(1)));
+    expect(new Set(gradients.get(biasOf(0))).size).toBe(SMALL[1]![0]);
+  });
+
   test('learns: the loss falls, the step counts', async () => {
     const engine = await trainer();
     const tasks = withoutNoise(tasksFor(MIDDLE));
@@ -112,34 +139,36 @@ describe('a decoder in training', () => {
   test.each(['direct', 'spectral'] as const)(
     'leaves the same bytes for any number of threads, %s',
     async (algorithm) => {
-      const ends: unknown[] = [];
+      const ends = new Set<string>();
       for (const threads of [1, 2, 3]) {
-        const engine = await trainer(MIDDLE, { threads, algorithm, moments: threads === 3 ? '8bit' : 'fp32' });
-        const norms = await train(engine, 0, 3);
-        if (threads < 3) ends.push({ norms, ...everythingOf(engine) });
+        const engine = await trainer(MIDDLE, { threads, algorithm });
+        ends.add(digestOf(engine, await train(engine, 0, 3)));
       }
-      expect(ends[1]).toEqual(ends[0]);
+      expect(ends.size).toBe(1);
     },
   );
 
-  test.each([1, 4])('leaves the same bytes with 8-bit moments and %p threads', async (threads) => {
-    const [one, other] = [
-      await trainer(MIDDLE, { moments: '8bit', threads: 2 }),
-      await trainer(MIDDLE, { moments: '8bit', threads }),
-    ];
-    await train(one, 0, 3);
-    await train(other, 0, 3);
-    expect(everythingOf(other)).toEqual(everythingOf(one));
+  test('leaves the same bytes with 8-bit moments for any number of threads', async () => {
+    const ends = new Set<string>();
+    for (const threads of [1, 2, 4]) {
+      const engine = await trainer(MIDDLE, { moments: '8bit', threads });
+      ends.add(digestOf(engine, await train(engine, 0, 3)));
+    }
+    expect(ends.size).toBe(1);
   });
 
   test('a gradient that is not finite changes nothing and is dropped', async () => {
     const engine = await trainer();
     await train(engine, 0, 1);
-    const before = everythingOf(engine);
+    const before = digestOf(engine);
     const tasks = withoutNoise(tasksFor(MIDDLE));
-    await engine.accumulate({ ...tasks, importance: new Float32Array(12).fill(3e38) });
+    await engine.accumulate({
+      ...tasks,
+      target: tasks.target.map((value) => value * 1e3),
+      importance: new Float32Array(12).fill(3e38),
+    });
     expect(await engine.update(1e-2)).not.toBeLessThan(Number.MAX_VALUE);
-    expect(everythingOf(engine)).toEqual(before);
+    expect(digestOf(engine)).toBe(before);
     await expect(engine.update(1e-2)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
@@ -161,7 +190,7 @@ describe('states', () => {
       const engine = await trainer(MIDDLE, { moments });
       await train(engine, 0, 2);
       const saved = everythingOf(engine);
-      const norms = await train(engine, 2, 4);
+      const end = digestOf(engine, await train(engine, 2, 4));
 
       const resumed = await trainer(MIDDLE, { moments });
       for (const [name, values] of saved.parameters)
@@ -172,9 +201,7 @@ describe('states', () => {
         resumed.writeState(name, 0, bytes.subarray(0, cut));
       }
       resumed.setStep(saved.step);
-      expect(everythingOf(resumed)).toEqual(saved);
-      expect(await train(resumed, 2, 4)).toEqual(norms);
-      expect(everythingOf(resumed)).toEqual(everythingOf(engine));
+      expect(digestOf(resumed, await train(resumed, 2, 4))).toBe(end);
     },
   );
 
@@ -197,23 +224,7 @@ describe('states', () => {
 });
 
 describe('memory', () => {
-  test('V8 is told of parameters, gradients and states', async () => {
-    const features: Feature[] = [
-      [64, 16, 16],
-      [512, 16, 16],
-      [512, 16, 16],
-    ];
-    const before = process.memoryUsage().external;
-    const engine = await TrainerEngine.create({ features, kernelSize: 5, optimiser: ADAMW });
-    engines.push(engine);
-    const told = process.memoryUsage().external - before;
-    expect(engine.parameterBytes).toBeGreaterThan(20e6);
-    expect(told / (2 * engine.parameterBytes + engine.stateBytes)).toBeCloseTo(1, 1);
-    engine.dispose();
-    expect(process.memoryUsage().external - before).toBeLessThan(0.1 * told);
-  });
-
-  test('is planned: more of it keeps the activations of more layers', async () => {
+  test('is planned: what is kept, what is worked in, and what goes in', async () => {
     const engine = await trainer();
     const most = engine.memory(4);
     expect(most).toMatchObject({
@@ -224,26 +235,31 @@ describe('memory', () => {
     });
     expect(most.total).toBe(most.parameters + most.gradients + most.states + most.activations + most.operands);
     expect(engine.memory(8).activations).toBeGreaterThan(most.activations);
-    const tight = await trainer(MIDDLE, { memoryLimitBytes: most.total - 1 });
-    const less = tight.memory(4);
-    expect(less.keptLayers).toBeLessThan(most.keptLayers);
-    expect(less.total).toBeLessThan(most.total);
   });
 
-  test('layers whose activations are computed again leave the same bytes', async () => {
-    const { total } = (await trainer()).memory(2);
-    const plans = new Map<string, TrainerEngine>();
-    for (let share = 2; share > 0.3; share *= 0.97) {
-      const engine = await trainer(MIDDLE, { memoryLimitBytes: Math.floor(total * share) });
-      const { keptLayers, convolutionLimit } = engine.memory(2);
-      plans.set(`${keptLayers} kept, ${convolutionLimit}`, engine);
+  /** Of limits that training works in, every plan that they lead to. */
+  async function plansWithin(features: Feature[], batch: number) {
+    const { total } = (await trainer(features)).memory(batch);
+    const plans: { engine: TrainerEngine; limit: number; keptLayers: number; convolutionLimit: number }[] = [];
+    for (let limit = 2 * total; ; limit = Math.floor(limit * 0.98)) {
+      const engine = await trainer(features, { memoryLimitBytes: limit });
+      const { keptLayers, convolutionLimit, total: needed } = engine.memory(batch);
+      if (needed > limit) return plans;
+      plans.push({ engine, limit, keptLayers, convolutionLimit });
     }
-    const kept = (layers: number) => [...plans.keys()].filter((plan) => plan.startsWith(`${layers} kept`));
-    const all = kept(2).find((plan) => plans.has(plan.replace('2', '0')))!;
-    const [keeping, again] = [plans.get(all)!, plans.get(all.replace('2', '0'))!];
-    await train(keeping, 0, 2);
-    await train(again, 0, 2);
-    expect(everythingOf(again)).toEqual(everythingOf(keeping));
+  }
+
+  test('that is less keeps fewer layers and is kept to; computing them again leaves the same bytes', async () => {
+    const plans = await plansWithin(DEEP, 2);
+    const same = plans.flatMap((one) =>
+      plans
+        .filter((other) => other.convolutionLimit === one.convolutionLimit && other.keptLayers < one.keptLayers)
+        .map((other) => [one, other] as const),
+    );
+    const [keeping, again] = same[0]!;
+    expect(again.limit).toBeLessThan(keeping.limit);
+    const norms = await train(keeping.engine, 0, 2);
+    expect(digestOf(again.engine, await train(again.engine, 0, 2))).toBe(digestOf(keeping.engine, norms));
   });
 
   test('too little of it is said before the work, with what to lower', async () => {
@@ -359,14 +375,13 @@ describe('while a job is under way', () => {
   test('timers go on firing', async () => {
     const engine = await large();
     const controller = new AbortController();
+    const reason = new Error('enough turns');
     let fired = 0;
     const timer = setInterval(() => {
-      if (++fired === 20) controller.abort();
+      if (++fired === 20) controller.abort(reason);
     }, 5);
     try {
-      await expect(engine.accumulate(tasksFor(LARGE, 1), { signal: controller.signal })).rejects.toBe(
-        controller.signal.reason,
-      );
+      await expect(engine.accumulate(tasksFor(LARGE, 1), { signal: controller.signal })).rejects.toBe(reason);
     } finally {
       clearInterval(timer);
     }

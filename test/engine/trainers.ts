@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type Feature, type OptimiserOptions, TrainerEngine, type TrainingTasks } from '../../src/engine/index.js';
 import { elementCount } from '../../src/formats/dtypes.js';
 import { numbers, sizeOf } from './decoders.js';
@@ -16,6 +17,14 @@ export const MIDDLE: Feature[] = [
   [4, 16, 24],
   [4, 16, 24],
   [12, 8, 22],
+];
+/** More layers, between which there are more ways to spend memory. */
+export const DEEP: Feature[] = [...Array<Feature>(5).fill([4, 16, 24]), [12, 8, 22]];
+/** Seconds of work for one core: for what happens while a job runs. */
+export const LARGE: Feature[] = [
+  [128, 64, 128],
+  [256, 64, 128],
+  [256, 64, 128],
 ];
 export const KERNEL_SIZE = 5;
 
@@ -70,6 +79,14 @@ export function everythingOf(engine: TrainerEngine) {
     ),
     step: engine.step,
   };
+}
+
+/** Of all that, and of what else is given. */
+export function digestOf(engine: TrainerEngine, ...others: number[][]): string {
+  const { parameters, states, step } = everythingOf(engine);
+  const hash = createHash('sha256').update(JSON.stringify([step, ...others]));
+  for (const values of [...parameters.values(), ...states.values()]) hash.update(values);
+  return hash.digest('hex');
 }
 
 export function gradientsOf(engine: TrainerEngine): Map<string, Float32Array> {

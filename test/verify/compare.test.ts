@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { relativeError, standardDeviation } from '../../src/verify/compare.js';
+import { normOf, relativeError, standardDeviation } from '../../src/verify/compare.js';
 import { roundTripTolerance } from '../../src/verify/tolerances.js';
 
 const { NaN: nan } = Number;
@@ -22,6 +22,18 @@ test.each([
 test('elements that are missing on both sides are left out', () => {
   expect(relativeError([nan, 5, nan], [nan, 4, nan])).toBe(0.25);
   expect(relativeError([nan, nan], [nan, nan])).toBe(0);
+});
+
+test('a reference that is nothing but rounding beside the whole stands for zero', () => {
+  expect(relativeError([0, 0], [3e-17, 4e-17], 2)).toBeCloseTo(2.5e-17, 25);
+  expect(relativeError([0, 0], [0, 0], 2)).toBe(0);
+  expect(relativeError([0, 1e-3], [0, 0], 2)).toBe(5e-4);
+  expect(relativeError([0, 0], [3e-11, 4e-11], 2)).toBe(1);
+  expect(relativeError([0, nan], [3e-17, 4e-17], 2)).toBe(Infinity);
+});
+
+test('the norm of several tensors is that of all their elements', () => {
+  expect(normOf([[1, 2], [2], []])).toBe(3);
 });
 
 test('scaling both sides changes nothing', () => {

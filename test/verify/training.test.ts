@@ -32,7 +32,7 @@ describe('gradients of a decoder', () => {
     const verdict = await verdictOf(await copyOf('decoder_k3', { bytes: weights }));
     const failed = failedOf(verdict);
     expect(failed).toContain('loss');
-    expect(failed.filter((name) => name.startsWith('grad.'))).toHaveLength(27);
+    expect(failed.filter((name) => name.startsWith('grad.'))).toHaveLength(26); // one is zero whatever the importance
     expect(failed).not.toContain('output');
   });
 
@@ -117,7 +117,7 @@ describe('a training run', () => {
     ['the learning rate', { metadata: { learning_rate: '0.0031' } }, ['losses', 'learning_rates']],
     ['the warm-up', { metadata: { warmup_steps: '5' } }, ['losses', 'learning_rates']],
     ['the end of the schedule', { metadata: { total_steps: '40' } }, ['losses', 'learning_rates']],
-    ['a condition', scaled('conditions', 1.1), ['losses', 'grad_norms']],
+    ['a condition', { bytes: { conditions: floats((values) => values.reverse()) } }, ['losses', 'grad_norms']],
     ['a target', scaled('target', 1.1), ['losses', 'grad_norms']],
   ])('that has another of %s is found', async (_what, change, wrong) => {
     const verdict = await verdictOf(await copyOf('training_run', change));
