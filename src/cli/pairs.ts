@@ -64,8 +64,12 @@ async function check(folder: string, { json, ...options }: CheckOptions, io: Io)
   }).finally(stop);
 }
 
+/** Every tensor of hundreds of checkpoints may be another: JSON gets no more of them than this. */
+const MOST_MISMATCHES = 1000;
+
 function checkResult({ folder, pairs, problems, mismatches }: PairsExamination) {
-  if (!pairs) return { folder, ok: false, problems, mismatches };
+  const some = { mismatches: mismatches.slice(0, MOST_MISMATCHES), mismatchCount: mismatches.length };
+  if (!pairs) return { folder, ok: false, problems, ...some };
   const { base, adapter, tasks, skipped, warnings, digest } = pairs;
   const summaries = tasks.map(({ name, heldOut, items, checkpoints }) => ({
     name,
@@ -73,7 +77,7 @@ function checkResult({ folder, pairs, problems, mismatches }: PairsExamination) 
     prompts: items.length,
     checkpoints: checkpoints.length,
   }));
-  return { folder, ok: true, problems, mismatches, base, adapter, tasks: summaries, skipped, warnings, digest };
+  return { folder, ok: true, problems, ...some, base, adapter, tasks: summaries, skipped, warnings, digest };
 }
 
 function checkLines(examination: PairsExamination): string[] {

@@ -53,12 +53,19 @@ describe('dnd pairs check', () => {
     expect(stdout).toContain('task empty has no prompts');
     expect(stdout).toMatch(/^b\/checkpoints\/checkpoint-2 +\S+q_proj\.lora_A\.weight +\[4, 64\] +\[2, 64\]$/m);
     expect(stdout).toMatch(/5 problems; it cannot be trained on\.\n$/);
-    const { code: jsonCode, result } = await dndJson<{ ok: boolean; problems: object[]; mismatches: object[] }>([
-      'pairs',
-      'check',
-      at('pairs'),
+    const { code: jsonCode, result } = await dndJson<{
+      ok: boolean;
+      problems: object[];
+      mismatches: object[];
+      mismatchCount: number;
+    }>(['pairs', 'check', at('pairs')]);
+    expect([jsonCode, result.ok, result.problems.length, result.mismatches.length, result.mismatchCount]).toEqual([
+      1,
+      false,
+      5,
+      28,
+      28,
     ]);
-    expect([jsonCode, result.ok, result.problems.length, result.mismatches.length]).toEqual([1, false, 5, 28]);
     expect(result.problems).toContainEqual(
       expect.objectContaining({ task: 'a', checkpoint: 'a/checkpoints/checkpoint-3', code: 'CORRUPT_FILE' }),
     );

@@ -1,5 +1,7 @@
 import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import fc from 'fast-check';
+import { DTYPES } from '../../src/formats/dtypes.js';
 import { SafetensorsFile } from '../../src/formats/safetensors/index.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 import { fileBytes, rawFileBytes } from './build-file.js';
@@ -48,6 +50,42 @@ test('tensors are read by name: whole, as float32, and in pieces', async () => {
     [0, 1, 2, 3],
     [3, 4],
   ]);
+});
+
+test('neighbours are read together: every element once, in the order of the file, whatever is wanted', async () => {
+  const names = ['a', 'b', 'c', 'd'] as const;
+  const tensor = fc.record({
+    dtype: fc.constantFrom('F32' as const, 'F16' as const, 'I64' as const, 'U8' as const),
+    elements: fc.nat({ max: 9 }),
+    wanted: fc.boolean(),
+  });
+  const tensors = fc.tuple(tensor, tensor, tensor, tensor);
+  await fc.assert(
+    fc.asyncProperty(tensors, fc.integer({ min: 1, max: 60 }), async (described, maxBytes) => {
+      let end = 0;
+      const entries = described.map(({ dtype, elements }, i) => {
+        const begin = end;
+        end += elements * DTYPES[dtype].bytes;
+        return [names[i]!, { dtype, shape: [elements], data_offsets: [begin, end] }] as const;
+      });
+      const data = Uint8Array.from({ length: end }, (_, i) => i);
+      const file = await openBytes(fileBytes(Object.fromEntries(entries), data));
+      const found = new Map<string, number[]>();
+      for await (const pieces of file.pieces(maxBytes, ({ name }) => described[names.indexOf(name as 'a')]!.wanted)) {
+        const bytes = pieces.reduce((sum, piece) => sum + piece.bytes.length, 0);
+        expect(bytes).toBeLessThanOrEqual(Math.max(maxBytes, 8));
+        for (const { info, elementOffset, bytes: own } of pieces) {
+          const before = found.get(info.name) ?? [];
+          expect(before).toHaveLength(elementOffset * DTYPES[info.dtype].bytes);
+          found.set(info.name, [...before, ...own]);
+        }
+      }
+      const wanted = entries.filter((_, i) => described[i]!.wanted && described[i]!.elements > 0);
+      expect([...found]).toEqual(
+        wanted.map(([name, { data_offsets: offsets }]) => [name, [...data.subarray(offsets[0], offsets[1])]]),
+      );
+    }),
+  );
 });
 
 test('scalars, tensors without elements, and a file without tensors are sound', async () => {

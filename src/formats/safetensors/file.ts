@@ -6,7 +6,7 @@ import { readError } from '../../files/index.js';
 import { DTYPES, elementCount, isFloatDtype, toFloat32 } from '../dtypes.js';
 import { quote } from '../quote.js';
 import { corrupt, headerLength, PREFIX_BYTES, parseHeader } from './header.js';
-import type { TensorChunk, TensorInfo, TensorReader } from './reader.js';
+import type { TensorChunk, TensorInfo, TensorPiece, TensorReader } from './reader.js';
 
 /** One call of read() takes less than 2 GiB; smaller ones leave Node's file threads to others in between. */
 const READ_BYTES = 2 ** 26;
@@ -118,6 +118,29 @@ export class SafetensorsFile implements TensorReader {
     }
   }
 
+  /**
+   * All tensors, or those that are wanted, in the order of the file, neighbours read together: many small tensors take a
+   * few large reads instead of one each.
+   * @param maxBytes of one read; larger tensors come in several pieces
+   */
+  async *pieces(
+    maxBytes: number = DEFAULT_CHUNK_BYTES,
+    wanted: (info: TensorInfo) => boolean = () => true,
+  ): AsyncGenerator<TensorPiece[], void, void> {
+    for (const parts of partsTogether([...this.tensors.values()].filter(wanted), maxBytes)) {
+      const [first] = parts;
+      const begin = first!.info.byteOffset + first!.start;
+      const length = parts.reduce((sum, part) => sum + part.length, 0);
+      this.#info(first!.info.name);
+      const bytes = allocate(length, this.path, first!.info.name);
+      await readExactly(this.#handle, bytes, begin, this.path, `tensor ${quote(first!.info.name)}`);
+      yield parts.map(({ info, start, length: own }) => {
+        const offset = info.byteOffset + start - begin;
+        return { info, elementOffset: start / DTYPES[info.dtype].bytes, bytes: bytes.subarray(offset, offset + own) };
+      });
+    }
+  }
+
   /** Waits for reads that are under way, then closes the file. May be called twice. */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -128,6 +151,38 @@ export class SafetensorsFile implements TensorReader {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+interface Part {
+  info: TensorInfo;
+  /** In bytes, from the tensor's first. */
+  start: number;
+  length: number;
+}
+
+/** Cuts tensors into parts of whole elements; those that follow one another in the file are grouped to `maxBytes`. */
+function* partsTogether(tensors: readonly TensorInfo[], maxBytes: number): Generator<Part[], void, void> {
+  let group: Part[] = [];
+  let room = maxBytes;
+  let end = -1;
+  for (const info of tensors) {
+    if (info.byteOffset !== end) room = 0;
+    end = info.byteOffset + info.byteLength;
+    const elementBytes = DTYPES[info.dtype].bytes;
+    for (let start = 0; start < info.byteLength; ) {
+      if (room < elementBytes) {
+        if (group.length > 0) yield group;
+        group = [];
+        room = maxBytes;
+      }
+      const fitting = Math.max(1, Math.floor(room / elementBytes)) * elementBytes;
+      const length = Math.min(info.byteLength - start, fitting);
+      group.push({ info, start, length });
+      start += length;
+      room -= length;
+    }
+  }
+  if (group.length > 0) yield group;
 }
 
 function allocate(byteLength: number, path: string, name: string): Uint8Array<ArrayBuffer> {

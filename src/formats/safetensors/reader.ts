@@ -16,6 +16,15 @@ export interface TensorChunk {
   bytes: Uint8Array<ArrayBuffer>;
 }
 
+/** A part of a tensor, or all of it: a view of bytes that were read together with its neighbours'. */
+export interface TensorPiece {
+  info: TensorInfo;
+  /** Index within the tensor of the piece's first element. */
+  elementOffset: number;
+  /** Whole elements. */
+  bytes: Uint8Array<ArrayBuffer>;
+}
+
 /** Named tensors that lie in one file or in several. Errors of every method: see `SafetensorsFile`. */
 export interface TensorReader {
   /** What was opened, for error messages. */

@@ -128,7 +128,7 @@ async function addBlock({ checkpoints, layout, block, tokens, sums, signal, adva
     await deviations.add(tokens.subarray(first * elements, end * elements), signal);
     advance();
   }
-  const own = deviations.sums();
+  const own = await deviations.sums();
   sums.deviations.set(own.deviations, first);
   sums.counts.set(own.counts, first);
 }

@@ -48,19 +48,29 @@ export class TokenDeviations {
   }
 
   /** For each token the sum of its elements' standard deviations (population), and how many elements it has. */
-  sums(): TokenSums {
-    const deviations = new Float64Array(this.tokens);
-    const counts = new Float64Array(this.tokens);
+  async sums(): Promise<TokenSums> {
+    const breathe = breather();
+    const sums = { deviations: new Float64Array(this.tokens), counts: new Float64Array(this.tokens) };
     for (let token = 0; token < this.tokens; token++) {
-      for (let i = token * this.elements; i < (token + 1) * this.elements; i++) {
-        const squares = this.#squares[i]!;
-        if (Number.isNaN(squares)) continue;
-        deviations[token]! += Math.sqrt(squares / this.#checkpoints);
-        counts[token]!++;
-      }
+      await breathe();
+      const squares = this.#squares.subarray(token * this.elements, (token + 1) * this.elements);
+      addDeviations(squares, this.#checkpoints, token, sums);
     }
-    return { deviations, counts };
+    return sums;
   }
+}
+
+function addDeviations(squares: Float64Array, checkpoints: number, token: number, sums: TokenSums): void {
+  let sum = 0;
+  let count = 0;
+  for (let i = 0; i < squares.length; i++) {
+    const square = squares[i]!;
+    if (Number.isNaN(square)) continue;
+    sum += Math.sqrt(square / checkpoints);
+    count++;
+  }
+  sums.deviations[token] = sum;
+  sums.counts[token] = count;
 }
 
 export interface TokenSums {
@@ -106,7 +116,7 @@ export async function tokenImportance(
     await deviations.add(values, signal);
   }
   if (!deviations) throw new DndError('SHAPE_MISMATCH', 'token importance wants at least one checkpoint');
-  return importanceFromSums(deviations.sums()) ?? new Float64Array(tokens).fill(1);
+  return importanceFromSums(await deviations.sums()) ?? new Float64Array(tokens).fill(1);
 }
 
 /** The mean of the data sets' vectors. */
