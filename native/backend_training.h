@@ -57,9 +57,9 @@ struct DndAdamW {
 };
 
 /// Block-wise quantised moments (Dettmers et al., "8-bit Optimizers via Block-wise Quantization", ICLR 2022): blocks of
-/// kDndStateBlock elements, the last may be shorter; each element is a code of the dynamic map (signed for the first
-/// moment, unsigned for the second) times the block's largest magnitude. All bytes zero: moments that are zero, as they
-/// begin.
+/// kDndStateBlock elements, the last may be shorter. The first moment and the root of the second are kept: each as a
+/// code of the dynamic map (signed and unsigned) times the block's largest magnitude. All bytes zero: moments that are
+/// zero, as they begin.
 constexpr int64_t kDndStateBlock = 256;
 struct DndQuantisedMoments {
   uint8_t* first;         ///< [elements]

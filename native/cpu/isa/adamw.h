@@ -10,6 +10,7 @@
 namespace dnd::cpu::DND_ISA {
 
 typedef int32_t IntegerVector __attribute__((vector_size(kVectorBytes)));
+typedef uint32_t UnsignedVector __attribute__((vector_size(kVectorBytes)));
 typedef uint8_t ByteVector __attribute__((vector_size(kLanes)));
 
 inline __attribute__((always_inline)) Vector square_root(Vector x) {
@@ -26,61 +27,73 @@ inline __attribute__((always_inline)) Vector square_root(Vector x) {
 #endif
 }
 
-/// One step on one vector; m and v become the new moments.
+/// One step on one vector; m and v become the new moments, root that of v.
 inline __attribute__((always_inline)) Vector stepped(const AdamWFactors& f, Vector gradient, Vector parameter,
-                                                     Vector& m, Vector& v) {
+                                                     Vector& m, Vector& v, Vector& root) {
   const Vector g = gradient * f.gradient_scale;
   m += (g - m) * f.beta1_rest;
   v = v * f.beta2 + g * g * f.beta2_rest;
-  return parameter * f.keep - m * f.step_size / (square_root(v) / f.root + f.eps);
+  root = square_root(v);
+  return parameter * f.keep - m * f.step_size / (root / f.root + f.eps);
 }
 
 inline void adamw(const AdamWFactors& factors, const float* gradient, int64_t count, float* parameter, float* first,
                   float* second) {
   for_vectors(count, [&](int64_t i, int64_t here) {
-    Vector m = load_up_to(first + i, here), v = load_up_to(second + i, here);
-    store_up_to(parameter + i, stepped(factors, load_up_to(gradient + i, here), load_up_to(parameter + i, here), m, v),
-                here);
+    Vector m = load_up_to(first + i, here), v = load_up_to(second + i, here), root;
+    store_up_to(parameter + i,
+                stepped(factors, load_up_to(gradient + i, here), load_up_to(parameter + i, here), m, v, root), here);
     store_up_to(first + i, m, here);
     store_up_to(second + i, v, here);
   });
 }
 
-/// Codes of numbers that are `inverse` times too large, in [−1, 1] then.
-inline __attribute__((always_inline)) IntegerVector encoded(const DynamicMap& map, Vector value, float inverse) {
+/// Random bits of elements first_element …, for one step: MurmurHash3's finaliser (Appleby).
+inline __attribute__((always_inline)) UnsignedVector bits_of_elements(uint32_t rounding, int64_t first_element) {
+  UnsignedVector bits;
+  for (int lane = 0; lane < kLanes; ++lane)
+    bits[lane] = static_cast<uint32_t>(first_element) + static_cast<uint32_t>(lane);
+  bits ^= rounding;
+  bits ^= bits >> 16;
+  bits *= 0x85ebca6bu;
+  bits ^= bits >> 13;
+  bits *= 0xc2b2ae35u;
+  return bits ^ (bits >> 16);
+}
+
+/// Between 0 and 1, from the low 16 bits.
+inline __attribute__((always_inline)) Vector share_of(UnsignedVector bits) {
+  return __builtin_convertvector(reinterpret_cast<IntegerVector>(bits & 0xffffu), Vector) * 0x1p-16f + 0x1p-17f;
+}
+
+/// Codes of numbers that are 1 / `inverse` times too large, in [−1, 1] then. A number between two codes' becomes the
+/// upper one where it has more than `share` of the way to it behind itself.
+inline __attribute__((always_inline)) IntegerVector encoded(const DynamicMap& map, Vector value, float inverse,
+                                                            Vector share) {
   const Vector magnitude = absolute(value) * inverse;
   Vector steps = splat<Vector>(map.steps[0]), scale = splat<Vector>(map.scale[0]);
 #pragma GCC unroll 7
   for (int decade = 1; decade < DynamicMap::kDecades; ++decade) {
-    const IntegerVector inside = magnitude >= map.least[decade];
+    const IntegerVector inside = magnitude >= share * map.gap[decade] + map.below[decade];
     steps = inside ? splat<Vector>(map.steps[decade]) : steps;
     scale = inside ? splat<Vector>(map.scale[decade]) : scale;
   }
   const Vector last = steps + steps - 0.5f;
-  Vector place = magnitude * scale + steps * (8.0f / 9.0f);
+  Vector place = magnitude * scale + (steps * (8.0f / 9.0f) + (0.5f - share));
   place = place > last ? last : place;
   place = place < steps ? steps : place;
   IntegerVector code = __builtin_convertvector(place, IntegerVector);
   const IntegerVector negative = value < 0.0f;
   if (map.with_sign) code |= negative & 128;
-  code = (magnitude >= map.least_one) & ~negative ? IntegerVector{} + map.one : code;
-  return magnitude >= map.least[0] ? code : IntegerVector{};
+  const IntegerVector is_one = (magnitude >= share * map.gap_to_one + map.below_one) & ~negative;
+  code = is_one ? IntegerVector{} + map.one : code;
+  return magnitude >= share * map.gap[0] + map.below[0] ? code : IntegerVector{};
 }
 
 constexpr int64_t kMomentBlock = 256;
 
 inline void decode(const DynamicMap& map, const uint8_t* codes, float largest, int64_t count, float* values) {
   for (int64_t i = 0; i < count; ++i) values[i] = map.values[codes[i]] * largest;
-}
-
-inline void encode(const DynamicMap& map, const float* values, float largest, int64_t count, uint8_t* codes) {
-  uint8_t own[kMomentBlock];
-  const float inverse = largest > 0.0f ? 1.0f / largest : 0.0f;
-  for (int64_t i = 0; i < count; i += kLanes) {
-    const ByteVector bytes = __builtin_convertvector(encoded(map, load(values + i), inverse), ByteVector);
-    __builtin_memcpy(own + i, &bytes, sizeof(bytes));
-  }
-  __builtin_memcpy(codes, own, count);
 }
 
 /// Below it a block's largest magnitude counts as zero: its inverse would be no float.
@@ -92,26 +105,41 @@ inline float largest_of(Vector largest) {
   return most < kLeastLargest ? 0.0f : most;
 }
 
+inline float inverse_of(float largest) { return largest > 0.0f ? 1.0f / largest : 0.0f; }
+
+inline __attribute__((always_inline)) void store_codes(uint8_t* codes, IntegerVector value) {
+  const ByteVector bytes = __builtin_convertvector(value, ByteVector);
+  __builtin_memcpy(codes, &bytes, sizeof(bytes));
+}
+
 inline void adamw_quantised(const AdamWFactors& factors, const DynamicMap& first_map, const DynamicMap& second_map,
-                            const float* gradient, int64_t count, float* parameter, const MomentBlock& moments) {
-  float first[kMomentBlock], second[kMomentBlock];
+                            const float* gradient, int64_t first_element, int64_t count, float* parameter,
+                            const MomentBlock& moments) {
+  float first[kMomentBlock], roots[kMomentBlock];
   decode(first_map, moments.first, *moments.first_largest, count, first);
-  decode(second_map, moments.second, *moments.second_largest, count, second);
-  for (int64_t i = count; i % kLanes != 0; ++i) first[i] = second[i] = 0.0f;
-  Vector largest_m = {}, largest_v = {};
+  decode(second_map, moments.second, *moments.second_largest, count, roots);
+  for (int64_t i = count; i % kLanes != 0; ++i) first[i] = roots[i] = 0.0f;
+  Vector largest_m = {}, largest_root = {};
   for_vectors(count, [&](int64_t i, int64_t here) {
-    Vector m = load(first + i), v = load(second + i);
-    store_up_to(parameter + i, stepped(factors, load_up_to(gradient + i, here), load_up_to(parameter + i, here), m, v),
-                here);
+    Vector m = load(first + i), root = load(roots + i), v = root * root;
+    store_up_to(parameter + i,
+                stepped(factors, load_up_to(gradient + i, here), load_up_to(parameter + i, here), m, v, root), here);
     store(first + i, m);
-    store(second + i, v);
+    store(roots + i, root);
     largest_m = larger(absolute(m), largest_m);
-    largest_v = larger(v, largest_v);
+    largest_root = larger(root, largest_root);
   });
   *moments.first_largest = largest_of(largest_m);
-  *moments.second_largest = largest_of(largest_v);
-  encode(first_map, first, *moments.first_largest, count, moments.first);
-  encode(second_map, second, *moments.second_largest, count, moments.second);
+  *moments.second_largest = largest_of(largest_root);
+  const float inverse_m = inverse_of(*moments.first_largest), inverse_root = inverse_of(*moments.second_largest);
+  uint8_t first_codes[kMomentBlock], second_codes[kMomentBlock];
+  for (int64_t i = 0; i < count; i += kLanes) {
+    const UnsignedVector bits = bits_of_elements(factors.rounding, first_element + i);
+    store_codes(first_codes + i, encoded(first_map, load(first + i), inverse_m, share_of(bits)));
+    store_codes(second_codes + i, encoded(second_map, load(roots + i), inverse_root, share_of(bits >> 16)));
+  }
+  __builtin_memcpy(moments.first, first_codes, count);
+  __builtin_memcpy(moments.second, second_codes, count);
 }
 
 }  // namespace dnd::cpu::DND_ISA

@@ -18,18 +18,20 @@ struct AdamWFactors {
   float step_size;  ///< learning_rate / (1 − β₁ᵗ)
   float root;       ///< √(1 − β₂ᵗ)
   float eps;
+  uint32_t rounding;  ///< another in each step: of quantised moments
 };
 
-/// Codes of the dynamic map, and how a number in [0, 1] finds the nearest: see training/dynamic_map.h.
+/// Codes of the dynamic map, and how a magnitude in [0, 1] finds its own: see training/dynamic_map.h.
 struct DynamicMap {
   static constexpr int kDecades = 7;
   float values[256];
   bool with_sign;
-  float least[kDecades];  ///< from where on a magnitude belongs to the decade
+  float below[kDecades];  ///< the largest number under those of the decade …
+  float gap[kDecades];    ///< … and how far its smallest is from that
   float steps[kDecades];  ///< its first code; it has as many
-  float scale[kDecades];  ///< code = magnitude · scale + steps · 8 / 9, rounded down
-  float least_one;        ///< from where on a positive number is 1
-  int32_t one;            ///< its code
+  float scale[kDecades];  ///< magnitude · scale + steps · 8 / 9 counts codes from the lower edge of a code's step
+  float below_one, gap_to_one;
+  int32_t one;  ///< the code of 1
 };
 
 /// A block of quantised moments, up to kDndStateBlock elements.
@@ -69,9 +71,10 @@ struct TrainingKernels {
 
   void (*adamw)(const AdamWFactors& factors, const float* gradient, int64_t count, float* parameter, float* first,
                 float* second);
-  /// The same for one block of quantised moments.
+  /// The same for one block of quantised moments; first_element: of the block, in the parameter.
   void (*adamw_quantised)(const AdamWFactors& factors, const DynamicMap& first_map, const DynamicMap& second_map,
-                          const float* gradient, int64_t count, float* parameter, const MomentBlock& moments);
+                          const float* gradient, int64_t first_element, int64_t count, float* parameter,
+                          const MomentBlock& moments);
 };
 
 /// Those of the instruction set of kernels().

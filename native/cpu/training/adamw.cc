@@ -26,6 +26,7 @@ AdamWFactors factors_of(const DndAdamW& options) {
       .step_size = static_cast<float>(options.learning_rate / (1 - std::pow(options.beta1, step))),
       .root = static_cast<float>(std::sqrt(1 - std::pow(options.beta2, step))),
       .eps = static_cast<float>(options.eps),
+      .rounding = static_cast<uint32_t>(options.step) * 0x9E3779B9u,
   };
 }
 
@@ -51,8 +52,8 @@ void adamw_quantised(ThreadPool& pool, const Control& control, const DndAdamW& o
     control.throw_if_cancelled();
     for (int64_t block = task * kBlocksPerTask; block < std::min(blocks, (task + 1) * kBlocksPerTask); ++block) {
       const int64_t begin = block * kDndStateBlock;
-      isa.adamw_quantised(factors, first_map, second_map, gradient + begin, std::min(kDndStateBlock, elements - begin),
-                          parameter + begin,
+      isa.adamw_quantised(factors, first_map, second_map, gradient + begin, begin,
+                          std::min(kDndStateBlock, elements - begin), parameter + begin,
                           {moments.first + begin, moments.second + begin, moments.first_largest + block,
                            moments.second_largest + block});
     }

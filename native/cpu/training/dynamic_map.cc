@@ -24,13 +24,15 @@ DynamicMap make(bool with_sign) {
       map.values[steps + step] = value;
       if (with_sign) map.values[128 + steps + step] = -value;
     }
-    map.least[decade] = static_cast<float>((previous + value_of(decade, 0, steps)) / 2);
+    map.below[decade] = static_cast<float>(previous);
+    map.gap[decade] = static_cast<float>(value_of(decade, 0, steps) - previous);
     map.steps[decade] = static_cast<float>(steps);
     map.scale[decade] = static_cast<float>(steps / (0.9 * std::pow(10.0, decade - (DynamicMap::kDecades - 1))));
     previous = value_of(decade, steps - 1, steps);
   }
-  map.least_one = static_cast<float>((previous + 1) / 2);
-  if (!with_sign) map.least[0] = FLT_MIN;
+  map.below_one = static_cast<float>(previous);
+  map.gap_to_one = static_cast<float>(1 - previous);
+  if (!with_sign) map.below[0] = FLT_MIN, map.gap[0] = 0;
   return map;
 }
 

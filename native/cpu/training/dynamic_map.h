@@ -13,8 +13,10 @@ namespace dnd::cpu {
 /// it the step. Signed: bit 7 is the sign, code 0 is 0 and code 128 is 1. Unsigned: code 0 is 0, code 1 is 1. All
 /// zeros, with a largest magnitude of 0, are therefore moments that are zero: how they begin.
 ///
-/// A number becomes the nearest code; only a second moment above 0 never becomes 0, because steps are divided by its
-/// root.
+/// A number between two codes becomes one of them by chance, the nearer the likelier: the expectation is the number.
+/// (The nearest code would hold a moment still whose change in a step is less than half the way to the next.) Chance is
+/// a hash of the step and the element: the same wherever and in whatever pieces a step is computed. Only a second
+/// moment above 0 never becomes 0, because steps are divided by its root.
 const DynamicMap& signed_dynamic_map();
 const DynamicMap& unsigned_dynamic_map();
 
