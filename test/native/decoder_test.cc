@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "naive_decoder.h"
+#include "random_decoder.h"
 #include "random_values.h"
 #include "resident_bytes.h"
 
@@ -14,24 +15,11 @@ namespace {
 using test::naive_forward;
 using test::naive_projection;
 using test::random_values;
+using test::randomise;
 using test::relative_error;
 
-/// Parameters that are nowhere special: norms and biases too are random.
-void randomise(Decoder& decoder) {
-  uint32_t seed = 100;
-  for (const ParameterInfo& info : decoder.parameters()) {
-    const bool norm = info.name.ends_with("norm.weight");
-    const double scale = info.shape.size() == 4 ? 2.0 / std::sqrt(info.elements() / info.shape[0]) : 0.3;
-    const std::vector<float> values = random_values(info.elements(), seed++);
-    float* parameter = decoder.parameter(info.name);
-    for (int64_t i = 0; i < info.elements(); ++i) parameter[i] = static_cast<float>(values[i] * scale) + (norm ? 1 : 0);
-  }
-}
-
 int64_t condition_elements(const Decoder& decoder, int64_t batch) {
-  const DecoderConfig& config = decoder.config();
-  const Feature first = config.features[0];
-  return batch * first.tokens * first.width * (config.projected_from > 0 ? config.projected_from : first.height);
+  return batch * decoder.config().condition_elements();
 }
 
 std::vector<float> forward(Decoder& decoder, const std::vector<float>& condition, int64_t batch) {
@@ -137,12 +125,12 @@ TEST(Decoder, names_its_parameters_as_the_reference_does) {
   std::vector<std::string> names;
   for (const ParameterInfo& info : decoder.parameters()) names.push_back(info.name);
   const std::string layer = "decoder.module_list.0.";
-  EXPECT_EQ(names, (std::vector<std::string>{layer + "linear1.norm.weight", layer + "linear1.norm.bias",
-                                             layer + "linear1.bias", layer + "linear1.conv1w.weight",
-                                             layer + "linear1.conv1h.weight", layer + "linear1.conv2w.weight",
-                                             layer + "linear1.conv2h.weight", layer + "linear2.weight",
-                                             layer + "linear2.bias", "down_proj.weight", "down_proj.bias",
-                                             "gate_proj.weight", "gate_proj.bias"}));
+  EXPECT_EQ(names,
+            (std::vector<std::string>{layer + "linear1.norm.weight", layer + "linear1.norm.bias",
+                                      layer + "linear1.bias", layer + "linear1.conv1w.weight",
+                                      layer + "linear1.conv1h.weight", layer + "linear1.conv2w.weight",
+                                      layer + "linear1.conv2h.weight", layer + "linear2.weight", layer + "linear2.bias",
+                                      "down_proj.weight", "down_proj.bias", "gate_proj.weight", "gate_proj.bias"}));
   EXPECT_EQ(decoder.parameters()[3].shape, (std::vector<int64_t>{12, 6, 3, 3}));
   EXPECT_EQ(decoder.parameters()[4].shape, (std::vector<int64_t>{8, 10, 3, 3}));
   EXPECT_EQ(decoder.parameters()[9].shape, (std::vector<int64_t>{10, 35}));

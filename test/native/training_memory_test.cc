@@ -1,0 +1,147 @@
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "model/training/trainer.h"
+#include "published_decoders.h"
+#include "random_decoder.h"
+#include "training_device.h"
+
+namespace dnd {
+namespace {
+
+using test::random_task;
+using test::randomise;
+using test::RandomTask;
+using test::TrainingDevice;
+
+const DecoderConfig kLayers = {{{30, 20, 24}, {40, 20, 24}, {40, 20, 24}, {50, 16, 20}}, 3};
+const DecoderConfig kProjected = {{{30, 20, 24}, {40, 18, 26}, {50, 16, 20}}, 3, 60};
+
+std::vector<std::vector<float>> gradients_of(Trainer& trainer, const RandomTask& task, int64_t limit) {
+  std::vector<DndTokenSums> sums(task.batch);
+  Job job;
+  trainer.reset_gradient();
+  trainer.accumulate({.condition = task.condition.data(),
+                      .target = task.target.data(),
+                      .importance = task.importance.data(),
+                      .batch = task.batch},
+                     sums.data(), job, limit);
+  EXPECT_EQ(job.progress(), 1.0);
+  std::vector<std::vector<float>> gradients;
+  for (const ParameterInfo& info : trainer.parameters()) {
+    const float* values = trainer.gradient(info.name);
+    gradients.emplace_back(values, values + info.elements());
+  }
+  return gradients;
+}
+
+/// The limit decides how many layers are kept, and how large a convolution's workspace may be; only the latter counts.
+TEST(TrainingMemory, decides_which_layers_are_computed_again_but_not_what_comes_out) {
+  for (const DecoderConfig& config : {kLayers, kProjected}) {
+    Trainer trainer({config}, 2);
+    randomise(trainer);
+    const RandomTask task = random_task(config, 3, 7);
+    const int64_t least = trainer.memory(3, 0).total(), all = trainer.memory(3).total();
+    std::map<int64_t, std::map<int64_t, std::vector<std::vector<float>>>> by_limit;  // of workspaces; kept → gradients
+    for (int64_t limit = least; limit < 2 * all; limit += least / 50) {
+      const TrainingMemory memory = trainer.memory(3, limit);
+      ASSERT_LE(memory.total(), limit);
+      auto& kept = by_limit[memory.convolution_limit];
+      if (!kept.contains(memory.kept_layers)) kept[memory.kept_layers] = gradients_of(trainer, task, limit);
+    }
+    size_t most = 0;
+    for (const auto& [limit, kept] : by_limit) {
+      most = std::max(most, kept.size());
+      for (const auto& [layers, gradients] : kept) EXPECT_EQ(gradients, kept.begin()->second) << layers << " layers";
+    }
+    EXPECT_GE(most, 2u) << "no two limits differed in the kept layers alone";
+  }
+}
+
+TEST(TrainingMemory, is_what_is_allocated) {
+  for (const DecoderConfig& config : {kLayers, kProjected}) {
+    TrainingDevice device;
+    Trainer trainer({config}, device.choice());
+    randomise(trainer);
+    const RandomTask task = random_task(config, 2, 7);
+    std::set<int64_t> kept;
+    const int64_t least = trainer.memory(2, 0).total();
+    for (const int64_t limit : {least, least + (int64_t{1} << 20), least * 3 / 2, INT64_MAX}) {
+      const TrainingMemory memory = trainer.memory(2, limit);
+      kept.insert(memory.kept_layers);
+      device.most_allocated = 0;
+      gradients_of(trainer, task, limit);
+      EXPECT_EQ(device.most_allocated, memory.activations);
+      EXPECT_EQ(memory.gradients, trainer.parameter_bytes());
+      EXPECT_EQ(memory.states, trainer.state_bytes());
+    }
+    EXPECT_EQ(*kept.rbegin(), static_cast<int64_t>(config.features.size()) - 1);
+    EXPECT_GE(kept.size(), 2u);
+  }
+}
+
+TEST(TrainingMemory, refuses_a_limit_that_is_too_little_and_says_what_would_do) {
+  Trainer trainer({kLayers}, 2);
+  randomise(trainer);
+  const RandomTask task = random_task(kLayers, 2, 7);
+  for (const int64_t too_little : {int64_t{0}, int64_t{1'000'000}, trainer.parameter_bytes() * 4}) {
+    const int64_t enough = trainer.memory(2, too_little).total();
+    EXPECT_GT(enough, too_little);
+    EXPECT_LE(trainer.memory(2, enough).total(), enough);
+    try {
+      gradients_of(trainer, task, too_little);
+      ADD_FAILURE() << too_little << " bytes were enough";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kOutOfMemory);
+      const std::string message = error.what();
+      EXPECT_NE(message.find("needs " + std::to_string(enough)), std::string::npos) << message;
+      EXPECT_NE(message.find(std::to_string(too_little) + " are allowed"), std::string::npos) << message;
+    }
+    gradients_of(trainer, task, enough);
+  }
+}
+
+TEST(TrainingMemory, of_an_evaluation_is_bounded_too) {
+  Trainer trainer({kLayers}, 2);
+  randomise(trainer);
+  const RandomTask task = random_task(kLayers, 2, 7);
+  std::vector<DndTokenSums> sums(2);
+  const auto evaluate = [&](int64_t limit) {
+    Job job;
+    trainer.evaluate(task.condition.data(), task.target.data(), nullptr, 2, nullptr, sums.data(), job, limit);
+  };
+  try {
+    evaluate(1000);
+    FAIL() << "1000 bytes were enough";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kOutOfMemory);
+    const std::string message = error.what(), words = "needs ";
+    const int64_t enough = std::stoll(message.substr(message.find(words) + words.size()));
+    evaluate(enough);
+  }
+  EXPECT_GT(sums[0].valid, 0);
+}
+
+/// Two steps at batch 1 within 20 GB, with moments in 8 bits. Nothing of that is touched here.
+TEST(TrainingMemory, of_the_published_decoder_of_half_a_billion_weights_is_below_twenty_gigabytes) {
+  constexpr int64_t kLimit = 20'000'000'000;
+  const PublishedDecoder& half = published_decoders()[0];
+  const DecoderConfig config{half.features, static_cast<int>(half.kernel)};
+  const Trainer trainer({config, {.moments = MomentType::kEightBit}}, 2);
+  const TrainingMemory free = trainer.memory(1), limited = trainer.memory(1, kLimit);
+  EXPECT_LE(limited.total(), kLimit);
+  EXPECT_EQ(limited.kept_layers, 8);
+  EXPECT_EQ(limited.convolution_limit, free.convolution_limit);
+  EXPECT_GT(limited.parameters, int64_t{4'400'000'000});
+  EXPECT_LE(limited.states, limited.parameters * 2 * 3 / 10);  // 30 % of moments in float32
+  const TrainingMemory least = trainer.memory(1, 0);
+  EXPECT_LT(least.total(), int64_t{13'500'000'000});
+  EXPECT_EQ(least.kept_layers, 0);
+}
+
+}  // namespace
+}  // namespace dnd
