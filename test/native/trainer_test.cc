@@ -150,7 +150,7 @@ TEST(Trainer, adds_the_gradients_of_a_steps_batches_by_their_weights) {
     for (size_t i = 0; i < sum.size(); ++i) {
       expected.push_back(of_first.at(name)[i] * 2.0 / 3 + of_second.at(name)[i] / 3.0);
     }
-    EXPECT_LE(relative_error(sum, expected), 1e-6) << name;
+    EXPECT_LE(relative_error(sum, expected), 2e-6) << name;
   }
 }
 
@@ -219,6 +219,7 @@ TEST(Trainer, adds_each_tasks_own_noise_to_condition_and_target) {
   accumulate(trainer, batch_of(by_hand));
   for (const auto& [name, gradient] : gradients(trainer)) {
     EXPECT_LE(relative_error(by_trainer.at(name), gradient), 1e-5) << name;
+    if (norm_of({{name, gradient}}) == 0) continue;  // a bias that a norm takes away
     EXPECT_GT(relative_error(by_trainer.at(name), without.at(name)), 1e-3) << name;
   }
 }
@@ -277,7 +278,8 @@ TEST(Trainer, steps_as_adamw_with_a_clipped_gradient) {
     const OptimiserOptions options{.beta1 = 0.8, .beta2 = 0.95, .weight_decay = 0.3, .max_gradient_norm = most};
     Trainer trainer({kSmall, options}, 2);
     randomise(trainer);
-    NaiveAdamW naive{options};
+    NaiveAdamW naive;
+    naive.options = options;
     std::map<std::string, std::vector<double>> expected;
     for (const auto& [name, values] : parameters(trainer)) expected[name].assign(values.begin(), values.end());
     for (int step = 0; step < 4; ++step) {
@@ -358,22 +360,58 @@ TEST(Trainer, says_which_states_a_checkpoint_stores) {
             std::string::npos);
 }
 
+/// Each step's conditions are new, and so is the noise on one target: what can be learned is that target, and what is
+/// left is the noise.
 TEST(Trainer, learns_a_toy_and_as_well_with_moments_in_eight_bits) {
-  const RandomTask task = random_task(kWide, 2, 77);
+  constexpr int kSteps = 60, kLast = 10;
+  const double noise = 0.3;
+  const RandomTask first = random_task(kWide, 2, 77, 5, false);
   std::map<MomentType, double> last;
   for (const MomentType moments : {MomentType::kFloat32, MomentType::kEightBit}) {
-    Trainer trainer({kWide, {.weight_decay = 0.01, .moments = moments}}, 2);
+    Trainer trainer({kWide, {.moments = moments}}, 2);
     Job job;
     trainer.decoder().initialise(5, job);
-    const double before = loss_of(accumulate(trainer, batch_of(task)));
-    update(trainer, 3e-3);
-    for (int step = 0; step < 60; ++step) {
-      last[moments] = loss_of(accumulate(trainer, batch_of(task)));
+    double before = 0;
+    for (int step = 0; step < kSteps; ++step) {
+      RandomTask task = random_task(kWide, 2, 300 + step, 5, false);
+      task.target = first.target;
+      std::copy_n(first.target.begin(), task.target.size() / 2, task.target.begin() + task.target.size() / 2);
+      TrainingBatch batch = batch_of(task);
+      batch.target_noise = noise;
+      batch.noise_stream = static_cast<uint64_t>(2 * step);
+      const double loss = loss_of(accumulate(trainer, batch));
+      if (step == 0) before = loss;
+      if (step >= kSteps - kLast) last[moments] += loss / kLast;
       update(trainer, 3e-3);
     }
     EXPECT_LT(last[moments], 0.5 * before);
+    EXPECT_GT(last[moments], 0.9 * noise * noise);
   }
   EXPECT_NEAR(last[MomentType::kEightBit], last[MomentType::kFloat32], 0.02 * last[MomentType::kFloat32]);
+}
+
+TEST(Trainer, leaves_a_bias_that_a_norm_takes_away_to_the_decay) {
+  const DecoderConfig config = {{{3, 6, 7}, {4, 6, 7}, {4, 6, 7}, {5, 4, 6}, {5, 4, 6}}, 3};
+  Trainer trainer({config, {.weight_decay = 0.5}}, 2);
+  randomise(trainer);
+  const Bytes before = parameters(trainer);
+  const RandomTask task = random_task(config, 2, 3);
+  accumulate(trainer, batch_of(task));
+  const Bytes all = gradients(trainer);
+  update(trainer, 0.1);
+  for (const int layer : {0, 1, 2, 3}) {
+    const std::string name = "decoder.module_list." + std::to_string(layer) + ".linear2.bias";
+    const bool counts = layer >= 2;  // behind layers 0 and 1 comes the third, which has no residual
+    for (size_t i = 0; i < all.at(name).size(); ++i) {
+      EXPECT_EQ(all.at(name)[i] != 0, counts) << name;
+      const float decayed = 0.95f * before.at(name)[i];
+      if (counts) {
+        EXPECT_GT(std::abs(trainer.parameter(name)[i] - decayed), 0.05);
+      } else {
+        EXPECT_FLOAT_EQ(trainer.parameter(name)[i], decayed);
+      }
+    }
+  }
 }
 
 TEST(Trainer, changes_nothing_when_the_gradient_is_not_finite_but_drops_it) {

@@ -21,7 +21,7 @@ struct OptimiserOptions {
 
 struct TrainerConfig {
   DecoderConfig decoder;
-  OptimiserOptions optimiser;
+  OptimiserOptions optimiser = {};
 };
 
 /// Some tasks of a step. The gradient of `weight` · loss is added to what the step has so far.
