@@ -3,6 +3,7 @@ import { basename, join, relative, sep } from 'node:path';
 import { PEFT_TENSORS_FILE } from '../../adapter/index.js';
 import { DndError } from '../../errors.js';
 import { isFileError, readError } from '../../files/index.js';
+import { RUN_FILE } from '../run-description.js';
 import { compareNaturally } from './natural-order.js';
 import type { CheckpointProblem, PairsProblem } from './types.js';
 
@@ -39,8 +40,10 @@ export async function findTasks(folder: string): Promise<string[]> {
   const found: string[] = [];
   for (const name of await visible(folder)) {
     if ((await kindOf(join(folder, name))) !== 'folder') continue;
-    const inside = await visible(join(folder, name));
+    const inside = await entriesOf(join(folder, name));
     const parts = [...PROMPT_FILES, CHECKPOINTS_FOLDER];
+    // A run may have been begun in here, and has checkpoints of its own.
+    if (inside.includes(RUN_FILE)) continue;
     const ours = inside.some((entry) => parts.includes(entry) || entry.startsWith('checkpoint-'));
     if (ours || inside.length === 0) found.push(name);
   }
@@ -90,15 +93,20 @@ async function checkpointsFolder(own: string): Promise<string> {
 
 async function findCheckpoints(folder: string, place: string, task: TaskFiles): Promise<void> {
   const found: (CheckpointFile & { sortedBy: string })[] = [];
-  const add = async (path: string, inside: string, sortedBy: string) => {
-    const { size } = await stat(path).catch((error) => {
-      throw readError(error, path);
-    });
-    const named = basename(path) === PEFT_TENSORS_FILE && inside !== place ? inside : path;
-    found.push({ name: placeIn(folder, named), path, folder: inside, bytes: size, sortedBy });
-  };
   const refuse = (path: string, code: PairsProblem['code'], message: string) =>
     task.refused.push({ task: task.name, checkpoint: placeIn(folder, path), code, message });
+  const add = async (path: string, inside: string, sortedBy: string) => {
+    try {
+      const { size } = await stat(path);
+      const named = basename(path) === PEFT_TENSORS_FILE && inside !== place ? inside : path;
+      found.push({ name: placeIn(folder, named), path, folder: inside, bytes: size, sortedBy });
+    } catch (cause) {
+      // A link to nothing, say.
+      const error = readError(cause, path);
+      if (!(error instanceof DndError)) throw error;
+      refuse(path, error.code, error.message);
+    }
+  };
 
   const kind = await kindOf(place);
   if (kind === 'file') await add(place, join(place, '..'), '');
@@ -142,10 +150,14 @@ async function kindOf(path: string): Promise<'file' | 'folder' | undefined> {
   }
 }
 
-/** What is in a folder, without hidden files, in natural order. */
-async function visible(folder: string): Promise<string[]> {
-  const entries = await readdir(folder).catch((error) => {
+async function entriesOf(folder: string): Promise<string[]> {
+  return readdir(folder).catch((error) => {
     throw readError(error, folder);
   });
+}
+
+/** What is in a folder, without hidden files, in natural order. */
+async function visible(folder: string): Promise<string[]> {
+  const entries = await entriesOf(folder);
   return entries.filter((entry) => !entry.startsWith('.')).sort(compareNaturally);
 }

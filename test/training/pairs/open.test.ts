@@ -1,5 +1,7 @@
-import { cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import fc from 'fast-check';
+import { DndError } from '../../../src/errors.js';
 import { openPairs, type Pairs, pairsLayout, readTarget } from '../../../src/training/pairs/index.js';
 import { TINY_BASE } from '../../generator/tiny.js';
 import { useTemporaryFolder } from '../../temporary-folder.js';
@@ -93,6 +95,18 @@ describe('a sound folder', () => {
       'a/checkpoints/checkpoint-2',
       'a/checkpoints/adapter_model.safetensors',
     ]);
+  });
+
+  test('with other folders in it, such as a run’s, which are no tasks', async () => {
+    await writePairs(temporary(), { tasks: { a: {} } });
+    await mkdir(at('run/checkpoints'), { recursive: true });
+    await writeFile(at('run/run.json'), '{}');
+    await mkdir(at('begun'));
+    await writeFile(at('begun/.lock'), '');
+    await mkdir(at('base'));
+    await writeFile(at('base/config.json'), '{}');
+    await writeFile(at('README.md'), '');
+    expect((await open()).tasks.map(({ name }) => name)).toEqual(['a']);
   });
 
   test('whose tasks are trainers’ output folders with a prompts file put in, or lie where pairs.json says', async () => {
@@ -284,6 +298,17 @@ describe('damaged checkpoints', () => {
     });
   });
 
+  test('a link to nothing is one of them', async () => {
+    await writePairs(temporary(), { tasks: { a: { checkpoints: 2 } }, style: 'plain' });
+    await symlink(at('nowhere'), at('a/checkpoints/3.safetensors'));
+    expect(await failure()).toMatchObject({
+      code: 'FILE_NOT_FOUND',
+      message: expect.stringContaining('3.safetensors'),
+    });
+    const { tasks, skipped } = await open({ skipCorrupt: true });
+    expect([tasks[0]!.checkpoints.length, skipped.length]).toEqual([2, 1]);
+  });
+
   test('an adapter that is more than LoRA is one of them', async () => {
     await writePairs(temporary(), { tasks: { a: {} } });
     const path = at('a/checkpoints/checkpoint-1/adapter_config.json');
@@ -398,6 +423,39 @@ describe('what cannot be trained on is refused, and named', () => {
   ])('pairs.json %j', async (pairsJson, code, message) => {
     await writePairs(temporary(), { tasks: { a: { checkpoints: 1 }, b: { checkpoints: 1 } }, pairsJson });
     expect(await failure()).toMatchObject({ code, message: expect.stringContaining(message) });
+  });
+
+  test('pairs.json with anything in it: pairs, or an error of ours', async () => {
+    await writePairs(temporary(), { tasks: { a: { checkpoints: 1 } } });
+    const value = fc.oneof(
+      fc.jsonValue({ maxDepth: 2 }),
+      fc.constantFrom('a', ['a'], { a: {} }, 1, null, configOf(TINY_BASE)),
+    );
+    const json = fc.oneof(
+      fc.jsonValue(),
+      fc.record(
+        {
+          formatVersion: value,
+          base: value,
+          adapter: fc.dictionary(fc.constantFrom('rank', 'alpha', 'modules', 'useRslora'), value),
+          tasks: value,
+          heldOut: value,
+        },
+        { requiredKeys: [] },
+      ),
+    );
+    const outcomes = new Set<string>();
+    await fc.assert(
+      fc.asyncProperty(json, async (pairsJson) => {
+        await writeFile(at('pairs.json'), JSON.stringify(pairsJson));
+        const result = await open().catch((error) => error);
+        if (result instanceof Error) expect(result).toBeInstanceOf(DndError);
+        outcomes.add(result instanceof DndError ? result.code : 'pairs');
+      }),
+      { numRuns: 300 },
+    );
+    expect([...outcomes]).toContain('INVALID_PAIRS');
+    expect([...outcomes]).toContain('pairs');
   });
 
   test('a folder that is not there, or is none', async () => {
