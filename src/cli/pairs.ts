@@ -109,6 +109,6 @@ function checkLines(examination: PairsExamination): string[] {
     ...skipped.map((problem) => `passed over  ${describeProblem(problem)}`),
     ...warnings.map((warning) => `warning  ${warning}`),
     '',
-    'Ready to be trained on.',
+    base ? 'Ready to be trained on.' : 'Ready to be trained on, once dnd train is told the base model.',
   ];
 }

@@ -82,7 +82,9 @@ describe('dnd pairs check', () => {
 
   test('warns when nothing tells the base model; --base does', async () => {
     await writePairs(at('pairs'), { tasks: { a: {} }, pairsJson: null });
-    expect((await dnd(['pairs', 'check', at('pairs')])).stdout).toMatch(/warning .*--base/);
+    const untold = (await dnd(['pairs', 'check', at('pairs')])).stdout;
+    expect(untold).toMatch(/warning .*--base/);
+    expect(untold).toContain('once dnd train is told the base model');
     await writeFile(at('config.json'), JSON.stringify(configOf(TINY_BASE)));
     const { stdout } = await dnd(['pairs', 'check', at('pairs'), '--base', at('config.json')]);
     expect(stdout).not.toContain('warning');

@@ -101,6 +101,22 @@ describe('a long text', () => {
   });
 });
 
+test('whatever the text, as many tokens are counted as would be made of all of it', async () => {
+  const text = fc.string({
+    unit: fc.constantFrom('word ', 'a', 'é', '. ', '中', '\n', 'unbelievably', '##'),
+    maxLength: 600,
+  });
+  await fc.assert(
+    fc.asyncProperty(text, async (prompt) => {
+      const { tokens, truncatedPrompts } = await minilm.tokenise([prompt], 5000);
+      expect(truncatedPrompts).toEqual([]);
+      expect(await minilm.count(prompt)).toBe(tokens);
+    }),
+    { numRuns: 50 },
+  );
+  await expect(minilm.count('word', AbortSignal.abort('enough'))).rejects.toBe('enough');
+});
+
 describe('truncation and padding', () => {
   test('keep the special tokens around a prompt that is cut', async () => {
     expect(await idsOf('the the the the', 5)).toEqual([CLS, 1996, 1996, 1996, SEP]);
