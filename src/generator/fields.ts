@@ -38,6 +38,12 @@ export class Fields {
     throw this.#wrong(name, `a whole number from ${smallest}`);
   }
 
+  wholeNumbers(name: string, smallest: number): number[] {
+    const value = this.raw(name);
+    if (Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= smallest)) return value;
+    throw this.#wrong(name, `a list of whole numbers from ${smallest}`);
+  }
+
   positiveNumber(name: string): number {
     const value = this.raw(name);
     if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;

@@ -28,6 +28,8 @@ export interface TrainingState {
   pairsDigest: string;
   /** That the steps so far were computed with. */
   instructionSet: string;
+  /** Of those steps: `convolutionLimits`. */
+  convolutionLimits: number[];
   /** The step that was evaluated last; −1: none. */
   evaluated: number;
   /** Of metrics.jsonl, up to and with all that. */
@@ -113,6 +115,7 @@ export async function readTrainingState(path: string): Promise<TrainingState> {
     settingsDigest: fields.text('settingsDigest'),
     pairsDigest: fields.text('pairsDigest'),
     instructionSet: fields.text('instructionSet'),
+    convolutionLimits: fields.wholeNumbers('convolutionLimits', 0),
     evaluated: fields.wholeNumber('evaluated', -1),
     metricsBytes: fields.wholeNumber('metricsBytes', 0),
     createdBy: fields.text('createdBy'),

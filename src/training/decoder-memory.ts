@@ -16,6 +16,18 @@ export function stepBytes({ total, operands }: TrainingNeed): number {
 }
 
 /**
+ * What convolutions work in, at most, for each size of the parts in which a batch goes through the decoder. A memory limit
+ * may lower it, and what is learnt depends on it, byte for byte.
+ */
+export function convolutionLimits(
+  engine: Pick<TrainerEngine, 'memory'>,
+  { batch, microBatch = batch }: Pick<TrainingSettings, 'batch' | 'microBatch'>,
+): number[] {
+  const rest = batch % microBatch;
+  return [microBatch, ...(rest > 0 ? [rest] : [])].map((size) => engine.memory(size).convolutionLimit);
+}
+
+/**
  * How many checkpoints of a batch go through the decoder at once: what the settings say, or as many as there is room for.
  * @throws DndError OUT_OF_MEMORY where there is no room for it
  */

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { cpuInfo, type TrainerEngine } from '../engine/index.js';
+import { cpuInfo, formatBytes, type TrainerEngine } from '../engine/index.js';
 import { DndError, type ErrorCode } from '../errors.js';
 import { writeFileAtomically } from '../files/index.js';
 import { ENCODER_FOLDER, loadNamedEncoder } from '../generator/encoder-folder.js';
@@ -9,7 +9,7 @@ import { tellOfPairs } from './begin.js';
 import { checkSettings } from './check-setting.js';
 import { loadCheckpoint, readTrainingState, type TrainingState } from './checkpoint.js';
 import { changedSettings, resolveSettings, settingsDigest } from './config.js';
-import { microBatchFor } from './decoder-memory.js';
+import { convolutionLimits, microBatchFor } from './decoder-memory.js';
 import { describeRun } from './describe-run.js';
 import { MetricsFile } from './metrics-file.js';
 import { type Preparation, prepare } from './prepare.js';
@@ -174,6 +174,7 @@ async function loadNewest(
     try {
       const state = await readTrainingState(checkpoint.path);
       checkState(state, settings, checkpoint, allowOtherInstructionSet);
+      checkWorkspaces(state, convolutionLimits(engine, settings), checkpoint);
       await loadCheckpoint(checkpoint.path, engine, state, {
         signal,
         onProgress: (fraction) => onProgress?.(fraction, 'load'),
@@ -206,5 +207,15 @@ function checkState(
     'RESUME_MISMATCH',
     `${path} was computed with ${state.instructionSet}, and this machine computes with ${isa}, which gives other last bits: ` +
       'go on where the run began, or here, not exactly, by allowOtherInstructionSet (--allow-other-instruction-set)',
+  );
+}
+
+function checkWorkspaces(state: TrainingState, now: readonly number[], { path }: CheckpointFolder): void {
+  if (isDeepStrictEqual(state.convolutionLimits, now)) return;
+  const text = (limits: readonly number[]) => limits.map(formatBytes).join(' and ');
+  throw new DndError(
+    'RESUME_MISMATCH',
+    `${path} was computed with convolutions that work in ${text(state.convolutionLimits)}, and this memory limit leaves them ` +
+      `${text(now)}, which gives other last bits: bring back the memoryLimit that the run began with`,
   );
 }

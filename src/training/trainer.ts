@@ -6,6 +6,7 @@ import { Turns } from '../generator/turns.js';
 import { beginRun, type CreateTrainerOptions } from './begin.js';
 import { writeCheckpoint } from './checkpoint.js';
 import { settingsDigest } from './config.js';
+import { convolutionLimits } from './decoder-memory.js';
 import { checkpointManifest } from './describe-run.js';
 import { evaluateTasks } from './evaluation.js';
 import type { OnTrainingProgress } from './progress.js';
@@ -200,6 +201,7 @@ export class Trainer implements AsyncDisposable {
       settingsDigest: settingsDigest(settings),
       pairsDigest: pairs.digest,
       instructionSet: cpuInfo().isa,
+      convolutionLimits: convolutionLimits(engine, settings),
       metricsBytes: metrics.bytes,
     };
     await writeCheckpoint(
