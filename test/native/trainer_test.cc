@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <cstring>
+#include <functional>
+#include <limits>
 #include <map>
 #include <string>
-#include <thread>
 
 #include "core/philox.h"
 #include "naive_training.h"
@@ -454,27 +456,30 @@ TEST(Trainer, has_no_gradient_before_the_first_batch_nor_after_a_step) {
 }
 
 TEST(Trainer, drops_the_steps_gradient_when_a_batch_is_cancelled_whenever_that_is) {
-  Trainer trainer({{{{24, 30, 32}, {24, 30, 32}, {30, 20, 24}}, 5}}, 2);
-  Job initialisation;
-  trainer.decoder().initialise(1, initialisation);
-  const RandomTask task = random_task(trainer.config().decoder, 2, 3);
+  TrainingDevice device;
+  Trainer trainer({kProjected}, device.choice());
+  randomise(trainer);
+  const RandomTask task = random_task(kProjected, 2, 3);
+  std::atomic<int> asked{0};
+  device.when_asked = [&] { ++asked; };
   accumulate(trainer, batch_of(task));
   const Bytes expected = gradients(trainer);
-  for (const double when : {0.0, 0.2, 0.5, 0.8}) {
+  const int all = asked;
+  EXPECT_GT(all, 50);
+  for (int when = 1; when < all; when += 1 + all / 20) {
     std::vector<DndTokenSums> sums(2);
     Job job;
-    std::thread canceller([&] {
-      while (when > 0 && job.progress() <= when) std::this_thread::yield();
-      job.cancel();
-    });
-    if (when == 0) canceller.join();
+    std::atomic<int> left{when};
+    device.when_asked = [&] {
+      if (--left == 0) job.cancel();
+    };
     failure_of([&] { trainer.accumulate(batch_of(task), sums.data(), job); }, ErrorCode::kAborted);
-    if (when > 0) canceller.join();
     EXPECT_LT(job.progress(), 1);
     Job other;
     failure_of([&] { trainer.update(1e-3, other); }, ErrorCode::kInvalidArgument);
+    device.when_asked = {};
     accumulate(trainer, batch_of(task));
-    EXPECT_EQ(gradients(trainer), expected);
+    EXPECT_EQ(gradients(trainer), expected) << when;
   }
 }
 
@@ -521,6 +526,19 @@ TEST(Trainer, tells_of_every_operation_that_fails) {
   Trainer trainer({kProjected, {.moments = MomentType::kEightBit}}, device.choice());
   randomise(trainer);
   const RandomTask task = random_task(kProjected, 2, 3);
+  std::vector<DndTokenSums> sums(2);
+  Job evaluation;
+  trainer.evaluate(task.condition.data(), task.target.data(), nullptr, 2, nullptr, sums.data(), evaluation);
+  device.failing = device.operations;
+  device.operations = 0;
+  EXPECT_EQ(failure_of(
+                [&] {
+                  trainer.evaluate(task.condition.data(), task.target.data(), nullptr, 2, nullptr, sums.data(),
+                                   evaluation);
+                },
+                ErrorCode::kInternal),
+            "it failed on purpose");
+  device.failing = device.operations = 0;
   TrainingBatch batch = batch_of(task);
   batch.condition_noise = batch.target_noise = 1e-3;
   accumulate(trainer, batch);

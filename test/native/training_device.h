@@ -1,7 +1,9 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -12,8 +14,8 @@
 
 namespace dnd::test {
 
-/// The CPU behind a table that counts operations and memory, and fails the operation of a given number. One at a time,
-/// as the table's functions know no other state.
+/// The CPU behind a table that counts operations, their work and memory, notes what is misused, and fails the operation
+/// of a given number. One at a time, as the table's functions know no other state.
 class TrainingDevice {
  public:
   TrainingDevice() { instance_ = this; }
@@ -22,56 +24,88 @@ class TrainingDevice {
   DeviceChoice choice() const { return {&table(), {.threads = 2}}; }
 
   int operations = 0;
-  int failing = 0;  ///< the operation that fails, from 1; 0: none
+  int failing = 0;                       ///< the operation that fails, from 1; 0: none
+  std::atomic<double> multiply_adds{0};  ///< reported
+  std::function<void()> when_asked;      ///< called whenever an operation asks whether to stop
   int64_t most_allocated = 0;
   std::vector<std::string> misuses;
 
  private:
-  static DndStatus next() { return ++self().operations == self().failing ? kDndInternal : kDndOk; }
   static TrainingDevice& self() { return *instance_; }
   static const DndBackend& table();
 
-  /// An entry of a table that counts itself before it calls the CPU's.
+  /// The caller's control, watched.
+  struct Watched {
+    const DndControl* inner;
+    DndControl control{this,
+                       [](void* context) -> int32_t {
+                         if (self().when_asked) self().when_asked();
+                         const DndControl& inner = *static_cast<Watched*>(context)->inner;
+                         return inner.cancelled(inner.context);
+                       },
+                       [](void* context, double done) {
+                         self().multiply_adds += done;
+                         const DndControl& inner = *static_cast<Watched*>(context)->inner;
+                         if (inner.advance != nullptr) inner.advance(inner.context, done);
+                       }};
+  };
+
+  template <typename Entry, typename... Arguments>
+  DndStatus run(Entry entry, void* device, const DndControl* control, Arguments... arguments) {
+    if (!in_pass_) misuses.push_back("an operation outside a pass");
+    if (++operations == failing) return kDndInternal;
+    computing_ = true;
+    Watched watched{control};
+    return entry(device, &watched.control, arguments...);
+  }
+
+  /// An entry of a table that is noted before it is the CPU's.
   template <auto Entry>
-  struct Counted;
+  struct Noted;
   template <typename... Arguments, DndStatus (*DndBackend::*Entry)(void*, const DndControl*, Arguments...)>
-  struct Counted<Entry> {
+  struct Noted<Entry> {
     static DndStatus call(void* device, const DndControl* control, Arguments... arguments) {
-      if (!self().in_pass_) self().misuses.push_back("an operation outside a pass");
-      const DndStatus status = next();
-      return status == kDndOk ? (cpu_backend()->*Entry)(device, control, arguments...) : status;
+      return self().run(cpu_backend()->*Entry, device, control, arguments...);
     }
   };
   template <typename... Arguments, DndStatus (*DndTrainingOperations::*Entry)(void*, const DndControl*, Arguments...)>
-  struct Counted<Entry> {
+  struct Noted<Entry> {
     static DndStatus call(void* device, const DndControl* control, Arguments... arguments) {
-      if (!self().in_pass_) self().misuses.push_back("an operation outside a pass");
-      const DndStatus status = next();
-      return status == kDndOk ? (cpu_backend()->training->*Entry)(device, control, arguments...) : status;
+      return self().run(cpu_backend()->training->*Entry, device, control, arguments...);
     }
   };
 
+  void check_held(const float* parameter) {
+    if (parameter != nullptr && !held_.contains(parameter)) misuses.push_back("a parameter is not held");
+  }
+  DndStatus hold(const float* parameter) {
+    if (in_pass_) misuses.push_back("holding within a pass");
+    held_.insert(parameter);
+    return kDndOk;
+  }
+
   static inline TrainingDevice* instance_ = nullptr;
   std::map<void*, int64_t> allocated_;
-  bool in_pass_ = false;
+  std::set<const float*> held_;
+  bool in_pass_ = false, computing_ = false;
 };
 
 inline const DndBackend& TrainingDevice::table() {
   using Training = DndTrainingOperations;
   static const DndTrainingOperations training = [] {
     DndTrainingOperations t = *cpu_backend()->training;
-    t.weight_gradient = Counted<&Training::weight_gradient>::call;
-    t.merge_paths = Counted<&Training::merge_paths>::call;
-    t.split_paths = Counted<&Training::split_paths>::call;
-    t.sum_rows = Counted<&Training::sum_rows>::call;
-    t.sum_tokens = Counted<&Training::sum_tokens>::call;
-    t.layer_norm_gradient = Counted<&Training::layer_norm_gradient>::call;
-    t.linear_gradient = Counted<&Training::linear_gradient>::call;
-    t.token_loss = Counted<&Training::token_loss>::call;
-    t.add_noise = Counted<&Training::add_noise>::call;
-    t.sum_squares = Counted<&Training::sum_squares>::call;
-    t.adamw = Counted<&Training::adamw>::call;
-    t.adamw_quantised = Counted<&Training::adamw_quantised>::call;
+    t.weight_gradient = Noted<&Training::weight_gradient>::call;
+    t.merge_paths = Noted<&Training::merge_paths>::call;
+    t.split_paths = Noted<&Training::split_paths>::call;
+    t.sum_rows = Noted<&Training::sum_rows>::call;
+    t.sum_tokens = Noted<&Training::sum_tokens>::call;
+    t.layer_norm_gradient = Noted<&Training::layer_norm_gradient>::call;
+    t.linear_gradient = Noted<&Training::linear_gradient>::call;
+    t.token_loss = Noted<&Training::token_loss>::call;
+    t.add_noise = Noted<&Training::add_noise>::call;
+    t.sum_squares = Noted<&Training::sum_squares>::call;
+    t.adamw = Noted<&Training::adamw>::call;
+    t.adamw_quantised = Noted<&Training::adamw_quantised>::call;
     return t;
   }();
   static const DndBackend table = [] {
@@ -81,11 +115,31 @@ inline const DndBackend& TrainingDevice::table() {
     t.last_error = [](void* device) {
       return self().operations == self().failing ? "it failed on purpose" : cpu_backend()->last_error(device);
     };
-    t.moments = Counted<&DndBackend::moments>::call;
-    t.convolution = Counted<&DndBackend::convolution>::call;
-    t.linear = Counted<&DndBackend::linear>::call;
+    t.moments = Noted<&DndBackend::moments>::call;
+    t.convolution = [](void* device, const DndControl* control, const DndConvolution* convolution,
+                       const DndConvolutionOperands* operands) {
+      for (const float* parameter : {operands->norm_weight, operands->norm_bias, operands->weight, operands->bias}) {
+        self().check_held(parameter);
+      }
+      return Noted<&DndBackend::convolution>::call(device, control, convolution, operands);
+    };
+    t.linear = Noted<&DndBackend::linear>::call;
+    t.hold_values = [](void*, const float* values, int64_t) { return self().hold(values); };
+    t.hold_linear = [](void*, const float* weight, int64_t, int64_t) { return self().hold(weight); };
+    t.hold_convolution = [](void*, const DndControl*, const DndConvolution*, const float* weight, int64_t) {
+      return self().hold(weight);
+    };
+    t.forget = [](void*) {
+      self().held_.clear();
+      return kDndOk;
+    };
+    t.upload = [](void* device, void* to, const void* from, size_t bytes) {
+      if (!self().in_pass_ || self().computing_) self().misuses.push_back("an upload after operations");
+      return cpu_backend()->upload(device, to, from, bytes);
+    };
     t.begin_pass = [](void*, const DndPass*, int32_t* recorded) {
       self().in_pass_ = true;
+      self().computing_ = false;
       *recorded = 0;
       return kDndOk;
     };

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/training/trainer.h"
+#include "model/training/training_plan.h"
 #include "published_decoders.h"
 #include "random_decoder.h"
 #include "training_device.h"
@@ -81,6 +82,34 @@ TEST(TrainingMemory, is_what_is_allocated) {
     }
     EXPECT_EQ(*kept.rbegin(), static_cast<int64_t>(config.features.size()) - 1);
     EXPECT_GE(kept.size(), 2u);
+  }
+}
+
+/// What progress is measured by.
+TEST(TrainingPlan, counts_the_work_that_operations_report) {
+  for (DecoderConfig config : {kLayers, kProjected}) {
+    for (const DndAlgorithm algorithm : {kDndDirect, kDndSpectral}) {
+      config.algorithm = algorithm;
+      TrainingDevice device;
+      Trainer trainer({config}, device.choice());
+      randomise(trainer);
+      const RandomTask task = random_task(config, 2, 7);
+      std::vector<DecoderLayer> layers(config.features.size() - 1);
+      for (size_t i = 0; i < layers.size(); ++i) {
+        layers[i].in = config.features[i];
+        layers[i].out = config.features[i + 1];
+      }
+      const LengthProjection projection{};
+      const Device cpu(2);
+      const DecoderParts parts = {config, cpu, layers, config.projected_from > 0 ? &projection : nullptr};
+      const int64_t lasting = 2 * trainer.parameter_bytes() + trainer.state_bytes();
+      for (const int64_t limit : {trainer.memory(2, 0).total(), INT64_MAX}) {
+        device.multiply_adds = 0;
+        gradients_of(trainer, task, limit);
+        const double expected = multiply_adds_of(parts, plan_training_pass(parts, 2, limit - lasting));
+        EXPECT_NEAR(device.multiply_adds, expected, 1e-6 * expected) << algorithm << " in " << limit;
+      }
+    }
   }
 }
 
