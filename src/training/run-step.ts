@@ -93,10 +93,12 @@ function taskLossesOf(samples: readonly Sample[], sums: readonly TaskSums[]): Re
 }
 
 function notFinite(what: string, value: number, step: number, samples: readonly Sample[]): DndError {
-  const list = samples.map(({ task, checkpoint }) => `${checkpoint.name} of task ${task}`);
+  const byTask = new Map<string, Set<string>>();
+  for (const { task, checkpoint } of samples) byTask.set(task, (byTask.get(task) ?? new Set()).add(checkpoint.name));
+  const list = Array.from(byTask, ([task, names]) => `task ${task} (${[...names].join(', ')})`);
   return new DndError(
     'NOT_FINITE',
-    `${what} became ${value} in step ${step + 1}, over ${[...new Set(list)].join(', ')}: nothing of that step was kept, ` +
+    `${what} became ${value} in step ${step + 1}, over ${list.join(' and ')}: nothing of that step was kept, ` +
       'and the last checkpoint is as it was; lower learningRate or maxGradientNorm, or look at these checkpoints',
   );
 }
