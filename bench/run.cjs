@@ -24,6 +24,7 @@ const OF_CONFIGURATION = {
 const SINGLE = {
   encoder: require('./measure/encoder.cjs').measure,
   eventLoop: require('./measure/event-loop.cjs').measure,
+  training: require('./measure/training.cjs').measure,
 };
 const PARTS = ['peak', ...Object.keys(OF_CONFIGURATION), ...Object.keys(SINGLE)];
 

@@ -7,6 +7,7 @@ const CONFIGURATION_TABLES = {
 const SINGLE_TABLES = {
   encoder: require('./encoder.cjs').tables,
   eventLoop: require('./event-loop.cjs').tables,
+  training: require('./training.cjs').tables,
 };
 
 module.exports = { CONFIGURATION_TABLES, SINGLE_TABLES };

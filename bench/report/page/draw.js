@@ -36,7 +36,7 @@
   }
 
   function optionsOf(chart, width) {
-    const { kind, axis, unit, labels } = chart;
+    const { kind, axis, unit, labels, logarithmic } = chart;
     const places = placesOf(chart);
     const labelOf = (position) => labels[Math.floor(position / places)];
     const centres = labels.map((_, i) => i * places + (places - 2) / 2 + (places === 1 ? 0.5 : 0));
@@ -46,7 +46,9 @@
       height: upright ? HEIGHT : HEIGHT + LABEL_HEIGHT,
       scales: {
         x: { time: false, range: (_, min, max) => [min - 0.5, max + 0.5] },
-        y: { range: (_, __, max) => [0, 1.08 * Math.max(max, highest(chart))] },
+        y: logarithmic
+          ? { distr: 3, range: () => [0.8 * lowest(chart), 1.25 * highest(chart)] }
+          : { range: (_, __, max) => [0, 1.08 * Math.max(max, highest(chart))] },
       },
       axes: [
         {
@@ -56,7 +58,7 @@
           values: (_, splits) => splits.map((position) => labelOf(Math.round(position))),
           ...(upright ? {} : { rotate: -90, size: LABEL_HEIGHT, ticks: { show: false } }),
         },
-        { size: 72, values: (_, splits) => splits.map((value) => textOf(value, unit)) },
+        { size: 72, values: (_, splits) => splits.map((value) => (value === null ? '' : textOf(value, unit))) },
       ],
       series: [
         { label: axis, value: (_, position) => (position === null ? NOTHING : labelOf(position)) },
@@ -85,6 +87,10 @@
       return kind === 'stacks' ? points.reduce((sum, value) => sum + value, 0) : Math.max(...points);
     });
     return Math.max(...tops, line?.value ?? 0);
+  }
+
+  function lowest({ series }) {
+    return Math.min(...series.flatMap(({ points }) => points.flatMap((point) => (point ? [point.min] : []))));
   }
 
   /** Spreads as whiskers, and the line that is asked for. */

@@ -7,6 +7,7 @@ const peak = require('../peak.cjs');
 const { CONFIGURATION_TABLES, SINGLE_TABLES } = require('../sections.cjs');
 const { textOf } = require('../table.cjs');
 const { chartsOf } = require('./charts.cjs');
+const { trainingCharts } = require('./training-charts.cjs');
 
 const HOW = [
   'A figure is the median; the brackets hold the smallest and the largest run, the number after × how many there were.',
@@ -27,6 +28,7 @@ function renderPage(results) {
     ...(results.peakAfter ? peak.tablesAgain(results.peakAfter, results) : []).map(tableHtml),
     ...results.configurations.map((configuration) => configurationHtml(configuration, results)),
     ...singlesHtml(results),
+    ...trainingHtml(results),
     '<h2>How to read this</h2>',
     ...HOW.map((sentence) => `<p class="note">${sentence}</p>`),
   ];
@@ -55,9 +57,18 @@ function configurationHtml(configuration, results) {
 
 function singlesHtml(results) {
   const tables = Object.entries(SINGLE_TABLES).flatMap(([name, tables]) =>
-    results[name] ? tables(results[name], results) : [],
+    results[name] && name !== 'training' ? tables(results[name], results) : [],
   );
   return tables.length > 0 ? ['<h2>Encoder and event loop</h2>', ...tables.map(tableHtml)] : [];
+}
+
+function trainingHtml({ training }) {
+  if (!training) return [];
+  return [
+    '<h2>Training</h2>',
+    ...trainingCharts(training).map(chartHtml),
+    ...SINGLE_TABLES.training(training).map(tableHtml),
+  ];
 }
 
 function chartHtml(chart) {

@@ -1,0 +1,79 @@
+const { performance } = require('node:perf_hooks');
+const { TrainerEngine } = require('../../../dist/engine/index.js');
+
+/** As the published recipe has it, but at a constant rate. */
+const RECIPE = { learningRate: 3e-5, weightDecay: 0.1, maxGradientNorm: 1 };
+const ADAM = { beta1: 0.9, beta2: 0.999, eps: 1e-8 };
+const SEED = 0;
+
+const sum = (sums, key) => sums.reduce((total, task) => total + task[key], 0);
+const lossOf = (sums) => sum(sums, 'weightedSquares') / sum(sums, 'valid');
+
+async function seconds(work) {
+  const began = performance.now();
+  const result = await work();
+  return [result, (performance.now() - began) / 1000];
+}
+
+/** This package: a decoder in training that begins with the weights of SEED. */
+class OwnTraining {
+  /** @param {'fp32' | '8bit'} moments */
+  static async create({ features, kernelSize }, { threads, moments }) {
+    const { weightDecay, maxGradientNorm } = RECIPE;
+    const optimiser = { ...ADAM, weightDecay, maxGradientNorm, moments };
+    const engine = await TrainerEngine.create({ features, kernelSize, threads, optimiser });
+    try {
+      await engine.initialise(SEED);
+    } catch (error) {
+      engine.dispose();
+      throw error;
+    }
+    return new OwnTraining(engine);
+  }
+
+  constructor(engine) {
+    this.engine = engine;
+    this.steps = [];
+  }
+
+  /** One whole step. @returns its seconds; what it found is in `steps` */
+  async step(batch) {
+    const [sums, gradient] = await seconds(() => this.engine.accumulate(batch));
+    const [gradientNorm, update] = await seconds(() => this.engine.update(RECIPE.learningRate));
+    this.steps.push({ loss: lossOf(sums), gradientNorm, gradient, update });
+    return gradient + update;
+  }
+
+  async forward(batch) {
+    return (await seconds(() => this.engine.evaluate(batch)))[1];
+  }
+
+  dispose() {
+    this.engine.dispose();
+  }
+}
+
+/** The same in PyTorch (bench/training_peer.py). */
+class PeerTraining {
+  static async create(peer, { features, kernelSize }, { weights, variant }) {
+    await peer.ask('load', { features, kernelSize, weights, variant, ...RECIPE });
+    return new PeerTraining(peer);
+  }
+
+  constructor(peer) {
+    this.peer = peer;
+    this.steps = [];
+  }
+
+  async step() {
+    const { seconds, ...found } = await this.peer.ask('step');
+    this.steps.push(found);
+    return seconds;
+  }
+
+  async forward() {
+    return (await this.peer.ask('forward')).seconds;
+  }
+}
+
+module.exports = { OwnTraining, PeerTraining };
