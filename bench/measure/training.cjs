@@ -15,8 +15,8 @@ const TOLERANCE = 1e-4;
 const MOMENTS_TOLERANCE = 0.02;
 /** For all runs of a rival: of a whole step with the batch of the marks, and of anything else. */
 const ENOUGH_SECONDS = { marked: 40, other: 15 };
-/** The peer's variants are tried with a batch whose step should not take long. */
-const TRIAL_FLOP = 2e12;
+/** The peer's variants are tried with the batch of the marks, or with one task where a step would take long. */
+const TRIAL_FLOP = 5e11;
 
 /**
  * Whole training steps, side by side with PyTorch; their memory in processes of their own; what of a step goes into data.
@@ -77,10 +77,11 @@ class Measurement {
   }
 
   async #tryVariants(decoder, weights) {
-    const { peer, scratch, progress } = this.context;
+    const { peer, scratch, quick, progress } = this.context;
+    const variants = quick ? this.variants.slice(0, 1) : this.variants;
     const size = 3 * BATCH * decoder.flop <= TRIAL_FLOP ? BATCH : 1;
     const batch = await writeBatch(scratch, randomBatch(decoder, size));
-    const rivals = this.variants.map((variant) => [
+    const rivals = variants.map((variant) => [
       variant,
       async () => {
         const training = await PeerTraining.create(peer, decoder, { weights, variant });
