@@ -55,9 +55,12 @@ const KERNEL_SIZE = 5;
 const KEPT = 3;
 /** Every so many kills one waits for a checkpoint that is being written, however seldom chance hits it. */
 const AIMED_EVERY = 4;
+/** Every so many runs the first kill waits until the run is there, but has no checkpoint. */
+const AIMED_RUNS = 3;
+/** From what was waited for. */
 const AIM_MS = 12;
 /** Of a run's usual time: what kills of some runs have at most, so that these runs are killed many times. */
-const IMPATIENT = 0.4;
+const IMPATIENT = 0.6;
 const LEFTOVER = /^\..*\.(?:partial|replaced|removed)-/;
 /** Times that no two runs share, and where the metrics end because of them. */
 const TIMES = new Set(['seconds', 'dataSeconds']);
@@ -124,12 +127,12 @@ class Killing {
         '--threads',
         threads,
       ]);
-      const linesBefore = await metricsLines(folder);
+      const before = { lines: await metricsLines(folder), leftovers: await leftoversIn(folder) };
       const enough = this.kills.length >= this.#options.kills;
-      const afterMs = enough ? null : await this.#killSomewhere(process.child, folder, most);
+      const afterMs = enough ? null : await this.#killSomewhere(process.child, run, most);
       const { code, signal, stderr } = await process.ended;
       if (signal === 'SIGKILL') {
-        await this.#examine({ run, folder, moments, afterMs: afterMs!, linesBefore });
+        await this.#examine({ run, folder, moments, afterMs: afterMs!, before });
         continue;
       }
       if (code === 0) return;
@@ -138,16 +141,23 @@ class Killing {
   }
 
   /** @returns after how long the process was killed, if it still was there */
-  async #killSomewhere(child: ChildProcess, folder: string, mostMs: number): Promise<number> {
+  async #killSomewhere(child: ChildProcess, run: number, mostMs: number): Promise<number> {
     const began = performance.now();
+    const folder = this.#place(run);
     const gone = new AbortController();
     const ended = once(child, 'exit').then(() => gone.abort());
     const waitMs = (this.#random.below(2 ** 20) / 2 ** 20) * mostMs;
     const aimMs = (this.#random.below(2 ** 20) / 2 ** 20) * AIM_MS;
-    await Promise.race([later(waitMs), ended]);
-    if (this.kills.length % AIMED_EVERY === AIMED_EVERY - 1) {
-      await checkpointBegun(folder, gone.signal);
+    const fresh = !(await namesIn(folder)).includes('run.json');
+    if (fresh && run % AIMED_RUNS === 0 && !this.kills.some((kill) => kill.run === run)) {
+      await appears(folder, 'run.json', gone.signal);
       await Promise.race([later(aimMs), ended]);
+    } else {
+      await Promise.race([later(waitMs), ended]);
+      if (this.kills.length % AIMED_EVERY === AIMED_EVERY - 1) {
+        await checkpointBegun(folder, gone.signal);
+        await Promise.race([later(aimMs), ended]);
+      }
     }
     child.kill('SIGKILL');
     return performance.now() - began;
@@ -158,16 +168,16 @@ class Killing {
     folder: string;
     moments: Moments;
     afterMs: number;
-    linesBefore: number;
+    before: Before;
   }): Promise<void> {
-    const { run, folder, moments, afterMs, linesBefore } = kill;
+    const { run, folder, moments, afterMs, before } = kill;
     const checkpoints = await listCheckpoints(folder);
     for (const { path } of checkpoints)
       await loadWhole(path, moments).catch((error: Error) => {
         this.problems.push(`run ${run}, kill ${this.kills.length + 1}: ${path} cannot be loaded: ${error.message}`);
       });
     const step = checkpoints.at(-1)?.step ?? null;
-    this.kills.push({ run, afterMs, step, phase: await phaseOf(folder, step, linesBefore) });
+    this.kills.push({ run, afterMs, step, phase: await phaseOf(folder, step, before) });
   }
 
   #start(argv: readonly string[]) {
@@ -208,9 +218,13 @@ const later = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve,
 
 const namesIn = (folder: string) => readdir(folder).catch((): string[] => []);
 
+async function appears(folder: string, name: string, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && !(await namesIn(folder)).includes(name)) await later(1);
+}
+
 /** Resolves once something that is no checkpoint yet, or none any more, appears among the checkpoints. */
 async function checkpointBegun(folder: string, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted && !(await namesIn(folder)).includes('checkpoints')) await later(1);
+  await appears(folder, 'checkpoints', signal);
   if (signal.aborted) return;
   try {
     for await (const { filename } of watch(join(folder, 'checkpoints'), { signal }))
@@ -225,12 +239,21 @@ async function metricsLines(folder: string): Promise<number> {
   return text.split('\n').length - 1;
 }
 
-async function phaseOf(folder: string, step: number | null, linesBefore: number): Promise<Phase> {
+/** What the folder held when the process began that was killed then. */
+interface Before {
+  lines: number;
+  leftovers: readonly string[];
+}
+
+const leftoversIn = async (folder: string) =>
+  (await namesIn(join(folder, 'checkpoints'))).filter((name) => LEFTOVER.test(name));
+
+async function phaseOf(folder: string, step: number | null, before: Before): Promise<Phase> {
   if (!(await namesIn(folder)).includes('run.json')) return 'before the run was there';
-  if ((await namesIn(join(folder, 'checkpoints'))).some((name) => LEFTOVER.test(name)))
-    return 'while a checkpoint was written or removed';
+  const leftovers = await leftoversIn(folder);
+  if (leftovers.some((name) => !before.leftovers.includes(name))) return 'while a checkpoint was written or removed';
   if (step === null) return 'before its first checkpoint';
-  return (await metricsLines(folder)) <= linesBefore ? 'between resuming and the next step' : 'between checkpoints';
+  return (await metricsLines(folder)) <= before.lines ? 'between resuming and the next step' : 'between checkpoints';
 }
 
 /** Everything that a run would take from it when it goes on. */
@@ -245,7 +268,7 @@ async function loadWhole(path: string, moments: Moments): Promise<void> {
 }
 
 /** What the two runs' ends do not have in common: tensors byte for byte, metrics but for times. */
-async function differencesOf(folder: string, reference: string): Promise<string[]> {
+export async function differencesOf(folder: string, reference: string): Promise<string[]> {
   const [own, expected] = await Promise.all([listCheckpoints(folder), listCheckpoints(reference)]);
   const steps = (list: typeof own) => list.map(({ step }) => step).join(', ');
   if (steps(own) !== steps(expected)) return [`checkpoints of steps ${steps(own)}, not ${steps(expected)}`];
