@@ -1,10 +1,13 @@
 const { performance } = require('node:perf_hooks');
+const { setTimeout: sleep } = require('node:timers/promises');
 const { TrainerEngine } = require('../../../dist/engine/index.js');
 
 /** As the published recipe has it, but at a constant rate. */
 const RECIPE = { learningRate: 3e-5, weightDecay: 0.1, maxGradientNorm: 1 };
 const ADAM = { beta1: 0.9, beta2: 0.999, eps: 1e-8 };
 const SEED = 0;
+/** PyTorch's threads spin for a while when their work is over; whoever comes next shall not share the cores with them. */
+const SETTLE_MS = 30;
 
 const sum = (sums, key) => sums.reduce((total, task) => total + task[key], 0);
 const lossOf = (sums) => sum(sums, 'weightedSquares') / sum(sums, 'valid');
@@ -68,11 +71,14 @@ class PeerTraining {
   async step() {
     const { seconds, ...found } = await this.peer.ask('step');
     this.steps.push(found);
+    await sleep(SETTLE_MS);
     return seconds;
   }
 
   async forward() {
-    return (await this.peer.ask('forward')).seconds;
+    const { seconds } = await this.peer.ask('forward');
+    await sleep(SETTLE_MS);
+    return seconds;
   }
 }
 
