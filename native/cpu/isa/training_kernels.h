@@ -42,6 +42,8 @@ struct MomentBlock {
   float* second_largest;
 };
 
+constexpr int64_t kNormalBlocks = 8;
+
 /// The inner loops of training of one instruction set; compiled as those of isa/kernels.h. Sums are made in double, in
 /// an order that depends on the count alone. No alignment is asked for, any count will do.
 struct TrainingKernels {
@@ -68,6 +70,10 @@ struct TrainingKernels {
   void (*loss_sums)(const float* y, const float* target, int64_t count, LossSums* sums);
   /// dy[i] = factor · (y[i] − target[i]), 0 where the target is NaN; dy may be y.
   void (*loss_gradient)(const float* y, const float* target, int64_t count, float factor, float* dy);
+
+  /// Normal numbers of DndNoise, 4 of each Philox block; `values` has room for a multiple of kNormalBlocks blocks. The
+  /// same bits by every instruction set.
+  void (*normals)(uint64_t first_block, int64_t blocks, const uint32_t* key, const uint32_t* stream, float* values);
 
   void (*adamw)(const AdamWFactors& factors, const float* gradient, int64_t count, float* parameter, float* first,
                 float* second);

@@ -1,5 +1,6 @@
 #include "cpu/isa/adamw.h"
 #include "cpu/isa/norm_gradient.h"
+#include "cpu/isa/normals.h"
 #include "cpu/isa/training_kernels.h"
 #include "cpu/isa/training_rows.h"
 
@@ -22,6 +23,7 @@ TrainingKernels table() {
   kernels.norm_gradient = norm_gradient;
   kernels.loss_sums = loss_sums;
   kernels.loss_gradient = loss_gradient;
+  kernels.normals = normals;
   kernels.adamw = adamw;
   kernels.adamw_quantised = adamw_quantised;
   return kernels;
