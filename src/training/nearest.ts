@@ -1,11 +1,24 @@
-/** The candidate that takes the fewest insertions, deletions and replacements of characters to become `word`. */
+/** From so many letters on, a word that is part of a name is taken for an abbreviation of it. */
+const LETTERS_OF_A_PART = 3;
+
+/**
+ * The candidate that takes the fewest insertions, deletions and replacements of characters to become `word`; one that
+ * has the word in it counts as one change away.
+ */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
-  let best: { candidate: string; distance: number } | undefined;
+  let best: { candidate: string; changes: number } | undefined;
   for (const candidate of candidates) {
-    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
-    if (!best || distance < best.distance) best = { candidate, distance };
+    const changes = changesTo(candidate.toLowerCase(), word.toLowerCase());
+    if (!best || changes < best.changes) best = { candidate, changes };
   }
   return best?.candidate;
+}
+
+function changesTo(candidate: string, word: string): number {
+  const distance = editDistance(word, candidate);
+  const isPart = word.length >= LETTERS_OF_A_PART && candidate.includes(word);
+  // Of several names with the word in them, the shortest.
+  return isPart ? Math.min(distance, 1 + distance / 1000) : distance;
 }
 
 /** Levenshtein's distance, row by row. */
