@@ -57,6 +57,7 @@ function fail(error: unknown, json: boolean, io: Io): number {
   return code === 'INVALID_ARGUMENT' ? EXIT_WRONG_USAGE : EXIT_FAILED;
 }
 
+/** On one line, since it may be the last of many lines of JSON. */
 function printError(io: Io, code: string, message: string): void {
-  io.stdout.write(`${JSON.stringify({ error: { code, message } }, null, 2)}\n`);
+  io.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`);
 }

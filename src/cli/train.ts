@@ -158,7 +158,7 @@ async function explain(
     () => false,
   );
   // What never began is told of as every command's failure is.
-  if (!opened && !(interrupted && begun) && !json) throw error;
+  if (!opened && !(interrupted && begun)) throw error;
   const { code, message: failure } = describeError(error);
   const message = interrupted ? 'interrupted before a step was done' : failure;
   setExitCode(exitCodeOf(code, interrupted, io));

@@ -1,0 +1,98 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SplitMix64 } from '../../src/random.js';
+import { TYPESCRIPT } from '../engine/child.js';
+import { TINY_TOKENS } from '../generator/tiny.js';
+import { useTemporaryFolder } from '../temporary-folder.js';
+import { checkpointBytes, metricsOf, TINY_PAIRS } from '../training/run-workshop.js';
+import { writePairs } from '../training/workshop.js';
+
+const MAIN = join(__dirname, '../../src/cli/main.ts');
+const STEPS = 120;
+
+jest.setTimeout(240_000);
+
+const temporary = useTemporaryFolder();
+const at = (...names: string[]) => join(temporary(), ...names);
+
+beforeEach(() => writePairs(at('pairs'), TINY_PAIRS));
+
+function start(argv: readonly (string | number)[]): ChildProcessWithoutNullStreams {
+  return spawn(process.execPath, [...TYPESCRIPT, MAIN, ...argv.map(String)]);
+}
+
+function startTraining(run: string): ChildProcessWithoutNullStreams {
+  if (existsSync(join(run, 'run.json'))) return start(['train', '--resume', run]);
+  const features = JSON.stringify([[8, 16, 24], [16, 12, 24], TINY_TOKENS]);
+  const decoder = ['--features', features, '--kernel-size', 5, '--learning-rate', 1e-3];
+  const often = ['--steps', STEPS, '--batch', 4, '--evaluate-every', 20, '--checkpoint-every', 7];
+  return start(['train', '--pairs', at('pairs'), '--encoder', 'hash', ...decoder, ...often, '--out', run]);
+}
+
+async function outcome(child: ChildProcessWithoutNullStreams): Promise<{ code: number | null; stderr: string }> {
+  let stderr = '';
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk;
+  });
+  child.stdout.resume();
+  const [code] = await once(child, 'close');
+  return { code, stderr };
+}
+
+async function expectSame(run: string, whole: string): Promise<void> {
+  const last = (folder: string) => join(folder, 'checkpoints', `step-${String(STEPS).padStart(6, '0')}`);
+  expect(await checkpointBytes(last(run))).toEqual(await checkpointBytes(last(whole)));
+  expect(await metricsOf(run)).toEqual(await metricsOf(whole));
+}
+
+/** Sends a signal when standard error says `text` for the `nth` time. */
+function signalAt(child: ChildProcessWithoutNullStreams, text: string, nth: number, name: NodeJS.Signals): void {
+  let told = '';
+  let sent = false;
+  child.stderr.on('data', (chunk) => {
+    told += chunk;
+    if (sent || told.split(text).length <= nth) return;
+    // A second signal would not wait for the checkpoint.
+    sent = child.kill(name);
+  });
+}
+
+test.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)('%s saves a checkpoint, says how to go on and ends with %i', async (name, exitCode) => {
+  expect((await outcome(startTraining(at('whole')))).code).toBe(0);
+  const child = startTraining(at('run'));
+  signalAt(child, '\nstep ', 10, name);
+  const { code, stderr } = await outcome(child);
+  expect(code).toBe(exitCode);
+  const [, step] = /\ninterrupted after (\d+) steps; go on with: dnd train --resume /.exec(stderr) ?? [];
+  expect(await readdir(at('run', 'checkpoints'))).toContain(`step-${String(step).padStart(6, '0')}`);
+  expect((await readdir(at('run'))).sort()).toEqual(['cache', 'checkpoints', 'latest', 'metrics.jsonl', 'run.json']);
+  expect((await outcome(startTraining(at('run')))).code).toBe(0);
+  await expectSame(at('run'), at('whole'));
+});
+
+test('kill -9 at any moment costs nothing but the time since the last checkpoint', async () => {
+  expect((await outcome(startTraining(at('whole')))).code).toBe(0);
+  const random = SplitMix64.seeded(11);
+  const moments = [
+    'reading the pairs',
+    'loading',
+    'initialising',
+    'encoding',
+    'evaluation after',
+    'checkpoint ',
+    '\nstep ',
+  ];
+  for (const moment of [...moments, ...moments]) {
+    const child = startTraining(at('run'));
+    signalAt(child, moment, 1 + random.below(3), 'SIGKILL');
+    await outcome(child);
+  }
+  expect((await outcome(startTraining(at('run')))).code).toBe(0);
+  await expectSame(at('run'), at('whole'));
+});
