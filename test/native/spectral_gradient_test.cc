@@ -96,6 +96,25 @@ TEST(SpectralGradient, is_added_to_what_is_there_where_that_is_asked_for) {
   }
 }
 
+TEST(SpectralGradient, is_exactly_zero_for_taps_that_are_never_over_the_picture) {
+  std::mt19937 random(66);
+  int64_t idle = 0;
+  for (const ConvolutionCase& c : odd_convolutions()) {
+    const Operands values(c);
+    SpectralGradientPlan plan = random_plan(c, random);
+    plan.chunk_tiles = 1;
+    const std::vector<double> wanted = naive_weight_gradient(c, values.x, values.dy);
+    const std::vector<float> gradient = run(c, values, plan, 2), sum = run(c, values, plan, 2, true);
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      if (wanted[i] != 0) continue;
+      ++idle;
+      ASSERT_EQ(gradient[i], 0) << c << ", tap " << i;
+      ASSERT_EQ(sum[i], values.before[i]) << c << ", tap " << i;
+    }
+  }
+  EXPECT_GT(idle, 100);
+}
+
 TEST(SpectralGradient, gives_the_same_bytes_for_any_number_of_threads) {
   std::mt19937 random(63);
   for (const ConvolutionCase& c : odd_convolutions()) {

@@ -1,6 +1,7 @@
 #include "cpu/spectral/spectral_gradient.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <vector>
 
 #include "cpu/spectral/frequency_order.h"
@@ -10,6 +11,21 @@
 
 namespace dnd::cpu {
 namespace {
+
+/// Places, in a weight's [k, k], of the taps that are never over the picture, because it is too small. Their gradient
+/// is zero, and of the spectral algorithm rounding: that must not be left, for AdamW would take it for any other
+/// gradient.
+std::vector<int64_t> idle_taps(const Geometry& g) {
+  const auto idle = [&g](int64_t tap, int64_t size) { return std::abs(tap - g.half()) >= size; };
+  std::vector<int64_t> places;
+  for (int64_t i = 0; i < g.kernel; ++i) {
+    for (int64_t j = 0; j < g.kernel; ++j) {
+      if (!idle(i, g.rows) && !idle(j, g.columns)) continue;
+      places.push_back(i * g.tap_row_stride + j * g.tap_column_stride);
+    }
+  }
+  return places;
+}
 
 class SpectralGradient {
  public:
@@ -25,7 +41,8 @@ class SpectralGradient {
         halved_turns_(plan.halved.points, geometry.half()),
         full_turns_(plan.full.points, geometry.half()),
         work_(direct_multiply_adds(shape_of(geometry))),
-        half_(geometry.half()) {}
+        half_(geometry.half()),
+        idle_taps_(idle_taps(geometry)) {}
 
   int64_t tiles() const { return tiles_.count(); }
 
@@ -137,9 +154,29 @@ class SpectralGradient {
                                 tiles_.halved_tap(),
                                 tiles_.full_tap(),
                                 accumulate};
+      const std::vector<float> idle =
+          idle_taps_.empty() ? std::vector<float>() : idle_values(target, block.rows.size());
       isa_.halve_adjoint[half_](rows + v * kernel_floats, layout_.column_floats, block.vectors.size() * kernel_floats,
                                 block.rows.size(), halved_turns_.all(), order_.columns(), target);
+      const float* value = idle.data();
+      for_each_idle_tap(target, idle.empty() ? 0 : block.rows.size(), [&value](float& tap) { tap = *value++; });
     }
+  }
+
+  void for_each_idle_tap(const TapTarget& target, int64_t rows, auto visit) const {
+    for (int64_t row = 0; row < rows; ++row) {
+      for (int64_t lane = 0; lane < target.outs; ++lane) {
+        float* const taps = target.first + row * target.channel_stride + lane * target.out_stride;
+        for (const int64_t place : idle_taps_) visit(taps[place]);
+      }
+    }
+  }
+
+  /// What they are to hold in the end.
+  std::vector<float> idle_values(const TapTarget& target, int64_t rows) const {
+    std::vector<float> values;
+    for_each_idle_tap(target, rows, [&](const float& tap) { values.push_back(target.accumulate ? tap : 0); });
+    return values;
   }
 
   const SpectralKernels& isa_;
@@ -152,6 +189,7 @@ class SpectralGradient {
   const TurnTable halved_turns_, full_turns_;
   const double work_;
   const int64_t half_;
+  const std::vector<int64_t> idle_taps_;
 };
 
 }  // namespace
