@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { cp, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as api from '../src/index.js';
+import * as training from '../src/training/index.js';
 import { TINY_BASE, TINY_SETTINGS } from './generator/tiny.js';
 import { useTemporaryFolder } from './temporary-folder.js';
 
@@ -19,6 +20,18 @@ test('the public API is what the documentation shows, and nothing else', () => {
     'readPeft',
     'readPromptSet',
   ]);
+});
+
+test('the API of training is what the documentation shows, and nothing else', () => {
+  expect(Object.keys(training).sort()).toEqual([
+    'DndError',
+    'Trainer',
+    'openPairs',
+    'planRun',
+    'readConfig',
+    'readRunDescription',
+  ]);
+  expect(training.DndError).toBe(api.DndError);
 });
 
 test('as a user would write it', async () => {
@@ -65,14 +78,23 @@ test('require and import of the built package give the same classes', async () =
     join(temporary(), 'both.mjs'),
     `import { createRequire } from 'node:module';
 import * as imported from 'dnd-lora';
+import * as training from 'dnd-lora/training';
 const required = createRequire(import.meta.url)('dnd-lora');
 const error = await imported.Generator.load('nowhere').catch((thrown) => thrown);
 console.log(JSON.stringify({
   names: Object.keys(imported).filter((name) => name !== '__esModule').sort(),
   same: Object.keys(required).every((name) => required[name] === imported[name]),
   ours: error instanceof required.DndError,
+  training: Object.keys(training).filter((name) => name !== '__esModule').sort(),
+  sameTraining: training.Trainer === createRequire(import.meta.url)('dnd-lora/training').Trainer,
 }));`,
   );
   const output = execFileSync(process.execPath, [join(temporary(), 'both.mjs')], { encoding: 'utf8' });
-  expect(JSON.parse(output)).toEqual({ names: Object.keys(api).sort(), same: true, ours: true });
+  expect(JSON.parse(output)).toEqual({
+    names: Object.keys(api).sort(),
+    same: true,
+    ours: true,
+    training: Object.keys(training).sort(),
+    sameTraining: true,
+  });
 }, 60_000);

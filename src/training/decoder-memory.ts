@@ -57,3 +57,14 @@ export function microBatchFor(
   });
   return chosen;
 }
+
+/** Conditions and weight tokens of an evaluation take no more than this, unless one task's alone do. */
+const EVALUATION_BYTES = 2 ** 28;
+
+/** How many tasks are evaluated at once: it depends on nothing but sizes, since the last bits depend on it. */
+export function tasksTogether(
+  engine: Pick<TrainerEngine, 'memory'>,
+  { batch, microBatch = batch }: Pick<TrainingSettings, 'batch' | 'microBatch'>,
+): number {
+  return Math.max(1, Math.min(microBatch, Math.floor(EVALUATION_BYTES / engine.memory(1).operands)));
+}

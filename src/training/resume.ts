@@ -14,7 +14,14 @@ import { describeRun } from './describe-run.js';
 import { MetricsFile } from './metrics-file.js';
 import { type Preparation, prepare } from './prepare.js';
 import { METRICS_FILE, RUN_FILE, type RunDescription, readRunDescription } from './run-description.js';
-import { type CheckpointFolder, listCheckpoints, removeLeftovers, setAside } from './run-folder.js';
+import {
+  type CheckpointFolder,
+  checkpointPath,
+  linkLatest,
+  listCheckpoints,
+  removeLeftovers,
+  setAside,
+} from './run-folder.js';
 import { RunLock } from './run-lock.js';
 import type { TrainingSettings } from './settings.js';
 import { createEngine, type MakeOptions, makeWorkingParts, type TrainerParts } from './trainer-parts.js';
@@ -53,6 +60,7 @@ export async function resumeRun(path: string, options: ResumeTrainerOptions): Pr
     if (!state) await engine.initialise(settings.seed, { signal });
     else if (state.createdBy !== `${PACKAGE.name} ${PACKAGE.version}`)
       onNotice?.(`the checkpoint was written by ${state.createdBy}: another version may compute other last bits`);
+    if (state) await linkLatest(folder, checkpointPath(folder, state.step));
     await describeAgain(description, preparation, folder);
     const opened = await MetricsFile.open(join(folder, METRICS_FILE), state?.metricsBytes ?? 0);
     metrics = opened.file;

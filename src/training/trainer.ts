@@ -6,7 +6,7 @@ import { Turns } from '../generator/turns.js';
 import { beginRun, type CreateTrainerOptions } from './begin.js';
 import { writeCheckpoint } from './checkpoint.js';
 import { settingsDigest } from './config.js';
-import { convolutionLimits } from './decoder-memory.js';
+import { convolutionLimits, tasksTogether } from './decoder-memory.js';
 import { checkpointManifest } from './describe-run.js';
 import { evaluateTasks } from './evaluation.js';
 import type { OnTrainingProgress } from './progress.js';
@@ -177,7 +177,7 @@ export class Trainer implements AsyncDisposable {
     const began = performance.now();
     const { engine, layout, position, settings, work } = this.#parts;
     const { states, targets, importance, data, evaluationTasks } = work;
-    const together = settings.microBatch ?? 1;
+    const together = tasksTogether(engine, settings);
     const evaluated = data.exclusively(() =>
       evaluateTasks(
         evaluationTasks,

@@ -1,4 +1,4 @@
-import { cp, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, realpath, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DndError } from '../../src/errors.js';
 import { SafetensorsFile } from '../../src/formats/safetensors/index.js';
@@ -210,6 +210,7 @@ describe('where the newest checkpoint cannot be read', () => {
     const notices: string[] = [];
     await using trainer = await Trainer.resume(at('run'), { onNotice: (message) => notices.push(message) });
     expect(trainer.step).toBe(4);
+    expect(await realpath(at('run', 'latest'))).toBe(await realpath(checkpoint('run', 4)));
     expect(notices.join()).toContain(
       `${checkpoint('run', 8)} cannot be used and is now ${checkpoint('run', 8)}.unreadable`,
     );
