@@ -15,7 +15,7 @@ namespace {
 constexpr double kNanosecond = 1e-9;
 constexpr int64_t kFloat = sizeof(float);
 constexpr int64_t kLine = 16;      ///< floats of a cache line
-constexpr int64_t kSlabRows = 48;  ///< of a slab, at most
+constexpr int64_t kSlabRows = 64;  ///< of a slab, more or less
 constexpr int64_t kThreads = 4;    ///< whose memory half of the workspace holds at least
 
 double count(int64_t value) { return static_cast<double>(value); }
@@ -84,7 +84,8 @@ std::optional<Candidate> with_blocks(const ConvolutionShape& shape, const TileAx
     plan.outs_are_lanes = outs_are_lanes;
     plan.threads_bytes = options.workspace_bytes / 2;
     const int64_t rows = rows_of(shape, plan);
-    plan.slab_rows = round_up(divide_up(rows, divide_up(rows, kSlabRows)), kLine);
+    const int64_t slabs = std::max<int64_t>(1, (rows + kSlabRows / 2) / kSlabRows);
+    plan.slab_rows = round_up(divide_up(rows, slabs), kLine);
     const int64_t panel =
         std::min<int64_t>(rates.panel_vectors * rates.lanes, round_up(lanes_of(shape, plan), rates.lanes));
     const int64_t least = gradient_thread_floats(shape, plan, 1, panel, 1, rates.lanes).total() * kFloat;

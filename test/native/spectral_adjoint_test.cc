@@ -185,7 +185,8 @@ TEST(GradientProduct, agrees_with_a_product_in_double_for_any_number_of_rows_and
       const int64_t depth = 1 + (rows * 7 + vectors) % 23, width = vectors * isa().lanes, x_stride = rows + 5;
       const std::vector<float> x = random_values(depth * x_stride, 73), w = random_values(depth * width, 74);
       std::vector<float> y(rows * (width + kGap), kUntouched);
-      isa().gradient_product(rows, depth, x.data(), x_stride, w.data(), vectors, y.data(), width + kGap);
+      isa().gradient_product(rows, depth, x.data(), x_stride, depth * x_stride, w.data(), depth * width, vectors,
+                             y.data(), width + kGap);
       for (int64_t r = 0; r < rows; ++r) {
         for (int64_t l = 0; l < width + kGap; ++l) {
           const float found = y[r * (width + kGap) + l];

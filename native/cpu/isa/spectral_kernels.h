@@ -134,9 +134,10 @@ struct SpectralKernels {
                   int64_t vectors, float* y, int64_t y_stride, bool accumulate);
 
   /// Of weight gradients: y[r·y_stride + l] = Σ_{d < depth} x[d·x_stride + r] · w[d·vectors·lanes + l] for r < rows,
-  /// l < vectors · lanes, through d in order from zero; vectors ≤ panel_vectors.
-  void (*gradient_product)(int64_t rows, int64_t depth, const float* x, int64_t x_stride, const float* w,
-                           int64_t vectors, float* y, int64_t y_stride);
+  /// l < vectors · lanes, through d in order from zero; vectors ≤ panel_vectors. With x and w the memory x_ahead and
+  /// w_ahead floats further is asked for; it need not be there.
+  void (*gradient_product)(int64_t rows, int64_t depth, const float* x, int64_t x_stride, int64_t x_ahead,
+                           const float* w, int64_t w_ahead, int64_t vectors, float* y, int64_t y_stride);
 
   /// The adjoints of both halves of the weights' transform, which take the gradient with respect to the weights'
   /// spectra to the gradient with respect to the weights. Of a real kernel's spectrum one half is stored, so every

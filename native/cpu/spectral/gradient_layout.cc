@@ -2,20 +2,22 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <vector>
 
+#include "plan/rates.h"
 #include "plan/spectral_plan.h"
 
 namespace dnd::cpu {
 namespace {
 
 constexpr int64_t kFloat = sizeof(float);
-/// Half-transformed taps and a slab of products, which stay in a core's own cache.
-constexpr int64_t kNearBytes = int64_t{1400} << 10;
-constexpr int64_t kSlabBytes = int64_t{448} << 10;
-constexpr int64_t kMostParts = 12;  ///< of a slab that are tried
-/// What a task costs beside its products, in rows times vectors of them.
-constexpr double kTaskRows = 2;
+constexpr int64_t kSlabBytes = int64_t{448} << 10;  ///< of products, in a core's own cache
+/// Half-transformed taps beyond this size, the slab beside them, leave that cache.
+constexpr int64_t kNearBytes = int64_t{1500} << 10;
+/// What memory beyond it adds to the time of arithmetic, which hides the rest.
+constexpr double kNanosecondsPerByte = 0.05;
+constexpr int64_t kMostParts = 24;  ///< of a slab that are tried
 
 void set_thread_parts(GradientLayout& layout, const SpectralGradientPlan& plan, const ConvolutionShape& shape) {
   const int64_t block = divide_up(std::min(layout.rows, layout.slab_rows), layout.slab_parts);
@@ -30,16 +32,32 @@ void set_thread_parts(GradientLayout& layout, const SpectralGradientPlan& plan, 
   layout.scratch_floats = floats.scratch;
 }
 
+/// Nanoseconds of one task.
+double task_time(const GradientLayout& layout, const SpectralGradientPlan& plan, const ConvolutionShape& shape,
+                 const InstructionSetRates& rates, int64_t rows, int64_t vectors) {
+  const auto tiles = static_cast<double>(layout.chunk_tiles), kernels = static_cast<double>(rows * vectors);
+  const double components = 3 * static_cast<double>(plan.frequencies());
+  const auto taps_of_columns = static_cast<double>(shape.kernel * plan.halved.points / 2);
+  const double arithmetic = kernels * (components * (rates.product_row * tiles + rates.adjoint_component) +
+                                       rates.adjoint_tap * taps_of_columns);
+  const double spectra = components * tiles * static_cast<double>((rows + vectors * layout.lanes) * kFloat);
+  const bool near = (layout.rows_floats + layout.slab_floats) * kFloat <= kNearBytes;
+  const double halves = near ? 0 : static_cast<double>(layout.rows_floats * kFloat);
+  return arithmetic + kNanosecondsPerByte * (spectra + halves);
+}
+
 /// When the tasks of a group are handed out in order to whichever thread is free: when the last one ends.
-double end_of(const GradientLayout& layout, int threads) {
+double end_of(const GradientLayout& layout, const SpectralGradientPlan& plan, const ConvolutionShape& shape,
+              const InstructionSetRates& rates, int threads) {
   std::vector<double> free_at(threads);
   double last = 0;
   for (int64_t panel = 0; panel < layout.group; ++panel) {
     for (int64_t slab = 0; slab < layout.slabs; ++slab) {
       for (int64_t index = 0; index < layout.slab_parts; ++index) {
-        const auto rows = static_cast<double>(layout.block(slab, index).size());
+        const int64_t rows = layout.block(slab, index).size();
+        if (rows == 0) continue;
         std::pop_heap(free_at.begin(), free_at.end(), std::greater());
-        free_at.back() += rows * static_cast<double>(layout.panel(panel).size()) + kTaskRows;
+        free_at.back() += task_time(layout, plan, shape, rates, rows, layout.panel(panel).size());
         last = std::max(last, free_at.back());
         std::push_heap(free_at.begin(), free_at.end(), std::greater());
       }
@@ -48,23 +66,23 @@ double end_of(const GradientLayout& layout, int threads) {
   return last;
 }
 
-/// The fewest parts whose memory is near, or as many more as let the threads end sooner.
-void cut_slabs(GradientLayout& layout, const SpectralGradientPlan& plan, const ConvolutionShape& shape, int threads) {
+/// Parts with which the threads end soonest: more of them read the spectra of lanes anew, fewer leave threads without
+/// work. As many as it takes for the threads' memory to fit.
+void cut_slabs(GradientLayout& layout, const SpectralGradientPlan& plan, const ConvolutionShape& shape,
+               const InstructionSetRates& rates, int threads) {
   const int64_t slab = std::min(layout.rows, layout.slab_rows);
   const int64_t budget = plan.threads_bytes / kFloat / threads;
-  const auto fits = [&] {
-    return layout.thread_floats() <= budget && (layout.rows_floats + layout.slab_floats) * kFloat <= kNearBytes;
-  };
   layout.slab_parts = 1;
-  for (set_thread_parts(layout, plan, shape); !fits() && layout.slab_parts < slab;) {
+  for (set_thread_parts(layout, plan, shape); layout.thread_floats() > budget && layout.slab_parts < slab;) {
     ++layout.slab_parts;
     set_thread_parts(layout, plan, shape);
   }
   int64_t best = layout.slab_parts;
-  double best_end = end_of(layout, threads);
   const int64_t most = std::min(slab, best + kMostParts);
-  for (layout.slab_parts = best + 1; layout.slab_parts <= most; ++layout.slab_parts) {
-    const double end = end_of(layout, threads);
+  double best_end = std::numeric_limits<double>::infinity();
+  for (; layout.slab_parts <= most; ++layout.slab_parts) {
+    set_thread_parts(layout, plan, shape);
+    const double end = end_of(layout, plan, shape, rates, threads);
     if (end < best_end) best = layout.slab_parts, best_end = end;
   }
   layout.slab_parts = best;
@@ -90,7 +108,7 @@ GradientLayout gradient_layout(const SpectralGradientPlan& plan, const Convoluti
   layout.row_slab_stride = components * layout.row_component_stride;
   layout.lane_component_stride = spread_stride(layout.chunk_tiles * panel);
   layout.panel_stride = components * layout.lane_component_stride;
-  cut_slabs(layout, plan, shape, threads);
+  cut_slabs(layout, plan, shape, rates_of(kernels.name), threads);
   return layout;
 }
 

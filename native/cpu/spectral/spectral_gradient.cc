@@ -127,7 +127,8 @@ class SpectralGradient {
         const PartTimer timer(profile, kDndGradientProductPart);
         for (int64_t component = 3 * point; component < 3 * (point + points); ++component) {
           isa_.gradient_product(block.rows.size(), chunk_tiles, row_spectra + component * layout_.row_component_stride,
-                                layout_.slab_rows, lane_spectra + component * layout_.lane_component_stride,
+                                layout_.slab_rows, layout_.row_component_stride,
+                                lane_spectra + component * layout_.lane_component_stride, layout_.lane_component_stride,
                                 block.vectors.size(), slab + (component - 3 * point) * slab_stride, width);
         }
       }
