@@ -216,9 +216,10 @@ export class TrainerEngine extends ModelEngine<TrainerHandle> {
     return batch * (this.#conditionBytes + bytesOf(last)) + last[0] * Float32Array.BYTES_PER_ELEMENT;
   }
 
-  /** What this engine occupies already, of what it counts. */
+  /** What this engine occupies already, of what it counts: also what a step worked in stays for the next one. */
   #heldBytes(): number {
-    return this.parameterBytes + (this.#began ? this.parameterBytes + this.stateBytes : 0);
+    const lasting = this.parameterBytes + (this.#began ? this.parameterBytes + this.stateBytes : 0);
+    return lasting + this.deviceMemory().heldBytes;
   }
 
   /**

@@ -85,6 +85,31 @@ TEST(TrainingMemory, is_what_is_allocated) {
   }
 }
 
+TEST(TrainingMemory, stays_for_the_next_step_unless_an_evaluation_needs_it) {
+  Trainer trainer({kLayers}, 2);
+  randomise(trainer);
+  const RandomTask task = random_task(kLayers, 2, 7);
+  const TrainingMemory memory = trainer.memory(2);
+  const auto held = [&] { return trainer.device_memory().held; };
+  const auto evaluate = [&](int64_t limit) {
+    std::vector<DndTokenSums> sums(2);
+    Job job;
+    trainer.evaluate(task.condition.data(), task.target.data(), nullptr, 2, nullptr, sums.data(), job, limit);
+  };
+  EXPECT_EQ(held(), 0);
+  const auto first = gradients_of(trainer, task, INT64_MAX);
+  EXPECT_NEAR(held(), memory.activations, 256);
+  evaluate(INT64_MAX);
+  EXPECT_NEAR(held(), memory.activations, 256);
+  evaluate(memory.total());
+  EXPECT_EQ(held(), 0);
+  EXPECT_EQ(gradients_of(trainer, task, INT64_MAX), first);
+  const int64_t enough = trainer.memory(2, 0).total();
+  gradients_of(trainer, task, enough);
+  EXPECT_NEAR(held(), trainer.memory(2, enough).activations, 256);
+  EXPECT_LT(held(), memory.activations);
+}
+
 /// What progress is measured by.
 TEST(TrainingPlan, counts_the_work_that_operations_report) {
   for (DecoderConfig config : {kLayers, kProjected}) {

@@ -2,15 +2,16 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <utility>
 
-#include "model/device.h"
+#include "core/integers.h"
 
 namespace dnd {
 
 class PassMemory;
 
-/// Device memory of a pass; freed, and no longer counted, with the object.
+/// A part of a pass's memory; free for others when the object goes.
 class PassArray {
  public:
   PassArray() = default;
@@ -21,39 +22,44 @@ class PassArray {
     return *this;
   }
 
-  float* data() const { return array_.data(); }
-  void* memory() const { return array_.memory(); }
+  float* data() const { return static_cast<float*>(place_); }
+  void* memory() const { return place_; }
   void reset();
 
  private:
   friend class PassMemory;
-  PassArray(PassMemory& owner, DeviceArray array, int64_t bytes)
-      : owner_(&owner), array_(std::move(array)), bytes_(bytes) {}
+  PassArray(PassMemory& owner, int64_t begin, void* place) : owner_(&owner), begin_(begin), place_(place) {}
   void swap(PassArray& other) noexcept {
     std::swap(owner_, other.owner_);
-    std::swap(array_, other.array_);
-    std::swap(bytes_, other.bytes_);
+    std::swap(begin_, other.begin_);
+    std::swap(place_, other.place_);
   }
 
   PassMemory* owner_ = nullptr;
-  DeviceArray array_;
-  int64_t bytes_ = 0;
+  int64_t begin_ = 0;
+  void* place_ = nullptr;
 };
 
-/// What a pass allocates, counted: how much of it is there at the same time. Without a device nothing but counted, so
-/// that a pass says what it needs by going through its own steps. Must outlive its arrays.
+/// One block, of which a pass gets its arrays: each the first gap that is large enough. Without a block the places are
+/// only counted, so that a pass says how large a block it needs by going through its own steps. Must outlive its
+/// arrays.
 class PassMemory {
  public:
-  explicit PassMemory(const Device* device) : device_(device) {}
+  /// `block`: null, or as large as the same arrays made most_bytes() before.
+  explicit PassMemory(void* block) : block_(static_cast<char*>(block)) {}
   PassMemory(const PassMemory&) = delete;
   PassMemory& operator=(const PassMemory&) = delete;
 
   PassArray bytes(int64_t count) {
-    DeviceArray array;
-    if (device_ != nullptr) array = DeviceArray::of_bytes(*device_, static_cast<size_t>(count));
-    held_ += count;
-    most_ = std::max(most_, held_);
-    return PassArray(*this, std::move(array), count);
+    const int64_t size = round_up(std::max<int64_t>(count, 1), kAlignment);
+    int64_t begin = 0;
+    for (const auto& [from, to] : taken_) {
+      if (from >= begin + size) break;
+      begin = to;
+    }
+    taken_.emplace(begin, begin + size);
+    most_ = std::max(most_, begin + size);
+    return PassArray(*this, begin, block_ != nullptr ? block_ + begin : nullptr);
   }
   PassArray floats(int64_t elements) { return bytes(elements * static_cast<int64_t>(sizeof(float))); }
 
@@ -62,14 +68,17 @@ class PassMemory {
  private:
   friend class PassArray;
 
-  const Device* device_;
-  int64_t held_ = 0, most_ = 0;
+  static constexpr int64_t kAlignment = 256;
+
+  char* const block_;
+  std::map<int64_t, int64_t> taken_;  ///< begin → end
+  int64_t most_ = 0;
 };
 
 inline void PassArray::reset() {
-  array_.reset();
-  if (owner_ != nullptr) owner_->held_ -= bytes_;
+  if (owner_ != nullptr) owner_->taken_.erase(begin_);
   owner_ = nullptr;
+  place_ = nullptr;
 }
 
 }  // namespace dnd

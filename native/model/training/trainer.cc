@@ -68,6 +68,9 @@ class Trainer::Implementation {
   const TrainingPlan& plan(int64_t batch, int64_t limit);
   void hold(const TrainingPlan& plan, Job& job);
   void run(const TrainingPlan& plan, const TrainingBatch& batch, DndTokenSums* sums, const DndControl* control);
+  /// The block that passes work in stays for the next one, within a limit to all memory: its pages are at hand then.
+  void reserve_block(int64_t bytes, int64_t limit);
+  void free_block_beyond(int64_t limit, int64_t other_bytes);
   /// Sums of tokens in host memory against a target.
   void sum_tokens(const float* tokens, const float* target, const float* importance, int64_t batch, DndTokenSums* sums,
                   Job& job) const;
@@ -86,6 +89,8 @@ class Trainer::Implementation {
  private:
   std::optional<TrainingPlan> plan_;  ///< the last one, made for this limit
   int64_t planned_limit_ = 0;
+  DeviceArray block_;  ///< of a CPU; other devices have memory for passes themselves
+  int64_t block_bytes_ = 0;
 };
 
 TrainingPlan Trainer::Implementation::planned(int64_t batch, int64_t limit) const {
@@ -127,8 +132,27 @@ void Trainer::Implementation::run(const TrainingPlan& plan, const TrainingBatch&
                                  static_cast<int64_t>(batch.noise_key), static_cast<int64_t>(batch.noise_stream),
                                  bits(batch.condition_noise), bits(batch.target_noise), std::bit_cast<int64_t>(sums)});
   DevicePass pass(device(), key, plan.bytes);
-  TrainingPass(decoder.parts(), plan, gradients, pass, control).run(batch, sums);
+  DeviceArray of_pass;
+  if (!decoder.on_cpu()) of_pass = DeviceArray::of_bytes(device(), static_cast<size_t>(plan.bytes));
+  void* const block = decoder.on_cpu() ? block_.memory() : of_pass.memory();
+  TrainingPass(decoder.parts(), plan, gradients, pass, block, control).run(batch, sums);
   pass.run(control);
+}
+
+void Trainer::Implementation::reserve_block(int64_t bytes, int64_t limit) {
+  if (!decoder.on_cpu()) return;
+  free_block_beyond(limit, 0);
+  if (block_bytes_ >= bytes) return;
+  block_.reset();
+  block_bytes_ = 0;
+  block_ = DeviceArray::of_bytes(device(), static_cast<size_t>(bytes));
+  block_bytes_ = bytes;
+}
+
+void Trainer::Implementation::free_block_beyond(int64_t limit, int64_t other_bytes) {
+  if (block_bytes_ <= limit - lasting_bytes() - other_bytes) return;
+  block_.reset();
+  block_bytes_ = 0;
 }
 
 void Trainer::Implementation::sum_tokens(const float* tokens, const float* target, const float* importance,
@@ -204,6 +228,7 @@ void Trainer::accumulate(const TrainingBatch& batch, DndTokenSums* sums, Job& jo
   try {
     self.gradients.reserve();
     self.hold(plan, job);
+    self.reserve_block(plan.bytes, limit);
     self.run(plan, batch, sums, control.table());
   } catch (...) {
     self.drop_gradient();  // part of it may have been added to
@@ -259,6 +284,7 @@ void Trainer::evaluate(const float* condition, const float* target, const float*
                                              std::to_string(self.lasting_bytes() + own_bytes + needed) +
                                              " bytes of memory, and " + std::to_string(limit) + " are allowed");
   }
+  self.free_block_beyond(limit, own_bytes + needed);
   const Memory own(static_cast<size_t>(own_bytes));
   if (tokens == nullptr) tokens = own.floats();
   self.decoder.forward(condition, batch, tokens, job, available);

@@ -10,11 +10,11 @@ void TrainingPass::run(const TrainingBatch& batch, DndTokenSums* sums) {
   std::vector<PassArray> x(layers.size() + 1);
   std::vector<Inner> kept(layers.size());
 
+  workspace_ = memory_.bytes(plan_.workspace_bytes);
   x[0] = upload(batch.condition, plan_.batch * decoder_.config.condition_elements());
   PassArray target = upload(batch.target, plan_.batch * last.elements());
   PassArray importance;
   if (batch.importance != nullptr) importance = upload(batch.importance, last.tokens);
-  workspace_ = memory_.bytes(plan_.workspace_bytes);
 
   if (decoder_.projection != nullptr) {
     projection_.condition = std::move(x[0]);

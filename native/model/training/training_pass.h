@@ -19,21 +19,16 @@ class TrainingPass {
   TrainingPass(const DecoderParts& decoder, const TrainingPlan& plan)
       : decoder_(decoder), plan_(plan), memory_(nullptr) {}
 
-  /// Computes, within `pass`.
+  /// Computes, within `pass`, in a block of plan.bytes of device memory.
   TrainingPass(const DecoderParts& decoder, const TrainingPlan& plan, const Gradients& gradients,
-               const DevicePass& pass, const DndControl* control)
-      : decoder_(decoder),
-        plan_(plan),
-        gradients_(&gradients),
-        pass_(&pass),
-        control_(control),
-        memory_(&decoder.device) {}
+               const DevicePass& pass, void* block, const DndControl* control)
+      : decoder_(decoder), plan_(plan), gradients_(&gradients), pass_(&pass), control_(control), memory_(block) {}
 
   /// sums [batch], there when the pass has run. Of what is only counted, the batch's arrays are not read, but whether
   /// there is an importance.
   void run(const TrainingBatch& batch, DndTokenSums* sums);
 
-  /// That were allocated at the same time, at most.
+  /// Size of a block in which all its arrays had their places.
   int64_t most_bytes() const { return memory_.most_bytes(); }
 
  private:

@@ -13,7 +13,7 @@ struct TrainingPlan {
   int64_t convolution_limit = 0;  ///< bytes of each convolution's workspace, at most
   int64_t workspace_bytes = 0;    ///< of the largest of these workspaces
   std::vector<bool> kept;         ///< by layer: its inner activations are kept, not computed again
-  int64_t bytes = 0;              ///< that the pass allocates at the same time, at most
+  int64_t bytes = 0;              ///< of the block that the pass works in
   bool fits = true;               ///< false: nothing does, and `bytes` would be enough
 
   int64_t kept_layers() const;
