@@ -1,5 +1,6 @@
 #pragma once
 
+#include "cpu/isa/bytes.h"
 #include "cpu/isa/training_rows.h"
 
 #if defined(__x86_64__)
@@ -9,9 +10,7 @@
 /// AdamW of TrainingKernels, with moments in float32 and quantised.
 namespace dnd::cpu::DND_ISA {
 
-typedef int32_t IntegerVector __attribute__((vector_size(kVectorBytes)));
 typedef uint32_t UnsignedVector __attribute__((vector_size(kVectorBytes)));
-typedef uint8_t ByteVector __attribute__((vector_size(kLanes)));
 
 inline __attribute__((always_inline)) Vector square_root(Vector x) {
 #if defined(__AVX512F__)
@@ -50,9 +49,9 @@ inline void adamw(const AdamWFactors& factors, const float* gradient, int64_t co
 
 /// Random bits of elements first_element …, for one step: MurmurHash3's finaliser (Appleby).
 inline __attribute__((always_inline)) UnsignedVector bits_of_elements(uint32_t rounding, int64_t first_element) {
-  UnsignedVector bits;
-  for (int lane = 0; lane < kLanes; ++lane)
-    bits[lane] = static_cast<uint32_t>(first_element) + static_cast<uint32_t>(lane);
+  UnsignedVector lanes;
+  for (int lane = 0; lane < kLanes; ++lane) lanes[lane] = static_cast<uint32_t>(lane);
+  UnsignedVector bits = lanes + static_cast<uint32_t>(first_element);
   bits ^= rounding;
   bits ^= bits >> 16;
   bits *= 0x85ebca6bu;
@@ -92,36 +91,49 @@ inline __attribute__((always_inline)) IntegerVector encoded(const DynamicMap& ma
 
 constexpr int64_t kMomentBlock = 256;
 
-inline void decode(const DynamicMap& map, const uint8_t* codes, float largest, int64_t count, float* values) {
-  for (int64_t i = 0; i < count; ++i) values[i] = map.values[codes[i]] * largest;
+/// The numbers that codes stand for.
+inline __attribute__((always_inline)) Vector numbers_of(const DynamicMap& map, const uint8_t* codes) {
+  const IntegerVector places = load_bytes(codes);
+#if defined(__AVX512F__)
+  return _mm512_mask_i32gather_ps(Vector{}, 0xffff, reinterpret_cast<__m512i>(places), map.values, 4);
+#elif defined(__AVX2__)
+  const Vector all = reinterpret_cast<Vector>(IntegerVector{} - 1);
+  return _mm256_mask_i32gather_ps(Vector{}, map.values, reinterpret_cast<__m256i>(places), all, 4);
+#else
+  Vector numbers;
+  for (int lane = 0; lane < kLanes; ++lane) numbers[lane] = map.values[places[lane]];
+  return numbers;
+#endif
 }
 
 /// Below it a block's largest magnitude counts as zero: its inverse would be no float.
 constexpr float kLeastLargest = 1e-37f;
 
 inline float largest_of(Vector largest) {
-  float most = 0.0f;
-  for (int lane = 0; lane < kLanes; ++lane) most = largest[lane] > most ? largest[lane] : most;
+  float lanes[kLanes];
+  store(lanes, largest);
+  for (int width = kLanes / 2; width > 0; width /= 2) {
+    for (int lane = 0; lane < width; ++lane)
+      lanes[lane] = lanes[lane] > lanes[lane + width] ? lanes[lane] : lanes[lane + width];
+  }
+  const float most = lanes[0];
   return most < kLeastLargest ? 0.0f : most;
 }
 
 inline float inverse_of(float largest) { return largest > 0.0f ? 1.0f / largest : 0.0f; }
 
-inline __attribute__((always_inline)) void store_codes(uint8_t* codes, IntegerVector value) {
-  const ByteVector bytes = __builtin_convertvector(value, ByteVector);
-  __builtin_memcpy(codes, &bytes, sizeof(bytes));
-}
-
 inline void adamw_quantised(const AdamWFactors& factors, const DynamicMap& first_map, const DynamicMap& second_map,
                             const float* gradient, int64_t first_element, int64_t count, float* parameter,
                             const MomentBlock& moments) {
   float first[kMomentBlock], roots[kMomentBlock];
-  decode(first_map, moments.first, *moments.first_largest, count, first);
-  decode(second_map, moments.second, *moments.second_largest, count, roots);
-  for (int64_t i = count; i % kLanes != 0; ++i) first[i] = roots[i] = 0.0f;
+  uint8_t first_codes[kMomentBlock] = {}, second_codes[kMomentBlock] = {};
+  __builtin_memcpy(first_codes, moments.first, count);
+  __builtin_memcpy(second_codes, moments.second, count);
+  const float first_scale = *moments.first_largest, root_scale = *moments.second_largest;
   Vector largest_m = {}, largest_root = {};
   for_vectors(count, [&](int64_t i, int64_t here) {
-    Vector m = load(first + i), root = load(roots + i), v = root * root;
+    Vector m = numbers_of(first_map, first_codes + i) * first_scale;
+    Vector root = numbers_of(second_map, second_codes + i) * root_scale, v = root * root;
     store_up_to(parameter + i,
                 stepped(factors, load_up_to(gradient + i, here), load_up_to(parameter + i, here), m, v, root), here);
     store(first + i, m);
@@ -132,11 +144,10 @@ inline void adamw_quantised(const AdamWFactors& factors, const DynamicMap& first
   *moments.first_largest = largest_of(largest_m);
   *moments.second_largest = largest_of(largest_root);
   const float inverse_m = inverse_of(*moments.first_largest), inverse_root = inverse_of(*moments.second_largest);
-  uint8_t first_codes[kMomentBlock], second_codes[kMomentBlock];
   for (int64_t i = 0; i < count; i += kLanes) {
     const UnsignedVector bits = bits_of_elements(factors.rounding, first_element + i);
-    store_codes(first_codes + i, encoded(first_map, load(first + i), inverse_m, share_of(bits)));
-    store_codes(second_codes + i, encoded(second_map, load(roots + i), inverse_root, share_of(bits >> 16)));
+    store_bytes(first_codes + i, encoded(first_map, load(first + i), inverse_m, share_of(bits)));
+    store_bytes(second_codes + i, encoded(second_map, load(roots + i), inverse_root, share_of(bits >> 16)));
   }
   __builtin_memcpy(moments.first, first_codes, count);
   __builtin_memcpy(moments.second, second_codes, count);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "cpu/isa/masked.h"
 #include "cpu/isa/vector.h"
 
 namespace dnd::cpu::DND_ISA {
@@ -96,7 +97,8 @@ inline void transpose(const float* source, int64_t lane_stride, int64_t lanes, i
         for (int lane = 0; lane < kLanes; ++lane) square[lane] = load(corner + lane * lane_stride + step);
       } else {
         for (int lane = 0; lane < kLanes; ++lane) {
-          square[lane] = lane < here ? load_some(corner + lane * lane_stride + step, count) : Vector{};
+          const float* from = corner + lane * lane_stride + step;
+          square[lane] = lane >= here ? Vector{} : count == kLanes ? load(from) : load_first(from, count);
         }
       }
       transpose_square(square);
@@ -105,7 +107,7 @@ inline void transpose(const float* source, int64_t lane_stride, int64_t lanes, i
         if (written == kLanes) {
           store(target, square[i] * scale);
         } else {
-          store_some(target, square[i] * scale, written);
+          store_first(target, square[i] * scale, written);
         }
       }
     }
