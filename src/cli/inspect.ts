@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { formatBytes } from '../engine/index.js';
 import { described } from '../generator/encoder-folder.js';
+import type { TrainingProvenance } from '../generator/manifest.js';
 import { type AdapterInspection, type GeneratorInspection, type Inspection, inspect } from '../inspect/inspect.js';
 import type { TensorSummary } from '../inspect/tensors.js';
 import { type Io, print } from './io.js';
@@ -61,9 +62,15 @@ function generatorHeading({
       'adapter',
       `${adapterTensors} tensors, rank ${adapter.rank}, alpha ${adapter.alpha}${adapter.useRslora ? ', rsLoRA' : ''}: ${adapter.modules.join(', ')}`,
     ],
-    ['training', notice ?? 'trained'],
+    ['training', notice ?? provenance(training)],
     ['seed', String(training.seed)],
   ]);
+}
+
+function provenance({ steps, form, tasks = [], heldOutTasks = [] }: TrainingProvenance): string {
+  if (steps === undefined) return 'trained';
+  const heldOut = heldOutTasks.length > 0 ? `; held out: ${heldOutTasks.join(', ')}` : '';
+  return `${counted(steps, 'step')} on ${tasks.join(', ')} (condition: ${form})${heldOut}`;
 }
 
 const CONFIG_KEYS = ['base_model_name_or_path', 'peft_type', 'r', 'lora_alpha', 'use_rslora', 'target_modules'];

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import type { TrainerEngine } from '../engine/index.js';
 import { writeFileAtomically, writeFolderAtomically } from '../files/index.js';
 import { copyEncoderFiles, ENCODER_FOLDER } from '../generator/encoder-folder.js';
-import { resolveSettings } from './config.js';
+import { resolveSettings, withAbsolutePaths } from './config.js';
 import { microBatchFor } from './decoder-memory.js';
 import { describeRun } from './describe-run.js';
 import { MetricsFile } from './metrics-file.js';
@@ -28,7 +28,7 @@ export interface CreateTrainerOptions extends Partial<TrainingSettings>, MakeOpt
 export async function beginRun(options: CreateTrainerOptions): Promise<TrainerParts> {
   const { out, signal, onProgress, onNotice, ...given } = options;
   signal?.throwIfAborted();
-  const settings = resolveSettings({ ...given, pairs: given.pairs && resolve(given.pairs) });
+  const settings = resolveSettings(withAbsolutePaths(given));
   const folder = resolve(out);
   const existed = await exists(folder);
   await makeRunFolder(folder);
@@ -53,7 +53,7 @@ export async function beginRun(options: CreateTrainerOptions): Promise<TrainerPa
     metrics = (await MetricsFile.open(join(folder, METRICS_FILE), 0)).file;
     const { seed } = settings;
     await engine.initialise(seed, { signal, onProgress: (fraction) => onProgress?.(fraction, 'initialise') });
-    const work = await makeWorkingParts(preparation, folder, options);
+    const work = await makeWorkingParts(preparation, folder, engine, options);
     const position = { step: 0, evaluated: -1, saved: -1 };
     return { ...preparation, folder, lock, metrics, engine, encoderFolder, work, position };
   } catch (error) {

@@ -27,14 +27,18 @@ export async function readConfig(path: string): Promise<TrainingConfig> {
   if (out !== undefined && (typeof out !== 'string' || out === ''))
     throw new DndError('INVALID_ARGUMENT', `${path}: out must be a path, not ${JSON.stringify(out)}`);
   const settings = checkSettings(Array.isArray(json) ? json : rest, path);
-  const at = (place: string) => resolve(dirname(path), place);
-  return {
-    ...settings,
-    ...(out === undefined ? {} : { out: at(out) }),
-    ...(settings.pairs === undefined ? {} : { pairs: at(settings.pairs) }),
-    ...(settings.base === undefined ? {} : { base: at(settings.base) }),
-    ...(settings.encoder === undefined || settings.encoder === 'hash' ? {} : { encoder: at(settings.encoder) }),
-  };
+  const absolute = withAbsolutePaths(settings, dirname(path));
+  return out === undefined ? absolute : { ...absolute, out: resolve(dirname(path), out) };
+}
+
+/** The settings with paths that are good wherever one stands. 'hash' is the name of a text encoder, and no path. */
+export function withAbsolutePaths(settings: Partial<TrainingSettings>, from = '.'): Partial<TrainingSettings> {
+  const absolute = { ...settings };
+  for (const name of ['pairs', 'base', 'encoder'] as const) {
+    const path = settings[name];
+    if (path && !(name === 'encoder' && path === 'hash')) absolute[name] = resolve(from, path);
+  }
+  return absolute;
 }
 
 /**

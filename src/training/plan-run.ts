@@ -1,7 +1,6 @@
-import { resolve } from 'node:path';
 import { cpuInfo, planTraining, type TrainingNeed } from '../engine/index.js';
 import { DndError } from '../errors.js';
-import { resolveSettings } from './config.js';
+import { resolveSettings, withAbsolutePaths } from './config.js';
 import { microBatchFor, stepBytes } from './decoder-memory.js';
 import { describeRun } from './describe-run.js';
 import { prepare } from './prepare.js';
@@ -47,7 +46,7 @@ export interface PlanRunOptions extends Partial<TrainingSettings> {
  * @throws DndError as `Trainer.create`, but not for too little memory
  */
 export async function planRun({ signal, onProgress, ...given }: PlanRunOptions): Promise<RunPlan> {
-  const settings = resolveSettings({ ...given, pairs: given.pairs && resolve(given.pairs) });
+  const settings = resolveSettings(withAbsolutePaths(given));
   const preparation = await prepare(settings, { signal, onProgress });
   preparation.encoder.dispose();
   const { manifest } = preparation;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { breather, type LongOperation } from '../async.js';
 import type { TextEncoder } from '../encoder/index.js';
@@ -15,6 +15,8 @@ export interface PromptStatesOptions {
   folder: string;
   memoryBytes: number;
   diskBytes: number;
+  /** Room on the disk that is left to others, such as checkpoints. Default: 0. */
+  reserveBytes?: number | undefined;
 }
 
 /** Texts are encoded together while their states take no more than this. */
@@ -74,10 +76,9 @@ export class PromptStates {
     const missing: string[] = [];
     const files = await this.#knownFiles();
     for (const text of new Set(texts)) if (!this.#memory.has(text) && !files.has(fileName(text))) missing.push(text);
-    const { memoryBytes, diskBytes } = this.#options;
     const bytes = missing.length * this.size * Float32Array.BYTES_PER_ELEMENT;
     // Where not all have room, the last ones would push the first ones out.
-    if (bytes > Math.max(memoryBytes - this.#memory.bytes, diskBytes - this.#diskBytes)) return;
+    if (bytes > Math.max(this.#options.memoryBytes - this.#memory.bytes, await this.#diskRoom())) return;
     await this.#encode(missing, operation, async () => {});
   }
 
@@ -149,7 +150,7 @@ export class PromptStates {
   async #store(text: string, states: Float32Array, signal: AbortSignal | undefined): Promise<void> {
     const files = await this.#knownFiles();
     const bytes = bytesOnDisk(states);
-    if (this.#diskBytes + bytes > this.#options.diskBytes) return;
+    if (bytes > (await this.#diskRoom())) return;
     const name = fileName(text);
     try {
       await writeStates(join(this.#folder, name), states, signal);
@@ -162,6 +163,15 @@ export class PromptStates {
     }
     files.add(name);
     this.#diskBytes += bytes;
+  }
+
+  /** What the cache may still write. */
+  async #diskRoom(): Promise<number> {
+    const { diskBytes, reserveBytes = 0 } = this.#options;
+    const allowed = diskBytes - this.#diskBytes;
+    if (allowed <= 0) return 0;
+    const disk = await statfs(this.#folder).catch(() => undefined);
+    return disk ? Math.min(allowed, disk.bavail * disk.bsize - reserveBytes) : allowed;
   }
 
   /** What is in the folder, looked at once; what a killed process left half written is taken away. */

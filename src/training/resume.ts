@@ -8,7 +8,7 @@ import { PACKAGE } from '../package.js';
 import { tellOfPairs } from './begin.js';
 import { checkSettings } from './check-setting.js';
 import { loadCheckpoint, readTrainingState, type TrainingState } from './checkpoint.js';
-import { changedSettings, resolveSettings, settingsDigest } from './config.js';
+import { changedSettings, resolveSettings, settingsDigest, withAbsolutePaths } from './config.js';
 import { convolutionLimits, microBatchFor } from './decoder-memory.js';
 import { describeRun } from './describe-run.js';
 import { MetricsFile } from './metrics-file.js';
@@ -48,7 +48,7 @@ export async function resumeRun(path: string, options: ResumeTrainerOptions): Pr
     const description = await readRunDescription(folder);
     const settings = settingsOf(description, changes, folder);
     await removeLeftovers(folder);
-    preparation = await prepareAgain(description, settings, changes.encoder, folder, { signal, onProgress });
+    preparation = await prepareAgain(description, settings, folder, { signal, onProgress });
     if (!allowChangedPairs) requireSamePairs(description, preparation, folder);
     tellOfPairs(preparation, onNotice);
     engine = await createEngine(preparation.manifest, settings);
@@ -65,7 +65,7 @@ export async function resumeRun(path: string, options: ResumeTrainerOptions): Pr
     const opened = await MetricsFile.open(join(folder, METRICS_FILE), state?.metricsBytes ?? 0);
     metrics = opened.file;
     if (opened.shorter) onNotice?.(`${metrics.path} lacks lines that it had: they are lost, and the run goes on`);
-    const work = await makeWorkingParts(preparation, folder, options);
+    const work = await makeWorkingParts(preparation, folder, engine, options);
     const position = { step: state?.step ?? 0, evaluated: state?.evaluated ?? -1, saved: state?.step ?? -1 };
     const encoderFolder = preparation.manifest.encoder.type === 'hash' ? undefined : join(folder, ENCODER_FOLDER);
     return { ...preparation, folder, lock, metrics, engine, encoderFolder, work, position };
@@ -80,27 +80,27 @@ export async function resumeRun(path: string, options: ResumeTrainerOptions): Pr
 
 function settingsOf(
   { settings }: RunDescription,
-  { pairs, ...changes }: Partial<TrainingSettings>,
+  changes: Partial<TrainingSettings>,
   folder: string,
 ): TrainingSettings {
   const source = `${join(folder, RUN_FILE)}: settings`;
   const stored = resolveSettings(checkSettings(settings, source), source);
-  return changedSettings(stored, pairs === undefined ? changes : { ...changes, pairs: resolve(pairs) }, folder);
+  return changedSettings(stored, withAbsolutePaths(changes), folder);
 }
 
 async function prepareAgain(
   description: RunDescription,
   settings: TrainingSettings,
-  otherEncoder: string | undefined,
   folder: string,
   options: Pick<MakeOptions, 'signal' | 'onProgress'>,
 ): Promise<Preparation> {
   const { threads } = settings;
   const inside = description.encoder.type === 'hash' ? 'hash' : join(folder, ENCODER_FOLDER);
+  const source = settings.encoder === description.settings.encoder ? inside : settings.encoder;
   const preparation = await prepare(settings, {
     ...options,
     loadEncoder: () =>
-      loadNamedEncoder(otherEncoder ?? inside, description.encoder, { threads, signal: options.signal, device: 'cpu' }),
+      loadNamedEncoder(source, description.encoder, { threads, signal: options.signal, device: 'cpu' }),
   });
   const { encoder, createdBy } = description;
   preparation.manifest = { ...preparation.manifest, encoder, createdBy };

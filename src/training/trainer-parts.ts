@@ -74,6 +74,7 @@ export function createEngine({ decoder }: GeneratorManifest, settings: TrainingS
 export async function makeWorkingParts(
   { settings, split, manifest, layout, encoder, texts }: Preparation,
   folder: string,
+  engine: Pick<TrainerEngine, 'parameterBytes' | 'stateBytes'>,
   options: MakeOptions,
 ): Promise<WorkingParts> {
   const { signal, onProgress } = options;
@@ -95,6 +96,8 @@ export async function makeWorkingParts(
     folder: join(cache, 'prompts'),
     memoryBytes: promptCacheBytes,
     diskBytes: promptDiskBytes,
+    // The old checkpoints go only when a new one is in place.
+    reserveBytes: (settings.keepCheckpoints + 1) * (engine.parameterBytes + engine.stateBytes),
   });
   await states.encodeAhead(
     [...tasks, ...evaluationTasks].flatMap((task) => task.texts),

@@ -47,7 +47,9 @@ describe('dnd train', () => {
     const generated = await dnd([...generate, '--out', at('adapter')]);
     expect([generated.code, generated.stdout.includes('untrained')]).toEqual([0, false]);
     expect((await dnd(['report', at('run')])).code).toBe(0);
-    expect((await dnd(['inspect', at('run', 'latest')])).stdout).toContain('trained');
+    expect((await dnd(['inspect', at('run', 'latest')])).stdout).toContain(
+      '6 steps on animals, numbers (condition: prompt); held out: plants',
+    );
   });
 
   test('prints a JSON line for each step, evaluation and checkpoint, and nothing else', async () => {

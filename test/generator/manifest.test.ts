@@ -55,6 +55,23 @@ test('what was written is read, and describes the same layout', () => {
   expect([layout.tokenCount, layout.tokenHeight, layout.tokenWidth]).toEqual(TINY_TOKENS);
 });
 
+test('where trained parameters come from is read', () => {
+  const training = {
+    trained: true,
+    seed: 3,
+    steps: 200,
+    form: 'mix',
+    tasks: ['arc-e'],
+    heldOutTasks: [],
+    pairsDigest: 'ab'.repeat(32),
+  };
+  expect(parseManifest(changed('training', training), 'generator.json').training).toEqual(training);
+  for (const key of ['form', 'tasks', 'heldOutTasks', 'pairsDigest'])
+    expect(() => parseManifest(changed('training', { ...training, [key]: 7 }), 'generator.json')).toThrow(
+      refusal('CORRUPT_FILE', `training.${key} must be`),
+    );
+});
+
 test('fields that are not known are passed over', () => {
   const json = { ...changed('training.evaluation', { accuracy: 0.5 }), comment: 'mine' };
   expect(parseManifest(json, 'generator.json')).toEqual(manifestJson());

@@ -80,6 +80,13 @@ describe('states of prompts', () => {
     expect(await cachedFiles()).toEqual([]);
   });
 
+  test('leave the room on the disk that others need', async () => {
+    const { states, encoder } = statesWith({ memoryBytes: 1, reserveBytes: 1e18 });
+    for (let round = 0; round < 2; round++) expect(await filled(states, TEXTS)).toEqual(await direct(TEXTS));
+    expect(encoder.asked).toHaveLength(8);
+    expect(await cachedFiles()).toEqual([]);
+  });
+
   test('are read from the disk by the next process, unless it encodes in another way', async () => {
     await filled(statesWith().states, TEXTS);
     const same = statesWith();
