@@ -13,6 +13,8 @@ namespace dnd {
 namespace {
 
 constexpr double kNanosecond = 1e-9;
+/// Of reading spectra from beyond a core's own cache: once for each panel of lanes, and for each slab of rows.
+constexpr double kNanosecondsPerByte = 0.02;
 constexpr int64_t kFloat = sizeof(float);
 constexpr int64_t kLine = 16;      ///< floats of a cache line
 constexpr int64_t kSlabRows = 64;  ///< of a slab, more or less
@@ -46,7 +48,11 @@ SpectralGradientCost gradient_cost(const ConvolutionShape& shape, const Spectral
   SpectralGradientCost cost;
   cost.forward = kNanosecond * tiles * count(divide_up(rows, rates.lanes) + vectors) * points * rates.forward_level *
                  binary_logarithm(points);
-  cost.product = kNanosecond * components * kernels * (rates.product_row * tiles + rates.product_slab * chunks);
+  const double read =
+      kFloat * tiles *
+      count(rows * divide_up(vectors, rates.panel_vectors) + vectors * rates.lanes * divide_up(rows, plan.slab_rows));
+  cost.product = kNanosecond * components *
+                 (kernels * (rates.product_row * tiles + rates.product_slab * chunks) + kNanosecondsPerByte * read);
   cost.taps =
       kNanosecond * chunks * kernels *
       (rates.adjoint_component * components + rates.adjoint_tap * count(shape.kernel) * count(plan.halved.points / 2));

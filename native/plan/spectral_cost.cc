@@ -25,15 +25,12 @@ double far_factor(const ConvolutionShape& shape, const SpectralPlan& plan) {
   return 1 + kFarSlowdown * std::clamp(bytes / kNearBytes - 1, 0.0, 1.0);
 }
 
-/// Vector steps of the direct algorithm, which skips padding taps along one axis and multiplies them along the other.
-double direct_steps(const ConvolutionShape& shape, const InstructionSetRates& rates) {
+/// Positions and taps that the direct algorithm multiplies in one channel: it skips padding taps along one axis and
+/// multiplies them along the other.
+double direct_positions(const ConvolutionShape& shape) {
   const double i_skipped = count(taps_inside(shape.size_i, shape.kernel, 0, shape.size_i)) * count(shape.size_j);
   const double j_skipped = count(taps_inside(shape.size_j, shape.kernel, 0, shape.size_j)) * count(shape.size_i);
-  const int64_t columns = std::max(shape.size_i, shape.size_j);
-  const double across_outs = count(divide_up(shape.out_channels, rates.lanes));
-  const double across_columns = count(shape.out_channels) * count(divide_up(columns, rates.lanes)) / count(columns);
-  return count(shape.batch * shape.channels) * std::min(i_skipped, j_skipped) * count(shape.kernel) *
-         std::min(across_outs, across_columns);
+  return count(shape.batch) * std::min(i_skipped, j_skipped) * count(shape.kernel);
 }
 
 }  // namespace
@@ -73,11 +70,17 @@ SpectralCost spectral_cost(const ConvolutionShape& shape, const SpectralPlan& pl
 }
 
 double direct_cost(const ConvolutionShape& shape, const InstructionSetRates& rates) {
-  return kNanosecond * rates.direct_step * direct_steps(shape, rates);
+  const int64_t columns = std::max(shape.size_i, shape.size_j);
+  const double across_outs = count(divide_up(shape.out_channels, rates.lanes));
+  const double across_columns = count(shape.out_channels) * count(divide_up(columns, rates.lanes)) / count(columns);
+  return kNanosecond * rates.direct_step * direct_positions(shape) * count(shape.channels) *
+         std::min(across_outs, across_columns);
 }
 
 double direct_gradient_cost(const ConvolutionShape& shape, const InstructionSetRates& rates) {
-  return kNanosecond * rates.direct_gradient_step * direct_steps(shape, rates);
+  const int64_t across_outs = shape.channels * divide_up(shape.out_channels, rates.lanes);
+  const int64_t across_ins = shape.out_channels * divide_up(shape.channels, rates.lanes);
+  return kNanosecond * rates.direct_gradient_step * direct_positions(shape) * count(std::min(across_outs, across_ins));
 }
 
 double direct_multiply_adds(const ConvolutionShape& shape) {
