@@ -14,7 +14,7 @@ const LABELS: Record<TrainingStage, string> = {
   save: 'saving a checkpoint',
 };
 
-/** Steps whose mean time tells how long the rest takes. */
+/** Steps whose mean time tells how fast it goes. */
 const RECENT_STEPS = 20;
 /** So many lines of steps are printed in all, where there is no terminal. */
 const LINES = 100;
@@ -140,13 +140,17 @@ function evaluationLines({ evaluation, tasks }: Evaluation): string[] {
   );
 }
 
-/** How fast it goes, and how long it will. */
+/** How fast it goes, and how long it will, by all the time so far: evaluations and checkpoints take theirs, too. */
 class Pace {
   readonly #seconds: number[] = [];
+  #began: number | undefined;
+  #steps = 0;
 
   constructor(readonly steps: () => number) {}
 
   add({ seconds }: TrainingStep): void {
+    this.#began ??= performance.now() - 1000 * seconds;
+    this.#steps++;
     this.#seconds.push(seconds);
     if (this.#seconds.length > RECENT_STEPS) this.#seconds.shift();
   }
@@ -154,7 +158,8 @@ class Pace {
   text(done: number): string {
     const mean = this.#seconds.reduce((sum, value) => sum + value, 0) / this.#seconds.length;
     const rate = mean < 1 ? `${shortNumber(1 / mean)} steps/s` : `${shortNumber(mean)} s/step`;
-    return `${rate}  ${duration(mean * (this.steps() - done))} left`;
+    const each = (performance.now() - (this.#began ?? 0)) / 1000 / this.#steps;
+    return `${rate}  ${duration(each * (this.steps() - done))} left`;
   }
 }
 

@@ -81,7 +81,8 @@ async function syncTree(folder: string): Promise<void> {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) await syncTree(path);
     else if (entry.isFile()) {
-      const handle = await open(path, 'r+');
+      // Windows wants a writable handle; files that are copied read-only give none.
+      const handle = await open(path, 'r+').catch(() => open(path, 'r'));
       await handle.sync().finally(() => handle.close());
     }
   }

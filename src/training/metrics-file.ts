@@ -1,7 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { writeError } from '../files/index.js';
-import { syncFolder } from '../files/parents.js';
+import { syncFolder, writeError } from '../files/index.js';
 
 /**
  * metrics.jsonl of a run. Lines that could not be written, as on a full disk, are kept until it is tried again, so that

@@ -1,8 +1,7 @@
 import { mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { DndError } from '../errors.js';
-import { readError, writeError } from '../files/index.js';
-import { partialName } from '../files/parents.js';
+import { partialName, readError, writeError } from '../files/index.js';
 import { RUN_FILE } from './run-description.js';
 
 /** What is in the folder of a run, beside run.json and metrics.jsonl. */

@@ -3,8 +3,7 @@ import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DndError } from '../errors.js';
-import { isFileError, writeError } from '../files/index.js';
-import { partialName } from '../files/parents.js';
+import { isFileError, partialName, writeError } from '../files/index.js';
 
 const LOCK_FILE = '.lock';
 /** Someone else may take a stale lock away, or the lock itself, between two looks at it. */
