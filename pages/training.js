@@ -115,7 +115,7 @@
     const unit = devicePixelRatio;
     ctx.save();
     ctx.beginPath();
-    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.rect(bbox.left, bbox.top, bbox.width + 6 * unit, bbox.height); // a mark at the end is seen whole
     ctx.clip();
     ctx.font = `${11 * unit}px system-ui, sans-serif`;
     ctx.strokeStyle = ctx.fillStyle = colour('quiet');
@@ -133,13 +133,16 @@
     }
     ctx.setLineDash([]);
     ctx.fillStyle = ctx.strokeStyle = colour('ink');
-    for (const { label, step, value } of marks)
-      drawMark(ctx, plot.valToPos(step, 'x', true), plot.valToPos(value, 'y', true), label);
+    for (const mark of marks) drawMark(plot, mark);
     ctx.restore();
   }
 
-  function drawMark(ctx, x, y, label) {
+  function drawMark(plot, { label, step, value }) {
+    const { ctx, bbox } = plot;
+    const x = plot.valToPos(step, 'x', true);
+    const y = plot.valToPos(value, 'y', true);
     const half = 5 * devicePixelRatio;
+    const toTheLeft = x > bbox.left + 0.75 * bbox.width;
     ctx.beginPath();
     ctx.moveTo(x, y - half);
     ctx.lineTo(x + half, y);
@@ -147,9 +150,9 @@
     ctx.lineTo(x - half, y);
     ctx.closePath();
     ctx.stroke();
-    ctx.textAlign = 'left';
+    ctx.textAlign = toTheLeft ? 'right' : 'left';
     ctx.textBaseline = 'top';
-    write(ctx, label, x + 1.4 * half, y + 1.2 * half);
+    write(ctx, label, x + (toTheLeft ? -1.4 : 1.4) * half, y + 1.2 * half);
   }
 
   /** Curves may lie behind it. */
