@@ -51,7 +51,7 @@ export function resolveSettings(given: Partial<TrainingSettings>, source = 'the 
   for (const name of SETTING_NAMES) {
     const value = checked[name] ?? SETTINGS[name].default;
     if (value === undefined && SETTINGS[name].required)
-      throw new DndError('INVALID_ARGUMENT', `${source}: ${name} is missing: give ${SETTINGS[name].about}`);
+      throw new DndError('INVALID_ARGUMENT', `${source}: ${name} is missing: ${SETTINGS[name].about}`);
     settings[name] = value;
   }
   const resolved = settings as unknown as TrainingSettings;

@@ -6,7 +6,10 @@ import { PRESET_NAMES, type PresetName } from '../generator/presets.js';
 import { SCHEDULES, type ScheduleName } from './schedule.js';
 import { type ConditionForm, FORMS } from './texts.js';
 
-/** What a training run is made of. A configuration file has these names, and flags their spellings with hyphens. */
+/**
+ * What a training run is made of; `SETTINGS` says what each is, and its default. A configuration file has these names, and
+ * flags their spellings with hyphens.
+ */
 export interface TrainingSettings {
   pairs: string;
   base: string | undefined;

@@ -70,7 +70,7 @@ describe('settings', () => {
 
   test('say what is missing', () => {
     expect(() => resolveSettings({ encoder: 'hash' })).toThrow(
-      'pairs is missing: give folder of the prompt–checkpoint pairs',
+      'pairs is missing: folder of the prompt–checkpoint pairs',
     );
   });
 

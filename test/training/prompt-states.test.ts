@@ -1,10 +1,11 @@
 import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type EncodeOptions, HashEncoder, type TextEncoder } from '../../src/encoder/index.js';
+import { BertTextEncoder, type EncodeOptions, HashEncoder, type TextEncoder } from '../../src/encoder/index.js';
 import { encodeSets } from '../../src/generator/encode.js';
 import { ByteCache } from '../../src/training/byte-cache.js';
 import { PromptStates, type PromptStatesOptions } from '../../src/training/prompt-states.js';
 import { abortedAfterTurns } from '../encoder/event-loop.js';
+import { writeModel } from '../encoder/models.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 
 const temporary = useTemporaryFolder();
@@ -60,6 +61,26 @@ describe('states of prompts', () => {
     const { states: generated } = await encodeSets(new HashEncoder(CHANNELS), [choice], CONDITION, {});
     expect(await filled(states, TEXTS)).toEqual(generated);
   });
+
+  test.each([
+    ['encode', 'none'],
+    ['zero', 'none'],
+    ['encode', 'mean'],
+    ['zero', 'cls'],
+  ] as const)(
+    'of a BERT are those of generate, whatever else is encoded with them (padding %s, pooling %s)',
+    async (padding, pooling) => {
+      await using encoder = await BertTextEncoder.load(await writeModel(join(temporary(), 'bert')));
+      const condition = { maxLength: 10, padding, pooling };
+      const choice = { name: '', given: 5, prompts: TEXTS, indices: [0, 1, 2, 3, 0], dropped: 0, repeated: 1 };
+      const { states: generated } = await encodeSets(encoder, [choice], condition, {});
+      const { states } = statesWith({ encoder, condition, memoryBytes: 1 });
+      // One by one, then all from the disk.
+      for (const text of TEXTS) await filled(states, [text]);
+      expect(await filled(states, TEXTS)).toEqual(generated);
+      expect(states.encoded).toBe(4);
+    },
+  );
 
   test.each([
     ['memory and disk', 1e6, 1e6],
