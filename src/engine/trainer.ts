@@ -132,6 +132,15 @@ export class TrainerEngine extends ModelEngine<TrainerHandle> {
   }
 
   /**
+   * Says now what `accumulate` over a batch of this size would say.
+   * @throws DndError OUT_OF_MEMORY, DISPOSED
+   */
+  requireRoom(batch: number): void {
+    this.handle();
+    if (!this.#limits.has(batch)) this.#checkedLimit(batch);
+  }
+
+  /**
    * Forward, loss, backward: adds the gradient of these tasks to the step's.
    * @throws DndError OUT_OF_MEMORY before the work, INVALID_ARGUMENT, DISPOSED; `signal.reason`: the step then has no
    * gradient any more, whatever was accumulated before
@@ -238,6 +247,12 @@ export class TrainerEngine extends ModelEngine<TrainerHandle> {
   #limitOf(batch: number): number {
     const settled = this.#limits.get(batch);
     if (settled !== undefined) return settled;
+    const limit = this.#checkedLimit(batch);
+    this.#limits.set(batch, limit);
+    return limit;
+  }
+
+  #checkedLimit(batch: number): number {
     const operands = this.#operandBytes(batch);
     const limit = this.#roomBeside(operands);
     const purpose = `a training step over a batch of ${batch}`;
@@ -247,7 +262,6 @@ export class TrainerEngine extends ModelEngine<TrainerHandle> {
     requireMemory({ purpose, bytes: beside, lower, limitBytes: this.roomBytes }, Infinity);
     requireMemory({ purpose, bytes: bytes - this.#heldBytes(), lower });
     if (this.roomBytes === undefined) this.#requireUsualWorkspace(batch, limit);
-    this.#limits.set(batch, limit);
     return limit;
   }
 

@@ -5,6 +5,7 @@ import {
   type TrainerEngine,
   type TrainingNeed,
 } from '../engine/index.js';
+import { DndError } from '../errors.js';
 import type { TrainingSettings } from './settings.js';
 
 /** The rest of what is available is left to caches and the process itself. */
@@ -32,30 +33,40 @@ export function convolutionLimits(
  * @throws DndError OUT_OF_MEMORY where there is no room for it
  */
 export function microBatchFor(
-  engine: Pick<TrainerEngine, 'memory'>,
-  {
-    batch,
-    microBatch,
-    memoryLimit,
-    moments,
-  }: Pick<TrainingSettings, 'batch' | 'microBatch' | 'memoryLimit' | 'moments'>,
+  engine: Pick<TrainerEngine, 'memory' | 'requireRoom'>,
+  settings: Pick<TrainingSettings, 'batch' | 'microBatch' | 'memoryLimit' | 'moments'>,
 ): number {
-  const room = Math.min(memoryLimit ?? Infinity, availableMemoryBytes() * SHARE_OF_AVAILABLE);
-  let chosen = microBatch ?? batch;
-  if (microBatch === undefined)
-    while (chosen > 1 && stepBytes(engine.memory(chosen)) > room) chosen = Math.ceil(chosen / 2);
+  let chosen = settings.microBatch ?? settings.batch;
+  if (settings.microBatch === undefined)
+    while (chosen > 1 && problemOf(engine, chosen, settings)) chosen = Math.ceil(chosen / 2);
+  const problem = problemOf(engine, chosen, settings);
+  if (problem) throw problem;
+  return chosen;
+}
+
+/** OUT_OF_MEMORY where so many checkpoints at once have no room, the data of the next ones included. */
+function problemOf(
+  engine: Pick<TrainerEngine, 'memory' | 'requireRoom'>,
+  size: number,
+  { microBatch, memoryLimit, moments }: Pick<TrainingSettings, 'microBatch' | 'memoryLimit' | 'moments'>,
+): DndError | undefined {
   const ways = [
-    ...(chosen > 1 ? [`lower microBatch (1 needs ${formatBytes(stepBytes(engine.memory(1)))})`] : []),
+    ...(size > 1 ? [`lower microBatch (1 needs ${formatBytes(stepBytes(engine.memory(1)))})`] : []),
     ...(moments === 'fp32' ? ["keep the optimiser's moments in 8 bits (moments: '8bit')"] : []),
     'use a smaller decoder',
   ];
-  requireMemory({
-    purpose: `a training step over ${chosen === 1 ? 'one checkpoint' : `${chosen} checkpoints at once`}`,
-    bytes: stepBytes(engine.memory(chosen)),
-    lower: ways.join(', or '),
-    limitBytes: memoryLimit,
-  });
-  return chosen;
+  // What the settings ask for may take all there is; what is chosen here leaves some.
+  const share = microBatch === undefined && size > 1 ? SHARE_OF_AVAILABLE : 1;
+  try {
+    const purpose = `a training step over ${size === 1 ? 'one checkpoint' : `${size} checkpoints at once`}`;
+    const need = { purpose, bytes: stepBytes(engine.memory(size)), lower: ways.join(', or '), limitBytes: memoryLimit };
+    requireMemory(need, availableMemoryBytes() * share);
+    engine.requireRoom(size);
+    return undefined;
+  } catch (error) {
+    if (error instanceof DndError && error.code === 'OUT_OF_MEMORY') return error;
+    throw error;
+  }
 }
 
 /** Conditions and weight tokens of an evaluation take no more than this, unless one task's alone do. */
