@@ -1,6 +1,7 @@
 #include "model/training/training_plan.h"
 
 #include <algorithm>
+#include <bit>
 #include <numeric>
 #include <utility>
 
@@ -39,10 +40,14 @@ int64_t workspace_bytes(const DecoderParts& decoder, int64_t batch, int64_t limi
   return most;
 }
 
-/// The least power of two from `limit` on that is enough for every workspace.
+/// A power of two from `limit` on that is enough for every workspace, and no more than twice what is needed and a
+/// megabyte.
 int64_t sufficient_limit(const DecoderParts& decoder, int64_t batch, int64_t limit) {
-  while (workspace_bytes(decoder, batch, limit) > limit) limit *= 2;
-  return limit;
+  for (;;) {
+    const int64_t bytes = workspace_bytes(decoder, batch, limit);
+    if (bytes <= limit) return limit;
+    limit = std::max(2 * limit, static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(bytes))));
+  }
 }
 
 int64_t counted_bytes(const DecoderParts& decoder, const TrainingPlan& plan) {
