@@ -49,7 +49,7 @@ SpectralGradientCost gradient_cost(const ConvolutionShape& shape, const Spectral
   cost.forward = kNanosecond * tiles * count(divide_up(rows, rates.lanes) + vectors) * points * rates.forward_level *
                  binary_logarithm(points);
   const double read =
-      kFloat * tiles *
+      2.0 / 3 * kFloat * tiles *
       count(rows * divide_up(vectors, rates.panel_vectors) + vectors * rates.lanes * divide_up(rows, plan.slab_rows));
   cost.product = kNanosecond * components *
                  (kernels * (rates.product_row * tiles + rates.product_slab * chunks) + kNanosecondsPerByte * read);
@@ -94,9 +94,9 @@ std::optional<Candidate> with_blocks(const ConvolutionShape& shape, const TileAx
     plan.slab_rows = round_up(divide_up(rows, slabs), kLine);
     const int64_t panel =
         std::min<int64_t>(rates.panel_vectors * rates.lanes, round_up(lanes_of(shape, plan), rates.lanes));
+    if (!fit_spectra(shape, plan, rates, options.workspace_bytes / 2)) continue;
     const int64_t least = gradient_thread_floats(shape, plan, 1, panel, 1, rates.lanes).total() * kFloat;
     if (kThreads * least > plan.threads_bytes) continue;
-    if (!fit_spectra(shape, plan, rates, options.workspace_bytes / 2)) continue;
     const Candidate candidate = {plan, gradient_cost(shape, plan, rates)};
     if (!best || candidate.cost.total() < best->cost.total()) best = candidate;
   }
@@ -116,7 +116,7 @@ std::optional<Candidate> best_tiling(const ConvolutionShape& shape, const PlanOp
 }  // namespace
 
 int64_t gradient_spectra_bytes(const ConvolutionShape& shape, const SpectralGradientPlan& plan, int64_t panel_lanes) {
-  const int64_t components = 3 * plan.frequencies();
+  const int64_t components = 2 * plan.frequencies();
   const int64_t slabs = divide_up(rows_of(shape, plan), plan.slab_rows);
   const int64_t panels = divide_up(plan.group_lanes, panel_lanes);
   const int64_t panel = std::min(panel_lanes, plan.group_lanes);
@@ -131,6 +131,7 @@ GradientThreadFloats gradient_thread_floats(const ConvolutionShape& shape, const
   floats.column = spread_stride(2 * shape.kernel * rows * panel_lanes);
   floats.rows = plan.halved.points / 2 * floats.column;
   floats.slab = round_up(3 * kPointsOfStep * slab_steps * (rows * panel_lanes + lanes), kLine);
+  floats.sums = round_up(plan.chunk_tiles * (round_up(rows, lanes) + panel_lanes), kLine);
   floats.scratch = round_up(TileScratch(lanes, plan.halved.points, plan.full.points).floats(), kLine);
   return floats;
 }

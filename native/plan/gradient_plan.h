@@ -52,8 +52,8 @@ int64_t gradient_spectra_bytes(const ConvolutionShape& shape, const SpectralGrad
 
 /// Floats that a thread works in when it takes so many rows and lanes of the product at a time.
 struct GradientThreadFloats {
-  int64_t column, rows, slab, scratch;
-  int64_t total() const { return rows + slab + scratch; }
+  int64_t column, rows, slab, sums, scratch;
+  int64_t total() const { return rows + slab + sums + scratch; }
 };
 GradientThreadFloats gradient_thread_floats(const ConvolutionShape& shape, const SpectralGradientPlan& plan,
                                             int64_t rows, int64_t panel_lanes, int64_t slab_steps, int64_t lanes);

@@ -178,30 +178,40 @@ TEST(WeightAdjoint, adds_each_tap_once_where_it_accumulates) {
   });
 }
 
-/// y [rows, vectors · lanes] = xᵀ · w with x [depth, rows], w [depth, vectors · lanes].
-TEST(GradientProduct, agrees_with_a_product_in_double_for_any_number_of_rows_and_vectors_and_writes_nothing_else) {
+/// y [component][rows, vectors · lanes] = xᵀ · w with x [component][depth, rows], w [component][depth, vectors ·
+/// lanes]; the third components of x and w are the sums of the first two.
+TEST(GradientProduct, agrees_with_three_products_in_double_for_any_number_of_rows_and_vectors_and_writes_nothing_else) {
   for (int64_t rows = 1; rows <= 40; ++rows) {
     for (int64_t vectors = 1; vectors <= isa().panel_vectors; ++vectors) {
       const int64_t depth = 1 + (rows * 7 + vectors) % 23, width = vectors * isa().lanes, x_stride = rows + 5;
-      const std::vector<float> x = random_values(depth * x_stride, 73), w = random_values(depth * width, 74);
-      std::vector<float> y(rows * (width + kGap), kUntouched);
-      isa().gradient_product(rows, depth, x.data(), x_stride, depth * x_stride, w.data(), depth * width, vectors,
-                             y.data(), width + kGap);
-      for (int64_t r = 0; r < rows; ++r) {
-        for (int64_t l = 0; l < width + kGap; ++l) {
-          const float found = y[r * (width + kGap) + l];
-          if (l >= width) {
-            ASSERT_EQ(found, kUntouched) << rows << " rows, " << vectors << " vectors";
-            continue;
-          }
-          double sum = 0, sizes = 0;
-          for (int64_t d = 0; d < depth; ++d) {
-            const double term = static_cast<double>(x[d * x_stride + r]) * w[d * width + l];
-            sum += term, sizes += std::abs(term);
-          }
-          ASSERT_NEAR(found, sum, static_cast<double>(depth + 2) * 0x1p-24 * sizes)
-              << rows << " rows, " << vectors << " vectors, row " << r << ", lane " << l;
+      const GradientOperand strides[] = {{nullptr, depth * x_stride + 3, x_stride},
+                                         {nullptr, depth * width + 7, width}};
+      const std::vector<float> x = random_values(2 * strides[0].component_stride + isa().lanes, 73);
+      const std::vector<float> w = random_values(2 * strides[1].component_stride, 74);
+      const int64_t component_stride = rows * width + kGap;
+      std::vector<float> y(3 * component_stride, kUntouched), scratch(depth * (rows + isa().lanes + width));
+      isa().gradient_product(rows, vectors, depth, {x.data(), strides[0].component_stride, x_stride},
+                             {w.data(), strides[1].component_stride, width}, y.data(), component_stride,
+                             scratch.data());
+      const auto at = [](const float* values, const GradientOperand& operand, int64_t component, int64_t d, int64_t i) {
+        const float *real = values + d * operand.stride + i, *imaginary = real + operand.component_stride;
+        return component == 0 ? *real : component == 1 ? *imaginary : *real + *imaginary;
+      };
+      for (int64_t i = 0; i < 3 * component_stride; ++i) {
+        const int64_t component = i / component_stride, r = i % component_stride / width,
+                      l = i % component_stride % width;
+        if (r >= rows) {
+          ASSERT_EQ(y[i], kUntouched) << rows << " rows, " << vectors << " vectors";
+          continue;
         }
+        double sum = 0, sizes = 0;
+        for (int64_t d = 0; d < depth; ++d) {
+          const double term = static_cast<double>(at(x.data(), strides[0], component, d, r)) *
+                              at(w.data(), strides[1], component, d, l);
+          sum += term, sizes += std::abs(term);
+        }
+        ASSERT_NEAR(y[i], sum, static_cast<double>(depth + 2) * 0x1p-24 * sizes)
+            << rows << " rows, " << vectors << " vectors, component " << component << ", row " << r << ", lane " << l;
       }
     }
   }

@@ -67,10 +67,12 @@ struct SpectrumView {
   int64_t component_stride;
 };
 
-/// What a tile's transform is multiplied by, and whether its conjugate is stored.
-struct SpectrumScale {
+/// What a tile's transform is multiplied by, whether its conjugate is stored, and whether the third component is, or
+/// two follow each other without it.
+struct SpectrumForm {
   float scale;
   bool conjugated = false;
+  bool with_sums = true;
 };
 
 /// Cosines and sines of 2π·f·j/points for f = 0 … points/4 and j = 1 … half: [f][j − 1].
@@ -86,6 +88,12 @@ struct TapView {
   int64_t out_stride, outs;  ///< outs ≤ lanes
   int64_t channel_stride;    ///< of input channels
   int64_t halved_stride, full_stride;
+};
+
+/// One point of the spectra of a slab of channels: two components, each [tile][channel].
+struct GradientOperand {
+  const float* data;
+  int64_t component_stride, stride;  ///< between components; between tiles
 };
 
 /// As TapView, of a gradient's taps, which are stored in their own order, or added where `accumulate`.
@@ -105,7 +113,7 @@ struct SpectralKernels {
 
   /// spectrum = the scaled transform of the (normalised) tile. Both transforms work in TileScratch::floats() floats.
   void (*forward)(const TileView<const float>& tile, const TileNorm& norm, const FrequencyOrder& order,
-                  const SpectrumScale& scale, const SpectrumView<float>& spectrum, float* scratch);
+                  const SpectrumForm& form, const SpectrumView<float>& spectrum, float* scratch);
 
   /// tile = epilogue of the inverse transform, not divided by the number of points, of a product's three components.
   void (*inverse)(const SpectrumView<const float>& spectrum, const FrequencyOrder& order, const TileView<float>& tile,
@@ -133,11 +141,13 @@ struct SpectralKernels {
   void (*product)(int64_t rows, int64_t depth, const float* x, int64_t x_stride, int64_t ahead, const float* w,
                   int64_t vectors, float* y, int64_t y_stride, bool accumulate);
 
-  /// Of weight gradients: y[r·y_stride + l] = Σ_{d < depth} x[d·x_stride + r] · w[d·vectors·lanes + l] for r < rows,
-  /// l < vectors · lanes, through d in order from zero; vectors ≤ panel_vectors. With x and w the memory x_ahead and
-  /// w_ahead floats further is asked for; it need not be there.
-  void (*gradient_product)(int64_t rows, int64_t depth, const float* x, int64_t x_stride, int64_t x_ahead,
-                           const float* w, int64_t w_ahead, int64_t vectors, float* y, int64_t y_stride);
+  /// Of weight gradients, one point of the spectrum: y[r·w.stride + l] = Σ_{d < depth} x[d·x.stride + r] · w[d·w.stride
+  /// + l] for r < rows, l < vectors · lanes, through d in order from zero, for each of three components, of which x and
+  /// w hold the first two: real and imaginary part. vectors ≤ panel_vectors; w.stride = vectors · lanes. The next point
+  /// of x and of w is asked for; it need not be there. Works in depth · (rows, rounded up to vectors, + w.stride)
+  /// floats; up to a vector behind the rows of x is read.
+  void (*gradient_product)(int64_t rows, int64_t vectors, int64_t depth, const GradientOperand& x,
+                           const GradientOperand& w, float* y, int64_t component_stride, float* scratch);
 
   /// The adjoints of both halves of the weights' transform, which take the gradient with respect to the weights'
   /// spectra to the gradient with respect to the weights. Of a real kernel's spectrum one half is stored, so every

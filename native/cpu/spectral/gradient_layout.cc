@@ -29,6 +29,7 @@ void set_thread_parts(GradientLayout& layout, const SpectralGradientPlan& plan, 
   layout.column_floats = floats.column;
   layout.rows_floats = floats.rows;
   layout.slab_floats = floats.slab;
+  layout.sums_floats = floats.sums;
   layout.scratch_floats = floats.scratch;
 }
 
@@ -40,7 +41,7 @@ double task_time(const GradientLayout& layout, const SpectralGradientPlan& plan,
   const auto taps_of_columns = static_cast<double>(shape.kernel * plan.halved.points / 2);
   const double arithmetic = kernels * (components * (rates.product_row * tiles + rates.adjoint_component) +
                                        rates.adjoint_tap * taps_of_columns);
-  const double spectra = components * tiles * static_cast<double>((rows + vectors * layout.lanes) * kFloat);
+  const double spectra = 2.0 / 3 * components * tiles * static_cast<double>((rows + vectors * layout.lanes) * kFloat);
   const bool near = (layout.rows_floats + layout.slab_floats) * kFloat <= kNearBytes;
   const double halves = near ? 0 : static_cast<double>(layout.rows_floats * kFloat);
   return arithmetic + kNanosecondsPerByte * (spectra + halves);
@@ -103,7 +104,7 @@ GradientLayout gradient_layout(const SpectralGradientPlan& plan, const Convoluti
   layout.slabs = divide_up(layout.rows, layout.slab_rows);
   layout.chunk_tiles = std::min(plan.chunk_tiles, shape.batch * plan.picture_tiles());
 
-  const int64_t components = 3 * plan.frequencies(), panel = divide_up(layout.vectors, layout.panels) * layout.lanes;
+  const int64_t components = 2 * plan.frequencies(), panel = divide_up(layout.vectors, layout.panels) * layout.lanes;
   layout.row_component_stride = spread_stride(layout.chunk_tiles * layout.slab_rows);
   layout.row_slab_stride = components * layout.row_component_stride;
   layout.lane_component_stride = spread_stride(layout.chunk_tiles * panel);

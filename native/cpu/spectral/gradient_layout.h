@@ -11,9 +11,9 @@ namespace dnd::cpu {
 /// Who does what in a spectral weight gradient and where it lies in the workspace; counted in floats. Depends on the
 /// number of threads, the results do not.
 ///
-/// The workspace begins with the spectra of a chunk of tiles: the rows' [slab of rows][point][component][tile][row],
-/// then those of a group of lanes [panel][point][component][tile][lane]; then each thread has its own part:
-/// half-transformed taps, a slab of products, scratch memory for transforms.
+/// The workspace begins with the spectra of a chunk of tiles: the rows' [slab of rows][point][real, imaginary part]
+/// [tile][row], then those of a group of lanes [panel][point][real, imaginary part][tile][lane]; then each thread has its
+/// own part: half-transformed taps, a slab of products, the sums of a point's parts, scratch memory for transforms.
 struct GradientLayout {
   int64_t lanes;        ///< floats of a vector
   int64_t vectors;      ///< of lanes
@@ -32,7 +32,7 @@ struct GradientLayout {
   int64_t panel_stride;           ///< between two panels of them
 
   int64_t column_floats;  ///< half-transformed taps of one column of the spectrum
-  int64_t rows_floats, slab_floats, scratch_floats;
+  int64_t rows_floats, slab_floats, sums_floats, scratch_floats;
 
   /// Vectors of a panel.
   Range panel(int64_t index) const { return part(vectors, panels, index); }
@@ -44,7 +44,7 @@ struct GradientLayout {
   }
 
   int64_t spectra_floats() const { return slabs * row_slab_stride + group * panel_stride; }
-  int64_t thread_floats() const { return rows_floats + slab_floats + scratch_floats; }
+  int64_t thread_floats() const { return rows_floats + slab_floats + sums_floats + scratch_floats; }
   int64_t workspace_floats(int threads) const { return spectra_floats() + threads * thread_floats(); }
 };
 

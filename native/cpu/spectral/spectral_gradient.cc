@@ -97,12 +97,13 @@ class SpectralGradient {
     for (int64_t channel = channels.begin; channel < channels.end; channel += isa_.lanes, spectrum.data += isa_.lanes) {
       const int64_t here = std::min(isa_.lanes, channels.end - channel);
       if (of_result) {
-        isa_.forward(tiles_.output(operands_.dy, tile, channel, here), {}, order_, {1}, spectrum, scratch);
+        isa_.forward(tiles_.output(operands_.dy, tile, channel, here), {}, order_, {.scale = 1, .with_sums = false},
+                     spectrum, scratch);
       } else {
         const float scale = static_cast<float>(2.0 / static_cast<double>(tiles_.points()));
         const TileNorm norm = tiles_.norm(operands_.norm_weight, operands_.norm_bias, operands_.moments, tile, channel);
-        isa_.forward(tiles_.input(operands_.x, tile, channel, here), norm, order_, {.scale = scale, .conjugated = true},
-                     spectrum, scratch);
+        isa_.forward(tiles_.input(operands_.x, tile, channel, here), norm, order_,
+                     {.scale = scale, .conjugated = true, .with_sums = false}, spectrum, scratch);
       }
     }
   }
@@ -125,11 +126,13 @@ class SpectralGradient {
       const int64_t points = points_of_steps(full_points, symmetric, step, end);
       {
         const PartTimer timer(profile, kDndGradientProductPart);
-        for (int64_t component = 3 * point; component < 3 * (point + points); ++component) {
-          isa_.gradient_product(block.rows.size(), chunk_tiles, row_spectra + component * layout_.row_component_stride,
-                                layout_.slab_rows, layout_.row_component_stride,
-                                lane_spectra + component * layout_.lane_component_stride, layout_.lane_component_stride,
-                                block.vectors.size(), slab + (component - 3 * point) * slab_stride, width);
+        for (int64_t i = 0; i < points; ++i) {
+          const int64_t component = 2 * (point + i);
+          isa_.gradient_product(
+              block.rows.size(), block.vectors.size(), chunk_tiles,
+              {row_spectra + component * layout_.row_component_stride, layout_.row_component_stride, layout_.slab_rows},
+              {lane_spectra + component * layout_.lane_component_stride, layout_.lane_component_stride, width},
+              slab + 3 * i * slab_stride, slab_stride, slab + layout_.slab_floats);
         }
       }
       const PartTimer timer(profile, kDndGradientTapsPart);
