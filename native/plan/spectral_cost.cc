@@ -102,7 +102,7 @@ double spectral_multiply_adds(const ConvolutionShape& shape, const SpectralPlan&
 }
 
 int64_t tile_spectra_bytes(const ConvolutionShape& shape, const SpectralPlan& plan) {
-  return divide_up(shape.channels, plan.slab_channels) * 3 * plan.frequencies() *
+  return divide_up(shape.channels, plan.slab_channels) * 2 * plan.frequencies() *
          spread_stride(plan.chunk_tiles * plan.slab_channels) * kFloat;
 }
 
@@ -113,7 +113,8 @@ int64_t least_thread_bytes(const ConvolutionShape& shape, const SpectralPlan& pl
   const int64_t halves = plan.halved.points / 2 * spread_stride(2 * shape.kernel * plan.slab_channels * outs);
   const int64_t slab = round_up(3 * kPointsOfStep * plan.slab_steps * (plan.slab_channels * outs + lanes), kLine);
   const int64_t scratch = round_up(TileScratch(lanes, plan.halved.points, plan.full.points).floats(), kLine);
-  return (product + halves + slab + scratch) * kFloat;
+  const int64_t sums = round_up(plan.slab_channels, kLine);
+  return (product + halves + slab + sums + scratch) * kFloat;
 }
 
 }  // namespace dnd

@@ -38,7 +38,7 @@ double spectral_multiply_adds(const ConvolutionShape& shape, const SpectralPlan&
 int64_t tile_spectra_bytes(const ConvolutionShape& shape, const SpectralPlan& plan);
 
 /// Bytes that a thread works in at most when it takes one tile at a time: its product, half-transformed weights, their
-/// slab, and scratch memory for transforms with so many lanes.
+/// slab, a point's sums, and scratch memory for transforms with so many lanes.
 int64_t least_thread_bytes(const ConvolutionShape& shape, const SpectralPlan& plan, int64_t lanes);
 
 }  // namespace dnd

@@ -151,11 +151,11 @@ TEST(ConvolutionPlan, holds_tile_spectra_only_for_the_spectral_algorithm) {
       EXPECT_EQ(plan.tile_spectra_bytes(), 0);
       return;
     }
-    // Three floats per stored frequency and (rounded up) channel, for each tile of a chunk.
+    // Two floats per stored frequency and (rounded up) channel, for each tile of a chunk.
     const SpectralPlan& spectral = plan.spectral;
     const int64_t slabs = (plan.shape.channels + spectral.slab_channels - 1) / spectral.slab_channels;
     EXPECT_EQ(plan.tile_spectra_bytes(),
-              4 * 3 * spectral.frequencies() * slabs * spread_stride(spectral.slab_channels * spectral.chunk_tiles));
+              4 * 2 * spectral.frequencies() * slabs * spread_stride(spectral.slab_channels * spectral.chunk_tiles));
   });
 }
 
@@ -240,11 +240,12 @@ TEST(ConvolutionPlan, is_direct_where_the_budget_holds_no_tile) {
     // The smallest tile that nine taps leave an output of has 10 × 10 points, so 52 frequencies, five columns and three
     // steps. Half of the budget must hold what four threads need for it and one vector of outputs: three floats of the
     // product per frequency, and per input channel the halves of nine taps per column and the slab (beside which a
-    // vector is free), and the scratch memory of a transform. Each is rounded up as it lies in memory.
+    // vector is free), a sum of both parts, and the scratch memory of a transform. Each is rounded up as it lies in
+    // memory.
     const int64_t lanes = rates_of(instruction_set).lanes;
     const int64_t scratch = lanes * (lanes * 11 + 2 * 10 * 11);
     const int64_t floats = 3 * 52 * spread_stride(lanes) + 5 * spread_stride(16 * 2 * 9 * lanes) +
-                           3 * 4 * 3 * (16 * lanes + lanes) + (scratch + 15) / 16 * 16;
+                           3 * 4 * 3 * (16 * lanes + lanes) + 16 + (scratch + 15) / 16 * 16;
     const int64_t least = 2 * 4 * floats * static_cast<int64_t>(sizeof(float));
     const auto spectral = [&](int64_t budget) { return options_for(instruction_set, kDndSpectral, budget); };
     expect_refused(shape, spectral(least - 1), ErrorCode::kOutOfMemory, "budget");
@@ -332,7 +333,7 @@ TEST(ConvolutionPlan, counts_three_products_per_stored_frequency_and_the_weight_
   // which each serves two frequencies.
   const int64_t of_weights = 9 * 4 * 7 + 4 * frequencies;
   // Sixteen channels to a tile and component, and a line of room between components where that makes their number odd.
-  const auto bytes_of = [](int64_t tiles) { return 4 * 3 * frequencies * (tiles | 1) * 16; };
+  const auto bytes_of = [](int64_t tiles) { return 4 * 2 * frequencies * (tiles | 1) * 16; };
   for (int64_t chunks : {1, 2, 3}) {
     const int64_t chunk_tiles = (6400 + chunks - 1) / chunks;
     const ConvolutionPlan plan = plan_convolution(shape, options_for("avx2", kDndSpectral, 2 * bytes_of(chunk_tiles)));

@@ -184,8 +184,7 @@ TEST(GradientProduct, agrees_with_three_products_in_double_for_any_number_of_row
   for (int64_t rows = 1; rows <= 40; ++rows) {
     for (int64_t vectors = 1; vectors <= isa().panel_vectors; ++vectors) {
       const int64_t depth = 1 + (rows * 7 + vectors) % 23, width = vectors * isa().lanes, x_stride = rows + 5;
-      const GradientOperand strides[] = {{nullptr, depth * x_stride + 3, x_stride},
-                                         {nullptr, depth * width + 7, width}};
+      const TilePoint strides[] = {{nullptr, depth * x_stride + 3, x_stride}, {nullptr, depth * width + 7, width}};
       const std::vector<float> x = random_values(2 * strides[0].component_stride + isa().lanes, 73);
       const std::vector<float> w = random_values(2 * strides[1].component_stride, 74);
       const int64_t component_stride = rows * width + kGap;
@@ -193,7 +192,7 @@ TEST(GradientProduct, agrees_with_three_products_in_double_for_any_number_of_row
       isa().gradient_product(rows, vectors, depth, {x.data(), strides[0].component_stride, x_stride},
                              {w.data(), strides[1].component_stride, width}, y.data(), component_stride,
                              scratch.data());
-      const auto at = [](const float* values, const GradientOperand& operand, int64_t component, int64_t d, int64_t i) {
+      const auto at = [](const float* values, const TilePoint& operand, int64_t component, int64_t d, int64_t i) {
         const float *real = values + d * operand.stride + i, *imaginary = real + operand.component_stride;
         return component == 0 ? *real : component == 1 ? *imaginary : *real + *imaginary;
       };

@@ -68,19 +68,8 @@ void gradient_component(int64_t rows, int64_t depth, const float* x, int64_t x_s
   }
 }
 
-/// to[d · width + i] = the sum of both components, for i < width.
-inline __attribute__((always_inline)) void add_components(const GradientOperand& operand, int64_t depth, int64_t width,
-                                                          float* to) {
-  const float* real = operand.data;
-  for (int64_t d = 0; d < depth; ++d, real += operand.stride, to += width) {
-    for (int64_t i = 0; i < width; i += kLanes) {
-      store(to + i, load(real + i) + load(real + operand.component_stride + i));
-    }
-  }
-}
-
 template <int kVectors>
-void gradient_point(int64_t rows, int64_t depth, const GradientOperand& x, const GradientOperand& w, float* y,
+void gradient_point(int64_t rows, int64_t depth, const TilePoint& x, const TilePoint& w, float* y,
                     int64_t component_stride, float* scratch) {
   // Meanwhile the other component is asked for, and with that the next point.
   for (int64_t component = 0; component < 2; ++component) {
@@ -91,13 +80,13 @@ void gradient_point(int64_t rows, int64_t depth, const GradientOperand& x, const
   const int64_t x_width = (rows + kLanes - 1) / kLanes * kLanes, w_width = kVectors * kLanes;
   float* const x_sums = scratch;
   float* const w_sums = scratch + depth * x_width;
-  add_components(x, depth, x_width, x_sums);
-  add_components(w, depth, w_width, w_sums);
+  add_parts(x, depth, x_width, x_sums);
+  add_parts(w, depth, w_width, w_sums);
   gradient_component<kVectors>(rows, depth, x_sums, x_width, w_sums, 0, 0, y + 2 * component_stride);
 }
 
-inline void gradient_product(int64_t rows, int64_t vectors, int64_t depth, const GradientOperand& x,
-                             const GradientOperand& w, float* y, int64_t component_stride, float* scratch) {
+inline void gradient_product(int64_t rows, int64_t vectors, int64_t depth, const TilePoint& x, const TilePoint& w,
+                             float* y, int64_t component_stride, float* scratch) {
   if constexpr (kPanelVectors > 2) {
     if (vectors == 4) return gradient_point<4>(rows, depth, x, w, y, component_stride, scratch);
     if (vectors == 3) return gradient_point<3>(rows, depth, x, w, y, component_stride, scratch);

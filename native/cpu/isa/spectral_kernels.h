@@ -58,21 +58,20 @@ struct FrequencyOrder {
   __attribute__((always_inline)) int64_t points() const { return column_begin(columns()); }
 };
 
-/// A spectrum in memory: each point has three components, the real part, the imaginary part and their sum (of a
-/// product: the products of these). Component c of point p is at data[(3p + c) · component_stride], one vector of
-/// channels.
+/// A spectrum in memory. Three components make a product of two points: of the real parts, of the imaginary parts and
+/// of the sums of both. A product's point has all of them, a tile's the two parts: their sums are made where they are
+/// multiplied, for what lies in memory is read more slowly than it is added. Component c of point p is at
+/// data[(n·p + c) · component_stride] with n components, one vector of channels.
 template <typename Float>
 struct SpectrumView {
   Float* data;
   int64_t component_stride;
 };
 
-/// What a tile's transform is multiplied by, whether its conjugate is stored, and whether the third component is, or
-/// two follow each other without it.
-struct SpectrumForm {
+/// What a tile's transform is multiplied by, and whether its conjugate is stored.
+struct SpectrumScale {
   float scale;
   bool conjugated = false;
-  bool with_sums = true;
 };
 
 /// Cosines and sines of 2π·f·j/points for f = 0 … points/4 and j = 1 … half: [f][j − 1].
@@ -90,8 +89,8 @@ struct TapView {
   int64_t halved_stride, full_stride;
 };
 
-/// One point of the spectra of a slab of channels: two components, each [tile][channel].
-struct GradientOperand {
+/// One point of the spectra of a slab of channels: real and imaginary part, each [tile][channel].
+struct TilePoint {
   const float* data;
   int64_t component_stride, stride;  ///< between components; between tiles
 };
@@ -113,7 +112,7 @@ struct SpectralKernels {
 
   /// spectrum = the scaled transform of the (normalised) tile. Both transforms work in TileScratch::floats() floats.
   void (*forward)(const TileView<const float>& tile, const TileNorm& norm, const FrequencyOrder& order,
-                  const SpectrumForm& form, const SpectrumView<float>& spectrum, float* scratch);
+                  const SpectrumScale& scale, const SpectrumView<float>& spectrum, float* scratch);
 
   /// tile = epilogue of the inverse transform, not divided by the number of points, of a product's three components.
   void (*inverse)(const SpectrumView<const float>& spectrum, const FrequencyOrder& order, const TileView<float>& tile,
@@ -141,13 +140,16 @@ struct SpectralKernels {
   void (*product)(int64_t rows, int64_t depth, const float* x, int64_t x_stride, int64_t ahead, const float* w,
                   int64_t vectors, float* y, int64_t y_stride, bool accumulate);
 
+  /// to[t · width + i] = the sum of both parts of tile t < tiles, channel i < width, a multiple of lanes.
+  void (*add_parts)(const TilePoint& point, int64_t tiles, int64_t width, float* to);
+
   /// Of weight gradients, one point of the spectrum: y[r·w.stride + l] = Σ_{d < depth} x[d·x.stride + r] · w[d·w.stride
   /// + l] for r < rows, l < vectors · lanes, through d in order from zero, for each of three components, of which x and
   /// w hold the first two: real and imaginary part. vectors ≤ panel_vectors; w.stride = vectors · lanes. The next point
   /// of x and of w is asked for; it need not be there. Works in depth · (rows, rounded up to vectors, + w.stride)
   /// floats; up to a vector behind the rows of x is read.
-  void (*gradient_product)(int64_t rows, int64_t vectors, int64_t depth, const GradientOperand& x,
-                           const GradientOperand& w, float* y, int64_t component_stride, float* scratch);
+  void (*gradient_product)(int64_t rows, int64_t vectors, int64_t depth, const TilePoint& x, const TilePoint& w,
+                           float* y, int64_t component_stride, float* scratch);
 
   /// The adjoints of both halves of the weights' transform, which take the gradient with respect to the weights'
   /// spectra to the gradient with respect to the weights. Of a real kernel's spectrum one half is stored, so every

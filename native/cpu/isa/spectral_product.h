@@ -21,6 +21,16 @@ constexpr int most_product_rows() {
   return kVectors == 3 ? 8 : 12;
 }
 
+/// SpectralKernels::add_parts.
+inline void add_parts(const TilePoint& point, int64_t tiles, int64_t width, float* to) {
+  const float* real = point.data;
+  for (int64_t tile = 0; tile < tiles; ++tile, real += point.stride, to += width) {
+    for (int64_t i = 0; i < width; i += kLanes) {
+      store(to + i, load(real + i) + load(real + point.component_stride + i));
+    }
+  }
+}
+
 template <int kRows, int kVectors>
 inline __attribute__((always_inline)) void product_tile(int64_t depth, const float* x, int64_t x_stride, const float* w,
                                                         float* y, int64_t y_stride, bool accumulate) {

@@ -20,6 +20,7 @@ SpectralKernels table() {
   kernels.forward = forward;
   kernels.inverse = inverse;
   kernels.product = product;
+  kernels.add_parts = add_parts;
   kernels.gradient_product = gradient_product;
   add_weight_transforms(kernels);
   add_weight_adjoints(kernels);

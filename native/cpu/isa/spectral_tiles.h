@@ -11,7 +11,7 @@
 namespace dnd::cpu::DND_ISA {
 
 inline void forward(const TileView<const float>& tile, const TileNorm& norm, const FrequencyOrder& order,
-                    const SpectrumForm& form, const SpectrumView<float>& spectrum, float* scratch_floats) {
+                    const SpectrumScale& spectrum_scale, const SpectrumView<float>& spectrum, float* scratch_floats) {
   const TileScratch scratch(kLanes, order.halved_points, order.full_points);
   const int64_t halved = order.halved_points, full = order.full_points, columns = order.columns();
   Vector* panel = reinterpret_cast<Vector*>(scratch_floats);
@@ -20,7 +20,7 @@ inline void forward(const TileView<const float>& tile, const TileNorm& norm, con
   const Fft halved_fft = fft_of(halved), full_fft = fft_of(full);
   Vector re[kLargestTransform], im[kLargestTransform];
 
-  const float scale = form.scale, half_scale = 0.5f * scale;
+  const float scale = spectrum_scale.scale, half_scale = 0.5f * scale;
   for (int64_t block = 0; block < full; block += kLanes) {
     const int64_t block_end = block + kLanes < full ? block + kLanes : full;
     const int64_t begin = block > tile.full_begin ? block : tile.full_begin;
@@ -59,19 +59,15 @@ inline void forward(const TileView<const float>& tile, const TileNorm& norm, con
     }
   }
 
-  const float sign = form.conjugated ? -1 : 1;
-  const bool with_sums = form.with_sums;
-  const int64_t point_stride = (with_sums ? 3 : 2) * spectrum.component_stride;
-  const auto put = [&spectrum, sign, with_sums, point_stride](int64_t point, Vector r, Vector i) {
-    float* to = spectrum.data + point * point_stride;
+  const float sign = spectrum_scale.conjugated ? -1 : 1;
+  const auto put = [&spectrum, sign](int64_t point, Vector r, Vector i) {
+    float* to = spectrum.data + 2 * point * spectrum.component_stride;
     const auto put_component = [&](int64_t component, Vector value) {
       store(to + component * spectrum.component_stride, value);
       __builtin_prefetch(to + component * spectrum.component_stride + kLanes, 1, 2);  // where the next channels go
     };
-    i *= sign;
     put_component(0, r);
-    put_component(1, i);
-    if (with_sums) put_component(2, r + i);
+    put_component(1, i * sign);
   };
   full_fft(real, imaginary, re, im);
   put(order.zero[0], re[0], Vector{});

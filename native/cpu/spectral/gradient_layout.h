@@ -12,8 +12,8 @@ namespace dnd::cpu {
 /// number of threads, the results do not.
 ///
 /// The workspace begins with the spectra of a chunk of tiles: the rows' [slab of rows][point][real, imaginary part]
-/// [tile][row], then those of a group of lanes [panel][point][real, imaginary part][tile][lane]; then each thread has its
-/// own part: half-transformed taps, a slab of products, the sums of a point's parts, scratch memory for transforms.
+/// [tile][row], then those of a group of lanes [panel][point][real, imaginary part][tile][lane]; then each thread has
+/// its own part: half-transformed taps, a slab of products, the sums of a point's parts, scratch memory for transforms.
 struct GradientLayout {
   int64_t lanes;        ///< floats of a vector
   int64_t vectors;      ///< of lanes

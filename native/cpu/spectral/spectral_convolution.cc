@@ -74,7 +74,7 @@ class SpectralConvolution {
     int64_t component_stride;  ///< of the product's spectra [point][component][tile][output channel]
     int64_t column_stride;     ///< of the half-transformed weights
     int64_t ahead;             ///< from a tile's spectra to those that are asked for meanwhile
-    float *product, *rows, *slab, *scratch;
+    float *product, *rows, *slab, *sums, *scratch;
     int64_t width(const SpectralKernels& isa) const { return vectors * isa.lanes; }
   };
 
@@ -92,7 +92,8 @@ class SpectralConvolution {
     task.ahead = all ? kTilesAhead * plan_.slab_channels : layout_.tile_component_stride;
     task.rows = task.product + layout_.product_floats;
     task.slab = task.rows + order_.columns() * layout_.column_floats;
-    task.scratch = task.slab + layout_.slab_floats;
+    task.sums = task.slab + layout_.slab_floats;
+    task.scratch = task.sums + layout_.sums_floats;
     return task;
   }
 
@@ -152,13 +153,28 @@ class SpectralConvolution {
                             step, end, task.slab, slab_stride);
       }
       const PartTimer timer(profile, kDndProductPart);
-      for (int64_t component = 3 * point; component < 3 * (point + points); ++component) {
-        isa_.product(task.places.size(), depth, slab_spectra + component * layout_.tile_component_stride,
-                     plan_.slab_channels, task.ahead, task.slab + (component - 3 * point) * slab_stride, task.vectors,
-                     task.product + component * task.component_stride, task.width(isa_), channels.begin > 0);
+      for (int64_t i = 0; i < points; ++i, ++point) {
+        multiply_point(task,
+                       {slab_spectra + 2 * point * layout_.tile_component_stride, layout_.tile_component_stride,
+                        plan_.slab_channels},
+                       depth, task.slab + 3 * i * slab_stride, slab_stride,
+                       task.product + 3 * point * task.component_stride, channels.begin > 0);
       }
-      point += points;
     }
+  }
+
+  /// The three products of one point.
+  void multiply_point(const Task& task, const TilePoint& tiles, int64_t depth, const float* weights,
+                      int64_t weights_stride, float* product, bool accumulate) const {
+    const int64_t count = task.places.size(), width = round_up(depth, isa_.lanes);
+    const auto multiply_component = [&](int64_t component, const float* x, int64_t x_stride, int64_t ahead) {
+      isa_.product(count, depth, x, x_stride, ahead, weights + component * weights_stride, task.vectors,
+                   product + component * task.component_stride, task.width(isa_), accumulate);
+    };
+    multiply_component(0, tiles.data, tiles.stride, task.ahead);
+    multiply_component(1, tiles.data + tiles.component_stride, tiles.stride, task.ahead);
+    isa_.add_parts(tiles, count, width, task.sums);
+    multiply_component(2, task.sums, width, 0);
   }
 
   /// Output of one tile; `place` is the tile's among the task's.

@@ -97,13 +97,12 @@ class SpectralGradient {
     for (int64_t channel = channels.begin; channel < channels.end; channel += isa_.lanes, spectrum.data += isa_.lanes) {
       const int64_t here = std::min(isa_.lanes, channels.end - channel);
       if (of_result) {
-        isa_.forward(tiles_.output(operands_.dy, tile, channel, here), {}, order_, {.scale = 1, .with_sums = false},
-                     spectrum, scratch);
+        isa_.forward(tiles_.output(operands_.dy, tile, channel, here), {}, order_, {1}, spectrum, scratch);
       } else {
         const float scale = static_cast<float>(2.0 / static_cast<double>(tiles_.points()));
         const TileNorm norm = tiles_.norm(operands_.norm_weight, operands_.norm_bias, operands_.moments, tile, channel);
-        isa_.forward(tiles_.input(operands_.x, tile, channel, here), norm, order_,
-                     {.scale = scale, .conjugated = true, .with_sums = false}, spectrum, scratch);
+        isa_.forward(tiles_.input(operands_.x, tile, channel, here), norm, order_, {.scale = scale, .conjugated = true},
+                     spectrum, scratch);
       }
     }
   }

@@ -31,6 +31,7 @@ void set_thread_parts(SpectralLayout& layout, const SpectralPlan& plan, const Co
   layout.rows_floats = plan.halved.points / 2 * layout.column_floats;
   layout.slab_floats = slab_points(plan) * 3 * (plan.slab_channels * block_floats + kernels.lanes);
   layout.slab_floats = round_up(layout.slab_floats, 16);
+  layout.sums_floats = round_up(part_tiles * plan.slab_channels, 16);
   layout.scratch_floats = round_up(TileScratch(kernels.lanes, plan.halved.points, plan.full.points).floats(), 16);
 }
 
@@ -42,7 +43,7 @@ SpectralLayout spectral_layout(const SpectralPlan& plan, const ConvolutionShape&
   layout.chunk_tiles = std::min(plan.chunk_tiles, shape.batch * plan.picture_tiles());
   layout.slabs = divide_up(shape.channels, plan.slab_channels);
   layout.tile_component_stride = spread_stride(layout.chunk_tiles * plan.slab_channels);
-  layout.slab_stride = plan.frequencies() * 3 * layout.tile_component_stride;
+  layout.slab_stride = plan.frequencies() * 2 * layout.tile_component_stride;
 
   const TaskCut cut = cut_tasks(shape, plan, rates_of(kernels.name), layout.chunk_tiles, threads);
   layout.out_blocks = cut.blocks;
