@@ -9,7 +9,7 @@ import type { TrainingSettings } from './settings.js';
 export function describeRun(
   { manifest, pairs, split, layout }: Preparation,
   settings: TrainingSettings,
-): RunDescription & { instructionSet: string } {
+): RunDescription {
   const { formatVersion: _, training: __, ...parts } = manifest;
   const heldOut = new Map(split.evaluation.map((one) => [one.task.name, one]));
   return {

@@ -14,6 +14,8 @@ export const METRICS_FILE = 'metrics.jsonl';
 /** run.json: what a run is made from. Written when the run begins; `dnd report` reads it. */
 export interface RunDescription extends Omit<GeneratorManifest, 'formatVersion' | 'training'> {
   formatVersion: typeof RUN_FORMAT_VERSION;
+  /** That the run began with. */
+  instructionSet?: string;
   /** Of the decoder. */
   parameters: number;
   weightTokens: { count: number; height: number; width: number };
@@ -66,6 +68,7 @@ export function parseRunDescription(json: unknown, source: string): RunDescripti
   return {
     ...made,
     formatVersion: RUN_FORMAT_VERSION,
+    ...(fields.raw('instructionSet') === undefined ? {} : { instructionSet: fields.text('instructionSet') }),
     parameters: fields.wholeNumber('parameters', 1),
     weightTokens: {
       count: tokens.wholeNumber('count', 1),

@@ -1,5 +1,6 @@
 import { cp, mkdir, readdir, readFile, realpath, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { cpuInfo } from '../../src/engine/index.js';
 import { DndError } from '../../src/errors.js';
 import { SafetensorsFile } from '../../src/formats/safetensors/index.js';
 import type { ResumeTrainerOptions } from '../../src/training/resume.js';
@@ -164,6 +165,7 @@ describe('resume refuses', () => {
     await resume('run', { evaluateEvery: 5, keepCheckpoints: 1, learningRate: 1e-3 });
     const run = JSON.parse(await readFile(at('run', 'run.json'), 'utf8'));
     expect(run.settings).toMatchObject({ evaluateEvery: 5, keepCheckpoints: 1, learningRate: 1e-3 });
+    expect(run.instructionSet).toBe(cpuInfo().isa);
     expect(await readdir(at('run', 'checkpoints'))).toEqual(['step-000010']);
   });
 
