@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The interoperability stage: what this package writes is read by the software it is meant for, and the other way round.
 # One line per check. Names of scripts in test/interop (without .py) run only those:
-#   scripts/test-interop.sh [safetensors_files] [peft_folders] [peft_adapters] [minilm] [random_gradients] [kill_resume]
+#   scripts/test-interop.sh [safetensors_files] [peft_folders] [peft_adapters] [minilm] [minilm_on_cuda] [random_gradients] [kill_resume]
 #     [full_size_generate] [training_run]
 # By hand, because it takes 20 GB of memory: full_size_train
 # Needs a built package (npm run build). Prints `interop: N passed, M failed` last.

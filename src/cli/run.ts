@@ -17,7 +17,7 @@ const COMMANDS = [addInit, addGenerate, addInspect, addPairs, addTrain, addRepor
 /**
  * Runs one command of `dnd`.
  * @param argv what follows the program's name
- * @returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted
+ * @returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 143 terminated
  */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   let exitCode = EXIT_DONE;
@@ -29,7 +29,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
     })
-    .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.');
+    .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 143 terminated.');
   for (const add of COMMANDS)
     add(program, io, (code) => {
       exitCode = code;

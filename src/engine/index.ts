@@ -73,4 +73,5 @@ export {
   type TrainingNeed,
   type TrainingNoise,
   type TrainingTasks,
+  trainingDevice,
 } from './trainer.js';

@@ -99,7 +99,7 @@ export class TrainerEngine extends ModelEngine<TrainerHandle> {
   static async create(options: TrainerEngineOptions): Promise<TrainerEngine> {
     const { features, kernelSize, projectedFrom = 0, algorithm = 'auto', optimiser } = options;
     const { TrainerHandle } = addon();
-    const use = onlyCpu(options);
+    const use = trainingDevice(options);
     const shape = { features: features.flat(), kernelSize, projectedFrom, algorithm };
     const native = { ...shape, ...optimiser, ...nativeDevice(use, options) };
     const handle = createHandle('decoder in training', () => new TrainerHandle(native));
@@ -294,7 +294,11 @@ export class TrainerEngine extends ModelEngine<TrainerHandle> {
   }
 }
 
-function onlyCpu({ device = 'cpu', precision }: TrainerEngineOptions): DeviceUse {
+/** The device that trains. Throws DEVICE_UNAVAILABLE for another than the CPU. */
+export function trainingDevice({
+  device = 'cpu',
+  precision,
+}: Pick<TrainerEngineOptions, 'device' | 'precision'>): DeviceUse {
   if (typeof device === 'object' && device.kind === 'cpu') return device;
   const name = typeof device === 'object' ? device.name : device;
   if (typeof device !== 'object') checkDevice({ device, precision });

@@ -69,7 +69,7 @@ export async function beginRun(options: CreateTrainerOptions): Promise<TrainerPa
 
 export function tellOfPairs({ pairs }: Preparation, onNotice: MakeOptions['onNotice']): void {
   for (const { checkpoint, message } of pairs.skipped)
-    onNotice?.(`passed over ${message.includes(checkpoint) ? '' : `${checkpoint}: `}${message}`);
+    onNotice?.(`passed over: ${message.includes(checkpoint) ? '' : `${checkpoint}: `}${message}`);
   for (const warning of pairs.warnings) onNotice?.(warning);
 }
 

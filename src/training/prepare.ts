@@ -1,6 +1,6 @@
 import type { AdapterLayout } from '../adapter/index.js';
 import { loadTextEncoder, type TextEncoder } from '../encoder/index.js';
-import { cpuUse } from '../engine/index.js';
+import { cpuUse, trainingDevice } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { decoderOf, planGenerator } from '../generator/create.js';
 import { conditionShape, type DecoderShape } from '../generator/decoder-shape.js';
@@ -38,6 +38,7 @@ export interface PrepareOptions {
 export async function prepare(settings: TrainingSettings, options: PrepareOptions): Promise<Preparation> {
   const { signal, onProgress } = options;
   // What is wrong with the settings alone is said before the pairs are read.
+  trainingDevice(settings);
   const decoder = decoderOf(settings);
   const { base, skipCorrupt } = settings;
   const pairs = await openPairs(settings.pairs, {

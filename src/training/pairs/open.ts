@@ -5,8 +5,8 @@ import { AdapterLayout, type BaseModel, readBaseModel } from '../../adapter/inde
 import { type LongOperation, steadyProgress } from '../../async.js';
 import { DndError } from '../../errors.js';
 import { readError } from '../../files/index.js';
+import { nearest } from '../../nearest.js';
 import { readPromptItems } from '../../prompts/index.js';
-import { nearest } from '../nearest.js';
 import { type Agreement, agree, type Member, type Mismatch, mismatchTable } from './agreement.js';
 import { findTaskFiles, findTasks, type TaskFiles } from './discover.js';
 import { PAIRS_FILE, type PairsManifest, readPairsManifest } from './manifest.js';
