@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <string>
 #include <system_error>
@@ -27,6 +28,18 @@ int available_cores() {
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
+/// Loops of small work follow each other within microseconds, and waking a thread takes tens of them, on a virtual
+/// machine more: threads look for the next loop for so long before they fall asleep.
+constexpr std::chrono::microseconds kLook{100};
+constexpr int kLooksAtOnce = 64;
+
+/// Lets the other thread of a core run for a moment, where it has two.
+void pause_core() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#endif
+}
+
 }  // namespace
 
 int default_threads() {
@@ -49,6 +62,7 @@ ThreadPool::ThreadPool(int threads) {
                                                  std::to_string(kMaxThreads) + " (0 = as many as there are cores)");
   }
   if (threads == 0) threads = default_threads();
+  patient_ = threads <= available_cores();
   workers_.reserve(threads - 1);
   try {
     for (int thread = 1; thread < threads; ++thread) workers_.emplace_back([this, thread] { serve(thread); });
@@ -87,18 +101,34 @@ void ThreadPool::parallel_for(int64_t tasks, FunctionRef<void(int64_t, int)> wor
   take_tasks(0);
   working_for = outer;
 
+  const auto all_left = [this] { return busy_ == 0; };
+  look_for(all_left);
   std::unique_lock lock(mutex_);
-  finished_.wait(lock, [this] { return busy_ == 0; });
+  finished_.wait(lock, all_left);
   work_ = nullptr;
   if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+template <typename Ready>
+void ThreadPool::look_for(const Ready& ready) const {
+  if (!patient_) return;
+  const auto until = std::chrono::steady_clock::now() + kLook;
+  do {
+    for (int i = 0; i < kLooksAtOnce; ++i) {
+      if (ready()) return;
+      pause_core();
+    }
+  } while (std::chrono::steady_clock::now() < until);
 }
 
 void ThreadPool::serve(int thread) {
   working_for = this;
   uint64_t seen = 0;
-  std::unique_lock lock(mutex_);
+  const auto called = [&] { return stopping_ || loop_ != seen; };
   for (;;) {
-    wake_.wait(lock, [&] { return stopping_ || loop_ != seen; });
+    look_for(called);
+    std::unique_lock lock(mutex_);
+    wake_.wait(lock, called);
     if (stopping_) return;
     seen = loop_;
     lock.unlock();

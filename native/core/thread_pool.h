@@ -39,15 +39,21 @@ class ThreadPool {
   void serve(int thread);
   void take_tasks(int thread);
 
-  std::vector<std::thread> workers_;
-  std::mutex callers_;  ///< held by the caller whose loop runs
+  /// Waits a moment for `ready` without falling asleep.
+  template <typename Ready>
+  void look_for(const Ready& ready) const;
 
-  std::mutex mutex_;  ///< guards what follows, the atomics excepted
+  std::vector<std::thread> workers_;
+  bool patient_ = false;  ///< there is a core for each thread
+  std::mutex callers_;    ///< held by the caller whose loop runs
+
+  /// Guards what follows, but the atomics' reading. They are changed under it, so that nobody falls asleep unseen.
+  std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable finished_;
-  uint64_t loop_ = 0;  ///< number of the running loop: tells a worker that there is a new one
-  int busy_ = 0;       ///< workers that have not yet left the running loop
-  bool stopping_ = false;
+  std::atomic<uint64_t> loop_{0};  ///< number of the running loop: tells a worker that there is a new one
+  std::atomic<int> busy_{0};       ///< workers that have not yet left the running loop
+  std::atomic<bool> stopping_{false};
   std::exception_ptr failure_;
 
   const FunctionRef<void(int64_t, int)>* work_ = nullptr;
