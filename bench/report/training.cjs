@@ -157,19 +157,31 @@ function memoryTable(rows) {
 function dataTable(rows) {
   return {
     title: 'data path: what of a step of a real run is waiting for prompts, conditions and checkpoints',
-    headings: ['', 'steps', 'step', 'waiting for data', 'of the step', 'of the first steps'],
-    rows: rows.map(({ name, batch, steps, step, data, share, firstShare, firstSteps }) => [
+    headings: [
+      '',
+      'steps',
+      'step',
+      'waiting for data',
+      'of the step',
+      'of the first steps',
+      'JavaScript’s thread busy',
+    ],
+    rows: rows.map(({ name, batch, steps, step, data, share, firstShare, firstSteps, busyShare }) => [
       `${name}, batch ${batch}`,
       steps,
       duration(step.median),
       data.median === 0 ? '0' : duration(data.median),
       `${(100 * share).toFixed(2)} %`,
       `${(100 * firstShare).toFixed(2)} % of ${firstSteps}`,
+      `${(100 * busyShare).toFixed(2)} %`,
     ]),
-    notes: rows.slice(0, 1).map(({ tasks, checkpoints, prompts }) => {
-      const pairs = `${tasks} tasks with ${checkpoints} checkpoints and ${prompts} prompts in all`;
-      return `${pairs}, the built-in text encoder; the first steps encode prompts and read checkpoints for the first time`;
-    }),
+    notes: [
+      ...rows.slice(0, 1).map(({ tasks, checkpoints, prompts }) => {
+        const pairs = `${tasks} tasks with ${checkpoints} checkpoints and ${prompts} prompts in all`;
+        return `${pairs}, the built-in text encoder; the first steps encode prompts and read checkpoints for the first time`;
+      }),
+      'JavaScript’s thread makes the next batch while a step computes: what it is busy is all that data takes, and more',
+    ],
   };
 }
 

@@ -51,6 +51,7 @@ const data = (name: string, share: number) => ({
   share,
   firstShare: 0.5,
   firstSteps: 6,
+  busyShare: 0.02,
 });
 
 /** What the part `training` of a benchmark would write. */

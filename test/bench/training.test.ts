@@ -54,6 +54,7 @@ describe('the tables of training', () => {
   test('say how much of a step is waiting for data', () => {
     const table = tableOf(exampleTraining(), /data path/);
     expect(cell(table, 1, 'of the step')).toBe('1.00 %');
+    expect(cell(table, 1, 'JavaScript’s thread busy')).toBe('2.00 %');
   });
 
   test('are there without a peer', () => {

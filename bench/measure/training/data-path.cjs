@@ -1,4 +1,5 @@
 const { join } = require('node:path');
+const { performance } = require('node:perf_hooks');
 const { Trainer } = require('../../../dist/training/index.js');
 const { summarise } = require('../../statistics.cjs');
 const { BATCH } = require('./decoders.cjs');
@@ -24,14 +25,17 @@ async function measureDataPath({ quick, scratch, threads }, decoder) {
   const rest = { evaluateEvery: 0, checkpointEvery: FIRST_STEPS + MOST_STEPS, threads };
   const trainer = await Trainer.create({ ...settings, ...rest, out: join(scratch, `run-${name}`) });
   const steps = [];
+  let busy;
   const enough = quick ? QUICK_SECONDS : ENOUGH_SECONDS;
   try {
     let seconds = 0;
     for await (const step of trainer.run()) {
       steps.push(step);
+      if (steps.length === FIRST_STEPS) busy = performance.eventLoopUtilization();
       if (steps.length > FIRST_STEPS) seconds += step.seconds;
       if (steps.length >= FIRST_STEPS + LEAST_STEPS && seconds >= enough) break;
     }
+    busy = performance.eventLoopUtilization(busy);
   } finally {
     await trainer.dispose();
   }
@@ -47,6 +51,7 @@ async function measureDataPath({ quick, scratch, threads }, decoder) {
     share: sumOf(later, 'dataSeconds') / sumOf(later, 'seconds'),
     firstShare: sumOf(first, 'dataSeconds') / sumOf(first, 'seconds'),
     firstSteps: FIRST_STEPS,
+    busyShare: busy.utilization,
   };
 }
 
