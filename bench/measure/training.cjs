@@ -44,6 +44,13 @@ class Measurement {
     const decoders = [];
     const memory = [];
     const data = [];
+    const wrong = [];
+    /** What fails is told of; the steps that were measured are not lost for it. */
+    const add = (to, what, measured) =>
+      measured.then(
+        (row) => to.push(row),
+        (error) => wrong.push(`training, ${what}: ${error.message}`),
+      );
     for (const decoder of list) {
       const ways = await this.#prepare(decoder);
       const batches = [];
@@ -51,10 +58,10 @@ class Measurement {
       const { name, features, kernelSize, flop } = decoder;
       decoders.push({ name, features, kernelSize, flop, ...ways.about, batches });
       if (!decoder.base) continue;
-      memory.push(await measureMemory(this.context, decoder, ways));
-      data.push(await measureDataPath(this.context, decoder, batches));
+      await add(memory, `memory of ${name}`, measureMemory(this.context, decoder, ways));
+      await add(data, `data path of ${name}`, measureDataPath(this.context, decoder));
     }
-    const wrong = decoders.flatMap(({ name, batches }) => wrongOf(name, batches));
+    wrong.push(...decoders.flatMap(({ name, batches }) => wrongOf(name, batches)));
     return { batch: BATCH, decoders, memory, data, tolerance: TOLERANCE, wrong };
   }
 

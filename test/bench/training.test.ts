@@ -1,3 +1,4 @@
+import { AdapterLayout, baseModelFromConfig } from '../../src/adapter/index.js';
 import { exampleResults } from './example.js';
 import { exampleTraining } from './training-example.js';
 
@@ -6,6 +7,7 @@ const { marksOf, tables: markTables } = require('../../bench/report/marks.cjs');
 const { renderPage } = require('../../bench/report/page/render.cjs');
 const { trainingCharts } = require('../../bench/report/page/training-charts.cjs');
 const { tables } = require('../../bench/report/training.cjs');
+const { decodersOf } = require('../../bench/measure/training/decoders.cjs');
 const { randomBatch } = require('../../bench/measure/training/batch.cjs');
 
 type Table = { title: string; headings: string[]; rows: (string | number | null)[][]; notes?: string[] };
@@ -149,4 +151,13 @@ test('a random batch has gaps in its targets and no two tasks alike', () => {
   expect([...target].filter(Number.isNaN)).toHaveLength(144 / 16);
   expect([...importance].every((value: number) => value >= 0.5 && value <= 1.5)).toBe(true);
   expect(condition.subarray(0, 30)).not.toEqual(condition.subarray(30));
+});
+
+test('decoders that train on pairs end with the weight tokens of their base', () => {
+  const trained = [...decodersOf(false), ...decodersOf(true)].filter(({ base }) => base);
+  expect(trained.map(({ name }) => name)).toEqual(['small', 'middle', 'tiny']);
+  for (const { base, rank, chunk, features } of trained) {
+    const layout = new AdapterLayout({ base: baseModelFromConfig(base, 'the benchmark'), rank, chunk });
+    expect([layout.tokenCount, layout.tokenHeight, layout.tokenWidth]).toEqual(features.at(-1));
+  }
 });

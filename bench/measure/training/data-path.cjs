@@ -18,10 +18,18 @@ const MOST_STEPS = 400;
  * the decoders' conditions are narrower than MiniLM's states; whichever it is, it encodes a prompt once.
  */
 async function measureDataPath({ quick, scratch, threads }, decoder) {
-  const { name, features, kernelSize } = decoder;
+  const { name, features, kernelSize, chunk } = decoder;
   const pairs = join(scratch, `pairs-${name}`);
   const size = await writePairs(pairs, decoder);
-  const settings = { pairs, encoder: 'hash', features, kernelSize, batch: BATCH, steps: FIRST_STEPS + MOST_STEPS };
+  const settings = {
+    pairs,
+    encoder: 'hash',
+    features,
+    kernelSize,
+    chunk,
+    batch: BATCH,
+    steps: FIRST_STEPS + MOST_STEPS,
+  };
   const rest = { evaluateEvery: 0, checkpointEvery: FIRST_STEPS + MOST_STEPS, threads };
   const trainer = await Trainer.create({ ...settings, ...rest, out: join(scratch, `run-${name}`) });
   const steps = [];

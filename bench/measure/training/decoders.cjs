@@ -36,6 +36,7 @@ const DECODERS = [
     ],
     kernelSize: 9,
     rank: 8,
+    chunk: 128,
     base: base(256, 4, 1792, 8),
     batches: [1, 2, 4, 8, 16],
   },

@@ -10,8 +10,8 @@ const CHECKPOINTS = 12;
 const SPREAD = 0.02;
 
 /** A pairs folder of random adapters of a decoder's base, and real prompts, other ones for each task. */
-async function writePairs(folder, { base, rank }) {
-  const layout = new AdapterLayout({ base: baseModelFromConfig(base, 'the benchmark'), rank });
+async function writePairs(folder, { base, rank, chunk }) {
+  const layout = new AdapterLayout({ base: baseModelFromConfig(base, 'the benchmark'), rank, chunk });
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'pairs.json'), JSON.stringify({ formatVersion: 1, base }));
   for (let task = 0; task < TASKS; task++) {
