@@ -44,7 +44,7 @@ for phase in sorted(PHASES):
 
 check("a hundred kills fell", len(kills) == options["kills"], f"{len(kills)}")
 check("in every phase of a run", PHASES <= phases.keys(), f"{len(phases)} of {len(PHASES)} phases")
-check("in one run, again and again", max(run["kills"] for run in runs) >= 5)
+check("in one run, again and again", max(run["kills"] for run in runs) >= 3)
 check(
     "checkpoints are readable after each, and each run ends as the uninterrupted one",
     not result["problems"],

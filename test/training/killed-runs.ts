@@ -55,8 +55,9 @@ const KERNEL_SIZE = 5;
 const KEPT = 3;
 /** Every so many kills one waits for a checkpoint that is being written, however seldom chance hits it. */
 const AIMED_EVERY = 4;
-/** Every so many runs the first kill waits until the run is there, but has no checkpoint. */
+/** Of so many runs the first kill of one comes at once, and that of one as soon as the run is there, without checkpoint. */
 const AIMED_RUNS = 3;
+const AT_ONCE_MS = 50;
 /** From what was waited for. */
 const AIM_MS = 12;
 /** Of a run's usual time: what kills of some runs have at most, so that these runs are killed many times. */
@@ -149,9 +150,12 @@ class Killing {
     const waitMs = (this.#random.below(2 ** 20) / 2 ** 20) * mostMs;
     const aimMs = (this.#random.below(2 ** 20) / 2 ** 20) * AIM_MS;
     const fresh = !(await namesIn(folder)).includes('run.json');
-    if (fresh && run % AIMED_RUNS === 0 && !this.kills.some((kill) => kill.run === run)) {
+    const first = fresh && !this.kills.some((kill) => kill.run === run);
+    if (first && run % AIMED_RUNS === 0) {
       await appears(folder, 'run.json', gone.signal);
       await Promise.race([later(aimMs), ended]);
+    } else if (first && run % AIMED_RUNS === 1) {
+      await Promise.race([later((waitMs / mostMs) * AT_ONCE_MS), ended]);
     } else {
       await Promise.race([later(waitMs), ended]);
       if (this.kills.length % AIMED_EVERY === AIMED_EVERY - 1) {
