@@ -182,8 +182,9 @@ async function dryRun(given: Partial<TrainingSettings>, json: boolean | undefine
   const view = trainView(io, false, () => 0);
   let plan: RunPlan;
   try {
-    const onProgress = json ? undefined : view.onProgress;
-    plan = await planRun({ ...(given as Partial<TrainingSettings> & Needed), signal: io.signal, onProgress });
+    const { onProgress, onNotice } = view;
+    const watching = { signal: io.signal, onNotice, onProgress: json ? undefined : onProgress };
+    plan = await planRun({ ...(given as Partial<TrainingSettings> & Needed), ...watching });
   } finally {
     view.stop();
   }

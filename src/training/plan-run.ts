@@ -1,13 +1,13 @@
 import { cpuInfo, planTraining, type TrainingNeed } from '../engine/index.js';
 import { DndError } from '../errors.js';
+import { tellOfPairs } from './begin.js';
 import { resolveSettings, withAbsolutePaths } from './config.js';
 import { microBatchFor, stepBytes } from './decoder-memory.js';
 import { describeRun } from './describe-run.js';
 import { prepare } from './prepare.js';
-import type { OnTrainingProgress } from './progress.js';
 import type { RunDescription } from './run-description.js';
 import type { TrainingSettings } from './settings.js';
-import { createEngine } from './trainer-parts.js';
+import { createEngine, type MakeOptions } from './trainer-parts.js';
 
 /** What a run would be and take, without one step of it: what `dnd train --dry-run` prints. */
 export interface RunPlan {
@@ -34,21 +34,20 @@ export interface RunPlan {
   seconds: number;
 }
 
-export interface PlanRunOptions extends Partial<TrainingSettings> {
+export interface PlanRunOptions extends Partial<TrainingSettings>, MakeOptions {
   pairs: string;
   encoder: string;
-  signal?: AbortSignal | undefined;
-  onProgress?: OnTrainingProgress | undefined;
 }
 
 /**
  * Reads the pairs and plans a run; nothing is written, and the decoder's memory is not touched.
  * @throws DndError as `Trainer.create`, but not for too little memory
  */
-export async function planRun({ signal, onProgress, ...given }: PlanRunOptions): Promise<RunPlan> {
+export async function planRun({ signal, onProgress, onNotice, ...given }: PlanRunOptions): Promise<RunPlan> {
   const settings = resolveSettings(withAbsolutePaths(given));
   const preparation = await prepare(settings, { signal, onProgress });
   preparation.encoder.dispose();
+  tellOfPairs(preparation, onNotice);
   const { manifest } = preparation;
   const { microBatch, memory, problem } = await memoryOf(preparation.manifest, settings);
   const planned = { ...settings, microBatch };

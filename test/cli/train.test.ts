@@ -227,9 +227,11 @@ test('one corrupt checkpoint among many is named; --skip-corrupt goes on without
   expect(refused.code).toBe(1);
   expect(refused.stderr).toContain('numbers/checkpoints/checkpoint-2');
   expect(refused.stderr).toContain('--skip-corrupt');
+  const told = /note: passed over: .*numbers\/checkpoints\/checkpoint-2/;
+  expect((await dnd(train('--dry-run', '--skip-corrupt'))).stderr).toMatch(told);
   const { code, stderr } = await dnd(train(...SHORT, '--out', at('run'), '--skip-corrupt'));
   expect(code).toBe(0);
-  expect(stderr).toMatch(/note: passed over: .*numbers\/checkpoints\/checkpoint-2/);
+  expect(stderr).toMatch(told);
   const { pairs } = JSON.parse(await readFile(at('run', 'run.json'), 'utf8'));
   expect([pairs.skipped, pairs.tasks[1].checkpoints]).toEqual([1, 3]);
   // What was asked for when it began holds when it goes on.

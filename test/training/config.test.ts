@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { changedSettings, readConfig, resolveSettings, settingsDigest } from '../../src/training/config.js';
 import { editDistance, nearest } from '../../src/nearest.js';
+import { changedSettings, readConfig, resolveSettings, settingsDigest } from '../../src/training/config.js';
 import { SETTING_NAMES } from '../../src/training/settings.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 
