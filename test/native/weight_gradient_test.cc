@@ -133,7 +133,7 @@ TEST(WeightGradient, gives_the_same_bytes_for_any_number_of_threads) {
 }
 
 TEST(WeightGradient, keeps_to_its_limit_and_says_what_it_needs_below_that) {
-  const ConvolutionCase shape = {kDndHeight, 4, 60, 50, 70, 40, 7};
+  const ConvolutionCase shape = {kDndHeight, 3, 40, 50, 40, 40, 5};
   const Operands values(shape);
   const std::vector<double> wanted = naive_weight_gradient(shape, values.x, values.dy);
   WeightGradientChoices choices(2);
