@@ -21,8 +21,6 @@ constexpr int64_t kSlabBytes = int64_t{640} << 10;  ///< with the half-transform
 /// writing the product's sums does.
 constexpr int64_t kSlabChannels[] = {32, 64};
 
-double mebibytes(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
-
 struct Candidate {
   SpectralPlan plan;
   SpectralCost cost;
@@ -133,7 +131,7 @@ void explain(ConvolutionPlan& plan, const Survey& found, const PlanOptions& opti
   }
   if (found.too_large > 0) {
     plan.rejected.push_back({plan_text("%lld larger tilings", static_cast<long long>(found.too_large)),
-                             plan_text("one tile exceeds the budget of %.3g MiB", mebibytes(options.workspace_bytes))});
+                             why_no_tiling(true, options.workspace_bytes)});
   }
 }
 
@@ -157,6 +155,11 @@ void check_shape(const ConvolutionShape& shape) {
   }
 }
 
+Algorithm cheaper(DndAlgorithm wanted, double spectral_seconds, double direct_seconds) {
+  const bool spectral = wanted == kDndSpectral || (wanted == kDndAuto && spectral_seconds < direct_seconds);
+  return spectral ? Algorithm::kSpectral : Algorithm::kDirect;
+}
+
 ConvolutionPlan plan_convolution(const ConvolutionShape& shape, const PlanOptions& options) {
   check_shape(shape);
   const InstructionSetRates& rates = rates_of(options.instruction_set);
@@ -168,9 +171,7 @@ ConvolutionPlan plan_convolution(const ConvolutionShape& shape, const PlanOption
   const Survey found = kernel_fits ? survey(shape, options, rates) : Survey{};
   const Candidate* best = found.best([](const Candidate&) { return true; });
   if (best == nullptr) {
-    const std::string reason =
-        kernel_fits ? plan_text("one tile exceeds the budget of %.3g MiB", mebibytes(options.workspace_bytes))
-                    : no_weight_transform();
+    const std::string reason = why_no_tiling(kernel_fits, options.workspace_bytes);
     if (options.algorithm == kDndSpectral) {
       throw Error(kernel_fits ? ErrorCode::kOutOfMemory : ErrorCode::kInvalidArgument,
                   "plan: no spectral convolution is possible: " + reason);
@@ -180,10 +181,7 @@ ConvolutionPlan plan_convolution(const ConvolutionShape& shape, const PlanOption
   }
   plan.spectral = best->plan;
   plan.spectral_cost = best->cost;
-  if (options.algorithm == kDndSpectral ||
-      (options.algorithm == kDndAuto && best->cost.total() < plan.direct_seconds)) {
-    plan.algorithm = Algorithm::kSpectral;
-  }
+  plan.algorithm = cheaper(options.algorithm, best->cost.total(), plan.direct_seconds);
   explain(plan, found, options);
   return plan;
 }

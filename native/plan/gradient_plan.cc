@@ -147,20 +147,15 @@ WeightGradientPlan plan_weight_gradient(const ConvolutionShape& shape, const Pla
   const auto best = kernel_fits ? best_tiling(shape, options, rates) : std::nullopt;
   if (!best) {
     if (options.algorithm == kDndSpectral) {
-      throw Error(kernel_fits ? ErrorCode::kOutOfMemory : ErrorCode::kInvalidArgument,
-                  "plan: no spectral gradient of a weight is possible: " +
-                      (kernel_fits ? plan_text("one tile exceeds the budget of %.3g MiB",
-                                               count(options.workspace_bytes) / (1 << 20))
-                                   : no_weight_transform()));
+      throw Error(
+          kernel_fits ? ErrorCode::kOutOfMemory : ErrorCode::kInvalidArgument,
+          "plan: no spectral gradient of a weight is possible: " + why_no_tiling(kernel_fits, options.workspace_bytes));
     }
     return plan;
   }
   plan.spectral = best->plan;
   plan.spectral_cost = best->cost;
-  if (options.algorithm == kDndSpectral ||
-      (options.algorithm == kDndAuto && best->cost.total() < plan.direct_seconds)) {
-    plan.algorithm = Algorithm::kSpectral;
-  }
+  plan.algorithm = cheaper(options.algorithm, best->cost.total(), plan.direct_seconds);
   return plan;
 }
 

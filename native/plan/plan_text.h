@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <cstdio>
 #include <string>
 
@@ -18,6 +19,12 @@ std::string plan_text(const char* format, auto... values) {
 inline std::string no_weight_transform() {
   return plan_text("kernels of more than %lld taps have no weight transform",
                    static_cast<long long>(kLargestSpectralKernel));
+}
+
+/// Why there is no spectral plan: the kernel is too long, or not even one tile has room.
+inline std::string why_no_tiling(bool kernel_fits, int64_t workspace_bytes) {
+  if (!kernel_fits) return no_weight_transform();
+  return plan_text("one tile exceeds the budget of %.3g MiB", static_cast<double>(workspace_bytes) / (1 << 20));
 }
 
 }  // namespace dnd

@@ -1,16 +1,19 @@
 import type { BufferSlice, DecoderOptions, Done, Job, ParameterStore } from './native.js';
 
-/** A decoder in training: what `TrainerHandle` of the addon is made from (bindings/trainer_handle.cc). */
-export interface TrainerOptions extends DecoderOptions {
+/** AdamW with decoupled decay, after clipping the gradient's norm over all parameters. */
+export interface OptimiserOptions {
   beta1: number;
   beta2: number;
   eps: number;
   weightDecay: number;
   /** 0 = not clipped. */
   maxGradientNorm: number;
-  /** How AdamW keeps its moments: float32, or 8-bit codes in blocks of 256. */
+  /** How the moments are kept: float32, or 8-bit codes in blocks of 256, in about a quarter of the memory. */
   moments: 'fp32' | '8bit';
 }
+
+/** A decoder in training: what `TrainerHandle` of the addon is made from (bindings/trainer_handle.cc). */
+export interface TrainerOptions extends DecoderOptions, OptimiserOptions {}
 
 /** Some tasks of a step. The gradient of `weight` · loss is added to what the step has so far. */
 export interface TrainingBatch {

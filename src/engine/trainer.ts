@@ -6,19 +6,7 @@ import { callNative } from './errors.js';
 import type { JobOptions } from './job.js';
 import { availableMemoryBytes, formatBytes, requireMemory } from './memory.js';
 import { createHandle, ModelEngine } from './model.js';
-import type { StateInfo, TokenSums, TrainerHandle, TrainingMemory } from './native-training.js';
-
-/** AdamW with decoupled decay, after clipping the gradient's norm over all parameters. */
-export interface OptimiserOptions {
-  beta1: number;
-  beta2: number;
-  eps: number;
-  weightDecay: number;
-  /** 0 = not clipped. */
-  maxGradientNorm: number;
-  /** How the moments are kept: float32, or 8-bit codes in blocks of 256, in about a quarter of the memory. */
-  moments: 'fp32' | '8bit';
-}
+import type { OptimiserOptions, StateInfo, TokenSums, TrainerHandle, TrainingMemory } from './native-training.js';
 
 export interface TrainerEngineOptions extends DecoderEngineOptions {
   optimiser: OptimiserOptions;

@@ -1,4 +1,5 @@
 import { DndError } from '../errors.js';
+import { checkFormatVersion } from '../format-version.js';
 
 /**
  * Reads the fields of a JSON object from outside and says which one is wrong, in which file. Unknown fields are passed
@@ -21,6 +22,11 @@ export class Fields {
   /** All fields as they are, unchecked. */
   get all(): Readonly<Record<string, unknown>> {
     return this.#object;
+  }
+
+  /** Checks `formatVersion`. @throws DndError NEWER_FORMAT, as `checkFormatVersion` */
+  checkFormatVersion(newest: number, what: string): void {
+    checkFormatVersion(this.wholeNumber('formatVersion', 1), newest, what, this.source);
   }
 
   /** The field as it is, unchecked; undefined when it is not there. */

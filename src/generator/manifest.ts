@@ -1,6 +1,5 @@
 import { AdapterLayout, type BaseModel, type ModuleName } from '../adapter/index.js';
 import type { EncoderIdentity, Padding, Pooling } from '../encoder/index.js';
-import { DndError } from '../errors.js';
 import { readJson } from '../files/index.js';
 import { checkDecoderShape, type DecoderShape } from './decoder-shape.js';
 import { Fields } from './fields.js';
@@ -66,12 +65,7 @@ export async function readManifest(path: string): Promise<GeneratorManifest> {
  */
 export function parseManifest(json: unknown, source: string): GeneratorManifest {
   const fields = new Fields(json, source);
-  const version = fields.wholeNumber('formatVersion', 1);
-  if (version > FORMAT_VERSION)
-    throw new DndError(
-      'NEWER_FORMAT',
-      `${source} has generator format ${version}, and this version of dnd-lora reads up to format ${FORMAT_VERSION}: update dnd-lora to load it`,
-    );
+  fields.checkFormatVersion(FORMAT_VERSION, 'generator');
   const adapter = fields.section('adapter');
   const layout = AdapterLayout.fromJSON({ ...adapter.all, base: fields.raw('base') }, `${source}: adapter`);
   const manifest: GeneratorManifest = {

@@ -104,12 +104,7 @@ async function saveStates(folder: string, engine: CheckpointEngine, operation: L
 export async function readTrainingState(path: string): Promise<TrainingState> {
   const file = join(path, TRAINING_FILE);
   const fields = new Fields(await readJson(file), file);
-  const version = fields.wholeNumber('formatVersion', 1);
-  if (version > FORMAT_VERSION)
-    throw new DndError(
-      'NEWER_FORMAT',
-      `${file} has checkpoint format ${version}, and this version of dnd-lora reads up to format ${FORMAT_VERSION}: update dnd-lora`,
-    );
+  fields.checkFormatVersion(FORMAT_VERSION, 'checkpoint');
   return {
     step: fields.wholeNumber('step', 0),
     settingsDigest: fields.text('settingsDigest'),

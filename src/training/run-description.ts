@@ -55,12 +55,7 @@ export async function readRunDescription(folder: string): Promise<RunDescription
 /** @throws DndError CORRUPT_FILE, NEWER_FORMAT, SHAPE_MISMATCH */
 export function parseRunDescription(json: unknown, source: string): RunDescription {
   const fields = new Fields(json, source);
-  const version = fields.wholeNumber('formatVersion', 1);
-  if (version > RUN_FORMAT_VERSION)
-    throw new DndError(
-      'NEWER_FORMAT',
-      `${source} has run format ${version}, and this version of dnd-lora reads up to format ${RUN_FORMAT_VERSION}: update dnd-lora to read it`,
-    );
+  fields.checkFormatVersion(RUN_FORMAT_VERSION, 'run');
   // What a run and the generator that it makes have in common is checked as the generator's.
   const others = { formatVersion: FORMAT_VERSION, training: { trained: true, seed: 0 } };
   const { training: _, ...made } = parseManifest({ ...fields.all, ...others }, source);

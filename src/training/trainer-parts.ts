@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { cpuUse, TrainerEngine } from '../engine/index.js';
+import { TrainerEngine } from '../engine/index.js';
 import { conditionShape } from '../generator/decoder-shape.js';
 import type { GeneratorManifest } from '../generator/manifest.js';
 import type { EvaluationTask } from './evaluation.js';
@@ -61,7 +61,7 @@ export function createEngine({ decoder }: GeneratorManifest, settings: TrainingS
     threads,
     memoryLimitBytes: memoryLimit,
     algorithm,
-    device: device === undefined || device === 'auto' ? cpuUse(null) : device,
+    device,
     optimiser: { beta1, beta2, eps, weightDecay, maxGradientNorm, moments },
   });
 }

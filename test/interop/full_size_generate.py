@@ -7,7 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from report import HERE, ROOT, SHARED, check, dnd, finish, note
+from qwen import BASE, WIDTHS
+from report import ROOT, SHARED, check, dnd, finish, note
 from safetensors import safe_open
 
 work, encoder = Path(sys.argv[1]), Path(sys.argv[2])
@@ -16,17 +17,6 @@ PARAMETERS = 1_113_203_220
 PEAK_BYTES = 6.5e9
 PATIENCE_SECONDS = 150
 BESIDE_BYTES = 0.4e9
-BASE = HERE / "qwen2.5-0.5b.json"
-# width of the base's side of each module: A is [8, in], B is [out, 8]
-WIDTHS = {
-    "self_attn.q_proj": (896, 896),
-    "self_attn.k_proj": (896, 128),
-    "self_attn.v_proj": (896, 128),
-    "self_attn.o_proj": (896, 896),
-    "mlp.up_proj": (896, 4864),
-    "mlp.gate_proj": (896, 4864),
-    "mlp.down_proj": (4864, 896),
-}
 
 prompts = SHARED / "data/prompts/ARC-c_test.json"
 if not prompts.exists():

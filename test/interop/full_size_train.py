@@ -11,24 +11,14 @@ import time
 from pathlib import Path
 
 import torch
-from report import HERE, ROOT, SHARED, check, dnd, finish, note
+from qwen import BASE, WIDTHS
+from report import ROOT, SHARED, check, dnd, finish, note
 from safetensors.torch import save_file
 
 work, encoder = Path(sys.argv[1]), Path(sys.argv[2])
 PRESET = "qwen2.5-0.5b-common-sense"
 LIMIT_BYTES = 20_000_000_000
 RANK, ALPHA, LAYERS = 8, 16, 24
-BASE = HERE / "qwen2.5-0.5b.json"
-# width of the base's side of each module: A is [8, in], B is [out, 8]
-WIDTHS = {
-    "self_attn.q_proj": (896, 896),
-    "self_attn.k_proj": (896, 128),
-    "self_attn.v_proj": (896, 128),
-    "self_attn.o_proj": (896, 896),
-    "mlp.up_proj": (896, 4864),
-    "mlp.gate_proj": (896, 4864),
-    "mlp.down_proj": (4864, 896),
-}
 CHECKPOINTS = 3
 MOVED = 2e-3  # by how much fine-tuning moves an element of B, which begins at 0
 

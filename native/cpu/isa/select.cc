@@ -3,20 +3,11 @@
 #include <cstdlib>
 
 #include "core/status.h"
+#include "cpu/isa/by_name.h"
 
 namespace dnd::cpu {
 
-namespace baseline {
-const Kernels& kernels();
-}
-#if defined(DND_HAS_X86_KERNELS)
-namespace avx2 {
-const Kernels& kernels();
-}
-namespace avx512 {
-const Kernels& kernels();
-}
-#endif
+DND_TABLES(Kernels, kernels)
 
 std::vector<const Kernels*> available_kernels() {
   std::vector<const Kernels*> available = {&baseline::kernels()};

@@ -1,30 +1,12 @@
-#include <cstring>
-#include <string>
-
-#include "core/status.h"
+#include "cpu/isa/by_name.h"
 #include "cpu/isa/spectral_kernels.h"
 
 namespace dnd::cpu {
 
-namespace baseline {
-const SpectralKernels& spectral_kernels();
-}
-#if defined(DND_HAS_X86_KERNELS)
-namespace avx2 {
-const SpectralKernels& spectral_kernels();
-}
-namespace avx512 {
-const SpectralKernels& spectral_kernels();
-}
-#endif
+DND_TABLES(SpectralKernels, spectral_kernels)
 
 const SpectralKernels& spectral_kernels(const char* name) {
-  if (std::strcmp(name, "baseline") == 0) return baseline::spectral_kernels();
-#if defined(DND_HAS_X86_KERNELS)
-  if (std::strcmp(name, "avx2") == 0) return avx2::spectral_kernels();
-  if (std::strcmp(name, "avx512") == 0) return avx512::spectral_kernels();
-#endif
-  throw Error(ErrorCode::kInternal, "no spectral kernels for '" + std::string(name) + "'");
+  return DND_BY_NAME(SpectralKernels, spectral_kernels, name);
 }
 
 }  // namespace dnd::cpu

@@ -1,3 +1,4 @@
+#include "cpu/isa/name.h"
 #include "cpu/isa/spectral_adjoint.h"
 #include "cpu/isa/spectral_gradient_product.h"
 #include "cpu/isa/spectral_kernels.h"
@@ -9,12 +10,9 @@
 namespace dnd::cpu::DND_ISA {
 namespace {
 
-#define DND_NAME_OF(isa) #isa
-#define DND_NAME(isa) DND_NAME_OF(isa)
-
 SpectralKernels table() {
   SpectralKernels kernels = {};
-  kernels.name = DND_NAME(DND_ISA);
+  kernels.name = DND_ISA_NAME;
   kernels.lanes = kLanes;
   kernels.panel_vectors = kPanelVectors;
   kernels.forward = forward;

@@ -1,5 +1,6 @@
 #include "cpu/isa/attention.h"
 #include "cpu/isa/kernels.h"
+#include "cpu/isa/name.h"
 #include "cpu/isa/normalise.h"
 #include "cpu/isa/rows.h"
 #include "cpu/isa/tile.h"
@@ -8,9 +9,6 @@
 /// Compiled once per instruction set with DND_ISA = baseline, avx2 or avx512.
 namespace dnd::cpu::DND_ISA {
 namespace {
-
-#define DND_NAME_OF(isa) #isa
-#define DND_NAME(isa) DND_NAME_OF(isa)
 
 template <int kRows>
 void add_tiles(Kernels& kernels) {
@@ -21,7 +19,7 @@ void add_tiles(Kernels& kernels) {
 
 Kernels table() {
   Kernels kernels = {};
-  kernels.name = DND_NAME(DND_ISA);
+  kernels.name = DND_ISA_NAME;
   kernels.lanes = kLanes;
   kernels.tile_rows = kTileRows;
   add_tiles<kTileRows>(kernels);

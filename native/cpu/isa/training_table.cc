@@ -1,4 +1,5 @@
 #include "cpu/isa/adamw.h"
+#include "cpu/isa/name.h"
 #include "cpu/isa/norm_gradient.h"
 #include "cpu/isa/normals.h"
 #include "cpu/isa/training_kernels.h"
@@ -8,12 +9,9 @@
 namespace dnd::cpu::DND_ISA {
 namespace {
 
-#define DND_NAME_OF(isa) #isa
-#define DND_NAME(isa) DND_NAME_OF(isa)
-
 TrainingKernels table() {
   TrainingKernels kernels = {};
-  kernels.name = DND_NAME(DND_ISA);
+  kernels.name = DND_ISA_NAME;
   kernels.merge_row = merge_row_keeping;
   kernels.split_row = split_row;
   kernels.sum = sum;

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { type BaseModel, baseModelFromConfig, readBaseModel, selectModules } from '../../adapter/index.js';
 import { DndError } from '../../errors.js';
 import { readJson } from '../../files/index.js';
+import { checkFormatVersion } from '../../format-version.js';
 import { nearest } from '../../nearest.js';
 import type { PairsAdapter } from './types.js';
 
@@ -80,11 +81,7 @@ function checkKeys(json: Json, known: readonly string[], section: string, source
 function checkVersion(version: unknown, source: string): void {
   if (!Number.isSafeInteger(version) || (version as number) < 1)
     throw wrong(source, `formatVersion must be a whole number from 1; it is ${shown(version)}`);
-  if ((version as number) <= PAIRS_FORMAT_VERSION) return;
-  throw new DndError(
-    'NEWER_FORMAT',
-    `${source} has pairs format ${version}, and this version of dnd-lora reads up to format ${PAIRS_FORMAT_VERSION}: update dnd-lora to read it`,
-  );
+  checkFormatVersion(version as number, PAIRS_FORMAT_VERSION, 'pairs', source);
 }
 
 async function parseBase(value: unknown, folder: string, source: string): Promise<BaseModel | null> {
