@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "core/status.h"
-#include "cuda/host/runtime.h"
+#include "cuda/runtime/runtime.h"
 
 namespace dnd::cuda::emulator {
 

@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "core/integers.h"
-#include "cpu/operations.h"
+#include "cpu/layers/layers.h"
 
 namespace dnd::cpu {
 

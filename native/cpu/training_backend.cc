@@ -1,4 +1,4 @@
-#include "cpu/training/table.h"
+#include "cpu/training_backend.h"
 
 #include "cpu/convolution/weight_gradient.h"
 #include "cpu/device.h"

@@ -1,4 +1,6 @@
-/// cuda/host/runtime.h and the launch of cuda/host/launch.h by CUDA's runtime.
+/// cuda/runtime/runtime.h and the launch of toolkit/launch.h by CUDA's runtime.
+
+#include "cuda/runtime/runtime.h"
 
 #include <cuda_runtime.h>
 
@@ -6,9 +8,8 @@
 #include <mutex>
 #include <utility>
 
-#include "cuda/host/driver_check.h"
-#include "cuda/host/launch.h"
-#include "cuda/host/runtime.h"
+#include "cuda/runtime/driver_check.h"
+#include "toolkit/launch.h"
 
 namespace dnd::cuda::runtime {
 namespace {

@@ -1,9 +1,11 @@
 #pragma once
 
+/// The functions of cuda/toolkit/half_bits.h without CUDA.
+
 #include <bit>
 #include <cstdint>
 
-namespace dnd::cuda::emulator {
+namespace dnd::cuda {
 
 /// The float's nearest half, ties to even; NaN as the device makes it.
 constexpr uint16_t half_bits(float value) {
@@ -33,4 +35,6 @@ constexpr float float_of_half_bits(uint16_t half) {
   return std::bit_cast<float>(bits | uint32_t{half & 0x8000u} << 16);
 }
 
-}  // namespace dnd::cuda::emulator
+constexpr uint32_t packed_half_bits(float low, float high) { return half_bits(low) | uint32_t{half_bits(high)} << 16; }
+
+}  // namespace dnd::cuda

@@ -8,9 +8,9 @@
 namespace dnd::cpu {
 
 /// Cosines and sines of 2π·f·j/points for f = 0 … points/4, j = 1 … half, for the weights' transforms.
-class TurnTable {
+class TwiddleTable {
  public:
-  TurnTable(int64_t points, int64_t half) : half_(half) {
+  TwiddleTable(int64_t points, int64_t half) : half_(half) {
     for (int64_t f = 0; 4 * f <= points; ++f) {
       for (int64_t j = 1; j <= half; ++j) {
         cosines_.push_back(static_cast<float>(cosine_of_turn(f * j, points)));
@@ -19,9 +19,9 @@ class TurnTable {
     }
   }
 
-  TapTurns all() const { return at(0); }
+  TapTwiddles all() const { return at(0); }
   /// The rows from frequency f on.
-  TapTurns at(int64_t f) const { return {cosines_.data() + f * half_, sines_.data() + f * half_}; }
+  TapTwiddles at(int64_t f) const { return {cosines_.data() + f * half_, sines_.data() + f * half_}; }
 
  private:
   int64_t half_;

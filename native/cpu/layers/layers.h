@@ -4,14 +4,12 @@
 #include <cstdint>
 
 #include "backend.h"
+#include "control.h"
 #include "core/thread_pool.h"
-#include "cpu/control.h"
 
-/// The operations of backend.h on the CPU, one file each. Meaning and shapes are described there; failures are thrown
-/// as dnd::Error and become statuses in backend.cc.
+/// The operations of backend.h on the CPU but the convolution (convolution/convolution.h), one file each. Meaning and
+/// shapes are described there; failures are thrown as dnd::Error and become statuses in backend.cc.
 namespace dnd::cpu {
-
-class ConvolutionChoices;
 
 void layer_norm(ThreadPool& pool, const Control& control, const float* x, int64_t rows, int64_t columns,
                 const float* weight, const float* bias, float eps, float* y);
@@ -30,14 +28,6 @@ void merge_paths(ThreadPool& pool, const Control& control, const float* a, const
 /// y[row] += bias[row % tokens] (+ residual[row] where it is not null).
 void add_token_bias(ThreadPool& pool, const Control& control, const float* bias, const float* residual, int64_t rows,
                     int64_t columns, int64_t tokens, float* y);
-
-/// Bytes of workspace; Error(kOutOfMemory) above the convolution's limit, `sufficient` then being a limit that would
-/// do.
-int64_t convolution_workspace(ConvolutionChoices& choices, const DndConvolution& convolution, int64_t* sufficient);
-
-/// The choices are those of a device with the pool's number of threads.
-void convolution(ThreadPool& pool, const Control& control, ConvolutionChoices& choices,
-                 const DndConvolution& convolution, const DndConvolutionOperands& operands);
 
 void linear(ThreadPool& pool, const Control& control, const float* x, int64_t rows, int64_t in, const float* weight,
             const float* bias, int64_t out, DndActivation activation, const float* residual, float* y);

@@ -6,8 +6,8 @@
 
 #include "core/status.h"
 
-/// The runtime calls that the backend uses, and no others: `runtime_cuda.cc` makes them of CUDA's runtime, the emulator
-/// (test/cuda/emulator) of plain memory.
+/// The runtime calls that the backend uses, and no others: cuda/toolkit/runtime.cc makes them of CUDA's runtime, the
+/// emulator (test/cuda/emulator) of plain memory.
 ///
 /// Each throws Error with a sentence that names the call and what failed: kOutOfMemory when an allocation fails,
 /// kUnavailable when there is no driver or device or it is too old, kInternal otherwise. Those marked noexcept take

@@ -4,7 +4,7 @@
 
 #include "core/integers.h"
 #include "cpu/isa/kernels.h"
-#include "cpu/operations.h"
+#include "cpu/layers/layers.h"
 
 namespace dnd::cpu {
 namespace {

@@ -2,7 +2,7 @@
 
 #include "cuda/device/element.h"
 #include "cuda/device/fft.h"
-#include "cuda/kernels/frequency_order.h"
+#include "cuda/kernels/stored_spectrum.h"
 #include "cuda/kernels/tile_panel.h"
 
 /// The four passes of a block over its panel of `pitch` words a line, each thread one channel of a pair of lines or of

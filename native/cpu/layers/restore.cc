@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cpu/operations.h"
+#include "cpu/layers/layers.h"
 #include "plan/adapter_layout.h"
 
 namespace dnd::cpu {

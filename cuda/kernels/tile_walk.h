@@ -1,9 +1,9 @@
 #pragma once
 
-#include "cuda/device/code.h"
 #include "cuda/device/element.h"
 #include "cuda/device/unrolled.h"
 #include "cuda/kernels/tile_frame.h"
+#include "toolkit/device_code.h"
 
 namespace dnd::cuda {
 

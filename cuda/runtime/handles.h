@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "cuda/host/runtime.h"
+#include "cuda/runtime/runtime.h"
 
 /// What the runtime makes, destroyed with the object that holds it.
 namespace dnd::cuda {

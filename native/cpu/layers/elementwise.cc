@@ -1,12 +1,12 @@
 #include "cpu/isa/kernels.h"
-#include "cpu/operations.h"
-#include "cpu/pieces.h"
+#include "cpu/layers/layers.h"
+#include "cpu/layers/parallel_elementwise.h"
 
 namespace dnd::cpu {
 void merge_paths(ThreadPool& pool, const Control& control, const float* a, const float* bias, int64_t rows,
                  int64_t columns, float* y) {
   const Kernels& isa = kernels();
-  for_pieces(pool, control, rows, columns, [&](int64_t row, int64_t begin, int64_t count) {
+  parallel_elementwise(pool, control, rows, columns, [&](int64_t row, int64_t begin, int64_t count) {
     const int64_t offset = row * columns + begin;
     isa.merge_row(a + offset, y + offset, bias + begin, count, y + offset);
   });
@@ -14,7 +14,7 @@ void merge_paths(ThreadPool& pool, const Control& control, const float* a, const
 
 void add_token_bias(ThreadPool& pool, const Control& control, const float* bias, const float* residual, int64_t rows,
                     int64_t columns, int64_t tokens, float* y) {
-  for_pieces(pool, control, rows, columns, [&](int64_t row, int64_t begin, int64_t count) {
+  parallel_elementwise(pool, control, rows, columns, [&](int64_t row, int64_t begin, int64_t count) {
     const float shift = bias[row % tokens];
     float* to = y + row * columns + begin;
     if (residual == nullptr) {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "backend.h"
-#include "cpu/vector_math.h"
+#include "cpu/isa/vector_math.h"
 
 namespace dnd::cpu {
 

@@ -1,13 +1,15 @@
 #pragma once
 
-/// The device functions of cuda/device/code.h and the PTX wrappers, for kernels that g++ compiles.
+/// The functions of cuda/toolkit/device_code.h, which says what they do, for kernels that g++ compiles; what they and
+/// ptx.h call is in block.cc, warp.cc and copies.cc.
 
 #include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 
-#include "cuda/device/index.h"
+#include "core/roots_of_unity.h"
+#include "cuda/runtime/index.h"
 
 #define __global__
 #define __device__
@@ -91,5 +93,8 @@ template <typename T>
 T warp_shuffle_xor(T value, unsigned mask) {
   return warp_shuffle(value, lane_index() ^ mask);
 }
+
+inline double cosine_pi(double x) { return std::cos(roots::kPi * x); }
+inline double sine_pi(double x) { return std::sin(roots::kPi * x); }
 
 }  // namespace dnd::cuda

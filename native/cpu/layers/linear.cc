@@ -1,5 +1,5 @@
 #include "cpu/gemm/gemm.h"
-#include "cpu/operations.h"
+#include "cpu/layers/layers.h"
 
 namespace dnd::cpu {
 

@@ -1,4 +1,4 @@
-#include "cuda/kernels/frequency_order.h"
+#include "cuda/kernels/stored_spectrum.h"
 
 #include <gtest/gtest.h>
 
@@ -20,7 +20,7 @@ void for_every_size(Check check) {
   }
 }
 
-TEST(FrequencyOrder, has_the_order_of_the_documentation) {
+TEST(StoredSpectrum, has_the_order_of_the_documentation) {
   for_every_size([](int full, int halved) {
     int f = 0;
     for (int row = 0; row <= full / 2; ++row) EXPECT_EQ(frequency_place(full, halved, f++), (FrequencyPlace{row, 0}));
@@ -38,14 +38,14 @@ TEST(FrequencyOrder, has_the_order_of_the_documentation) {
   });
 }
 
-TEST(FrequencyOrder, counts_as_the_plan_does) {
+TEST(StoredSpectrum, counts_as_the_plan_does) {
   for_every_size([](int full, int halved) {
     const CudaTiling tiling = {{full, 1, full}, {halved, 1, halved}, false};
     EXPECT_EQ(frequency_count(full, halved), tiling.frequencies());
   });
 }
 
-TEST(FrequencyOrder, columns_begin_where_their_rows_are) {
+TEST(StoredSpectrum, columns_begin_where_their_rows_are) {
   for_every_size([](int full, int halved) {
     int stored = 0;
     for (int column = 0; column <= halved / 2; ++column) {
@@ -59,7 +59,7 @@ TEST(FrequencyOrder, columns_begin_where_their_rows_are) {
   });
 }
 
-TEST(FrequencyOrder, stands_for_every_frequency_of_a_tile_once) {
+TEST(StoredSpectrum, stands_for_every_frequency_of_a_tile_once) {
   for_every_size([](int full, int halved) {
     std::set<std::pair<int, int>> seen;
     for (int f = 0; f < frequency_count(full, halved); ++f) {

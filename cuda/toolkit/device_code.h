@@ -1,20 +1,14 @@
 #pragma once
 
-/// What kernels are written with (docs/cuda.md): qualifiers, indices, shared memory, barriers, shuffles. For nvcc the
-/// natural keywords and intrinsics; with DND_CUDA_EMULATED the same names as functions of the emulator.
+/// What kernels are written with (docs/cuda.md): qualifiers, indices, shared memory, barriers, shuffles. The emulator
+/// has a header of the same name with the same functions.
+
+#include <cuda_runtime.h>
 
 #include <cstddef>
 #include <cstdint>
 
-#include "cuda/device/index.h"
-
-#ifdef DND_CUDA_EMULATED
-
-#include "test/cuda/emulator/device_code.h"
-
-#else
-
-#include <cuda_runtime.h>
+#include "cuda/runtime/index.h"
 
 // The host's own compiler reads headers of kernels for their arguments: it gets names, and no code.
 #ifdef __CUDACC__
@@ -59,6 +53,10 @@ __device__ __forceinline__ T warp_shuffle_xor(T value, unsigned mask) {
   return __shfl_xor_sync(0xffffffffu, value, mask);
 }
 
+/// cos(πx) and sin(πx): they need no stack, as a reduction by π would.
+__device__ __forceinline__ double cosine_pi(double x) { return cospi(x); }
+__device__ __forceinline__ double sine_pi(double x) { return sinpi(x); }
+
 }  // namespace dnd::cuda
 
 #else
@@ -80,9 +78,9 @@ template <typename T>
 T warp_shuffle(T value, unsigned lane);
 template <typename T>
 T warp_shuffle_xor(T value, unsigned mask);
+double cosine_pi(double x);
+double sine_pi(double x);
 
 }  // namespace dnd::cuda
-
-#endif
 
 #endif
