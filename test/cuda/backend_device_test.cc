@@ -32,7 +32,7 @@ TEST(BackendDevices, are_counted_and_described) {
   EXPECT_EQ(count, 2);
   DndDeviceDescription description{};
   EXPECT_EQ(table()->describe(1, &description), kDndOk);
-  EXPECT_STREQ(description.name, "Emulated GPU");
+  EXPECT_STREQ(description.name, "NVIDIA A100-SXM4-80GB (emulated)");
   EXPECT_EQ(description.compute_major, 9);
   EXPECT_GE(description.driver_version, 13000);
   EXPECT_GE(description.runtime_version, 13000);
@@ -64,7 +64,7 @@ TEST(BackendDevices, that_are_too_old_are_described_and_refused) {
   dnd_emulator_set_compute_capability(75);
   DndDeviceDescription description{};
   EXPECT_EQ(table()->describe(0, &description), kDndUnavailable);
-  EXPECT_STREQ(description.name, "Emulated GPU");
+  EXPECT_STREQ(description.name, "NVIDIA A100-SXM4-80GB (emulated)");
   EXPECT_EQ(description.compute_minor, 5);
   expect_to_contain(unavailable(), {"cuda:0", "7.5", "8.0", "CPU"});
 }

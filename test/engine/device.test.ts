@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DecoderEngine, type DeviceInfo, type DeviceUse, selectDevice } from '../../src/engine/index.js';
-import { describeEmulated, emulated } from '../emulated-cuda.js';
+import { describeEmulated, EMULATED_DEVICE, emulated } from '../emulated-cuda.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 import { resultOf } from './child.js';
 import { conditionOf, createDecoder, SMALL } from './decoders.js';
@@ -99,14 +99,14 @@ const hasCompiler = spawnSync('cc', ['--version']).status === 0;
 describeEmulated('an emulated CUDA device', () => {
   test('is chosen by auto and by its names; another is not there', async () => {
     const { devices, info } = await outcomes('auto cuda cuda:0 cuda:1 cpu', emulated());
-    const use = { kind: 'cuda', ordinal: 0, name: 'Emulated GPU', precision: 'mixed', fallback: null };
+    const use = { kind: 'cuda', ordinal: 0, name: EMULATED_DEVICE, precision: 'mixed', fallback: null };
     expect(devices).toMatchObject({ auto: use, cuda: use, 'cuda:0': use, cpu: { kind: 'cpu', fallback: null } });
     expect(devices['cuda:1']).toMatchObject({
       code: 'DEVICE_UNAVAILABLE',
       message: expect.stringContaining('there is no device cuda:1: there is one, cuda:0'),
     });
     expect(info).toMatchObject({ problem: null, library: emulated().DND_CUDA_LIBRARY });
-    expect(info.devices).toMatchObject([{ name: 'Emulated GPU', computeMajor: 9, computeMinor: 0, problem: null }]);
+    expect(info.devices).toMatchObject([{ name: EMULATED_DEVICE, computeMajor: 8, computeMinor: 0, problem: null }]);
     expect(info.devices[0]!.memoryBytes).toBeGreaterThan(1e9);
   });
 
