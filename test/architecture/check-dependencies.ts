@@ -70,18 +70,15 @@ function wrongRows(files: ReadonlySet<string>, modules: readonly Module[]): stri
   ];
 }
 
-/** One shortest cycle through each set of nodes that lie on a cycle together. */
+/** Shortest cycles, so many that every node that is on a cycle is in one of them. */
 function cyclesOf(edges: ReadonlyMap<string, readonly string[]>): string[][] {
-  const cycles = new Map<string, string[]>();
-  const reported = new Set<string>();
+  const cycles: string[][] = [];
   for (const start of edges.keys()) {
-    if (reported.has(start)) continue;
+    if (cycles.some((cycle) => cycle.includes(start))) continue;
     const cycle = shortestCycle(start, edges);
-    if (cycle === undefined) continue;
-    for (const node of cycle) reported.add(node);
-    cycles.set(start, cycle);
+    if (cycle !== undefined) cycles.push(cycle);
   }
-  return [...cycles.values()];
+  return cycles;
 }
 
 function shortestCycle(start: string, edges: ReadonlyMap<string, readonly string[]>): string[] | undefined {

@@ -89,7 +89,9 @@ test('a run on the emulated device is read and rendered, with errors and without
   for (const { rows, headings } of tables) for (const row of rows) expect(row).toHaveLength(headings.length);
   expect(tables.flatMap(({ notes = [] }) => notes).filter((note) => note.includes('left out: out'))).toEqual([]);
   for (const row of tableOf(/each layer/, results).rows) expect(Number(row[2])).toBeLessThan(1e-3);
-  expect(aboutLines(results)[1]).toMatch(/^NVIDIA A100-SXM4-80GB \(emulated\), .* planned with the rates of a100-sxm-80gb/);
+  expect(aboutLines(results)[1]).toMatch(
+    /^NVIDIA A100-SXM4-80GB \(emulated\), .* planned with the rates of a100-sxm-80gb/,
+  );
 });
 
 test('results of another kind are refused', async () => {
