@@ -76,7 +76,7 @@ function stagesTable({ name, batches }, { encoder, model, precision }) {
     ],
     rows,
     notes: [
-      ...batches.filter(({ leftOut }) => leftOut).map(({ batch, leftOut }) => `batch ${batch} left out: ${leftOut}`),
+      ...batches.filter(({ leftOut }) => leftOut).map(({ batch, leftOut }) => `batch ${batch} skipped: ${leftOut}`),
       'decode: convolutions and normalisations without length projection; writing to disk is not modelled',
     ],
   };

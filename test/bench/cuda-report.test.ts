@@ -45,7 +45,7 @@ test('a convolution tells executed rates and their fractions of the peaks measur
   expect(all).toContain('4.00×');
 });
 
-test('what failed is left out with its reason, and is missing in the sums', () => {
+test('what failed is skipped with its reason, and is missing in the sums', () => {
   const { rows, notes } = tableOf(/convolutions, batch 8/);
   expect(notes).toEqual(['0 linear2: skipped, out of memory', '0 linear2: peer skipped, no algorithm']);
   expect(rows.at(-1)!.slice(6, 7)).toEqual([null]);
@@ -87,7 +87,7 @@ test('a run on the emulated device is read and rendered, with errors and without
   const tables: Table[] = cudaTables(results);
   expect(tables).toHaveLength(7);
   for (const { rows, headings } of tables) for (const row of rows) expect(row).toHaveLength(headings.length);
-  expect(tables.flatMap(({ notes = [] }) => notes).filter((note) => note.includes('left out: out'))).toEqual([]);
+  expect(tables.flatMap(({ notes = [] }) => notes).filter((note) => note.includes('skipped: out'))).toEqual([]);
   for (const row of tableOf(/each layer/, results).rows) expect(Number(row[2])).toBeLessThan(1e-3);
   expect(aboutLines(results)[1]).toMatch(/^Emulated GPU, .* planned with the rates of emulated/);
 });
