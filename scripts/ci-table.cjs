@@ -6,7 +6,7 @@ const { join } = require('node:path');
 
 const PAGE = join(__dirname, '..', 'docs', 'ci.md');
 const LINE = /^(.+?) +(ok|FAILED|) +(\d+) s +(\d+) s of processor(?: +(\d+ passed, \d+ failed))?$/;
-const BLOCK = /(<!-- stage times[^\n]*-->\n)[^]*?(<!-- end of stage times -->)/;
+const BLOCK = /(<!-- stage times[^\n]*-->\n)[\s\S]*?(<!-- end of stage times -->)/;
 
 /** @returns {{ name: string, outcome: string, seconds: number, processorSeconds: number, counts?: string }[]} */
 function readStages(path) {
@@ -44,7 +44,11 @@ function table(runs) {
     row(['stage', ...conditions.flatMap((condition) => [condition, 'processor time']), 'tests']),
     row(['---', ...runs.flatMap(() => ['---:', '---:']), '---']),
     ...rows,
-    row(['in all', ...totals.flatMap(({ seconds, processorSeconds }) => [minutes(seconds), `${processorSeconds} s`]), '']),
+    row([
+      'in all',
+      ...totals.flatMap(({ seconds, processorSeconds }) => [minutes(seconds), `${processorSeconds} s`]),
+      '',
+    ]),
   ].join('\n');
 }
 
@@ -54,7 +58,10 @@ try {
   const page = readFileSync(PAGE, 'utf8');
   if (!BLOCK.test(page)) throw new Error(`${PAGE}: it has no place for stage times`);
   const made = table(logs.map(readStages));
-  writeFileSync(PAGE, page.replace(BLOCK, (_block, begin, end) => `${begin}${made}\n${end}`));
+  writeFileSync(
+    PAGE,
+    page.replace(BLOCK, (_block, begin, end) => `${begin}${made}\n${end}`),
+  );
 } catch (error) {
   process.stderr.write(`${error.message}\n`);
   process.exitCode = 1;
