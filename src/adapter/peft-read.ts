@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { LongOperation } from '../async.js';
-import { steadyProgress } from '../async.js';
+import type { LongOperation } from '../async/index.js';
+import { steadyProgress } from '../async/index.js';
 import { DndError } from '../errors.js';
 import { readJson } from '../files/index.js';
 import { isFloatDtype } from '../formats/dtypes.js';

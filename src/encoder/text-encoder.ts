@@ -1,4 +1,4 @@
-import type { LongOperation } from '../async.js';
+import type { LongOperation } from '../async/index.js';
 import { requireMemory } from '../engine/index.js';
 import { DndError } from '../errors.js';
 

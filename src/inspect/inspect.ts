@@ -6,7 +6,7 @@ import { SafetensorsSet } from '../formats/safetensors/index.js';
 import { parameterCount } from '../generator/decoder-shape.js';
 import { DECODER_BASE_NAME } from '../generator/decoder-weights.js';
 import { type GeneratorManifest, layoutOf, MANIFEST_FILE, readManifest } from '../generator/manifest.js';
-import { UNTRAINED } from '../generator/statement.js';
+import { UNTRAINED } from '../generator/untrained-notice.js';
 import { summariseTensors, type TensorSummary } from './tensors.js';
 
 export interface InspectOptions {

@@ -1,4 +1,4 @@
-import { type LongOperation, steadyProgress } from '../../async.js';
+import { type LongOperation, steadyProgress } from '../../async/index.js';
 import { DndError } from '../../errors.js';
 import { writeFileAtomically, writeFully } from '../../files/index.js';
 import { quote } from '../../validation/quote.js';

@@ -3,8 +3,7 @@ import { join, resolve } from 'node:path';
 import { type BaseModel, baseModelFromConfig, readBaseModel, selectModules } from '../../adapter/index.js';
 import { DndError } from '../../errors.js';
 import { readJson } from '../../files/index.js';
-import { checkFormatVersion } from '../../format-version.js';
-import { nearest } from '../../nearest.js';
+import { checkFormatVersion, nearest } from '../../validation/index.js';
 import type { PairsAdapter } from './types.js';
 
 export const PAIRS_FILE = 'pairs.json';

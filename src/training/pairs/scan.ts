@@ -9,7 +9,7 @@ import {
   parsePeftConfig,
   placeKey,
 } from '../../adapter/index.js';
-import { breather } from '../../async.js';
+import { eventLoopYielder } from '../../async/index.js';
 import { DndError } from '../../errors.js';
 import { readError, readJson } from '../../files/index.js';
 import { elementCount, type FloatDtype, toFloat32 } from '../../formats/dtypes.js';
@@ -84,14 +84,14 @@ async function scanTensors(
   file: SafetensorsFile,
   { signal, onBytes = () => {} }: { signal?: AbortSignal | undefined; onBytes?: (count: number) => void },
 ): Promise<Content> {
-  const breathe = breather();
+  const yieldToEventLoop = eventLoopYielder();
   const whole = createHash('sha256').update(await readHeader(file));
   const digests: string[] = [];
   const sums = { count: 0, sum: 0, squares: 0 };
   let own = createHash('sha256');
   for await (const pieces of file.pieces(READ_BYTES)) {
     for (const { info, elementOffset, bytes } of pieces) {
-      await breathe();
+      await yieldToEventLoop();
       signal?.throwIfAborted();
       own.update(bytes);
       const values = toFloat32(bytes, info.dtype as FloatDtype);
