@@ -1,20 +1,12 @@
-import { setMaxListeners } from 'node:events';
-
-/** Calls `onAbort` once when the signal aborts, at once if it has; returns what takes the listener away again. */
-function listen(signal: AbortSignal, onAbort: () => void): () => void {
-  if (signal.aborted) onAbort();
-  // Node suspects a leak from the eleventh listener on, but a signal may be given to any number of calls.
-  if (signal instanceof EventTarget) setMaxListeners(0, signal);
-  signal.addEventListener('abort', onAbort, { once: true });
-  return () => signal.removeEventListener('abort', onAbort);
-}
+import { onAbort } from './on-abort.js';
 
 /** Settles as `promise` does, or rejects with `signal.reason` if that comes first. The work itself is not stopped. */
 export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return promise;
   return new Promise<T>((resolve, reject) => {
-    const release = listen(signal, () => reject(signal.reason));
-    promise.then(resolve, reject).finally(release);
+    const stop = () => reject(signal.reason);
+    if (signal.aborted) stop();
+    promise.then(resolve, reject).finally(onAbort(signal, stop));
   });
 }
 
@@ -28,7 +20,12 @@ export async function withSignals<T>(
 ): Promise<T> {
   const controller = new AbortController();
   const releases: (() => void)[] = [];
-  for (const signal of signals) if (signal) releases.push(listen(signal, () => controller.abort(signal.reason)));
+  for (const signal of signals) {
+    if (!signal) continue;
+    const stop = () => controller.abort(signal.reason);
+    if (signal.aborted) stop();
+    releases.push(onAbort(signal, stop));
+  }
   try {
     controller.signal.throwIfAborted();
     return await work(controller.signal);

@@ -2,5 +2,6 @@
 export { unlessAborted, withSignals } from './abort-signals.js';
 export { valueCopier } from './copy-values.js';
 export { eventLoopYielder } from './event-loop.js';
+export { onAbort } from './on-abort.js';
 export { type LongOperation, steadyProgress } from './progress.js';
 export { SerialQueue } from './serial-queue.js';
