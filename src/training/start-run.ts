@@ -1,7 +1,7 @@
-import { access, rm, rmdir } from 'node:fs/promises';
+import { rm, rmdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { TrainerEngine } from '../engine/index.js';
-import { writeFileAtomically, writeFolderAtomically } from '../files/index.js';
+import { exists, writeFileAtomically, writeFolderAtomically } from '../files/index.js';
 import { copyEncoderFiles, ENCODER_FOLDER } from '../generator/encoder-folder.js';
 import { resolveSettings, withAbsolutePaths } from './config.js';
 import { microBatchFor } from './decoder-memory.js';
@@ -83,11 +83,4 @@ async function keepEncoder(
 async function removeUnstarted(folder: string): Promise<void> {
   for (const name of [ENCODER_FOLDER, CACHE_FOLDER])
     await rm(join(folder, name), { recursive: true, force: true }).catch(() => {});
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

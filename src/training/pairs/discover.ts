@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, join, relative, sep } from 'node:path';
 import { PEFT_TENSORS_FILE } from '../../adapter/index.js';
 import { DndError } from '../../errors.js';
-import { isFileError, readError } from '../../files/index.js';
+import { kindOf, readError } from '../../files/index.js';
 import { compareNaturally } from './natural-order.js';
 import type { CheckpointProblem, PairsProblem } from './types.js';
 
@@ -143,15 +143,6 @@ const SAVE_AGAIN =
 
 function placeIn(folder: string, path: string): string {
   return relative(folder, path).split(sep).join('/');
-}
-
-async function kindOf(path: string): Promise<'file' | 'folder' | undefined> {
-  try {
-    return (await stat(path)).isDirectory() ? 'folder' : 'file';
-  } catch (error) {
-    if (isFileError(error) && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined;
-    throw readError(error, path);
-  }
 }
 
 async function entriesOf(folder: string): Promise<string[]> {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { access, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   AdapterLayout,
@@ -11,7 +11,7 @@ import {
 } from '../../adapter/index.js';
 import { eventLoopYielder } from '../../async/index.js';
 import { DndError } from '../../errors.js';
-import { readError, readJson } from '../../files/index.js';
+import { exists, readError, readJson } from '../../files/index.js';
 import { elementCount, type FloatDtype, toFloat32 } from '../../formats/dtypes.js';
 import { SafetensorsFile, type TensorInfo } from '../../formats/safetensors/index.js';
 import type { CheckpointFile } from './discover.js';
@@ -57,11 +57,7 @@ export async function scanCheckpoint(
 
 async function readConfig(folder: string): Promise<ParsedPeftConfig | null> {
   const path = join(folder, PEFT_CONFIG_FILE);
-  const exists = await access(path).then(
-    () => true,
-    () => false,
-  );
-  return exists ? parsePeftConfig(await readJson(path), path) : null;
+  return (await exists(path)) ? parsePeftConfig(await readJson(path), path) : null;
 }
 
 function checkConfig(config: ParsedPeftConfig | null, layout: AdapterLayout): void {
