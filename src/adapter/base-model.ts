@@ -1,7 +1,6 @@
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DndError } from '../errors.js';
-import { readJson } from '../files/index.js';
+import { isFolder, readJson } from '../files/index.js';
 import type { Widths } from './modules.js';
 import { LAYERS_PATH } from './names.js';
 
@@ -149,11 +148,7 @@ export function baseModelFromConfig(config: unknown, source: string): BaseModel 
  * @throws DndError as `baseModelFromConfig`, and FILE_NOT_FOUND, READ_FAILED
  */
 export async function readBaseModel(path: string): Promise<BaseModel> {
-  const isFolder = await stat(path).then(
-    (status) => status.isDirectory(),
-    () => false,
-  );
-  const file = isFolder ? join(path, 'config.json') : path;
+  const file = (await isFolder(path)) ? join(path, 'config.json') : path;
   return baseModelFromConfig(await readJson(file), file);
 }
 

@@ -1,7 +1,7 @@
 import { DndError } from '../errors.js';
 import type { BaseModel } from './base-model.js';
 import { widthsOf } from './base-model.js';
-import type { LayoutFields, LayoutOptions } from './layout.js';
+import type { LayoutFields, LayoutOptions } from './layout-options.js';
 import { MODULE_NAMES, MODULES, type ModuleName, type Widths } from './modules.js';
 
 interface CommonJson {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { breather, type LongOperation } from '../async.js';
+import { eventLoopYielder, type LongOperation } from '../async/index.js';
 import { DndError } from '../errors.js';
 import { writeFileAtomically, writeFolderAtomically } from '../files/index.js';
 import { type FloatDtype, fromFloat32 } from '../formats/dtypes.js';
@@ -74,10 +74,10 @@ async function* convert(
   name: string,
   tensor: AdapterTensor,
   dtype: AdapterDtype,
-  breathe: () => Promise<void>,
+  yieldToEventLoop: () => Promise<void>,
 ): AsyncGenerator<Uint8Array, void, void> {
   for (let first = 0; first < tensor.data.length; first += SLICE) {
-    await breathe();
+    await yieldToEventLoop();
     const values = tensor.data.subarray(first, first + SLICE);
     checkFinite(values, first, name, tensor);
     const bytes = fromFloat32(values, dtype);
@@ -101,14 +101,14 @@ export async function writePeft(folder: string, adapter: LoraAdapter, options: P
   const { dtype, force, signal, onProgress } = options;
   checkConfig(adapter.config);
   if (adapter.tensors.size === 0) throw new DndError('INVALID_WEIGHTS', 'the adapter holds no tensors');
-  const breathe = breather();
+  const yieldToEventLoop = eventLoopYielder();
   const sources = Array.from(
     adapter.tensors,
     ([name, tensor]): TensorSource => ({
       name,
       dtype,
       shape: tensor.shape,
-      bytes: () => convert(name, tensor, dtype, breathe),
+      bytes: () => convert(name, tensor, dtype, yieldToEventLoop),
     }),
   );
   await writeFolderAtomically(folder, { force, signal, marker: PEFT_CONFIG_FILE }, async (staging) => {

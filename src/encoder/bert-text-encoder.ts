@@ -1,4 +1,4 @@
-import type { LongOperation } from '../async.js';
+import type { LongOperation } from '../async/index.js';
 import type { EngineOptions } from '../engine/index.js';
 import { readJson } from '../files/index.js';
 import { SafetensorsSet } from '../formats/safetensors/index.js';

@@ -1,5 +1,7 @@
 /** The only folder that knows the addon: loading it, models in native memory, jobs, memory, errors. */
 export { addonPath, cpuInfo } from './addon.js';
+export { availableMemoryBytes } from './available-memory.js';
+export { formatBytes, parseBytes } from './byte-counts.js';
 export { DecoderEngine, type DecoderEngineOptions, type Feature } from './decoder.js';
 export {
   checkDevice,
@@ -23,7 +25,7 @@ export {
   measureCopy,
   measureGemm,
 } from './measure.js';
-export { availableMemoryBytes, formatBytes, type MemoryNeed, parseBytes, requireMemory } from './memory.js';
+export { MemoryBudget, type MemoryNeed } from './memory-budget.js';
 export type { EngineOptions, ModelEngine } from './model.js';
 export type {
   AlgorithmChoice,

@@ -1,10 +1,11 @@
 import { DndError } from '../errors.js';
 import { addon } from './addon.js';
+import { formatBytes } from './byte-counts.js';
 import { bytesOf, type DecoderEngineOptions, type Feature } from './decoder.js';
 import { checkDevice, cpuUse, type DeviceUse, nativeDevice } from './device.js';
 import { callNative } from './errors.js';
 import type { JobOptions } from './job.js';
-import { availableMemoryBytes, formatBytes, requireMemory } from './memory.js';
+import { explainRefusal } from './memory-budget.js';
 import { createHandle, ModelEngine } from './model.js';
 import type { OptimiserOptions, StateInfo, TokenSums, TrainerHandle, TrainingMemory } from './native-training.js';
 
@@ -61,9 +62,6 @@ export interface TrainingNeed extends TrainingMemory {
   operands: number;
   total: number;
 }
-
-/** The rest of what is available is left to the process itself, where the caller sets no limit. */
-const SHARE_OF_AVAILABLE = 0.9;
 
 /**
  * A decoder in training, in native memory of the CPU. Parameters hold nothing sensible until written or initialised;
@@ -178,9 +176,7 @@ export class TrainerEngine extends ModelEngine<TrainerHandle> {
       (handle, done) => handle.evaluate(condition, target, importance, batch, limit, done),
       options,
     ).catch((error: unknown) => {
-      if (!(error instanceof DndError && error.code === 'OUT_OF_MEMORY')) throw error;
-      const lower = batch > 1 ? 'lower the batch' : 'use a smaller decoder';
-      throw new DndError('OUT_OF_MEMORY', `${error.message}; free memory, or ${lower}`, { cause: error });
+      throw explainRefusal(error, { lower: batch > 1 ? 'lower the batch' : 'use a smaller decoder' });
     });
     return { tokens: new Float32Array(tokens), sums: taskSums(sums) };
   }
@@ -219,13 +215,9 @@ export class TrainerEngine extends ModelEngine<TrainerHandle> {
     return lasting + this.deviceMemory().heldBytes;
   }
 
-  /**
-   * Most that work may take beside these operands, parameters included. A limit counts as it is, whatever is available:
-   * the workspaces of convolutions, and so the bytes that are learnt, may depend on it.
-   */
+  /** Most that work may take beside these operands, parameters included. */
   #roomBeside(operands: number): number {
-    if (this.roomBytes !== undefined) return Math.max(0, this.roomBytes + this.parameterBytes - operands);
-    return Math.floor(availableMemoryBytes() * SHARE_OF_AVAILABLE) + this.#heldBytes();
+    return this.budget.trainingBytes({ operands, held: () => this.#heldBytes() });
   }
 
   /**
@@ -247,9 +239,9 @@ export class TrainerEngine extends ModelEngine<TrainerHandle> {
     const lower = this.#waysToNeedLess(batch);
     const bytes = totalOf(this.#plan(batch, limit));
     const beside = bytes + operands - this.parameterBytes;
-    requireMemory({ purpose, bytes: beside, lower, limitBytes: this.roomBytes }, Infinity);
-    requireMemory({ purpose, bytes: bytes - this.#heldBytes(), lower });
-    if (this.roomBytes === undefined) this.#requireUsualWorkspace(batch, limit);
+    this.budget.requireAllowed({ purpose, bytes: beside, lower, takenBytes: this.parameterBytes });
+    this.budget.requireAvailable({ purpose, bytes: bytes - this.#heldBytes(), lower });
+    if (this.budget.limitBytes === undefined) this.#requireUsualWorkspace(batch, limit);
     return limit;
   }
 
@@ -257,13 +249,8 @@ export class TrainerEngine extends ModelEngine<TrainerHandle> {
   #requireUsualWorkspace(batch: number, limit: number): void {
     const usual = this.#plan(batch, Number.MAX_SAFE_INTEGER);
     if (this.#plan(batch, limit).convolutionLimit === usual.convolutionLimit) return;
-    const available = formatBytes(availableMemoryBytes());
-    throw new DndError(
-      'OUT_OF_MEMORY',
-      `a training step over a batch of ${batch} has ${available} available, less than its convolutions usually work in ` +
-        `(${formatBytes(usual.convolutionLimit)}, beside the rest): free memory, set memoryLimitBytes to make do with less, or ` +
-        this.#waysToNeedLess(batch),
-    );
+    const purpose = `a training step over a batch of ${batch}`;
+    throw this.budget.tooLittle({ purpose, bytes: usual.convolutionLimit, lower: this.#waysToNeedLess(batch) });
   }
 
   #plan(batch: number, limit: number): TrainingMemory {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { LongOperation } from '../async.js';
+import type { LongOperation } from '../async/index.js';
 import type { DecoderEngine, ParameterInfo } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { elementCount, isFloatDtype } from '../formats/dtypes.js';

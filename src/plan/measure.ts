@@ -1,4 +1,4 @@
-import { type ConvolutionParts, type ConvolutionPlan, measureConvolution, requireMemory } from '../engine/index.js';
+import { type ConvolutionParts, type ConvolutionPlan, MemoryBudget, measureConvolution } from '../engine/index.js';
 
 /** Seconds of wall-clock time, on random data, with the number of threads asked for. */
 export interface MeasuredTimes {
@@ -40,7 +40,7 @@ export async function measureConvolutions(
   for (const plan of distinct) {
     const share = plan.predicted.threadSeconds;
     const report = (fraction: number) => onProgress?.(Math.min(1, (done + fraction * share) / whole));
-    requireMemory(needOf(plan));
+    new MemoryBudget(undefined).require(needOf(plan));
     const request = { ...sizesOf(plan), algorithm: plan.algorithm, ...how };
     const { seconds, parts } = await measureConvolution(request, { signal, onProgress: report });
     measured.set(keyOf(plan), { seconds: median(seconds), runs: seconds, parts });

@@ -1,9 +1,9 @@
 import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
-import { breather } from '../async.js';
+import { eventLoopYielder } from '../async/index.js';
 import { DndError } from '../errors.js';
 import { isFileError, readError } from '../files/index.js';
-import type { Cell, Evaluation, Fit, TaskEvaluation, TrainingStep } from '../training/steps.js';
+import type { Cell, Evaluation, Fit, TaskEvaluation, TrainingStep } from '../training/metrics.js';
 
 export interface Metrics {
   /** Ascending. */
@@ -27,11 +27,11 @@ export async function readMetrics(path: string, signal?: AbortSignal): Promise<M
   const evaluations: Evaluation[] = [];
   const damaged: number[] = [];
   let line = 0;
-  const breathe = breather();
+  const yieldToEventLoop = eventLoopYielder();
   try {
     for await (const text of linesOf(path, signal)) {
       line++;
-      await breathe();
+      await yieldToEventLoop();
       if (text.trim() === '') continue;
       const parsed = parseLine(text);
       if (parsed === undefined) damaged.push(line);

@@ -1,6 +1,6 @@
 import { checkDevice, parseBytes } from '../engine/index.js';
 import { DndError } from '../errors.js';
-import { nearest } from '../nearest.js';
+import { nearest } from '../validation/index.js';
 import { SETTING_NAMES, SETTINGS, type SettingKind, type TrainingSettings } from './settings.js';
 
 /**

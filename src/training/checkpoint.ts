@@ -1,6 +1,6 @@
 import { copyFile, link, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { LongOperation } from '../async.js';
+import type { LongOperation } from '../async/index.js';
 import type { TrainerEngine } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { readError, readJson, writeFileAtomically, writeFolderAtomically } from '../files/index.js';
@@ -8,9 +8,9 @@ import { DTYPES } from '../formats/dtypes.js';
 import { SafetensorsSet, writeSafetensorsSharded } from '../formats/safetensors/index.js';
 import { loadDecoderWeights, saveDecoderWeights } from '../generator/decoder-weights.js';
 import { ENCODER_FOLDER } from '../generator/encoder-folder.js';
-import { Fields } from '../generator/fields.js';
 import { type GeneratorManifest, MANIFEST_FILE, readManifest } from '../generator/manifest.js';
 import { PACKAGE } from '../package.js';
+import { Fields } from '../validation/index.js';
 
 /** In a checkpoint, beside what a generator folder has. */
 export const TRAINING_FILE = 'training.json';

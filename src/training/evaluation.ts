@@ -1,11 +1,11 @@
 import type { AdapterLayout } from '../adapter/index.js';
-import type { LongOperation } from '../async.js';
+import type { LongOperation } from '../async/index.js';
 import type { TrainerEngine } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { FitSums } from './fit-sums.js';
+import type { Evaluation, TaskEvaluation } from './metrics.js';
 import type { Checkpoint } from './pairs/types.js';
 import type { PromptStates } from './prompt-states.js';
-import type { Evaluation, TaskEvaluation } from './steps.js';
 import type { Targets } from './targets.js';
 import { fillTargets } from './training-data.js';
 

@@ -1,12 +1,12 @@
 /** `dnd-lora/training`: training a generator from prompt–checkpoint pairs. docs/training.md shows it in use. */
 export { DndError, type ErrorCode } from '../errors.js';
-export type { CreateTrainerOptions } from './begin.js';
 export { readConfig, type TrainingConfig } from './config.js';
+export type { Cell, Evaluation, Fit, TaskEvaluation, TrainingStep } from './metrics.js';
 export { type OpenPairsOptions, openPairs, type Pairs } from './pairs/index.js';
 export { type PlanRunOptions, planRun, type RunPlan } from './plan-run.js';
 export type { OnTrainingProgress, TrainingStage } from './progress.js';
 export type { ResumeTrainerOptions } from './resume.js';
 export { type RunDescription, readRunDescription } from './run-description.js';
 export type { TrainingSettings } from './settings.js';
-export type { Cell, Evaluation, Fit, TaskEvaluation, TrainingStep } from './steps.js';
+export type { CreateTrainerOptions } from './start-run.js';
 export { type RunOptions, Trainer, type WorkOptions } from './trainer.js';

@@ -1,6 +1,6 @@
 import { DndError } from '../errors.js';
-import { nearest } from '../nearest.js';
 import { SplitMix64 } from '../random.js';
+import { nearest } from '../validation/index.js';
 import type { Checkpoint, Task } from './pairs/types.js';
 import type { TrainingSettings } from './settings.js';
 import { nameNumber, STREAMS } from './streams.js';

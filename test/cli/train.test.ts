@@ -156,7 +156,7 @@ describe('dnd train --dry-run', () => {
   test('says what is too much for a memory limit', async () => {
     const { code, stdout } = await dnd(train('--dry-run', '--memory-limit', '200kB'));
     expect(code).toBe(0);
-    expect(stdout).toMatch(/memory .* needs .* but memoryLimitBytes leaves/);
+    expect(stdout).toMatch(/memory .* needs .* memoryLimitBytes leaves/);
   });
 });
 

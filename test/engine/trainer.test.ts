@@ -268,7 +268,7 @@ describe('memory', () => {
     await expect(engine.accumulate(tasksFor(MIDDLE, 2))).rejects.toMatchObject({
       code: 'OUT_OF_MEMORY',
       message: expect.stringMatching(
-        /^a training step over a batch of 2 needs [\d.]+ [kM]B, but memoryLimitBytes leaves 1\.00 kB; raise it, or lower the batch \(a batch of 1 needs [\d.]+ [kM]B\), or keep the optimiser's moments in 8 bits \('8bit'\), or use a smaller decoder$/,
+        /^a training step over a batch of 2: needs more memory than memoryLimitBytes leaves; expected at most 1\.00 kB, got [\d.]+ [kM]B\. Raise it, or lower the batch \(a batch of 1 needs [\d.]+ [kM]B\), or keep the optimiser's moments in 8 bits \('8bit'\), or use a smaller decoder$/,
       ),
     });
     await expect(engine.accumulate(tasksFor(MIDDLE, 1))).rejects.toMatchObject({
@@ -280,7 +280,7 @@ describe('memory', () => {
     const create = TrainerEngine.create({ features: MIDDLE, kernelSize: 5, optimiser: ADAMW, memoryLimitBytes: 1000 });
     await expect(create).rejects.toMatchObject({
       code: 'OUT_OF_MEMORY',
-      message: expect.stringContaining('the decoder in training (parameters in float32) needs'),
+      message: expect.stringContaining('the decoder in training (parameters in float32): needs'),
     });
   });
 });

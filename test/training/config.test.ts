@@ -1,9 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import fc from 'fast-check';
-import { editDistance, nearest } from '../../src/nearest.js';
 import { changedSettings, readConfig, resolveSettings, settingsDigest } from '../../src/training/config.js';
-import { SETTING_NAMES } from '../../src/training/settings.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 
 const temporary = useTemporaryFolder();
@@ -140,25 +137,5 @@ describe('a run that goes on', () => {
   test('is known by the settings that decide', () => {
     expect(settingsDigest({ ...run, threads: 7, pairs: '/elsewhere' })).toBe(settingsDigest(run));
     expect(settingsDigest({ ...run, seed: 7 })).not.toBe(settingsDigest(run));
-  });
-});
-
-describe('the nearest name', () => {
-  test('is the one with the fewest changes of characters', () => {
-    expect(editDistance('kitten', 'sitting')).toBe(3);
-    expect(nearest('checkpointsEvery', SETTING_NAMES)).toBe('checkpointEvery');
-    expect(nearest('x', [])).toBeUndefined();
-  });
-
-  test('by a distance that is one', () => {
-    const word = fc.string({ maxLength: 8, unit: fc.constantFrom('a', 'b', 'c') });
-    fc.assert(
-      fc.property(word, word, word, (a, b, c) => {
-        expect(editDistance(a, b)).toBe(editDistance(b, a));
-        expect(editDistance(a, b) === 0).toBe(a === b);
-        expect(editDistance(a, c)).toBeLessThanOrEqual(editDistance(a, b) + editDistance(b, c));
-        expect(editDistance(a, b)).toBeLessThanOrEqual(Math.max(a.length, b.length));
-      }),
-    );
   });
 });

@@ -1,10 +1,10 @@
 import { constants } from 'node:buffer';
 import { type FileHandle, open, stat } from 'node:fs/promises';
-import { breather } from '../../async.js';
+import { eventLoopYielder } from '../../async/index.js';
 import { DndError } from '../../errors.js';
 import { readError } from '../../files/index.js';
+import { quote } from '../../validation/quote.js';
 import { DTYPES, elementCount, isFloatDtype, toFloat32 } from '../dtypes.js';
-import { quote } from '../quote.js';
 import { corrupt, headerLength, PREFIX_BYTES, parseHeader } from './header.js';
 import type { TensorChunk, TensorInfo, TensorPiece, TensorReader } from './reader.js';
 
@@ -99,10 +99,10 @@ export class SafetensorsFile implements TensorReader {
       return new Float32Array(result.buffer);
     }
     const values = new Float32Array(result.buffer);
-    const breathe = breather();
+    const yieldToEventLoop = eventLoopYielder();
     for await (const { elementOffset, bytes } of this.chunks(name, CONVERT_BYTES)) {
       values.set(toFloat32(bytes, info.dtype), elementOffset);
-      await breathe();
+      await yieldToEventLoop();
     }
     return values;
   }

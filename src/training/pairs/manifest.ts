@@ -1,10 +1,8 @@
-import { access } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type BaseModel, baseModelFromConfig, readBaseModel, selectModules } from '../../adapter/index.js';
 import { DndError } from '../../errors.js';
-import { readJson } from '../../files/index.js';
-import { checkFormatVersion } from '../../format-version.js';
-import { nearest } from '../../nearest.js';
+import { exists, readJson } from '../../files/index.js';
+import { checkFormatVersion, nearest } from '../../validation/index.js';
 import type { PairsAdapter } from './types.js';
 
 export const PAIRS_FILE = 'pairs.json';
@@ -38,11 +36,7 @@ const TASK_KEYS = ['prompts', 'checkpoints'];
  */
 export async function readPairsManifest(folder: string): Promise<PairsManifest> {
   const path = join(folder, PAIRS_FILE);
-  const exists = await access(path).then(
-    () => true,
-    () => false,
-  );
-  if (!exists) return { base: null, adapter: {}, tasks: null, heldOut: [] };
+  if (!(await exists(path))) return { base: null, adapter: {}, tasks: null, heldOut: [] };
   const json = object(await readJson(path), 'the file', path);
   checkVersion(json.formatVersion ?? PAIRS_FORMAT_VERSION, path);
   checkKeys(json, KEYS, '', path);

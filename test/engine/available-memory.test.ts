@@ -1,8 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
-import { availableMemoryBytes, DecoderEngine, formatBytes, requireMemory } from '../../src/engine/index.js';
-import { conditionOf, SMALL } from './decoders.js';
+import { availableMemoryBytes } from '../../src/engine/index.js';
 
 let root: string;
 beforeEach(() => {
@@ -77,79 +76,5 @@ describe('availableMemoryBytes', () => {
     expect(availableMemoryBytes()).toBeGreaterThan(1e6);
     expect(availableMemoryBytes()).toBeLessThanOrEqual(totalmem());
     expect(availableMemoryBytes(root)).toBeLessThanOrEqual(totalmem());
-  });
-});
-
-describe('requireMemory', () => {
-  const need = { purpose: 'a forward pass over a batch of 8', bytes: 3.2e9, lower: 'lower the batch' };
-
-  test('tells the need, what there is and what to lower', () => {
-    expect(() => requireMemory(need, 1.25e9)).toThrow(
-      expect.objectContaining({
-        code: 'OUT_OF_MEMORY',
-        message:
-          'a forward pass over a batch of 8 needs 3.20 GB, but 1.25 GB are available; free memory, or lower the batch',
-      }),
-    );
-    expect(() => requireMemory(need, 3.2e9)).not.toThrow();
-  });
-
-  test('keeps to the limit of the caller', () => {
-    expect(() => requireMemory({ ...need, limitBytes: 3e9 }, 9e9)).toThrow(
-      'needs 3.20 GB, but memoryLimitBytes leaves 3.00 GB; raise it, or lower the batch',
-    );
-    expect(() => requireMemory({ ...need, limitBytes: 4e9 }, 9e9)).not.toThrow();
-  });
-});
-
-test.each([
-  [0, '0 bytes'],
-  [999, '999 bytes'],
-  [1000, '1.00 kB'],
-  [999_499, '999 kB'],
-  [999_500, '1.00 MB'],
-  [4_452_812_880, '4.45 GB'],
-  [3e15, '3.00e+3 TB'],
-])('formatBytes(%p) is %p', (bytes, text) => expect(formatBytes(bytes)).toBe(text));
-
-describe('memoryLimitBytes', () => {
-  const create = (memoryLimitBytes: number) =>
-    DecoderEngine.create({ features: SMALL, kernelSize: 3, memoryLimitBytes });
-  let parameterBytes: number;
-  beforeAll(async () => {
-    const engine = await create(1e9);
-    parameterBytes = engine.parameterBytes;
-    engine.dispose();
-  });
-
-  test('is checked before the parameters are filled', async () => {
-    await expect(create(parameterBytes - 1)).rejects.toMatchObject({
-      code: 'OUT_OF_MEMORY',
-      message: expect.stringMatching(/the decoder .* needs .* memoryLimitBytes leaves .* use a smaller model/),
-    });
-  });
-
-  test('is checked before the work begins, and says what a smaller batch needs', async () => {
-    const engine = await create(parameterBytes + 1e6);
-    try {
-      await engine.forward(conditionOf(engine), 1);
-      await expect(engine.forward(conditionOf(engine, 10000), 10000)).rejects.toMatchObject({
-        code: 'OUT_OF_MEMORY',
-        message: expect.stringMatching(/batch of 10000 needs .*lower the batch \(a batch of 1 needs [\d.]+ \w+\)/),
-      });
-    } finally {
-      engine.dispose();
-    }
-  });
-});
-
-test('a decoder that no machine can hold is refused with its size', async () => {
-  const features = [
-    [1e5, 9, 9],
-    [1e6, 9, 9],
-  ] as const;
-  await expect(DecoderEngine.create({ features, kernelSize: 9 })).rejects.toMatchObject({
-    code: 'OUT_OF_MEMORY',
-    message: expect.stringMatching(/the decoder .*(TB|GB|MiB).*use a smaller model/),
   });
 });

@@ -1,13 +1,13 @@
-import { access, rm, rmdir } from 'node:fs/promises';
+import { rm, rmdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { TrainerEngine } from '../engine/index.js';
-import { writeFileAtomically, writeFolderAtomically } from '../files/index.js';
+import { exists, writeFileAtomically, writeFolderAtomically } from '../files/index.js';
 import { copyEncoderFiles, ENCODER_FOLDER } from '../generator/encoder-folder.js';
 import { resolveSettings, withAbsolutePaths } from './config.js';
 import { microBatchFor } from './decoder-memory.js';
 import { describeRun } from './describe-run.js';
 import { MetricsFile } from './metrics-file.js';
-import { type Preparation, prepare } from './prepare.js';
+import { type Preparation, prepare, reportPairs } from './prepare.js';
 import { METRICS_FILE, RUN_FILE } from './run-description.js';
 import { CACHE_FOLDER, makeRunFolder, removeLeftovers } from './run-folder.js';
 import { RunLock } from './run-lock.js';
@@ -24,8 +24,8 @@ export interface CreateTrainerOptions extends Partial<TrainingSettings>, MakeOpt
   out: string;
 }
 
-/** Begins a run: from run.json on it can be gone on with, until then a failure leaves nothing behind. */
-export async function beginRun(options: CreateTrainerOptions): Promise<TrainerParts> {
+/** Starts a run: from run.json on it can be gone on with, until then a failure leaves nothing behind. */
+export async function startRun(options: CreateTrainerOptions): Promise<TrainerParts> {
   const { out, signal, onProgress, onNotice, ...given } = options;
   signal?.throwIfAborted();
   const settings = resolveSettings(withAbsolutePaths(given));
@@ -40,11 +40,11 @@ export async function beginRun(options: CreateTrainerOptions): Promise<TrainerPa
   let engine: TrainerEngine | undefined;
   let metrics: MetricsFile | undefined;
   try {
-    // Another process may have begun one here since.
+    // Another process may have started one here since.
     await makeRunFolder(folder);
     await removeLeftovers(folder);
     preparation = await prepare(settings, { signal, onProgress });
-    tellOfPairs(preparation, onNotice);
+    reportPairs(preparation, onNotice);
     engine = await createEngine(preparation.manifest, settings);
     preparation.settings = { ...settings, microBatch: microBatchFor(engine, settings) };
     const encoderFolder = await keepEncoder(preparation, folder, signal);
@@ -60,17 +60,11 @@ export async function beginRun(options: CreateTrainerOptions): Promise<TrainerPa
     engine?.dispose();
     preparation?.encoder.dispose();
     await metrics?.close();
-    if (!(await exists(join(folder, RUN_FILE)))) await removeUnbegun(folder);
+    if (!(await exists(join(folder, RUN_FILE)))) await removeUnstarted(folder);
     await lock.release();
     if (!existed) await rmdir(folder).catch(() => {});
     throw error;
   }
-}
-
-export function tellOfPairs({ pairs }: Preparation, onNotice: MakeOptions['onNotice']): void {
-  for (const { checkpoint, message } of pairs.skipped)
-    onNotice?.(`passed over: ${message.includes(checkpoint) ? '' : `${checkpoint}: `}${message}`);
-  for (const warning of pairs.warnings) onNotice?.(warning);
 }
 
 /** Copies the text encoder into the run, so that checkpoints can be whole generators and nothing else is needed later. */
@@ -86,14 +80,7 @@ async function keepEncoder(
   return path;
 }
 
-async function removeUnbegun(folder: string): Promise<void> {
+async function removeUnstarted(folder: string): Promise<void> {
   for (const name of [ENCODER_FOLDER, CACHE_FOLDER])
     await rm(join(folder, name), { recursive: true, force: true }).catch(() => {});
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,3 +1,15 @@
+import { onAbort } from './on-abort.js';
+
+/** Settles as `promise` does, or rejects with `signal.reason` if that comes first. The work itself is not stopped. */
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise;
+  return new Promise<T>((resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    if (signal.aborted) stop();
+    promise.then(resolve, reject).finally(onAbort(signal, stop));
+  });
+}
+
 /**
  * Runs `work` with a signal that aborts when any of `signals` does, and lets go of them afterwards.
  * (`AbortSignal.any` came after Node 20.0, and in Node 20 a long-lived signal never forgets those made from it.)
@@ -12,8 +24,7 @@ export async function withSignals<T>(
     if (!signal) continue;
     const stop = () => controller.abort(signal.reason);
     if (signal.aborted) stop();
-    signal.addEventListener('abort', stop, { once: true });
-    releases.push(() => signal.removeEventListener('abort', stop));
+    releases.push(onAbort(signal, stop));
   }
   try {
     controller.signal.throwIfAborted();

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
-import { breather } from '../async.js';
+import { eventLoopYielder } from '../async/index.js';
 import { writeFileAtomically, writeFully } from '../files/index.js';
 
 /** The states of one text, without the zeros that end them: a file of the cache of encoded prompts. */
@@ -13,10 +13,10 @@ const HEADER_BYTES = MAGIC.length + 8 + DIGEST_BYTES;
 const PIECE_BYTES = 2 ** 19;
 
 async function digestOf(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<Buffer> {
-  const breathe = breather();
+  const yieldToEventLoop = eventLoopYielder();
   const hash = createHash('sha256');
   for (let start = 0; start < bytes.length; start += PIECE_BYTES) {
-    await breathe();
+    await yieldToEventLoop();
     signal?.throwIfAborted();
     hash.update(bytes.subarray(start, start + PIECE_BYTES));
   }

@@ -1,5 +1,5 @@
 import { DndError } from '../errors.js';
-import { checkFormatVersion } from '../format-version.js';
+import { checkFormatVersion } from './format-version.js';
 
 /**
  * Reads the fields of a JSON object from outside and says which one is wrong, in which file. Unknown fields are passed

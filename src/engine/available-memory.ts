@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { freemem } from 'node:os';
 import { join } from 'node:path';
-import { DndError } from '../errors.js';
 
 /**
  * Bytes that this process can still take without swapping or being killed: what the kernel calls available, or what is
@@ -13,54 +12,6 @@ import { DndError } from '../errors.js';
 export function availableMemoryBytes(root = '/'): number {
   const machine = machineAvailableBytes(root) ?? freemem();
   return Math.max(0, Math.min(machine, ...controlGroupRoomBytes(root)));
-}
-
-export interface MemoryNeed {
-  /** What the memory is for, as the subject of a sentence: "a forward pass over a batch of 8". */
-  purpose: string;
-  bytes: number;
-  /** How to need less, as an imperative: "generate fewer prompt sets at once". */
-  lower: string;
-  /** Bytes that the caller allows, where it set a limit. */
-  limitBytes?: number | undefined;
-}
-
-/** Throws OUT_OF_MEMORY, with the need, what there is and what to lower, unless the memory is there to be taken. */
-export function requireMemory({ purpose, bytes, lower, limitBytes }: MemoryNeed, available = availableMemoryBytes()) {
-  if (limitBytes !== undefined && bytes > limitBytes) {
-    throw new DndError(
-      'OUT_OF_MEMORY',
-      `${purpose} needs ${formatBytes(bytes)}, but memoryLimitBytes leaves ${formatBytes(Math.max(0, limitBytes))}; raise it, or ${lower}`,
-    );
-  }
-  if (bytes > available) {
-    throw new DndError(
-      'OUT_OF_MEMORY',
-      `${purpose} needs ${formatBytes(bytes)}, but ${formatBytes(available)} are available; free memory, or ${lower}`,
-    );
-  }
-}
-
-/** `4.45 GB`: three significant digits, decimal units. */
-export function formatBytes(bytes: number): string {
-  const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
-  let value = bytes;
-  let unit = 0;
-  for (; value >= 999.5 && unit < units.length - 1; unit++) value /= 1000;
-  return `${unit === 0 ? value : value.toPrecision(3)} ${units[unit]}`;
-}
-
-const DECIMAL_UNITS = ['b', 'kb', 'mb', 'gb', 'tb'];
-const BINARY_UNITS = ['b', 'kib', 'mib', 'gib', 'tib'];
-
-/** `1073741824`, `4GB` (10⁹ each), `1.5 GiB` (2³⁰ each): whole bytes from 1, rounded down; undefined for anything else. */
-export function parseBytes(text: string): number | undefined {
-  const [, number, unit = ''] = /^(\d+(?:\.\d+)?) ?([kmgt]?i?b)?$/i.exec(text) ?? [];
-  const name = unit.toLowerCase() || 'b';
-  const scale = BINARY_UNITS.includes(name) ? 1024 ** BINARY_UNITS.indexOf(name) : 1000 ** DECIMAL_UNITS.indexOf(name);
-  const bytes = Math.floor(Number(number) * scale);
-  const known = BINARY_UNITS.includes(name) || DECIMAL_UNITS.includes(name);
-  return Number.isSafeInteger(bytes) && bytes >= 1 && known ? bytes : undefined;
 }
 
 function machineAvailableBytes(root: string): number | undefined {

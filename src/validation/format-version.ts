@@ -1,4 +1,4 @@
-import { DndError } from './errors.js';
+import { DndError } from '../errors.js';
 
 /**
  * Refuses a file whose format is newer than the newest that this version knows.
