@@ -63,6 +63,7 @@ export {
   planTraining,
   type TrainingPlanRequest,
 } from './plan.js';
+export { abortAtSignals, type StopSignal } from './process-signals.js';
 export { restoreAdapters } from './restore.js';
 export {
   type TargetBatch,

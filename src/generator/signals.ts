@@ -1,3 +1,5 @@
+import { onAbort } from '../on-abort.js';
+
 /**
  * Runs `work` with a signal that aborts when any of `signals` does, and lets go of them afterwards.
  * (`AbortSignal.any` came after Node 20.0, and in Node 20 a long-lived signal never forgets those made from it.)
@@ -12,8 +14,7 @@ export async function withSignals<T>(
     if (!signal) continue;
     const stop = () => controller.abort(signal.reason);
     if (signal.aborted) stop();
-    signal.addEventListener('abort', stop, { once: true });
-    releases.push(() => signal.removeEventListener('abort', stop));
+    releases.push(onAbort(signal, stop));
   }
   try {
     controller.signal.throwIfAborted();

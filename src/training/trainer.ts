@@ -1,4 +1,4 @@
-import { unlessAborted } from '../async.js';
+import { steadyProgress, unlessAborted } from '../async.js';
 import { cpuInfo } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { withSignals } from '../generator/signals.js';
@@ -49,7 +49,7 @@ export class Trainer implements AsyncDisposable {
    * as `openPairs` and `loadTextEncoder`; `signal.reason`
    */
   static async create(options: CreateTrainerOptions): Promise<Trainer> {
-    return new Trainer(await beginRun(options));
+    return new Trainer(await beginRun({ ...options, onProgress: steadyProgress(options.onProgress) }));
   }
 
   /**
@@ -58,7 +58,7 @@ export class Trainer implements AsyncDisposable {
    * settings or another instruction set; ENCODER_MISMATCH; as `create`
    */
   static async resume(folder: string, options: ResumeTrainerOptions = {}): Promise<Trainer> {
-    return new Trainer(await resumeRun(folder, options));
+    return new Trainer(await resumeRun(folder, { ...options, onProgress: steadyProgress(options.onProgress) }));
   }
 
   get folder(): string {
@@ -90,8 +90,10 @@ export class Trainer implements AsyncDisposable {
    * @throws DndError NOT_FINITE, DISK_FULL, NOT_WRITABLE, OUT_OF_MEMORY; as encoders and pairs; `signal.reason`
    */
   async *run(options: RunOptions = {}): AsyncGenerator<TrainingStep, void> {
+    // Stages come again and again, so that the end of one is no last report.
+    const onProgress = steadyProgress(options.onProgress, undefined, Infinity);
     for (;;) {
-      const step = await this.#work(options.signal, (signal) => this.#advance({ ...options, signal }));
+      const step = await this.#work(options.signal, (signal) => this.#advance({ ...options, signal, onProgress }));
       if (!step) return;
       yield step;
     }
@@ -102,7 +104,9 @@ export class Trainer implements AsyncDisposable {
    * @throws DndError NOT_FINITE; `signal.reason`
    */
   async evaluate(options: WorkOptions = {}): Promise<Evaluation> {
-    return this.#work(options.signal, (signal) => this.#evaluate({ ...options, signal }));
+    return this.#work(options.signal, (signal) =>
+      this.#evaluate({ signal, onProgress: steadyProgress(options.onProgress) }),
+    );
   }
 
   /**
@@ -111,7 +115,9 @@ export class Trainer implements AsyncDisposable {
    * @throws DndError DISK_FULL, NOT_WRITABLE: the checkpoints before are still there; `signal.reason`
    */
   async save(options: WorkOptions = {}): Promise<string> {
-    return this.#work(options.signal, (signal) => this.#save({ ...options, signal }));
+    return this.#work(options.signal, (signal) =>
+      this.#save({ signal, onProgress: steadyProgress(options.onProgress) }),
+    );
   }
 
   /** Stops what is under way, which then rejects with DISPOSED, frees the memory and lets go of the folder. Idempotent. */
