@@ -34,13 +34,13 @@ export function standardStreams(onFailure: (failure: unknown) => void): Standard
     stdout,
     stderr,
     async finish(exitCode) {
+      const interrupted = failure !== undefined && exitCode !== EXIT_DONE;
       await new Promise((done) => stdout.write('', done));
-      const lost = failure !== undefined && exitCode === EXIT_DONE;
-      // Otherwise the command was interrupted and has printed it.
-      if (lost) stderr.write(`error: ${describeError(failure).message}\n`);
+      // An interrupted command has printed why.
+      if (failure !== undefined && !interrupted) stderr.write(`error: ${describeError(failure).message}\n`);
       // At its end Node resets terminals, and aborts where one has gone; what is closed it leaves alone.
       for (const descriptor of terminals) if (!isatty(descriptor)) closeSync(descriptor);
-      return lost ? EXIT_FAILED : exitCode;
+      return failure === undefined || exitCode !== EXIT_DONE ? exitCode : EXIT_FAILED;
     },
   };
 }
