@@ -6,6 +6,7 @@
 #include "environment.h"
 #include "machine.h"
 #include "plan.h"
+#include "process_signals.h"
 #include "restore.h"
 #include "trainer_handle.h"
 
@@ -20,6 +21,7 @@ Napi::Object export_all(Napi::Env env, Napi::Object exports) {
   exports.Set("deviceInfo", Napi::Function::New(env, device_info, "deviceInfo"));
   exports.Set("tryDevice", Napi::Function::New(env, try_device, "tryDevice"));
   exports.Set("restoreAdapters", Napi::Function::New(env, restore_adapters, "restoreAdapters"));
+  exports.Set("endAtSecondSignal", Napi::Function::New(env, end_at_second_signal, "endAtSecondSignal"));
   exports.Set("cpuInfo", Napi::Function::New(env, cpu_info, "cpuInfo"));
   exports.Set("measureGemm", Napi::Function::New(env, measure_gemm, "measureGemm"));
   exports.Set("measureCopy", Napi::Function::New(env, measure_copy, "measureCopy"));

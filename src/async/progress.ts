@@ -4,17 +4,24 @@ export interface LongOperation {
   onProgress?: ((fraction: number) => void) | undefined;
 }
 
-/** Passes at most about 20 reports a second on to `onProgress`, and the last one (1) always. */
-export function steadyProgress(
-  onProgress: ((fraction: number) => void) | undefined,
+/**
+ * Passes at most about 20 reports a second on to `onProgress`; beside these always the first one of each stage, and the
+ * last one.
+ * @param last the fraction of the last report
+ */
+export function steadyProgress<Stage extends unknown[]>(
+  onProgress: ((fraction: number, ...stage: Stage) => void) | undefined,
   intervalMs = 50,
-): (fraction: number) => void {
+  last = 1,
+): (fraction: number, ...stage: Stage) => void {
   if (onProgress === undefined) return () => {};
+  const seen = new Set<unknown>();
   let nextAt = 0;
-  return (fraction) => {
+  return (fraction, ...stage) => {
     const now = performance.now();
-    if (fraction < 1 && now < nextAt) return;
+    if (fraction < last && seen.has(stage[0]) && now < nextAt) return;
+    seen.add(stage[0]);
     nextAt = now + intervalMs;
-    onProgress(fraction);
+    onProgress(fraction, ...stage);
   };
 }

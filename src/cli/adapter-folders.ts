@@ -2,7 +2,7 @@ import { basename, extname, join } from 'node:path';
 import { DndError } from '../errors.js';
 
 /** What `--prompts` calls standard input, which has no name of its own. */
-export const STANDARD_INPUT = '-';
+const STANDARD_INPUT = '-';
 
 /**
  * Where the adapters of several prompt files go: one file's to `out` itself, several files' to sub-folders named after

@@ -6,7 +6,7 @@ import { ADAPTER_DTYPES, type SavedDtype } from '../generator/generated-adapter.
 import { Generator } from '../generator/generator.js';
 import type { GenerationReport } from '../generator/report.js';
 import { readPromptSet } from '../prompts/index.js';
-import { adapterFolders, STANDARD_INPUT } from './adapter-folders.js';
+import { adapterFolders } from './adapter-folders.js';
 import { type Io, print } from './io.js';
 import {
   byteCount,
@@ -74,7 +74,7 @@ export function addGenerate(program: Command, io: Io): void {
 async function generate({ json, ...options }: Options, io: Io): Promise<void> {
   const folders = adapterFolders(options.prompts, options.out);
   const sets: [string, string[]][] = [];
-  for (const file of options.prompts) sets.push([file, await readPrompts(file, io)]);
+  for (const file of options.prompts) sets.push([file, await readPromptSet(file, io.stdin, io.signal)]);
   const { onProgress, stop } = showProgress(io, json);
   const saved: Saved[] = [];
   const { force, seed, dtype, generator: source, encoder, threads, memoryLimit, device, precision } = options;
@@ -104,18 +104,6 @@ async function generate({ json, ...options }: Options, io: Io): Promise<void> {
     stop();
   }
   print(io, json, saved, () => saved.flatMap((one, index) => (index > 0 ? ['', ...summary(one)] : summary(one))));
-}
-
-async function readPrompts(file: string, { stdin, signal }: Io): Promise<string[]> {
-  if (file !== STANDARD_INPUT) return readPromptSet(file);
-  // Else Ctrl-C would wait for the end of what is typed.
-  const stop = () => stdin.destroy(signal.reason);
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    return await readPromptSet(file, stdin);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
 }
 
 function summary({ prompts, adapter, dtype, report }: Saved): string[] {

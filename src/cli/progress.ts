@@ -44,6 +44,8 @@ function progressBar(io: Io): ProgressView {
     stream: io.stderr as NodeJS.WritableStream,
     hideCursor: true,
     clearOnComplete: true,
+    // Its listeners would take a second Ctrl-C, which has to end the process.
+    gracefulExit: false,
     barsize: 30,
   });
   let started = false;

@@ -4,7 +4,15 @@ import { addDoctor } from './doctor.js';
 import { addGenerate } from './generate.js';
 import { addInit } from './init.js';
 import { addInspect } from './inspect.js';
-import { describeError, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_WRONG_USAGE, type Io } from './io.js';
+import {
+  describeError,
+  EXIT_DONE,
+  EXIT_FAILED,
+  EXIT_WRONG_USAGE,
+  type Io,
+  interruptedExit,
+  printFailure,
+} from './io.js';
 import { addPairs } from './pairs.js';
 import { addPlan } from './plan.js';
 import { addReport } from './report.js';
@@ -45,19 +53,15 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
 function fail(error: unknown, json: boolean, io: Io): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT_DONE;
+    const message = error.message.replace(/^error: /, '');
     // Commander has told people already.
-    if (json) printError(io, 'INVALID_ARGUMENT', error.message.replace(/^error: /, ''));
+    if (json) printFailure(io, json, { error: { code: 'INVALID_ARGUMENT', message } }, []);
     return EXIT_WRONG_USAGE;
   }
   const interrupted = io.signal.aborted;
-  const { code, message } = describeError(interrupted ? io.signal.reason : error);
-  if (json) printError(io, code, message);
-  else io.stderr.write(`error: ${message}\n`);
-  if (interrupted) return EXIT_INTERRUPTED;
+  const { code, message: reason } = describeError(interrupted ? io.signal.reason : error);
+  const message = interrupted && code === 'ABORTED' ? 'interrupted; nothing was left behind' : reason;
+  printFailure(io, json, { error: { code, message } }, [`error: ${message}`]);
+  if (interrupted) return interruptedExit(io);
   return code === 'INVALID_ARGUMENT' ? EXIT_WRONG_USAGE : EXIT_FAILED;
-}
-
-/** On one line, since it may be the last of many lines of JSON. */
-function printError(io: Io, code: string, message: string): void {
-  io.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`);
 }

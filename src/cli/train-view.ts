@@ -85,6 +85,8 @@ function terminalView(io: Io, steps: () => number): TrainView {
         stream: io.stderr as NodeJS.WritableStream,
         hideCursor: true,
         clearOnComplete: true,
+        // Its listeners would take a second Ctrl-C, which has to end the process.
+        gracefulExit: false,
         barsize: 20,
       });
       bar.start(total, value, payload);

@@ -1,22 +1,20 @@
-import { access } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { formatBytes } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { readConfig } from '../training/config.js';
 import { planRun, type RunPlan } from '../training/plan-run.js';
-import { RUN_FILE } from '../training/run-description.js';
-import { listCheckpoints } from '../training/run-folder.js';
 import type { TrainingSettings } from '../training/settings.js';
+import { resumePoint, type TrainingResult, trainToEnd } from '../training/train-to-end.js';
 import { Trainer } from '../training/trainer.js';
 import {
   describeError,
   EXIT_FAILED,
-  EXIT_INTERRUPTED,
   EXIT_TERMINATED,
   EXIT_WRONG_USAGE,
   type Io,
+  interruptedExit,
   print,
+  printFailure,
 } from './io.js';
 import { jsonOption } from './options.js';
 import { addSettingOptions, givenSettings } from './setting-options.js';
@@ -53,7 +51,7 @@ export function addTrain(program: Command, io: Io, setExitCode: SetExitCode): vo
 }
 
 const TAIL = `
-Interrupted by Ctrl-C or SIGTERM, it saves a checkpoint and says how to go on; at the second signal it ends at once.
+Interrupted by Ctrl-C, SIGTERM or SIGHUP, it saves a checkpoint and says how to go on; at the second signal it ends at once.
 With --json every step, evaluation and checkpoint is a line on standard output.`;
 
 async function train(
@@ -75,10 +73,13 @@ async function train(
   try {
     trainer = await open(folder, options, given, view, io);
     steps = trainer.settings.steps;
-    await runToTheEnd(trainer, folder, options.json, view, io, setExitCode);
+    const result = await trainToEnd(trainer, { signal: io.signal, ...view });
+    view.stop();
+    if (result.interrupted) setExitCode(tellInterruption(result, folder, options.json, io));
+    else tellResult(result, folder, options.json, io);
   } catch (error) {
     view.stop();
-    await explain(error, folder, trainer !== undefined, options.json, io, setExitCode);
+    setExitCode(await tellFailure(error, folder, trainer !== undefined, options.json, io));
   } finally {
     view.stop();
     await trainer?.dispose();
@@ -101,81 +102,60 @@ function open(
 /** `Trainer.create` names what of it is missing. */
 type Needed = { pairs: string; encoder: string };
 
-async function runToTheEnd(
-  trainer: Trainer,
+function tellResult(
+  { step, newSteps, checkpoint, seconds }: TrainingResult,
   folder: string,
   json: boolean | undefined,
-  view: TrainView,
-  io: Io,
-  setExitCode: SetExitCode,
-): Promise<void> {
-  const { onEvaluation, onCheckpoint, onProgress } = view;
-  const before = trainer.step;
-  const began = performance.now();
-  try {
-    const run = trainer.run({ signal: io.signal, onEvaluation, onCheckpoint, onProgress });
-    for await (const step of run) view.onStep(step);
-  } catch (error) {
-    if (!io.signal.aborted || error !== io.signal.reason) throw error;
-    const checkpoint = await trainer.save({ onProgress });
-    view.stop();
-    const reason = io.signal.reason;
-    setExitCode(reason instanceof DndError && reason.cause === 'SIGTERM' ? EXIT_TERMINATED : EXIT_INTERRUPTED);
-    const { step } = trainer;
-    if (json) io.stdout.write(`${JSON.stringify({ interrupted: true, step, checkpoint })}\n`);
-    else io.stderr.write(`interrupted after ${counted(step, 'step')}; go on with: dnd train --resume ${folder}\n`);
-    return;
-  }
-  view.stop();
-  const seconds = (performance.now() - began) / 1000;
-  const generator = await trainer.save();
-  const { step } = trainer;
+  { stdout }: Io,
+): void {
   if (json) {
-    io.stdout.write(`${JSON.stringify({ done: true, run: folder, step, generator, seconds })}\n`);
+    stdout.write(`${JSON.stringify({ done: true, run: folder, step, generator: checkpoint, seconds })}\n`);
     return;
   }
-  io.stdout.write(
+  stdout.write(
     `${list([
-      ['generator', generator],
-      ['steps', `${grouped(step)}, ${grouped(step - before)} of them now, in ${duration(seconds)}`],
+      ['generator', checkpoint],
+      ['steps', `${grouped(step)}, ${grouped(newSteps)} of them now, in ${duration(seconds)}`],
       ['report', `dnd report ${folder}`],
     ]).join('\n')}\n`,
   );
 }
 
+function tellInterruption(
+  { step, checkpoint }: TrainingResult,
+  folder: string,
+  json: boolean | undefined,
+  io: Io,
+): number {
+  const exitCode = interruptedExit(io, EXIT_TERMINATED);
+  printFailure(io, json, { interrupted: true, step, checkpoint }, [
+    ...(exitCode === EXIT_FAILED ? [`error: ${describeError(io.signal.reason).message}`] : []),
+    `interrupted after ${counted(step, 'step')}; go on with: dnd train --resume ${folder}`,
+  ]);
+  return exitCode;
+}
+
 /** The failure, and from where the run can go on. */
-async function explain(
+async function tellFailure(
   error: unknown,
   folder: string,
   opened: boolean,
   json: boolean | undefined,
   io: Io,
-  setExitCode: SetExitCode,
-): Promise<void> {
+): Promise<number> {
   const interrupted = io.signal.aborted && error === io.signal.reason;
-  const begun = await access(join(folder, RUN_FILE)).then(
-    () => true,
-    () => false,
-  );
+  const from = await resumePoint(folder);
   // What never began is told of as every command's failure is.
-  if (!opened && !(interrupted && begun)) throw error;
+  if (!opened && !(interrupted && from)) throw error;
   const { code, message: failure } = describeError(error);
-  const message = interrupted ? 'interrupted before a step was done' : failure;
-  setExitCode(exitCodeOf(code, interrupted, io));
-  if (json) {
-    io.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`);
-    return;
-  }
-  const newest = (await listCheckpoints(folder).catch(() => [])).at(-1);
-  const from = newest ? `from step ${newest.step} (${newest.path})` : 'from the beginning';
-  io.stderr.write(`error: ${message}\n`);
-  if (begun) io.stderr.write(`the run can go on ${from} with: dnd train --resume ${folder}\n`);
-}
-
-function exitCodeOf(code: string, interrupted: boolean, { signal }: Io): number {
-  if (!interrupted) return code === 'INVALID_ARGUMENT' ? EXIT_WRONG_USAGE : EXIT_FAILED;
-  const { reason } = signal;
-  return reason instanceof DndError && reason.cause === 'SIGTERM' ? EXIT_TERMINATED : EXIT_INTERRUPTED;
+  const message = interrupted && code === 'ABORTED' ? 'interrupted before a step was done' : failure;
+  const where = from?.checkpoint ? `from step ${from.step} (${from.checkpoint})` : 'from the beginning';
+  printFailure(io, json, { error: { code, message } }, [
+    `error: ${message}`,
+    ...(from ? [`the run can go on ${where} with: dnd train --resume ${folder}`] : []),
+  ]);
+  if (interrupted) return interruptedExit(io, EXIT_TERMINATED);
+  return code === 'INVALID_ARGUMENT' ? EXIT_WRONG_USAGE : EXIT_FAILED;
 }
 
 async function dryRun(given: Partial<TrainingSettings>, json: boolean | undefined, io: Io): Promise<void> {

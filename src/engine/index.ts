@@ -65,6 +65,7 @@ export {
   planTraining,
   type TrainingPlanRequest,
 } from './plan.js';
+export { abortAtSignals, type StopSignal } from './process-signals.js';
 export { restoreAdapters } from './restore.js';
 export {
   type TargetBatch,

@@ -1,3 +1,4 @@
+import { onAbort } from '../async/index.js';
 import { callNative, nativeError } from './errors.js';
 import type { Done, Job } from './native.js';
 
@@ -20,14 +21,13 @@ export async function runJob<T>(start: (done: Done<T>) => Job, options: JobOptio
   signal?.throwIfAborted();
   const progress = new ProgressReporter(onProgress);
   let timer: NodeJS.Timeout | undefined;
-  let cancel: (() => void) | undefined;
+  let release: (() => void) | undefined;
   try {
     const result = await new Promise<T>((resolve, reject) => {
       const job = callNative(() =>
         start((failure, value) => (failure === undefined ? resolve(value) : reject(nativeError(failure)))),
       );
-      cancel = () => job.cancel();
-      signal?.addEventListener('abort', cancel, { once: true });
+      if (signal) release = onAbort(signal, () => job.cancel());
       if (onProgress) {
         timer = setInterval(() => {
           // Rounding may reach 1 before the work does; 1 is said only once the work has succeeded.
@@ -46,7 +46,7 @@ export async function runJob<T>(start: (done: Done<T>) => Job, options: JobOptio
     throw error;
   } finally {
     clearInterval(timer);
-    if (cancel) signal?.removeEventListener('abort', cancel);
+    release?.();
   }
 }
 

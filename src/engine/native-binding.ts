@@ -38,6 +38,11 @@ import type { TrainerHandle, TrainerOptions, TrainingPlan, TrainingPlanOptions }
  */
 export interface NativeBinding {
   cpuInfo(): CpuInfo;
+  /**
+   * From the first of these signals on (by number), which Node must be listening to, any of them ends the process, even
+   * while the JavaScript thread is busy. Takes the place of the signals of the call before.
+   */
+  endAtSecondSignal(numbers: number[]): void;
   /** Opens the CUDA library, where there is one, and asks it for its devices. */
   deviceInfo(done: Done<DeviceInfo>): Job;
   /** Opens a device and closes it again. */

@@ -14,6 +14,7 @@ const REASONS: Record<string, string> = {
   ENOSPC: 'the disk is full',
   ENOTDIR: 'a part of the path is not a folder',
   EPERM: 'the operation is not permitted',
+  EPIPE: 'its reader has ended',
   EROFS: 'the file system is read-only',
   EXDEV: 'it is on another file system',
 };

@@ -1,5 +1,6 @@
 export { isFileError, readError, writeError } from './errors.js';
 export { exists, isFolder, kindOf } from './exists.js';
+export { openInput } from './open-input.js';
 export { partialName, syncFolder } from './parents.js';
 export { decodeUtf8, readJson, readText } from './read.js';
 export { writeFileAtomically, writeFully } from './write-file.js';

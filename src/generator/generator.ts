@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type AdapterLayout, type BaseModel, readBaseModel } from '../adapter/index.js';
-import { SerialQueue } from '../async/index.js';
+import { SerialQueue, steadyProgress } from '../async/index.js';
 import { loadTextEncoder, type TextEncoder } from '../encoder/index.js';
 import { checkDevice, DecoderEngine, type Device, type DeviceUse } from '../engine/index.js';
 import { DndError } from '../errors.js';
@@ -200,12 +200,13 @@ export class Generator implements Disposable, AsyncDisposable {
         'INVALID_ARGUMENT',
         `batchSize must be a whole number from 1, not ${JSON.stringify(batchSize)}`,
       );
+    const report = steadyProgress(options.onProgress);
     for (let done = 0; done < choices.length; ) {
       const size = await this.#affordableBatch(Math.min(batchSize, choices.length - done), options.signal);
       const batch = choices.slice(done, done + size);
       const before = done;
       const adapters = await this.#generateBatch(batch, options, (fraction, stage) =>
-        options.onProgress?.((before + fraction * batch.length) / choices.length, stage),
+        report((before + fraction * batch.length) / choices.length, stage),
       );
       done += batch.length;
       for (const [index, adapter] of adapters.entries()) yield { name: batch[index]!.name, adapter };

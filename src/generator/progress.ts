@@ -1,18 +1,22 @@
+import { steadyProgress } from '../async/index.js';
+
 /** What a long call is busy with. */
 export type Stage = 'load' | 'initialise' | 'encode' | 'decode' | 'restore' | 'save';
 
-/** Called with the fraction of the whole call that is done: never less than the time before, 1 comes last. */
+/**
+ * Called with the fraction of the whole call that is done: never less than the time before, at most about 20 times a
+ * second; 1 comes last.
+ */
 export type OnProgress = (fraction: number, stage: Stage) => void;
 
 /** Makes one growing fraction out of several stages, each with its share of the work. */
 export class Progress {
   readonly #shares: [stage: Stage, share: number][];
+  readonly #report: OnProgress;
   #reached = 0;
 
-  constructor(
-    shares: Partial<Record<Stage, number>>,
-    readonly onProgress: OnProgress | undefined,
-  ) {
+  constructor(shares: Partial<Record<Stage, number>>, onProgress: OnProgress | undefined) {
+    this.#report = steadyProgress(onProgress);
     const entries = Object.entries(shares) as [Stage, number][];
     const total = entries.reduce((sum, [, share]) => sum + share, 0);
     this.#shares = entries.map(([stage, share]) => [stage, share / total]);
@@ -28,7 +32,7 @@ export class Progress {
       const reached = last && fraction >= 1 ? 1 : Math.min(before + share * fraction, 1);
       if (reached < this.#reached) return;
       this.#reached = reached;
-      this.onProgress?.(reached, name);
+      this.#report(reached, name);
     };
   }
 }

@@ -1,3 +1,4 @@
+import { steadyProgress } from '../async/index.js';
 import { type ConvolutionParts, type ConvolutionPlan, MemoryBudget, measureConvolution } from '../engine/index.js';
 
 /** Seconds of wall-clock time, on random data, with the number of threads asked for. */
@@ -36,13 +37,16 @@ export async function measureConvolutions(
   const how = { workspaceBytes, threads, runs: RUNS, enoughSeconds: ENOUGH_SECONDS };
   const measured = new Map<string, MeasuredTimes>();
   let done = 0;
-  onProgress?.(done); // the first convolution may take a while
+  const report = steadyProgress(onProgress);
+  report(done); // the first convolution may take a while
   for (const plan of distinct) {
     const share = plan.predicted.threadSeconds;
-    const report = (fraction: number) => onProgress?.(Math.min(1, (done + fraction * share) / whole));
     new MemoryBudget(undefined).require(needOf(plan));
     const request = { ...sizesOf(plan), algorithm: plan.algorithm, ...how };
-    const { seconds, parts } = await measureConvolution(request, { signal, onProgress: report });
+    const { seconds, parts } = await measureConvolution(request, {
+      signal,
+      onProgress: (fraction) => report(Math.min(1, (done + fraction * share) / whole)),
+    });
     measured.set(keyOf(plan), { seconds: median(seconds), runs: seconds, parts });
     done += share;
   }

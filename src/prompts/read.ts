@@ -1,8 +1,8 @@
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
+import { onAbort } from '../async/index.js';
 import { DndError } from '../errors.js';
-import { decodeUtf8, readError } from '../files/index.js';
+import { decodeUtf8, openInput, readError } from '../files/index.js';
 import { parseCsv } from './csv.js';
 import { checkItem, type FoundItem, type PromptItem } from './item.js';
 import { parseJson, parseJsonLines } from './json.js';
@@ -27,16 +27,21 @@ const PARSERS: Record<string, Parser> = {
  * Reads a prompt set in UTF-8: a `.txt` (one prompt a line), `.json`, `.jsonl` or `.csv` file; or standard input for
  * "-" and any named pipe, which may hold JSON, JSON Lines or text. docs/prompts-and-encoders.md describes the forms.
  * @param standardInput what "-" reads; default: the standard input of this process
+ * @param signal ends the wait for what someone else writes
  * @throws DndError FILE_NOT_FOUND, READ_FAILED; CORRUPT_FILE when it is not UTF-8; INVALID_PROMPTS that names the file
- * and the line or item
+ * and the line or item; `signal.reason`
  */
-export async function readPromptSet(path: string, standardInput?: AsyncIterable<Uint8Array>): Promise<string[]> {
+export async function readPromptSet(path: string, standardInput?: Input, signal?: AbortSignal): Promise<string[]> {
+  signal?.throwIfAborted();
   if (path === '-') {
-    const items = parse(await readAll(standardInput ?? process.stdin, STANDARD_INPUT), parseAnything, STANDARD_INPUT);
-    return items.map(({ prompt }) => prompt);
+    const bytes = await readAll(standardInput ?? process.stdin, STANDARD_INPUT, signal);
+    return parse(bytes, parseAnything, STANDARD_INPUT).map(({ prompt }) => prompt);
   }
-  return (await readItems(path)).map(({ prompt }) => prompt);
+  return (await readItems(path, signal)).map(({ prompt }) => prompt);
 }
+
+/** A Readable, or anything else that gives bytes. */
+type Input = AsyncIterable<Uint8Array> & { destroy?(error: Error): void };
 
 /**
  * Reads a prompt file, in the forms that `readPromptSet` knows, with the responses that are in it: `response` of an
@@ -47,9 +52,12 @@ export async function readPromptItems(path: string): Promise<PromptItem[]> {
   return (await readItems(path)).map((item) => checkItem(item, path));
 }
 
-async function readItems(path: string): Promise<FoundItem[]> {
+async function readItems(path: string, signal?: AbortSignal): Promise<FoundItem[]> {
   const parser = await parserFor(path);
-  return parse(await readAll(createReadStream(path), path), parser, path);
+  const input = await openInput(path).catch((error) => {
+    throw readError(error, `prompt file ${path}`);
+  });
+  return parse(await readAll(input, path, signal), parser, path);
 }
 
 async function parserFor(path: string): Promise<Parser> {
@@ -67,9 +75,10 @@ async function parserFor(path: string): Promise<Parser> {
   throw invalidPrompts(path, `prompt files end in ${known}; name it after what it holds, or pipe it in as "-"`);
 }
 
-async function readAll(stream: AsyncIterable<Uint8Array>, source: string): Promise<Uint8Array> {
+async function readAll(stream: Input, source: string, signal?: AbortSignal): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
+  const release = signal && onAbort(signal, () => stream.destroy?.(signal.reason));
   try {
     for await (const chunk of stream) {
       chunks.push(chunk);
@@ -77,7 +86,10 @@ async function readAll(stream: AsyncIterable<Uint8Array>, source: string): Promi
       if (bytes > LARGEST_BYTES) break;
     }
   } catch (error) {
+    signal?.throwIfAborted();
     throw readError(error, `prompt file ${source}`);
+  } finally {
+    release?.();
   }
   if (bytes <= LARGEST_BYTES) return Buffer.concat(chunks, bytes);
   throw invalidPrompts(

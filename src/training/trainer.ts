@@ -1,4 +1,4 @@
-import { SerialQueue, unlessAborted } from '../async/index.js';
+import { SerialQueue, steadyProgress, unlessAborted } from '../async/index.js';
 import { cpuInfo } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { writeCheckpoint } from './checkpoint.js';
@@ -46,7 +46,7 @@ export class Trainer implements AsyncDisposable {
    * as `openPairs` and `loadTextEncoder`; `signal.reason`
    */
   static async create(options: CreateTrainerOptions): Promise<Trainer> {
-    return new Trainer(await startRun(options));
+    return new Trainer(await startRun({ ...options, onProgress: steadyProgress(options.onProgress) }));
   }
 
   /**
@@ -55,7 +55,7 @@ export class Trainer implements AsyncDisposable {
    * settings or another instruction set; ENCODER_MISMATCH; as `create`
    */
   static async resume(folder: string, options: ResumeTrainerOptions = {}): Promise<Trainer> {
-    return new Trainer(await resumeRun(folder, options));
+    return new Trainer(await resumeRun(folder, { ...options, onProgress: steadyProgress(options.onProgress) }));
   }
 
   get folder(): string {
@@ -87,8 +87,10 @@ export class Trainer implements AsyncDisposable {
    * @throws DndError NOT_FINITE, DISK_FULL, NOT_WRITABLE, OUT_OF_MEMORY; as encoders and pairs; `signal.reason`
    */
   async *run(options: RunOptions = {}): AsyncGenerator<TrainingStep, void> {
+    // Stages come again and again, so that the end of one is no last report.
+    const onProgress = steadyProgress(options.onProgress, undefined, Infinity);
     for (;;) {
-      const step = await this.#queue.run((signal) => this.#advance({ ...options, signal }), options.signal);
+      const step = await this.#queue.run((signal) => this.#advance({ ...options, signal, onProgress }), options.signal);
       if (!step) return;
       yield step;
     }
@@ -99,7 +101,8 @@ export class Trainer implements AsyncDisposable {
    * @throws DndError NOT_FINITE; `signal.reason`
    */
   async evaluate(options: WorkOptions = {}): Promise<Evaluation> {
-    return this.#queue.run((signal) => this.#evaluate({ ...options, signal }), options.signal);
+    const onProgress = steadyProgress(options.onProgress);
+    return this.#queue.run((signal) => this.#evaluate({ signal, onProgress }), options.signal);
   }
 
   /**
@@ -108,7 +111,8 @@ export class Trainer implements AsyncDisposable {
    * @throws DndError DISK_FULL, NOT_WRITABLE: the checkpoints before are still there; `signal.reason`
    */
   async save(options: WorkOptions = {}): Promise<string> {
-    return this.#queue.run((signal) => this.#save({ ...options, signal }), options.signal);
+    const onProgress = steadyProgress(options.onProgress);
+    return this.#queue.run((signal) => this.#save({ signal, onProgress }), options.signal);
   }
 
   /** Stops what is under way, which then rejects with DISPOSED, frees the memory and lets go of the folder. Idempotent. */

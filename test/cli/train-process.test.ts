@@ -10,6 +10,7 @@ import { TINY_TOKENS } from '../generator/tiny.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 import { checkpointBytes, metricsOf, TINY_PAIRS } from '../training/run-workshop.js';
 import { writePairs } from '../training/workshop.js';
+import { onTerminalThatGoes } from './terminal.js';
 
 const MAIN = join(__dirname, '../../src/cli/main.ts');
 const STEPS = 120;
@@ -33,12 +34,16 @@ function start(argv: readonly (string | number)[]): ChildProcessWithoutNullStrea
   return spawn(process.execPath, [...TYPESCRIPT, MAIN, ...argv.map(String)]);
 }
 
-function startTraining(run: string): ChildProcessWithoutNullStreams {
-  if (existsSync(join(run, 'run.json'))) return start(['train', '--resume', run]);
+function startTraining(run: string, ...more: string[]): ChildProcessWithoutNullStreams {
+  return start([...training(run), ...more]);
+}
+
+function training(run: string): (string | number)[] {
+  if (existsSync(join(run, 'run.json'))) return ['train', '--resume', run];
   const features = JSON.stringify([[8, 16, 24], [16, 12, 24], TINY_TOKENS]);
   const decoder = ['--features', features, '--kernel-size', 5, '--learning-rate', 1e-3];
   const often = ['--steps', STEPS, '--batch', 4, '--evaluate-every', 20, '--checkpoint-every', 7];
-  return start(['train', '--pairs', join(common, 'pairs'), '--encoder', 'hash', ...decoder, ...often, '--out', run]);
+  return ['train', '--pairs', join(common, 'pairs'), '--encoder', 'hash', ...decoder, ...often, '--out', run];
 }
 
 async function outcome(child: ChildProcessWithoutNullStreams): Promise<{ code: number | null; stderr: string }> {
@@ -73,6 +78,7 @@ function signalAt(child: ChildProcessWithoutNullStreams, text: string, nth: numb
 test.each([
   ['SIGINT', 130],
   ['SIGTERM', 143],
+  ['SIGHUP', 143],
 ] as const)('%s saves a checkpoint, says how to go on and ends with %i', async (name, exitCode) => {
   const child = startTraining(at('run'));
   signalAt(child, '\nstep ', 10, name);
@@ -83,6 +89,57 @@ test.each([
   expect((await readdir(at('run'))).sort()).toEqual(['cache', 'checkpoints', 'latest', 'metrics.jsonl', 'run.json']);
   expect((await outcome(startTraining(at('run')))).code).toBe(0);
   await expectSame(at('run'));
+});
+
+test('a reader of standard output that ends interrupts it: a checkpoint is saved, and it fails', async () => {
+  const child = startTraining(at('run'), '--json');
+  const ending = outcome(child);
+  child.stdout.on('data', (chunk) => {
+    if (String(chunk).includes('{"step":10,')) child.stdout.destroy();
+  });
+  const { code, stderr } = await ending;
+  expect(code).toBe(1);
+  expect(stderr).toMatch(
+    /^error: standard output cannot be written: its reader has ended\ninterrupted after \d+ steps; go on with: /,
+  );
+  const [, step] = /interrupted after (\d+) steps/.exec(stderr) ?? [];
+  expect(await readdir(at('run', 'checkpoints'))).toContain(`step-${String(step).padStart(6, '0')}`);
+  expect((await outcome(startTraining(at('run')))).code).toBe(0);
+  await expectSame(at('run'));
+});
+
+test('a reader of standard error that ends changes nothing', async () => {
+  const child = startTraining(at('run'));
+  child.stderr.once('data', () => child.stderr.destroy());
+  expect((await outcome(child)).code).toBe(0);
+  await expectSame(at('run'));
+});
+
+const onLinux = process.platform === 'linux' ? describe : describe.skip;
+
+onLinux('a terminal that goes away', () => {
+  const program = (run: string, ...more: string[]) =>
+    [process.execPath, ...TYPESCRIPT, MAIN, ...training(run), ...more].map(String);
+
+  test('counts as SIGTERM', async () => {
+    const { code } = await onTerminalThatGoes(program(at('run')), `10/${STEPS}`, true);
+    expect(code).toBe(143);
+    expect((await outcome(startTraining(at('run')))).code).toBe(0);
+    await expectSame(at('run'));
+  });
+
+  test("is not missed where it is another session's, until there is a result to print", async () => {
+    const { code } = await onTerminalThatGoes(program(at('run')), `10/${STEPS}`, false);
+    expect(code).toBe(1);
+    await expectSame(at('run'));
+  });
+
+  test('is standard output that cannot be written, with --json', async () => {
+    const { code } = await onTerminalThatGoes(program(at('run'), '--json'), '{"step":10,', false);
+    expect(code).toBe(1);
+    expect((await outcome(startTraining(at('run')))).code).toBe(0);
+    await expectSame(at('run'));
+  });
 });
 
 test('kill -9 at any moment costs nothing but the time since the last checkpoint', async () => {

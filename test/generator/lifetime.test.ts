@@ -1,6 +1,6 @@
 import type { GeneratedAdapter } from '../../src/generator/generated-adapter.js';
 import type { Generator } from '../../src/generator/generator.js';
-import { resultOf } from '../engine/child.js';
+import { resultOf, runProgram } from '../engine/child.js';
 import { digestOf } from './bytes.js';
 import { createTiny, PROMPTS, SLOW_SETTINGS } from './tiny.js';
 
@@ -135,6 +135,10 @@ describe('in a process of its own', () => {
     );
     expect(during - before).toBeGreaterThan(20e6);
     expect(after - before).toBeLessThan((during - before) / 2);
+  });
+
+  test('many calls at once with one signal are no leak of listeners', async () => {
+    expect(await runProgram('../../generator/programs/shared-signal')).toEqual({ code: 0, stdout: '', stderr: '' });
   });
 
   test('workers that are terminated while they generate: no crash, and the main thread generates on', async () => {

@@ -1,0 +1,78 @@
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DndError, type ErrorCode } from '../errors.js';
+import type { TrainingStep } from './metrics.js';
+import { RUN_FILE } from './run-description.js';
+import { listCheckpoints } from './run-folder.js';
+import type { RunOptions, Trainer } from './trainer.js';
+
+export interface TrainToEndOptions extends RunOptions {
+  onStep?: ((step: TrainingStep) => void) | undefined;
+}
+
+export interface TrainingResult {
+  /** Steps of the run that are done, and how many of them this call did. */
+  step: number;
+  newSteps: number;
+  /** Whether `signal` stopped it before its last step. */
+  interrupted: boolean;
+  /** Checkpoint of the steps done: a generator folder. */
+  checkpoint: string;
+  seconds: number;
+}
+
+/** After these no checkpoint is saved: it could not be written, or could be no better than the one before it. */
+const NOT_SAVED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'DISK_FULL',
+  'DISPOSED',
+  'INTERNAL',
+  'NOT_FINITE',
+  'NOT_WRITABLE',
+]);
+
+/**
+ * Runs what is left of a training, and loses none of its steps where that can be helped: when `signal` aborts (see
+ * `abortAtSignals`) or a step fails, it saves a checkpoint of the steps done.
+ * @returns also after an abort
+ * @throws DndError as `Trainer.run` and `Trainer.save`
+ */
+export async function trainToEnd(
+  trainer: Trainer,
+  { onStep, ...options }: TrainToEndOptions = {},
+): Promise<TrainingResult> {
+  const { signal, onProgress } = options;
+  const before = trainer.step;
+  const began = performance.now();
+  let interrupted = false;
+  try {
+    for await (const step of trainer.run(options)) onStep?.(step);
+  } catch (error) {
+    interrupted = signal?.aborted === true && error === signal.reason;
+    if (!interrupted) {
+      const worthSaving = !(error instanceof DndError && NOT_SAVED.has(error.code)) && trainer.step > before;
+      // The failure is what has to be told, not what came of it.
+      if (worthSaving) await trainer.save({ onProgress }).catch(() => {});
+      throw error;
+    }
+  }
+  const checkpoint = await trainer.save({ onProgress });
+  const { step } = trainer;
+  return { step, newSteps: step - before, interrupted, checkpoint, seconds: (performance.now() - began) / 1000 };
+}
+
+export interface ResumePoint {
+  step: number;
+  /** undefined: the run has to start from step 0. */
+  checkpoint: string | undefined;
+}
+
+/** Where `Trainer.resume` would start; undefined for a folder in which no run was started. */
+export async function resumePoint(folder: string): Promise<ResumePoint | undefined> {
+  const started = await access(join(folder, RUN_FILE)).then(
+    () => true,
+    () => false,
+  );
+  if (!started) return undefined;
+  const newest = (await listCheckpoints(folder).catch(() => [])).at(-1);
+  return { step: newest?.step ?? 0, checkpoint: newest?.path };
+}
