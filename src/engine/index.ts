@@ -46,7 +46,7 @@ export type {
   DecoderPlan,
   Tiling,
 } from './native-plan.js';
-export type { OptimiserOptions, StateInfo, TrainingMemory, TrainingPlan } from './native-training.js';
+export type { OptimiserOptions, StateInfo, TaskSums, TrainingMemory, TrainingPlan } from './native-training.js';
 export {
   ALGORITHM_CHOICES,
   CUDA_DEVICE_MODELS,
@@ -65,8 +65,6 @@ export {
 } from './plan.js';
 export { restoreAdapters } from './restore.js';
 export {
-  type TargetBatch,
-  type TaskSums,
   TrainerEngine,
   type TrainerEngineOptions,
   type TrainingNeed,
