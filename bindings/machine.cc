@@ -6,13 +6,13 @@
 #include <vector>
 
 #include "arguments.h"
+#include "bench/measure.h"
 #include "core/thread_pool.h"
 #include "cpu/instruction_sets.h"
 #include "decoder_arguments.h"
 #include "device_arguments.h"
 #include "environment.h"
 #include "failure.h"
-#include "model/measure.h"
 #include "plan/convolution_plan.h"
 #include "plan/geometry.h"
 

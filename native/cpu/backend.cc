@@ -175,6 +175,7 @@ DndStatus restore(void* device, const DndControl* control, const float* tokens, 
 constexpr DndBackend kCpuBackend = {
     .version = kDndBackendVersion,
     .name = "cpu",
+    .host_memory = 1,
     .count = count,
     .describe = describe,
     .open = open,

@@ -48,7 +48,7 @@ export type {
   DecoderPlan,
   Tiling,
 } from './native-plan.js';
-export type { OptimiserOptions, StateInfo, TrainingMemory, TrainingPlan } from './native-training.js';
+export type { OptimiserOptions, StateInfo, TaskSums, TrainingMemory, TrainingPlan } from './native-training.js';
 export {
   ALGORITHM_CHOICES,
   CUDA_DEVICE_MODELS,
@@ -68,8 +68,6 @@ export {
 export { abortAtSignals, type StopSignal } from './process-signals.js';
 export { restoreAdapters } from './restore.js';
 export {
-  type TargetBatch,
-  type TaskSums,
   TrainerEngine,
   type TrainerEngineOptions,
   type TrainingNeed,

@@ -7,14 +7,14 @@ import { callNative } from './errors.js';
 import type { JobOptions } from './job.js';
 import { explainRefusal } from './memory-budget.js';
 import { createHandle, ModelEngine } from './model.js';
-import type { OptimiserOptions, StateInfo, TokenSums, TrainerHandle, TrainingMemory } from './native-training.js';
+import type { OptimiserOptions, StateInfo, TaskSums, TrainerHandle, TrainingMemory } from './native-training.js';
 
 export interface TrainerEngineOptions extends DecoderEngineOptions {
   optimiser: OptimiserOptions;
 }
 
-/** Conditions, and the weight tokens that they shall become. Must not change until the work's end. */
-export interface TargetBatch {
+/** Some tasks of a step: conditions, and the weight tokens that they shall become. Must not change until the work's end. */
+export interface TrainingTasks {
   /** [batch, N0, projectedFrom or H0, W0] of the first feature */
   condition: Float32Array;
   /** [batch, N, H, W] of the last feature; NaN where there is nothing */
@@ -22,10 +22,6 @@ export interface TargetBatch {
   /** [N] of the last feature; default: ones */
   importance?: Float32Array | null | undefined;
   batch: number;
-}
-
-/** Some tasks of a step. */
-export interface TrainingTasks extends TargetBatch {
   /** The gradient of `weight` · loss is added to the step's: these tasks' share of them. Default: 1. */
   weight?: number | undefined;
   /** Default: none. */
@@ -40,20 +36,6 @@ export interface TrainingNoise {
   /** Standard deviations; the condition's is added after the length projection. */
   condition: number;
   target: number;
-}
-
-/** What the weight tokens of one task are to their target, over its valid elements. */
-export interface TaskSums {
-  /** Elements that are not NaN in the target. */
-  valid: number;
-  /** Σ importance · (y − target)²; divided by `valid`, over all tasks, it is the loss. */
-  weightedSquares: number;
-  /** Σ y² */
-  outputSquares: number;
-  /** Σ target² */
-  targetSquares: number;
-  /** Σ y · target */
-  product: number;
 }
 
 /** Bytes that a step over a batch takes. */
@@ -136,12 +118,12 @@ export class TrainerEngine extends ModelEngine<TrainerHandle> {
     const { key = 0, stream = 0, condition: conditionNoise = 0, target: targetNoise = 0 } = noise ?? {};
     const native = { condition, target, importance, batch, weight, noiseKey: key, noiseStream: stream };
     const limit = this.#limitOf(batch);
-    const sums = await this.run<TokenSums>(
+    const sums = await this.run<TaskSums[]>(
       (handle, done) => handle.accumulate({ ...native, conditionNoise, targetNoise }, limit, done),
       options,
     );
     this.#began = true;
-    return taskSums(sums);
+    return sums;
   }
 
   /**
@@ -165,20 +147,20 @@ export class TrainerEngine extends ModelEngine<TrainerHandle> {
     return new Float32Array(callNative(() => handle.readGradient(name, elementOffset, elementCount)));
   }
 
-  /** Conditions to weight tokens [batch, N, H, W], and how far they are from the targets. Without noise and gradient. */
-  async evaluate(
-    { condition, target, importance = null, batch }: TargetBatch,
-    options?: JobOptions,
-  ): Promise<{ tokens: Float32Array<ArrayBuffer>; sums: TaskSums[] }> {
+  /**
+   * Condition to weight tokens, as `DecoderEngine.forward`, for evaluation: without noise and gradient. A memory limit leaves
+   * room for targets, too, with which the weight tokens are compared next.
+   */
+  async forward(condition: Float32Array, batch: number, options?: JobOptions): Promise<Float32Array<ArrayBuffer>> {
     const result = batch * bytesOf(this.features.at(-1)!);
     const limit = this.#roomBeside(this.#operandBytes(batch) + result);
-    const { tokens, sums } = await this.run<{ tokens: ArrayBuffer; sums: TokenSums }>(
-      (handle, done) => handle.evaluate(condition, target, importance, batch, limit, done),
+    const tokens = await this.run<ArrayBuffer>(
+      (handle, done) => handle.forward(condition, batch, limit, done),
       options,
     ).catch((error: unknown) => {
       throw explainRefusal(error, { lower: batch > 1 ? 'lower the batch' : 'use a smaller decoder' });
     });
-    return { tokens: new Float32Array(tokens), sums: taskSums(sums) };
+    return new Float32Array(tokens);
   }
 
   /** Steps that the optimiser has done; never while a job is under way. */
@@ -283,19 +265,4 @@ export function trainingDevice({
 
 function totalOf({ parameters, gradients, states, activations }: TrainingMemory): number {
   return parameters + gradients + states + activations;
-}
-
-const NUMBERS_OF_A_TASK = 5;
-
-function taskSums(numbers: TokenSums): TaskSums[] {
-  return Array.from({ length: numbers.length / NUMBERS_OF_A_TASK }, (_, task) => {
-    const [valid, weightedSquares, outputSquares, targetSquares, product] = numbers.slice(task * NUMBERS_OF_A_TASK);
-    return {
-      valid: valid!,
-      weightedSquares: weightedSquares!,
-      outputSquares: outputSquares!,
-      targetSquares: targetSquares!,
-      product: product!,
-    };
-  });
 }

@@ -39,6 +39,7 @@ TEST(BackendDevices, are_counted_and_described) {
   EXPECT_EQ(description.memory_bytes, int64_t{8} << 30);
   EXPECT_STREQ(table()->name, "cuda");
   EXPECT_EQ(table()->version, kDndBackendVersion);
+  EXPECT_EQ(table()->host_memory, 0);
 }
 
 TEST(BackendDevices, are_unavailable_without_a_driver) {

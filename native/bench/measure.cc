@@ -1,4 +1,4 @@
-#include "model/measure.h"
+#include "bench/measure.h"
 
 #include <algorithm>
 #include <chrono>
@@ -36,8 +36,7 @@ void make_random(int64_t elements, double bound, uint32_t stream, const Put& put
 DeviceArray random_array(const Device& device, int64_t elements, double bound, uint32_t stream) {
   DeviceArray array(device, elements);
   make_random(elements, bound, stream, [&](int64_t begin, const float* values, int64_t count) {
-    device.call(device->upload, static_cast<void*>(array.data() + begin), static_cast<const void*>(values),
-                count * sizeof(float));
+    device.upload(array.data() + begin, values, count * static_cast<int64_t>(sizeof(float)));
   });
   return array;
 }
