@@ -18,12 +18,22 @@ onDisk(small)(
     const path = join(small!.folder, 'new', 'big.bin');
     await expect(writeFileAtomically(path, new Uint8Array(2 ** 20))).rejects.toMatchObject({
       code: 'DISK_FULL',
-      message: expect.stringContaining(`${path} cannot be written: the disk is full`),
+      message: `${path} cannot be written: the disk is full (1.0 MB needed, 0.3 MB free); free some space there or write somewhere else`,
     });
     const writing = writeFolderAtomically(join(small!.folder, 'out'), {}, async (staging) => {
       await writeFile(join(staging, 'a.bin'), new Uint8Array(2 ** 20));
     });
     await expect(writing).rejects.toMatchObject({ code: 'DISK_FULL' });
+    const file = join(small!.folder, 'out', 'a.bin');
+    const writingFile = writeFolderAtomically(join(small!.folder, 'out'), {}, (staging) =>
+      writeFileAtomically(join(staging, 'a.bin'), (opened) => opened.write(new Uint8Array(2 ** 20)), {
+        expectedBytes: 2 ** 20,
+      }),
+    );
+    await expect(writingFile).rejects.toMatchObject({
+      code: 'DISK_FULL',
+      message: expect.stringContaining(`${file} cannot be written: the disk is full (1.0 MB needed, 0.3 MB free)`),
+    });
     expect(await readdir(small!.folder)).toEqual([]);
   },
 );
