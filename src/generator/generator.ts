@@ -4,9 +4,10 @@ import { SerialQueue, steadyProgress } from '../async/index.js';
 import { loadTextEncoder, type TextEncoder } from '../encoder/index.js';
 import { checkDevice, DecoderEngine, type Device, type DeviceUse } from '../engine/index.js';
 import { DndError } from '../errors.js';
+import { verifyChecksums } from '../files/index.js';
 import { decoderOf, type GeneratorSettings, planGenerator } from './create.js';
 import { conditionShape } from './decoder-shape.js';
-import { loadDecoderWeights } from './decoder-weights.js';
+import { DECODER_BASE_NAME, loadDecoderWeights } from './decoder-weights.js';
 import { onDevice } from './device.js';
 import { ENCODER_FOLDER, loadNamedEncoder } from './encoder-folder.js';
 import { generateBatch } from './generate.js';
@@ -18,7 +19,7 @@ import { type Choice, choosePrompts, type PromptSets, promptSetEntries } from '.
 import { type SaveOptions, saveGenerator } from './save.js';
 
 interface EngineSettings {
-  /** Threads that share the work. Default: `DND_THREADS`, else the cores this process may run on. */
+  /** Threads that share the work. Default: `DND_THREADS`, else the CPUs this process can use. */
   threads?: number | undefined;
   /** Where text encoder and decoder work. Default: 'auto', a CUDA device that works, and otherwise the CPU. */
   device?: Device | undefined;
@@ -91,6 +92,9 @@ export class Generator implements Disposable, AsyncDisposable {
   static async load(folder: string, options: LoadOptions = {}): Promise<Generator> {
     checkDevice(options);
     options.signal?.throwIfAborted();
+    // Checkpoints of a training run have checksums.
+    const read = (name: string) => name === MANIFEST_FILE || name.startsWith(DECODER_BASE_NAME);
+    await verifyChecksums(folder, { only: read, signal: options.signal });
     const manifest = await readManifest(join(folder, MANIFEST_FILE));
     const inside = manifest.encoder.type === 'hash' ? 'hash' : join(folder, ENCODER_FOLDER);
     const source = options.encoder ?? inside;

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
 import { eventLoopYielder } from '../async/index.js';
-import { writeFileAtomically, writeFully } from '../files/index.js';
+import { OpenFile, writeFileAtomically } from '../files/index.js';
 
 /** The states of one text, without the zeros that end them: a file of the cache of encoded prompts. */
 
@@ -37,9 +36,9 @@ export async function writeStates(path: string, states: Float32Array, signal: Ab
   MAGIC.copy(header);
   header.writeBigUInt64LE(BigInt(bytes.length), MAGIC.length);
   (await digestOf(bytes, signal)).copy(header, HEADER_BYTES - DIGEST_BYTES);
-  const write = async (handle: Parameters<typeof writeFully>[0]) => {
-    await writeFully(handle, header);
-    await writeFully(handle, bytes);
+  const write = async (file: OpenFile) => {
+    await file.write(header);
+    await file.write(bytes);
   };
   await writeFileAtomically(path, write, { signal, durable: false });
 }
@@ -50,21 +49,21 @@ export async function readStates(
   mostElements: number,
   signal: AbortSignal | undefined,
 ): Promise<Float32Array<ArrayBuffer> | undefined> {
-  const handle = await open(path, 'r').catch(() => undefined);
-  if (!handle) return undefined;
+  const file = await OpenFile.open(path, 'r').catch(() => undefined);
+  if (!file) return undefined;
   try {
     const header = Buffer.alloc(HEADER_BYTES);
-    const { bytesRead } = await handle.read(header, 0, HEADER_BYTES, 0);
+    const bytesRead = await file.read(header, 0);
     if (bytesRead < HEADER_BYTES || !header.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
     const length = Number(header.readBigUInt64LE(MAGIC.length));
-    const { size } = await handle.stat();
+    const { size } = await file.stat();
     const element = Float32Array.BYTES_PER_ELEMENT;
     if (length % element !== 0 || length > mostElements * element || size !== HEADER_BYTES + length) return undefined;
     const states = new Float32Array(length / element);
     const bytes = new Uint8Array(states.buffer);
     for (let done = 0; done < length; ) {
       signal?.throwIfAborted();
-      const { bytesRead: read } = await handle.read(bytes, done, length - done, HEADER_BYTES + done);
+      const read = await file.read(bytes.subarray(done), HEADER_BYTES + done);
       if (read === 0) return undefined;
       done += read;
     }
@@ -75,6 +74,6 @@ export async function readStates(
     if (error instanceof RangeError) throw error;
     return undefined;
   } finally {
-    await handle.close();
+    await file.close();
   }
 }

@@ -15,12 +15,24 @@ test('a full disk is named, and what was begun is removed', async () => {
   const path = join(small.folder, 'new', 'big.bin');
   await expect(writeFileAtomically(path, new Uint8Array(2 ** 20))).rejects.toMatchObject({
     code: 'DISK_FULL',
-    message: expect.stringContaining(`${path} cannot be written: the disk is full`),
+    message: expect.stringMatching(
+      new RegExp(`^${path} cannot be written: the disk is full \\(1\\.0 MB needed, .* free\\); free some space there`),
+    ),
   });
   const writing = writeFolderAtomically(join(small.folder, 'out'), {}, async (staging) => {
     await writeFile(join(staging, 'a.bin'), new Uint8Array(2 ** 20));
   });
   await expect(writing).rejects.toMatchObject({ code: 'DISK_FULL' });
+  const file = join(small.folder, 'out', 'a.bin');
+  const writingFile = writeFolderAtomically(join(small.folder, 'out'), {}, (staging) =>
+    writeFileAtomically(join(staging, 'a.bin'), (opened) => opened.write(new Uint8Array(2 ** 20)), {
+      expectedBytes: 2 ** 20,
+    }),
+  );
+  await expect(writingFile).rejects.toMatchObject({
+    code: 'DISK_FULL',
+    message: expect.stringContaining(`${file} cannot be written: the disk is full (1.0 MB needed, `),
+  });
   expect(await readdir(small.folder)).toEqual([]);
 });
 

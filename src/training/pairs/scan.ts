@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   AdapterLayout,
@@ -11,7 +10,7 @@ import {
 } from '../../adapter/index.js';
 import { eventLoopYielder } from '../../async/index.js';
 import { DndError } from '../../errors.js';
-import { exists, readError, readJson } from '../../files/index.js';
+import { exists, OpenFile, readError, readJson } from '../../files/index.js';
 import { elementCount, type FloatDtype, toFloat32 } from '../../formats/dtypes.js';
 import { SafetensorsFile, type TensorInfo } from '../../formats/safetensors/index.js';
 import type { CheckpointFile } from './discover.js';
@@ -116,14 +115,14 @@ async function scanTensors(
 /** All bytes before the first tensor's. */
 async function readHeader(file: SafetensorsFile): Promise<Uint8Array> {
   const [first] = file.tensors.values();
-  const handle = await open(file.path).catch((error) => {
+  const opened = await OpenFile.open(file.path, 'r').catch((error) => {
     throw readError(error, file.path);
   });
   try {
-    const { buffer, bytesRead } = await handle.read(new Uint8Array(first!.byteOffset), 0, first!.byteOffset, 0);
-    return buffer.subarray(0, bytesRead);
+    const header = new Uint8Array(first!.byteOffset);
+    return header.subarray(0, await opened.read(header, 0));
   } finally {
-    await handle.close();
+    await opened.close();
   }
 }
 

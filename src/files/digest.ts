@@ -1,21 +1,27 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readError } from '../files/index.js';
+import { readError } from './errors.js';
+import { readPieces } from './read-pieces.js';
 
 /** Below a millisecond of hashing. */
-const CHUNK_BYTES = 2 ** 19;
+const PIECE_BYTES = 2 ** 19;
 
 /**
  * SHA-256 of the files one after the other, as hexadecimal digits; read and hashed in small pieces.
+ * @param onBytes told how many more bytes were read
  * @throws DndError FILE_NOT_FOUND, READ_FAILED; `signal.reason`
  */
-export async function sha256OfFiles(paths: readonly string[], signal?: AbortSignal): Promise<string> {
+export async function sha256OfFiles(
+  paths: readonly string[],
+  signal?: AbortSignal,
+  onBytes?: (count: number) => void,
+): Promise<string> {
   const hash = createHash('sha256');
   for (const path of paths) {
     try {
-      for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES })) {
+      for await (const piece of readPieces(path, PIECE_BYTES)) {
         signal?.throwIfAborted();
-        hash.update(chunk as Uint8Array);
+        hash.update(piece);
+        onBytes?.(piece.length);
       }
     } catch (error) {
       throw readError(error, path);
