@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import { DndError } from '../errors.js';
 import { readText } from '../files/index.js';
-import { invalidValue, isText } from '../validation/index.js';
+import { invalidValue, isText, quoteValue } from '../validation/index.js';
 import { checkSettings } from './check-setting.js';
 import { SETTING_NAMES, SETTINGS, type TrainingSettings } from './settings.js';
 
@@ -79,7 +79,7 @@ export function changedSettings(
     throw new DndError(
       'RESUME_MISMATCH',
       `${folder} cannot go on with other settings than it began with: ` +
-        `${refused.map((name) => `${name} is ${JSON.stringify(run[name]) ?? 'not set'}, not ${JSON.stringify(checked[name])}`).join('; ')}; ` +
+        `${refused.map((name) => `${name} is ${run[name] === undefined ? 'not set' : quoteValue(run[name])}, not ${quoteValue(checked[name])}`).join('; ')}; ` +
         'leave them out, or begin a new run',
     );
   return { ...run, ...checked };
