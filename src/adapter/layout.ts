@@ -1,5 +1,6 @@
 import { eventLoopYielder, type LongOperation, steadyProgress } from '../async/index.js';
 import { DndError } from '../errors.js';
+import { invalidValue, isWholeNumber, wholeNumberRange } from '../validation/index.js';
 import { type BaseModel, layersPathOf, MAX_LAYERS, widthsOf } from './base-model.js';
 import { defaultChunk, roundUpToEven } from './chunk.js';
 import { layoutFields, type TensorShape } from './layout-fields.js';
@@ -247,8 +248,8 @@ function fieldsOfBase({
 }
 
 function checkSize(what: string, value: number, max: number): void {
-  if (Number.isInteger(value) && value >= 1 && value <= max) return;
-  throw new DndError('INVALID_ARGUMENT', `the ${what} must be an integer from 1 to ${max}, not ${value}`);
+  if (isWholeNumber(value, 1, max)) return;
+  throw invalidValue('INVALID_ARGUMENT', `the ${what}`, wholeNumberRange(1, max), value);
 }
 
 function tensorsOf(fields: LayoutFields, modules: readonly Module[], chunk: number): LayoutTensor[] {

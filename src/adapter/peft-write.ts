@@ -4,6 +4,7 @@ import { DndError } from '../errors.js';
 import { writeFileAtomically, writeFolderAtomically } from '../files/index.js';
 import { type FloatDtype, fromFloat32 } from '../formats/dtypes.js';
 import { type TensorSource, writeSafetensors } from '../formats/safetensors/index.js';
+import { invalidValue, isWholeNumber, wholeNumberRange } from '../validation/index.js';
 import type { AdapterTensor, LoraAdapter, LoraConfig } from './lora-adapter.js';
 
 export const PEFT_CONFIG_FILE = 'adapter_config.json';
@@ -46,12 +47,10 @@ function peftConfig(config: LoraConfig): Record<string, unknown> {
 }
 
 function checkConfig({ rank, alpha, targetModules }: LoraConfig): void {
-  if (!Number.isInteger(rank) || rank < 1) {
-    throw new DndError('INVALID_ARGUMENT', `the rank of an adapter must be a positive integer, not ${rank}`);
-  }
-  if (!Number.isFinite(alpha) || alpha <= 0) {
-    throw new DndError('INVALID_ARGUMENT', `the alpha of an adapter must be a positive number, not ${alpha}`);
-  }
+  if (!isWholeNumber(rank, 1))
+    throw invalidValue('INVALID_ARGUMENT', 'the rank of an adapter', wholeNumberRange(1), rank);
+  if (!Number.isFinite(alpha) || alpha <= 0)
+    throw invalidValue('INVALID_ARGUMENT', 'the alpha of an adapter', 'a number above 0', alpha);
   if (targetModules.length === 0)
     throw new DndError('INVALID_ARGUMENT', 'an adapter needs target modules; it has none');
 }

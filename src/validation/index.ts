@@ -4,3 +4,4 @@ export { checkFormatVersion } from './format-version.js';
 export { type ErrorParts, errorMessage } from './message.js';
 export { editDistance, nearest } from './nearest.js';
 export { quote, quoteValue } from './quote.js';
+export { invalidValue, isObject, isText, isWholeNumber, wholeNumberRange } from './values.js';

@@ -178,7 +178,7 @@ describe('dnd train refuses', () => {
 
   test.each<[string, (string | number)[], string]>([
     ['no place for the run', train(), 'give --out'],
-    ['no pairs', ['train', '--encoder', 'hash', '--out', 'r'], 'pairs is missing'],
+    ['no pairs', ['train', '--encoder', 'hash', '--out', 'r'], 'pairs: is missing'],
     [
       'neither preset nor features',
       ['train', '--pairs', 'p', '--encoder', 'hash', '--out', 'r'],

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { eventLoopYielder } from '../../async/index.js';
 import { DndError } from '../../errors.js';
 import { OpenFile, readError } from '../../files/index.js';
-import { quote } from '../../validation/quote.js';
+import { quote } from '../../validation/index.js';
 import { DTYPES, elementCount, isFloatDtype, toFloat32 } from '../dtypes.js';
 import { corrupt, headerLength, PREFIX_BYTES, parseHeader } from './header.js';
 import type { TensorChunk, TensorInfo, TensorPiece, TensorReader } from './reader.js';

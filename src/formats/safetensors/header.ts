@@ -1,5 +1,5 @@
 import { DndError } from '../../errors.js';
-import { quote } from '../../validation/quote.js';
+import { quote } from '../../validation/index.js';
 import { DTYPES, type Dtype, elementCount, isDtype } from '../dtypes.js';
 import { headerFault } from './json.js';
 import type { TensorInfo } from './reader.js';

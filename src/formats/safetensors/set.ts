@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DndError } from '../../errors.js';
 import { kindOf, readError, readJson } from '../../files/index.js';
-import { quote } from '../../validation/quote.js';
+import { quote } from '../../validation/index.js';
 import { SafetensorsFile } from './file.js';
 import type { TensorChunk, TensorInfo, TensorReader } from './reader.js';
 

@@ -1,7 +1,7 @@
 import { type LongOperation, steadyProgress } from '../../async/index.js';
 import { DndError } from '../../errors.js';
 import { type WrittenFiles, writeFileAtomically } from '../../files/index.js';
-import { quote } from '../../validation/quote.js';
+import { quote } from '../../validation/index.js';
 import { DTYPES, type Dtype, elementCount } from '../dtypes.js';
 import { MAX_HEADER_BYTES, METADATA_KEY, PREFIX_BYTES } from './header.js';
 
