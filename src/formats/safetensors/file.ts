@@ -3,8 +3,8 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { breather } from '../../async.js';
 import { DndError } from '../../errors.js';
 import { readError } from '../../files/index.js';
+import { quote } from '../../validation/quote.js';
 import { DTYPES, elementCount, isFloatDtype, toFloat32 } from '../dtypes.js';
-import { quote } from '../quote.js';
 import { corrupt, headerLength, PREFIX_BYTES, parseHeader } from './header.js';
 import type { TensorChunk, TensorInfo, TensorPiece, TensorReader } from './reader.js';
 

@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DndError } from '../../errors.js';
 import { isFileError, readError, readJson } from '../../files/index.js';
-import { quote } from '../quote.js';
+import { quote } from '../../validation/quote.js';
 import { SafetensorsFile } from './file.js';
 import type { TensorChunk, TensorInfo, TensorReader } from './reader.js';
 

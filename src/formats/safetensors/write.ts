@@ -1,8 +1,8 @@
 import { type LongOperation, steadyProgress } from '../../async.js';
 import { DndError } from '../../errors.js';
 import { writeFileAtomically, writeFully } from '../../files/index.js';
+import { quote } from '../../validation/quote.js';
 import { DTYPES, type Dtype, elementCount } from '../dtypes.js';
-import { quote } from '../quote.js';
 import { MAX_HEADER_BYTES, METADATA_KEY, PREFIX_BYTES } from './header.js';
 
 /** A tensor to be written. Its bytes are asked for when their turn comes, so that they need not all be in memory. */
