@@ -2,6 +2,8 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DndError } from '../errors.js';
 import { readJson } from '../files/index.js';
+import { checkPath } from '../validation/path.js';
+import { quoteValue } from '../validation/quote.js';
 import type { Widths } from './modules.js';
 import { LAYERS_PATH } from './names.js';
 
@@ -72,8 +74,7 @@ function size(config: Config, key: string, max: number, source: string, fallback
   const value = config[key] ?? fallback;
   if (value === undefined) throw broken(source, `${key} is missing`);
   if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > max) {
-    const shown = JSON.stringify(value)?.slice(0, 40);
-    throw broken(source, `${key} is ${shown} and must be an integer from 1 to ${max}`);
+    throw broken(source, `${key} is ${quoteValue(value)} and must be an integer from 1 to ${max}`);
   }
   return value as number;
 }
@@ -84,7 +85,7 @@ function refuseExperts(config: Config, modelType: string, source: string): void 
   const sign = key === undefined ? '' : ` (${key} is ${config[key]})`;
   throw new DndError(
     'UNSUPPORTED_BASE',
-    `${source}: ${modelType} is a mixture of experts${sign}, which is not supported; dense ${WORKING}`,
+    `${source}: ${quoteValue(modelType)} is a mixture of experts${sign}, which is not supported; dense ${WORKING}`,
   );
 }
 
@@ -115,7 +116,7 @@ export function baseModelFromConfig(config: unknown, source: string): BaseModel 
   if (!Object.hasOwn(FAMILIES, modelType)) {
     throw new DndError(
       'UNSUPPORTED_BASE',
-      `${source}: base models of type ${JSON.stringify(modelType)} are not supported; ${WORKING}`,
+      `${source}: base models of type ${quoteValue(modelType)} are not supported; ${WORKING}`,
     );
   }
   const family = FAMILIES[modelType]!;
@@ -149,6 +150,7 @@ export function baseModelFromConfig(config: unknown, source: string): BaseModel 
  * @throws DndError as `baseModelFromConfig`, and FILE_NOT_FOUND, READ_FAILED
  */
 export async function readBaseModel(path: string): Promise<BaseModel> {
+  checkPath(path, 'the base model');
   const isFolder = await stat(path).then(
     (status) => status.isDirectory(),
     () => false,

@@ -25,6 +25,7 @@ const WORDS_PER_SLICE = 128;
 export class HashEncoder implements TextEncoder {
   readonly identity: EncoderIdentity;
   readonly maxWindow = Number.POSITIVE_INFINITY;
+  readonly minLength = 1;
   readonly #vectors = new Map<string, Float32Array>();
 
   /**
@@ -46,7 +47,7 @@ export class HashEncoder implements TextEncoder {
    * word are zero, whatever `padding` says; the pooled state of a prompt without words is zero too.
    */
   async encode(prompts: readonly string[], options: EncodeOptions): Promise<EncodedPrompts> {
-    checkRequest(prompts, options, this.maxWindow);
+    checkRequest(prompts, options, this);
     const breathe = breather();
     const progress = steadyProgress(options.onProgress);
     const length = options.pooling === 'none' ? options.maxLength : 1;

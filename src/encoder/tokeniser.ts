@@ -1,6 +1,7 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { breather } from '../async.js';
 import { DndError } from '../errors.js';
+import { checkMaxLength } from './text-encoder.js';
 import { TextCutter } from './text-pieces.js';
 import { type BertNormalizer, correctForRust, effectiveNormalizer } from './tokeniser-corrections.js';
 
@@ -57,7 +58,7 @@ export class Tokeniser {
     this.#normalizer = effectiveNormalizer(stored.normalizer, settings);
     const description = this.#normalizer ? { ...stored, normalizer: this.#normalizer } : stored;
     this.#tokenizer = createTokenizer(description, settings, files.folder);
-    this.#cutter = new TextCutter(description);
+    this.#cutter = new TextCutter(description, { normalise: (text) => this.#normalise(text) });
     [this.#before, this.#after] = this.#findSpecialTokens();
     this.#padId = this.#findPadId(settings, description) ?? padTokenId;
   }
@@ -68,13 +69,8 @@ export class Tokeniser {
    * that the model does not know; `signal.reason`
    */
   async tokenise(prompts: readonly string[], length: number, signal?: AbortSignal): Promise<TokenisedPrompts> {
-    const room = length - this.#before.length - this.#after.length;
-    if (room < 1) {
-      throw new DndError(
-        'INVALID_ARGUMENT',
-        `maxLength ${length} leaves no room for a prompt beside the special tokens; it must be at least ${length - room + 1}`,
-      );
-    }
+    checkMaxLength(length, { minLength: this.minLength, maxWindow: Number.POSITIVE_INFINITY }, 'INVALID_ARGUMENT');
+    const room = length - this.minLength + 1;
     const ids = new Int32Array(prompts.length * length).fill(this.#padId);
     const mask = new Int32Array(prompts.length * length);
     const truncatedPrompts: number[] = [];
@@ -98,6 +94,11 @@ export class Tokeniser {
     return { ids, mask, tokens, truncatedPrompts };
   }
 
+  /** One token of a prompt, and the special tokens around it. */
+  get minLength(): number {
+    return this.#before.length + this.#after.length + 1;
+  }
+
   /** Tokens of a whole prompt, special ones included. */
   async count(prompt: string, signal?: AbortSignal): Promise<number> {
     const breathe = breather();
@@ -111,8 +112,16 @@ export class Tokeniser {
   }
 
   #idsOf(text: string): number[] {
-    const corrected = this.#normalizer ? correctForRust(text, this.#normalizer) : text;
-    return this.#tokenizer.encode(corrected, { add_special_tokens: false }).ids;
+    return this.#tokenizer.encode(this.#corrected(text), { add_special_tokens: false }).ids;
+  }
+
+  #corrected(text: string): string {
+    return this.#normalizer ? correctForRust(text, this.#normalizer) : text;
+  }
+
+  #normalise(text: string): string {
+    const corrected = this.#corrected(text);
+    return this.#tokenizer.normalizer?.normalize(corrected) ?? corrected;
   }
 
   #checkIds(ids: readonly number[], prompt: number): void {

@@ -3,6 +3,7 @@ export { addonPath, cpuInfo } from './addon.js';
 export { DecoderEngine, type DecoderEngineOptions, type Feature } from './decoder.js';
 export {
   checkDevice,
+  checkEngineSettings,
   cpuUse,
   type Device,
   type DeviceSettings,

@@ -1,6 +1,7 @@
 import { type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { DndError } from '../errors.js';
+import { checkPath } from '../validation/path.js';
 import { writeError } from './errors.js';
 import { makeParents, partialName, syncFolder } from './parents.js';
 
@@ -34,7 +35,7 @@ export async function writeFileAtomically(
   options: { signal?: AbortSignal | undefined; durable?: boolean | undefined } = {},
 ): Promise<void> {
   const { durable = true } = options;
-  const target = resolve(path);
+  const target = resolve(checkPath(path, 'the file to write'));
   const temporary = partialName(target);
   let removeParents = async () => {};
   let handle: FileHandle | undefined;

@@ -9,7 +9,7 @@ import { SafetensorsSet, writeSafetensorsSharded } from '../formats/safetensors/
 import { loadDecoderWeights, saveDecoderWeights } from '../generator/decoder-weights.js';
 import { ENCODER_FOLDER } from '../generator/encoder-folder.js';
 import { Fields } from '../generator/fields.js';
-import { type GeneratorManifest, MANIFEST_FILE, readManifest } from '../generator/manifest.js';
+import { type GeneratorManifest, MANIFEST_FILE, manifestText, readManifest } from '../generator/manifest.js';
 import { PACKAGE } from '../package.js';
 
 /** In a checkpoint, beside what a generator folder has. */
@@ -72,7 +72,7 @@ export async function writeCheckpoint(
     });
     const training = { formatVersion: FORMAT_VERSION, createdBy: `${PACKAGE.name} ${PACKAGE.version}`, ...state };
     await writeFileAtomically(join(staging, TRAINING_FILE), `${JSON.stringify(training, null, 2)}\n`);
-    await writeFileAtomically(join(staging, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`);
+    await writeFileAtomically(join(staging, MANIFEST_FILE), manifestText(manifest, 'the generator of the checkpoint'));
   });
 }
 
