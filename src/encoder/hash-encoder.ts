@@ -1,5 +1,6 @@
 import { breather, steadyProgress } from '../async.js';
 import { DndError } from '../errors.js';
+import { quote } from '../validation/quote.js';
 import { addFeature, features, words } from './hash-features.js';
 import {
   allocateStates,
@@ -14,6 +15,10 @@ import {
 export const DEFAULT_HASH_CHANNELS = 384;
 const MAX_CHANNELS = 65_536;
 const CACHE_BYTES = 32 * 2 ** 20;
+/** Of a word; the features of so many take about ten seconds. */
+const MOST_LETTERS = 2 ** 20;
+/** Letters of the words that are kept: the cache is counted by its vectors. */
+const LONGEST_REMEMBERED = 64;
 /** A feature takes a few microseconds, a known word less than one; between so many the event loop gets its turn. */
 const FEATURES_PER_SLICE = 128;
 const WORDS_PER_SLICE = 128;
@@ -59,15 +64,16 @@ export class HashEncoder implements TextEncoder {
       const rows = states.subarray(index * length * this.channels, (index + 1) * length * this.channels);
       const add = options.pooling === 'mean' ? meanInto(rows) : copyInto(rows);
       let count = 0;
-      for (const [word] of words(prompt)) {
-        if (count === options.maxLength) {
+      for (const word of words(prompt)) {
+        if (word !== '' && count === options.maxLength) {
           truncatedPrompts.push(index);
           break;
         }
-        if (count++ % WORDS_PER_SLICE === 0) {
+        if (word === '' || count++ % WORDS_PER_SLICE === 0) {
           await breathe();
           options.signal?.throwIfAborted();
         }
+        if (word === '') continue;
         add(this.#vectors.get(word) ?? (await this.#vector(word, breathe, options.signal)));
       }
       tokens += count;
@@ -86,6 +92,11 @@ export class HashEncoder implements TextEncoder {
   }
 
   async #vector(word: string, breathe: () => Promise<void>, signal: AbortSignal | undefined): Promise<Float32Array> {
+    if (word.length > MOST_LETTERS)
+      throw new DndError(
+        'INVALID_PROMPTS',
+        `a prompt has a word of ${word.length} letters, and the hash encoder takes at most ${MOST_LETTERS}: ${quote(word)}; leave it out`,
+      );
     const sum = new Int32Array(this.channels);
     let added = 0;
     for (const feature of features(word)) {
@@ -101,6 +112,7 @@ export class HashEncoder implements TextEncoder {
   }
 
   #remember(word: string, vector: Float32Array): void {
+    if (word.length > LONGEST_REMEMBERED) return;
     if ((this.#vectors.size + 1) * vector.byteLength > CACHE_BYTES) {
       const [oldest] = this.#vectors.keys();
       if (oldest !== undefined) this.#vectors.delete(oldest);

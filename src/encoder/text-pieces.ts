@@ -42,7 +42,7 @@ export class TextCutter {
     const model = description.model as Record<string, unknown> | null | undefined;
     const added = Array.isArray(description.added_tokens) ? (description.added_tokens as AddedToken[]) : [];
     this.#normalise = normalise;
-    this.#added = added.map(({ content }) => String(content));
+    this.#added = added.map(({ content }) => String(content)).filter(Boolean);
     const known =
       preTokenizer?.type === 'BertPreTokenizer' &&
       (normalizer === null || normalizer?.type === 'BertNormalizer') &&

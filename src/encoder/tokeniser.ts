@@ -1,6 +1,8 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { breather } from '../async.js';
+import { requireMemory } from '../engine/index.js';
 import { DndError } from '../errors.js';
+import { quoteValue } from '../validation/quote.js';
 import { checkMaxLength } from './text-encoder.js';
 import { TextCutter } from './text-pieces.js';
 import { type BertNormalizer, correctForRust, effectiveNormalizer } from './tokeniser-corrections.js';
@@ -71,6 +73,11 @@ export class Tokeniser {
   async tokenise(prompts: readonly string[], length: number, signal?: AbortSignal): Promise<TokenisedPrompts> {
     checkMaxLength(length, { minLength: this.minLength, maxWindow: Number.POSITIVE_INFINITY }, 'INVALID_ARGUMENT');
     const room = length - this.minLength + 1;
+    requireMemory({
+      purpose: `tokenising ${prompts.length} prompts to ${length} tokens each`,
+      bytes: 2 * Int32Array.BYTES_PER_ELEMENT * prompts.length * length,
+      lower: 'encode fewer prompts at once or lower maxLength',
+    });
     const ids = new Int32Array(prompts.length * length).fill(this.#padId);
     const mask = new Int32Array(prompts.length * length);
     const truncatedPrompts: number[] = [];
@@ -112,7 +119,16 @@ export class Tokeniser {
   }
 
   #idsOf(text: string): number[] {
-    return this.#tokenizer.encode(this.#corrected(text), { add_special_tokens: false }).ids;
+    return this.#encode(this.#corrected(text), false);
+  }
+
+  /** What is wrong with a part of tokenizer.json may only show when it is used. */
+  #encode(text: string, specialTokens: boolean): number[] {
+    try {
+      return this.#tokenizer.encode(text, { add_special_tokens: specialTokens }).ids;
+    } catch (cause) {
+      throw unsound(cause, this.#folder);
+    }
   }
 
   #corrected(text: string): string {
@@ -136,7 +152,7 @@ export class Tokeniser {
   /** What the post-processor puts before and after a prompt, found out on one. */
   #findSpecialTokens(): [before: number[], after: number[]] {
     const content = this.#idsOf('a');
-    const whole: number[] = this.#tokenizer.encode('a').ids;
+    const whole = this.#encode('a', true);
     const start = whole.findIndex((_, at) => content.every((id, place) => whole[at + place] === id));
     if (content.length === 0 || start < 0) {
       throw new DndError(
@@ -166,7 +182,7 @@ function refuseLeftSide(settings: Record<string, unknown>, folder: string): void
     if ((settings[name] ?? 'right') === 'right') continue;
     throw new DndError(
       'UNSUPPORTED_ENCODER',
-      `${folder}/tokenizer_config.json: ${name} is ${JSON.stringify(settings[name])}, and only "right" is supported`,
+      `${folder}/tokenizer_config.json: ${name} is ${quoteValue(settings[name])}, and only "right" is supported`,
     );
   }
 }
@@ -175,12 +191,16 @@ function createTokenizer(description: object, settings: object, folder: string):
   try {
     return new Tokenizer(description, settings);
   } catch (cause) {
-    const message = (cause as Error).message;
-    const unknown = /^Unknown .* type/.test(message);
-    throw new DndError(
-      unknown ? 'UNSUPPORTED_ENCODER' : 'CORRUPT_FILE',
-      `${folder}/tokenizer.json ${unknown ? 'needs what this version does not have' : 'describes no sound tokeniser'}: ${message}`,
-      { cause },
-    );
+    throw unsound(cause, folder);
   }
+}
+
+function unsound(cause: unknown, folder: string): DndError {
+  const { message } = cause as Error;
+  const unknown = /^Unknown .* type/.test(message);
+  return new DndError(
+    unknown ? 'UNSUPPORTED_ENCODER' : 'CORRUPT_FILE',
+    `${folder}/tokenizer.json ${unknown ? 'needs what this version does not have' : 'describes no sound tokeniser'}: ${message}`,
+    { cause },
+  );
 }

@@ -41,7 +41,10 @@ export function deviceInfo(): Promise<DeviceInfo> {
  */
 export function checkDevice({ device, precision }: { device?: unknown; precision?: unknown }): void {
   if (device !== undefined && !(typeof device === 'string' && /^(?:auto|cpu|cuda(?::\d{1,4})?)$/.test(device)))
-    throw new DndError('DEVICE_UNAVAILABLE', `there is no device ${quoteValue(device)}: choose auto, cpu, cuda or cuda:N`);
+    throw new DndError(
+      'DEVICE_UNAVAILABLE',
+      `there is no device ${quoteValue(device)}: choose auto, cpu, cuda or cuda:N`,
+    );
   if (precision !== undefined && precision !== 'fp32')
     throw new DndError('INVALID_ARGUMENT', `the precision must be fp32, or left out, not ${quoteValue(precision)}`);
 }

@@ -1,5 +1,6 @@
 /** The only folder that knows the addon: loading it, models in native memory, jobs, memory, errors. */
 export { addonPath, cpuInfo } from './addon.js';
+export { LARGEST_BATCH } from './batch.js';
 export { DecoderEngine, type DecoderEngineOptions, type Feature } from './decoder.js';
 export {
   checkDevice,

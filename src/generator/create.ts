@@ -4,7 +4,14 @@ import { DndError } from '../errors.js';
 import { PACKAGE } from '../package.js';
 import { quoteValue } from '../validation/quote.js';
 import { checkDecoderShape, type DecoderShape, type Feature } from './decoder-shape.js';
-import { adapterSettings, FORMAT_VERSION, type GeneratorManifest, manifestText, PADDINGS, POOLINGS } from './manifest.js';
+import {
+  adapterSettings,
+  FORMAT_VERSION,
+  type GeneratorManifest,
+  manifestText,
+  PADDINGS,
+  POOLINGS,
+} from './manifest.js';
 import { PRESET_NAMES, PRESETS, type Preset, type PresetName } from './presets.js';
 
 /** What a new generator is to be: a preset, or features and a kernel size; everything else has a default. */

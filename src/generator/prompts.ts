@@ -27,10 +27,7 @@ export function choosePrompts(name: string, prompts: unknown, wanted: number, se
   if (prompts.length === 0) throw new DndError('INVALID_PROMPTS', `${where} is empty; give at least one prompt`);
   for (const [index, prompt] of prompts.entries()) {
     if (typeof prompt !== 'string')
-      throw new DndError(
-        'INVALID_PROMPTS',
-        `${where}: prompt ${index + 1} must be a text, not ${quoteValue(prompt)}`,
-      );
+      throw new DndError('INVALID_PROMPTS', `${where}: prompt ${index + 1} must be a text, not ${quoteValue(prompt)}`);
     if (prompt.trim() === '')
       throw new DndError('INVALID_PROMPTS', `${where}: prompt ${index + 1} is empty; leave it out or fill it in`);
   }

@@ -1,6 +1,7 @@
 import { checkDevice, parseBytes } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { nearest } from '../nearest.js';
+import { quote, quoteValue } from '../validation/quote.js';
 import { SETTING_NAMES, SETTINGS, type SettingKind, type TrainingSettings } from './settings.js';
 
 /**
@@ -16,7 +17,7 @@ export function checkSettings(values: unknown, source: string): Partial<Training
     if (!Object.hasOwn(SETTINGS, name))
       throw new DndError(
         'INVALID_ARGUMENT',
-        `${source}: there is no setting ${JSON.stringify(name)}; did you mean ${nearest(name, SETTING_NAMES)}?`,
+        `${source}: there is no setting ${quote(name)}; did you mean ${nearest(name, SETTING_NAMES)}?`,
       );
     if (value === undefined) continue;
     checked[name] = checkValue(value, SETTINGS[name as keyof TrainingSettings].kind, `${source}: ${name}`);
@@ -27,18 +28,19 @@ export function checkSettings(values: unknown, source: string): Partial<Training
 /** The value as the setting has it: bytes as a number. `where` names the setting in the message. */
 function checkValue(value: unknown, kind: SettingKind, where: string): unknown {
   const refuse = (wanted: string, at = where, found = value) => {
-    throw new DndError('INVALID_ARGUMENT', `${at} must be ${wanted}, not ${JSON.stringify(found)?.slice(0, 80)}`);
+    throw new DndError('INVALID_ARGUMENT', `${at} must be ${wanted}, not ${quoteValue(found)}`);
   };
   switch (kind.is) {
     case 'path':
-      return isText(value) ? value : refuse('a path');
+      return isText(value) && !value.includes('\0') ? value : refuse('a path');
     case 'boolean':
       return typeof value === 'boolean' ? value : refuse('true or false');
     case 'choice':
       if (kind.of.includes(value as string)) return value;
       return refuse(`one of ${kind.of.join(', ')}${suggestion(value, kind.of)}`);
     case 'whole':
-      return isWhole(value, kind.from) ? value : refuse(`a whole number from ${kind.from}`);
+      if (isWhole(value, kind.from, kind.to)) return value;
+      return refuse(`a whole number from ${kind.from}${kind.to === undefined ? '' : ` to ${kind.to}`}`);
     case 'number':
       return isNumber(value, kind) ? value : refuse(numberWanted(kind));
     case 'bytes': {
@@ -49,7 +51,7 @@ function checkValue(value: unknown, kind: SettingKind, where: string): unknown {
       if (Array.isArray(value) && value.every(isText)) return value;
       return refuse('a list of names');
     case 'device':
-      checkDevice({ device: String(value) });
+      checkDevice({ device: value });
       return value;
     case 'features':
       if (!Array.isArray(value)) return refuse('a list of shapes [tokens, height, width]');
@@ -68,8 +70,8 @@ function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '';
 }
 
-function isWhole(value: unknown, from: number): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= from;
+function isWhole(value: unknown, from: number, to = Number.MAX_SAFE_INTEGER): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= from && (value as number) <= to;
 }
 
 function isNumber(value: unknown, { from, above, below }: SettingKind & { is: 'number' }): boolean {

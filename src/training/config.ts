@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import { DndError } from '../errors.js';
-import { readText } from '../files/index.js';
+import { parseJsonText, readText } from '../files/index.js';
 import { checkSettings } from './check-setting.js';
 import { SETTING_NAMES, SETTINGS, type TrainingSettings } from './settings.js';
 
@@ -19,7 +19,7 @@ export async function readConfig(path: string): Promise<TrainingConfig> {
   const text = await readText(path, 'configuration file');
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = parseJsonText(text);
   } catch (cause) {
     throw new DndError('INVALID_ARGUMENT', `${path} is not valid JSON: ${(cause as Error).message}`, { cause });
   }

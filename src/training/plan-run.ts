@@ -54,11 +54,13 @@ export async function planRun({ signal, onProgress, onNotice, ...given }: PlanRu
   const threads = settings.threads ?? cpuInfo().defaultThreads;
   const { batch, algorithm, steps, promptCacheBytes, targetCacheBytes } = settings;
   const parts = [
-    ...new Array<number>(Math.floor(batch / microBatch)).fill(microBatch),
-    ...(batch % microBatch ? [batch % microBatch] : []),
-  ].map((size) => planTraining({ ...manifest.decoder, batch: size, algorithm }));
+    { size: microBatch, times: Math.floor(batch / microBatch) },
+    { size: batch % microBatch, times: 1 },
+  ]
+    .filter(({ size }) => size > 0)
+    .map(({ size, times }) => ({ times, plan: planTraining({ ...manifest.decoder, batch: size, algorithm }) }));
   const sum = (key: 'directMultiplyAdds' | 'executedMultiplyAdds' | 'seconds') =>
-    parts.reduce((total, part) => total + part[key], 0);
+    parts.reduce((total, { times, plan }) => total + times * plan[key], 0);
   const secondsPerStep = sum('seconds') / threads;
   return {
     run: describeRun(preparation, planned),

@@ -23,7 +23,8 @@ const WINDOWS_RESERVED = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)|[<>:"|?*]|[. 
  * @throws DndError INVALID_ARGUMENT for a name that leads elsewhere (`..`, `a/b`, …) or that no folder can have
  */
 export function checkFolderName(name: unknown, what: string, platform: string = process.platform): string {
-  const plain = typeof name === 'string' && name.trim() !== '' && !/[/\\\0]/.test(name) && name !== '.' && name !== '..';
+  const plain =
+    typeof name === 'string' && name.trim() !== '' && !/[/\\\0]/.test(name) && name !== '.' && name !== '..';
   if (plain && !(platform === 'win32' && WINDOWS_RESERVED.test(name))) return name;
   throw new DndError(
     'INVALID_ARGUMENT',
