@@ -1,7 +1,8 @@
 /** About a millisecond of tokenisation. */
 const PIECE_LENGTH = 2048;
-/** What is tokenised at once at most: tens of milliseconds. */
-const LONGEST_PIECE = 2 ** 16;
+/** What is tokenised at once at most: some milliseconds where longer words are known to need no more, else tens. */
+const LONGEST_PIECE = 2 ** 13;
+const LONGEST_UNKNOWN_PIECE = 2 ** 16;
 /** Punctuation, and the white space that becomes a space and not nothing. */
 const SEPARATOR = /[\p{P}$+<=>^`|~]|(?![\v\f\ufeff])\s/u;
 /** What begins with punctuation once it is decomposed, as it is where accents are stripped. */
@@ -66,8 +67,8 @@ export class TextCutter {
         start = yield* this.#word(text, start, this.#longestWord);
         continue;
       }
-      yield text.slice(start, end ?? endOfPiece(text, start));
-      start = end ?? endOfPiece(text, start);
+      yield text.slice(start, end ?? this.#endOfPiece(text, start));
+      start = end ?? this.#endOfPiece(text, start);
     }
     yield text.slice(start);
   }
@@ -76,7 +77,7 @@ export class TextCutter {
   #cutAround(text: string, start: number): number | undefined {
     const wanted = start + PIECE_LENGTH;
     for (let end = wanted; end > start; end--) if (this.#allowsCut(text, end)) return end;
-    const limit = endOfPiece(text, start);
+    const limit = this.#endOfPiece(text, start);
     for (let end = wanted + 1; end <= limit; end++) if (this.#allowsCut(text, end)) return end;
     return limit === text.length ? limit : undefined;
   }
@@ -98,7 +99,7 @@ export class TextCutter {
 
   /** Where the first separator is, from `start` on, in what is tokenised at once; −1: nowhere. */
   #separatorIn(text: string, start: number): number {
-    const piece = text.slice(start, endOfPiece(text, start));
+    const piece = text.slice(start, this.#endOfPiece(text, start));
     const found = this.#separators.map((separator) => piece.search(separator)).filter((place) => place >= 0);
     return found.length === 0 ? -1 : Math.min(...found);
   }
@@ -112,7 +113,7 @@ export class TextCutter {
     let at = start;
     while (at < text.length) {
       const place = this.#separatorIn(text, at);
-      const end = place < 0 ? endOfPiece(text, at) : at + place;
+      const end = place < 0 ? this.#endOfPiece(text, at) : at + place;
       // A character takes two places at most: so many are more than the longest word has.
       if (kept.length <= 2 * longest) kept += this.#normalise(text.slice(at, end));
       at = end;
@@ -122,12 +123,13 @@ export class TextCutter {
     yield kept.slice(0, 2 * (longest + 1));
     return at;
   }
-}
 
-/** Where a piece ends that has no better place: not within a character. */
-function endOfPiece(text: string, start: number): number {
-  const end = Math.min(start + LONGEST_PIECE, text.length);
-  return end < text.length && isLowSurrogate(text, end) ? end - 1 : end;
+  /** Where a piece ends that has no better place: not within a character. */
+  #endOfPiece(text: string, start: number): number {
+    const longest = this.#longestWord === undefined ? LONGEST_UNKNOWN_PIECE : LONGEST_PIECE;
+    const end = Math.min(start + longest, text.length);
+    return end < text.length && isLowSurrogate(text, end) ? end - 1 : end;
+  }
 }
 
 function isLowSurrogate(text: string, place: number): boolean {
