@@ -1,4 +1,5 @@
 import { DndError } from '../errors.js';
+import { quoteValue } from '../validation/quote.js';
 import type { BaseModel } from './base-model.js';
 import { widthsOf } from './base-model.js';
 import type { LayoutFields, LayoutOptions } from './layout.js';
@@ -32,7 +33,7 @@ export function parseLayout(json: unknown, source: string): LayoutOptions | Layo
     new DndError('CORRUPT_FILE', `${source} does not describe an adapter layout: ${what}`);
   const sizeOf = (object: Json, key: string): number => {
     const value = object[key];
-    if (!isSize(value)) throw broken(`${key} is ${JSON.stringify(value)?.slice(0, 40)} and must be a positive integer`);
+    if (!isSize(value)) throw broken(`${key} is ${quoteValue(value)} and must be a positive integer`);
     return value;
   };
   if (!isObject(json)) throw broken('it is not an object');

@@ -1,5 +1,7 @@
 import type { LongOperation } from '../async.js';
 import { DndError } from '../errors.js';
+import { checkOptions } from '../validation/options.js';
+import { quoteValue } from '../validation/quote.js';
 import { excludedModulesOf } from './base-model.js';
 import { AdapterLayout, type LayoutTensor } from './layout.js';
 import { type Part, parseTensorName, tensorName } from './names.js';
@@ -62,6 +64,9 @@ export class LoraAdapter {
     readonly config: LoraConfig,
     tensors: ReadonlyMap<string, AdapterTensor>,
   ) {
+    checkOptions(config, 'configuration of LoraAdapter');
+    if (!(tensors instanceof Map))
+      throw new DndError('INVALID_ARGUMENT', `tensors must be a Map, not ${quoteValue(tensors)}`);
     this.tensors = tensors;
     for (const module of this.moduleNames()) this.pair(module);
   }
@@ -115,6 +120,7 @@ export class LoraAdapter {
    * @throws DndError UNSUPPORTED_BASE for another family's tensors, SHAPE_MISMATCH for ranks or modules that differ
    */
   layout(options: { chunk?: number } = {}): AdapterLayout {
+    checkOptions(options, 'options of layout');
     const shapes = Array.from(this.tensors, ([name, { shape }]) => ({ name, shape }));
     return AdapterLayout.fromTensors(shapes, options);
   }
@@ -143,7 +149,8 @@ export class LoraAdapter {
   #matrix(module: string, part: Part): { rows: number; columns: number; data: Float32Array } {
     const name = tensorName(module, part);
     const tensor = this.tensors.get(name);
-    if (!tensor) throw mismatch(`the adapter has no tensor ${name}`);
+    if (!(Array.isArray(tensor?.shape) && tensor.data instanceof Float32Array))
+      throw mismatch(`the adapter has no tensor ${name}`);
     const [rows, columns] = tensor.shape;
     if (tensor.shape.length !== 2 || !rows || !columns || tensor.data.length !== rows * columns) {
       throw mismatch(`${name} is no matrix: shape [${tensor.shape.join(', ')}], ${tensor.data.length} elements`);

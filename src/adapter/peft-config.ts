@@ -1,4 +1,5 @@
 import { DndError } from '../errors.js';
+import { quoteValue } from '../validation/quote.js';
 import type { LoraConfig } from './lora-adapter.js';
 
 type Json = Record<string, unknown>;
@@ -44,7 +45,7 @@ export function parsePeftConfig(json: unknown, source: string): ParsedPeftConfig
     new DndError('CORRUPT_FILE', `${source} is not a sound adapter configuration: ${what}`);
   const refuse = (what: string) =>
     new DndError('UNSUPPORTED_FORMAT', `${source}: the adapter uses ${what}, which is not supported; plain LoRA is`);
-  const shown = (value: unknown) => JSON.stringify(value)?.slice(0, 60);
+  const shown = (value: unknown) => quoteValue(value);
 
   if (!isObject(json)) throw broken('it is not a JSON object');
   const numberOf = (value: unknown, what: string, whole: boolean): number => {

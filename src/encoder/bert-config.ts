@@ -1,5 +1,6 @@
 import type { EncoderSizes } from '../engine/index.js';
 import { DndError } from '../errors.js';
+import { quoteValue } from '../validation/quote.js';
 
 /** What the engine needs to know of a BERT, and the id that pads when the tokeniser names none. */
 export interface BertConfig extends EncoderSizes {
@@ -58,13 +59,13 @@ export function parseBertConfig(json: unknown, source: string): BertConfig {
 function refuseOtherModels(config: Record<string, unknown>, source: string): void {
   const { model_type: modelType, position_embedding_type: positions = 'absolute', is_decoder: decoder } = config;
   if (modelType !== 'bert') {
-    const found = modelType === undefined ? 'names no model_type' : `is of model_type ${JSON.stringify(modelType)}`;
+    const found = modelType === undefined ? 'names no model_type' : `is of model_type ${quoteValue(modelType)}`;
     throw new DndError('UNSUPPORTED_ENCODER', `${source} ${found}; text encoders must be of type "bert": ${MODELS}`);
   }
   if ((positions ?? 'absolute') !== 'absolute') {
     throw new DndError(
       'UNSUPPORTED_ENCODER',
-      `${source}: position_embedding_type ${JSON.stringify(positions)} is not supported, only "absolute": ${MODELS}`,
+      `${source}: position_embedding_type ${quoteValue(positions)} is not supported, only "absolute": ${MODELS}`,
     );
   }
   if (decoder === true) {
@@ -79,13 +80,13 @@ function activation(name: unknown, source: string): EncoderSizes['activation'] {
   if (typeof name === 'string' && Object.hasOwn(ACTIVATIONS, name))
     return ACTIVATIONS[name as keyof typeof ACTIVATIONS];
   const known = Object.keys(ACTIVATIONS).join(', ');
-  throw new DndError('UNSUPPORTED_ENCODER', `${source}: hidden_act ${JSON.stringify(name)} is none of ${known}`);
+  throw new DndError('UNSUPPORTED_ENCODER', `${source}: hidden_act ${quoteValue(name)} is none of ${known}`);
 }
 
 function wholeNumber(value: unknown, name: string, smallest: number, largest: number, source: string): number {
   const number = value as number;
   if (Number.isInteger(value) && number >= smallest && number <= largest) return number;
-  const found = value === undefined ? 'it is missing' : `it is ${JSON.stringify(value)}`;
+  const found = value === undefined ? 'it is missing' : `it is ${quoteValue(value)}`;
   throw new DndError(
     'CORRUPT_FILE',
     `${source}: ${name} must be a whole number from ${smallest} to ${largest}; ${found}`,
@@ -94,5 +95,5 @@ function wholeNumber(value: unknown, name: string, smallest: number, largest: nu
 
 function positiveNumber(value: unknown, name: string, source: string): number {
   if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
-  throw new DndError('CORRUPT_FILE', `${source}: ${name} must be a number above 0; it is ${JSON.stringify(value)}`);
+  throw new DndError('CORRUPT_FILE', `${source}: ${name} must be a number above 0; it is ${quoteValue(value)}`);
 }

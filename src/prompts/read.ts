@@ -5,6 +5,7 @@ import { breather } from '../async.js';
 import { DndError } from '../errors.js';
 import { decodeUtf8, readError } from '../files/index.js';
 import { checkPath } from '../validation/path.js';
+import { quoteValue } from '../validation/quote.js';
 import { parseCsv } from './csv.js';
 import { checkItem, type FoundItem, type PromptItem } from './item.js';
 import { parseJson, parseJsonLines } from './json.js';
@@ -42,6 +43,8 @@ const PARSERS: Record<string, Parser> = {
 export async function readPromptSet(path: string, standardInput?: AsyncIterable<Uint8Array>): Promise<string[]> {
   const take = ({ prompt }: FoundItem) => prompt;
   if (path !== '-') return readItems(path, take);
+  if (standardInput !== undefined && !(Symbol.asyncIterator in Object(standardInput)))
+    throw new DndError('INVALID_ARGUMENT', `the standard input must be a stream, not ${quoteValue(standardInput)}`);
   return parse(await readAll(standardInput ?? process.stdin, STANDARD_INPUT), parseAnything, STANDARD_INPUT, take);
 }
 

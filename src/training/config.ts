@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import { DndError } from '../errors.js';
 import { parseJsonText, readText } from '../files/index.js';
+import { checkPath } from '../validation/path.js';
+import { quoteValue } from '../validation/quote.js';
 import { checkSettings } from './check-setting.js';
 import { SETTING_NAMES, SETTINGS, type TrainingSettings } from './settings.js';
 
@@ -16,6 +18,7 @@ export interface TrainingConfig extends Partial<TrainingSettings> {
  * nearest known one) or a wrong value
  */
 export async function readConfig(path: string): Promise<TrainingConfig> {
+  checkPath(path, 'the configuration file');
   const text = await readText(path, 'configuration file');
   let json: unknown;
   try {
@@ -25,7 +28,7 @@ export async function readConfig(path: string): Promise<TrainingConfig> {
   }
   const { out, ...rest } = (json ?? {}) as { out?: unknown };
   if (out !== undefined && (typeof out !== 'string' || out === ''))
-    throw new DndError('INVALID_ARGUMENT', `${path}: out must be a path, not ${JSON.stringify(out)}`);
+    throw new DndError('INVALID_ARGUMENT', `${path}: out must be a path, not ${quoteValue(out)}`);
   const settings = checkSettings(Array.isArray(json) ? json : rest, path);
   const absolute = withAbsolutePaths(settings, dirname(path));
   return out === undefined ? absolute : { ...absolute, out: resolve(dirname(path), out) };
@@ -36,7 +39,8 @@ export function withAbsolutePaths(settings: Partial<TrainingSettings>, from = '.
   const absolute = { ...settings };
   for (const name of ['pairs', 'base', 'encoder'] as const) {
     const path = settings[name];
-    if (path && !(name === 'encoder' && path === 'hash')) absolute[name] = resolve(from, path);
+    if (typeof path === 'string' && path !== '' && !(name === 'encoder' && path === 'hash'))
+      absolute[name] = resolve(from, path);
   }
   return absolute;
 }
@@ -79,7 +83,7 @@ export function changedSettings(
     throw new DndError(
       'RESUME_MISMATCH',
       `${folder} cannot go on with other settings than it began with: ` +
-        `${refused.map((name) => `${name} is ${JSON.stringify(run[name]) ?? 'not set'}, not ${JSON.stringify(checked[name])}`).join('; ')}; ` +
+        `${refused.map((name) => `${name} is ${run[name] === undefined ? 'not set' : quoteValue(run[name])}, not ${quoteValue(checked[name])}`).join('; ')}; ` +
         'leave them out, or begin a new run',
     );
   return { ...run, ...checked };

@@ -1,5 +1,6 @@
 import { cpuInfo, planTraining, type TrainingNeed } from '../engine/index.js';
 import { DndError } from '../errors.js';
+import { checkOptions } from '../validation/options.js';
 import { tellOfPairs } from './begin.js';
 import { resolveSettings, withAbsolutePaths } from './config.js';
 import { microBatchFor, stepBytes } from './decoder-memory.js';
@@ -43,7 +44,8 @@ export interface PlanRunOptions extends Partial<TrainingSettings>, MakeOptions {
  * Reads the pairs and plans a run; nothing is written, and the decoder's memory is not touched.
  * @throws DndError as `Trainer.create`, but not for too little memory
  */
-export async function planRun({ signal, onProgress, onNotice, ...given }: PlanRunOptions): Promise<RunPlan> {
+export async function planRun(options: PlanRunOptions): Promise<RunPlan> {
+  const { signal, onProgress, onNotice, ...given } = checkOptions(options, 'options of planRun');
   const settings = resolveSettings(withAbsolutePaths(given));
   const preparation = await prepare(settings, { signal, onProgress });
   preparation.encoder.dispose();

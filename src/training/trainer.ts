@@ -3,6 +3,8 @@ import { cpuInfo } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { withSignals } from '../generator/signals.js';
 import { Turns } from '../generator/turns.js';
+import { checkOptions } from '../validation/options.js';
+import { checkPath } from '../validation/path.js';
 import { beginRun, type CreateTrainerOptions } from './begin.js';
 import { writeCheckpoint } from './checkpoint.js';
 import { settingsDigest } from './config.js';
@@ -49,6 +51,7 @@ export class Trainer implements AsyncDisposable {
    * as `openPairs` and `loadTextEncoder`; `signal.reason`
    */
   static async create(options: CreateTrainerOptions): Promise<Trainer> {
+    checkPath(checkOptions(options, 'options of Trainer.create').out, 'out (the folder of the run)');
     return new Trainer(await beginRun(options));
   }
 
@@ -58,7 +61,8 @@ export class Trainer implements AsyncDisposable {
    * settings or another instruction set; ENCODER_MISMATCH; as `create`
    */
   static async resume(folder: string, options: ResumeTrainerOptions = {}): Promise<Trainer> {
-    return new Trainer(await resumeRun(folder, options));
+    checkPath(folder, 'the folder of Trainer.resume');
+    return new Trainer(await resumeRun(folder, checkOptions(options, 'options of Trainer.resume')));
   }
 
   get folder(): string {
@@ -90,6 +94,7 @@ export class Trainer implements AsyncDisposable {
    * @throws DndError NOT_FINITE, DISK_FULL, NOT_WRITABLE, OUT_OF_MEMORY; as encoders and pairs; `signal.reason`
    */
   async *run(options: RunOptions = {}): AsyncGenerator<TrainingStep, void> {
+    checkOptions(options, 'options of run');
     for (;;) {
       const step = await this.#work(options.signal, (signal) => this.#advance({ ...options, signal }));
       if (!step) return;
@@ -102,6 +107,7 @@ export class Trainer implements AsyncDisposable {
    * @throws DndError NOT_FINITE; `signal.reason`
    */
   async evaluate(options: WorkOptions = {}): Promise<Evaluation> {
+    checkOptions(options, 'options of evaluate');
     return this.#work(options.signal, (signal) => this.#evaluate({ ...options, signal }));
   }
 
@@ -111,6 +117,7 @@ export class Trainer implements AsyncDisposable {
    * @throws DndError DISK_FULL, NOT_WRITABLE: the checkpoints before are still there; `signal.reason`
    */
   async save(options: WorkOptions = {}): Promise<string> {
+    checkOptions(options, 'options of save');
     return this.#work(options.signal, (signal) => this.#save({ ...options, signal }));
   }
 

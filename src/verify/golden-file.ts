@@ -2,6 +2,7 @@ import { DndError } from '../errors.js';
 import { parseJsonText } from '../files/index.js';
 import { isFloatDtype } from '../formats/dtypes.js';
 import { SafetensorsFile } from '../formats/safetensors/index.js';
+import { quoteValue } from '../validation/quote.js';
 
 /** A file of reference numbers: tensors, and in its metadata their kind and settings as JSON texts. */
 export class GoldenFile {
@@ -67,13 +68,13 @@ export class GoldenFile {
   wholeNumber(name: string): number {
     const value = this.setting(name);
     if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
-    throw this.wrong(`its metadata ${name} must be a whole number, not ${JSON.stringify(value)}`);
+    throw this.wrong(`its metadata ${name} must be a whole number, not ${quoteValue(value)}`);
   }
 
   number(name: string): number {
     const value = this.setting(name);
     if (Number.isFinite(value)) return value as number;
-    throw this.wrong(`its metadata ${name} must be a number, not ${JSON.stringify(value)}`);
+    throw this.wrong(`its metadata ${name} must be a number, not ${quoteValue(value)}`);
   }
 
   numbers(name: string): number[] {

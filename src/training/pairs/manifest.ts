@@ -5,6 +5,7 @@ import { DndError } from '../../errors.js';
 import { readJson } from '../../files/index.js';
 import { checkFormatVersion } from '../../format-version.js';
 import { nearest } from '../../nearest.js';
+import { quote, quoteValue } from '../../validation/quote.js';
 import type { PairsAdapter } from './types.js';
 
 export const PAIRS_FILE = 'pairs.json';
@@ -61,7 +62,7 @@ function wrong(source: string, what: string): DndError {
 }
 
 function shown(value: unknown): string {
-  return JSON.stringify(value)?.slice(0, 80) ?? String(value);
+  return quoteValue(value);
 }
 
 function object(value: unknown, what: string, source: string): Json {
@@ -74,7 +75,7 @@ function checkKeys(json: Json, known: readonly string[], section: string, source
   if (key === undefined) return;
   throw wrong(
     source,
-    `there is no key ${JSON.stringify(section + key)}; did you mean ${JSON.stringify(section + nearest(key, known))}?`,
+    `there is no key ${quote(section + key)}; did you mean ${JSON.stringify(section + nearest(key, known))}?`,
   );
 }
 
