@@ -27,7 +27,7 @@ export function steadyProgress(
   onProgress: ((fraction: number) => void) | undefined,
   intervalMs = 50,
 ): (fraction: number) => void {
-  if (onProgress === undefined) return () => {};
+  if (!onProgress) return () => {};
   let nextAt = 0;
   return (fraction) => {
     const now = performance.now();

@@ -1,5 +1,6 @@
 import { breather, type LongOperation, steadyProgress } from '../async.js';
 import { DndError } from '../errors.js';
+import { quoteValue } from '../validation/quote.js';
 import { type BaseModel, layersPathOf, MAX_LAYERS, widthsOf } from './base-model.js';
 import { defaultChunk, roundUpToEven } from './chunk.js';
 import { layoutFields, type TensorShape } from './layout-fields.js';
@@ -270,7 +271,7 @@ function fieldsOfBase({
 
 function checkSize(what: string, value: number, max: number): void {
   if (Number.isInteger(value) && value >= 1 && value <= max) return;
-  throw new DndError('INVALID_ARGUMENT', `the ${what} must be an integer from 1 to ${max}, not ${value}`);
+  throw new DndError('INVALID_ARGUMENT', `the ${what} must be an integer from 1 to ${max}, not ${quoteValue(value)}`);
 }
 
 function tensorsOf(fields: LayoutFields, modules: readonly Module[], chunk: number): LayoutTensor[] {

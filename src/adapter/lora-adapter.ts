@@ -1,7 +1,7 @@
 import type { LongOperation } from '../async.js';
 import { DndError } from '../errors.js';
 import { checkOptions } from '../validation/options.js';
-import { quoteValue } from '../validation/quote.js';
+import { quote, quoteValue } from '../validation/quote.js';
 import { excludedModulesOf } from './base-model.js';
 import { AdapterLayout, type LayoutTensor } from './layout.js';
 import { type Part, parseTensorName, tensorName } from './names.js';
@@ -54,6 +54,13 @@ function mismatch(what: string): DndError {
   return new DndError('SHAPE_MISMATCH', what);
 }
 
+/** For callers without types. */
+function checkParts(layout: AdapterLayout, values: Float32Array, config: RestoredConfig): void {
+  checkOptions(config, 'configuration of LoraAdapter');
+  if (layout instanceof AdapterLayout && values instanceof Float32Array) return;
+  throw new DndError('INVALID_ARGUMENT', 'an adapter is made of an AdapterLayout and a Float32Array');
+}
+
 /** A LoRA adapter in memory, in float32. */
 export class LoraAdapter {
   /** By PEFT name: `base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight` … */
@@ -78,6 +85,8 @@ export class LoraAdapter {
     config: RestoredConfig,
     operation: LongOperation = {},
   ): Promise<LoraAdapter> {
+    checkParts(layout, tokens, config);
+    checkOptions(operation, 'options of fromTokens');
     const restored = await layout.restore(tokens, operation);
     return LoraAdapter.#ofLayout(layout, config, ({ name }) => restored.get(name)!);
   }
@@ -87,6 +96,7 @@ export class LoraAdapter {
    * name is the layout's.
    */
   static fromValues(layout: AdapterLayout, values: Float32Array, config: RestoredConfig): LoraAdapter {
+    checkParts(layout, values, config);
     if (values.length !== layout.elementCount)
       throw mismatch(`an adapter of this layout has ${layout.elementCount} elements, not ${values.length}`);
     return LoraAdapter.#ofLayout(layout, config, ({ offset, shape }) =>
@@ -129,8 +139,8 @@ export class LoraAdapter {
   moduleNames(): string[] {
     const names = new Set<string>();
     for (const name of this.tensors.keys()) {
-      const parsed = parseTensorName(name);
-      if (!parsed) throw mismatch(`${name} is not the name of a LoRA matrix`);
+      const parsed = typeof name === 'string' ? parseTensorName(name) : undefined;
+      if (!parsed) throw mismatch(`${quoteValue(name)} is not the name of a LoRA matrix`);
       names.add(parsed.module);
     }
     return [...names];
@@ -138,6 +148,7 @@ export class LoraAdapter {
 
   /** @throws DndError SHAPE_MISMATCH when the adapter has no such module, or its matrices do not fit together */
   pair(module: string): LoraPair {
+    if (typeof module !== 'string') throw mismatch(`the adapter has no module ${quoteValue(module)}`);
     const a = this.#matrix(module, 'A');
     const b = this.#matrix(module, 'B');
     if (a.rows !== b.columns) {
@@ -150,7 +161,7 @@ export class LoraAdapter {
     const name = tensorName(module, part);
     const tensor = this.tensors.get(name);
     if (!(Array.isArray(tensor?.shape) && tensor.data instanceof Float32Array))
-      throw mismatch(`the adapter has no tensor ${name}`);
+      throw mismatch(`the adapter has no tensor ${quote(name)}`);
     const [rows, columns] = tensor.shape;
     if (tensor.shape.length !== 2 || !rows || !columns || tensor.data.length !== rows * columns) {
       throw mismatch(`${name} is no matrix: shape [${tensor.shape.join(', ')}], ${tensor.data.length} elements`);

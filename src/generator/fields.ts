@@ -1,5 +1,6 @@
 import { DndError } from '../errors.js';
 import { checkFormatVersion } from '../format-version.js';
+import { quoteValue } from '../validation/quote.js';
 
 /**
  * Reads the fields of a JSON object from outside and says which one is wrong, in which file. Unknown fields are passed
@@ -90,7 +91,7 @@ export class Fields {
 
   #wrong(name: string, wanted: string): DndError {
     const value = this.raw(name);
-    const found = value === undefined ? 'it is missing' : `it is ${JSON.stringify(value)?.slice(0, 80)}`;
+    const found = value === undefined ? 'it is missing' : `it is ${quoteValue(value)}`;
     return new DndError('CORRUPT_FILE', `${this.source}: ${this.#where(name)} must be ${wanted}; ${found}`);
   }
 }

@@ -63,9 +63,8 @@ export async function readManifest(path: string): Promise<GeneratorManifest> {
  * @throws DndError as `parseManifest`
  */
 export function manifestText(manifest: GeneratorManifest, source: string): string {
-  const text = `${JSON.stringify(manifest, null, 2)}\n`;
-  parseManifest(JSON.parse(text), source);
-  return text;
+  parseManifest(manifest, source);
+  return `${JSON.stringify(manifest, null, 2)}\n`;
 }
 
 /**

@@ -1,17 +1,27 @@
 import { DndError } from '../errors.js';
 import { errorMessage } from './message.js';
 
+/** In characters; no system has longer ones, and messages show a path whole. */
+const LONGEST_PATH = process.platform === 'win32' ? 32_767 : 4096;
+
 /**
  * A path that a caller gave, as it is. An empty one would mean the working folder.
  * @param what the argument or option, as in "the folder to save to"
- * @throws DndError INVALID_ARGUMENT for what is not a string, empty, or has a NUL character
+ * @throws DndError INVALID_ARGUMENT for what is not a string, empty, longer than any path, or has a NUL character
  */
 export function checkPath(path: unknown, what: string): string {
-  if (typeof path === 'string' && path !== '' && !path.includes('\0')) return path;
+  const possible = typeof path === 'string' && path !== '' && path.length <= LONGEST_PATH;
+  if (possible && !path.includes('\0')) return path;
   const advice = path === '' ? 'name the folder or file; "." is the working folder' : undefined;
   throw new DndError(
     'INVALID_ARGUMENT',
-    errorMessage({ what, problem: 'is not a path', expected: 'a text that is not empty', got: path, advice }),
+    errorMessage({
+      what,
+      problem: 'is not a path',
+      expected: `a text of 1 to ${LONGEST_PATH} characters`,
+      got: path,
+      advice,
+    }),
   );
 }
 
