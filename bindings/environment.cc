@@ -1,9 +1,12 @@
 #include "environment.h"
 
 #include <algorithm>
+#include <exception>
 #include <string>
 #include <system_error>
 #include <utility>
+
+#include "failure.h"
 
 namespace dnd::bindings {
 namespace {
@@ -82,9 +85,9 @@ void Environment::start(BackgroundJob& job) {
       job.run();
       report(job);
     });
-  } catch (const std::system_error& error) {
+  } catch (const std::system_error&) {
     job.work = nullptr;
-    job.failure = std::string("INTERNAL: no thread could be started for the work: ") + error.what();
+    job.failure = describe_failure(std::current_exception());
     report(job);
   }
 }

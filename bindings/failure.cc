@@ -1,6 +1,7 @@
 #include "failure.h"
 
 #include <new>
+#include <system_error>
 
 #include "core/status.h"
 
@@ -27,6 +28,11 @@ std::string describe_failure(std::exception_ptr failure) {
     return std::string(code_name(error.code())) + ": " + error.what();
   } catch (const std::bad_alloc&) {
     return "OUT_OF_MEMORY: the system gave no more memory";
+  } catch (const std::system_error& error) {
+    // What std::thread throws where the limit of processes, or of memory, is reached.
+    if (error.code() != std::errc::resource_unavailable_try_again) return std::string("INTERNAL: ") + error.what();
+    return "OUT_OF_MEMORY: the system gave no thread for the work: raise its limit of processes (ulimit -u, or the "
+           "pids limit of a container), or let fewer things run at once";
   } catch (const std::exception& error) {
     return std::string("INTERNAL: ") + error.what();
   } catch (...) {

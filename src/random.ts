@@ -1,4 +1,5 @@
 import { DndError } from './errors.js';
+import { quoteValue } from './validation/index.js';
 
 const { imul } = Math;
 const TWO_32 = 2 ** 32;
@@ -121,6 +122,6 @@ export function checkSeed(seed: number): void {
   if (Number.isSafeInteger(seed) && seed >= 0) return;
   throw new DndError(
     'INVALID_ARGUMENT',
-    `the seed must be a whole number from 0 to ${Number.MAX_SAFE_INTEGER}, not ${String(seed)}`,
+    `the seed must be a whole number from 0 to ${Number.MAX_SAFE_INTEGER}, not ${quoteValue(seed)}`,
   );
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { DndError } from '../errors.js';
 import { isFolder, readJson } from '../files/index.js';
-import { invalidValue, isObject, isWholeNumber, wholeNumberRange } from '../validation/index.js';
+import { checkPath, invalidValue, isObject, isWholeNumber, quoteValue, wholeNumberRange } from '../validation/index.js';
 import type { Widths } from './modules.js';
 import { LAYERS_PATH } from './names.js';
 
@@ -76,7 +76,7 @@ function refuseExperts(config: Config, modelType: string, source: string): void 
   const sign = key === undefined ? '' : ` (${key} is ${config[key]})`;
   throw new DndError(
     'UNSUPPORTED_BASE',
-    `${source}: ${modelType} is a mixture of experts${sign}, which is not supported; dense ${WORKING}`,
+    `${source}: ${quoteValue(modelType)} is a mixture of experts${sign}, which is not supported; dense ${WORKING}`,
   );
 }
 
@@ -107,7 +107,7 @@ export function baseModelFromConfig(config: unknown, source: string): BaseModel 
   if (!Object.hasOwn(FAMILIES, modelType)) {
     throw new DndError(
       'UNSUPPORTED_BASE',
-      `${source}: base models of type ${JSON.stringify(modelType)} are not supported; ${WORKING}`,
+      `${source}: base models of type ${quoteValue(modelType)} are not supported; ${WORKING}`,
     );
   }
   const family = FAMILIES[modelType]!;
@@ -141,6 +141,7 @@ export function baseModelFromConfig(config: unknown, source: string): BaseModel 
  * @throws DndError as `baseModelFromConfig`, and FILE_NOT_FOUND, READ_FAILED
  */
 export async function readBaseModel(path: string): Promise<BaseModel> {
+  checkPath(path, 'the base model');
   const file = (await isFolder(path)) ? join(path, 'config.json') : path;
   return baseModelFromConfig(await readJson(file), file);
 }

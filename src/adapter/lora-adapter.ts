@@ -1,5 +1,6 @@
 import type { LongOperation } from '../async/index.js';
 import { DndError } from '../errors.js';
+import { checkOptions, quote, quoteValue } from '../validation/index.js';
 import { excludedModulesOf } from './base-model.js';
 import { AdapterLayout, type LayoutTensor } from './layout.js';
 import { type Part, parseTensorName, tensorName } from './names.js';
@@ -52,6 +53,13 @@ function mismatch(what: string): DndError {
   return new DndError('SHAPE_MISMATCH', what);
 }
 
+/** For callers without types. */
+function checkParts(layout: AdapterLayout, values: Float32Array, config: RestoredConfig): void {
+  checkOptions(config, 'configuration of LoraAdapter');
+  if (layout instanceof AdapterLayout && values instanceof Float32Array) return;
+  throw new DndError('INVALID_ARGUMENT', 'an adapter is made of an AdapterLayout and a Float32Array');
+}
+
 /** A LoRA adapter in memory, in float32. */
 export class LoraAdapter {
   /** By PEFT name: `base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight` … */
@@ -62,6 +70,9 @@ export class LoraAdapter {
     readonly config: LoraConfig,
     tensors: ReadonlyMap<string, AdapterTensor>,
   ) {
+    checkOptions(config, 'configuration of LoraAdapter');
+    if (!(tensors instanceof Map))
+      throw new DndError('INVALID_ARGUMENT', `tensors must be a Map, not ${quoteValue(tensors)}`);
     this.tensors = tensors;
     for (const module of this.moduleNames()) this.pair(module);
   }
@@ -73,6 +84,8 @@ export class LoraAdapter {
     config: RestoredConfig,
     operation: LongOperation = {},
   ): Promise<LoraAdapter> {
+    checkParts(layout, tokens, config);
+    checkOptions(operation, 'options of fromTokens');
     const restored = await layout.restore(tokens, operation);
     return LoraAdapter.#ofLayout(layout, config, ({ name }) => restored.get(name)!);
   }
@@ -82,6 +95,7 @@ export class LoraAdapter {
    * name is the layout's.
    */
   static fromValues(layout: AdapterLayout, values: Float32Array, config: RestoredConfig): LoraAdapter {
+    checkParts(layout, values, config);
     if (values.length !== layout.elementCount)
       throw mismatch(`an adapter of this layout has ${layout.elementCount} elements, not ${values.length}`);
     return LoraAdapter.#ofLayout(layout, config, ({ offset, shape }) =>
@@ -115,6 +129,7 @@ export class LoraAdapter {
    * @throws DndError UNSUPPORTED_BASE for another family's tensors, SHAPE_MISMATCH for ranks or modules that differ
    */
   layout(options: { chunk?: number } = {}): AdapterLayout {
+    checkOptions(options, 'options of layout');
     const shapes = Array.from(this.tensors, ([name, { shape }]) => ({ name, shape }));
     return AdapterLayout.fromTensors(shapes, options);
   }
@@ -123,8 +138,8 @@ export class LoraAdapter {
   moduleNames(): string[] {
     const names = new Set<string>();
     for (const name of this.tensors.keys()) {
-      const parsed = parseTensorName(name);
-      if (!parsed) throw mismatch(`${name} is not the name of a LoRA matrix`);
+      const parsed = typeof name === 'string' ? parseTensorName(name) : undefined;
+      if (!parsed) throw mismatch(`${quoteValue(name)} is not the name of a LoRA matrix`);
       names.add(parsed.module);
     }
     return [...names];
@@ -132,6 +147,7 @@ export class LoraAdapter {
 
   /** @throws DndError SHAPE_MISMATCH when the adapter has no such module, or its matrices do not fit together */
   pair(module: string): LoraPair {
+    if (typeof module !== 'string') throw mismatch(`the adapter has no module ${quoteValue(module)}`);
     const a = this.#matrix(module, 'A');
     const b = this.#matrix(module, 'B');
     if (a.rows !== b.columns) {
@@ -143,7 +159,8 @@ export class LoraAdapter {
   #matrix(module: string, part: Part): { rows: number; columns: number; data: Float32Array } {
     const name = tensorName(module, part);
     const tensor = this.tensors.get(name);
-    if (!tensor) throw mismatch(`the adapter has no tensor ${name}`);
+    if (!(Array.isArray(tensor?.shape) && tensor.data instanceof Float32Array))
+      throw mismatch(`the adapter has no tensor ${quote(name)}`);
     const [rows, columns] = tensor.shape;
     if (tensor.shape.length !== 2 || !rows || !columns || tensor.data.length !== rows * columns) {
       throw mismatch(`${name} is no matrix: shape [${tensor.shape.join(', ')}], ${tensor.data.length} elements`);

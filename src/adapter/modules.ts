@@ -1,4 +1,5 @@
 import { DndError } from '../errors.js';
+import { quoteValue } from '../validation/index.js';
 
 /** The four sizes that a projection of a decoder layer can have on either side. */
 export type WidthName = 'hidden' | 'query' | 'keyValue' | 'intermediate';
@@ -31,11 +32,13 @@ export const MODULE_NAMES: readonly ModuleName[] = MODULES.map(({ name }) => nam
  * @throws DndError INVALID_ARGUMENT for an unknown name, or none at all
  */
 export function selectModules(names: readonly string[]): Module[] {
+  if (!Array.isArray(names))
+    throw new DndError('INVALID_ARGUMENT', `modules must be a list of names, not ${quoteValue(names)}`);
   for (const name of names) {
     if (MODULES.some((module) => name === module.name || name === `${module.parent}.${module.name}`)) continue;
     throw new DndError(
       'INVALID_ARGUMENT',
-      `there is no module ${JSON.stringify(name)}; choose from ${MODULE_NAMES.join(', ')}`,
+      `there is no module ${quoteValue(name)}; choose from ${MODULE_NAMES.join(', ')}`,
     );
   }
   if (names.length === 0) {

@@ -5,6 +5,7 @@ import { DndError } from '../errors.js';
 import { exists, readJson } from '../files/index.js';
 import { isFloatDtype } from '../formats/dtypes.js';
 import { SafetensorsFile, type TensorInfo } from '../formats/safetensors/index.js';
+import { checkOptions, checkPath } from '../validation/index.js';
 import { type AdapterTensor, LoraAdapter } from './lora-adapter.js';
 import { MODULE_NAMES, type ModuleName } from './modules.js';
 import { parseTensorName, tensorName } from './names.js';
@@ -89,6 +90,8 @@ async function readTensors(
  * (DoRA, biases, whole modules, …), by name; SHAPE_MISMATCH for tensors that do not fit together or their configuration
  */
 export async function readPeft(folder: string, operation: LongOperation = {}): Promise<LoraAdapter> {
+  checkPath(folder, 'the folder of readPeft');
+  checkOptions(operation, 'options of readPeft');
   const configPath = join(folder, PEFT_CONFIG_FILE);
   const parsed = parsePeftConfig(await readJson(configPath), configPath);
   const file = await openTensors(folder);

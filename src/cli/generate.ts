@@ -74,7 +74,8 @@ export function addGenerate(program: Command, io: Io): void {
 async function generate({ json, ...options }: Options, io: Io): Promise<void> {
   const folders = adapterFolders(options.prompts, options.out);
   const sets: [string, string[]][] = [];
-  for (const file of options.prompts) sets.push([file, await readPromptSet(file, io.stdin, io.signal)]);
+  for (const [place, file] of options.prompts.entries())
+    sets.push([String(place), await readPromptSet(file, io.stdin, io.signal)]);
   const { onProgress, stop } = showProgress(io, json);
   const saved: Saved[] = [];
   const { force, seed, dtype, generator: source, encoder, threads, memoryLimit, device, precision } = options;
@@ -92,9 +93,10 @@ async function generate({ json, ...options }: Options, io: Io): Promise<void> {
         onProgress,
       });
       try {
-        for await (const { name, adapter } of generator.generateMany(sets, { seed, signal, onProgress })) {
+        for await (const { adapter } of generator.generateMany(sets, { seed, signal, onProgress })) {
           await adapter.save(stagings[saved.length]!, { dtype, signal });
-          saved.push({ prompts: name, adapter: folders[saved.length]!, dtype, report: adapter.report });
+          const place = saved.length;
+          saved.push({ prompts: options.prompts[place]!, adapter: folders[place]!, dtype, report: adapter.report });
         }
       } finally {
         generator.dispose();

@@ -1,13 +1,15 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { ALGORITHM_CHOICES, checkDevice, type Device, parseBytes } from '../engine/index.js';
+import { parseJsonText } from '../files/index.js';
 
 /** Parsers of option values. What they refuse is wrong usage, named with its option by commander. */
 
-export function wholeNumber(smallest: number): (text: string) => number {
+export function wholeNumber(smallest: number, largest = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= smallest) return value;
-    throw new InvalidArgumentError(`it must be a whole number from ${smallest}`);
+    if (/^\d+$/.test(text) && value >= smallest && value <= largest) return value;
+    const to = largest === Number.MAX_SAFE_INTEGER ? '' : ` to ${largest}`;
+    throw new InvalidArgumentError(`it must be a whole number from ${smallest}${to}`);
   };
 }
 
@@ -19,7 +21,7 @@ export function positiveNumber(text: string): number {
 
 export function json(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJsonText(text);
   } catch (error) {
     throw new InvalidArgumentError(`it must be JSON: ${(error as Error).message}`);
   }

@@ -5,6 +5,7 @@ import {
   type CudaDeviceModelName,
   INSTRUCTION_SETS,
   type InstructionSet,
+  LARGEST_BATCH,
   PRECISION_CHOICES,
   type PrecisionChoice,
 } from '../engine/index.js';
@@ -50,7 +51,7 @@ export function addPlan(program: Command, io: Io): void {
       new Option('--features <json>', 'shapes [tokens, height, width], instead of a generator').argParser(json),
     )
     .addOption(new Option('--kernel-size <n>', 'of the convolutions, odd; with --features').argParser(wholeNumber(1)))
-    .addOption(new Option('--batch <n>', 'tasks together').argParser(wholeNumber(1)).default(1))
+    .addOption(new Option('--batch <n>', 'tasks together').argParser(wholeNumber(1, LARGEST_BATCH)).default(1))
     .addOption(
       new Option('--isa <name>', 'instruction set to plan for (default: the one in use here)').choices(
         INSTRUCTION_SETS,

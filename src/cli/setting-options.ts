@@ -26,7 +26,7 @@ function optionOf(name: keyof TrainingSettings, { kind, about, default: usual }:
     case 'choice':
       return option('name').choices(kind.of);
     case 'whole':
-      return option('n').argParser(wholeNumber(kind.from));
+      return option('n').argParser(wholeNumber(kind.from, kind.to));
     case 'bytes':
       return option('bytes').argParser(byteCount);
     case 'names':

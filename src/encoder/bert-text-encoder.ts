@@ -29,6 +29,7 @@ export async function loadTokeniser({ folder, config, ...files }: TokeniserFolde
 export class BertTextEncoder implements TextEncoder {
   readonly channels: number;
   readonly maxWindow: number;
+  readonly minLength: number;
 
   private constructor(
     readonly bert: BertEncoder,
@@ -37,6 +38,7 @@ export class BertTextEncoder implements TextEncoder {
   ) {
     this.channels = bert.config.hiddenSize;
     this.maxWindow = bert.config.maxPositions;
+    this.minLength = tokeniser.minLength;
   }
 
   /**
@@ -74,7 +76,7 @@ export class BertTextEncoder implements TextEncoder {
     prompts: readonly string[],
     options: Pick<EncodeOptions, 'maxLength' | 'signal'>,
   ): Promise<TokenisedPrompts> {
-    checkRequest(prompts, options, this.maxWindow);
+    checkRequest(prompts, options, this);
     return this.tokeniser.tokenise(prompts, options.maxLength, options.signal);
   }
 

@@ -1,5 +1,6 @@
 import { eventLoopYielder, steadyProgress } from '../async/index.js';
 import { DndError } from '../errors.js';
+import { quote } from '../validation/index.js';
 import { addFeature, features, words } from './hash-features.js';
 import {
   allocateStates,
@@ -14,6 +15,10 @@ import {
 export const DEFAULT_HASH_CHANNELS = 384;
 const MAX_CHANNELS = 65_536;
 const CACHE_BYTES = 32 * 2 ** 20;
+/** Of a word; the features of so many take about ten seconds. */
+const MOST_LETTERS = 2 ** 20;
+/** Letters of the words that are kept: the cache is counted by its vectors. */
+const LONGEST_REMEMBERED = 64;
 /** A feature takes a few microseconds, a known word less than one; between so many the event loop gets its turn. */
 const FEATURES_PER_SLICE = 128;
 const WORDS_PER_SLICE = 128;
@@ -25,6 +30,7 @@ const WORDS_PER_SLICE = 128;
 export class HashEncoder implements TextEncoder {
   readonly identity: EncoderIdentity;
   readonly maxWindow = Number.POSITIVE_INFINITY;
+  readonly minLength = 1;
   readonly #vectors = new Map<string, Float32Array>();
 
   /**
@@ -46,7 +52,7 @@ export class HashEncoder implements TextEncoder {
    * word are zero, whatever `padding` says; the pooled state of a prompt without words is zero too.
    */
   async encode(prompts: readonly string[], options: EncodeOptions): Promise<EncodedPrompts> {
-    checkRequest(prompts, options, this.maxWindow);
+    checkRequest(prompts, options, this);
     const yieldToEventLoop = eventLoopYielder();
     const progress = steadyProgress(options.onProgress);
     const length = options.pooling === 'none' ? options.maxLength : 1;
@@ -58,15 +64,16 @@ export class HashEncoder implements TextEncoder {
       const rows = states.subarray(index * length * this.channels, (index + 1) * length * this.channels);
       const add = options.pooling === 'mean' ? meanInto(rows) : copyInto(rows);
       let count = 0;
-      for (const [word] of words(prompt)) {
-        if (count === options.maxLength) {
+      for (const word of words(prompt)) {
+        if (word !== '' && count === options.maxLength) {
           truncatedPrompts.push(index);
           break;
         }
-        if (count++ % WORDS_PER_SLICE === 0) {
+        if (word === '' || count++ % WORDS_PER_SLICE === 0) {
           await yieldToEventLoop();
           options.signal?.throwIfAborted();
         }
+        if (word === '') continue;
         add(this.#vectors.get(word) ?? (await this.#vector(word, yieldToEventLoop, options.signal)));
       }
       tokens += count;
@@ -89,6 +96,11 @@ export class HashEncoder implements TextEncoder {
     yieldToEventLoop: () => Promise<void>,
     signal: AbortSignal | undefined,
   ): Promise<Float32Array> {
+    if (word.length > MOST_LETTERS)
+      throw new DndError(
+        'INVALID_PROMPTS',
+        `a prompt has a word of ${word.length} letters, and the hash encoder takes at most ${MOST_LETTERS}: ${quote(word)}; leave it out`,
+      );
     const sum = new Int32Array(this.channels);
     let added = 0;
     for (const feature of features(word)) {
@@ -104,6 +116,7 @@ export class HashEncoder implements TextEncoder {
   }
 
   #remember(word: string, vector: Float32Array): void {
+    if (word.length > LONGEST_REMEMBERED) return;
     if ((this.#vectors.size + 1) * vector.byteLength > CACHE_BYTES) {
       const [oldest] = this.#vectors.keys();
       if (oldest !== undefined) this.#vectors.delete(oldest);

@@ -4,13 +4,14 @@ export { BertEncoder, type EncodeIds } from './bert-encoder.js';
 export { BertTextEncoder } from './bert-text-encoder.js';
 export { DEFAULT_HASH_CHANNELS, HashEncoder } from './hash-encoder.js';
 export { type LoadTextEncoderOptions, loadTextEncoder } from './load.js';
-export type {
-  EncodedPrompts,
-  EncodeOptions,
-  EncoderIdentity,
-  Padding,
-  Pooling,
-  TextEncoder,
+export {
+  checkMaxLength,
+  type EncodedPrompts,
+  type EncodeOptions,
+  type EncoderIdentity,
+  type Padding,
+  type Pooling,
+  type TextEncoder,
 } from './text-encoder.js';
 export { loadTokenCounter, type TokenCounter } from './token-counter.js';
 export { type TokenisedPrompts, Tokeniser } from './tokeniser.js';

@@ -1,6 +1,7 @@
 import type { LongOperation } from '../async/index.js';
 import { MemoryBudget } from '../engine/index.js';
-import { DndError } from '../errors.js';
+import { DndError, type ErrorCode } from '../errors.js';
+import { quoteValue } from '../validation/index.js';
 
 /**
  * What a text encoder is, as `generator.json` stores it. Encoders that agree in everything but the name give the same
@@ -51,6 +52,8 @@ export interface TextEncoder extends AsyncDisposable {
   readonly identity: EncoderIdentity;
   /** The longest piece that passes through the encoder at once; Infinity where there is no bound. */
   readonly maxWindow: number;
+  /** The least `maxLength`: one token of a prompt, and the special tokens around it. */
+  readonly minLength: number;
   /**
    * Encodes the prompts, in their order. Works on threads of its own or in short slices: the event loop keeps turning.
    * @throws DndError INVALID_PROMPTS for no prompts, INVALID_ARGUMENT for a length that does not fit, OUT_OF_MEMORY;
@@ -68,7 +71,7 @@ export interface TextEncoder extends AsyncDisposable {
 export function checkRequest(
   prompts: readonly string[],
   options: Pick<EncodeOptions, 'maxLength' | 'signal'>,
-  maxWindow: number,
+  encoder: Pick<TextEncoder, 'maxWindow' | 'minLength'>,
 ): void {
   options.signal?.throwIfAborted();
   if (prompts.length === 0) throw new DndError('INVALID_PROMPTS', 'there are no prompts to encode; give at least one');
@@ -76,17 +79,30 @@ export function checkRequest(
   if (wrong >= 0) {
     throw new DndError('INVALID_PROMPTS', `prompt ${wrong + 1} is of type ${typeof prompts[wrong]}, not a string`);
   }
-  const { maxLength } = options;
-  if (!Number.isSafeInteger(maxLength) || maxLength < 1) {
-    throw new DndError('INVALID_ARGUMENT', `maxLength must be a whole number from 1, not ${String(maxLength)}`);
-  }
-  if (maxLength > maxWindow && maxLength % maxWindow !== 0) {
-    const lower = maxLength - (maxLength % maxWindow);
-    throw new DndError(
-      'INVALID_ARGUMENT',
-      `maxLength ${maxLength} is more than the ${maxWindow} positions of the text encoder, so it must be a multiple of ${maxWindow}, such as ${lower} or ${lower + maxWindow}`,
-    );
-  }
+  checkMaxLength(options.maxLength, encoder, 'INVALID_ARGUMENT');
+}
+
+/**
+ * Whether prompts of `maxLength` tokens can be encoded: there must be room beside the special tokens, and what is longer
+ * than the encoder's window must be made of whole windows.
+ * @throws DndError with `code`
+ */
+export function checkMaxLength(
+  maxLength: unknown,
+  { maxWindow, minLength }: Pick<TextEncoder, 'maxWindow' | 'minLength'>,
+  code: ErrorCode,
+  source = '',
+): void {
+  const refuse = (what: string) => new DndError(code, `${source}maxLength ${quoteValue(maxLength)} ${what}`);
+  if (!Number.isSafeInteger(maxLength)) throw refuse('is not a whole number from 1');
+  const length = maxLength as number;
+  if (length < minLength)
+    throw refuse(`leaves no room for a prompt beside the special tokens; it must be at least ${minLength}`);
+  if (length <= maxWindow || length % maxWindow === 0) return;
+  const lower = length - (length % maxWindow);
+  throw refuse(
+    `is more than the ${maxWindow} positions of the text encoder, so it must be a multiple of ${maxWindow}, such as ${lower} or ${lower + maxWindow}`,
+  );
 }
 
 /**

@@ -1,58 +1,137 @@
 /** About a millisecond of tokenisation. */
 const PIECE_LENGTH = 2048;
-const SPACES = ' \t\n\r';
-const PUNCTUATION = '!"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~';
-const IDEOGRAPH = /[\u3400-\u4dbf\u4e00-\u9fff]/;
+/** What is tokenised at once at most: some milliseconds where longer words are known to need no more, else tens. */
+const LONGEST_PIECE = 2 ** 13;
+const LONGEST_UNKNOWN_PIECE = 2 ** 16;
+/** Punctuation, and the white space that becomes a space and not nothing. */
+const SEPARATOR = /[\p{P}$+<=>^`|~]|(?![\v\f\ufeff])\s/u;
+/** What begins with punctuation once it is decomposed, as it is where accents are stripped. */
+const DECOMPOSED_SEPARATOR = /[\u1fef\u2260\u226e\u226f]/;
+const IDEOGRAPH =
+  /[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u{20000}-\u{2a6df}\u{2a700}-\u{2b81f}\u{2b920}-\u{2ceaf}\u{2f800}-\u{2fa1f}]/u;
 
 interface AddedToken {
-  content?: unknown;
+  content: string;
   single_word?: unknown;
+  normalized?: unknown;
+}
+
+/** What the cutter must know of a tokeniser beside its description. */
+interface Tokenising {
+  /** What the tokeniser makes of a text before it looks for words in it. */
+  normalise: (text: string) => string;
 }
 
 /**
- * Cuts long texts for a BERT tokeniser into pieces whose ids, one after the other, are the ids of the whole text: the
- * event loop gets its turn in between, and what lies beyond the maximal length is never tokenised.
+ * Cuts long texts into pieces: the event loop gets its turn in between, and what lies beyond the maximal length is never
+ * tokenised. Of BERT tokenisers the pieces' ids, one after the other, are those of the whole text; of others, whose
+ * texts are tokenised whole up to 65536 characters, the ids at the seams of longer ones may differ.
  */
 export class TextCutter {
-  /** Characters after which a cut changes nothing; none where the tokeniser is not known to allow it. */
-  readonly #ends: ReadonlySet<string>;
-  readonly #ideographs: boolean;
+  readonly #normalise: (text: string) => string;
+  /** After such a character a cut changes nothing, unless it goes through an added token; none where that is not known. */
+  readonly #separators: readonly RegExp[];
+  /** Matched as a whole before anything else, such as [MASK]. */
+  readonly #added: readonly string[];
+  /** Longer words become the unknown token, whatever they are; undefined where that is not known. */
+  readonly #longestWord: number | undefined;
 
   /** @param description contents of `tokenizer.json`, with the normalizer that is in force */
-  constructor(description: Record<string, unknown>) {
+  constructor(description: Record<string, unknown>, { normalise }: Tokenising) {
     const normalizer = description.normalizer as Record<string, unknown> | null | undefined;
     const preTokenizer = description.pre_tokenizer as Record<string, unknown> | null | undefined;
+    const model = description.model as Record<string, unknown> | null | undefined;
     const added = Array.isArray(description.added_tokens) ? (description.added_tokens as AddedToken[]) : [];
-    const contents = added.map(({ content }) => String(content)).join('');
+    this.#normalise = normalise;
+    this.#added = added.map(({ content }) => String(content)).filter(Boolean);
     const known =
       preTokenizer?.type === 'BertPreTokenizer' &&
       (normalizer === null || normalizer?.type === 'BertNormalizer') &&
-      !/\s/.test(contents) &&
-      !added.some((token) => token.single_word === true);
-    // A cut must not go through a token that is matched as a whole, such as [MASK].
-    const marks = Array.from(PUNCTUATION).filter((mark) => !contents.includes(mark));
-    this.#ends = new Set(known ? [...SPACES, ...marks] : []);
-    this.#ideographs = known && normalizer?.handle_chinese_chars === true && !IDEOGRAPH.test(contents);
+      !this.#added.some((content) => /\s/.test(content)) &&
+      // Those are found in the text as it is, where one can see them; the others in what it is normalised to.
+      !added.some((token) => token.single_word === true || token.normalized === true);
+    const decomposes = normalizer?.strip_accents ?? normalizer?.lowercase;
+    const ideographs = normalizer?.handle_chinese_chars === true ? [IDEOGRAPH] : [];
+    this.#separators = known ? [SEPARATOR, ...(decomposes ? [DECOMPOSED_SEPARATOR] : []), ...ideographs] : [];
+    const wordPiece = known && model?.type === 'WordPiece' && normalizer?.clean_text === true;
+    const apart = this.#added.every((content) => this.#isSeparator(content[0]!) && this.#isSeparator(content.at(-1)!));
+    this.#longestWord = wordPiece && apart ? Number(model.max_input_chars_per_word ?? 100) : undefined;
   }
 
+  /** Some of the pieces may be empty: between them the event loop gets its turn. */
   *pieces(text: string): Generator<string, void, void> {
     let start = 0;
     while (text.length - start > PIECE_LENGTH) {
-      const end = this.#cutAround(text, start + PIECE_LENGTH, start);
-      yield text.slice(start, end);
-      start = end;
+      const end = this.#cutAround(text, start);
+      if (end === undefined && this.#longestWord !== undefined && this.#separatorIn(text, start) < 0) {
+        start = yield* this.#word(text, start, this.#longestWord);
+        continue;
+      }
+      yield text.slice(start, end ?? this.#endOfPiece(text, start));
+      start = end ?? this.#endOfPiece(text, start);
     }
     yield text.slice(start);
   }
 
-  /** The last place for a cut from `start` to `wanted`, else the first one after it, else the end. */
-  #cutAround(text: string, wanted: number, start: number): number {
-    for (let end = wanted; end > start; end--) if (this.#endsPiece(text[end - 1]!)) return end;
-    for (let end = wanted + 1; end < text.length; end++) if (this.#endsPiece(text[end - 1]!)) return end;
-    return text.length;
+  /** The last place for a cut within a piece, else the first one after it; undefined where there is none for long. */
+  #cutAround(text: string, start: number): number | undefined {
+    const wanted = start + PIECE_LENGTH;
+    for (let end = wanted; end > start; end--) if (this.#allowsCut(text, end)) return end;
+    const limit = this.#endOfPiece(text, start);
+    for (let end = wanted + 1; end <= limit; end++) if (this.#allowsCut(text, end)) return end;
+    return limit === text.length ? limit : undefined;
   }
 
-  #endsPiece(character: string): boolean {
-    return this.#ends.has(character) || (this.#ideographs && IDEOGRAPH.test(character));
+  #allowsCut(text: string, end: number): boolean {
+    const pair = isLowSurrogate(text, end - 1) && end > 1;
+    return this.#isSeparator(text.slice(pair ? end - 2 : end - 1, end)) && !this.#cutsAdded(text, end);
   }
+
+  #isSeparator(character: string): boolean {
+    return this.#separators.some((separator) => separator.test(character));
+  }
+
+  #cutsAdded(text: string, end: number): boolean {
+    return this.#added.some((content) =>
+      text.slice(Math.max(0, end - content.length + 1), end + content.length - 1).includes(content),
+    );
+  }
+
+  /** Where the first separator is, from `start` on, in what is tokenised at once; −1: nowhere. */
+  #separatorIn(text: string, start: number): number {
+    const piece = text.slice(start, this.#endOfPiece(text, start));
+    const found = this.#separators.map((separator) => piece.search(separator)).filter((place) => place >= 0);
+    return found.length === 0 ? -1 : Math.min(...found);
+  }
+
+  /**
+   * A word of any length, from `start` on: as much of it as decides what becomes of it, without the accents and control
+   * characters that normalisation drops. Returns where it ends.
+   */
+  *#word(text: string, start: number, longest: number): Generator<string, number, void> {
+    let kept = '';
+    let at = start;
+    while (at < text.length) {
+      const place = this.#separatorIn(text, at);
+      const end = place < 0 ? this.#endOfPiece(text, at) : at + place;
+      // A character takes two places at most: so many are more than the longest word has.
+      if (kept.length <= 2 * longest) kept += this.#normalise(text.slice(at, end));
+      at = end;
+      if (place >= 0) break;
+      yield '';
+    }
+    yield kept.slice(0, 2 * (longest + 1));
+    return at;
+  }
+
+  /** Where a piece ends that has no better place: not within a character. */
+  #endOfPiece(text: string, start: number): number {
+    const longest = this.#longestWord === undefined ? LONGEST_UNKNOWN_PIECE : LONGEST_PIECE;
+    const end = Math.min(start + longest, text.length);
+    return end < text.length && isLowSurrogate(text, end) ? end - 1 : end;
+  }
+}
+
+function isLowSurrogate(text: string, place: number): boolean {
+  return (text.charCodeAt(place) & 0xfc00) === 0xdc00;
 }

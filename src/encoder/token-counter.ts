@@ -31,8 +31,8 @@ const WORDS_PER_SLICE = 4096;
 async function countWords(prompt: string, signal?: AbortSignal): Promise<number> {
   const yieldToEventLoop = eventLoopYielder();
   let count = 0;
-  for (const _ of words(prompt)) {
-    if (count++ % WORDS_PER_SLICE !== 0) continue;
+  for (const word of words(prompt)) {
+    if (word !== '' && count++ % WORDS_PER_SLICE !== 0) continue;
     await yieldToEventLoop();
     signal?.throwIfAborted();
   }

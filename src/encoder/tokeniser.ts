@@ -1,6 +1,9 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { eventLoopYielder } from '../async/index.js';
+import { MemoryBudget } from '../engine/index.js';
 import { DndError } from '../errors.js';
+import { quoteValue } from '../validation/index.js';
+import { checkMaxLength } from './text-encoder.js';
 import { TextCutter } from './text-pieces.js';
 import { type BertNormalizer, correctForRust, effectiveNormalizer } from './tokeniser-corrections.js';
 
@@ -57,7 +60,7 @@ export class Tokeniser {
     this.#normalizer = effectiveNormalizer(stored.normalizer, settings);
     const description = this.#normalizer ? { ...stored, normalizer: this.#normalizer } : stored;
     this.#tokenizer = createTokenizer(description, settings, files.folder);
-    this.#cutter = new TextCutter(description);
+    this.#cutter = new TextCutter(description, { normalise: (text) => this.#normalise(text) });
     [this.#before, this.#after] = this.#findSpecialTokens();
     this.#padId = this.#findPadId(settings, description) ?? padTokenId;
   }
@@ -68,13 +71,13 @@ export class Tokeniser {
    * that the model does not know; `signal.reason`
    */
   async tokenise(prompts: readonly string[], length: number, signal?: AbortSignal): Promise<TokenisedPrompts> {
-    const room = length - this.#before.length - this.#after.length;
-    if (room < 1) {
-      throw new DndError(
-        'INVALID_ARGUMENT',
-        `maxLength ${length} leaves no room for a prompt beside the special tokens; it must be at least ${length - room + 1}`,
-      );
-    }
+    checkMaxLength(length, { minLength: this.minLength, maxWindow: Number.POSITIVE_INFINITY }, 'INVALID_ARGUMENT');
+    const room = length - this.minLength + 1;
+    new MemoryBudget(undefined).require({
+      purpose: `tokenising ${prompts.length} prompts to ${length} tokens each`,
+      bytes: 2 * Int32Array.BYTES_PER_ELEMENT * prompts.length * length,
+      lower: 'encode fewer prompts at once or lower maxLength',
+    });
     const ids = new Int32Array(prompts.length * length).fill(this.#padId);
     const mask = new Int32Array(prompts.length * length);
     const truncatedPrompts: number[] = [];
@@ -98,6 +101,11 @@ export class Tokeniser {
     return { ids, mask, tokens, truncatedPrompts };
   }
 
+  /** One token of a prompt, and the special tokens around it. */
+  get minLength(): number {
+    return this.#before.length + this.#after.length + 1;
+  }
+
   /** Tokens of a whole prompt, special ones included. */
   async count(prompt: string, signal?: AbortSignal): Promise<number> {
     const yieldToEventLoop = eventLoopYielder();
@@ -111,8 +119,25 @@ export class Tokeniser {
   }
 
   #idsOf(text: string): number[] {
-    const corrected = this.#normalizer ? correctForRust(text, this.#normalizer) : text;
-    return this.#tokenizer.encode(corrected, { add_special_tokens: false }).ids;
+    return this.#encode(this.#corrected(text), false);
+  }
+
+  /** What is wrong with a part of tokenizer.json may only show when it is used. */
+  #encode(text: string, specialTokens: boolean): number[] {
+    try {
+      return this.#tokenizer.encode(text, { add_special_tokens: specialTokens }).ids;
+    } catch (cause) {
+      throw unsound(cause, this.#folder);
+    }
+  }
+
+  #corrected(text: string): string {
+    return this.#normalizer ? correctForRust(text, this.#normalizer) : text;
+  }
+
+  #normalise(text: string): string {
+    const corrected = this.#corrected(text);
+    return this.#tokenizer.normalizer?.normalize(corrected) ?? corrected;
   }
 
   #checkIds(ids: readonly number[], prompt: number): void {
@@ -127,7 +152,7 @@ export class Tokeniser {
   /** What the post-processor puts before and after a prompt, found out on one. */
   #findSpecialTokens(): [before: number[], after: number[]] {
     const content = this.#idsOf('a');
-    const whole: number[] = this.#tokenizer.encode('a').ids;
+    const whole = this.#encode('a', true);
     const start = whole.findIndex((_, at) => content.every((id, place) => whole[at + place] === id));
     if (content.length === 0 || start < 0) {
       throw new DndError(
@@ -157,7 +182,7 @@ function refuseLeftSide(settings: Record<string, unknown>, folder: string): void
     if ((settings[name] ?? 'right') === 'right') continue;
     throw new DndError(
       'UNSUPPORTED_ENCODER',
-      `${folder}/tokenizer_config.json: ${name} is ${JSON.stringify(settings[name])}, and only "right" is supported`,
+      `${folder}/tokenizer_config.json: ${name} is ${quoteValue(settings[name])}, and only "right" is supported`,
     );
   }
 }
@@ -166,12 +191,16 @@ function createTokenizer(description: object, settings: object, folder: string):
   try {
     return new Tokenizer(description, settings);
   } catch (cause) {
-    const message = (cause as Error).message;
-    const unknown = /^Unknown .* type/.test(message);
-    throw new DndError(
-      unknown ? 'UNSUPPORTED_ENCODER' : 'CORRUPT_FILE',
-      `${folder}/tokenizer.json ${unknown ? 'needs what this version does not have' : 'describes no sound tokeniser'}: ${message}`,
-      { cause },
-    );
+    throw unsound(cause, folder);
   }
+}
+
+function unsound(cause: unknown, folder: string): DndError {
+  const { message } = cause as Error;
+  const unknown = /^Unknown .* type/.test(message);
+  return new DndError(
+    unknown ? 'UNSUPPORTED_ENCODER' : 'CORRUPT_FILE',
+    `${folder}/tokenizer.json ${unknown ? 'needs what this version does not have' : 'describes no sound tokeniser'}: ${message}`,
+    { cause },
+  );
 }

@@ -75,7 +75,8 @@ export class DecoderEngine extends ModelEngine<DecoderHandle> {
       const workspace = this.workspaceBytes(batch, restoredElements);
       return this.device.kind === 'cpu' ? operands + workspace <= host : operands <= host && workspace <= device;
     };
-    let batch = most;
+    // Beyond this not even conditions and results have room.
+    let batch = Math.max(1, Math.min(most, Math.floor(host / this.operandBytes(1, restoredElements))));
     while (batch > 1 && !fits(batch)) batch--;
     return batch;
   }

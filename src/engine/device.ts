@@ -1,4 +1,5 @@
 import { DndError } from '../errors.js';
+import { checkWholeNumber, quoteValue } from '../validation/index.js';
 import { addon, cpuInfo } from './addon.js';
 import { runJob } from './job.js';
 import type { CudaDevice, DeviceInfo, DeviceOptions } from './native.js';
@@ -37,11 +38,29 @@ export function deviceInfo(): Promise<DeviceInfo> {
  * Checks a device's name, without looking for it.
  * @throws DndError DEVICE_UNAVAILABLE for a name that no device has, INVALID_ARGUMENT for another precision
  */
-export function checkDevice({ device, precision }: { device?: string | undefined; precision?: string | undefined }) {
-  if (device !== undefined && !/^(?:auto|cpu|cuda(?::\d{1,4})?)$/.test(device))
-    throw new DndError('DEVICE_UNAVAILABLE', `there is no device '${device}': choose auto, cpu, cuda or cuda:N`);
+export function checkDevice({ device, precision }: { device?: unknown; precision?: unknown }): void {
+  if (device !== undefined && !(typeof device === 'string' && /^(?:auto|cpu|cuda(?::\d{1,4})?)$/.test(device)))
+    throw new DndError(
+      'DEVICE_UNAVAILABLE',
+      `there is no device ${quoteValue(device)}: choose auto, cpu, cuda or cuda:N`,
+    );
   if (precision !== undefined && precision !== 'fp32')
-    throw new DndError('INVALID_ARGUMENT', `the precision must be fp32, or left out, not '${precision}'`);
+    throw new DndError('INVALID_ARGUMENT', `the precision must be fp32, or left out, not ${quoteValue(precision)}`);
+}
+
+/**
+ * Checks what every engine is told, under the names that callers know.
+ * @throws DndError as `checkDevice`, INVALID_ARGUMENT
+ */
+export function checkEngineSettings(settings: {
+  device?: unknown;
+  precision?: unknown;
+  threads?: unknown;
+  memoryLimitBytes?: unknown;
+}): void {
+  checkDevice(settings);
+  checkWholeNumber(settings.threads, 'threads', 0);
+  checkWholeNumber(settings.memoryLimitBytes, 'memoryLimitBytes', 1);
 }
 
 /**

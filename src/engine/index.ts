@@ -1,10 +1,12 @@
 /** The only folder that knows the addon: loading it, models in native memory, jobs, memory, errors. */
 export { addonPath, cpuInfo } from './addon.js';
 export { availableMemoryBytes } from './available-memory.js';
+export { LARGEST_BATCH } from './batch.js';
 export { formatBytes, parseBytes } from './byte-counts.js';
 export { DecoderEngine, type DecoderEngineOptions, type Feature } from './decoder.js';
 export {
   checkDevice,
+  checkEngineSettings,
   cpuUse,
   type Device,
   type DeviceSettings,

@@ -1,4 +1,5 @@
 import { addon, cpuInfo } from './addon.js';
+import { checkBatch } from './batch.js';
 import type { Feature } from './decoder.js';
 import { callNative } from './errors.js';
 import type { AlgorithmChoice, InstructionSet, PrecisionChoice } from './native.js';
@@ -61,6 +62,7 @@ export interface PlanOptions {
  */
 export function planDecoder(options: PlanOptions): DecoderPlan {
   const { features, kernelSize, batch = 1, algorithm = 'auto', workspaceBytes = 0 } = options;
+  checkBatch(batch);
   const instructionSet = options.instructionSet ?? cpuInfo().isa;
   const native = { features: features.flat(), kernelSize, batch, instructionSet, algorithm, workspaceBytes };
   return callNative(() => addon().planDecoder(native));
@@ -77,6 +79,7 @@ export interface TrainingPlanRequest extends Omit<PlanOptions, 'workspaceBytes'>
  */
 export function planTraining(options: TrainingPlanRequest): TrainingPlan {
   const { features, kernelSize, projectedFrom = 0, batch = 1, algorithm = 'auto' } = options;
+  checkBatch(batch);
   const instructionSet = options.instructionSet ?? cpuInfo().isa;
   const native = { features: features.flat(), kernelSize, projectedFrom, batch, instructionSet, algorithm };
   return callNative(() => addon().planTraining(native));
@@ -106,6 +109,7 @@ export interface CudaPlanOptions {
 export function planCudaDecoder(options: CudaPlanOptions): CudaDecoderPlan {
   const { features, batch = 1, precision = 'mixed', algorithm = 'auto', workspaceBytes = 0, memoryBytes = 0 } = options;
   const { kernelSize, deviceModel } = options;
+  checkBatch(batch);
   const native = { kernelSize, deviceModel, batch, precision, algorithm, workspaceBytes, memoryBytes };
   return callNative(() => addon().planCudaDecoder({ ...native, features: features.flat() }));
 }

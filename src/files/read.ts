@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { DndError, type ErrorCode } from '../errors.js';
 import { readError } from './errors.js';
+import { parseJsonText } from './json.js';
 import { OpenFile } from './open-file.js';
 
 const LINE_FEED = 10;
@@ -74,7 +75,7 @@ export async function readText(path: string, what: string, options: { invalidCod
 export async function readJson(path: string): Promise<unknown> {
   const text = await readText(path, 'JSON file');
   try {
-    return JSON.parse(text);
+    return parseJsonText(text);
   } catch (cause) {
     throw new DndError('CORRUPT_FILE', `${path} is not valid JSON: ${(cause as Error).message}`, { cause });
   }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { lstat, rename, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { DndError } from '../errors.js';
+import { checkPath } from '../validation/index.js';
 import { writeError } from './errors.js';
 import { removeLeftovers } from './leftovers.js';
 import { OpenFile } from './open-file.js';
@@ -45,7 +46,7 @@ export async function writeFileAtomically(
   options: FileOptions = {},
 ): Promise<void> {
   const { durable = true } = options;
-  const target = resolve(path);
+  const target = resolve(checkPath(path, 'the file to write'));
   const temporary = partialName(target);
   const bytes = typeof data === 'string' ? Buffer.from(data) : data;
   const hash = options.onWritten && createHash('sha256');

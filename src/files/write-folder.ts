@@ -2,6 +2,7 @@ import { lstat, mkdir, readdir, realpath, rename, rm, stat } from 'node:fs/promi
 import { homedir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { DndError } from '../errors.js';
+import { checkPath } from '../validation/index.js';
 import { isFileError, readError, writeError } from './errors.js';
 import { removeLeftovers } from './leftovers.js';
 import { OpenFile } from './open-file.js';
@@ -34,10 +35,6 @@ async function refuseToReplace(path: string, target: string, options: FolderOpti
       `${path} exists and is not empty; choose another folder, or replace it with force (--force)`,
     );
   }
-  // A slip of the hand must not cost a home folder.
-  if (contains(target, process.cwd()) || contains(target, homedir())) {
-    throw new DndError('OUTPUT_EXISTS', `${path} holds the working or home folder and is not replaced, even by force`);
-  }
   if (options.marker !== undefined && !(await readdir(target)).includes(options.marker)) {
     throw new DndError(
       'OUTPUT_EXISTS',
@@ -47,6 +44,7 @@ async function refuseToReplace(path: string, target: string, options: FolderOpti
 }
 
 async function inspectTarget(path: string, options: FolderOptions): Promise<Target> {
+  checkPath(path, 'the folder to write');
   const target = await realpath(path).catch((error) => {
     if (isFileError(error) && error.code === 'ENOENT') return undefined;
     throw writeError(error, path);
@@ -60,6 +58,10 @@ async function inspectTarget(path: string, options: FolderOptions): Promise<Targ
   const status = await stat(target);
   if (!status.isDirectory()) {
     throw new DndError('OUTPUT_EXISTS', `${path} exists and is not a folder; choose another name`);
+  }
+  // A slip of the hand must not cost a home folder, nor leave a shell in a folder that is gone.
+  if (contains(target, process.cwd()) || contains(target, await realpath(homedir()).catch(homedir))) {
+    throw new DndError('OUTPUT_EXISTS', `${path} holds the working or home folder and is not replaced, even by force`);
   }
   if (status.dev !== (await stat(dirname(target))).dev) {
     throw new DndError('NOT_WRITABLE', `${path} is where a file system is mounted; choose a folder inside it`);

@@ -1,11 +1,17 @@
 import { AdapterLayout, type BaseModel } from '../adapter/index.js';
-import type { Padding, Pooling, TextEncoder } from '../encoder/index.js';
+import { checkMaxLength, type Padding, type Pooling, type TextEncoder } from '../encoder/index.js';
 import { DndError } from '../errors.js';
 import { PACKAGE } from '../package.js';
 import { invalidValue, isWholeNumber, wholeNumberRange } from '../validation/index.js';
 import { checkDecoderShape, type DecoderShape, type Feature } from './decoder-shape.js';
-import { checkFit } from './fit.js';
-import { adapterSettings, FORMAT_VERSION, type GeneratorManifest, PADDINGS, POOLINGS } from './manifest.js';
+import {
+  adapterSettings,
+  FORMAT_VERSION,
+  type GeneratorManifest,
+  manifestText,
+  PADDINGS,
+  POOLINGS,
+} from './manifest.js';
 import { PRESET_NAMES, PRESETS, type Preset, type PresetName } from './presets.js';
 
 /** What a new generator is to be: a preset, or features and a kernel size; everything else has a default. */
@@ -71,7 +77,7 @@ export function planGenerator(
   settings: GeneratorSettings,
   decoder: DecoderShape,
   base: BaseModel,
-  encoder: Pick<TextEncoder, 'identity' | 'maxWindow'>,
+  encoder: Pick<TextEncoder, 'identity' | 'maxWindow' | 'minLength'>,
 ): GeneratorManifest {
   checkBase(base);
   const preset = presetOf(settings);
@@ -81,7 +87,7 @@ export function planGenerator(
   const alpha = settings.alpha ?? preset?.alpha ?? 2 * rank;
   if (!(Number.isFinite(alpha) && alpha > 0)) throw wrong('alpha', 'a number above 0', alpha);
   const maxLength = maxLengthOf(settings, decoder);
-  checkWindows(maxLength, encoder.maxWindow);
+  checkMaxLength(maxLength, encoder, 'INVALID_ARGUMENT');
   const manifest: GeneratorManifest = {
     formatVersion: FORMAT_VERSION,
     createdBy: `${PACKAGE.name} ${PACKAGE.version}`,
@@ -97,13 +103,23 @@ export function planGenerator(
     adapter: adapterSettings(layout, alpha, settings.useRslora ?? false),
     training: { trained: false, seed: wholeNumber(settings.seed ?? 0, 'the seed', 0) },
   };
-  checkFit(manifest, layout, 'the generator');
+  checkReadable(manifest);
   return manifest;
+}
+
+/** What was asked for must pass the checks of what loads it. */
+function checkReadable(manifest: GeneratorManifest): void {
+  try {
+    manifestText(manifest, 'the generator');
+  } catch (cause) {
+    if (!(cause instanceof DndError && cause.code === 'CORRUPT_FILE')) throw cause;
+    throw new DndError('INVALID_ARGUMENT', cause.message, { cause });
+  }
 }
 
 function presetOf({ preset }: GeneratorSettings): Preset | undefined {
   if (preset === undefined) return undefined;
-  if (Object.hasOwn(PRESETS, preset)) return PRESETS[preset];
+  if (typeof preset === 'string' && Object.hasOwn(PRESETS, preset)) return PRESETS[preset];
   throw wrong('the preset', `one of ${PRESET_NAMES.join(', ')}`, preset);
 }
 
@@ -118,18 +134,12 @@ function poolingOf(settings: GeneratorSettings): Pooling {
 
 /** For callers without types: another object would make a layout of NaN. */
 function checkBase(base: BaseModel): void {
+  if (typeof base !== 'object' || base === null) throw wrong('base', 'a path, or what readBaseModel gives', base);
+  if (typeof base.modelType !== 'string') throw wrong('base.modelType', 'a text', base.modelType);
   const { hidden, heads, kvHeads, headDim, intermediate, layers } = base;
   const sizes = { hidden, heads, kvHeads, headDim, intermediate, layers };
   for (const [name, size] of Object.entries(sizes))
     wholeNumber(size, `base.${name} (base is a path, or what readBaseModel gives)`, 1);
-}
-
-function checkWindows(maxLength: number, window: number): void {
-  if (maxLength <= window || maxLength % window === 0) return;
-  throw new DndError(
-    'INVALID_ARGUMENT',
-    `the maximal length ${maxLength} is more than the ${window} positions of the text encoder, and then it must be a multiple of ${window}`,
-  );
 }
 
 function wholeNumber(value: unknown, what: string, smallest: number): number {

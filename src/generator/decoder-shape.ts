@@ -1,5 +1,6 @@
 import type { Feature } from '../engine/index.js';
 import { DndError, type ErrorCode } from '../errors.js';
+import { quoteValue } from '../validation/index.js';
 
 export type { Feature };
 
@@ -28,13 +29,13 @@ export function checkDecoderShape(shape: unknown, where: string, code: ErrorCode
   if (!isSize(kernelSize, LARGEST_KERNEL) || kernelSize % 2 === 0)
     throw new DndError(
       code,
-      `${where}: the kernel size must be an odd number from 1 to ${LARGEST_KERNEL}, not ${JSON.stringify(kernelSize)}`,
+      `${where}: the kernel size must be an odd number from 1 to ${LARGEST_KERNEL}, not ${quoteValue(kernelSize)}`,
     );
   const length = checked[0]![1];
   if (projectedFrom !== 0 && (!isSize(projectedFrom, LARGEST_AXIS) || projectedFrom <= length))
     throw new DndError(
       code,
-      `${where}: the length projection must start from more than features[0][1] = ${length} (or be 0: none), not ${JSON.stringify(projectedFrom)}`,
+      `${where}: the length projection must start from more than features[0][1] = ${length} (or be 0: none), not ${quoteValue(projectedFrom)}`,
     );
   return { features: checked, kernelSize, projectedFrom };
 }
@@ -44,7 +45,7 @@ function checkFeature(feature: unknown, where: string, code: ErrorCode): Feature
     return [...feature] as [number, number, number];
   throw new DndError(
     code,
-    `${where} must be [tokens, height, width], three whole numbers from 1 to ${LARGEST_AXIS}, not ${JSON.stringify(feature)}`,
+    `${where} must be [tokens, height, width], three whole numbers from 1 to ${LARGEST_AXIS}, not ${quoteValue(feature)}`,
   );
 }
 

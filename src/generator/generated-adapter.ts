@@ -1,6 +1,7 @@
 import { type AdapterTensor, type LoraAdapter, type LoraConfig, writePeft } from '../adapter/index.js';
 import type { LongOperation } from '../async/index.js';
 import { DndError } from '../errors.js';
+import { checkOptions, quoteValue } from '../validation/index.js';
 import type { GenerationReport } from './report.js';
 
 /** Of the saved tensors. */
@@ -42,11 +43,11 @@ export class GeneratedAdapter {
    * weights that the dtype cannot hold; `signal.reason` after an abort
    */
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
-    const { dtype = 'bf16', ...rest } = options;
-    if (!Object.hasOwn(ADAPTER_DTYPES, dtype))
+    const { dtype = 'bf16', ...rest } = checkOptions(options, 'options of save');
+    if (typeof dtype !== 'string' || !Object.hasOwn(ADAPTER_DTYPES, dtype))
       throw new DndError(
         'INVALID_ARGUMENT',
-        `there is no dtype '${dtype}'; choose ${Object.keys(ADAPTER_DTYPES).join(', ')}`,
+        `there is no dtype ${quoteValue(dtype)}; choose ${Object.keys(ADAPTER_DTYPES).join(', ')}`,
       );
     await writePeft(folder, this.#adapter, { ...rest, dtype: ADAPTER_DTYPES[dtype] });
   }

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { type AdapterLayout, type BaseModel, readBaseModel } from '../adapter/index.js';
 import { SerialQueue, steadyProgress } from '../async/index.js';
-import { loadTextEncoder, type TextEncoder } from '../encoder/index.js';
-import { checkDevice, DecoderEngine, type Device, type DeviceUse } from '../engine/index.js';
+import { checkMaxLength, loadTextEncoder, type TextEncoder } from '../encoder/index.js';
+import { checkEngineSettings, DecoderEngine, type Device, type DeviceUse } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { verifyChecksums } from '../files/index.js';
+import { checkOptions, checkPath, checkWholeNumber } from '../validation/index.js';
 import { decoderOf, type GeneratorSettings, planGenerator } from './create.js';
 import { conditionShape } from './decoder-shape.js';
 import { DECODER_BASE_NAME, loadDecoderWeights } from './decoder-weights.js';
@@ -90,7 +91,9 @@ export class Generator implements Disposable, AsyncDisposable {
    * an abort
    */
   static async load(folder: string, options: LoadOptions = {}): Promise<Generator> {
-    checkDevice(options);
+    checkPath(folder, 'the folder of Generator.load');
+    checkEngineSettings(checkOptions(options, 'options of Generator.load'));
+    if (options.encoder !== undefined) checkPath(options.encoder, 'encoder');
     options.signal?.throwIfAborted();
     // Checkpoints of a training run have checksums.
     const read = (name: string) => name === MANIFEST_FILE || name.startsWith(DECODER_BASE_NAME);
@@ -113,7 +116,8 @@ export class Generator implements Disposable, AsyncDisposable {
    * CORRUPT_FILE, OUT_OF_MEMORY, DEVICE_UNAVAILABLE, ADDON_UNAVAILABLE; `signal.reason` after an abort
    */
   static async create(options: CreateOptions): Promise<Generator> {
-    checkDevice(options);
+    checkEngineSettings(checkOptions(options, 'options of Generator.create'));
+    checkPath(options.encoder, "encoder (a folder, or 'hash')");
     options.signal?.throwIfAborted();
     const decoder = decoderOf(options);
     const base = typeof options.base === 'string' ? await readBaseModel(options.base) : options.base;
@@ -146,6 +150,7 @@ export class Generator implements Disposable, AsyncDisposable {
     const layout = layoutOf(manifest);
     let engine: DecoderEngine | undefined;
     try {
+      checkMaxLength(manifest.condition.maxLength, encoder, 'SHAPE_MISMATCH', 'the generator: ');
       engine = await DecoderEngine.create({ ...manifest.decoder, threads, memoryLimitBytes, device });
       requireRoom(engine, layout, memoryLimitBytes);
       await fill(engine);
@@ -180,14 +185,17 @@ export class Generator implements Disposable, AsyncDisposable {
    * @throws DndError INVALID_PROMPTS, OUT_OF_MEMORY, INVALID_WEIGHTS, DISPOSED; `signal.reason` after an abort
    */
   async generate(prompts: readonly string[], options: GenerateOptions = {}): Promise<GeneratedAdapter> {
+    checkOptions(options, 'options of generate');
     const choice = choosePrompts('', prompts, this.promptsWanted, options.seed ?? 0);
     const [adapter] = await this.#generateBatch([choice], options, options.onProgress);
     return adapter!;
   }
 
   /**
-   * Makes an adapter for each prompt set, several at a time, and gives them in the order of the sets. All sets are
-   * checked before the first is begun. Weights are transformed once for all tasks of a batch, so eight together take
+   * Makes an adapter for each prompt set, several at a time, and gives them in the order of the sets: of an object by
+   * name, or of pairs [name, prompts] from any iterable or async iterable. A name must stay inside a folder (no `..`,
+   * no absolute path), so that adapters can be saved under it. All sets are read to the end and checked before the
+   * first is begun. Weights are transformed once for all tasks of a batch, so eight together take
    * little more than half of eight times one; the size of the batch (`report.batch`) may change a result's last bits.
    * Errors: as `generate`, INVALID_ARGUMENT
    */
@@ -195,15 +203,10 @@ export class Generator implements Disposable, AsyncDisposable {
     sets: PromptSets,
     options: GenerateManyOptions = {},
   ): AsyncGenerator<{ name: string; adapter: GeneratedAdapter }, void> {
-    const choices = promptSetEntries(sets).map(([name, prompts]) =>
-      choosePrompts(name, prompts, this.promptsWanted, options.seed ?? 0),
-    );
-    const batchSize = options.batchSize ?? DEFAULT_BATCH_SIZE;
-    if (!Number.isSafeInteger(batchSize) || batchSize < 1)
-      throw new DndError(
-        'INVALID_ARGUMENT',
-        `batchSize must be a whole number from 1, not ${JSON.stringify(batchSize)}`,
-      );
+    const { batchSize = DEFAULT_BATCH_SIZE, seed = 0, signal } = checkOptions(options, 'options of generateMany');
+    checkWholeNumber(batchSize, 'batchSize', 1);
+    const entries = await promptSetEntries(sets, signal);
+    const choices = entries.map(([name, prompts]) => choosePrompts(name, prompts, this.promptsWanted, seed));
     const report = steadyProgress(options.onProgress);
     for (let done = 0; done < choices.length; ) {
       const size = await this.#affordableBatch(Math.min(batchSize, choices.length - done), options.signal);
@@ -219,6 +222,7 @@ export class Generator implements Disposable, AsyncDisposable {
 
   /** Writes the generator as a folder that `load` reads. The folder appears whole or not at all. */
   async save(folder: string, options: SaveOptions = {}): Promise<void> {
+    checkOptions(options, 'options of save');
     await this.#queue.run((signal) => saveGenerator(this.#parts, folder, { ...options, signal }), options.signal);
   }
 

@@ -24,6 +24,15 @@ export async function readManifest(path: string): Promise<GeneratorManifest> {
 }
 
 /**
+ * The text of `generator.json`, which has passed the checks of what reads it: nothing is written that cannot be loaded.
+ * @throws DndError as `parseManifest`
+ */
+export function manifestText(manifest: GeneratorManifest, source: string): string {
+  parseManifest(manifest, source);
+  return `${JSON.stringify(manifest, null, 2)}\n`;
+}
+
+/**
  * Checks every field of `generator.json`. Fields it does not know are passed over: a change of meaning raises the
  * format version.
  * @throws DndError CORRUPT_FILE, NEWER_FORMAT, SHAPE_MISMATCH

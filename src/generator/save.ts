@@ -3,7 +3,7 @@ import type { DecoderEngine } from '../engine/index.js';
 import { writeFileAtomically, writeFolderAtomically } from '../files/index.js';
 import { saveDecoderWeights } from './decoder-weights.js';
 import { copyEncoderFiles, ENCODER_FOLDER } from './encoder-folder.js';
-import { type GeneratorManifest, MANIFEST_FILE } from './manifest.js';
+import { type GeneratorManifest, MANIFEST_FILE, manifestText } from './manifest.js';
 import { type OnProgress, Progress } from './progress.js';
 
 export interface SaveOptions {
@@ -25,11 +25,11 @@ interface Saveable {
  */
 export async function saveGenerator(parts: Saveable, folder: string, options: SaveOptions): Promise<void> {
   const { force, signal } = options;
+  const manifest = manifestText(parts.manifest, 'the generator');
   const progress = new Progress({ save: 1 }, options.onProgress);
   await writeFolderAtomically(folder, { force, signal, marker: MANIFEST_FILE }, async (staging) => {
     if (parts.encoderFolder) await copyEncoderFiles(parts.encoderFolder, join(staging, ENCODER_FOLDER), signal);
     await saveDecoderWeights(staging, parts.engine, { signal, onProgress: progress.stage('save') });
-    const manifest = `${JSON.stringify(parts.manifest, null, 2)}\n`;
     await writeFileAtomically(join(staging, MANIFEST_FILE), manifest, { signal });
   });
 }

@@ -7,6 +7,7 @@ import { parameterCount } from '../generator/decoder-shape.js';
 import { DECODER_BASE_NAME } from '../generator/decoder-weights.js';
 import { type GeneratorManifest, layoutOf, MANIFEST_FILE, readManifest } from '../generator/manifest.js';
 import { UNTRAINED } from '../generator/untrained-notice.js';
+import { checkPath } from '../validation/index.js';
 import { summariseTensors, type TensorSummary } from './tensors.js';
 
 export interface InspectOptions {
@@ -48,6 +49,7 @@ export type Inspection = GeneratorInspection | AdapterInspection | SafetensorsIn
  * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, UNSUPPORTED_FORMAT, NEWER_FORMAT
  */
 export async function inspect(path: string, options: InspectOptions = {}): Promise<Inspection> {
+  checkPath(path, 'what to inspect');
   const folder = await folderOf(path);
   if (folder && (await exists(join(folder, MANIFEST_FILE)))) return inspectGenerator(folder, options);
   if (folder && (await exists(join(folder, PEFT_CONFIG_FILE)))) return inspectAdapter(folder, options);

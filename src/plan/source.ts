@@ -4,6 +4,7 @@ import { decoderOf } from '../generator/create.js';
 import type { DecoderShape, Feature } from '../generator/decoder-shape.js';
 import { MANIFEST_FILE, readManifest } from '../generator/manifest.js';
 import { PRESET_NAMES, type PresetName } from '../generator/presets.js';
+import { checkPath } from '../validation/index.js';
 
 /** Which decoder to plan: exactly one of a generator's folder, a preset, or features with a kernel size. */
 export interface PlanSource {
@@ -31,6 +32,7 @@ export async function decoderToPlan({ generator, ...settings }: PlanSource): Pro
     );
   if (generator === undefined)
     return { generator: null, preset: settings.preset ?? null, decoder: decoderOf(settings) };
+  checkPath(generator, 'the generator');
   const folder = basename(generator) === MANIFEST_FILE ? dirname(generator) : generator;
   const { preset, decoder } = await readManifest(join(folder, MANIFEST_FILE));
   return { generator: folder, preset, decoder };

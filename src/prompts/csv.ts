@@ -1,11 +1,20 @@
-import { CsvError, type InfoRecord, parse } from 'csv-parse/sync';
+import { pipeline, Readable } from 'node:stream';
+import { CsvError, type InfoRecord, parse } from 'csv-parse';
+import { CsvError as CsvErrorAtOnce, parse as parseAtOnce } from 'csv-parse/sync';
+import { eventLoopYielder } from '../async/index.js';
+import { quoteValue } from '../validation/index.js';
 import type { FoundItem } from './item.js';
-import { checkPrompt, invalidPrompts, shortly } from './problems.js';
+import { checkPrompt, invalidPrompts } from './problems.js';
 
 interface Row {
   record: string[];
   info: InfoRecord;
 }
+
+/** In characters: a first row that is longer names no columns. */
+const LONGEST_HEADER = 2 ** 16;
+/** Parsed at once: a few milliseconds. */
+const PIECE_BYTES = 2 ** 16;
 
 /**
  * Comma-separated values with the prompts in the column that the first row calls `prompt` (in any case); or with one
@@ -13,24 +22,28 @@ interface Row {
  * spreadsheets in some countries write them, if the first row names the prompts. A column called `response` holds the
  * responses.
  */
-export function parseCsv(text: string, source: string): FoundItem[] {
-  const delimiter = [',', ';', '\t'].find((candidate) => columnOf('prompt', firstRow(text, candidate)) >= 0) ?? ',';
-  const rows = readRows(text, delimiter, source);
-  const header = rows[0]?.record ?? [];
-  const column = columnOf('prompt', header);
-  const answers = columnOf('response', header);
-  if (column < 0 && header.length > 1) {
-    throw invalidPrompts(
-      source,
-      `none of its columns ${shortly(header)} is called "prompt"; call the one that holds the prompts so`,
-    );
-  }
-  const items = column < 0 ? rows : rows.slice(1);
-  return items.map(({ record, info }) => {
+export async function* parseCsv(text: string, source: string): AsyncGenerator<FoundItem | undefined> {
+  const header = text.slice(0, LONGEST_HEADER);
+  const delimiter = [',', ';', '\t'].find((candidate) => columnOf('prompt', firstRow(header, candidate)) >= 0) ?? ',';
+  let columns: { prompt: number; response: number } | undefined;
+  for await (const { record, info } of readRows(text, delimiter, source)) {
+    if (columns === undefined) {
+      columns = columnsOf(record, source);
+      if (columns.prompt >= 0) continue;
+    }
     const where = `that ends in line ${info.lines}`;
-    const prompt = checkPrompt(record[Math.max(column, 0)]!, source, where);
-    return { prompt, response: column < 0 ? undefined : record[answers], where };
-  });
+    const prompt = checkPrompt(record[Math.max(columns.prompt, 0)]!, source, where);
+    yield { prompt, response: columns.prompt < 0 ? undefined : record[columns.response], where };
+  }
+}
+
+function columnsOf(header: readonly string[], source: string): { prompt: number; response: number } {
+  const prompt = columnOf('prompt', header);
+  if (prompt >= 0 || header.length <= 1) return { prompt, response: columnOf('response', header) };
+  throw invalidPrompts(
+    source,
+    `none of its columns ${quoteValue(header)} is called "prompt"; call the one that holds the prompts so`,
+  );
 }
 
 function columnOf(wanted: string, header: readonly string[]): number {
@@ -40,20 +53,33 @@ function columnOf(wanted: string, header: readonly string[]): number {
 /** For a look at the names: empty where it is broken, which is found again and said when all rows are read. */
 function firstRow(text: string, delimiter: string): string[] {
   try {
-    const [row = []] = parse(text, { delimiter, to: 1, skip_empty_lines: true });
+    const [row = []] = parseAtOnce(text, { delimiter, to: 1, skip_empty_lines: true });
     return row;
   } catch (error) {
-    if (error instanceof CsvError) return [];
+    if (error instanceof CsvErrorAtOnce) return [];
     throw error;
   }
 }
 
-function readRows(text: string, delimiter: string, source: string): Row[] {
+async function* readRows(text: string, delimiter: string, source: string): AsyncGenerator<Row> {
+  const rows = parse({ delimiter, info: true, skip_empty_lines: true });
+  // Its failure comes out of the rows.
+  pipeline(Readable.from(pieces(Buffer.from(text))), rows, () => {});
   try {
-    return parse(text, { delimiter, info: true, skip_empty_lines: true }) as unknown as Row[];
+    for await (const row of rows) yield row as Row;
   } catch (cause) {
     if (!(cause instanceof CsvError)) throw cause;
     const advice = ' (prompts with commas, quotes or line breaks go between double quotes)';
     throw invalidPrompts(source, `it is not valid CSV: ${cause.message}${advice}`, { cause });
+  } finally {
+    rows.destroy();
+  }
+}
+
+async function* pieces(bytes: Buffer): AsyncGenerator<Buffer> {
+  const yieldToEventLoop = eventLoopYielder();
+  for (let start = 0; start < bytes.length; start += PIECE_BYTES) {
+    await yieldToEventLoop();
+    yield bytes.subarray(start, start + PIECE_BYTES);
   }
 }

@@ -1,4 +1,5 @@
-import { invalidPrompts, refuseNul, shortly } from './problems.js';
+import { quoteValue } from '../validation/index.js';
+import { invalidPrompts, refuseNul } from './problems.js';
 
 /** One item as it was found in a prompt file: the prompt is checked, the response is not. */
 export interface FoundItem {
@@ -20,6 +21,6 @@ export interface PromptItem {
 export function checkItem({ prompt, response, where }: FoundItem, source: string): PromptItem {
   if (response === undefined || response === null) return { prompt, response: '' };
   if (typeof response !== 'string')
-    throw invalidPrompts(source, `the response ${where} is ${shortly(response)}, and wanted is a text`);
+    throw invalidPrompts(source, `the response ${where} is ${quoteValue(response)}, and wanted is a text`);
   return { prompt, response: refuseNul(response, source, `the response ${where}`) };
 }

@@ -1,5 +1,9 @@
+import { DndError } from '../errors.js';
+import { parseJsonText } from '../files/index.js';
+import { quoteValue } from '../validation/index.js';
 import type { FoundItem } from './item.js';
-import { checkPrompt, invalidPrompts, shortly } from './problems.js';
+import { checkPrompt, invalidPrompts } from './problems.js';
+import { linesOf } from './text.js';
 
 const FORMS = 'a string, {"prompt": …} or {"conversations": [{"value": …}, …]}';
 
@@ -7,42 +11,63 @@ const FORMS = 'a string, {"prompt": …} or {"conversations": [{"value": …}, �
  * A JSON array of prompts, or an object with such an array as `prompts` or `data`, or a single item; else JSON Lines,
  * which some tools save under `.json` too.
  */
-export function parseJson(text: string, source: string): FoundItem[] {
+export function* parseJson(text: string, source: string): Generator<FoundItem | undefined> {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    refuseManyValues(text, source);
+    value = parseJsonText(text);
   } catch (cause) {
-    if (beginsAsJsonLines(text)) return parseJsonLines(text, source);
+    if (cause instanceof DndError) throw cause;
+    if (beginsAsJsonLines(text)) return yield* parseJsonLines(text, source);
     throw invalidPrompts(source, `it is not valid JSON: ${whereInText((cause as Error).message, text)}`, { cause });
   }
   const items = itemsOf(value);
   if (items === undefined) {
-    throw invalidPrompts(source, `it holds ${shortly(value)}, and wanted is an array whose items are ${FORMS}`);
+    throw invalidPrompts(source, `it holds ${quoteValue(value)}, and wanted is an array whose items are ${FORMS}`);
   }
-  return items.map((item, index) => itemOf(item, source, `of item ${index + 1} of ${items.length}`));
+  for (const [index, item] of items.entries()) yield itemOf(item, source, `of item ${index + 1} of ${items.length}`);
 }
 
 /** One JSON item a line; blank lines are passed over. */
-export function parseJsonLines(text: string, source: string): FoundItem[] {
-  const items: FoundItem[] = [];
-  for (const [index, line] of text.split('\n').entries()) {
-    if (!/\S/.test(line)) continue;
+export function* parseJsonLines(text: string, source: string): Generator<FoundItem | undefined> {
+  for (const { line, number } of linesOf(text, /\n/g)) {
+    if (!/\S/.test(line)) {
+      yield undefined;
+      continue;
+    }
+    refuseManyValues(line, source);
     let item: unknown;
     try {
-      item = JSON.parse(line);
+      item = parseJsonText(line);
     } catch (cause) {
-      throw invalidPrompts(source, `line ${index + 1} is not valid JSON: ${(cause as Error).message}`, { cause });
+      throw invalidPrompts(source, `line ${number} is not valid JSON: ${(cause as Error).message}`, { cause });
     }
-    items.push(itemOf(item, source, `in line ${index + 1}`));
+    yield itemOf(item, source, `in line ${number}`);
   }
-  return items;
 }
+
+/** What is made of so many values takes about a gigabyte: a prompt set has a few for each prompt. */
+const MOST_VALUES = 2 ** 24;
+
+/** Before they are made: each value comes after a comma, or opens an array or object. */
+function refuseManyValues(text: string, source: string): void {
+  if (text.length <= MOST_VALUES) return;
+  let values = 0;
+  for (let place = 0; place < text.length; place++) {
+    const code = text.charCodeAt(place);
+    if (code === COMMA || code === BRACKET || code === BRACE) values++;
+  }
+  if (values <= MOST_VALUES) return;
+  throw invalidPrompts(source, `it has more than ${MOST_VALUES} values; give a few hundred prompts of the task`);
+}
+
+const [COMMA, BRACKET, BRACE] = [0x2c, 0x5b, 0x7b];
 
 /** Whether the first line with anything in it is a JSON object of its own, and not the last. */
 function beginsAsJsonLines(text: string): boolean {
   const [line] = text.trimStart().split('\n', 1);
   try {
-    return line!.startsWith('{') && typeof JSON.parse(line!) === 'object';
+    return line!.startsWith('{') && typeof parseJsonText(line!) === 'object';
   } catch {
     return false;
   }
@@ -64,7 +89,7 @@ function itemsOf(value: unknown): unknown[] | undefined {
 function itemOf(item: unknown, source: string, where: string): FoundItem {
   if (typeof item === 'string') return { prompt: checkPrompt(item, source, where), response: undefined, where };
   if (typeof item !== 'object' || item === null || Array.isArray(item)) {
-    throw invalidPrompts(source, `the prompt ${where} is ${shortly(item)}, and wanted is ${FORMS}`);
+    throw invalidPrompts(source, `the prompt ${where} is ${quoteValue(item)}, and wanted is ${FORMS}`);
   }
   const { prompt, conversations, response } = item as Record<string, unknown>;
   if (typeof prompt === 'string') return { prompt: checkPrompt(prompt, source, where), response, where };
@@ -73,7 +98,8 @@ function itemOf(item: unknown, source: string, where: string): FoundItem {
     if (typeof question?.value === 'string')
       return { prompt: checkPrompt(question.value, source, where), response: answer?.value, where };
   }
-  const found = prompt === undefined ? `an object with the keys ${shortly(Object.keys(item))}` : shortly({ prompt });
+  const found =
+    prompt === undefined ? `an object with the keys ${quoteValue(Object.keys(item))}` : quoteValue({ prompt });
   throw invalidPrompts(source, `the prompt ${where} is missing: wanted is ${FORMS}, and it is ${found}`);
 }
 

@@ -20,9 +20,3 @@ export function refuseNul(text: string, source: string, what: string): string {
   if (!text.includes('\0')) return text;
   throw invalidPrompts(source, `${what} has a NUL character (U+0000); is it a text file, and in UTF-8?`);
 }
-
-/** A value from a file, short enough for a message. */
-export function shortly(value: unknown): string {
-  const text = JSON.stringify(value);
-  return text.length <= 80 ? text : `${text.slice(0, 80)}…`;
-}

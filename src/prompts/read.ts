@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { onAbort } from '../async/index.js';
+import { eventLoopYielder, onAbort } from '../async/index.js';
 import { DndError } from '../errors.js';
 import { decodeUtf8, openInput, readError } from '../files/index.js';
+import { checkPath, quoteValue } from '../validation/index.js';
 import { parseCsv } from './csv.js';
 import { checkItem, type FoundItem, type PromptItem } from './item.js';
 import { parseJson, parseJsonLines } from './json.js';
@@ -12,9 +13,16 @@ import { parseText } from './text.js';
 /** A prompt set is hundreds of prompts; this is far beyond, and still fits into one string. */
 const LARGEST_BYTES = 256 * 2 ** 20;
 
+/** As with bytes: beyond this it is a mistake, and would take all memory. */
+const MOST_PROMPTS = 1_000_000;
+
+/** Looking at so many takes about a millisecond. */
+const ITEMS_PER_SLICE = 1024;
+
 const STANDARD_INPUT = 'standard input';
 
-type Parser = (text: string, source: string) => FoundItem[];
+/** Gives the items one after the other, undefined where there is none: between them the event loop gets its turn. */
+type Parser = (text: string, source: string) => Iterable<FoundItem | undefined> | AsyncIterable<FoundItem | undefined>;
 
 const PARSERS: Record<string, Parser> = {
   '.txt': parseText,
@@ -33,11 +41,12 @@ const PARSERS: Record<string, Parser> = {
  */
 export async function readPromptSet(path: string, standardInput?: Input, signal?: AbortSignal): Promise<string[]> {
   signal?.throwIfAborted();
-  if (path === '-') {
-    const bytes = await readAll(standardInput ?? process.stdin, STANDARD_INPUT, signal);
-    return parse(bytes, parseAnything, STANDARD_INPUT).map(({ prompt }) => prompt);
-  }
-  return (await readItems(path, signal)).map(({ prompt }) => prompt);
+  const take = ({ prompt }: FoundItem) => prompt;
+  if (path !== '-') return readItems(path, take, signal);
+  if (standardInput !== undefined && !(Symbol.asyncIterator in Object(standardInput)))
+    throw new DndError('INVALID_ARGUMENT', `the standard input must be a stream, not ${quoteValue(standardInput)}`);
+  const bytes = await readAll(standardInput ?? process.stdin, STANDARD_INPUT, signal);
+  return parse(bytes, parseAnything, STANDARD_INPUT, take);
 }
 
 /** A Readable, or anything else that gives bytes. */
@@ -49,15 +58,16 @@ type Input = AsyncIterable<Uint8Array> & { destroy?(error: Error): void };
  * @throws DndError as `readPromptSet`
  */
 export async function readPromptItems(path: string): Promise<PromptItem[]> {
-  return (await readItems(path)).map((item) => checkItem(item, path));
+  return readItems(path, (item) => checkItem(item, path));
 }
 
-async function readItems(path: string, signal?: AbortSignal): Promise<FoundItem[]> {
+async function readItems<Item>(path: string, take: (item: FoundItem) => Item, signal?: AbortSignal): Promise<Item[]> {
+  checkPath(path, 'the prompt file');
   const parser = await parserFor(path);
   const input = await openInput(path).catch((error) => {
     throw readError(error, `prompt file ${path}`);
   });
-  return parse(await readAll(input, path, signal), parser, path);
+  return parse(await readAll(input, path, signal), parser, path, take);
 }
 
 async function parserFor(path: string): Promise<Parser> {
@@ -98,13 +108,30 @@ async function readAll(stream: Input, source: string, signal?: AbortSignal): Pro
   );
 }
 
-function parse(bytes: Uint8Array, parser: Parser, source: string): FoundItem[] {
-  const items = parser(decodeUtf8(bytes, source), source);
+async function parse<Item>(
+  bytes: Uint8Array,
+  parser: Parser,
+  source: string,
+  take: (item: FoundItem) => Item,
+): Promise<Item[]> {
+  const yieldToEventLoop = eventLoopYielder();
+  const items: Item[] = [];
+  let looked = 0;
+  for await (const item of parser(decodeUtf8(bytes, source), source)) {
+    if (++looked % ITEMS_PER_SLICE === 0) await yieldToEventLoop();
+    if (item === undefined) continue;
+    if (items.length === MOST_PROMPTS)
+      throw invalidPrompts(
+        source,
+        `it has more than ${MOST_PROMPTS} prompts, which no prompt set has; give a few hundred prompts of the task`,
+      );
+    items.push(take(item));
+  }
   if (items.length > 0) return items;
   throw invalidPrompts(source, 'there are no prompts in it; give at least one');
 }
 
 /** Without an extension: JSON by how it begins, else text. A text line may begin with a bracket too, as in "[INST]". */
-function parseAnything(text: string, source: string): FoundItem[] {
+function parseAnything(text: string, source: string): ReturnType<Parser> {
   return /^\s*(?:\[\s*["{\]]|\{\s*")/.test(text) ? parseJson(text, source) : parseText(text, source);
 }

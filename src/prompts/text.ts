@@ -2,11 +2,21 @@ import type { FoundItem } from './item.js';
 import { checkPrompt } from './problems.js';
 
 /** One prompt a line; blank lines are passed over. Lines end as on any system. */
-export function parseText(text: string, source: string): FoundItem[] {
-  const items: FoundItem[] = [];
-  for (const [index, line] of text.split(/\r\n|\n|\r/).entries()) {
-    const where = `in line ${index + 1}`;
-    if (/\S/.test(line)) items.push({ prompt: checkPrompt(line, source, where), response: undefined, where });
+export function* parseText(text: string, source: string): Generator<FoundItem | undefined> {
+  for (const { line, number } of linesOf(text, /\r\n|\n|\r/g)) {
+    const where = `in line ${number}`;
+    yield /\S/.test(line) ? { prompt: checkPrompt(line, source, where), response: undefined, where } : undefined;
   }
-  return items;
+}
+
+/** The lines one after the other: all at once, those of a large file may not fit into memory. */
+export function* linesOf(text: string, end: RegExp): Generator<{ line: string; number: number }> {
+  let start = 0;
+  let number = 1;
+  for (const { 0: found, index } of text.matchAll(end)) {
+    yield { line: text.slice(start, index), number };
+    start = index + found.length;
+    number++;
+  }
+  yield { line: text.slice(start), number };
 }

@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import { DndError } from '../errors.js';
 import { writeFileAtomically } from '../files/index.js';
 import { METRICS_FILE, RUN_FILE } from '../training/run-description.js';
+import { checkPath } from '../validation/index.js';
 import { type Judgement, judge } from './judgement.js';
 import { pageOf } from './page.js';
 import { readRun } from './run-folder.js';
@@ -33,7 +34,9 @@ export interface Report {
  *   INVALID_ARGUMENT when `out` would replace a file of the run, DISK_FULL, NOT_WRITABLE; `signal.reason` after an abort
  */
 export async function writeReport(folder: string, options: ReportOptions = {}): Promise<Report> {
+  checkPath(folder, 'the folder of the run');
   const path = options.out ?? join(folder, REPORT_FILE);
+  checkPath(path, '--out');
   for (const name of [RUN_FILE, METRICS_FILE])
     if (resolve(path) === resolve(folder, name))
       throw new DndError('INVALID_ARGUMENT', `the page cannot replace ${path}, which is the run's own`);

@@ -38,14 +38,14 @@ function checkValue(value: unknown, kind: SettingKind, where: string): unknown {
   };
   switch (kind.is) {
     case 'path':
-      return isText(value) ? value : refuse('a path');
+      return isText(value) && !value.includes('\0') ? value : refuse('a path');
     case 'boolean':
       return typeof value === 'boolean' ? value : refuse('true or false');
     case 'choice':
       if (kind.of.includes(value as string)) return value;
       return refuse(`one of ${kind.of.join(', ')}${suggestion(value, kind.of)}`);
     case 'whole':
-      return isWholeNumber(value, kind.from) ? value : refuse(wholeNumberRange(kind.from));
+      return isWholeNumber(value, kind.from, kind.to) ? value : refuse(wholeNumberRange(kind.from, kind.to));
     case 'number':
       return isNumber(value, kind) ? value : refuse(numberWanted(kind));
     case 'bytes': {
@@ -58,7 +58,7 @@ function checkValue(value: unknown, kind: SettingKind, where: string): unknown {
       if (Array.isArray(value) && value.every(isText)) return value;
       return refuse('a list of names');
     case 'device':
-      checkDevice({ device: String(value) });
+      checkDevice({ device: value });
       return value;
     case 'features':
       if (!Array.isArray(value)) return refuse('a list of shapes [tokens, height, width]');

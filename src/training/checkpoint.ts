@@ -16,7 +16,7 @@ import { DTYPES } from '../formats/dtypes.js';
 import { SafetensorsSet, writeSafetensorsSharded } from '../formats/safetensors/index.js';
 import { loadDecoderWeights, saveDecoderWeights } from '../generator/decoder-weights.js';
 import { ENCODER_FOLDER } from '../generator/encoder-folder.js';
-import { type GeneratorManifest, MANIFEST_FILE, readManifest } from '../generator/manifest.js';
+import { type GeneratorManifest, MANIFEST_FILE, manifestText, readManifest } from '../generator/manifest.js';
 import { PACKAGE } from '../package.js';
 import { Fields } from '../validation/index.js';
 
@@ -87,7 +87,8 @@ export async function writeCheckpoint(
     });
     const training = { formatVersion: FORMAT_VERSION, createdBy: `${PACKAGE.name} ${PACKAGE.version}`, ...state };
     await writeFileAtomically(join(staging, TRAINING_FILE), `${JSON.stringify(training, null, 2)}\n`, { onWritten });
-    await writeFileAtomically(join(staging, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`, { onWritten });
+    const text = manifestText(manifest, 'the generator of the checkpoint');
+    await writeFileAtomically(join(staging, MANIFEST_FILE), text, { onWritten });
     await writeChecksums(staging, checksums);
   });
 }

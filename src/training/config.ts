@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import { DndError } from '../errors.js';
-import { readText } from '../files/index.js';
-import { invalidValue, isText, quoteValue } from '../validation/index.js';
+import { parseJsonText, readText } from '../files/index.js';
+import { checkPath, invalidValue, isText, quoteValue } from '../validation/index.js';
 import { checkSettings } from './check-setting.js';
 import { SETTING_NAMES, SETTINGS, type TrainingSettings } from './settings.js';
 
@@ -17,10 +17,11 @@ export interface TrainingConfig extends Partial<TrainingSettings> {
  * nearest known one) or a wrong value
  */
 export async function readConfig(path: string): Promise<TrainingConfig> {
+  checkPath(path, 'the configuration file');
   const text = await readText(path, 'configuration file');
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = parseJsonText(text);
   } catch (cause) {
     throw new DndError('INVALID_ARGUMENT', `${path} is not valid JSON: ${(cause as Error).message}`, { cause });
   }
@@ -36,7 +37,8 @@ export function withAbsolutePaths(settings: Partial<TrainingSettings>, from = '.
   const absolute = { ...settings };
   for (const name of ['pairs', 'base', 'encoder'] as const) {
     const path = settings[name];
-    if (path && !(name === 'encoder' && path === 'hash')) absolute[name] = resolve(from, path);
+    if (typeof path === 'string' && path !== '' && !(name === 'encoder' && path === 'hash'))
+      absolute[name] = resolve(from, path);
   }
   return absolute;
 }

@@ -1,5 +1,6 @@
 import { cpuInfo, planTraining, type TrainingNeed } from '../engine/index.js';
 import { DndError } from '../errors.js';
+import { checkOptions } from '../validation/index.js';
 import { resolveSettings, withAbsolutePaths } from './config.js';
 import { microBatchFor, stepBytes } from './decoder-memory.js';
 import { describeRun } from './describe-run.js';
@@ -42,7 +43,8 @@ export interface PlanRunOptions extends Partial<TrainingSettings>, MakeOptions {
  * Reads the pairs and plans a run; nothing is written, and the decoder's memory is not touched.
  * @throws DndError as `Trainer.create`, but not for too little memory
  */
-export async function planRun({ signal, onProgress, onNotice, ...given }: PlanRunOptions): Promise<RunPlan> {
+export async function planRun(options: PlanRunOptions): Promise<RunPlan> {
+  const { signal, onProgress, onNotice, ...given } = checkOptions(options, 'options of planRun');
   const settings = resolveSettings(withAbsolutePaths(given));
   const preparation = await prepare(settings, { signal, onProgress });
   preparation.encoder.dispose();
@@ -53,11 +55,13 @@ export async function planRun({ signal, onProgress, onNotice, ...given }: PlanRu
   const threads = settings.threads ?? cpuInfo().defaultThreads;
   const { batch, algorithm, steps, promptCacheBytes, targetCacheBytes } = settings;
   const parts = [
-    ...new Array<number>(Math.floor(batch / microBatch)).fill(microBatch),
-    ...(batch % microBatch ? [batch % microBatch] : []),
-  ].map((size) => planTraining({ ...manifest.decoder, batch: size, algorithm }));
+    { size: microBatch, times: Math.floor(batch / microBatch) },
+    { size: batch % microBatch, times: 1 },
+  ]
+    .filter(({ size }) => size > 0)
+    .map(({ size, times }) => ({ times, plan: planTraining({ ...manifest.decoder, batch: size, algorithm }) }));
   const sum = (key: 'directMultiplyAdds' | 'executedMultiplyAdds' | 'seconds') =>
-    parts.reduce((total, part) => total + part[key], 0);
+    parts.reduce((total, { times, plan }) => total + times * plan[key], 0);
   const secondsPerStep = sum('seconds') / threads;
   return {
     run: describeRun(preparation, planned),

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { DndError } from '../errors.js';
 import { readJson } from '../files/index.js';
 import { FORMAT_VERSION, type GeneratorManifest, parseManifest } from '../generator/manifest.js';
-import { Fields } from '../validation/index.js';
+import { checkPath, Fields } from '../validation/index.js';
 import { RUN_FILE } from './pairs/discover.js';
 
 export const RUN_FORMAT_VERSION = 1;
@@ -44,6 +44,7 @@ export interface RunDescription extends Omit<GeneratorManifest, 'formatVersion' 
  * @throws DndError FILE_NOT_FOUND for a folder that is no run, READ_FAILED, CORRUPT_FILE, NEWER_FORMAT, SHAPE_MISMATCH
  */
 export async function readRunDescription(folder: string): Promise<RunDescription> {
+  checkPath(folder, 'the folder of the run');
   const path = join(folder, RUN_FILE);
   const json = await readJson(path).catch((error) => {
     if (!(error instanceof DndError && error.code === 'FILE_NOT_FOUND')) throw error;

@@ -1,5 +1,5 @@
 import type { Padding, Pooling } from '../encoder/index.js';
-import { ALGORITHM_CHOICES, type AlgorithmChoice, type Device } from '../engine/index.js';
+import { ALGORITHM_CHOICES, type AlgorithmChoice, type Device, LARGEST_BATCH } from '../engine/index.js';
 import type { Feature } from '../generator/decoder-shape.js';
 import { PADDINGS, POOLINGS } from '../generator/manifest.js';
 import { PRESET_NAMES, type PresetName } from '../generator/presets.js';
@@ -58,7 +58,7 @@ export interface TrainingSettings {
 export type SettingKind =
   | { is: 'path' }
   | { is: 'choice'; of: readonly string[] }
-  | { is: 'whole'; from: number }
+  | { is: 'whole'; from: number; to?: number }
   /** A number from `from` (with `above`: greater than it) and below `below`. */
   | { is: 'number'; from: number; above?: boolean; below?: number }
   | { is: 'boolean' }
@@ -124,7 +124,12 @@ export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
   },
   form: { kind: choice(FORMS), default: 'prompt', decides: true, about: 'what of an item becomes the condition' },
   steps: { kind: whole(1), default: 2500, decides: true, about: 'updates of the parameters' },
-  batch: { kind: whole(1), default: 8, decides: true, about: 'checkpoints in a step' },
+  batch: {
+    kind: { is: 'whole', from: 1, to: LARGEST_BATCH },
+    default: 8,
+    decides: true,
+    about: 'checkpoints in a step',
+  },
   microBatch: {
     kind: whole(1),
     decides: true,

@@ -1,6 +1,7 @@
 import { SerialQueue, steadyProgress, unlessAborted } from '../async/index.js';
 import { cpuInfo } from '../engine/index.js';
 import { DndError } from '../errors.js';
+import { checkOptions, checkPath } from '../validation/index.js';
 import { writeCheckpoint } from './checkpoint.js';
 import { settingsDigest } from './config.js';
 import { convolutionLimits, tasksTogether } from './decoder-memory.js';
@@ -46,6 +47,7 @@ export class Trainer implements AsyncDisposable {
    * as `openPairs` and `loadTextEncoder`; `signal.reason`
    */
   static async create(options: CreateTrainerOptions): Promise<Trainer> {
+    checkPath(checkOptions(options, 'options of Trainer.create').out, 'out (the folder of the run)');
     return new Trainer(await startRun({ ...options, onProgress: steadyProgress(options.onProgress) }));
   }
 
@@ -55,6 +57,8 @@ export class Trainer implements AsyncDisposable {
    * settings or another instruction set; ENCODER_MISMATCH; as `create`
    */
   static async resume(folder: string, options: ResumeTrainerOptions = {}): Promise<Trainer> {
+    checkPath(folder, 'the folder of Trainer.resume');
+    checkOptions(options, 'options of Trainer.resume');
     return new Trainer(await resumeRun(folder, { ...options, onProgress: steadyProgress(options.onProgress) }));
   }
 
@@ -87,6 +91,7 @@ export class Trainer implements AsyncDisposable {
    * @throws DndError NOT_FINITE, DISK_FULL, NOT_WRITABLE, OUT_OF_MEMORY; as encoders and pairs; `signal.reason`
    */
   async *run(options: RunOptions = {}): AsyncGenerator<TrainingStep, void> {
+    checkOptions(options, 'options of run');
     // Stages come again and again, so that the end of one is no last report.
     const onProgress = steadyProgress(options.onProgress, undefined, Infinity);
     for (;;) {
@@ -101,6 +106,7 @@ export class Trainer implements AsyncDisposable {
    * @throws DndError NOT_FINITE; `signal.reason`
    */
   async evaluate(options: WorkOptions = {}): Promise<Evaluation> {
+    checkOptions(options, 'options of evaluate');
     const onProgress = steadyProgress(options.onProgress);
     return this.#queue.run((signal) => this.#evaluate({ signal, onProgress }), options.signal);
   }
@@ -111,6 +117,7 @@ export class Trainer implements AsyncDisposable {
    * @throws DndError DISK_FULL, NOT_WRITABLE: the checkpoints before are still there; `signal.reason`
    */
   async save(options: WorkOptions = {}): Promise<string> {
+    checkOptions(options, 'options of save');
     const onProgress = steadyProgress(options.onProgress);
     return this.#queue.run((signal) => this.#save({ signal, onProgress }), options.signal);
   }

@@ -1,4 +1,5 @@
 import { DndError } from '../errors.js';
+import { parseJsonText } from '../files/index.js';
 import { isFloatDtype } from '../formats/dtypes.js';
 import { SafetensorsFile } from '../formats/safetensors/index.js';
 import { Fields } from '../validation/index.js';
@@ -54,7 +55,7 @@ export class GoldenFile {
     const text = this.file.metadata[name];
     if (text === undefined) throw this.wrong(`its metadata lacks ${name}`);
     try {
-      return JSON.parse(text);
+      return parseJsonText(text);
     } catch (cause) {
       throw this.wrong(`its metadata ${name} is not JSON`, { cause });
     }

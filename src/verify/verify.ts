@@ -5,6 +5,7 @@ import { DndError } from '../errors.js';
 import { readError } from '../files/index.js';
 import { deviceReport } from '../generator/device.js';
 import type { DeviceReport } from '../generator/report.js';
+import { checkPath } from '../validation/index.js';
 import { type Check, isSkipped, skip } from './checks.js';
 import { verifyDecoder } from './decoder.js';
 import { verifyEncoder } from './encoder.js';
@@ -73,6 +74,7 @@ export async function* verify(
 }
 
 async function goldenFilesAt(path: string): Promise<string[]> {
+  checkPath(path, 'the golden file');
   try {
     if (!(await stat(path)).isDirectory()) return [path];
     const names = (await readdir(path)).filter((name) => name.endsWith('.safetensors')).sort();

@@ -5,7 +5,7 @@ import { abortedAfterTurns } from './event-loop.js';
 import { readGolden, relativeError } from './golden.js';
 
 const plain = { padding: 'encode', pooling: 'none' } as const;
-const wordsOf = (text: string) => Array.from(words(text), ([word]) => word);
+const wordsOf = (text: string) => [...words(text)].filter((word) => word !== '');
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
 
 function rows(states: Float32Array, channels: number): Float32Array[] {

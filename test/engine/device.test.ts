@@ -34,7 +34,7 @@ async function expectUnavailable(environment: Record<string, string>, reason: Re
 test.each(['gpu', 'cuda:', 'cuda:-1', 'CUDA', 'cuda:1x', ''])('there is no device %p', async (device) => {
   await expect(selectDevice({ device: device as 'cpu' })).rejects.toMatchObject({
     code: 'DEVICE_UNAVAILABLE',
-    message: `there is no device '${device}': choose auto, cpu, cuda or cuda:N`,
+    message: `there is no device ${JSON.stringify(device)}: choose auto, cpu, cuda or cuda:N`,
   });
 });
 
@@ -42,7 +42,7 @@ test('there is no precision but fp32 to ask for', async () => {
   const bf16 = { device: 'cpu', precision: 'bf16' as 'fp32' } as const;
   await expect(selectDevice(bf16)).rejects.toMatchObject({
     code: 'INVALID_ARGUMENT',
-    message: "the precision must be fp32, or left out, not 'bf16'",
+    message: 'the precision must be fp32, or left out, not "bf16"',
   });
 });
 

@@ -168,7 +168,7 @@ describe('create refuses', () => {
     ['an unknown module', { modules: ['embed_tokens'] }, 'INVALID_ARGUMENT', 'embed_tokens'],
     ['an alpha of nothing', { alpha: Number.NaN }, 'INVALID_ARGUMENT', 'alpha'],
     ['an unknown padding', { padding: 'left' }, 'INVALID_ARGUMENT', 'padding'],
-    ['an unknown device', { device: 'tpu' }, 'DEVICE_UNAVAILABLE', "there is no device 'tpu'"],
+    ['an unknown device', { device: 'tpu' }, 'DEVICE_UNAVAILABLE', 'there is no device "tpu"'],
     ['an unknown precision', { precision: 'bf16' }, 'INVALID_ARGUMENT', "not 'bf16'"],
     ['a preset beside features', { preset: 'qwen2.5-7b-math' }, 'INVALID_ARGUMENT', 'not both'],
     ['an encoder that is not there', { encoder: '/no/such/folder' }, 'FILE_NOT_FOUND', '/no/such/folder'],

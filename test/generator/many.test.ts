@@ -59,8 +59,8 @@ test('has one progress over all sets', async () => {
 });
 
 test.each([
-  ['a set without prompts', { good: PROMPTS, bad: [] }, 'INVALID_PROMPTS', "prompt set 'bad' is empty"],
-  ['a set with an empty prompt', [['bad', ['a', '']]], 'INVALID_PROMPTS', "prompt set 'bad': prompt 2 is empty"],
+  ['a set without prompts', { good: PROMPTS, bad: [] }, 'INVALID_PROMPTS', 'prompt set "bad" is empty'],
+  ['a set with an empty prompt', [['bad', ['a', '']]], 'INVALID_PROMPTS', 'prompt set "bad": prompt 2 is empty'],
   ['a list of prompts', PROMPTS, 'INVALID_PROMPTS', 'pairs [name, prompts]'],
   ['nothing', null, 'INVALID_PROMPTS', 'the prompt sets must be'],
 ])('%s is refused before any work is done', async (_what, sets, code, message) => {

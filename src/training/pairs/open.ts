@@ -6,7 +6,7 @@ import { type LongOperation, steadyProgress } from '../../async/index.js';
 import { DndError } from '../../errors.js';
 import { exists, readError } from '../../files/index.js';
 import { readPromptItems } from '../../prompts/index.js';
-import { nearest } from '../../validation/index.js';
+import { checkOptions, checkPath, nearest, quoteValue } from '../../validation/index.js';
 import { type Agreement, agree, type Member, type Mismatch, mismatchTable } from './agreement.js';
 import { findTaskFiles, findTasks, type TaskFiles } from './discover.js';
 import { PAIRS_FILE, type PairsManifest, readPairsManifest } from './manifest.js';
@@ -48,6 +48,8 @@ export async function openPairs(folder: string, options: OpenPairsOptions = {}):
  * @throws DndError for the folder, pairs.json, or the base model; `signal.reason`
  */
 export async function examinePairs(folder: string, options: OpenPairsOptions = {}): Promise<PairsExamination> {
+  checkPath(folder, 'the pairs folder');
+  checkOptions(options, 'options of openPairs');
   const status = await stat(folder).catch((error) => {
     throw readError(error, `pairs folder ${folder}`);
   });
@@ -129,8 +131,8 @@ function heldOutProblems({ heldOut }: PairsManifest, files: readonly TaskFiles[]
     .filter((name) => !names.includes(name))
     .map((name) => {
       const known = nearest(name, names);
-      const meant = known === undefined ? '' : `; did you mean ${JSON.stringify(known)}?`;
-      return general(`${source}: heldOut names ${JSON.stringify(name)}, and there is no such task${meant}`);
+      const meant = known === undefined ? '' : `; did you mean ${quoteValue(known)}?`;
+      return general(`${source}: heldOut names ${quoteValue(name)}, and there is no such task${meant}`);
     });
   const none = names.length > 0 && names.every((name) => heldOut.includes(name));
   return none ? [...unknown, general(`${source}: every task is held out; leave some to train on`)] : unknown;
