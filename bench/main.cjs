@@ -12,37 +12,40 @@ const { CONFIGURATION_NAMES, PUBLISHED } = require('./shapes.cjs');
 
 const whole = (text) => {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new Error(`${text} is not a whole number above 0`);
+  if (!Number.isInteger(value) || value < 1) throw new Error(`${text} is not a positive integer`);
   return value;
 };
 
 const command = new Command('npm run bench --')
-  .description('Measures this package on this machine, and PyTorch beside it where a Python with torch is found.')
+  .description('Measure this package on this machine, beside PyTorch if a Python with torch is found.')
   .addOption(
-    new Option('--preset <names...>', 'configurations; all: every published one')
+    new Option('--preset <names...>', 'configurations to measure; all: every published one')
       .choices([...CONFIGURATION_NAMES, 'all'])
       .default(['quick']),
   )
   .option('--full', 'short for --preset qwen2.5-0.5b-common-sense', false)
-  .option('--quick', 'the quick preset, a few runs, without the larger matrices: does the benchmark work?', false)
-  .option('--runs <n>', 'runs of each rival, at most', whole, 5)
-  .option('--threads <n>', 'threads of each rival', whole, os.availableParallelism())
+  .option('--quick', 'smoke test of the benchmark: the quick preset, a few runs, no large matrices', false)
+  .option('--runs <n>', 'maximum number of runs of each rival', whole, 5)
+  .option('--threads <n>', 'number of threads of each rival', whole, os.availableParallelism())
   .addOption(new Option('--only <parts...>', 'parts to measure').choices(PARTS))
-  .addOption(new Option('--device <name>', 'what to measure').choices(['cpu', 'cuda']).default('cpu'))
-  .option('--plan-only', 'with --device cuda: print the modelled table of a device model; no device is needed', false)
+  .addOption(new Option('--device <name>', 'device to measure').choices(['cpu', 'cuda']).default('cpu'))
+  .option('--plan-only', 'with --device cuda: print the modelled table of a device model; needs no device', false)
   .addOption(new Option('--model <name>', 'of --plan-only').choices(CUDA_DEVICE_MODELS).default('h200'))
   .addOption(new Option('--precision <name>', 'with --device cuda').choices(PRECISION_CHOICES).default('mixed'))
   .option('--batches <n...>', 'with --device cuda: tasks together', (text, all = []) => [...all, whole(text)])
-  .option('--json', 'with --plan-only: print JSON, and nothing else', false)
-  .option('--encoder <folder>', 'text encoder; default: all-MiniLM-L6-v2 where scripts/fetch-models.sh has fetched it')
-  .option('--no-peer', 'measure this package alone')
-  .option('--out <file>', 'where to write the results as JSON; default: bench/results/<time>.json')
-  .option('--page <file>', 'where to write the page; default: beside the JSON')
+  .option('--json', 'with --plan-only: print only JSON', false)
+  .option(
+    '--encoder <folder>',
+    'text encoder folder; default: all-MiniLM-L6-v2 if scripts/fetch-models.sh has downloaded it',
+  )
+  .option('--no-peer', 'measure this package without PyTorch')
+  .option('--out <file>', 'output file of the results (JSON); default: bench/results/<time>.json')
+  .option('--page <file>', 'output file of the page; default: beside the JSON')
   .option(
     '--render <file>',
-    'measure nothing: make the page of earlier results; with --device cuda: print their tables',
+    'render the page of earlier results without measuring; with --device cuda: print their tables',
   )
-  .option('--compare <files...>', 'measure nothing: compare two results')
+  .option('--compare <files...>', 'compare two results without measuring')
   .parse();
 
 /** The page of results that lie in a file: beside it, unless another place is wanted. */
@@ -54,7 +57,7 @@ async function writePage(results, file, page) {
 }
 
 async function compare(files) {
-  if (files.length !== 2) throw new ResultsError(`--compare wants two files and got ${files.length}`);
+  if (files.length !== 2) throw new ResultsError(`--compare: wrong number of files; expected 2, got ${files.length}`);
   printComparison(...(await Promise.all(files.map(readResults))), files);
 }
 
@@ -81,7 +84,7 @@ async function main() {
   const options = command.opts();
   const chosen = command.getOptionValueSource('preset') !== 'default' || options.quick || options.full;
   const presets = chosen ? presetsOf(options) : PUBLISHED;
-  if (options.planOnly && options.device !== 'cuda') throw new ResultsError('--plan-only is of --device cuda');
+  if (options.planOnly && options.device !== 'cuda') throw new ResultsError('--plan-only requires --device cuda');
   if (options.planOnly) await planCuda({ ...options, presets });
   else if (options.device === 'cuda' && options.render) await renderCuda(options.render);
   else if (options.device === 'cuda')

@@ -14,7 +14,7 @@ async function readResults(path, { kind = KIND, current = VERSION } = {}) {
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    const why = error.code === 'ENOENT' ? 'there is no such file' : error.message;
+    const why = error.code === 'ENOENT' ? 'no such file' : error.message;
     throw new ResultsError(`${path} cannot be read: ${why}`);
   }
   let results;
@@ -28,12 +28,12 @@ async function readResults(path, { kind = KIND, current = VERSION } = {}) {
   if (results?.kind !== kind && !unnamed) {
     const command = kind === KIND ? 'npm run bench' : kind;
     const found = results?.kind ? `, but those of '${results.kind}'` : '';
-    throw new ResultsError(`${path} is JSON, but not the results of ${command}${found}`);
+    throw new ResultsError(`${path} is JSON but does not contain results of ${command}${found}`);
   }
   if (version !== current) {
     throw new ResultsError(
-      `${path} has results of layout ${version}, and this benchmark reads layout ${current}: ` +
-        'use the benchmark of the version that wrote it, or measure anew',
+      `${path} has results of layout ${version}; this benchmark reads layout ${current}: ` +
+        'use the version of the benchmark that wrote it, or measure again',
     );
   }
   return results;

@@ -116,7 +116,8 @@ class Session {
     const { name, features, kernelSize } = configuration;
     const result = { name, features, kernelSize, ...(same && { sameAs: same.name }) };
     this.results.configurations.push(result);
-    if (same) console.log(`\n${name}: the decoder of ${same.name} but for its length projection, not measured again`);
+    if (same)
+      console.log(`\n${name}: same decoder as ${same.name} except for the length projection; not measured again`);
     for (const [part, measure] of Object.entries(OF_CONFIGURATION)) {
       if (this.parts.includes(part) && !(same && part !== 'writing'))
         await this.#measure(result, part, [measure, CONFIGURATION_TABLES[part]], configuration);

@@ -5,6 +5,7 @@
 
 #include "array_buffer.h"
 #include "failure.h"
+#include "fields.h"
 
 namespace dnd::bindings {
 namespace {
@@ -61,17 +62,23 @@ Napi::Array hand_over_all(Napi::Env env, std::vector<FloatResult>& results) {
   return array;
 }
 
-Napi::Object describe(Napi::Env env, EvaluationResult& evaluated) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("tokens", hand_over(env, std::move(evaluated.tokens.memory), evaluated.tokens.bytes));
-  object.Set("sums", numbers(env, evaluated.sums));
-  return object;
+Napi::Array describe(Napi::Env env, const std::vector<DndTokenSums>& sums) {
+  const Napi::Array array = Napi::Array::New(env, sums.size());
+  for (uint32_t task = 0; task < sums.size(); ++task) {
+    array.Set(task, Fields(env)
+                        .set("valid", sums[task].valid)
+                        .set("weightedSquares", sums[task].weighted_squares)
+                        .set("outputSquares", sums[task].output_squares)
+                        .set("targetSquares", sums[task].target_squares)
+                        .set("product", sums[task].product)
+                        .object());
+  }
+  return array;
 }
 
 Napi::Value to_javascript(Napi::Env env, JobResult&& result) {
   if (auto* number = std::get_if<double>(&result)) return Napi::Number::New(env, *number);
-  if (auto* sums = std::get_if<std::vector<double>>(&result)) return numbers(env, *sums);
-  if (auto* evaluated = std::get_if<EvaluationResult>(&result)) return describe(env, *evaluated);
+  if (auto* sums = std::get_if<std::vector<DndTokenSums>>(&result)) return describe(env, *sums);
   if (auto* measured = std::get_if<MeasurementResult>(&result)) return describe(env, *measured);
   if (auto* floats = std::get_if<FloatResult>(&result)) return hand_over(env, std::move(floats->memory), floats->bytes);
   if (auto* several = std::get_if<std::vector<FloatResult>>(&result)) return hand_over_all(env, *several);

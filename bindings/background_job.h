@@ -11,7 +11,7 @@
 #include <variant>
 #include <vector>
 
-#include "backend.h"
+#include "backend_training.h"
 #include "core/job.h"
 #include "core/memory.h"
 
@@ -45,15 +45,9 @@ struct DeviceInfoResult {
   std::vector<OneDevice> devices;
 };
 
-/// Weight tokens, and sums about them: five numbers for each task.
-struct EvaluationResult {
-  FloatResult tokens;
-  std::vector<double> sums;
-};
-
-/// Several FloatResults become an array of ArrayBuffers.
-using JobResult = std::variant<std::monostate, double, std::vector<double>, FloatResult, std::vector<FloatResult>,
-                               EvaluationResult, MeasurementResult, DeviceInfoResult>;
+/// Several FloatResults become an array of ArrayBuffers, sums one object for each task.
+using JobResult = std::variant<std::monostate, double, FloatResult, std::vector<FloatResult>,
+                               std::vector<DndTokenSums>, MeasurementResult, DeviceInfoResult>;
 
 /// What a job does on its thread. It owns all it needs (the model through a shared_ptr, plain memory by pointer) and
 /// never touches JavaScript; ArrayBuffers that it reads are in the job's `inputs`.

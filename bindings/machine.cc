@@ -6,13 +6,13 @@
 #include <vector>
 
 #include "arguments.h"
+#include "bench/measure.h"
 #include "core/thread_pool.h"
-#include "cpu/isa/select.h"
+#include "cpu/instruction_sets.h"
 #include "decoder_arguments.h"
 #include "device_arguments.h"
 #include "environment.h"
 #include "failure.h"
-#include "model/measure.h"
 #include "plan/convolution_plan.h"
 #include "plan/geometry.h"
 
@@ -54,7 +54,8 @@ MeasurementResult measured_convolution(const DndConvolution& size, const Measure
   MeasurementResult result;
   result.seconds = std::move(runs.seconds);
   const ConvolutionShape shape = shape_of(convolution_geometry(size));
-  const ConvolutionPlan planned = plan_convolution(shape, {cpu::kernels().name, size.algorithm, size.workspace_limit});
+  const ConvolutionPlan planned =
+      plan_convolution(shape, {cpu::instruction_set(), size.algorithm, size.workspace_limit});
   if (planned.algorithm == Algorithm::kDirect) return result;
   const SpectralPlan& plan = planned.spectral;
   result.part_seconds.assign(runs.part_seconds.begin(), runs.part_seconds.end());
@@ -68,11 +69,11 @@ MeasurementResult measured_convolution(const DndConvolution& size, const Measure
 
 Napi::Value cpu_info(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    const std::vector<const cpu::Kernels*> kernels = cpu::available_kernels();
-    Napi::Array available = Napi::Array::New(info.Env(), kernels.size());
-    for (size_t i = 0; i < kernels.size(); ++i) available.Set(uint32_t(i), std::string(kernels[i]->name));
+    const std::vector<std::string> sets = cpu::available_instruction_sets();
+    Napi::Array available = Napi::Array::New(info.Env(), sets.size());
+    for (size_t i = 0; i < sets.size(); ++i) available.Set(uint32_t(i), sets[i]);
     Napi::Object result = Napi::Object::New(info.Env());
-    result.Set("isa", std::string(cpu::kernels().name));
+    result.Set("isa", cpu::instruction_set());
     result.Set("available", available);
     result.Set("defaultThreads", default_threads());
     result.Set("compiler", std::string(kCompiler));

@@ -54,9 +54,10 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
     return model_;
   }
 
-  /// The model for a question to its device, which answers nobody else while a job is under way (a CPU excepted).
+  /// The model for a question to its device, which answers nobody else while a job is under way, unless it works in the
+  /// host's memory.
   const std::shared_ptr<Model>& idle_model(const char* function) const {
-    if (!model()->on_cpu()) require_no_job(function);
+    if (!model()->in_host_memory()) require_no_job(function);
     return model();
   }
 

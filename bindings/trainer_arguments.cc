@@ -17,17 +17,23 @@ TrainerConfig read_trainer_config(const Argument& options) {
   return config;
 }
 
-TargetBatch read_targets(const DecoderConfig& config, const Argument& condition, const Argument& target,
-                         const Argument& importance, int64_t batch) {
+TrainingTasks read_tasks(const Argument& tasks, const DecoderConfig& config) {
   const Feature last = config.features.back();
   const auto floats = [](const Slice& slice) { return reinterpret_cast<const float*>(slice.data); };
-  const Slice conditions = read_condition(condition, config, batch);
-  const Slice targets = target.tensor("float32", {batch, last.tokens, last.height, last.width});
-  TargetBatch read = {floats(conditions), floats(targets), nullptr, batch, {conditions.buffer, targets.buffer}};
-  if (importance.is_null()) return read;
-  const Slice weights = importance.tensor("float32", {last.tokens});
-  read.importance = floats(weights);
-  read.buffers.push_back(weights.buffer);
+  const int64_t batch = tasks.field("batch").integer(1);
+  const Slice condition = read_condition(tasks.field("condition"), config, batch);
+  const Slice target = tasks.field("target").tensor("float32", {batch, last.tokens, last.height, last.width});
+  TrainingTasks read = {{floats(condition), floats(target), nullptr, batch}, {condition.buffer, target.buffer}};
+  if (const Argument importance = tasks.field("importance"); !importance.is_null()) {
+    const Slice weights = importance.tensor("float32", {last.tokens});
+    read.batch.importance = floats(weights);
+    read.buffers.push_back(weights.buffer);
+  }
+  read.batch.weight = tasks.field("weight").positive_number();
+  read.batch.noise_key = uint64_t(tasks.field("noiseKey").integer(0));
+  read.batch.noise_stream = uint64_t(tasks.field("noiseStream").integer(0));
+  read.batch.condition_noise = tasks.field("conditionNoise").not_negative_number();
+  read.batch.target_noise = tasks.field("targetNoise").not_negative_number();
   return read;
 }
 

@@ -1,27 +1,11 @@
 #include "trainer_handle.h"
 
-#include <tuple>
-
+#include "decoder_arguments.h"
 #include "device_arguments.h"
 #include "fields.h"
 #include "trainer_arguments.h"
 
 namespace dnd::bindings {
-namespace {
-
-constexpr int64_t kSumsOfATask = sizeof(DndTokenSums) / sizeof(double);
-
-std::vector<double> numbers_of(const std::vector<DndTokenSums>& sums) {
-  std::vector<double> numbers;
-  numbers.reserve(sums.size() * kSumsOfATask);
-  for (const DndTokenSums& task : sums) {
-    numbers.insert(numbers.end(),
-                   {task.valid, task.weighted_squares, task.output_squares, task.target_squares, task.product});
-  }
-  return numbers;
-}
-
-}  // namespace
 
 Napi::Function TrainerHandle::define(Napi::Env env) {
   std::vector<PropertyDescriptor> properties = store_properties();
@@ -31,7 +15,7 @@ Napi::Function TrainerHandle::define(Napi::Env env) {
   properties.push_back(InstanceMethod("update", &TrainerHandle::update));
   properties.push_back(InstanceMethod("resetGradient", &TrainerHandle::reset_gradient));
   properties.push_back(InstanceMethod("readGradient", &TrainerHandle::read_gradient));
-  properties.push_back(InstanceMethod("evaluate", &TrainerHandle::evaluate));
+  properties.push_back(InstanceMethod("forward", &TrainerHandle::forward));
   properties.push_back(InstanceMethod("step", &TrainerHandle::step));
   properties.push_back(InstanceMethod("setStep", &TrainerHandle::set_step));
   properties.push_back(InstanceMethod("states", &TrainerHandle::states));
@@ -79,22 +63,14 @@ Napi::Value TrainerHandle::memory(const Napi::CallbackInfo& info) {
 
 Napi::Value TrainerHandle::accumulate(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    const Argument tasks(info, 0, "accumulate", "batch");
-    const TargetBatch targets = read_targets(model()->config().decoder, tasks.field("condition"), tasks.field("target"),
-                                             tasks.field("importance"), tasks.field("batch").integer(1));
-    TrainingBatch batch{targets.condition, targets.target, targets.importance, targets.batch};
-    batch.weight = tasks.field("weight").positive_number();
-    batch.noise_key = uint64_t(tasks.field("noiseKey").integer(0));
-    batch.noise_stream = uint64_t(tasks.field("noiseStream").integer(0));
-    batch.condition_noise = tasks.field("conditionNoise").not_negative_number();
-    batch.target_noise = tasks.field("targetNoise").not_negative_number();
+    const TrainingTasks tasks = read_tasks(Argument(info, 0, "accumulate", "batch"), model()->config().decoder);
     const int64_t limit = Argument(info, 1, "accumulate", "limitBytes").integer(0);
-    JobWork work = [model = model(), batch, limit](Job& job) -> JobResult {
+    JobWork work = [model = model(), batch = tasks.batch, limit](Job& job) -> JobResult {
       std::vector<DndTokenSums> sums(size_t(batch.batch));
       model->accumulate(batch, sums.data(), job, limit);
-      return numbers_of(sums);
+      return sums;
     };
-    return submit(std::move(work), Argument(info, 2, "accumulate", "done"), targets.buffers);
+    return submit(std::move(work), Argument(info, 2, "accumulate", "done"), tasks.buffers);
   });
 }
 
@@ -124,25 +100,21 @@ Napi::Value TrainerHandle::read_gradient(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value TrainerHandle::evaluate(const Napi::CallbackInfo& info) {
+Napi::Value TrainerHandle::forward(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const DecoderConfig& config = model()->config().decoder;
     const Feature last = config.features.back();
-    const int64_t batch = Argument(info, 3, "evaluate", "batch").integer(1);
-    const TargetBatch targets =
-        read_targets(config, Argument(info, 0, "evaluate", "condition"), Argument(info, 1, "evaluate", "target"),
-                     Argument(info, 2, "evaluate", "importance"), batch);
-    const int64_t limit = Argument(info, 4, "evaluate", "limitBytes").integer(0);
+    const int64_t batch = Argument(info, 1, "forward", "batch").integer(1);
+    const Slice condition = read_condition(Argument(info, 0, "forward", "condition"), config, batch);
+    const int64_t limit = Argument(info, 2, "forward", "limitBytes").integer(0);
     const int64_t result_bytes = tensor_bytes({batch, last.tokens, last.height, last.width});
-    const auto [condition, target, importance] = std::tuple(targets.condition, targets.target, targets.importance);
-    JobWork work = [model = model(), condition, target, importance, batch, limit, result_bytes](Job& job) -> JobResult {
-      EvaluationResult result{FloatResult(result_bytes), {}};
-      std::vector<DndTokenSums> sums(static_cast<size_t>(batch));
-      model->evaluate(condition, target, importance, batch, result.tokens.data(), sums.data(), job, limit);
-      result.sums = numbers_of(sums);
-      return result;
+    const auto* values = reinterpret_cast<const float*>(condition.data);
+    JobWork work = [model = model(), values, batch, limit, result_bytes](Job& job) -> JobResult {
+      FloatResult tokens(result_bytes);
+      model->forward(values, batch, tokens.data(), job, limit);
+      return tokens;
     };
-    return submit(std::move(work), Argument(info, 5, "evaluate", "done"), targets.buffers);
+    return submit(std::move(work), Argument(info, 3, "forward", "done"), {condition.buffer});
   });
 }
 

@@ -21,7 +21,7 @@ class TrainerHandle : public ModelHandle<TrainerHandle, Trainer> {
   Napi::Value update(const Napi::CallbackInfo& info);
   void reset_gradient(const Napi::CallbackInfo& info);
   Napi::Value read_gradient(const Napi::CallbackInfo& info);
-  Napi::Value evaluate(const Napi::CallbackInfo& info);
+  Napi::Value forward(const Napi::CallbackInfo& info);
   Napi::Value step(const Napi::CallbackInfo& info);
   void set_step(const Napi::CallbackInfo& info);
   Napi::Value states(const Napi::CallbackInfo& info);

@@ -47,7 +47,7 @@ function(dnd_add_cuda_objects)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/cuda/*.cu ${CMAKE_SOURCE_DIR}/cuda/*.cc)
   add_library(dnd_cuda_objects OBJECT ${sources})
   target_link_libraries(dnd_cuda_objects PUBLIC dnd_core)
-  target_include_directories(dnd_cuda_objects PUBLIC ${CMAKE_SOURCE_DIR})
+  target_include_directories(dnd_cuda_objects PUBLIC ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/cuda)
   target_include_directories(dnd_cuda_objects SYSTEM PUBLIC ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
   # -std by hand: CMake 3.25 knows no C++20 of nvcc's.
   target_compile_options(dnd_cuda_objects PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:

@@ -1,4 +1,4 @@
-// Prompts in, LoRA adapters out: makes a small, untrained generator for SmolLM2-135M, then one adapter for the word
+// Prompts in, LoRA adapters out: creates a small, untrained generator for SmolLM2-135M, then one adapter for the word
 // problems of GSM8K and one for the programming tasks of HumanEval. Run it in a clone, after `npm install`:
 //   node examples/generate.mjs [folder]
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { Generator, readPromptSet } from 'dnd-lora';
 const out = process.argv[2] ?? 'example-output';
 const here = fileURLToPath(new URL('.', import.meta.url));
 
-// Ctrl-C stops the work at its next tile, and nothing half-written stays behind.
+// Ctrl-C stops the work at its next tile and leaves no partial output behind.
 const controller = new AbortController();
 process.once('SIGINT', () => controller.abort(new Error('interrupted')));
 const { signal } = controller;

@@ -129,6 +129,10 @@ struct DndTrainingOperations;  // backend_training.h
 struct DndBackend {
   uint32_t version;  ///< kDndBackendVersion of the header that the implementation was built with
   const char* name;  ///< "cpu", "cuda"
+  /// 1: device memory is the host's. What is free of it depends on whatever else the machine does, so it must not change
+  /// a plan, nor so a result; none is kept from pass to pass; and `memory` and `convolution_workspace` may be asked
+  /// while another thread has work under way.
+  int32_t host_memory;
 
   /// Devices of this kind. kDndUnavailable where there can be none, and `last_error(null)` says why and what to do.
   DndStatus (*count)(int32_t* devices);
@@ -216,4 +220,4 @@ typedef const DndBackend* (*DndDeviceLibrary)(void);
 #define DND_DEVICE_LIBRARY_ENTRY "dnd_device_library"
 }
 
-constexpr uint32_t kDndBackendVersion = 4;
+constexpr uint32_t kDndBackendVersion = 5;

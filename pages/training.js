@@ -1,11 +1,11 @@
-// Runs in the page of a training run: draws the charts of src/report/chart.ts with uPlot, which stands before this.
+// Script of a training run's page: draws the charts of src/report/chart.ts with uPlot, which the page loads first.
 (() => {
   const NOTHING = '–';
   const plots = new Map();
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-  // A run of many tasks has many charts: those beyond the first are drawn when they come near the screen.
+  // A run with many tasks has many charts: all but the first ones are drawn when they come near the viewport.
   const AT_ONCE = 60;
   const elements = [...document.querySelectorAll('.plot')];
   const near = new IntersectionObserver(
@@ -23,7 +23,7 @@
     }
   });
 
-  // Colours are drawn, so another theme is another drawing.
+  // Colours are drawn into the canvas, so a change of theme requires redrawing.
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
     for (const [element, plot] of [...plots]) {
       plot.destroy();
@@ -44,7 +44,7 @@
     sized.observe(element);
   }
 
-  /** Every curve has steps of its own. Where it has none of a step of another, its line goes on; at a null it breaks. */
+  /** Every curve has its own steps. Its line continues over steps that only other curves have, and breaks at a null. */
   function dataOf({ series, scale }) {
     const drawable = (value) => (scale === 'logarithmic' && value <= 0 ? null : value);
     return uPlot.join(series.map(({ steps, values }) => [steps, values.map(drawable)]));
@@ -97,7 +97,7 @@
     return { label, stroke, width: 1.5, points: { show: true, size: steps.length > 50 ? 3 : 6, fill: stroke }, value };
   }
 
-  /** The cursor reads every curve at its point nearest to the cursor's step. */
+  /** The cursor shows every curve at the point nearest to the cursor's step. */
   function nearest(plot, seriesIndex, index) {
     const values = plot.data[seriesIndex];
     if (seriesIndex === 0 || (values[index] ?? null) !== null) return index;
@@ -115,7 +115,7 @@
     const unit = devicePixelRatio;
     ctx.save();
     ctx.beginPath();
-    ctx.rect(bbox.left, bbox.top, bbox.width + 6 * unit, bbox.height); // a mark at the end is seen whole
+    ctx.rect(bbox.left, bbox.top, bbox.width + 6 * unit, bbox.height); // so that a mark at the end is not clipped
     ctx.clip();
     ctx.font = `${11 * unit}px system-ui, sans-serif`;
     ctx.strokeStyle = ctx.fillStyle = colour('quiet');
@@ -155,7 +155,7 @@
     write(ctx, label, x + (toTheLeft ? -1.4 : 1.4) * half, y + 1.2 * half);
   }
 
-  /** Curves may lie behind it. */
+  /** With an outline, for legibility over curves. */
   function write(ctx, text, x, y) {
     ctx.save();
     ctx.lineWidth = 4 * devicePixelRatio;

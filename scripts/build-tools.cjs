@@ -9,13 +9,15 @@ const CMAKE_AT_LEAST = [3, 24];
 
 /**
  * @returns {{ missing: string[], environment: Record<string, string> }} a paragraph for each missing tool, and the
- *   environment in which CMake finds the compiler that was tried
+ *   environment in which CMake finds the compiler that was tried, and ninja where there is no make
  */
 exports.findTools = function findTools() {
   // On Windows, CMake finds Visual Studio by itself; its compiler is not on the PATH.
   const compiler = process.platform === 'win32' ? { environment: {} } : findCompiler();
   const missing = [compiler.missing, findCmake(), process.platform === 'win32' ? undefined : findMake()];
-  return { missing: missing.filter(Boolean), environment: compiler.environment };
+  // cmake-js looks for ninja by itself; CMake has to be told.
+  const generator = version('make') === undefined && version('ninja') !== undefined ? { CMAKE_GENERATOR: 'Ninja' } : {};
+  return { missing: missing.filter(Boolean), environment: { ...compiler.environment, ...generator } };
 };
 
 /**

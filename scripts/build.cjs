@@ -2,6 +2,7 @@
 // Builds the package: TypeScript into dist/, the native engine into build/Release/. `npm install` in a clone comes here.
 //   node scripts/build.cjs            both
 //   node scripts/build.cjs --native   the engine only
+//   node scripts/build.cjs --emulated-cuda   what npm test needs: the CUDA backend on an emulated device
 // With nvcc 13 or newer there, the CUDA library is built too; DND_CUDA=ON insists on it, DND_CUDA=OFF leaves it out.
 const { spawnSync } = require('node:child_process');
 const { chmodSync, existsSync, readFileSync, rmSync } = require('node:fs');
@@ -14,10 +15,11 @@ const ROOT = join(__dirname, '..');
 main(process.argv.slice(2));
 
 function main(options) {
-  const unknown = options.find((option) => option !== '--native');
-  if (unknown) fail(`unknown option ${unknown}; usage: node scripts/build.cjs [--native]`);
+  const unknown = options.find((option) => !['--native', '--emulated-cuda'].includes(option));
+  if (unknown) fail(`unknown option ${unknown}; usage: node scripts/build.cjs [--native | --emulated-cuda]`);
   const tools = findTools();
   if (tools.missing.length > 0) fail(tools.missing.join('\n\n'));
+  if (options.includes('--emulated-cuda')) return buildEmulatedCuda(tools.environment);
   if (!options.includes('--native')) buildTypeScript();
   buildEngine(tools.environment);
 }
@@ -25,7 +27,7 @@ function main(options) {
 function buildTypeScript() {
   const compiler = join(packageFolder('typescript'), 'bin', 'tsc');
   rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
-  step('TypeScript', [compiler, '-p', 'tsconfig.json'], {});
+  step('TypeScript', [process.execPath, compiler, '-p', 'tsconfig.json'], {});
   const program = join(ROOT, 'dist', 'cli', 'main.js');
   if (existsSync(program)) chmodSync(program, 0o755);
 }
@@ -34,17 +36,27 @@ function buildEngine(environment) {
   const cuda = findCuda();
   dropForeignCache(cuda);
   const compiler = join(packageFolder('cmake-js'), 'bin', 'cmake-js');
-  const CMAKE_BUILD_PARALLEL_LEVEL = process.env.CMAKE_BUILD_PARALLEL_LEVEL ?? String(availableParallelism());
   const what = cuda.compiler
     ? 'the native engine and the CUDA library (a few minutes the first time)'
     : 'the native engine (a minute or two the first time)';
-  step(what, [compiler, 'build', `--CDDND_CUDA=${cuda.wanted}`], {
+  step(what, [process.execPath, compiler, 'build', `--CDDND_CUDA=${cuda.wanted}`], {
     ...environment,
     ...(cuda.compiler ? { CUDACXX: cuda.compiler } : {}),
-    CMAKE_BUILD_PARALLEL_LEVEL,
   });
   if (!cuda.compiler) rmSync(join(ROOT, 'build', 'Release', 'libdnd_cuda.so'), { force: true });
   if (cuda.missing) process.stdout.write(`${cuda.missing}\n`);
+}
+
+/** In the folder of scripts/test-native.sh and scripts/test-cuda.sh, and as they do it. */
+function buildEmulatedCuda(environment) {
+  // On Windows its tests are skipped, by name.
+  if (process.platform === 'win32' || process.env.DND_EMULATED_CUDA_LIBRARY) return;
+  const folder = join(ROOT, 'build-native', 'plain');
+  if (isForeign(folder)) rmSync(folder, { recursive: true });
+  const settings = ['-DCMAKE_BUILD_TYPE=Release', '-DDND_CUDA_TESTS=ON'];
+  step('the settings of the emulated CUDA device', ['cmake', '-S', ROOT, '-B', folder, ...settings], environment);
+  const target = ['--target', 'dnd_cuda_emulated'];
+  step('the emulated CUDA device (a few minutes the first time)', ['cmake', '--build', folder, ...target], {});
 }
 
 /**
@@ -54,20 +66,28 @@ function buildEngine(environment) {
 function dropForeignCache(cuda) {
   const cache = join(ROOT, 'build', 'CMakeCache.txt');
   if (!existsSync(cache)) return;
-  const text = readFileSync(cache, 'utf8');
-  const value = (name) => new RegExp(`^${name}:[A-Z]+=(.*)$`, 'm').exec(text)?.[1];
-  const compiler = value('CMAKE_CUDA_COMPILER')?.replace(/.*-NOTFOUND$/, '') || undefined;
-  if (value('CMAKE_HOME_DIRECTORY') !== ROOT.replaceAll('\\', '/')) rmSync(join(ROOT, 'build'), { recursive: true });
-  else if (value('DND_CUDA') !== cuda.wanted || compiler !== cuda.compiler) rmSync(cache);
+  const compiler = cached(cache, 'CMAKE_CUDA_COMPILER')?.replace(/.*-NOTFOUND$/, '') || undefined;
+  if (isForeign(join(ROOT, 'build'))) rmSync(join(ROOT, 'build'), { recursive: true });
+  else if (cached(cache, 'DND_CUDA') !== cuda.wanted || compiler !== cuda.compiler) rmSync(cache);
 }
 
-/** Runs a Node program; what it prints is shown only when it fails. */
-function step(what, command, environment) {
+function isForeign(folder) {
+  const cache = join(folder, 'CMakeCache.txt');
+  return existsSync(cache) && cached(cache, 'CMAKE_HOME_DIRECTORY') !== ROOT.replaceAll('\\', '/');
+}
+
+/** A value out of CMake's cache. */
+function cached(cache, name) {
+  return new RegExp(`^${name}:[A-Z]+=(.*)$`, 'm').exec(readFileSync(cache, 'utf8'))?.[1];
+}
+
+/** Runs a program; what it prints is shown only when it fails. */
+function step(what, [program, ...parameters], environment) {
   const began = Date.now();
   process.stdout.write(`Building ${what} … `);
-  const { status, error, stdout, stderr } = spawnSync(process.execPath, command, {
+  const { status, error, stdout, stderr } = spawnSync(program, parameters, {
     cwd: ROOT,
-    env: { ...process.env, ...environment },
+    env: { CMAKE_BUILD_PARALLEL_LEVEL: String(availableParallelism()), ...process.env, ...environment },
     encoding: 'utf8',
     maxBuffer: 1 << 28,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -77,7 +97,9 @@ function step(what, command, environment) {
     return;
   }
   process.stdout.write('failed\n');
-  fail(`${stdout ?? ''}\n${stderr ?? ''}\n${error?.message ?? ''}\nThe command was: node ${command.join(' ')}`);
+  fail(
+    `${stdout ?? ''}\n${stderr ?? ''}\n${error?.message ?? ''}\nThe command was: ${[program, ...parameters].join(' ')}`,
+  );
 }
 
 function packageFolder(name) {

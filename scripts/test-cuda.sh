@@ -14,7 +14,7 @@ launches=$PWD/build-native/cuda-launches.jsonl
 build() { # folder, CMake options…
   local folder=build-native/$1
   shift
-  cmake -S . -B "$folder" -DDND_CUDA_TESTS=ON "$@" > "$folder-cuda.log" 2>&1 &&
+  cmake -S . -B "$folder" "$@" > "$folder-cuda.log" 2>&1 &&
     cmake --build "$folder" --parallel "$jobs" --target dnd_cuda_test dnd_cuda_emulated >> "$folder-cuda.log" 2>&1 || {
     cat "$folder-cuda.log"
     return 1

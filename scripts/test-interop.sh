@@ -25,24 +25,39 @@ work=$(mktemp -d "$cache/interop-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 export HF_HUB_OFFLINE=1 TQDM_DISABLE=1 TRANSFORMERS_VERBOSITY=warning PYTHONDONTWRITEBYTECODE=1
 
-log=$work/log
-: > "$log"
-for stage in "${stages[@]}"; do
-  echo "--- $stage" | tee -a "$log"
-  began=$SECONDS
-  mkdir "$work/$stage"
-  code=0
-  "$python" -W ignore::FutureWarning "test/interop/$stage.py" "$work/$stage" "$minilm" 2>&1 | tee "$work/stage.log" || code=$?
-  cat "$work/stage.log" >> "$log"
+# run_script NAME: its output goes to $work/NAME.log, and is shown when it has ended
+run_script() {
+  local name=$1 began=$SECONDS code=0
+  mkdir "$work/$name"
+  "$python" -W ignore::FutureWarning "test/interop/$name.py" "$work/$name" "$minilm" > "$work/$name.log" 2>&1 || code=$?
   # A script that broke off has checks that never ran: that counts as a failure of its own.
-  if ((code != 0)) && ! grep -q '^FAIL ' "$work/stage.log"; then
-    echo "FAIL $stage ended with exit code $code" | tee -a "$log"
+  if ((code != 0)) && ! grep -q '^FAIL ' "$work/$name.log"; then
+    echo "FAIL $name ended with exit code $code" >> "$work/$name.log"
   fi
-  rm -rf "${work:?}/$stage"
-  echo "     $stage took $((SECONDS - began)) s"
+  rm -rf "${work:?}/$name"
+  # One at a time, whole.
+  (
+    flock 8
+    echo "--- $name"
+    cat "$work/$name.log"
+    echo "     $name took $((SECONDS - began)) s"
+  ) 8> "$work/printing"
+}
+
+# Small scripts run side by side, one on each processor, most of their time being Python's start on one of them. The others
+# measure memory or time, or want much of both, and have the machine to themselves.
+small=' safetensors_files peft_folders peft_adapters minilm minilm_on_cuda random_gradients '
+for stage in "${stages[@]}"; do
+  [[ $small == *" $stage "* ]] || continue
+  while (($(jobs -pr | wc -l) >= $(nproc))); do wait -n; done
+  run_script "$stage" &
+done
+wait
+for stage in "${stages[@]}"; do
+  [[ $small == *" $stage "* ]] || run_script "$stage"
 done
 
-passed=$(grep -c '^ok ' "$log" || true)
-failed=$(grep -c '^FAIL ' "$log" || true)
+passed=$(cat "$work"/*.log | grep -c '^ok ' || true)
+failed=$(cat "$work"/*.log | grep -c '^FAIL ' || true)
 echo "interop: $passed passed, $failed failed"
 ((failed == 0 && passed > 0))

@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
-# The native tests, three times: as shipped, with AddressSanitizer and UndefinedBehaviorSanitizer, with ThreadSanitizer.
-# Each in a build folder of its own under build-native/. Arguments choose runs (plain, asan, tsan); default: all three.
+# The native tests, each build in a folder of its own under build-native/. Arguments choose runs; default: plain asan tsan.
+#   plain                             as shipped, on every instruction set that this machine has
+#   asan, tsan                        AddressSanitizer and UndefinedBehaviorSanitizer, ThreadSanitizer: on the best set
+#   asan-every-set, tsan-every-set    the same on every instruction set; in one command:
+#     scripts/test-native.sh asan-every-set tsan-every-set
 # The CUDA backend under its emulator has runs of its own: scripts/test-cuda.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,29 +25,40 @@ if setarch "$(uname -m)" -R true 2> /dev/null; then without_randomisation=(setar
 build() { # folder, CMake options…
   local folder=build-native/$1
   shift
-  cmake -S . -B "$folder" -DDND_CUDA_TESTS=OFF "$@" > "$folder.log" 2>&1 && cmake --build "$folder" --parallel "$jobs" >> "$folder.log" 2>&1 || {
+  cmake -S . -B "$folder" "$@" > "$folder.log" 2>&1 &&
+    cmake --build "$folder" --parallel "$jobs" --target dnd_test >> "$folder.log" 2>&1 || {
     cat "$folder.log"
     return 1
   }
 }
+
+# tests FOLDER SETS WRAPPER…: SETS is `best`, or `every` for each instruction set by itself
+tests() {
+  local folder=build-native/$1 chosen=(--tests-regex '^best_')
+  [ "$2" = best ] || chosen=(--exclude-regex '^best_')
+  [ "$2" != best ] || echo "on the best instruction set alone; on every one: scripts/test-native.sh $1-every-set"
+  "${@:3}" ctest --test-dir "$folder/test/native" --parallel "$jobs" --output-on-failure "${chosen[@]}"
+}
+
+sets_of() { [[ $1 == *-every-set ]] && echo every || echo best; }
 
 run() {
   echo "── native tests, $1"
   case $1 in
     plain)
       build plain -DCMAKE_BUILD_TYPE=Release
-      ctest --test-dir build-native/plain --output-on-failure
+      tests plain every
       ;;
-    asan)
+    asan | asan-every-set)
       build asan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DDND_SANITIZE=address,undefined
-      UBSAN_OPTIONS=print_stacktrace=1 ctest --test-dir build-native/asan --output-on-failure
+      tests asan "$(sets_of "$1")" env UBSAN_OPTIONS=print_stacktrace=1
       ;;
-    tsan)
+    tsan | tsan-every-set)
       build tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DDND_SANITIZE=thread
-      TSAN_OPTIONS=second_deadlock_stack=1 "${without_randomisation[@]}" ctest --test-dir build-native/tsan --output-on-failure
+      tests tsan "$(sets_of "$1")" env TSAN_OPTIONS=second_deadlock_stack=1 "${without_randomisation[@]}"
       ;;
     *)
-      echo "unknown run '$1'; there are: plain asan tsan" >&2
+      echo "unknown run '$1'; there are: plain asan tsan asan-every-set tsan-every-set" >&2
       return 2
       ;;
   esac

@@ -7,6 +7,9 @@ export const EMULATED_LIBRARY = [
   join(__dirname, '../build-native/plain/cuda/libdnd_cuda_emulated.so'),
 ].find((path) => path !== undefined && existsSync(path));
 
+/** What the emulated device calls itself. */
+export const EMULATED_DEVICE = 'NVIDIA A100-SXM4-80GB (emulated)';
+
 /** A block of tests that need it; where it is missing they are skipped, and their name says what builds it. */
 export const describeEmulated: (name: string, tests: () => void) => void = EMULATED_LIBRARY
   ? (name, tests) => describe(name, tests)

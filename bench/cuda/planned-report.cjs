@@ -29,11 +29,11 @@ function modelTable({ model, precision }) {
     headings: ['', 'maker', 'expected', 'of it'],
     rows: [
       row('memory', model.bytesPerSecond / 1e9, model.attainableBytesPerSecond / 1e9, 'GB/s'),
-      row('fp16, matrix units', model.halfFlopPerSecond / 1e12, model.attainableHalfFlopPerSecond / 1e12, 'TFLOP/s'),
+      row('fp16, tensor cores', model.halfFlopPerSecond / 1e12, model.attainableHalfFlopPerSecond / 1e12, 'TFLOP/s'),
       row('fp32', model.floatFlopPerSecond / 1e12, model.attainableFloatFlopPerSecond / 1e12, 'TFLOP/s'),
     ],
     notes: [
-      "from the maker's figures and the fractions of native/plan/cuda_rates.cc; fractions below are of the expected",
+      "from the vendor's figures and the fractions in native/plan/cuda_rates.cc; fractions below are of the expected",
     ],
   };
 }
@@ -76,8 +76,8 @@ function stagesTable({ name, batches }, { encoder, model, precision }) {
     ],
     rows,
     notes: [
-      ...batches.filter(({ leftOut }) => leftOut).map(({ batch, leftOut }) => `batch ${batch} left out: ${leftOut}`),
-      'decode: the convolutions and normalisations, not a length projection; writing to a disk is not modelled',
+      ...batches.filter(({ leftOut }) => leftOut).map(({ batch, leftOut }) => `batch ${batch} skipped: ${leftOut}`),
+      'decode: convolutions and normalisations without length projection; writing to disk is not modelled',
     ],
   };
 }

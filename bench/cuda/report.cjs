@@ -115,8 +115,8 @@ const leftOut = (rows, batch) =>
   rows.flatMap((row) => {
     const { leftOut, peerLeftOut } = of(row, batch);
     return [
-      ...(leftOut ? [`${row.name}: left out, ${leftOut}`] : []),
-      ...(peerLeftOut ? [`${row.name}: the peer left out, ${peerLeftOut}`] : []),
+      ...(leftOut ? [`${row.name}: skipped, ${leftOut}`] : []),
+      ...(peerLeftOut ? [`${row.name}: peer skipped, ${peerLeftOut}`] : []),
     ];
   });
 
@@ -133,7 +133,7 @@ function layersTables({ rows }, _results, { name }) {
         row.errors?.peerVariant ?? null,
         row.errors?.reference ?? null,
       ]),
-      notes: rows.filter((row) => row.leftOut).map((row) => `${row.name} left out: ${row.leftOut}`),
+      notes: rows.filter((row) => row.leftOut).map((row) => `${row.name} skipped: ${row.leftOut}`),
     },
   ];
 }
@@ -141,7 +141,7 @@ function layersTables({ rows }, _results, { name }) {
 function decoderTables({ batches, heldBytes, tolerance, peerLeftOut }, _results, { name }) {
   return [
     {
-      title: `${name}: decoder, condition to weight tokens in host memory; ${gigabytes(heldBytes)} held on the device`,
+      title: `${name}: decoder, condition to weight tokens in host memory; ${gigabytes(heldBytes)} resident on the device`,
       headings: ['tasks', 'ours', 'per task', 'peer', 'ratio', 'error', 'peer’s error'],
       rows: batches.map((row) => [
         row.batch,
@@ -154,8 +154,8 @@ function decoderTables({ batches, heldBytes, tolerance, peerLeftOut }, _results,
       ]),
       notes: [
         ...batches.filter((row) => row.errors).map((row) => errorNote(row, tolerance)),
-        ...(peerLeftOut ? [`the peer left out: ${peerLeftOut}`] : []),
-        ...batches.filter((row) => row.leftOut).map((row) => `batch ${row.batch} left out: ${row.leftOut}`),
+        ...(peerLeftOut ? [`peer skipped: ${peerLeftOut}`] : []),
+        ...batches.filter((row) => row.leftOut).map((row) => `batch ${row.batch} skipped: ${row.leftOut}`),
       ],
     },
   ];
@@ -171,15 +171,15 @@ const STAGES = ['encode', 'decode', 'restore', 'fetch', 'write', 'endToEnd'];
 function stagesTables({ encoder, batches }, _results, { name }) {
   return [
     {
-      title: `${name}: prompts → adapters on the disk, encoder ${encoder}`,
-      headings: ['tasks', 'encode', 'decode', 'look through', 'fetch', 'write', 'end to end'],
+      title: `${name}: prompts → adapters on disk, encoder ${encoder}`,
+      headings: ['tasks', 'encode', 'decode', 'check', 'fetch', 'write', 'end to end'],
       rows: batches.map((row) => [row.batch, ...STAGES.map((stage) => time(row[stage]))]),
       notes: [
-        'decode includes de-normalising and the fetch of the adapters; fetch is that of as many numbers, measured alone',
+        'decode includes denormalising and the transfer of the adapters; fetch is the transfer of as many numbers, measured alone',
         ...batches
           .filter((row) => row.together < row.batch)
-          .map((row) => `batch ${row.batch}: ${row.together} went through the decoder together, for lack of memory`),
-        ...batches.filter((row) => row.leftOut).map((row) => `batch ${row.batch} left out: ${row.leftOut}`),
+          .map((row) => `batch ${row.batch}: ${row.together} decoded together, for lack of memory`),
+        ...batches.filter((row) => row.leftOut).map((row) => `batch ${row.batch} skipped: ${row.leftOut}`),
       ],
     },
   ];

@@ -49,11 +49,10 @@ function peerBytes(configuration, parameterBytes) {
 
 /** @returns {Promise<string | null>} why there is no peer */
 async function preparePeer({ peer, scratch, configuration }, engine) {
-  if (!peer) return 'there is none';
+  if (!peer) return 'not available';
   const need = peerBytes(configuration, engine.parameterBytes);
   const available = availableMemoryBytes();
-  if (available < need)
-    return `it needs ${gigabytes(need)} beside our decoder, of which ${gigabytes(available)} are free`;
+  if (available < need) return `it needs ${gigabytes(need)} beside our decoder; ${gigabytes(available)} are available`;
   const weights = join(scratch, 'decoder.safetensors');
   await writeParameters(engine, weights);
   const { features, kernelSize, projectedFrom } = configuration;

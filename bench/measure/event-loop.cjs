@@ -71,7 +71,7 @@ async function measure({ configuration, encoder, scratch, threads }) {
         await adapter.save(join(scratch, `event-loop-${rounds++}`), { dtype: 'bf16' });
       } while (performance.now() < until);
     });
-    const wrong = fractions.at(-1) === 1 ? [] : [`progress ended at ${fractions.at(-1)}, not at 1`];
+    const wrong = fractions.at(-1) === 1 ? [] : [`progress ended at ${fractions.at(-1)}; expected 1`];
     return { encoder: basename(textEncoder), rounds, waiting, working, progressReports: fractions.length, wrong };
   } finally {
     generator.dispose();

@@ -50,12 +50,12 @@ function comparisonTable({ rows, onlyA, onlyB, differences }) {
     return [`only in ${file}: ${names.slice(0, NAMED).join('; ')}${more}`];
   };
   return {
-    title: 'medians (spread) × runs; ratio: a over b, above 1 where b is faster',
+    title: 'medians (spread) × runs; ratio: a over b, above 1 if b is faster',
     headings: ['', 'a', 'b', 'ratio', 'spreads'],
     rows: rows.map((row) => [row.name, time(row.a), time(row.b), times(row.ratio), verdict(row)]),
     notes: [
       ...differences,
-      ...(rows.length === 0 ? ['the two have no figure in common'] : []),
+      ...(rows.length === 0 ? ['no figures in common'] : []),
       ...missing(onlyA, 'a'),
       ...missing(onlyB, 'b'),
     ],

@@ -67,7 +67,7 @@ function timesTable(result, results) {
   const last = ['all, summed', null, null, (flop / 1e9).toPrecision(3), total('ours'), null, total('ours', 8)];
   const ofPeer = [total('peer'), null, ratio(summed(result, 'ours'), summed(result, 'peer'))];
   return {
-    title: 'convolutions: one task, and eight together',
+    title: 'convolutions: one prompt set, and eight together',
     headings: [
       'layer, weight',
       'input',
@@ -90,8 +90,8 @@ function timesTable(result, results) {
 const leftOut = (rows) =>
   rows.flatMap((row) =>
     row.batches.flatMap(({ name, leftOut, peerLeftOut }) => [
-      ...(leftOut ? [`${row.name}, ${name}: left out, ${leftOut}`] : []),
-      ...(peerLeftOut ? [`${row.name}, ${name}: the peer left out, ${peerLeftOut}`] : []),
+      ...(leftOut ? [`${row.name}, ${name}: skipped, ${leftOut}`] : []),
+      ...(peerLeftOut ? [`${row.name}, ${name}: peer skipped, ${peerLeftOut}`] : []),
     ]),
   );
 
@@ -111,7 +111,7 @@ function partsTable({ rows }, batch, results) {
   });
   const total = [null, null, null, percent(productFraction(rows, batch, results))];
   return {
-    title: `convolutions, batch ${batch}: the complex product, and where the time of the threads goes`,
+    title: `convolutions, batch ${batch}: the complex product, and thread time by part`,
     headings: [
       'layer, weight',
       'algorithm',

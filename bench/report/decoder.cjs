@@ -39,7 +39,7 @@ function tables(result, { name }) {
       ],
       rows,
       notes: [
-        ...batches.filter((row) => row.leftOut).map((row) => `batch ${row.batch} left out: ${row.leftOut}`),
+        ...batches.filter((row) => row.leftOut).map((row) => `batch ${row.batch} skipped: ${row.leftOut}`),
         ...(peerLeftOut ? [`the peer did not run the whole decoder: ${peerLeftOut}`] : []),
         ...(Object.keys(summed).length > 0
           ? ['Σ: extrapolated as the sum of the convolutions above, each measured alone on random data']

@@ -17,7 +17,9 @@ function tables(result, results) {
       notes:
         relativeError === undefined
           ? []
-          : [`same weights, same ids: states differ by ${relativeError.toExponential(1)} relative (≤ ${tolerance})`],
+          : [
+              `same weights, same ids: hidden states differ by ${relativeError.toExponential(1)} relative (≤ ${tolerance})`,
+            ],
     },
   ];
 }

@@ -7,7 +7,7 @@ function tables({ encoder, rounds, waiting, working, progressReports }) {
   ];
   return [
     {
-      title: 'event loop: how late a 10 ms timer fires',
+      title: 'event loop: delay of a 10 ms timer',
       headings: ['', 'seconds', 'ticks', 'p50 ms', 'p99 ms', 'max ms'],
       rows: [row('only waiting', waiting), row(`generate (encoder ${encoder}) and save, ${rounds}×`, working)],
       notes: [`${progressReports} progress reports`],

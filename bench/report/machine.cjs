@@ -11,7 +11,7 @@ function machineLines({ machine, peer, presets, threads, runs, date }) {
       : `peer: PyTorch ${peer.torch}, ${peer.isa}, oneDNN ${peer.oneDNN ? 'on' : 'off'}, ${peer.threads} threads`,
   ];
   if (machine.loadAverage > 0.5)
-    lines.push(`load average ${machine.loadAverage.toFixed(1)}: others are at work here, expect noise`);
+    lines.push(`load average ${machine.loadAverage.toFixed(1)}: other processes are running, expect noise`);
   return lines;
 }
 

@@ -89,7 +89,7 @@ function tables(marks) {
   if (known.length === 0) return [];
   return [
     {
-      title: 'marks: what is promised of the speed',
+      title: 'marks: performance targets',
       headings: ['', 'asked', 'measured', 'met'],
       rows: marks.map(({ name, asked, unit, measured, met, how, most }) => [
         how ? `${name} (${how})` : name,

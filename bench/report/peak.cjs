@@ -30,7 +30,7 @@ function tablesAgain({ gemm, sgemm }, { peak }) {
   const change = sgemm.flopPerSecond / peak.sgemm.flopPerSecond - 1;
   return [
     productTable('machine, at the end: sgemm', gemm, [
-      `the peak has changed by ${(100 * change).toFixed(0)} % since the beginning; fractions are of the first`,
+      `the peak has changed by ${(100 * change).toFixed(0)} % since the start; fractions are of the first`,
     ]),
   ];
 }

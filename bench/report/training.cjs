@@ -105,7 +105,7 @@ function sizeTable({ decoders, batch }) {
     ];
   });
   return {
-    title: `training step, batch ${batch}, against the number of parameters`,
+    title: `training step, batch ${batch}, by number of parameters`,
     headings: [
       '',
       'parameters',
@@ -150,13 +150,13 @@ function memoryTable(rows) {
       against(ours, peer, whole),
       against(ours, peer, growthOf),
     ]),
-    notes: ['over idle: above what the process holds before it has a decoder, its libraries loaded'],
+    notes: ['over idle: in addition to the process with its libraries loaded and no decoder'],
   };
 }
 
 function dataTable(rows) {
   return {
-    title: 'data path: what of a step of a real run is waiting for prompts, conditions and checkpoints',
+    title: 'data path: time of a step in a real run spent waiting for prompts, conditions and checkpoints',
     headings: [
       '',
       'steps',
@@ -177,10 +177,10 @@ function dataTable(rows) {
     ]),
     notes: [
       ...rows.slice(0, 1).map(({ tasks, checkpoints, prompts }) => {
-        const pairs = `${tasks} tasks with ${checkpoints} checkpoints and ${prompts} prompts in all`;
+        const pairs = `${tasks} tasks with ${checkpoints} checkpoints and ${prompts} prompts`;
         return `${pairs}, the built-in text encoder; the first steps encode prompts and read checkpoints for the first time`;
       }),
-      'JavaScript’s thread makes the next batch while a step computes: what it is busy is all that data takes, and more',
+      'the JavaScript thread prepares the next batch during a step: its busy time is an upper bound of the work for data',
     ],
   };
 }

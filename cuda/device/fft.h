@@ -15,10 +15,10 @@ constexpr int radix_of(int points) {
   return points;
 }
 
-/// (re, im) · e^(−2πi · kTurn/kPoints)
-template <int kPoints, int kTurn>
-__device__ __forceinline__ void turn_by(float& re, float& im) {
-  constexpr int kReduced = kTurn % kPoints;
+/// (re, im) · e^(−2πi · kExponent/kPoints)
+template <int kPoints, int kExponent>
+__device__ __forceinline__ void multiply_by_twiddle(float& re, float& im) {
+  constexpr int kReduced = kExponent % kPoints;
   if constexpr (kReduced == 0) {
     return;
   } else if constexpr (2 * kReduced == kPoints) {
@@ -108,7 +108,7 @@ __device__ __forceinline__ void fft(float (&re)[kPoints], float (&im)[kPoints]) 
       unrolled<0, kRadix>([&](auto part) {
         constexpr int r = decltype(part)::value;
         across_re[r] = part_re[r][m], across_im[r] = part_im[r][m];
-        turn_by<kPoints, m * r>(across_re[r], across_im[r]);
+        multiply_by_twiddle<kPoints, m * r>(across_re[r], across_im[r]);
       });
       butterfly<kRadix>(across_re, across_im);
       unrolled<0, kRadix>([&](auto part) {

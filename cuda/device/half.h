@@ -2,13 +2,8 @@
 
 #include <cstdint>
 
-#include "cuda/device/code.h"
-
-#ifdef DND_CUDA_EMULATED
-#include "test/cuda/emulator/half_bits.h"
-#else
-#include <cuda_fp16.h>
-#endif
+#include "toolkit/device_code.h"
+#include "toolkit/half_bits.h"
 
 namespace dnd::cuda {
 
@@ -18,31 +13,12 @@ struct Half {
 };
 
 /// To nearest even; beyond 65504 infinity.
-__host__ __device__ __forceinline__ Half to_half(float value) {
-#ifdef DND_CUDA_EMULATED
-  return {emulator::half_bits(value)};
-#else
-  return {__half_as_ushort(__float2half_rn(value))};
-#endif
-}
+__host__ __device__ __forceinline__ Half to_half(float value) { return {half_bits(value)}; }
 
-__host__ __device__ __forceinline__ float to_float(Half value) {
-#ifdef DND_CUDA_EMULATED
-  return emulator::float_of_half_bits(value.bits);
-#else
-  return __half2float(__ushort_as_half(value.bits));
-#endif
-}
+__host__ __device__ __forceinline__ float to_float(Half value) { return float_of_half_bits(value.bits); }
 
 /// Two halves side by side as they lie in memory, `low` first.
-__host__ __device__ __forceinline__ uint32_t pack_halves(float low, float high) {
-#ifdef DND_CUDA_EMULATED
-  return to_half(low).bits | uint32_t{to_half(high).bits} << 16;
-#else
-  const __half2 halves = __floats2half2_rn(low, high);
-  return __half_as_ushort(__low2half(halves)) | static_cast<uint32_t>(__half_as_ushort(__high2half(halves))) << 16;
-#endif
-}
+__host__ __device__ __forceinline__ uint32_t pack_halves(float low, float high) { return packed_half_bits(low, high); }
 
 __host__ __device__ __forceinline__ float low_half(uint32_t halves) {
   return to_float({static_cast<uint16_t>(halves & 0xffff)});

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "cuda/device/code.h"
+#include "toolkit/device_code.h"
 
 namespace dnd::cuda {
 

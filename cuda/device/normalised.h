@@ -1,6 +1,6 @@
 #pragma once
 
-#include "cuda/device/code.h"
+#include "toolkit/device_code.h"
 
 namespace dnd::cuda {
 

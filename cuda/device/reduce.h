@@ -6,7 +6,7 @@
 #include <bit>
 #include <cstdint>
 
-#include "cuda/device/code.h"
+#include "toolkit/device_code.h"
 
 namespace dnd::cuda {
 

@@ -208,6 +208,7 @@ DndStatus restore(void* state, const DndControl* control, const float* tokens, i
 constexpr DndBackend kBackend = {
     .version = kDndBackendVersion,
     .name = "cuda",
+    .host_memory = 0,
     .count = count,
     .describe = describe,
     .open = open,

@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "backend.h"
-#include "cuda/host/control.h"
+#include "control.h"
 
 namespace dnd::cuda {
 

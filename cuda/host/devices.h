@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "backend.h"
-#include "cuda/host/runtime.h"
+#include "cuda/runtime/runtime.h"
 
 /// Which devices there are, and why one cannot be used.
 namespace dnd::cuda {

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "backend.h"
+#include "control.h"
 #include "cuda/host/choice.h"
-#include "cuda/host/control.h"
 #include "cuda/host/memory.h"
 #include "cuda/host/queue.h"
 

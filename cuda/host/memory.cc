@@ -4,7 +4,7 @@
 #include <cstdio>
 
 #include "core/integers.h"
-#include "cuda/host/runtime.h"
+#include "cuda/runtime/runtime.h"
 
 namespace dnd::cuda {
 namespace {

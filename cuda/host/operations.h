@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "backend.h"
-#include "cuda/host/control.h"
+#include "control.h"
 
 /// The operations of backend.h but the convolution. Meaning and shapes are described there. Parameters are named by
 /// their host addresses and must be held: Error(kInternal) otherwise. Error(kAborted) once the caller has cancelled.

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "backend.h"
-#include "cuda/host/handles.h"
 #include "cuda/host/queue.h"
+#include "cuda/runtime/handles.h"
 
 namespace dnd::cuda {
 

@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <vector>
 
-#include "cuda/host/control.h"
-#include "cuda/host/handles.h"
+#include "control.h"
+#include "cuda/runtime/handles.h"
 
 namespace dnd::cuda {
 

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "backend.h"
+#include "control.h"
 #include "cuda/host/choice.h"
-#include "cuda/host/control.h"
 #include "cuda/host/held.h"
 
 namespace dnd::cuda {

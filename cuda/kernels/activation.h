@@ -3,8 +3,8 @@
 #include <cmath>
 
 #include "backend.h"
-#include "cuda/device/code.h"
-#include "cuda/device/ptx.h"
+#include "toolkit/device_code.h"
+#include "toolkit/ptx.h"
 
 namespace dnd::cuda {
 

@@ -2,12 +2,12 @@
 #include <cmath>
 
 #include "core/integers.h"
-#include "cuda/device/code.h"
-#include "cuda/host/launch.h"
 #include "cuda/kernels/attention.h"
 #include "cuda/kernels/attention_float.h"
 #include "cuda/kernels/attention_halves.h"
 #include "cuda/kernels/grid.h"
+#include "toolkit/device_code.h"
+#include "toolkit/launch.h"
 
 namespace dnd::cuda {
 namespace {

@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "backend.h"
-#include "cuda/host/runtime.h"
+#include "cuda/runtime/runtime.h"
 
 /// softmax(q·kᵀ/√head_width + mask) · v of ragged sequences: `attention` of native/backend.h. Scores are never stored:
 /// the softmax goes along with the keys, 64 at a time.

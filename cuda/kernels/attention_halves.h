@@ -1,9 +1,9 @@
 #pragma once
 
 #include "cuda/device/half.h"
-#include "cuda/device/ptx.h"
 #include "cuda/kernels/attention_keys.h"
 #include "cuda/kernels/attention_tile.h"
+#include "toolkit/ptx.h"
 
 /// Attention by the matrix units. A warp has 16 queries, whose scores, weights and outputs stay in its registers; keys
 /// and values come tile by tile through shared memory, as halves. Scores are in powers of two: the queries carry

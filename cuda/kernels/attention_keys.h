@@ -4,9 +4,9 @@
 #include <cmath>
 #include <cstdint>
 
-#include "cuda/device/code.h"
 #include "cuda/device/reduce.h"
 #include "cuda/kernels/attention.h"
+#include "toolkit/device_code.h"
 
 /// What the two kernels of attention have in common: which head a block works on, and which keys it must see.
 namespace dnd::cuda::attention {

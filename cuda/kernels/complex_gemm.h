@@ -2,8 +2,8 @@
 
 #include <cstdint>
 
-#include "cuda/device/code.h"
 #include "cuda/device/half.h"
+#include "toolkit/device_code.h"
 
 namespace dnd::cuda {
 

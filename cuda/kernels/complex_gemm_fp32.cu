@@ -1,7 +1,7 @@
-#include "cuda/host/launch.h"
 #include "cuda/kernels/complex_gemm_fp32.h"
 #include "cuda/kernels/complex_gemm_launch.h"
 #include "cuda/kernels/complex_stage.h"
+#include "toolkit/launch.h"
 
 namespace dnd::cuda {
 namespace {

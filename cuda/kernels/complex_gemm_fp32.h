@@ -1,7 +1,7 @@
 #pragma once
 
-#include "cuda/host/runtime.h"
 #include "cuda/kernels/complex_gemm.h"
+#include "cuda/runtime/runtime.h"
 
 namespace dnd::cuda {
 

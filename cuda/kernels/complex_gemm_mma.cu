@@ -2,11 +2,11 @@
 #include <string>
 #include <utility>
 
-#include "cuda/host/launch.h"
 #include "cuda/kernels/complex_gemm_launch.h"
 #include "cuda/kernels/complex_gemm_mma.h"
 #include "cuda/kernels/complex_stage.h"
 #include "plan/cuda_plan.h"
+#include "toolkit/launch.h"
 
 namespace dnd::cuda {
 namespace {

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "cuda/device/code.h"
-#include "cuda/device/ptx.h"
 #include "cuda/kernels/gemm_layout.h"
+#include "toolkit/device_code.h"
+#include "toolkit/ptx.h"
 
 namespace dnd::cuda {
 

@@ -2,13 +2,13 @@
 #include <cmath>
 
 #include "core/integers.h"
-#include "cuda/device/code.h"
 #include "cuda/device/normalised.h"
-#include "cuda/host/launch.h"
 #include "cuda/kernels/direct_convolution.h"
 #include "cuda/kernels/direct_tile.h"
 #include "cuda/kernels/grid.h"
 #include "plan/geometry.h"
+#include "toolkit/device_code.h"
+#include "toolkit/launch.h"
 
 namespace dnd::cuda {
 namespace {

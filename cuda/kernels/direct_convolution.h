@@ -1,7 +1,7 @@
 #pragma once
 
 #include "backend.h"
-#include "cuda/host/runtime.h"
+#include "cuda/runtime/runtime.h"
 
 /// A hyper-convolution term by term in float32, made for few channels. Taps in the padding are skipped. The input is
 /// normalised where it is fetched, and the epilogue follows in registers.

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "cuda/host/runtime.h"
+#include "cuda/runtime/runtime.h"
 
 /// BERT embeddings before their LayerNorm: `embed` of native/backend.h.
 namespace dnd::cuda {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "core/status.h"
-#include "cuda/device/index.h"
+#include "cuda/runtime/index.h"
 
 namespace dnd::cuda {
 

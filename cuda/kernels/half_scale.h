@@ -3,15 +3,9 @@
 #include <bit>
 #include <cstdint>
 
+#include "cuda/device/power_of_two.h"
+
 namespace dnd::cuda {
-
-/// 2^exponent for −126 … 127.
-constexpr float power_of_two(int exponent) { return std::bit_cast<float>(static_cast<uint32_t>(exponent + 127) << 23); }
-
-/// Of a power of two between 2⁻¹²⁶ and 2¹²⁶.
-constexpr float inverse_power_of_two(float power) {
-  return std::bit_cast<float>((uint32_t{254} << 23) - std::bit_cast<uint32_t>(power));
-}
 
 /// The power of two that takes `largest`, a magnitude, to 2¹⁴ … 2¹⁵: near the end of the halves' range, so that as many
 /// smaller ones as possible keep all bits. 1 for zero, infinity and NaN. Below 2⁻¹⁰⁰ it stays what it is there, which

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "cuda/host/runtime.h"
+#include "cuda/runtime/runtime.h"
 
 /// LayerNorm, and the moments of rows alone: `layer_norm` and `moments` of native/backend.h. Sums are of doubles, in
 /// one pass over the row.

@@ -5,7 +5,7 @@
 
 #include "backend.h"
 #include "cuda/device/half.h"
-#include "cuda/host/runtime.h"
+#include "cuda/runtime/runtime.h"
 
 namespace dnd::cuda {
 

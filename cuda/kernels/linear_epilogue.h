@@ -2,9 +2,9 @@
 
 #include <cstdint>
 
-#include "cuda/device/code.h"
 #include "cuda/kernels/activation.h"
 #include "cuda/kernels/linear.h"
+#include "toolkit/device_code.h"
 
 namespace dnd::cuda {
 

@@ -5,8 +5,8 @@
 
 #include "core/integers.h"
 #include "core/status.h"
-#include "cuda/host/launch.h"
 #include "cuda/kernels/linear.h"
+#include "toolkit/launch.h"
 
 namespace dnd::cuda {
 

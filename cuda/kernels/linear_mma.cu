@@ -1,11 +1,11 @@
 #include <cmath>
 
-#include "cuda/device/ptx.h"
 #include "cuda/kernels/half_scale.h"
 #include "cuda/kernels/linear.h"
 #include "cuda/kernels/linear_epilogue.h"
 #include "cuda/kernels/linear_launch.h"
 #include "cuda/kernels/linear_stage.h"
+#include "toolkit/ptx.h"
 
 namespace dnd::cuda {
 namespace {

@@ -1,7 +1,7 @@
 #include "core/integers.h"
-#include "cuda/host/launch.h"
 #include "cuda/kernels/half_scale.h"
 #include "cuda/kernels/linear.h"
+#include "toolkit/launch.h"
 
 namespace dnd::cuda {
 namespace {

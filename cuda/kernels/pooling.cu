@@ -1,8 +1,8 @@
 #include "core/integers.h"
-#include "cuda/device/code.h"
-#include "cuda/host/launch.h"
 #include "cuda/kernels/grid.h"
 #include "cuda/kernels/pooling.h"
+#include "toolkit/device_code.h"
+#include "toolkit/launch.h"
 
 namespace dnd::cuda {
 namespace {

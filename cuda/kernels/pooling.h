@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "cuda/host/runtime.h"
+#include "cuda/runtime/runtime.h"
 
 /// Mean of a sequence's real rows: `mean_pool` of native/backend.h.
 namespace dnd::cuda {

@@ -2,12 +2,12 @@
 #include <cmath>
 
 #include "core/integers.h"
-#include "cuda/device/code.h"
 #include "cuda/device/reduce.h"
-#include "cuda/host/launch.h"
 #include "cuda/kernels/grid.h"
 #include "cuda/kernels/restore.h"
 #include "cuda/kernels/restore_tile.h"
+#include "toolkit/device_code.h"
+#include "toolkit/launch.h"
 
 namespace dnd::cuda {
 namespace {

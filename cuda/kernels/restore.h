@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "backend.h"
-#include "cuda/host/runtime.h"
+#include "cuda/runtime/runtime.h"
 
 /// De-normalises weight tokens into the tensors of adapters: `restore` of native/backend.h; docs/formats.md has the
 /// scheme.

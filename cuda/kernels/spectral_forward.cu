@@ -4,13 +4,13 @@
 #include "cuda/device/element.h"
 #include "cuda/device/naive_fourier.h"
 #include "cuda/device/normalised.h"
-#include "cuda/device/tile_transform.h"
-#include "cuda/device/tile_walk.h"
-#include "cuda/host/launch.h"
-#include "cuda/kernels/frequency_order.h"
 #include "cuda/kernels/spectral_forward.h"
+#include "cuda/kernels/stored_spectrum.h"
 #include "cuda/kernels/tile_checks.h"
 #include "cuda/kernels/tile_frame.h"
+#include "cuda/kernels/tile_transform.h"
+#include "cuda/kernels/tile_walk.h"
+#include "toolkit/launch.h"
 
 namespace dnd::cuda {
 namespace {
@@ -45,8 +45,8 @@ __global__ void spectral_forward_naive_kernel(SpectralForward<Element> p) {
         value =
             normalised(value, moments[0], moments[1], moments[2], p.norm_weight[at(g.norm)], p.norm_bias[at(g.norm)]);
       }
-      const Turn turn = naive_turn(a * place.row, points_full, b * place.column, points_halved);
-      re += value * turn.cosine, im -= value * turn.sine;
+      const Twiddle twiddle = naive_twiddle(a * place.row, points_full, b * place.column, points_halved);
+      re += value * twiddle.cosine, im -= value * twiddle.sine;
     }
   }
   const double scale = (p.scales == nullptr ? 1 : p.scales[task]) / sqrt(double(points_full) * points_halved);

@@ -2,13 +2,13 @@
 
 #include "core/integers.h"
 #include "cuda/device/naive_fourier.h"
-#include "cuda/device/tile_transform.h"
-#include "cuda/device/tile_walk.h"
-#include "cuda/host/launch.h"
-#include "cuda/kernels/frequency_order.h"
 #include "cuda/kernels/spectral_inverse.h"
+#include "cuda/kernels/stored_spectrum.h"
 #include "cuda/kernels/tile_checks.h"
 #include "cuda/kernels/tile_frame.h"
+#include "cuda/kernels/tile_transform.h"
+#include "cuda/kernels/tile_walk.h"
+#include "toolkit/launch.h"
 
 namespace dnd::cuda {
 namespace {
@@ -41,8 +41,9 @@ __global__ void spectral_inverse_naive_kernel(SpectralInverse p) {
   for (int f = 0; f < frequency_count(points_full, points_halved); ++f) {
     const FrequencyPlace place = frequency_place(points_full, points_halved, f);
     const float* at = p.product + (2 * int64_t{f} * p.tiles + tile) * p.product_pitch + out;
-    const Turn turn = naive_turn(point_full * place.row, points_full, point_halved * place.column, points_halved);
-    const double real = at[0] * turn.cosine - at[p.tiles * p.product_pitch] * turn.sine;
+    const Twiddle twiddle =
+        naive_twiddle(point_full * place.row, points_full, point_halved * place.column, points_halved);
+    const double real = at[0] * twiddle.cosine - at[p.tiles * p.product_pitch] * twiddle.sine;
     sum += frequency_multiplicity(points_full, points_halved, place) * real;
   }
   const double scale =

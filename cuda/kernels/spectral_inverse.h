@@ -1,6 +1,6 @@
 #pragma once
 
-#include "cuda/host/runtime.h"
+#include "cuda/runtime/runtime.h"
 #include "plan/cuda_plan.h"
 #include "plan/geometry.h"
 

@@ -1,13 +1,13 @@
 #include "core/integers.h"
 #include "cuda/device/element.h"
 #include "cuda/device/naive_fourier.h"
-#include "cuda/device/tile_transform.h"
-#include "cuda/device/tile_walk.h"
-#include "cuda/host/launch.h"
-#include "cuda/kernels/frequency_order.h"
 #include "cuda/kernels/spectral_weights.h"
+#include "cuda/kernels/stored_spectrum.h"
 #include "cuda/kernels/tile_checks.h"
 #include "cuda/kernels/tile_frame.h"
+#include "cuda/kernels/tile_transform.h"
+#include "cuda/kernels/tile_walk.h"
+#include "toolkit/launch.h"
 
 namespace dnd::cuda {
 namespace {
@@ -30,9 +30,9 @@ __global__ void spectral_weights_naive_kernel(SpectralWeights<Element> p) {
   for (int i = 0; i < kernel && channel < g.channels; ++i) {
     for (int j = 0; j < kernel; ++j) {
       const int full = (p.tiling.halved_is_rows ? j : i) - half, halved = (p.tiling.halved_is_rows ? i : j) - half;
-      const Turn turn = naive_turn(full * place.row, points_full, halved * place.column, points_halved);
+      const Twiddle twiddle = naive_twiddle(full * place.row, points_full, halved * place.column, points_halved);
       const float value = taps[i * g.tap_row_stride + j * g.tap_column_stride];
-      re += value * turn.cosine, im += value * turn.sine;
+      re += value * twiddle.cosine, im += value * twiddle.sine;
     }
   }
   const double scale = p.scale == nullptr ? 1 : *p.scale;

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "cuda/device/half.h"
-#include "cuda/host/runtime.h"
+#include "cuda/runtime/runtime.h"
 #include "plan/cuda_plan.h"
 #include "plan/geometry.h"
 

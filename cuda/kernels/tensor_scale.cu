@@ -4,9 +4,9 @@
 
 #include "cuda/device/normalised.h"
 #include "cuda/device/unrolled.h"
-#include "cuda/host/launch.h"
 #include "cuda/kernels/tensor_scale.h"
 #include "cuda/kernels/tile_checks.h"
+#include "toolkit/launch.h"
 
 namespace dnd::cuda {
 namespace {

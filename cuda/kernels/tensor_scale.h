@@ -3,7 +3,8 @@
 #include <cstdint>
 
 #include "core/integers.h"
-#include "cuda/host/runtime.h"
+#include "cuda/device/power_of_two.h"
+#include "cuda/runtime/runtime.h"
 
 namespace dnd::cuda {
 
@@ -13,14 +14,6 @@ constexpr int exponent_above(double value) {
   for (; value > 1; value *= 0.5) ++exponent;
   for (; value <= 0.5; value *= 2) --exponent;
   return exponent;
-}
-
-/// 2^exponent, for exponents of normal floats.
-constexpr float power_of_two(int exponent) {
-  float power = 1;
-  for (; exponent > 0; --exponent) power *= 2;
-  for (; exponent < 0; ++exponent) power *= 0.5f;
-  return power;
 }
 
 /// The largest power of two s, from 2^−126 to 2^118, with magnitude · growth · s ≤ 2^limit; 1 for 0, infinity and NaN.

@@ -11,13 +11,14 @@
 #include <unistd.h>
 #endif
 
+#include "control.h"
 #include "core/memory.h"
 #include "core/status.h"
-#include "cpu/control.h"
+#include "cpu/training_backend.h"
+#include "cpu/convolution/convolution.h"
 #include "cpu/device.h"
 #include "cpu/isa/kernels.h"
-#include "cpu/operations.h"
-#include "cpu/training/table.h"
+#include "cpu/layers/layers.h"
 #include "guarded.h"
 
 /// The CPU's table: each entry unpacks the device, runs the operation and turns exceptions into statuses. Parameters
@@ -118,13 +119,12 @@ DndStatus end_pass(void*, const DndControl*, int32_t) { return kDndOk; }
 
 DndStatus layer_norm(void* device, const DndControl* control, const float* x, int64_t rows, int64_t columns,
                      const float* weight, const float* bias, float eps, float* y) {
-  return guarded(
-      [&] { cpu::layer_norm(pool_of(device), cpu::Control(control), x, rows, columns, weight, bias, eps, y); });
+  return guarded([&] { cpu::layer_norm(pool_of(device), Control(control), x, rows, columns, weight, bias, eps, y); });
 }
 
 DndStatus moments(void* device, const DndControl* control, const float* x, int64_t rows, int64_t columns, float eps,
                   float* moments) {
-  return guarded([&] { cpu::moments(pool_of(device), cpu::Control(control), x, rows, columns, eps, moments); });
+  return guarded([&] { cpu::moments(pool_of(device), Control(control), x, rows, columns, eps, moments); });
 }
 
 DndStatus convolution_workspace(void* device, const DndConvolution* convolution, int64_t* bytes, int64_t* sufficient) {
@@ -136,42 +136,38 @@ DndStatus convolution(void* device, const DndControl* control, const DndConvolut
                       const DndConvolutionOperands* operands) {
   return guarded([&] {
     Device& own = *static_cast<Device*>(device);
-    cpu::convolution(own.pool, cpu::Control(control), own.choices, *convolution, *operands);
+    cpu::convolution(own.pool, Control(control), own.choices, *convolution, *operands);
   });
 }
 
 DndStatus linear(void* device, const DndControl* control, const float* x, int64_t rows, int64_t in, const float* weight,
                  const float* bias, int64_t out, DndActivation activation, const float* residual, float* y) {
-  return guarded([&] {
-    cpu::linear(pool_of(device), cpu::Control(control), x, rows, in, weight, bias, out, activation, residual, y);
-  });
+  return guarded(
+      [&] { cpu::linear(pool_of(device), Control(control), x, rows, in, weight, bias, out, activation, residual, y); });
 }
 
 DndStatus embed(void* device, const DndControl* control, const int32_t* ids, const int32_t* positions, int64_t rows,
                 const float* word, const float* position, const float* type, int64_t columns, float* y) {
-  return guarded([&] {
-    cpu::embed(pool_of(device), cpu::Control(control), ids, positions, rows, word, position, type, columns, y);
-  });
+  return guarded(
+      [&] { cpu::embed(pool_of(device), Control(control), ids, positions, rows, word, position, type, columns, y); });
 }
 
 DndStatus attention(void* device, const DndControl* control, const float* qkv, const int32_t* mask,
                     const int64_t* offsets, int64_t sequences, int64_t longest, int64_t heads, int64_t head_width,
                     float* y) {
   return guarded([&] {
-    cpu::attention(pool_of(device), cpu::Control(control), qkv, mask, offsets, sequences, longest, heads, head_width,
-                   y);
+    cpu::attention(pool_of(device), Control(control), qkv, mask, offsets, sequences, longest, heads, head_width, y);
   });
 }
 
 DndStatus mean_pool(void* device, const DndControl* control, const float* x, const int32_t* mask,
                     const int64_t* offsets, int64_t sequences, int64_t columns, float* y) {
-  return guarded(
-      [&] { cpu::mean_pool(pool_of(device), cpu::Control(control), x, mask, offsets, sequences, columns, y); });
+  return guarded([&] { cpu::mean_pool(pool_of(device), Control(control), x, mask, offsets, sequences, columns, y); });
 }
 
 DndStatus restore(void* device, const DndControl* control, const float* tokens, int64_t batch,
                   const DndAdapterLayout* layout, float* adapters) {
-  return guarded([&] { cpu::restore(pool_of(device), cpu::Control(control), tokens, batch, *layout, adapters); });
+  return guarded([&] { cpu::restore(pool_of(device), Control(control), tokens, batch, *layout, adapters); });
 }
 
 }  // namespace
@@ -179,6 +175,7 @@ DndStatus restore(void* device, const DndControl* control, const float* tokens, 
 constexpr DndBackend kCpuBackend = {
     .version = kDndBackendVersion,
     .name = "cpu",
+    .host_memory = 1,
     .count = count,
     .describe = describe,
     .open = open,

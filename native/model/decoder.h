@@ -1,15 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/job.h"
-#include "model/decoder_layers.h"
-#include "model/device.h"
+#include "model/decoder_model.h"
+#include "model/decoder_pass.h"
 #include "model/job_control.h"
-#include "model/parameter_store.h"
 
 namespace dnd {
 
@@ -22,22 +20,25 @@ class Decoder {
   /// sizes that are not positive, an even kernel; Error(kOutOfMemory), Error(kUnavailable).
   Decoder(DecoderConfig config, const DeviceChoice& device);
 
-  const DecoderConfig& config() const { return config_; }
+  /// For passes of other kinds over the same parameters.
+  DecoderModel& model() { return model_; }
+  const DecoderModel& model() const { return model_; }
+  const DecoderConfig& config() const { return model_.config(); }
 
   /// The reference's names: decoder.module_list.0.linear1.norm.weight…, down_proj.weight…
-  const std::vector<ParameterInfo>& parameters() const { return parameters_.infos(); }
-  int64_t parameter_bytes() const { return parameters_.bytes(); }
+  const std::vector<ParameterInfo>& parameters() const { return model_.parameters().infos(); }
+  int64_t parameter_bytes() const { return model_.parameters().bytes(); }
   /// Where the parameter lies, to be written before the next work begins. Error(kInvalidArgument) for an unknown name.
-  float* parameter(const std::string& name) { return parameters_.writable(name); }
-  const float* parameter(const std::string& name) const { return parameters_.find(name); }
+  float* parameter(const std::string& name) { return model_.parameters().writable(name); }
+  const float* parameter(const std::string& name) const { return model_.parameters().find(name); }
 
   /// Device memory that `forward` works in, copies of the condition and of the tokens included, or that `adapters` does
   /// for adapters of `restored` elements: at most `limit` if that is possible, else a limit that would do.
   int64_t workspace_bytes(int64_t batch, int64_t limit = kNoLimit, int64_t restored = 0) const;
   static constexpr int64_t kNoLimit = INT64_MAX;
 
-  bool on_cpu() const { return device_.is(cpu_backend()); }
-  DeviceMemory device_memory() const { return device_.memory_beside(pass_bytes_); }
+  bool in_host_memory() const { return model_.device().in_host_memory(); }
+  DeviceMemory device_memory() const { return model_.device().memory_beside(pass_bytes_); }
 
   /// PyTorch's default initialisation (see initialise.h), the same numbers for a seed everywhere.
   void initialise(uint64_t seed, Job& job);
@@ -61,34 +62,33 @@ class Decoder {
   void project(const float* condition, int64_t batch, float* projected, Job& job);
 
  private:
-  friend class Trainer;
-  class Pass;
-  using Layer = DecoderLayer;
+  /// What a pass leaves: weight tokens, and adapters where there is a layout.
+  struct Results {
+    PassArray tokens, adapters;
+  };
 
-  void check_batch(int64_t batch) const;
-  DecoderParts parts() const { return {config_, device_, layers_, projection_ ? &*projection_ : nullptr}; }
-  std::vector<DndConvolution> convolutions(const Layer& layer, int64_t batch, int64_t limit) const {
-    return convolutions_of(layer, config_, batch, limit);
+  std::vector<DndConvolution> convolutions(const DecoderLayer& layer, int64_t batch, int64_t limit) const {
+    return convolutions_of(layer, config(), batch, limit, Activations::kDropped);
   }
   double projection_multiply_adds(int64_t batch) const;
   double multiply_adds(int64_t batch) const;
 
-  /// Bytes of the arrays that are there at the same time: while the layers work, and during the length projection.
+  /// The steps of a pass, which computes or only counts. `limit`: of a convolution's workspace.
+  Results steps(const PassContext& context, const float* condition, int64_t batch, const DndAdapterLayout* layout,
+                int64_t limit) const;
+  PassArray project_steps(const PassContext& context, const float* condition, int64_t batch) const;
+
+  /// Bytes of the arrays that are there at the same time while the layers work, but for a convolution's workspace.
   int64_t activation_bytes(int64_t batch, int64_t restored) const;
-  int64_t projection_bytes(int64_t batch) const;
   /// What of a limit to all device memory is left for a convolution's own working memory: what its plan depends on.
   int64_t convolution_limit(int64_t batch, int64_t limit, int64_t restored) const;
   /// The largest workspace of a convolution; above `limit`, which is then too little, one that would do.
   int64_t convolution_workspace(int64_t batch, int64_t limit) const;
-  /// `limit`: of a convolution's workspace.
+  /// Of all of a pass. `limit`: of a convolution's workspace.
   int64_t pass_bytes(int64_t batch, int64_t limit, int64_t restored) const;
 
   uint64_t key_of(int64_t batch, int64_t limit, const DndAdapterLayout* layout) const;
 
-  void forget_what_was_written_since();
-  void hold_projection();
-  /// All parameters but the convolutions' weights.
-  void hold_values();
   int64_t convolution_weight_bytes() const;
   /// `limit`: of a convolution's workspace. `keep_free`: as of backend.h.
   void hold(int64_t batch, int64_t limit, int64_t keep_free, Job& job);
@@ -100,14 +100,9 @@ class Decoder {
   void run_pass(const float* condition, int64_t batch, const DndAdapterLayout* layout, float* const* results,
                 int64_t limit, const DndControl* control);
 
-  DecoderConfig config_;
   int threads_;
-  Device device_;
-  ParameterStore parameters_;
-  uint64_t held_generation_ = 0;  ///< of the parameters that the device holds
-  int64_t pass_bytes_ = 0;        ///< of the largest pass: the device keeps that memory for the next one
-  std::vector<Layer> layers_;
-  std::optional<LengthProjection> projection_;
+  DecoderModel model_;
+  int64_t pass_bytes_ = 0;  ///< of the largest pass: the device keeps that memory for the next one
 };
 
 }  // namespace dnd

@@ -2,8 +2,14 @@
 
 namespace dnd {
 
+std::string text_of(const Feature& feature) {
+  std::string text = "[";
+  text += std::to_string(feature.tokens) + ", " + std::to_string(feature.height) + ", " + std::to_string(feature.width);
+  return text += "]";
+}
+
 std::vector<DndConvolution> convolutions_of(const DecoderLayer& layer, const DecoderConfig& config, int64_t batch,
-                                            int64_t limit) {
+                                            int64_t limit, Activations activations) {
   const auto [n, h, w] = layer.in;
   const Feature& out = layer.out;
   const auto step = [&](DndAxis axis, int64_t height, int64_t width, int64_t out_channels, bool normalised,
@@ -14,7 +20,8 @@ std::vector<DndConvolution> convolutions_of(const DecoderLayer& layer, const Dec
   return {step(kDndWidth, h, w, out.width, true, kDndStore),
           step(kDndHeight, h, out.width, out.height, false, kDndStore),
           step(kDndHeight, h, w, out.height, true, kDndStore),
-          step(kDndWidth, out.height, w, out.width, false, kDndMergePaths),
+          step(kDndWidth, out.height, w, out.width, false,
+               activations == Activations::kSaved ? kDndStore : kDndMergePaths),
           step(kDndToken, out.height, out.width, out.tokens, false, kDndTokenBias)};
 }
 

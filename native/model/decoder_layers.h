@@ -1,11 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "backend.h"
 #include "core/feature.h"
-#include "model/device.h"
 
 /// What a decoder is made of, for the passes over it: forward alone (decoder_pass.h) and in training (training/).
 namespace dnd {
@@ -39,19 +39,19 @@ struct LengthProjection {
   const float *gate_weight, *gate_bias;  ///< gate_proj [H₀, H₀], [H₀]
 };
 
-/// A decoder as passes of training read it.
-struct DecoderParts {
-  const DecoderConfig& config;
-  const Device& device;
-  const std::vector<DecoderLayer>& layers;
-  const LengthProjection* projection;  ///< null: none
-};
+/// What a forward pass leaves of its activations: nothing, or what a backward pass needs.
+enum class Activations { kDropped, kSaved };
 
 constexpr float kNormEpsilon = 1e-5f;
 
-/// The five convolutions of a layer, in the order of LayerConvolution, with this limit to the workspace of each.
+/// "[N, H, W]"
+std::string text_of(const Feature& feature);
+
+/// The five convolutions of a layer, in the order of LayerConvolution, with this limit to the workspace of each. Where
+/// nothing is saved the last of the width and height convolutions merges the paths itself; a backward pass needs the
+/// tangent, which an operation of its own leaves (merge_paths).
 std::vector<DndConvolution> convolutions_of(const DecoderLayer& layer, const DecoderConfig& config, int64_t batch,
-                                            int64_t limit);
+                                            int64_t limit, Activations activations);
 
 /// Their weights, in the same order.
 std::vector<const float*> convolution_weights(const DecoderLayer& layer);

@@ -1,70 +1,96 @@
 #include "model/decoder_pass.h"
 
+#include <utility>
+
+#include "backend_training.h"
+
 namespace dnd {
 
-DeviceArray Decoder::Pass::project_length(DeviceArray condition, float* result) const {
-  const LengthProjection& p = *decoder_.projection_;
-  const Feature& first = decoder_.config_.features[0];
-  const int64_t rows = batch_ * first.tokens * first.width;
-  const DeviceArray shorter =
-      linear(condition, rows, decoder_.config_.projected_from, p.down_weight, p.down_bias, nullptr);
-  condition.reset();
-  return linear(shorter, rows, first.height, p.gate_weight, p.gate_bias, result);
+PassArray DecoderPass::upload(const float* host, int64_t elements) {
+  PassArray array = allocate(elements);
+  if (context_.pass != nullptr) device().upload(array.data(), host, elements * static_cast<int64_t>(sizeof(float)));
+  return array;
 }
 
-void Decoder::Pass::decode(DeviceArray x, float* tokens) {
-  workspace_ = DeviceArray::of_bytes(device_, decoder_.convolution_workspace(batch_, limit_));
-  for (const Layer& layer : decoder_.layers_) {
-    x = apply(layer, std::move(x), &layer == &decoder_.layers_.back() ? tokens : nullptr);
+/// [B, N, L, W] is read as [B, N, W, L], not transposed: that is how the reference was trained.
+PassArray DecoderPass::project_length(PassArray condition) {
+  const LengthProjection& p = *model_.projection();
+  const Feature& first = model_.config().features.front();
+  const int64_t rows = batch_ * first.tokens * first.width;
+  PassArray shorter = linear(condition, rows, model_.config().projected_from, p.down_weight, p.down_bias);
+  if (saves()) projection_.condition = std::move(condition);
+  condition.reset();
+  PassArray x = linear(shorter, rows, first.height, p.gate_weight, p.gate_bias);
+  if (saves()) projection_.shorter = std::move(shorter);
+  return x;
+}
+
+PassArray DecoderPass::decode(PassArray x, PassArray tokens, int64_t workspace_bytes) {
+  workspace_ = context_.memory.bytes(workspace_bytes);
+  const std::vector<DecoderLayer>& layers = model_.layers();
+  for (const DecoderLayer& layer : layers) {
+    const PassArray s = paths(layer, x).s;
+    PassArray y = &layer == &layers.back() ? std::move(tokens) : allocate(batch_ * layer.out.elements());
+    convolve_tokens(layer, s, x, y);
+    x = std::move(y);
   }
   workspace_.reset();
+  return x;
 }
 
-/// s = (convH(convW(x̂; K1w); K1h) + tanh(convW(convH(x̂; K2h); K2w)) + bias) / 3,  y = convN(s; KN) + biasN (+ x)
-DeviceArray Decoder::Pass::apply(const Layer& layer, DeviceArray x, float* result) const {
-  const std::vector<DndConvolution> steps = decoder_.convolutions(layer, batch_, limit_);
-  DeviceArray a, p;
-  {
-    const DeviceArray moments = this->moments(layer, x);
-    const DndConvolutionOperands normalised = {
-        .x = x.data(), .moments = moments.data(), .norm_weight = layer.norm_weight, .norm_bias = layer.norm_bias};
-    a = convolve(steps[0], normalised, layer.conv1w);
-    a = convolve(steps[1], {.x = a.data()}, layer.conv1h);
-    p = convolve(steps[2], normalised, layer.conv2h);
+/// s = (convH(convW(x̂; K1w); K1h) + tanh(convW(convH(x̂; K2h); K2w)) + bias) / 3
+LayerActivations DecoderPass::paths(const DecoderLayer& layer, PassArray& x) {
+  const std::vector<DndConvolution> steps = convolutions(layer);
+  const int64_t rows = batch_ * layer.in.tokens;
+  LayerActivations inner;
+  inner.mean_rstd = allocate(rows * 3);
+  call(device()->moments, x.data(), rows, layer.in.height * layer.in.width, kNormEpsilon, inner.mean_rstd.data());
+  inner.width_first = convolve(steps[0], normalised(layer, x, inner.mean_rstd), layer.conv1w);
+  PassArray a = convolve(steps[1], {.x = inner.width_first.data()}, layer.conv1h);
+  if (!saves()) inner.width_first.reset();
+  inner.height_first = convolve(steps[2], normalised(layer, x, inner.mean_rstd), layer.conv2h);
+  if (saves()) {
+    inner.t = convolve(steps[3], {.x = inner.height_first.data()}, layer.conv2w);
+    call(device()->training->merge_paths, a.data(), inner.t.data(), layer.path_bias, rows,
+         layer.out.height * layer.out.width, a.data());
+    inner.s = std::move(a);
+    return inner;
   }
+  inner.mean_rstd.reset();
   if (!layer.has_residual()) x.reset();
-  const DeviceArray s = convolve(steps[3], {.x = p.data(), .addend = a.data(), .bias = layer.path_bias}, layer.conv2w);
-  a.reset();
-  p.reset();
-  return convolve(steps[4], {.x = s.data(), .addend = x.data(), .bias = layer.token_bias}, layer.token_weight, result);
+  inner.s = convolve(steps[3], {.x = inner.height_first.data(), .addend = a.data(), .bias = layer.path_bias},
+                    layer.conv2w);
+  inner.height_first.reset();
+  return inner;
 }
 
-DeviceArray Decoder::Pass::moments(const Layer& layer, const DeviceArray& x) const {
-  DeviceArray moments(device_, batch_ * layer.in.tokens * 3);
-  pass_.call(device_->moments, control_, x.data(), batch_ * layer.in.tokens, layer.in.height * layer.in.width,
-             kNormEpsilon, moments.data());
-  return moments;
+void DecoderPass::convolve_tokens(const DecoderLayer& layer, const PassArray& s, const PassArray& x,
+                                  const PassArray& y) const {
+  convolve_into(y, convolutions(layer)[4],
+                {.x = s.data(), .addend = layer.has_residual() ? x.data() : nullptr, .bias = layer.token_bias},
+                layer.token_weight);
 }
 
-DeviceArray Decoder::Pass::linear(const DeviceArray& x, int64_t rows, int64_t in, const float* weight,
-                                  const float* bias, float* result) const {
-  const int64_t out = decoder_.config_.features[0].height;
-  DeviceArray own;
-  if (result == nullptr) own = DeviceArray(device_, rows * out);
-  pass_.call(device_->linear, control_, x.data(), rows, in, weight, bias, out, kDndNoActivation, nullptr,
-             result != nullptr ? result : own.data());
-  return own;
+PassArray DecoderPass::linear(const PassArray& x, int64_t rows, int64_t in, const float* weight, const float* bias) {
+  const int64_t out = model_.config().features.front().height;
+  PassArray y = allocate(rows * out);
+  call(device()->linear, x.data(), rows, in, weight, bias, out, kDndNoActivation, nullptr, y.data());
+  return y;
 }
 
-DeviceArray Decoder::Pass::convolve(const DndConvolution& step, DndConvolutionOperands operands, const float* weight,
-                                    float* result) const {
-  DeviceArray own;
-  if (result == nullptr) own = DeviceArray(device_, elements_after(step));
+PassArray DecoderPass::convolve(const DndConvolution& step, const DndConvolutionOperands& operands,
+                                const float* weight) {
+  PassArray y = allocate(elements_after(step));
+  convolve_into(y, step, operands, weight);
+  return y;
+}
+
+void DecoderPass::convolve_into(const PassArray& y, const DndConvolution& step, DndConvolutionOperands operands,
+                                const float* weight) const {
   operands.weight = weight;
-  operands.y = result != nullptr ? result : own.data();
+  operands.y = y.data();
   operands.workspace = workspace_.memory();
-  pass_.call(device_->convolution, control_, &step, &operands);
-  return own;
+  call(device()->convolution, &step, &operands);
 }
 
 }  // namespace dnd

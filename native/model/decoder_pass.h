@@ -1,69 +1,103 @@
 #pragma once
 
 #include <cstdint>
-#include <utility>
 #include <vector>
 
-#include "model/decoder.h"
+#include "core/status.h"
+#include "model/decoder_model.h"
 #include "model/device_pass.h"
+#include "model/pass_memory.h"
 
 namespace dnd {
 
-/// One forward pass: the equations of docs/mathematics.md over device memory that lives as long as it is needed. Its
-/// input and its results are allocated first.
-class Decoder::Pass {
+/// What a pass works with. Without a DevicePass it computes nothing: its memory is only counted.
+struct PassContext {
+  PassMemory& memory;
+  const DevicePass* pass = nullptr;
+  const DndControl* control = nullptr;
+};
+
+/// What a layer's backward pass needs beside its input, by the names of the equations.
+struct LayerActivations {
+  PassArray mean_rstd;     ///< of x, as DndBackend::moments makes them
+  PassArray width_first;   ///< convW(x̂; K1w)
+  PassArray height_first;  ///< convH(x̂; K2h)
+  PassArray t;             ///< tanh(convW(convH(x̂; K2h); K2w))
+  PassArray s;
+};
+
+/// And that of the length projection.
+struct ProjectionActivations {
+  PassArray condition;  ///< as it was given, [B·N·W rows, L]
+  PassArray shorter;    ///< after down_proj, [rows, L']
+};
+
+/// One forward pass: the equations of docs/mathematics.md. Arrays live as long as they are needed, and are allocated and
+/// freed in an order that depends on the decoder, the batch and what is saved alone: so a device that repeats a pass
+/// finds them at the same addresses, and a pass that only counts finds the memory that others take.
+class DecoderPass {
  public:
-  /// `limit`: of each convolution's workspace; key, bytes: as of DndPass. Error(kOutOfMemory) where the device has not
-  /// that much.
-  Pass(const Decoder& decoder, int64_t batch, int64_t limit, uint64_t key, int64_t bytes, const DndControl* control)
-      : decoder_(decoder),
-        device_(decoder.device_),
-        batch_(batch),
-        limit_(limit),
-        control_(control),
-        pass_(device_, key, bytes) {}
+  /// `limit`: of each convolution's workspace.
+  DecoderPass(const DecoderModel& model, int64_t batch, int64_t limit, Activations activations,
+              const PassContext& context)
+      : model_(model), batch_(batch), limit_(limit), activations_(activations), context_(context) {}
 
-  DeviceArray allocate(int64_t elements) const { return DeviceArray(device_, elements); }
+  /// Not filled.
+  PassArray allocate(int64_t elements) { return context_.memory.floats(elements); }
+  /// Before the first operation.
+  PassArray upload(const float* host, int64_t elements);
 
-  DeviceArray upload(const float* host, int64_t elements) const {
-    DeviceArray array(device_, elements);
-    device_.call(device_->upload, array.memory(), static_cast<const void*>(host), elements * sizeof(float));
-    return array;
+  /// condition [B, N, L, W] → x [B, N, L', W].
+  PassArray project_length(PassArray condition);
+
+  /// x → tokens, in the array that is given for them: the layers, one after the other. Saves nothing.
+  PassArray decode(PassArray x, PassArray tokens, int64_t workspace_bytes);
+
+  /// tokens of the last feature → adapters [batch, layout.elements]
+  void restore(const PassArray& tokens, const DndAdapterLayout& layout, const PassArray& adapters) const {
+    call(device()->restore, tokens.data(), batch_, &layout, adapters.data());
   }
 
-  /// [B, N, L, W] is read as [B, N, W, L], not transposed: that is how the reference was trained. Into `result`, or
-  /// into an array of its own where that is null.
-  DeviceArray project_length(DeviceArray condition, float* result = nullptr) const;
+ protected:
+  /// All of a layer up to s. Where nothing is saved, s alone is left, and x only for a residual.
+  LayerActivations paths(const DecoderLayer& layer, PassArray& x);
+  /// y = convN(s; KN) + biasN (+ x)
+  void convolve_tokens(const DecoderLayer& layer, const PassArray& s, const PassArray& x, const PassArray& y) const;
 
-  /// The layers, one after the other; the last one's result goes to `tokens`.
-  void decode(DeviceArray x, float* tokens);
+  std::vector<DndConvolution> convolutions(const DecoderLayer& layer) const {
+    return convolutions_of(layer, model_.config(), batch_, limit_, activations_);
+  }
+  DndConvolutionOperands normalised(const DecoderLayer& layer, const PassArray& x, const PassArray& mean_rstd) const {
+    return {.x = x.data(), .moments = mean_rstd.data(), .norm_weight = layer.norm_weight, .norm_bias = layer.norm_bias};
+  }
+  PassArray convolve(const DndConvolution& step, const DndConvolutionOperands& operands, const float* weight);
+  void convolve_into(const PassArray& y, const DndConvolution& step, DndConvolutionOperands operands,
+                     const float* weight) const;
 
-  /// tokens of the last feature → [batch, layout.elements]
-  void restore(const float* tokens, const DndAdapterLayout& layout, float* adapters) const {
-    pass_.call(device_->restore, control_, tokens, batch_, &layout, adapters);
+  /// Nothing where memory is only counted. Error(kAborted) also between operations.
+  template <typename Operation, typename... Arguments>
+  void call(Operation operation, Arguments... arguments) const {
+    if (context_.pass == nullptr) return;
+    throw_if_cancelled();
+    context_.pass->call(operation, context_.control, arguments...);
   }
 
-  void run() { pass_.run(control_); }
+  bool saves() const { return activations_ == Activations::kSaved; }
+  const Device& device() const { return model_.device(); }
 
-  /// After `run`.
-  void download(const float* from, int64_t elements, float* host) const {
-    device_.call(device_->download, static_cast<void*>(host), static_cast<const void*>(from), elements * sizeof(float));
-  }
+  const DecoderModel& model_;
+  const int64_t batch_, limit_;
+  const Activations activations_;
+  const PassContext context_;
+  PassArray workspace_;  ///< for one convolution at a time
+  ProjectionActivations projection_;
 
  private:
-  DeviceArray apply(const Layer& layer, DeviceArray x, float* result) const;
-  DeviceArray moments(const Layer& layer, const DeviceArray& x) const;
-  DeviceArray linear(const DeviceArray& x, int64_t rows, int64_t in, const float* weight, const float* bias,
-                     float* result) const;
-  DeviceArray convolve(const DndConvolution& step, DndConvolutionOperands operands, const float* weight,
-                       float* result = nullptr) const;
-
-  const Decoder& decoder_;
-  const Device& device_;
-  const int64_t batch_, limit_;
-  const DndControl* control_;
-  DevicePass pass_;
-  DeviceArray workspace_;
+  PassArray linear(const PassArray& x, int64_t rows, int64_t in, const float* weight, const float* bias);
+  void throw_if_cancelled() const {
+    const DndControl& control = *context_.control;
+    if (control.cancelled(control.context) != 0) throw Error(ErrorCode::kAborted, "the work was cancelled");
+  }
 };
 
 }  // namespace dnd

@@ -25,7 +25,7 @@ struct DeviceChoice {
 /// Bytes of device memory.
 struct DeviceMemory {
   int64_t held;  ///< by the model
-  int64_t room;  ///< that its next work may take; INT64_MAX of a CPU, which does not tell
+  int64_t room;  ///< that its next work may take; INT64_MAX of the host's, which a device does not tell
 };
 
 /// One open device. Operations are called through `device.call(device->linear, …)`, which throws dnd::Error with the
@@ -58,9 +58,16 @@ class Device {
     return memory;
   }
 
-  bool is(const DndBackend* table) const { return table_ == table; }
+  bool in_host_memory() const { return table_->host_memory != 0; }
   const DndBackend* operator->() const { return table_; }
   void* state() const { return state_; }
+
+  void upload(void* to, const void* host, int64_t bytes) const {
+    call(table_->upload, to, host, static_cast<size_t>(bytes));
+  }
+  void download(void* host, const void* from, int64_t bytes) const {
+    call(table_->download, host, from, static_cast<size_t>(bytes));
+  }
 
   template <typename Operation, typename... Arguments>
   void call(Operation operation, Arguments... arguments) const {

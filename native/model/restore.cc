@@ -16,12 +16,11 @@ void restore_adapters(const DeviceChoice& choice, const float* tokens, int64_t b
   DevicePass pass(device, pass_key({batch}), token_bytes + batch * adapter_bytes);
   const DeviceArray input = DeviceArray::of_bytes(device, token_bytes);
   const DeviceArray result(device, batch * layout.elements);
-  device.call(device->upload, input.memory(), static_cast<const void*>(tokens), static_cast<size_t>(token_bytes));
+  device.upload(input.memory(), tokens, token_bytes);
   pass.call(device->restore, &control, input.data(), batch, &layout, result.data());
   pass.run(&control);
   for (int64_t task = 0; task < batch; ++task) {
-    device.call(device->download, static_cast<void*>(adapters[task]),
-                static_cast<const void*>(result.data() + task * layout.elements), static_cast<size_t>(adapter_bytes));
+    device.download(adapters[task], result.data() + task * layout.elements, adapter_bytes);
   }
   job.set_progress(1);
 }

@@ -43,7 +43,7 @@ class TextEncoder {
   /// Bytes that `encode` needs beside the parameters, its arguments and its result, at most.
   int64_t workspace_bytes(const EncodeShape& shape) const;
 
-  bool on_cpu() const { return device_.is(cpu_backend()); }
+  bool in_host_memory() const { return device_.in_host_memory(); }
   DeviceMemory device_memory() const { return device_.memory_beside(pass_bytes_); }
 
   /// Brings the parameters to the device, as the first work after they were written would. Error(kOutOfMemory).

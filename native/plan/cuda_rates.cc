@@ -227,21 +227,6 @@ constexpr CudaRates kTable[] = {
      .half_flop_per_second = 209.5 * kTera,
      .float_flop_per_second = 104.8 * kTera,
      .matrix_fraction = kWholeUnits},
-    // The device of test/cuda/emulator: an A100's proportions, so that its plans are those of a real one.
-    {.name = "emulated",
-     .runtime_names = "emulated|Emulated",
-     .compute_major = 8,
-     .compute_minor = 0,
-     .multiprocessors = 108,
-     .clock_hertz = 1.41 * kGiga,
-     .memory_bytes = 80 * kGigabyte,
-     .level2_bytes = 40 * kMebibyte,
-     .shared_bytes = 164 * kKibibyte,
-     .shared_bytes_of_block = 163 * kKibibyte,
-     .bytes_per_second = 2039 * kGiga,
-     .half_flop_per_second = 312 * kTera,
-     .float_flop_per_second = 19.5 * kTera,
-     .matrix_fraction = kWholeUnits},
 };
 
 /// Which model stands for all others of a compute capability: the slowest-memory data-centre one, or the common one.

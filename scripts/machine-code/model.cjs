@@ -46,12 +46,12 @@ exports.predict = function predict(device, work, warps) {
   const globalBytes = 32 * warps * (work.loadedBytes + work.storedBytes);
   const streams = kind === 'memory';
   const clocks = {
-    'begun instructions': (warps * work.instructions) / SCHEDULERS,
-    'matrix units': (32 * warps * work.matrixFlop) / (matrixFlop * device.matrixFraction),
+    'instruction issue': (warps * work.instructions) / SCHEDULERS,
+    'tensor cores': (32 * warps * work.matrixFlop) / (matrixFlop * device.matrixFraction),
     // A multiply or an add takes the unit as long as both.
-    'float units': (warps * floats * 64) / floatFlop,
+    'FP32 units': (warps * floats * 64) / floatFlop,
     'shared memory': (32 * warps * work.sharedBytes) / SHARED_BYTES,
-    'second-level cache': globalBytes / CACHE_BYTES,
+    'L2 cache': globalBytes / CACHE_BYTES,
     memory: streams ? globalBytes / memoryBytes : 0,
     latency: streams && work.loadedBytes > 0 ? MEMORY_LATENCY_SECONDS * device.clockHertz : 0,
   };

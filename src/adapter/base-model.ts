@@ -1,7 +1,7 @@
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DndError } from '../errors.js';
-import { readJson } from '../files/index.js';
+import { isFolder, readJson } from '../files/index.js';
+import { invalidValue, isObject, isWholeNumber, wholeNumberRange } from '../validation/index.js';
 import type { Widths } from './modules.js';
 import { LAYERS_PATH } from './names.js';
 
@@ -59,10 +59,6 @@ export const MAX_LAYERS = 2 ** 12;
 
 type Config = Record<string, unknown>;
 
-function isConfig(value: unknown): value is Config {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function broken(source: string, what: string): DndError {
   return new DndError('CORRUPT_FILE', `${source} is not a sound base model configuration: ${what}`);
 }
@@ -70,12 +66,8 @@ function broken(source: string, what: string): DndError {
 /** A positive integer, or `fallback` where the configuration has none (or null). */
 function size(config: Config, key: string, max: number, source: string, fallback?: number): number {
   const value = config[key] ?? fallback;
-  if (value === undefined) throw broken(source, `${key} is missing`);
-  if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > max) {
-    const shown = JSON.stringify(value)?.slice(0, 40);
-    throw broken(source, `${key} is ${shown} and must be an integer from 1 to ${max}`);
-  }
-  return value as number;
+  if (isWholeNumber(value, 1, max)) return value;
+  throw invalidValue('CORRUPT_FILE', `${source}: ${key}`, wholeNumberRange(1, max), value);
 }
 
 function refuseExperts(config: Config, modelType: string, source: string): void {
@@ -106,7 +98,7 @@ function headDimension(config: Config, family: Family, hidden: number, heads: nu
  * @throws DndError UNSUPPORTED_BASE for another family, CORRUPT_FILE for sizes that are missing or impossible
  */
 export function baseModelFromConfig(config: unknown, source: string): BaseModel {
-  if (!isConfig(config)) throw broken(source, 'it is not a JSON object');
+  if (!isObject(config)) throw broken(source, 'it is not a JSON object');
   const modelType = config.model_type;
   if (typeof modelType !== 'string' || modelType === '') {
     throw new DndError('UNSUPPORTED_BASE', `${source} has no model_type, so it is no base model; ${WORKING}`);
@@ -119,7 +111,7 @@ export function baseModelFromConfig(config: unknown, source: string): BaseModel 
     );
   }
   const family = FAMILIES[modelType]!;
-  const text = family.nested && isConfig(config.text_config) ? config.text_config : config;
+  const text = family.nested && isObject(config.text_config) ? config.text_config : config;
   refuseExperts(text, modelType, source);
   const hidden = size(text, 'hidden_size', MAX_WIDTH, source);
   const heads = size(text, 'num_attention_heads', MAX_WIDTH, source);
@@ -149,11 +141,7 @@ export function baseModelFromConfig(config: unknown, source: string): BaseModel 
  * @throws DndError as `baseModelFromConfig`, and FILE_NOT_FOUND, READ_FAILED
  */
 export async function readBaseModel(path: string): Promise<BaseModel> {
-  const isFolder = await stat(path).then(
-    (status) => status.isDirectory(),
-    () => false,
-  );
-  const file = isFolder ? join(path, 'config.json') : path;
+  const file = (await isFolder(path)) ? join(path, 'config.json') : path;
   return baseModelFromConfig(await readJson(file), file);
 }
 

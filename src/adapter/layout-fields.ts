@@ -1,5 +1,5 @@
 import { DndError } from '../errors.js';
-import type { LayoutFields } from './layout.js';
+import type { LayoutFields } from './layout-options.js';
 import { MODULES, type Module, type WidthName, type Widths } from './modules.js';
 import { type Part, parseModulePath, parseTensorName, placeKey, tensorName } from './names.js';
 

@@ -1,10 +1,12 @@
-import { breather, type LongOperation, steadyProgress } from '../async.js';
+import { eventLoopYielder, type LongOperation, steadyProgress } from '../async/index.js';
 import { DndError } from '../errors.js';
+import { invalidValue, isWholeNumber, wholeNumberRange } from '../validation/index.js';
 import { type BaseModel, layersPathOf, MAX_LAYERS, widthsOf } from './base-model.js';
 import { defaultChunk, roundUpToEven } from './chunk.js';
 import { layoutFields, type TensorShape } from './layout-fields.js';
 import { type LayoutJson, parseLayout } from './layout-json.js';
-import { MODULE_NAMES, type Module, type ModuleName, selectModules, type Widths } from './modules.js';
+import type { LayoutFields, LayoutOptions } from './layout-options.js';
+import { MODULE_NAMES, type Module, type ModuleName, selectModules } from './modules.js';
 import { modulePath, type Part, placeKey, tensorName } from './names.js';
 import { type ChunkView, readToken, type TokenView, writeToken } from './token.js';
 
@@ -37,29 +39,6 @@ export interface FlatAdapterLayout {
   elements: number;
   /** Five for each tensor: first token, tokens, length of the long axis, 1 for a B (else 0), offset. */
   tensors: number[];
-}
-
-export interface LayoutOptions {
-  base: BaseModel;
-  rank: number;
-  /** All seven unless told; the order does not matter. */
-  modules?: readonly string[] | undefined;
-  /** Columns of a matrix in one weight token; the default rule's choice unless told. */
-  chunk?: number | undefined;
-  /** Where the base model keeps its layers: `model.layers` unless told, for Qwen2.5-VL `model.language_model.layers`. */
-  layersPath?: string | undefined;
-}
-
-/** What a layout is made of when no base model is at hand: see `AdapterLayout.fromTensors`. */
-export interface LayoutFields {
-  base: BaseModel | null;
-  /** Of the modules in use. */
-  widths: Partial<Widths>;
-  layers: readonly number[];
-  layersPath: string;
-  rank: number;
-  modules: readonly string[];
-  chunk?: number | undefined;
 }
 
 /**
@@ -217,13 +196,13 @@ export class AdapterLayout {
   /** All tensors by name, restored in slices that leave the event loop room. Errors: as `restoreTensor`. */
   async restore(tokens: Float32Array, operation: LongOperation = {}): Promise<Map<string, Float32Array<ArrayBuffer>>> {
     this.#checkTokens(tokens);
-    const breathe = breather();
+    const yieldToEventLoop = eventLoopYielder();
     const report = steadyProgress(operation.onProgress);
     const restored = new Map<string, Float32Array<ArrayBuffer>>();
     for (const tensor of this.tensors) {
       const data = new Float32Array(tensor.shape[0] * tensor.shape[1]);
       for (let index = 0; index < tensor.tokenCount; index++) {
-        await breathe();
+        await yieldToEventLoop();
         operation.signal?.throwIfAborted();
         readToken(tokens, this.#token(tensor, index), data, this.#chunk(tensor, index));
       }
@@ -269,8 +248,8 @@ function fieldsOfBase({
 }
 
 function checkSize(what: string, value: number, max: number): void {
-  if (Number.isInteger(value) && value >= 1 && value <= max) return;
-  throw new DndError('INVALID_ARGUMENT', `the ${what} must be an integer from 1 to ${max}, not ${value}`);
+  if (isWholeNumber(value, 1, max)) return;
+  throw invalidValue('INVALID_ARGUMENT', `the ${what}`, wholeNumberRange(1, max), value);
 }
 
 function tensorsOf(fields: LayoutFields, modules: readonly Module[], chunk: number): LayoutTensor[] {

@@ -1,4 +1,4 @@
-import type { LongOperation } from '../async.js';
+import type { LongOperation } from '../async/index.js';
 import { DndError } from '../errors.js';
 import { excludedModulesOf } from './base-model.js';
 import { AdapterLayout, type LayoutTensor } from './layout.js';

@@ -1,4 +1,4 @@
-import { breather } from '../async.js';
+import { eventLoopYielder } from '../async/index.js';
 import { DndError } from '../errors.js';
 import type { LoraAdapter, LoraConfig } from './lora-adapter.js';
 
@@ -30,10 +30,10 @@ export async function mergeDelta(
   const scale = loraScale(adapter.config, module, rank);
   if (!Number.isFinite(scale)) throw new DndError('INVALID_WEIGHTS', `${module}: the adapter's scale is ${scale}`);
   const delta = new Float32Array(outputWidth * inputWidth);
-  const breathe = breather();
+  const yieldToEventLoop = eventLoopYielder();
   const sums = new Float64Array(inputWidth);
   for (let row = 0; row < outputWidth; row++) {
-    await breathe();
+    await yieldToEventLoop();
     options.signal?.throwIfAborted();
     sums.fill(0);
     for (let i = 0; i < rank; i++) {

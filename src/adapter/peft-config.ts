@@ -1,11 +1,6 @@
 import { DndError } from '../errors.js';
+import { Fields, isObject, quote, quoteValue } from '../validation/index.js';
 import type { LoraConfig } from './lora-adapter.js';
-
-type Json = Record<string, unknown>;
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 /** Neither absent, nor null, false, or empty. */
 function isSet(value: unknown): boolean {
@@ -29,8 +24,18 @@ const UNSUPPORTED: Readonly<Record<string, string>> = {
   kasa_config: 'KaSA',
 };
 
-/** PEFT's own default for r and lora_alpha. */
-const PEFT_DEFAULT = 8;
+/** PEFT's own. */
+const DEFAULTS: Record<string, unknown> = {
+  r: 8,
+  lora_alpha: 8,
+  use_rslora: false,
+  fan_in_fan_out: false,
+  rank_pattern: {},
+  alpha_pattern: {},
+  layers_to_transform: null,
+  exclude_modules: null,
+  base_model_name_or_path: null,
+};
 
 /** What `adapter_config.json` says; target modules that it gives as a pattern are left for the tensors to tell. */
 export type ParsedPeftConfig = Omit<LoraConfig, 'targetModules'> & { targetModules: string[] | null };
@@ -40,71 +45,49 @@ export type ParsedPeftConfig = Omit<LoraConfig, 'targetModules'> & { targetModul
  * values that cannot be
  */
 export function parsePeftConfig(json: unknown, source: string): ParsedPeftConfig {
-  const broken = (what: string) =>
-    new DndError('CORRUPT_FILE', `${source} is not a sound adapter configuration: ${what}`);
+  const fields = Fields.withDefaults(json, source, DEFAULTS);
   const refuse = (what: string) =>
     new DndError('UNSUPPORTED_FORMAT', `${source}: the adapter uses ${what}, which is not supported; plain LoRA is`);
-  const shown = (value: unknown) => JSON.stringify(value)?.slice(0, 60);
-
-  if (!isObject(json)) throw broken('it is not a JSON object');
-  const numberOf = (value: unknown, what: string, whole: boolean): number => {
-    const right =
-      typeof value === 'number' && Number.isFinite(value) && value > 0 && (!whole || Number.isInteger(value));
-    if (!right) throw broken(`${what} is ${shown(value)} and must be a positive ${whole ? 'integer' : 'number'}`);
-    return value;
-  };
-  const patternOf = (key: string, whole: boolean): Record<string, number> => {
-    const value = json[key] ?? {};
-    if (!isObject(value)) throw broken(`${key} is not an object`);
-    for (const name of Object.keys(value)) {
-      // PEFT takes the keys for regular expressions; names are what people write.
-      if (!/^\^?[\w.-]+$/.test(name)) throw refuse(`the regular expression ${shown(name)} in ${key}`);
-      numberOf(value[name], `${key}[${shown(name)}]`, whole);
-    }
-    return value as Record<string, number>;
-  };
-  const flagOf = (key: string): boolean => {
-    const value = json[key] ?? false;
-    if (typeof value !== 'boolean') throw broken(`${key} is ${shown(value)} and must be true or false`);
-    return value;
+  const patternOf = (key: string, check: (pattern: Fields, name: string) => number): Record<string, number> => {
+    const pattern = fields.section(key);
+    // PEFT takes the keys for regular expressions; names are what people write.
+    const expression = Object.keys(pattern.all).find((name) => !/^\^?[\w.-]+$/.test(name));
+    if (expression !== undefined) throw refuse(`the regular expression ${quote(expression)} in ${key}`);
+    return Object.fromEntries(Object.keys(pattern.all).map((name) => [name, check(pattern, name)]));
   };
 
-  const type = json.peft_type;
-  if (typeof type !== 'string') throw broken('it has no peft_type');
-  if (type !== 'LORA') throw refuse(`peft_type ${shown(type)}`);
-  for (const [key, what] of Object.entries(UNSUPPORTED)) if (isSet(json[key])) throw refuse(`${what} (${key})`);
-  if (isSet(json.bias) && json.bias !== 'none') throw refuse(`trained biases (bias is ${shown(json.bias)})`);
-
-  const base = json.base_model_name_or_path ?? null;
-  if (base !== null && typeof base !== 'string') throw broken('base_model_name_or_path is neither text nor null');
-  const targets = json.target_modules;
+  const { peft_type: type, bias, base_model_name_or_path: base, target_modules: targets } = fields.all;
+  if (typeof type !== 'string') throw fields.invalid('peft_type', 'a text');
+  if (type !== 'LORA') throw refuse(`peft_type ${quote(type)}`);
+  for (const [key, what] of Object.entries(UNSUPPORTED)) if (isSet(fields.raw(key))) throw refuse(`${what} (${key})`);
+  if (isSet(bias) && bias !== 'none') throw refuse(`trained biases (bias is ${quoteValue(bias)})`);
+  if (base !== null && typeof base !== 'string') throw fields.invalid('base_model_name_or_path', 'a text or null');
   const listed = Array.isArray(targets) && targets.length > 0;
-  if (listed && !targets.every((name) => typeof name === 'string')) throw broken('target_modules must be names');
   return {
-    rank: numberOf(json.r ?? PEFT_DEFAULT, 'r', true),
-    alpha: numberOf(json.lora_alpha ?? PEFT_DEFAULT, 'lora_alpha', false),
-    useRslora: flagOf('use_rslora'),
-    targetModules: listed ? (targets as string[]) : null,
+    rank: fields.wholeNumber('r', 1),
+    alpha: fields.positiveNumber('lora_alpha'),
+    useRslora: fields.boolean('use_rslora'),
+    targetModules: listed ? fields.texts('target_modules') : null,
     baseModelName: base,
-    fanInFanOut: flagOf('fan_in_fan_out'),
-    rankPattern: patternOf('rank_pattern', true),
-    alphaPattern: patternOf('alpha_pattern', false),
-    layersToTransform: parseLayers(json.layers_to_transform ?? null, broken),
-    excludeModules: parseExcluded(json.exclude_modules ?? null, broken),
+    fanInFanOut: fields.boolean('fan_in_fan_out'),
+    rankPattern: patternOf('rank_pattern', (pattern, name) => pattern.wholeNumber(name, 1)),
+    alphaPattern: patternOf('alpha_pattern', (pattern, name) => pattern.positiveNumber(name)),
+    layersToTransform: parseLayers(fields),
+    excludeModules: parseExcluded(fields),
   };
 }
 
-function parseLayers(value: unknown, broken: (what: string) => DndError): number[] | null {
+function parseLayers(fields: Fields): number[] | null {
+  const value = fields.raw('layers_to_transform');
   if (value === null) return null;
-  const layers = Array.isArray(value) ? value : [value];
-  if (!layers.every((layer) => Number.isInteger(layer) && layer >= 0)) {
-    throw broken('layers_to_transform must be layer numbers');
-  }
-  return layers;
+  return Array.isArray(value)
+    ? fields.wholeNumbers('layers_to_transform', 0)
+    : [fields.wholeNumber('layers_to_transform', 0)];
 }
 
-function parseExcluded(value: unknown, broken: (what: string) => DndError): string | string[] | null {
+function parseExcluded(fields: Fields): string | string[] | null {
+  const value = fields.raw('exclude_modules');
   if (value === null || typeof value === 'string') return value;
   if (Array.isArray(value) && value.every((name) => typeof name === 'string')) return value;
-  throw broken('exclude_modules must be names or a pattern');
+  throw fields.invalid('exclude_modules', 'a list of texts, or a pattern');
 }

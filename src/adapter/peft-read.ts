@@ -1,9 +1,8 @@
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { LongOperation } from '../async.js';
-import { steadyProgress } from '../async.js';
+import type { LongOperation } from '../async/index.js';
+import { steadyProgress } from '../async/index.js';
 import { DndError } from '../errors.js';
-import { readJson } from '../files/index.js';
+import { exists, readJson } from '../files/index.js';
 import { isFloatDtype } from '../formats/dtypes.js';
 import { SafetensorsFile, type TensorInfo } from '../formats/safetensors/index.js';
 import { type AdapterTensor, LoraAdapter } from './lora-adapter.js';
@@ -21,12 +20,7 @@ const FOREIGN: readonly (readonly [RegExp, string])[] = [
 ];
 
 async function openTensors(folder: string): Promise<SafetensorsFile> {
-  const exists = (name: string) =>
-    access(join(folder, name)).then(
-      () => true,
-      () => false,
-    );
-  if (!(await exists(PEFT_TENSORS_FILE)) && (await exists('adapter_model.bin'))) {
+  if (!(await exists(join(folder, PEFT_TENSORS_FILE))) && (await exists(join(folder, 'adapter_model.bin')))) {
     throw new DndError(
       'UNSUPPORTED_FORMAT',
       `${folder} holds adapter_model.bin but no ${PEFT_TENSORS_FILE}; save the adapter again with safetensors`,

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
-import { breather, type LongOperation } from '../async.js';
+import { eventLoopYielder, type LongOperation } from '../async/index.js';
 import { DndError } from '../errors.js';
 import { writeFileAtomically, writeFolderAtomically } from '../files/index.js';
 import { type FloatDtype, fromFloat32 } from '../formats/dtypes.js';
 import { type TensorSource, writeSafetensors } from '../formats/safetensors/index.js';
+import { invalidValue, isWholeNumber, wholeNumberRange } from '../validation/index.js';
 import type { AdapterTensor, LoraAdapter, LoraConfig } from './lora-adapter.js';
 
 export const PEFT_CONFIG_FILE = 'adapter_config.json';
@@ -46,12 +47,10 @@ function peftConfig(config: LoraConfig): Record<string, unknown> {
 }
 
 function checkConfig({ rank, alpha, targetModules }: LoraConfig): void {
-  if (!Number.isInteger(rank) || rank < 1) {
-    throw new DndError('INVALID_ARGUMENT', `the rank of an adapter must be a positive integer, not ${rank}`);
-  }
-  if (!Number.isFinite(alpha) || alpha <= 0) {
-    throw new DndError('INVALID_ARGUMENT', `the alpha of an adapter must be a positive number, not ${alpha}`);
-  }
+  if (!isWholeNumber(rank, 1))
+    throw invalidValue('INVALID_ARGUMENT', 'the rank of an adapter', wholeNumberRange(1), rank);
+  if (!Number.isFinite(alpha) || alpha <= 0)
+    throw invalidValue('INVALID_ARGUMENT', 'the alpha of an adapter', 'a number above 0', alpha);
   if (targetModules.length === 0)
     throw new DndError('INVALID_ARGUMENT', 'an adapter needs target modules; it has none');
 }
@@ -74,10 +73,10 @@ async function* convert(
   name: string,
   tensor: AdapterTensor,
   dtype: AdapterDtype,
-  breathe: () => Promise<void>,
+  yieldToEventLoop: () => Promise<void>,
 ): AsyncGenerator<Uint8Array, void, void> {
   for (let first = 0; first < tensor.data.length; first += SLICE) {
-    await breathe();
+    await yieldToEventLoop();
     const values = tensor.data.subarray(first, first + SLICE);
     checkFinite(values, first, name, tensor);
     const bytes = fromFloat32(values, dtype);
@@ -101,14 +100,14 @@ export async function writePeft(folder: string, adapter: LoraAdapter, options: P
   const { dtype, force, signal, onProgress } = options;
   checkConfig(adapter.config);
   if (adapter.tensors.size === 0) throw new DndError('INVALID_WEIGHTS', 'the adapter holds no tensors');
-  const breathe = breather();
+  const yieldToEventLoop = eventLoopYielder();
   const sources = Array.from(
     adapter.tensors,
     ([name, tensor]): TensorSource => ({
       name,
       dtype,
       shape: tensor.shape,
-      bytes: () => convert(name, tensor, dtype, breathe),
+      bytes: () => convert(name, tensor, dtype, yieldToEventLoop),
     }),
   );
   await writeFolderAtomically(folder, { force, signal, marker: PEFT_CONFIG_FILE }, async (staging) => {

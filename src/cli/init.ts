@@ -7,7 +7,7 @@ import { described } from '../generator/encoder-folder.js';
 import { Generator } from '../generator/generator.js';
 import { type GeneratorManifest, MANIFEST_FILE, PADDINGS, POOLINGS } from '../generator/manifest.js';
 import { PRESET_NAMES, PRESETS, type PresetName } from '../generator/presets.js';
-import { UNTRAINED } from '../generator/statement.js';
+import { UNTRAINED } from '../generator/untrained-notice.js';
 import { type Io, print } from './io.js';
 import {
   commaSeparated,

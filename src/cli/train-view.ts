@@ -1,6 +1,6 @@
 import { SingleBar } from 'cli-progress';
+import type { Evaluation, TrainingStep } from '../training/metrics.js';
 import type { TrainingStage } from '../training/progress.js';
-import type { Evaluation, TrainingStep } from '../training/steps.js';
 import type { Io } from './io.js';
 import { counted, shortNumber } from './table.js';
 

@@ -1,5 +1,6 @@
 import type { EncoderSizes } from '../engine/index.js';
 import { DndError } from '../errors.js';
+import { Fields, quoteValue } from '../validation/index.js';
 
 /** What the engine needs to know of a BERT, and the id that pads when the tokeniser names none. */
 export interface BertConfig extends EncoderSizes {
@@ -15,26 +16,32 @@ const ACTIVATIONS = {
   relu: 'relu',
 } as const satisfies Record<string, EncoderSizes['activation']>;
 
+/** Of transformers' BertConfig. */
+const DEFAULTS: Record<string, unknown> = {
+  hidden_act: 'gelu',
+  layer_norm_eps: 1e-12,
+  max_position_embeddings: 512,
+  pad_token_id: 0,
+  position_embedding_type: 'absolute',
+  type_vocab_size: 2,
+};
+
 const MODELS = 'all-MiniLM-L6-v2, bge-small-en-v1.5 and e5-small-v2 are such models';
 /** Far beyond every real model, and small enough that sizes can be multiplied without loss. */
 const LARGEST = 2 ** 24;
 const MOST_LAYERS = 1024;
 
 /**
- * Reads the `config.json` of a BERT. Fields that old files leave out have the defaults of transformers' BertConfig.
+ * Reads the `config.json` of a BERT. Fields that old files leave out have defaults.
  * @param source the file, for error messages
  * @throws DndError UNSUPPORTED_ENCODER for another model, activation or kind of positions; CORRUPT_FILE for a wrong field
  */
 export function parseBertConfig(json: unknown, source: string): BertConfig {
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
-    throw new DndError('CORRUPT_FILE', `${source} must hold a JSON object that describes the model`);
-  }
-  const config = json as Record<string, unknown>;
-  refuseOtherModels(config, source);
-  const size = (name: string, smallest: number, otherwise?: number, largest = LARGEST) =>
-    wholeNumber(config[name] ?? otherwise, name, smallest, largest, source);
-  const hiddenSize = size('hidden_size', 1);
-  const heads = size('num_attention_heads', 1);
+  const fields = Fields.withDefaults(json, source, DEFAULTS);
+  refuseOtherModels(fields);
+  const size = (name: string, smallest = 1, largest = LARGEST) => fields.wholeNumber(name, smallest, largest);
+  const hiddenSize = size('hidden_size');
+  const heads = size('num_attention_heads');
   if (hiddenSize % heads !== 0) {
     throw new DndError(
       'CORRUPT_FILE',
@@ -42,29 +49,29 @@ export function parseBertConfig(json: unknown, source: string): BertConfig {
     );
   }
   return {
-    vocabSize: size('vocab_size', 1),
+    vocabSize: size('vocab_size'),
     hiddenSize,
-    layers: size('num_hidden_layers', 1, undefined, MOST_LAYERS),
+    layers: size('num_hidden_layers', 1, MOST_LAYERS),
     heads,
-    intermediateSize: size('intermediate_size', 1),
-    maxPositions: size('max_position_embeddings', 1, 512),
-    typeVocabSize: size('type_vocab_size', 1, 2),
-    layerNormEps: positiveNumber(config.layer_norm_eps ?? 1e-12, 'layer_norm_eps', source),
-    activation: activation(config.hidden_act ?? 'gelu', source),
-    padTokenId: size('pad_token_id', 0, 0),
+    intermediateSize: size('intermediate_size'),
+    maxPositions: size('max_position_embeddings'),
+    typeVocabSize: size('type_vocab_size'),
+    layerNormEps: fields.positiveNumber('layer_norm_eps'),
+    activation: activation(fields),
+    padTokenId: size('pad_token_id', 0),
   };
 }
 
-function refuseOtherModels(config: Record<string, unknown>, source: string): void {
-  const { model_type: modelType, position_embedding_type: positions = 'absolute', is_decoder: decoder } = config;
+function refuseOtherModels({ all, source }: Fields): void {
+  const { model_type: modelType, position_embedding_type: positions, is_decoder: decoder } = all;
   if (modelType !== 'bert') {
-    const found = modelType === undefined ? 'names no model_type' : `is of model_type ${JSON.stringify(modelType)}`;
+    const found = modelType === undefined ? 'names no model_type' : `is of model_type ${quoteValue(modelType)}`;
     throw new DndError('UNSUPPORTED_ENCODER', `${source} ${found}; text encoders must be of type "bert": ${MODELS}`);
   }
-  if ((positions ?? 'absolute') !== 'absolute') {
+  if (positions !== 'absolute') {
     throw new DndError(
       'UNSUPPORTED_ENCODER',
-      `${source}: position_embedding_type ${JSON.stringify(positions)} is not supported, only "absolute": ${MODELS}`,
+      `${source}: position_embedding_type ${quoteValue(positions)} is not supported, only "absolute": ${MODELS}`,
     );
   }
   if (decoder === true) {
@@ -75,24 +82,10 @@ function refuseOtherModels(config: Record<string, unknown>, source: string): voi
   }
 }
 
-function activation(name: unknown, source: string): EncoderSizes['activation'] {
+function activation({ all, source }: Fields): EncoderSizes['activation'] {
+  const name = all.hidden_act;
   if (typeof name === 'string' && Object.hasOwn(ACTIVATIONS, name))
     return ACTIVATIONS[name as keyof typeof ACTIVATIONS];
   const known = Object.keys(ACTIVATIONS).join(', ');
-  throw new DndError('UNSUPPORTED_ENCODER', `${source}: hidden_act ${JSON.stringify(name)} is none of ${known}`);
-}
-
-function wholeNumber(value: unknown, name: string, smallest: number, largest: number, source: string): number {
-  const number = value as number;
-  if (Number.isInteger(value) && number >= smallest && number <= largest) return number;
-  const found = value === undefined ? 'it is missing' : `it is ${JSON.stringify(value)}`;
-  throw new DndError(
-    'CORRUPT_FILE',
-    `${source}: ${name} must be a whole number from ${smallest} to ${largest}; ${found}`,
-  );
-}
-
-function positiveNumber(value: unknown, name: string, source: string): number {
-  if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
-  throw new DndError('CORRUPT_FILE', `${source}: ${name} must be a number above 0; it is ${JSON.stringify(value)}`);
+  throw new DndError('UNSUPPORTED_ENCODER', `${source}: hidden_act ${quoteValue(name)} is none of ${known}`);
 }

@@ -1,4 +1,4 @@
-import type { LongOperation } from '../async.js';
+import type { LongOperation } from '../async/index.js';
 import { EncoderEngine, type EngineOptions } from '../engine/index.js';
 import type { TensorReader } from '../formats/safetensors/index.js';
 import { type BertConfig, parseBertConfig } from './bert-config.js';

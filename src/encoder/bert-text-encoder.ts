@@ -1,10 +1,9 @@
-import type { LongOperation } from '../async.js';
+import type { LongOperation } from '../async/index.js';
 import type { EngineOptions } from '../engine/index.js';
-import { readJson } from '../files/index.js';
+import { readJson, sha256OfFiles } from '../files/index.js';
 import { SafetensorsSet } from '../formats/safetensors/index.js';
 import { parseBertConfig } from './bert-config.js';
 import { BertEncoder } from './bert-encoder.js';
-import { sha256OfFiles } from './digest.js';
 import { findModel, type TokeniserFolder } from './model-folder.js';
 import {
   checkRequest,

@@ -1,4 +1,4 @@
-import { breather, type LongOperation } from '../async.js';
+import { eventLoopYielder, type LongOperation } from '../async/index.js';
 import type { EncoderEngine, ParameterInfo } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { elementCount, isFloatDtype } from '../formats/dtypes.js';
@@ -18,7 +18,7 @@ export async function loadBertWeights(
   { signal, onProgress }: LongOperation = {},
 ): Promise<void> {
   const sources = findTensors(engine.parameters, reader);
-  const breathe = breather();
+  const yieldToEventLoop = eventLoopYielder();
   const total = engine.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
   let done = 0;
   for (const { name, shape } of engine.parameters) {
@@ -32,7 +32,7 @@ export async function loadBertWeights(
         if (!(error instanceof DndError) || error.code !== 'INVALID_WEIGHTS') throw error;
         throw new DndError('INVALID_WEIGHTS', `${reader.path}: ${error.message}`, { cause: error });
       }
-      await breathe();
+      await yieldToEventLoop();
     }
     done += elementCount(shape);
     onProgress?.(done / total);

@@ -1,4 +1,4 @@
-import { breather, steadyProgress } from '../async.js';
+import { eventLoopYielder, steadyProgress } from '../async/index.js';
 import { DndError } from '../errors.js';
 import { addFeature, features, words } from './hash-features.js';
 import {
@@ -47,7 +47,7 @@ export class HashEncoder implements TextEncoder {
    */
   async encode(prompts: readonly string[], options: EncodeOptions): Promise<EncodedPrompts> {
     checkRequest(prompts, options, this.maxWindow);
-    const breathe = breather();
+    const yieldToEventLoop = eventLoopYielder();
     const progress = steadyProgress(options.onProgress);
     const length = options.pooling === 'none' ? options.maxLength : 1;
     const shape: EncodedPrompts['shape'] = [prompts.length, length, this.channels];
@@ -64,10 +64,10 @@ export class HashEncoder implements TextEncoder {
           break;
         }
         if (count++ % WORDS_PER_SLICE === 0) {
-          await breathe();
+          await yieldToEventLoop();
           options.signal?.throwIfAborted();
         }
-        add(this.#vectors.get(word) ?? (await this.#vector(word, breathe, options.signal)));
+        add(this.#vectors.get(word) ?? (await this.#vector(word, yieldToEventLoop, options.signal)));
       }
       tokens += count;
       progress((index + 1) / prompts.length);
@@ -84,13 +84,17 @@ export class HashEncoder implements TextEncoder {
     this.dispose();
   }
 
-  async #vector(word: string, breathe: () => Promise<void>, signal: AbortSignal | undefined): Promise<Float32Array> {
+  async #vector(
+    word: string,
+    yieldToEventLoop: () => Promise<void>,
+    signal: AbortSignal | undefined,
+  ): Promise<Float32Array> {
     const sum = new Int32Array(this.channels);
     let added = 0;
     for (const feature of features(word)) {
       addFeature(feature, sum);
       if (++added % FEATURES_PER_SLICE === 0) {
-        await breathe();
+        await yieldToEventLoop();
         signal?.throwIfAborted();
       }
     }

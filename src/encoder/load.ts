@@ -1,4 +1,4 @@
-import type { LongOperation } from '../async.js';
+import type { LongOperation } from '../async/index.js';
 import type { EngineOptions } from '../engine/index.js';
 import { BertTextEncoder } from './bert-text-encoder.js';
 import { HashEncoder } from './hash-encoder.js';

@@ -1,5 +1,5 @@
-import type { LongOperation } from '../async.js';
-import { requireMemory } from '../engine/index.js';
+import type { LongOperation } from '../async/index.js';
+import { MemoryBudget } from '../engine/index.js';
 import { DndError } from '../errors.js';
 
 /**
@@ -95,7 +95,7 @@ export function checkRequest(
  */
 export function allocateStates(shape: EncodedPrompts['shape']): Float32Array<ArrayBuffer> {
   const count = shape[0] * shape[1] * shape[2];
-  requireMemory({
+  new MemoryBudget(undefined).require({
     purpose: `encoding ${shape[0]} prompts of ${shape[1]} tokens (hidden states of ${shape[2]} channels)`,
     bytes: count * Float32Array.BYTES_PER_ELEMENT,
     lower: 'encode fewer prompts at once or lower maxLength',

@@ -1,4 +1,4 @@
-import { breather } from '../async.js';
+import { eventLoopYielder } from '../async/index.js';
 import { readJson } from '../files/index.js';
 import { parseBertConfig } from './bert-config.js';
 import { loadTokeniser } from './bert-text-encoder.js';
@@ -29,11 +29,11 @@ export async function loadTokenCounter(source: string): Promise<TokenCounter> {
 const WORDS_PER_SLICE = 4096;
 
 async function countWords(prompt: string, signal?: AbortSignal): Promise<number> {
-  const breathe = breather();
+  const yieldToEventLoop = eventLoopYielder();
   let count = 0;
   for (const _ of words(prompt)) {
     if (count++ % WORDS_PER_SLICE !== 0) continue;
-    await breathe();
+    await yieldToEventLoop();
     signal?.throwIfAborted();
   }
   return count;

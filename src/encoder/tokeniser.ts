@@ -1,5 +1,5 @@
 import { Tokenizer } from '@huggingface/tokenizers';
-import { breather } from '../async.js';
+import { eventLoopYielder } from '../async/index.js';
 import { DndError } from '../errors.js';
 import { TextCutter } from './text-pieces.js';
 import { type BertNormalizer, correctForRust, effectiveNormalizer } from './tokeniser-corrections.js';
@@ -78,12 +78,12 @@ export class Tokeniser {
     const ids = new Int32Array(prompts.length * length).fill(this.#padId);
     const mask = new Int32Array(prompts.length * length);
     const truncatedPrompts: number[] = [];
-    const breathe = breather();
+    const yieldToEventLoop = eventLoopYielder();
     let tokens = 0;
     for (const [index, prompt] of prompts.entries()) {
       const content: number[] = [];
       for (const piece of this.#cutter.pieces(prompt)) {
-        await breathe();
+        await yieldToEventLoop();
         signal?.throwIfAborted();
         for (const id of this.#idsOf(piece)) content.push(id);
         if (content.length > room) break;
@@ -100,10 +100,10 @@ export class Tokeniser {
 
   /** Tokens of a whole prompt, special ones included. */
   async count(prompt: string, signal?: AbortSignal): Promise<number> {
-    const breathe = breather();
+    const yieldToEventLoop = eventLoopYielder();
     let count = this.#before.length + this.#after.length;
     for (const piece of this.#cutter.pieces(prompt)) {
-      await breathe();
+      await yieldToEventLoop();
       signal?.throwIfAborted();
       count += this.#idsOf(piece).length;
     }

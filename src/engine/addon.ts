@@ -5,7 +5,8 @@ import load = require('node-gyp-build');
 
 import { DndError } from '../errors.js';
 import { callNative } from './errors.js';
-import type { CpuInfo, NativeBinding } from './native.js';
+import type { CpuInfo } from './native.js';
+import type { NativeBinding } from './native-binding.js';
 
 const PACKAGE_ROOT = resolve(__dirname, '..', '..');
 

@@ -1,8 +1,8 @@
 import { addon } from './addon.js';
+import { formatBytes } from './byte-counts.js';
 import type { DeviceUse } from './device.js';
 import { callNative } from './errors.js';
 import type { JobOptions } from './job.js';
-import { availableMemoryBytes, formatBytes } from './memory.js';
 import { createHandle, deviceOf, type EngineOptions, ModelEngine } from './model.js';
 import type { AlgorithmChoice, DecoderHandle, FlatLayout } from './native.js';
 
@@ -68,7 +68,7 @@ export class DecoderEngine extends ModelEngine<DecoderHandle> {
 
   /** The largest batch, at most `most` and at least 1, for which there is the memory. While no job is under way. */
   affordableBatch(most: number, restoredElements = 0): number {
-    const host = Math.min(availableMemoryBytes(), this.roomBytes ?? Infinity);
+    const host = this.budget.affordableBytes(this.parameterBytes);
     const device = this.device.kind === 'cpu' ? host : this.deviceMemory().roomBytes;
     const fits = (batch: number) => {
       const operands = this.operandBytes(batch, restoredElements);
@@ -81,8 +81,7 @@ export class DecoderEngine extends ModelEngine<DecoderHandle> {
   }
 
   #workspaceLimit(batch: number, restoredElements: number): number {
-    const room = this.roomBytes ?? Number.MAX_SAFE_INTEGER;
-    return Math.max(0, room - this.operandBytes(batch, restoredElements));
+    return this.budget.leftBytes(this.parameterBytes + this.operandBytes(batch, restoredElements));
   }
 
   /**

@@ -1,5 +1,7 @@
 /** The only folder that knows the addon: loading it, models in native memory, jobs, memory, errors. */
 export { addonPath, cpuInfo } from './addon.js';
+export { availableMemoryBytes } from './available-memory.js';
+export { formatBytes, parseBytes } from './byte-counts.js';
 export { DecoderEngine, type DecoderEngineOptions, type Feature } from './decoder.js';
 export {
   checkDevice,
@@ -23,7 +25,7 @@ export {
   measureCopy,
   measureGemm,
 } from './measure.js';
-export { availableMemoryBytes, formatBytes, type MemoryNeed, parseBytes, requireMemory } from './memory.js';
+export { MemoryBudget, type MemoryNeed } from './memory-budget.js';
 export type { EngineOptions, ModelEngine } from './model.js';
 export type {
   AlgorithmChoice,
@@ -46,7 +48,7 @@ export type {
   DecoderPlan,
   Tiling,
 } from './native-plan.js';
-export type { OptimiserOptions, StateInfo, TrainingMemory, TrainingPlan } from './native-training.js';
+export type { OptimiserOptions, StateInfo, TaskSums, TrainingMemory, TrainingPlan } from './native-training.js';
 export {
   ALGORITHM_CHOICES,
   CUDA_DEVICE_MODELS,
@@ -66,8 +68,6 @@ export {
 export { abortAtSignals, type StopSignal } from './process-signals.js';
 export { restoreAdapters } from './restore.js';
 export {
-  type TargetBatch,
-  type TaskSums,
   TrainerEngine,
   type TrainerEngineOptions,
   type TrainingNeed,

@@ -1,4 +1,4 @@
-import { onAbort } from '../on-abort.js';
+import { onAbort } from '../async/index.js';
 import { callNative, nativeError } from './errors.js';
 import type { Done, Job } from './native.js';
 

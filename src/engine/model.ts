@@ -2,7 +2,7 @@ import { DndError } from '../errors.js';
 import { type Device, type DeviceUse, nativeDevice, selectDevice } from './device.js';
 import { callNative } from './errors.js';
 import { type JobOptions, runJob } from './job.js';
-import { availableMemoryBytes, formatBytes, requireMemory } from './memory.js';
+import { explainRefusal, MemoryBudget } from './memory-budget.js';
 import type {
   DeviceMemory,
   DeviceOptions,
@@ -40,13 +40,7 @@ export function createHandle<Handle>(kind: string, make: () => Handle): Handle {
   try {
     return callNative(make);
   } catch (error) {
-    if (!(error instanceof DndError) || error.code !== 'OUT_OF_MEMORY') throw error;
-    const available = formatBytes(availableMemoryBytes());
-    throw new DndError(
-      'OUT_OF_MEMORY',
-      `the ${kind} cannot be held in memory: ${error.message}; ${available} are available; use a smaller model`,
-      { cause: error },
-    );
+    throw explainRefusal(error, { what: `the ${kind}`, lower: 'use a smaller model' });
   }
 }
 
@@ -62,7 +56,8 @@ export abstract class ModelEngine<Handle extends ParameterStore> implements Disp
   readonly device: DeviceUse;
   readonly #handle: Handle;
   readonly #kind: string;
-  readonly #memoryLimitBytes: number | undefined;
+  /** Of the host's memory. */
+  protected readonly budget: MemoryBudget;
   #disposed = false;
 
   /** Checks the memory for the parameters, which the handle has reserved but not touched; frees it if there is too little. */
@@ -71,16 +66,12 @@ export abstract class ModelEngine<Handle extends ParameterStore> implements Disp
     this.#handle = handle;
     this.device = device;
     // A CUDA device keeps to the limit by itself.
-    this.#memoryLimitBytes = device.kind === 'cpu' ? memoryLimitBytes : undefined;
+    this.budget = new MemoryBudget(device.kind === 'cpu' ? memoryLimitBytes : undefined);
     this.parameters = handle.parameters();
     this.parameterBytes = handle.parameterBytes;
     try {
-      requireMemory({
-        purpose: `the ${kind} (parameters in float32)`,
-        bytes: this.parameterBytes,
-        lower: 'use a smaller model',
-        limitBytes: this.#memoryLimitBytes,
-      });
+      const purpose = `the ${kind} (parameters in float32)`;
+      this.budget.require({ purpose, bytes: this.parameterBytes, lower: 'use a smaller model' });
     } catch (error) {
       this.dispose();
       throw error;
@@ -143,11 +134,6 @@ export abstract class ModelEngine<Handle extends ParameterStore> implements Disp
     return this.#handle;
   }
 
-  /** What the memory limit of a CPU leaves beside the parameters; undefined without a limit. */
-  protected get roomBytes(): number | undefined {
-    return this.#memoryLimitBytes === undefined ? undefined : this.#memoryLimitBytes - this.parameterBytes;
-  }
-
   /**
    * Throws OUT_OF_MEMORY unless inputs and results, and what a CPU works in, fit beside the parameters. A CUDA device
    * looks after its own memory, when the work begins.
@@ -158,7 +144,7 @@ export abstract class ModelEngine<Handle extends ParameterStore> implements Disp
     lower: string,
   ): void {
     const bytes = operands + (this.device.kind === 'cpu' ? workspace() : 0);
-    requireMemory({ purpose, bytes, lower, limitBytes: this.roomBytes });
+    this.budget.require({ purpose, bytes, lower, takenBytes: this.parameterBytes });
   }
 
   /** Runs a job of the handle; what ends it early is named: the signal's reason, DISPOSED, or the native failure. */

@@ -1,5 +1,5 @@
 /**
- * Plans as the addon gives them: that part of the boundary which `native.ts` describes. All of it is computed in a few
+ * Plans as the addon gives them: that part of the boundary which `native-binding.ts` describes. All of it is computed in a few
  * milliseconds, without any device, the same on every machine.
  */
 

@@ -34,8 +34,19 @@ export interface TrainingBatch {
   targetNoise: number;
 }
 
-/** Five numbers for each task: valid elements, Σ importance·(y − target)², Σ y², Σ target², Σ y·target. */
-export type TokenSums = number[];
+/** What the weight tokens of one task are to their target, over the target's valid elements. */
+export interface TaskSums {
+  /** Elements that are not NaN in the target. */
+  valid: number;
+  /** Σ importance · (y − target)²; divided by `valid`, over all tasks, it is the loss. */
+  weightedSquares: number;
+  /** Σ y² */
+  outputSquares: number;
+  /** Σ target² */
+  targetSquares: number;
+  /** Σ y · target */
+  product: number;
+}
 
 /** Something that the optimiser remembers, as a checkpoint stores it. */
 export interface StateInfo {
@@ -65,21 +76,14 @@ export interface TrainerHandle extends ParameterStore {
   /** Taking at most `limitBytes` in all if that is possible, else what it takes at least. */
   memory(batch: number, limitBytes: number): TrainingMemory;
   /** Forward, loss, backward. After `ABORTED: …` the step has no gradient, whatever was accumulated before. */
-  accumulate(batch: TrainingBatch, limitBytes: number, done: Done<TokenSums>): Job;
+  accumulate(batch: TrainingBatch, limitBytes: number, done: Done<TaskSums[]>): Job;
   /** The gradient's norm before clipping; parameters and states are unchanged when it is not finite. */
   update(learningRate: number, done: Done<number>): Job;
   resetGradient(): void;
   /** A copy, as float32, of what was accumulated; never while the handle has a job. */
   readGradient(name: string, elementOffset: number, elementCount: number): ArrayBuffer;
-  /** Without noise and gradient. Result: the weight tokens, float32 [batch, N, H, W], and the sums. */
-  evaluate(
-    condition: BufferSlice,
-    target: BufferSlice,
-    importance: BufferSlice | null,
-    batch: number,
-    limitBytes: number,
-    done: Done<{ tokens: ArrayBuffer; sums: TokenSums }>,
-  ): Job;
+  /** Without noise and gradient, taking at most `limitBytes` in all. Result: the weight tokens, float32 [batch, N, H, W]. */
+  forward(condition: BufferSlice, batch: number, limitBytes: number, done: Done<ArrayBuffer>): Job;
   /** Steps that the optimiser has done. */
   step(): number;
   setStep(step: number): void;

@@ -30,7 +30,6 @@ export const CUDA_DEVICE_MODELS = [
   'rtx-3090',
   'rtx-4090',
   'rtx-5090',
-  'emulated',
 ] as const;
 
 export type CudaDeviceModelName = (typeof CUDA_DEVICE_MODELS)[number];

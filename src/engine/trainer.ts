@@ -1,19 +1,20 @@
 import { DndError } from '../errors.js';
 import { addon } from './addon.js';
+import { formatBytes } from './byte-counts.js';
 import { bytesOf, type DecoderEngineOptions, type Feature } from './decoder.js';
 import { checkDevice, cpuUse, type DeviceUse, nativeDevice } from './device.js';
 import { callNative } from './errors.js';
 import type { JobOptions } from './job.js';
-import { availableMemoryBytes, formatBytes, requireMemory } from './memory.js';
+import { explainRefusal } from './memory-budget.js';
 import { createHandle, ModelEngine } from './model.js';
-import type { OptimiserOptions, StateInfo, TokenSums, TrainerHandle, TrainingMemory } from './native-training.js';
+import type { OptimiserOptions, StateInfo, TaskSums, TrainerHandle, TrainingMemory } from './native-training.js';
 
 export interface TrainerEngineOptions extends DecoderEngineOptions {
   optimiser: OptimiserOptions;
 }
 
-/** Conditions, and the weight tokens that they shall become. Must not change until the work's end. */
-export interface TargetBatch {
+/** Some tasks of a step: conditions, and the weight tokens that they shall become. Must not change until the work's end. */
+export interface TrainingTasks {
   /** [batch, N0, projectedFrom or H0, W0] of the first feature */
   condition: Float32Array;
   /** [batch, N, H, W] of the last feature; NaN where there is nothing */
@@ -21,10 +22,6 @@ export interface TargetBatch {
   /** [N] of the last feature; default: ones */
   importance?: Float32Array | null | undefined;
   batch: number;
-}
-
-/** Some tasks of a step. */
-export interface TrainingTasks extends TargetBatch {
   /** The gradient of `weight` · loss is added to the step's: these tasks' share of them. Default: 1. */
   weight?: number | undefined;
   /** Default: none. */
@@ -41,29 +38,12 @@ export interface TrainingNoise {
   target: number;
 }
 
-/** What the weight tokens of one task are to their target, over its valid elements. */
-export interface TaskSums {
-  /** Elements that are not NaN in the target. */
-  valid: number;
-  /** Σ importance · (y − target)²; divided by `valid`, over all tasks, it is the loss. */
-  weightedSquares: number;
-  /** Σ y² */
-  outputSquares: number;
-  /** Σ target² */
-  targetSquares: number;
-  /** Σ y · target */
-  product: number;
-}
-
 /** Bytes that a step over a batch takes. */
 export interface TrainingNeed extends TrainingMemory {
   /** Conditions, targets and importance. */
   operands: number;
   total: number;
 }
-
-/** The rest of what is available is left to the process itself, where the caller sets no limit. */
-const SHARE_OF_AVAILABLE = 0.9;
 
 /**
  * A decoder in training, in native memory of the CPU. Parameters hold nothing sensible until written or initialised;
@@ -138,12 +118,12 @@ export class TrainerEngine extends ModelEngine<TrainerHandle> {
     const { key = 0, stream = 0, condition: conditionNoise = 0, target: targetNoise = 0 } = noise ?? {};
     const native = { condition, target, importance, batch, weight, noiseKey: key, noiseStream: stream };
     const limit = this.#limitOf(batch);
-    const sums = await this.run<TokenSums>(
+    const sums = await this.run<TaskSums[]>(
       (handle, done) => handle.accumulate({ ...native, conditionNoise, targetNoise }, limit, done),
       options,
     );
     this.#began = true;
-    return taskSums(sums);
+    return sums;
   }
 
   /**
@@ -167,22 +147,20 @@ export class TrainerEngine extends ModelEngine<TrainerHandle> {
     return new Float32Array(callNative(() => handle.readGradient(name, elementOffset, elementCount)));
   }
 
-  /** Conditions to weight tokens [batch, N, H, W], and how far they are from the targets. Without noise and gradient. */
-  async evaluate(
-    { condition, target, importance = null, batch }: TargetBatch,
-    options?: JobOptions,
-  ): Promise<{ tokens: Float32Array<ArrayBuffer>; sums: TaskSums[] }> {
+  /**
+   * Condition to weight tokens, as `DecoderEngine.forward`, for evaluation: without noise and gradient. A memory limit leaves
+   * room for targets, too, with which the weight tokens are compared next.
+   */
+  async forward(condition: Float32Array, batch: number, options?: JobOptions): Promise<Float32Array<ArrayBuffer>> {
     const result = batch * bytesOf(this.features.at(-1)!);
     const limit = this.#roomBeside(this.#operandBytes(batch) + result);
-    const { tokens, sums } = await this.run<{ tokens: ArrayBuffer; sums: TokenSums }>(
-      (handle, done) => handle.evaluate(condition, target, importance, batch, limit, done),
+    const tokens = await this.run<ArrayBuffer>(
+      (handle, done) => handle.forward(condition, batch, limit, done),
       options,
     ).catch((error: unknown) => {
-      if (!(error instanceof DndError && error.code === 'OUT_OF_MEMORY')) throw error;
-      const lower = batch > 1 ? 'lower the batch' : 'use a smaller decoder';
-      throw new DndError('OUT_OF_MEMORY', `${error.message}; free memory, or ${lower}`, { cause: error });
+      throw explainRefusal(error, { lower: batch > 1 ? 'lower the batch' : 'use a smaller decoder' });
     });
-    return { tokens: new Float32Array(tokens), sums: taskSums(sums) };
+    return new Float32Array(tokens);
   }
 
   /** Steps that the optimiser has done; never while a job is under way. */
@@ -219,13 +197,9 @@ export class TrainerEngine extends ModelEngine<TrainerHandle> {
     return lasting + this.deviceMemory().heldBytes;
   }
 
-  /**
-   * Most that work may take beside these operands, parameters included. A limit counts as it is, whatever is available:
-   * the workspaces of convolutions, and so the bytes that are learnt, may depend on it.
-   */
+  /** Most that work may take beside these operands, parameters included. */
   #roomBeside(operands: number): number {
-    if (this.roomBytes !== undefined) return Math.max(0, this.roomBytes + this.parameterBytes - operands);
-    return Math.floor(availableMemoryBytes() * SHARE_OF_AVAILABLE) + this.#heldBytes();
+    return this.budget.trainingBytes({ operands, held: () => this.#heldBytes() });
   }
 
   /**
@@ -247,9 +221,9 @@ export class TrainerEngine extends ModelEngine<TrainerHandle> {
     const lower = this.#waysToNeedLess(batch);
     const bytes = totalOf(this.#plan(batch, limit));
     const beside = bytes + operands - this.parameterBytes;
-    requireMemory({ purpose, bytes: beside, lower, limitBytes: this.roomBytes }, Infinity);
-    requireMemory({ purpose, bytes: bytes - this.#heldBytes(), lower });
-    if (this.roomBytes === undefined) this.#requireUsualWorkspace(batch, limit);
+    this.budget.requireAllowed({ purpose, bytes: beside, lower, takenBytes: this.parameterBytes });
+    this.budget.requireAvailable({ purpose, bytes: bytes - this.#heldBytes(), lower });
+    if (this.budget.limitBytes === undefined) this.#requireUsualWorkspace(batch, limit);
     return limit;
   }
 
@@ -257,13 +231,8 @@ export class TrainerEngine extends ModelEngine<TrainerHandle> {
   #requireUsualWorkspace(batch: number, limit: number): void {
     const usual = this.#plan(batch, Number.MAX_SAFE_INTEGER);
     if (this.#plan(batch, limit).convolutionLimit === usual.convolutionLimit) return;
-    const available = formatBytes(availableMemoryBytes());
-    throw new DndError(
-      'OUT_OF_MEMORY',
-      `a training step over a batch of ${batch} has ${available} available, less than its convolutions usually work in ` +
-        `(${formatBytes(usual.convolutionLimit)}, beside the rest): free memory, set memoryLimitBytes to make do with less, or ` +
-        this.#waysToNeedLess(batch),
-    );
+    const purpose = `a training step over a batch of ${batch}`;
+    throw this.budget.tooLittle({ purpose, bytes: usual.convolutionLimit, lower: this.#waysToNeedLess(batch) });
   }
 
   #plan(batch: number, limit: number): TrainingMemory {
@@ -296,19 +265,4 @@ export function trainingDevice({
 
 function totalOf({ parameters, gradients, states, activations }: TrainingMemory): number {
   return parameters + gradients + states + activations;
-}
-
-const NUMBERS_OF_A_TASK = 5;
-
-function taskSums(numbers: TokenSums): TaskSums[] {
-  return Array.from({ length: numbers.length / NUMBERS_OF_A_TASK }, (_, task) => {
-    const [valid, weightedSquares, outputSquares, targetSquares, product] = numbers.slice(task * NUMBERS_OF_A_TASK);
-    return {
-      valid: valid!,
-      weightedSquares: weightedSquares!,
-      outputSquares: outputSquares!,
-      targetSquares: targetSquares!,
-      product: product!,
-    };
-  });
 }

@@ -1,3 +1,5 @@
+import { statfsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { DndError, type ErrorCode } from '../errors.js';
 
 const REASONS: Record<string, string> = {
@@ -44,11 +46,36 @@ export function readError(error: unknown, path: string): unknown {
   return error;
 }
 
-/** A failure of `node:fs` while writing `path`, as DISK_FULL or NOT_WRITABLE; any other error as it is. */
-export function writeError(error: unknown, path: string): unknown {
+/**
+ * A failure of `node:fs` while writing `path`, as DISK_FULL or NOT_WRITABLE; any other error as it is.
+ * @param neededBytes what should have been written, where that is known
+ */
+export function writeError(error: unknown, path: string, neededBytes?: number): unknown {
   if (!isFileError(error)) return error;
   const full = error.code === 'ENOSPC' || error.code === 'EDQUOT';
   const code: ErrorCode = full ? 'DISK_FULL' : 'NOT_WRITABLE';
+  const space = error.code === 'ENOSPC' ? describeSpace(path, neededBytes) : '';
   const fix = full ? '; free some space there or write somewhere else' : '';
-  return new DndError(code, `${path} cannot be written: ${reasonOf(error)}${fix}`, { cause: error });
+  return new DndError(code, `${path} cannot be written: ${reasonOf(error)}${space}${fix}`, { cause: error });
+}
+
+function describeSpace(path: string, neededBytes: number | undefined): string {
+  const needed = neededBytes === undefined ? [] : [`${megabytes(neededBytes)} needed`];
+  const free = freeBytes(resolve(path));
+  const known = free === undefined ? needed : [...needed, `${megabytes(free)} free`];
+  return known.length > 0 ? ` (${known.join(', ')})` : '';
+}
+
+/** Of the file system that `path` is or would be on. */
+function freeBytes(path: string): number | undefined {
+  try {
+    const { bavail, bsize } = statfsSync(path);
+    return bavail * bsize;
+  } catch {
+    return dirname(path) === path ? undefined : freeBytes(dirname(path));
+  }
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
 }

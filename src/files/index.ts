@@ -1,6 +1,14 @@
+export { type Checksums, verifyChecksums, writeChecksums } from './checksums.js';
+export { sha256OfFiles } from './digest.js';
 export { isFileError, readError, writeError } from './errors.js';
+export { exists, isFolder, kindOf } from './exists.js';
+export { removeLeftovers } from './leftovers.js';
+export { OpenFile } from './open-file.js';
 export { openInput } from './open-input.js';
-export { partialName, syncFolder } from './parents.js';
+export { syncFolder } from './parents.js';
+export { parsePartialName, partialName } from './partial-name.js';
+export { hasEnded, isRunning, startOf } from './process-identity.js';
 export { decodeUtf8, readJson, readText } from './read.js';
-export { writeFileAtomically, writeFully } from './write-file.js';
+export { readPieces } from './read-pieces.js';
+export { type WrittenFiles, writeFileAtomically } from './write-file.js';
 export { checkFolderOutput, type FolderOptions, writeFolderAtomically } from './write-folder.js';

@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, open, rmdir } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { mkdir, rmdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { OpenFile } from './open-file.js';
 
 /**
  * Makes the missing folders above `path`. The function it returns takes away again what was made and is still empty:
@@ -19,16 +19,9 @@ export async function makeParents(path: string): Promise<() => Promise<void>> {
   };
 }
 
-/** A hidden name beside `path` for what is not complete yet. */
-export function partialName(path: string, kind: 'partial' | 'replaced' | 'removed' = 'partial'): string {
-  // File systems allow names of 255 bytes; a character takes at most 4.
-  const name = basename(path).slice(0, 50);
-  return join(dirname(path), `.${name}.${kind}-${process.pid}-${randomBytes(4).toString('hex')}`);
-}
-
 /** Makes a rename in `folder` durable where the platform can; elsewhere it does nothing. */
 export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r').catch(() => undefined);
-  await handle?.sync().catch(() => {});
-  await handle?.close();
+  const opened = await OpenFile.open(folder, 'r').catch(() => undefined);
+  await opened?.sync().catch(() => {});
+  await opened?.close();
 }

@@ -1,8 +1,10 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { DndError, type ErrorCode } from '../errors.js';
 import { readError } from './errors.js';
+import { OpenFile } from './open-file.js';
 
 const LINE_FEED = 10;
+const LARGEST_BYTES = 2 ** 30;
 
 /** The number, from 1, of the first line that is not UTF-8. */
 function firstInvalidLine(bytes: Uint8Array): number {
@@ -36,6 +38,22 @@ export function decodeUtf8(bytes: Uint8Array, source: string, invalidCode: Error
   }
 }
 
+async function readBytes(path: string): Promise<Uint8Array> {
+  const status = await stat(path);
+  // Pipes and the system's own files do not tell their size, and what is too large has an error of its own.
+  if (!status.isFile() || status.size === 0 || status.size > LARGEST_BYTES) return readFile(path);
+  const file = await OpenFile.open(path, 'r');
+  try {
+    const bytes = new Uint8Array(status.size);
+    let done = 0;
+    for (let count = -1; count !== 0 && done < bytes.length; done += count)
+      count = await file.read(bytes.subarray(done));
+    return bytes.subarray(0, done);
+  } finally {
+    await file.close();
+  }
+}
+
 /**
  * A whole text file, decoded strictly as UTF-8, without its byte order mark.
  * @param what what the file is to the user ("prompt file"), for the error message
@@ -43,7 +61,7 @@ export function decodeUtf8(bytes: Uint8Array, source: string, invalidCode: Error
  * @throws DndError FILE_NOT_FOUND, READ_FAILED, or `invalidCode`
  */
 export async function readText(path: string, what: string, options: { invalidCode?: ErrorCode } = {}): Promise<string> {
-  const bytes = await readFile(path).catch((error) => {
+  const bytes = await readBytes(path).catch((error) => {
     throw readError(error, `${what} ${path}`);
   });
   return decodeUtf8(bytes, `${what} ${path}`, options.invalidCode);

@@ -1,16 +1,12 @@
-import { type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { lstat, rename, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { DndError } from '../errors.js';
 import { writeError } from './errors.js';
-import { makeParents, partialName, syncFolder } from './parents.js';
-
-/** Writes all of `bytes` at the handle's position, however little the system takes at once. */
-export async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let written = 0; written < bytes.length; ) {
-    const piece = bytes.subarray(written, written + 2 ** 26);
-    written += (await handle.write(piece)).bytesWritten;
-  }
-}
+import { removeLeftovers } from './leftovers.js';
+import { OpenFile } from './open-file.js';
+import { makeParents, syncFolder } from './parents.js';
+import { partialName } from './partial-name.js';
 
 async function refuseUnlessPlainFile(path: string): Promise<void> {
   const existing = await lstat(path).catch(() => undefined);
@@ -20,41 +16,62 @@ async function refuseUnlessPlainFile(path: string): Promise<void> {
   throw new DndError('NOT_WRITABLE', `${path} cannot be written: it exists and is ${kind}`);
 }
 
+export interface WrittenFiles {
+  /** Told the SHA-256 of what was written, of each file. */
+  onWritten?: ((path: string, sha256: string) => void) | undefined;
+}
+
+interface FileOptions extends WrittenFiles {
+  signal?: AbortSignal | undefined;
+  /**
+   * false: does not wait for the disk, so that a loss of power may leave a damaged file, and does not look for leftovers.
+   * Default: true
+   */
+  durable?: boolean | undefined;
+  /** How many bytes a function will write, for the message where they do not fit. */
+  expectedBytes?: number | undefined;
+}
+
 /**
  * Writes a file so that under `path` there is only ever the old file or the whole new one: a temporary file beside it
  * is filled, flushed to the disk and renamed. Missing folders on the way are made. After a failure or an abort nothing
- * new is left.
+ * new is left, and what killed processes have left beside it is removed.
  * @param data the content, or a function that writes it into the open file
- * @param options.durable false: does not wait for the disk, so that a loss of power may leave a damaged file. Default: true
  * @throws DndError DISK_FULL or NOT_WRITABLE; `signal.reason` after an abort
  */
 export async function writeFileAtomically(
   path: string,
-  data: string | Uint8Array | ((handle: FileHandle) => Promise<void>),
-  options: { signal?: AbortSignal | undefined; durable?: boolean | undefined } = {},
+  data: string | Uint8Array | ((file: OpenFile) => Promise<void>),
+  options: FileOptions = {},
 ): Promise<void> {
   const { durable = true } = options;
   const target = resolve(path);
   const temporary = partialName(target);
+  const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+  const hash = options.onWritten && createHash('sha256');
   let removeParents = async () => {};
-  let handle: FileHandle | undefined;
+  let file: OpenFile | undefined;
   try {
     options.signal?.throwIfAborted();
     await refuseUnlessPlainFile(target);
     removeParents = await makeParents(target);
-    handle = await open(temporary, 'wx');
-    if (typeof data === 'function') await data(handle);
-    else await writeFully(handle, typeof data === 'string' ? Buffer.from(data) : data);
-    if (durable) await handle.sync();
-    await handle.close();
-    handle = undefined;
+    if (durable) await removeLeftovers(dirname(target));
+    file = await OpenFile.open(temporary, 'wx');
+    file.hash = hash;
+    if (typeof bytes === 'function') await bytes(file);
+    else await file.write(bytes);
+    if (durable) await file.sync();
+    await file.close();
+    file = undefined;
     options.signal?.throwIfAborted();
     await rename(temporary, target);
   } catch (error) {
-    await handle?.close().catch(() => {});
+    await file?.close().catch(() => {});
     await rm(temporary, { force: true }).catch(() => {});
+    const failure = writeError(error, path, typeof bytes === 'function' ? options.expectedBytes : bytes.length);
     await removeParents();
-    throw writeError(error, path);
+    throw failure;
   }
+  if (hash) options.onWritten?.(path, hash.digest('hex'));
   if (durable) await syncFolder(dirname(target));
 }

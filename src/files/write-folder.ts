@@ -1,9 +1,12 @@
-import { lstat, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
+import { lstat, mkdir, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { DndError } from '../errors.js';
 import { isFileError, readError, writeError } from './errors.js';
-import { makeParents, partialName, syncFolder } from './parents.js';
+import { removeLeftovers } from './leftovers.js';
+import { OpenFile } from './open-file.js';
+import { makeParents, syncFolder } from './parents.js';
+import { partialName } from './partial-name.js';
 
 export interface FolderOptions {
   /** Replace an existing folder. */
@@ -82,31 +85,77 @@ async function syncTree(folder: string): Promise<void> {
     if (entry.isDirectory()) await syncTree(path);
     else if (entry.isFile()) {
       // Windows wants a writable handle; files that are copied read-only give none.
-      const handle = await open(path, 'r+').catch(() => open(path, 'r'));
-      await handle.sync().finally(() => handle.close());
+      const file = await OpenFile.open(path, 'r+').catch(() => OpenFile.open(path, 'r'));
+      await file.sync().finally(() => file.close());
     }
   }
   await syncFolder(folder);
 }
 
-async function moveIntoPlace(staging: string, target: Target): Promise<void> {
-  if (!target.exists) return rename(staging, target.path);
-  const replaced = partialName(target.path, 'replaced');
-  await rename(target.path, replaced);
+/** Others may replace, make or remove the folder between two looks at it. */
+const ATTEMPTS = 20;
+
+/** What is being moved by this process, by target: one move at a time. */
+const moves = new Map<string, Promise<void>>();
+
+async function inTurn(target: string, move: () => Promise<void>): Promise<void> {
+  const before = moves.get(target) ?? Promise.resolve();
+  const own = before.then(move);
+  const settled = own.catch(() => {});
+  moves.set(target, settled);
+  await own.finally(() => {
+    if (moves.get(target) === settled) moves.delete(target);
+  });
+}
+
+/** Gives the staging folder its name. Of several who replace the same folder at once the last one's stays. */
+async function moveIntoPlace(staging: string, path: string, before: Target, options: FolderOptions): Promise<void> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const now = await inspectAgain(path, before, options);
+    const replaced = now.exists ? partialName(now.path, 'replaced') : undefined;
+    if (replaced && !(await renamedUnless(['ENOENT'], now.path, replaced))) continue;
+    try {
+      const moved = await renamedUnless(['ENOTEMPTY', 'EEXIST', 'ENOTDIR'], staging, now.path);
+      // What cannot be removed now is a leftover of this process, once that has ended.
+      if (replaced) await rm(replaced, { recursive: true, force: true }).catch(() => {});
+      if (moved) return;
+    } catch (error) {
+      if (replaced) await rename(replaced, now.path).catch(() => {});
+      throw error;
+    }
+  }
+  throw new DndError('NOT_WRITABLE', `${path} cannot be written: other processes keep replacing it; try again`);
+}
+
+/** @returns false where one of these errors says that someone else was faster */
+async function renamedUnless(codes: readonly string[], from: string, to: string): Promise<boolean> {
   try {
-    await rename(staging, target.path);
+    await rename(from, to);
+    return true;
   } catch (error) {
-    await rename(replaced, target.path);
+    if (isFileError(error) && codes.includes(error.code)) return false;
     throw error;
   }
-  await rm(replaced, { recursive: true, force: true });
+}
+
+/** As `inspectTarget`, after the folder has been filled; a refusal tells that the folder was not there before. */
+async function inspectAgain(path: string, before: Target, options: FolderOptions): Promise<Target> {
+  try {
+    return await inspectTarget(path, options);
+  } catch (error) {
+    if (!(error instanceof DndError) || error.code !== 'OUTPUT_EXISTS') throw error;
+    const what = before.exists ? 'was changed' : 'was made';
+    throw new DndError('OUTPUT_EXISTS', `${path} ${what} by someone else in the meantime: ${error.message}`, {
+      cause: error,
+    });
+  }
 }
 
 /**
  * Writes a folder so that under `path` there is only ever the old folder or the whole new one: `fill` puts the files
  * into a staging folder beside it, which is flushed to the disk and renamed. Missing folders on the way are made.
  * An existing folder that is not empty is refused unless `force`; then it survives until the new one is complete.
- * After a failure or an abort nothing new is left.
+ * After a failure or an abort nothing new is left, and what killed processes have left beside it is removed.
  * @throws DndError OUTPUT_EXISTS, DISK_FULL or NOT_WRITABLE; what `fill` throws; `signal.reason` after an abort
  */
 export async function writeFolderAtomically(
@@ -115,6 +164,7 @@ export async function writeFolderAtomically(
   fill: (stagingFolder: string) => Promise<void>,
 ): Promise<void> {
   options.signal?.throwIfAborted();
+  await removeLeftovers(dirname(await realpath(path).catch(() => resolve(path))));
   const target = await inspectTarget(path, options);
   const staging = partialName(target.path);
   let removeParents = async () => {};
@@ -124,12 +174,18 @@ export async function writeFolderAtomically(
     await fill(staging);
     await syncTree(staging);
     options.signal?.throwIfAborted();
-    // Someone may have put something there while the folder was being filled.
-    await moveIntoPlace(staging, await inspectTarget(path, options));
+    await inTurn(target.path, () => moveIntoPlace(staging, path, target, options));
   } catch (error) {
+    const failure = writeError(error, path);
     await rm(staging, { recursive: true, force: true }).catch(() => {});
     await removeParents();
-    throw writeError(error, path);
+    throw withoutStaging(failure, staging, path);
   }
   await syncFolder(dirname(target.path));
+}
+
+/** The staging folder is gone and was never of interest: messages name the files as they should have been called. */
+function withoutStaging(error: unknown, staging: string, path: string): unknown {
+  if (!(error instanceof DndError) || !error.message.includes(staging)) return error;
+  return new DndError(error.code, error.message.replaceAll(staging, path), { cause: error });
 }

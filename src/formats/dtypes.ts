@@ -1,4 +1,5 @@
 import { DndError } from '../errors.js';
+import { quote } from '../validation/index.js';
 
 /**
  * The element types this package reads and writes, in the order in which the reference writer of safetensors puts
@@ -117,5 +118,5 @@ export function fromFloat32(values: Float32Array, dtype: FloatDtype): Uint8Array
 export function parseFloatDtype(name: string): FloatDtype {
   const dtype = name.toUpperCase();
   if (isDtype(dtype) && isFloatDtype(dtype)) return dtype;
-  throw new DndError('INVALID_ARGUMENT', `there is no dtype ${JSON.stringify(name)}; choose bf16, f16 or f32`);
+  throw new DndError('INVALID_ARGUMENT', `there is no dtype ${quote(name)}; choose bf16, f16 or f32`);
 }

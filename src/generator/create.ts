@@ -2,6 +2,7 @@ import { AdapterLayout, type BaseModel } from '../adapter/index.js';
 import type { Padding, Pooling, TextEncoder } from '../encoder/index.js';
 import { DndError } from '../errors.js';
 import { PACKAGE } from '../package.js';
+import { invalidValue, isWholeNumber, wholeNumberRange } from '../validation/index.js';
 import { checkDecoderShape, type DecoderShape, type Feature } from './decoder-shape.js';
 import { checkFit } from './fit.js';
 import { adapterSettings, FORMAT_VERSION, type GeneratorManifest, PADDINGS, POOLINGS } from './manifest.js';
@@ -132,8 +133,8 @@ function checkWindows(maxLength: number, window: number): void {
 }
 
 function wholeNumber(value: unknown, what: string, smallest: number): number {
-  if (Number.isSafeInteger(value) && (value as number) >= smallest) return value as number;
-  throw wrong(what, `a whole number from ${smallest}`, value);
+  if (isWholeNumber(value, smallest)) return value;
+  throw wrong(what, wholeNumberRange(smallest), value);
 }
 
 function oneOf<T extends string>(value: unknown, choices: readonly T[], what: string): T {
@@ -142,5 +143,5 @@ function oneOf<T extends string>(value: unknown, choices: readonly T[], what: st
 }
 
 function wrong(what: string, wanted: string, value: unknown): DndError {
-  return new DndError('INVALID_ARGUMENT', `${what} must be ${wanted}, not ${JSON.stringify(value)}`);
+  return invalidValue('INVALID_ARGUMENT', what, wanted, value);
 }

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
-import type { LongOperation } from '../async.js';
+import type { LongOperation } from '../async/index.js';
 import type { DecoderEngine, ParameterInfo } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { elementCount, isFloatDtype } from '../formats/dtypes.js';
 import {
   SafetensorsSet,
+  type ShardedWriteOptions,
   type TensorInfo,
   type TensorReader,
   writeSafetensorsSharded,
@@ -102,7 +103,7 @@ function notFloat(file: TensorReader, name: string, dtype: string): DndError {
 export async function saveDecoderWeights(
   folder: string,
   engine: DecoderParameters,
-  options: LongOperation,
+  options: Omit<ShardedWriteOptions, 'metadata'>,
 ): Promise<void> {
   const tensors = engine.parameters.map(({ name, shape }) => ({
     name,

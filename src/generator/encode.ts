@@ -1,4 +1,4 @@
-import { breather, type LongOperation } from '../async.js';
+import { type LongOperation, valueCopier } from '../async/index.js';
 import type { TextEncoder } from '../encoder/index.js';
 import type { GeneratorManifest } from './manifest.js';
 import type { Choice } from './prompts.js';
@@ -16,9 +16,6 @@ export interface Conditions {
   sets: EncodedSet[];
 }
 
-/** The event loop gets a turn after so many values are copied. */
-const COPY_VALUES = 2 ** 19;
-
 /** Prompt sets → conditions, one after the other. A prompt that is drawn several times is encoded once. */
 export async function encodeSets(
   encoder: TextEncoder,
@@ -27,6 +24,7 @@ export async function encodeSets(
   { signal, onProgress }: LongOperation,
 ): Promise<Conditions> {
   const sets: EncodedSet[] = [];
+  const copy = valueCopier(signal);
   let states: Float32Array | undefined;
   for (const [place, choice] of choices.entries()) {
     const distinct = [...new Set(choice.indices)];
@@ -41,26 +39,11 @@ export async function encodeSets(
     if (choices.length === 1 && distinct.length === choice.indices.length) return { states: encoded.states, sets };
     const rowSize = encoded.states.length / distinct.length;
     states ??= new Float32Array(choices.length * choice.indices.length * rowSize);
-    const rows = choice.indices.map((index) => distinct.indexOf(index));
-    await copyRows(encoded.states, rows, rowSize, states.subarray(place * rows.length * rowSize), signal);
-  }
-  return { states: states!, sets };
-}
-
-async function copyRows(
-  from: Float32Array,
-  rows: readonly number[],
-  rowSize: number,
-  to: Float32Array,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const breathe = breather();
-  for (const [place, row] of rows.entries()) {
-    for (let start = 0; start < rowSize; start += COPY_VALUES) {
-      const end = Math.min(start + COPY_VALUES, rowSize);
-      to.set(from.subarray(row * rowSize + start, row * rowSize + end), place * rowSize + start);
-      await breathe();
-      signal?.throwIfAborted();
+    for (const [row, index] of choice.indices.entries()) {
+      const from = distinct.indexOf(index) * rowSize;
+      const own = encoded.states.subarray(from, from + rowSize);
+      await copy(own, states, (place * choice.indices.length + row) * rowSize);
     }
   }
+  return { states: states!, sets };
 }

@@ -1,7 +1,7 @@
 import type { AdapterLayout } from '../adapter/index.js';
 import { DndError } from '../errors.js';
 import { conditionShape, type Feature, tokenShape } from './decoder-shape.js';
-import type { GeneratorManifest } from './manifest.js';
+import type { GeneratorManifest } from './manifest-types.js';
 
 /**
  * Checks that the parts of a generator fit each other: text encoder → condition → decoder → adapter layout.

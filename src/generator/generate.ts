@@ -11,7 +11,7 @@ import { type OnProgress, Progress } from './progress.js';
 import type { Choice } from './prompts.js';
 import type { AdapterSummary, GenerationReport } from './report.js';
 import { restoreAdapter } from './restore.js';
-import { UNTRAINED } from './statement.js';
+import { UNTRAINED } from './untrained-notice.js';
 
 interface GeneratorParts {
   manifest: GeneratorManifest;

@@ -1,5 +1,5 @@
 import { type AdapterTensor, type LoraAdapter, type LoraConfig, writePeft } from '../adapter/index.js';
-import type { LongOperation } from '../async.js';
+import type { LongOperation } from '../async/index.js';
 import { DndError } from '../errors.js';
 import type { GenerationReport } from './report.js';
 

@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { type AdapterLayout, type BaseModel, readBaseModel } from '../adapter/index.js';
-import { steadyProgress } from '../async.js';
+import { SerialQueue, steadyProgress } from '../async/index.js';
 import { loadTextEncoder, type TextEncoder } from '../encoder/index.js';
 import { checkDevice, DecoderEngine, type Device, type DeviceUse } from '../engine/index.js';
 import { DndError } from '../errors.js';
+import { verifyChecksums } from '../files/index.js';
 import { decoderOf, type GeneratorSettings, planGenerator } from './create.js';
 import { conditionShape } from './decoder-shape.js';
-import { loadDecoderWeights } from './decoder-weights.js';
+import { DECODER_BASE_NAME, loadDecoderWeights } from './decoder-weights.js';
 import { onDevice } from './device.js';
 import { ENCODER_FOLDER, loadNamedEncoder } from './encoder-folder.js';
 import { generateBatch } from './generate.js';
@@ -16,11 +17,9 @@ import { requireRoom } from './memory.js';
 import { type OnProgress, Progress } from './progress.js';
 import { type Choice, choosePrompts, type PromptSets, promptSetEntries } from './prompts.js';
 import { type SaveOptions, saveGenerator } from './save.js';
-import { withSignals } from './signals.js';
-import { Turns } from './turns.js';
 
 interface EngineSettings {
-  /** Threads that share the work. Default: `DND_THREADS`, else the cores this process may run on. */
+  /** Threads that share the work. Default: `DND_THREADS`, else the CPUs this process can use. */
   threads?: number | undefined;
   /** Where text encoder and decoder work. Default: 'auto', a CUDA device that works, and otherwise the CPU. */
   device?: Device | undefined;
@@ -78,8 +77,7 @@ const DEFAULT_BATCH_SIZE = 8;
  */
 export class Generator implements Disposable, AsyncDisposable {
   readonly #parts: Parts;
-  readonly #turns = new Turns();
-  readonly #disposal = new AbortController();
+  readonly #queue = new SerialQueue();
 
   private constructor(parts: Parts) {
     this.#parts = parts;
@@ -94,6 +92,9 @@ export class Generator implements Disposable, AsyncDisposable {
   static async load(folder: string, options: LoadOptions = {}): Promise<Generator> {
     checkDevice(options);
     options.signal?.throwIfAborted();
+    // Checkpoints of a training run have checksums.
+    const read = (name: string) => name === MANIFEST_FILE || name.startsWith(DECODER_BASE_NAME);
+    await verifyChecksums(folder, { only: read, signal: options.signal });
     const manifest = await readManifest(join(folder, MANIFEST_FILE));
     const inside = manifest.encoder.type === 'hash' ? 'hash' : join(folder, ENCODER_FOLDER);
     const source = options.encoder ?? inside;
@@ -165,7 +166,7 @@ export class Generator implements Disposable, AsyncDisposable {
   }
 
   get disposed(): boolean {
-    return this.#disposal.signal.aborted;
+    return this.#queue.closed;
   }
 
   /** Prompts that a condition is made of; `generate` takes more or fewer, too. */
@@ -218,14 +219,14 @@ export class Generator implements Disposable, AsyncDisposable {
 
   /** Writes the generator as a folder that `load` reads. The folder appears whole or not at all. */
   async save(folder: string, options: SaveOptions = {}): Promise<void> {
-    await this.#work(options.signal, (signal) => saveGenerator(this.#parts, folder, { ...options, signal }));
+    await this.#queue.run((signal) => saveGenerator(this.#parts, folder, { ...options, signal }), options.signal);
   }
 
   /**
    * Frees its memory, at once or as soon as work under way has stopped, which then rejects with DISPOSED. Idempotent.
    */
   dispose(): void {
-    this.#disposal.abort(new DndError('DISPOSED', 'the generator has been disposed of'));
+    this.#queue.close(new DndError('DISPOSED', 'the generator has been disposed of'));
     this.#parts.engine.dispose();
     this.#parts.encoder.dispose();
   }
@@ -237,7 +238,7 @@ export class Generator implements Disposable, AsyncDisposable {
   /** As `dispose`, and waits until everything has stopped. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.dispose();
-    await this.#turns.idle();
+    await this.#queue.idle();
   }
 
   #generateBatch(
@@ -245,17 +246,15 @@ export class Generator implements Disposable, AsyncDisposable {
     { seed = 0, signal }: GenerateOptions,
     onProgress: OnProgress | undefined,
   ): Promise<GeneratedAdapter[]> {
-    return this.#work(signal, (linked) => generateBatch(this.#parts, choices, { seed, signal: linked, onProgress }));
+    return this.#queue.run(
+      (linked) => generateBatch(this.#parts, choices, { seed, signal: linked, onProgress }),
+      signal,
+    );
   }
 
-  /** Runs when its turn comes, with a signal that `dispose` aborts, too. */
-  #work<T>(signal: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    return withSignals([this.#disposal.signal, signal], (linked) => this.#turns.run(() => work(linked), linked));
-  }
-
-  /** In its turn: a device is not asked while it works. */
+  /** In the queue: a device is not asked while it works. */
   #affordableBatch(most: number, signal: AbortSignal | undefined): Promise<number> {
     const { engine, layout } = this.#parts;
-    return this.#work(signal, async () => engine.affordableBatch(most, layout.elementCount));
+    return this.#queue.run(async () => engine.affordableBatch(most, layout.elementCount), signal);
   }
 }

@@ -1,57 +1,22 @@
-import { AdapterLayout, type BaseModel, type ModuleName } from '../adapter/index.js';
+import { AdapterLayout } from '../adapter/index.js';
 import type { EncoderIdentity, Padding, Pooling } from '../encoder/index.js';
 import { readJson } from '../files/index.js';
+import { Fields } from '../validation/index.js';
 import { checkDecoderShape, type DecoderShape } from './decoder-shape.js';
-import { Fields } from './fields.js';
 import { checkFit } from './fit.js';
+import {
+  type AdapterSettings,
+  FORMAT_VERSION,
+  type GeneratorManifest,
+  type TrainingProvenance,
+} from './manifest-types.js';
+
+export { type AdapterSettings, FORMAT_VERSION, type GeneratorManifest, type TrainingProvenance };
 
 export const MANIFEST_FILE = 'generator.json';
-export const FORMAT_VERSION = 1;
 
 export const PADDINGS: readonly Padding[] = ['encode', 'zero'];
 export const POOLINGS: readonly Pooling[] = ['none', 'mean', 'cls'];
-
-/** The contents of `generator.json`; docs/generator-folder.md describes each field. */
-export interface GeneratorManifest {
-  formatVersion: typeof FORMAT_VERSION;
-  /** Package and version that wrote it. */
-  createdBy: string;
-  /** The published configuration that it was made from. */
-  preset: string | null;
-  base: BaseModel;
-  encoder: EncoderIdentity;
-  condition: { maxLength: number; padding: Padding; pooling: Pooling };
-  decoder: DecoderShape;
-  adapter: AdapterSettings;
-  training: TrainingProvenance;
-}
-
-/** Where the decoder's parameters come from. */
-export interface TrainingProvenance {
-  trained: boolean;
-  /** Of the initial parameters, and of all that is random in training. */
-  seed: number;
-  /** Updates of the parameters. This and what follows: of generators that `dnd train` wrote. */
-  steps?: number;
-  /** What of an item was the condition in training: prompts of that form suit the generator best. */
-  form?: string;
-  tasks?: string[];
-  heldOutTasks?: string[];
-  /** Which prompt–checkpoint pairs. */
-  pairsDigest?: string;
-}
-
-export interface AdapterSettings {
-  rank: number;
-  alpha: number;
-  /** Scale by alpha/√rank instead of alpha/rank. */
-  useRslora: boolean;
-  modules: ModuleName[];
-  /** Columns of a weight token. */
-  chunk: number;
-  /** Where the base model keeps its layers. */
-  layersPath: string;
-}
 
 /** @throws DndError FILE_NOT_FOUND, CORRUPT_FILE, NEWER_FORMAT, SHAPE_MISMATCH */
 export async function readManifest(path: string): Promise<GeneratorManifest> {

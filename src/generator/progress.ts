@@ -1,4 +1,4 @@
-import { steadyProgress } from '../async.js';
+import { steadyProgress } from '../async/index.js';
 
 /** What a long call is busy with. */
 export type Stage = 'load' | 'initialise' | 'encode' | 'decode' | 'restore' | 'save';

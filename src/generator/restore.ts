@@ -1,5 +1,5 @@
 import { type AdapterLayout, LoraAdapter } from '../adapter/index.js';
-import { breather, type LongOperation } from '../async.js';
+import { eventLoopYielder, type LongOperation } from '../async/index.js';
 import { DndError } from '../errors.js';
 import type { AdapterSettings } from './manifest.js';
 import type { AdapterSummary } from './report.js';
@@ -39,9 +39,9 @@ async function moduleStatistics(
   const collectors = new Map(
     layout.modules.map((module) => [module, { A: new StatisticsCollector(), B: new StatisticsCollector() }]),
   );
-  const breathe = breather();
+  const yieldToEventLoop = eventLoopYielder();
   for (const { name, module, part, firstToken, tokenCount } of layout.tensors) {
-    await breathe();
+    await yieldToEventLoop();
     signal?.throwIfAborted();
     const collector = collectors.get(module)![part];
     collector.add(adapter.tensors.get(name)!.data);

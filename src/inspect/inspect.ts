@@ -1,12 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { PEFT_CONFIG_FILE, PEFT_TENSORS_FILE } from '../adapter/index.js';
-import { readError, readJson } from '../files/index.js';
+import { exists, readError, readJson } from '../files/index.js';
 import { SafetensorsSet } from '../formats/safetensors/index.js';
 import { parameterCount } from '../generator/decoder-shape.js';
 import { DECODER_BASE_NAME } from '../generator/decoder-weights.js';
 import { type GeneratorManifest, layoutOf, MANIFEST_FILE, readManifest } from '../generator/manifest.js';
-import { UNTRAINED } from '../generator/statement.js';
+import { UNTRAINED } from '../generator/untrained-notice.js';
 import { summariseTensors, type TensorSummary } from './tensors.js';
 
 export interface InspectOptions {
@@ -66,13 +66,6 @@ async function folderOf(path: string): Promise<string | undefined> {
     throw readError(error, path);
   });
   return status.isDirectory() ? path : undefined;
-}
-
-function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function inspectGenerator(folder: string, options: InspectOptions): Promise<GeneratorInspection> {

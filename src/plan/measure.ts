@@ -1,5 +1,5 @@
-import { steadyProgress } from '../async.js';
-import { type ConvolutionParts, type ConvolutionPlan, measureConvolution, requireMemory } from '../engine/index.js';
+import { steadyProgress } from '../async/index.js';
+import { type ConvolutionParts, type ConvolutionPlan, MemoryBudget, measureConvolution } from '../engine/index.js';
 
 /** Seconds of wall-clock time, on random data, with the number of threads asked for. */
 export interface MeasuredTimes {
@@ -41,7 +41,7 @@ export async function measureConvolutions(
   report(done); // the first convolution may take a while
   for (const plan of distinct) {
     const share = plan.predicted.threadSeconds;
-    requireMemory(needOf(plan));
+    new MemoryBudget(undefined).require(needOf(plan));
     const request = { ...sizesOf(plan), algorithm: plan.algorithm, ...how };
     const { seconds, parts } = await measureConvolution(request, {
       signal,

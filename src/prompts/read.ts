@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
+import { onAbort } from '../async/index.js';
 import { DndError } from '../errors.js';
 import { decodeUtf8, openInput, readError } from '../files/index.js';
-import { onAbort } from '../on-abort.js';
 import { parseCsv } from './csv.js';
 import { checkItem, type FoundItem, type PromptItem } from './item.js';
 import { parseJson, parseJsonLines } from './json.js';

@@ -1,4 +1,4 @@
-import type { Evaluation, TaskEvaluation, TrainingStep } from '../training/steps.js';
+import type { Evaluation, TaskEvaluation, TrainingStep } from '../training/metrics.js';
 import { type Curve, curveOf, thin } from './curve.js';
 
 /** What pages/training.js draws, as plain data. */

@@ -1,5 +1,5 @@
 import { MODULE_NAMES } from '../adapter/index.js';
-import type { Evaluation } from '../training/steps.js';
+import type { Evaluation } from '../training/metrics.js';
 import type { HeatMap, Quantity } from './heat-map.js';
 
 const TITLES: Record<Quantity, string> = { normRatio: 'Norm ratio', cosine: 'Cosine' };

@@ -1,4 +1,4 @@
-import type { Evaluation, TaskEvaluation, TrainingStep } from '../training/steps.js';
+import type { Evaluation, TaskEvaluation, TrainingStep } from '../training/metrics.js';
 import { mean } from './curve.js';
 
 /** What a run looks like so far, in plain words. */

@@ -1,9 +1,8 @@
-import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
-import { breather } from '../async.js';
+import { eventLoopYielder } from '../async/index.js';
 import { DndError } from '../errors.js';
-import { isFileError, readError } from '../files/index.js';
-import type { Cell, Evaluation, Fit, TaskEvaluation, TrainingStep } from '../training/steps.js';
+import { isFileError, readError, readPieces } from '../files/index.js';
+import type { Cell, Evaluation, Fit, TaskEvaluation, TrainingStep } from '../training/metrics.js';
 
 export interface Metrics {
   /** Ascending. */
@@ -13,6 +12,7 @@ export interface Metrics {
   notes: string[];
 }
 
+const PIECE_BYTES = 2 ** 16;
 /** So many lines that cannot be read are named; the others are counted. */
 const NAMED_LINES = 5;
 
@@ -27,11 +27,11 @@ export async function readMetrics(path: string, signal?: AbortSignal): Promise<M
   const evaluations: Evaluation[] = [];
   const damaged: number[] = [];
   let line = 0;
-  const breathe = breather();
+  const yieldToEventLoop = eventLoopYielder();
   try {
     for await (const text of linesOf(path, signal)) {
       line++;
-      await breathe();
+      await yieldToEventLoop();
       if (text.trim() === '') continue;
       const parsed = parseLine(text);
       if (parsed === undefined) damaged.push(line);
@@ -63,7 +63,8 @@ export async function readMetrics(path: string, signal?: AbortSignal): Promise<M
 async function* linesOf(path: string, signal: AbortSignal | undefined): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest = '';
-  for await (const chunk of createReadStream(path, { signal })) {
+  for await (const chunk of readPieces(path, PIECE_BYTES)) {
+    signal?.throwIfAborted();
     const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
     rest = lines.pop()!;
     yield* lines;

@@ -1,4 +1,4 @@
-import type { Evaluation, TaskEvaluation } from '../training/steps.js';
+import type { Evaluation, TaskEvaluation } from '../training/metrics.js';
 import {
   type Chart,
   curveOfSteps,

@@ -1,4 +1,4 @@
-import type { Evaluation, TaskEvaluation, TrainingStep } from '../training/steps.js';
+import type { Evaluation, TaskEvaluation, TrainingStep } from '../training/metrics.js';
 import {
   type Chart,
   curveOfSteps,

@@ -1,4 +1,4 @@
-import type { TaskEvaluation } from '../training/steps.js';
+import type { TaskEvaluation } from '../training/metrics.js';
 import type { Run } from './run-folder.js';
 
 /** A task of a run: what it has, and how it stands. */

@@ -1,6 +1,14 @@
 import { checkDevice, parseBytes } from '../engine/index.js';
 import { DndError } from '../errors.js';
-import { nearest } from '../nearest.js';
+import {
+  invalidValue,
+  isObject,
+  isText,
+  isWholeNumber,
+  nearest,
+  quote,
+  wholeNumberRange,
+} from '../validation/index.js';
 import { SETTING_NAMES, SETTINGS, type SettingKind, type TrainingSettings } from './settings.js';
 
 /**
@@ -9,14 +17,13 @@ import { SETTING_NAMES, SETTINGS, type SettingKind, type TrainingSettings } from
  * @throws DndError INVALID_ARGUMENT for an unknown name, with the nearest known one, and for a wrong value
  */
 export function checkSettings(values: unknown, source: string): Partial<TrainingSettings> {
-  if (typeof values !== 'object' || values === null || Array.isArray(values))
-    throw new DndError('INVALID_ARGUMENT', `${source} must be a JSON object of settings`);
+  if (!isObject(values)) throw invalidValue('INVALID_ARGUMENT', source, 'a JSON object of settings', values);
   const checked: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(values)) {
     if (!Object.hasOwn(SETTINGS, name))
       throw new DndError(
         'INVALID_ARGUMENT',
-        `${source}: there is no setting ${JSON.stringify(name)}; did you mean ${nearest(name, SETTING_NAMES)}?`,
+        `${source}: there is no setting ${quote(name)}; did you mean ${nearest(name, SETTING_NAMES)}?`,
       );
     if (value === undefined) continue;
     checked[name] = checkValue(value, SETTINGS[name as keyof TrainingSettings].kind, `${source}: ${name}`);
@@ -27,7 +34,7 @@ export function checkSettings(values: unknown, source: string): Partial<Training
 /** The value as the setting has it: bytes as a number. `where` names the setting in the message. */
 function checkValue(value: unknown, kind: SettingKind, where: string): unknown {
   const refuse = (wanted: string, at = where, found = value) => {
-    throw new DndError('INVALID_ARGUMENT', `${at} must be ${wanted}, not ${JSON.stringify(found)?.slice(0, 80)}`);
+    throw invalidValue('INVALID_ARGUMENT', at, wanted, found);
   };
   switch (kind.is) {
     case 'path':
@@ -38,12 +45,14 @@ function checkValue(value: unknown, kind: SettingKind, where: string): unknown {
       if (kind.of.includes(value as string)) return value;
       return refuse(`one of ${kind.of.join(', ')}${suggestion(value, kind.of)}`);
     case 'whole':
-      return isWhole(value, kind.from) ? value : refuse(`a whole number from ${kind.from}`);
+      return isWholeNumber(value, kind.from) ? value : refuse(wholeNumberRange(kind.from));
     case 'number':
       return isNumber(value, kind) ? value : refuse(numberWanted(kind));
     case 'bytes': {
       const bytes = typeof value === 'string' ? parseBytes(value) : value;
-      return isWhole(bytes, 1) ? bytes : refuse('a number of bytes from 1, such as 1073741824, "4GB" or "512MiB"');
+      return isWholeNumber(bytes, 1)
+        ? bytes
+        : refuse('a number of bytes from 1, such as 1073741824, "4GB" or "512MiB"');
     }
     case 'names':
       if (Array.isArray(value) && value.every(isText)) return value;
@@ -54,7 +63,7 @@ function checkValue(value: unknown, kind: SettingKind, where: string): unknown {
     case 'features':
       if (!Array.isArray(value)) return refuse('a list of shapes [tokens, height, width]');
       for (const [index, shape] of value.entries())
-        if (!Array.isArray(shape) || shape.length !== 3 || !shape.every((size) => isWhole(size, 1)))
+        if (!Array.isArray(shape) || shape.length !== 3 || !shape.every((size) => isWholeNumber(size, 1)))
           refuse('[tokens, height, width], three whole numbers from 1', `${where}[${index}]`, shape);
       return value;
   }
@@ -62,14 +71,6 @@ function checkValue(value: unknown, kind: SettingKind, where: string): unknown {
 
 function suggestion(value: unknown, choices: readonly string[]): string {
   return typeof value === 'string' && value !== '' ? ` (the nearest: ${nearest(value, choices)})` : '';
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value !== '';
-}
-
-function isWhole(value: unknown, from: number): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= from;
 }
 
 function isNumber(value: unknown, { from, above, below }: SettingKind & { is: 'number' }): boolean {

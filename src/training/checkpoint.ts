@@ -1,16 +1,24 @@
 import { copyFile, link, mkdir, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { LongOperation } from '../async.js';
+import { basename, join } from 'node:path';
+import type { LongOperation } from '../async/index.js';
 import type { TrainerEngine } from '../engine/index.js';
 import { DndError } from '../errors.js';
-import { readError, readJson, writeFileAtomically, writeFolderAtomically } from '../files/index.js';
+import {
+  readError,
+  readJson,
+  verifyChecksums,
+  type WrittenFiles,
+  writeChecksums,
+  writeFileAtomically,
+  writeFolderAtomically,
+} from '../files/index.js';
 import { DTYPES } from '../formats/dtypes.js';
 import { SafetensorsSet, writeSafetensorsSharded } from '../formats/safetensors/index.js';
 import { loadDecoderWeights, saveDecoderWeights } from '../generator/decoder-weights.js';
 import { ENCODER_FOLDER } from '../generator/encoder-folder.js';
-import { Fields } from '../generator/fields.js';
 import { type GeneratorManifest, MANIFEST_FILE, readManifest } from '../generator/manifest.js';
 import { PACKAGE } from '../package.js';
+import { Fields } from '../validation/index.js';
 
 /** In a checkpoint, beside what a generator folder has. */
 export const TRAINING_FILE = 'training.json';
@@ -63,16 +71,24 @@ export async function writeCheckpoint(
   const parameterBytes = engine.parameters.reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0);
   const stateBytes = engine.states.reduce((sum, { dtype, elements }) => sum + elements * DTYPES[dtype].bytes, 0);
   const share = parameterBytes / (parameterBytes + stateBytes);
+  const checksums = new Map<string, string>();
+  const onWritten = (file: string, sha256: string) => checksums.set(basename(file), sha256);
   await writeFolderAtomically(path, { signal }, async (staging) => {
     if (encoderFolder) await linkEncoder(encoderFolder, join(staging, ENCODER_FOLDER));
-    await saveDecoderWeights(staging, engine, { signal, onProgress: (fraction) => onProgress?.(share * fraction) });
+    await saveDecoderWeights(staging, engine, {
+      signal,
+      onWritten,
+      onProgress: (fraction) => onProgress?.(share * fraction),
+    });
     await saveStates(staging, engine, {
       signal,
+      onWritten,
       onProgress: (fraction) => onProgress?.(share + (1 - share) * fraction),
     });
     const training = { formatVersion: FORMAT_VERSION, createdBy: `${PACKAGE.name} ${PACKAGE.version}`, ...state };
-    await writeFileAtomically(join(staging, TRAINING_FILE), `${JSON.stringify(training, null, 2)}\n`);
-    await writeFileAtomically(join(staging, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`);
+    await writeFileAtomically(join(staging, TRAINING_FILE), `${JSON.stringify(training, null, 2)}\n`, { onWritten });
+    await writeFileAtomically(join(staging, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`, { onWritten });
+    await writeChecksums(staging, checksums);
   });
 }
 
@@ -86,7 +102,11 @@ async function linkEncoder(from: string, to: string): Promise<void> {
     await link(join(from, name), join(to, name)).catch(() => copyFile(join(from, name), join(to, name)));
 }
 
-async function saveStates(folder: string, engine: CheckpointEngine, operation: LongOperation): Promise<void> {
+async function saveStates(
+  folder: string,
+  engine: CheckpointEngine,
+  operation: LongOperation & WrittenFiles,
+): Promise<void> {
   const tensors = engine.states.map(({ name, dtype, elements }) => ({
     name,
     dtype,
@@ -102,6 +122,7 @@ async function saveStates(folder: string, engine: CheckpointEngine, operation: L
 
 /** @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, NEWER_FORMAT */
 export async function readTrainingState(path: string): Promise<TrainingState> {
+  await verifyChecksums(path, { only: (name) => name === TRAINING_FILE });
   const file = join(path, TRAINING_FILE);
   const fields = new Fields(await readJson(file), file);
   fields.checkFormatVersion(FORMAT_VERSION, 'checkpoint');
@@ -118,7 +139,7 @@ export async function readTrainingState(path: string): Promise<TrainingState> {
 }
 
 /**
- * Fills decoder and optimiser from a checkpoint.
+ * Fills decoder and optimiser from a checkpoint, after each of its files was compared with its checksum.
  * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, SHAPE_MISMATCH, INVALID_WEIGHTS; `signal.reason`
  */
 export async function loadCheckpoint(
@@ -127,9 +148,11 @@ export async function loadCheckpoint(
   state: TrainingState,
   { signal, onProgress }: LongOperation,
 ): Promise<void> {
+  const third = (done: number) => (fraction: number) => onProgress?.((done + fraction) / 3);
+  await verifyChecksums(path, { signal, onProgress: third(0) });
   await readManifest(join(path, MANIFEST_FILE));
-  await loadDecoderWeights(path, engine, { signal, onProgress: (fraction) => onProgress?.(fraction / 2) });
-  await loadStates(path, engine, { signal, onProgress: (fraction) => onProgress?.((1 + fraction) / 2) });
+  await loadDecoderWeights(path, engine, { signal, onProgress: third(1) });
+  await loadStates(path, engine, { signal, onProgress: third(2) });
   engine.setStep(state.step);
 }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import { DndError } from '../errors.js';
 import { readText } from '../files/index.js';
+import { invalidValue, isText, quoteValue } from '../validation/index.js';
 import { checkSettings } from './check-setting.js';
 import { SETTING_NAMES, SETTINGS, type TrainingSettings } from './settings.js';
 
@@ -24,8 +25,7 @@ export async function readConfig(path: string): Promise<TrainingConfig> {
     throw new DndError('INVALID_ARGUMENT', `${path} is not valid JSON: ${(cause as Error).message}`, { cause });
   }
   const { out, ...rest } = (json ?? {}) as { out?: unknown };
-  if (out !== undefined && (typeof out !== 'string' || out === ''))
-    throw new DndError('INVALID_ARGUMENT', `${path}: out must be a path, not ${JSON.stringify(out)}`);
+  if (out !== undefined && !isText(out)) throw invalidValue('INVALID_ARGUMENT', `${path}: out`, 'a path', out);
   const settings = checkSettings(Array.isArray(json) ? json : rest, path);
   const absolute = withAbsolutePaths(settings, dirname(path));
   return out === undefined ? absolute : { ...absolute, out: resolve(dirname(path), out) };
@@ -51,7 +51,7 @@ export function resolveSettings(given: Partial<TrainingSettings>, source = 'the 
   for (const name of SETTING_NAMES) {
     const value = checked[name] ?? SETTINGS[name].default;
     if (value === undefined && SETTINGS[name].required)
-      throw new DndError('INVALID_ARGUMENT', `${source}: ${name} is missing: ${SETTINGS[name].about}`);
+      throw invalidValue('INVALID_ARGUMENT', `${source}: ${name}`, SETTINGS[name].about, value);
     settings[name] = value;
   }
   const resolved = settings as unknown as TrainingSettings;
@@ -79,7 +79,7 @@ export function changedSettings(
     throw new DndError(
       'RESUME_MISMATCH',
       `${folder} cannot go on with other settings than it began with: ` +
-        `${refused.map((name) => `${name} is ${JSON.stringify(run[name]) ?? 'not set'}, not ${JSON.stringify(checked[name])}`).join('; ')}; ` +
+        `${refused.map((name) => `${name} is ${run[name] === undefined ? 'not set' : quoteValue(run[name])}, not ${quoteValue(checked[name])}`).join('; ')}; ` +
         'leave them out, or begin a new run',
     );
   return { ...run, ...checked };

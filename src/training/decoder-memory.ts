@@ -1,15 +1,6 @@
-import {
-  availableMemoryBytes,
-  formatBytes,
-  requireMemory,
-  type TrainerEngine,
-  type TrainingNeed,
-} from '../engine/index.js';
+import { formatBytes, MemoryBudget, type TrainerEngine, type TrainingNeed } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import type { TrainingSettings } from './settings.js';
-
-/** The rest of what is available is left to caches and the process itself. */
-const SHARE_OF_AVAILABLE = 0.8;
 
 /** What a step takes, the data of the next one included, which is made meanwhile. */
 export function stepBytes({ total, operands }: TrainingNeed): number {
@@ -56,11 +47,11 @@ function problemOf(
     'use a smaller decoder',
   ];
   // What the settings ask for may take all there is; what is chosen here leaves some.
-  const share = microBatch === undefined && size > 1 ? SHARE_OF_AVAILABLE : 1;
+  const share = microBatch === undefined && size > 1 ? 'chosenMicroBatch' : 'requested';
   try {
     const purpose = `a training step over ${size === 1 ? 'one checkpoint' : `${size} checkpoints at once`}`;
-    const need = { purpose, bytes: stepBytes(engine.memory(size)), lower: ways.join(', or '), limitBytes: memoryLimit };
-    requireMemory(need, availableMemoryBytes() * share);
+    const need = { purpose, bytes: stepBytes(engine.memory(size)), lower: ways.join(', or ') };
+    new MemoryBudget(memoryLimit).require(need, share);
     engine.requireRoom(size);
     return undefined;
   } catch (error) {

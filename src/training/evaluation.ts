@@ -1,13 +1,12 @@
 import type { AdapterLayout } from '../adapter/index.js';
-import type { LongOperation } from '../async.js';
+import type { LongOperation } from '../async/index.js';
 import type { TrainerEngine } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { FitSums } from './fit-sums.js';
+import type { Evaluation, TaskEvaluation } from './metrics.js';
 import type { Checkpoint } from './pairs/types.js';
 import type { PromptStates } from './prompt-states.js';
-import type { Evaluation, TaskEvaluation } from './steps.js';
 import type { Targets } from './targets.js';
-import { fillTargets } from './training-data.js';
 
 /** A task with the prompts and checkpoints that it is evaluated with, the same ones each time. */
 export interface EvaluationTask {
@@ -18,7 +17,7 @@ export interface EvaluationTask {
 }
 
 export interface EvaluationParts {
-  engine: Pick<TrainerEngine, 'evaluate'>;
+  engine: Pick<TrainerEngine, 'forward'>;
   layout: AdapterLayout;
   importance: Float32Array | null;
   states: PromptStates;
@@ -29,7 +28,7 @@ export interface EvaluationParts {
 
 /**
  * Generates weight tokens for each task once, without noise, and compares them with those of its checkpoints.
- * @throws DndError NOT_FINITE for weight tokens that are not; as `TrainerEngine.evaluate`; `signal.reason`
+ * @throws DndError NOT_FINITE for weight tokens that are not; as `TrainerEngine.forward`; `signal.reason`
  */
 export async function evaluateTasks(
   tasks: readonly EvaluationTask[],
@@ -61,21 +60,13 @@ export async function evaluateTasks(
 /** @returns weight tokens [tasks, tokens, height, width] */
 async function generate(
   group: readonly EvaluationTask[],
-  { engine, layout, importance, states, targets }: EvaluationParts,
+  { engine, states }: EvaluationParts,
   signal: AbortSignal | undefined,
 ): Promise<Float32Array> {
   const texts = group.flatMap((task) => task.texts);
   const condition = new Float32Array(texts.length * states.size);
   await states.fill(texts, condition, { signal });
-  const target = new Float32Array(group.length * layout.size);
-  await fillTargets(
-    group.map(({ checkpoints }) => checkpoints[0]!),
-    targets,
-    target,
-    { signal },
-  );
-  const { tokens } = await engine.evaluate({ condition, target, importance, batch: group.length }, { signal });
-  return tokens;
+  return engine.forward(condition, group.length, { signal });
 }
 
 function describe({ name, heldOut, checkpoints }: EvaluationTask, sums: FitSums): TaskEvaluation {

@@ -1,6 +1,6 @@
 import type { AdapterLayout, LayoutTensor } from '../adapter/index.js';
-import { breather } from '../async.js';
-import type { Cell, Fit } from './steps.js';
+import { eventLoopYielder } from '../async/index.js';
+import type { Cell, Fit } from './metrics.js';
 
 /** What a `Fit` is made from, over the elements that are not NaN in the target. In double precision. */
 interface Sums {
@@ -25,12 +25,12 @@ export class FitSums {
 
   /** @param generated and `target`: [tokens, height, width] */
   async add(generated: Float32Array, target: Float32Array, signal: AbortSignal | undefined): Promise<void> {
-    const breathe = breather();
+    const yieldToEventLoop = eventLoopYielder();
     const size = this.layout.tokenHeight * this.layout.tokenWidth;
     for (const [index, { firstToken, tokenCount }] of this.layout.tensors.entries()) {
       for (let token = firstToken; token < firstToken + tokenCount; token++)
         addToken(this.#sums[index]!, generated, target, token * size, size, this.importance?.[token] ?? 1);
-      await breathe();
+      await yieldToEventLoop();
       signal?.throwIfAborted();
     }
   }

@@ -1,6 +1,5 @@
-import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { syncFolder, writeError } from '../files/index.js';
+import { OpenFile, syncFolder, writeError } from '../files/index.js';
 
 /**
  * metrics.jsonl of a run. Lines that could not be written, as on a full disk, are kept until it is tried again, so that
@@ -12,7 +11,7 @@ export class MetricsFile {
 
   private constructor(
     readonly path: string,
-    readonly handle: FileHandle,
+    readonly file: OpenFile,
     bytes: number,
   ) {
     this.#bytes = bytes;
@@ -24,17 +23,16 @@ export class MetricsFile {
    * @throws DndError NOT_WRITABLE, DISK_FULL
    */
   static async open(path: string, keepBytes: number): Promise<{ file: MetricsFile; shorter: boolean }> {
+    let file: OpenFile | undefined;
     try {
-      const handle = await open(path, 'a+').catch((error) => {
-        throw writeError(error, path);
-      });
-      await handle.close();
-      const writable = await open(path, 'r+');
-      const { size } = await writable.stat();
+      await (await OpenFile.open(path, 'a+')).close();
+      file = await OpenFile.open(path, 'r+');
+      const { size } = await file.stat();
       const bytes = Math.min(size, keepBytes);
-      await writable.truncate(bytes);
-      return { file: new MetricsFile(path, writable, bytes), shorter: size < keepBytes };
+      await file.truncate(bytes);
+      return { file: new MetricsFile(path, file, bytes), shorter: size < keepBytes };
     } catch (error) {
+      await file?.close();
       throw writeError(error, path);
     }
   }
@@ -54,7 +52,7 @@ export class MetricsFile {
   async sync(): Promise<void> {
     await this.#flush();
     try {
-      await this.handle.sync();
+      await this.file.sync();
       await syncFolder(dirname(this.path));
     } catch (error) {
       throw writeError(error, this.path);
@@ -62,15 +60,13 @@ export class MetricsFile {
   }
 
   async close(): Promise<void> {
-    await this.handle.close();
+    await this.file.close();
   }
 
   async #flush(): Promise<void> {
     try {
       for (let [line] = this.#pending; line; [line] = this.#pending) {
-        for (let written = 0; written < line.length; )
-          written += (await this.handle.write(line, written, line.length - written, this.#bytes + written))
-            .bytesWritten;
+        await this.file.write(line, this.#bytes);
         this.#bytes += line.length;
         this.#pending.shift();
       }

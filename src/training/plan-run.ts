@@ -1,10 +1,9 @@
 import { cpuInfo, planTraining, type TrainingNeed } from '../engine/index.js';
 import { DndError } from '../errors.js';
-import { tellOfPairs } from './begin.js';
 import { resolveSettings, withAbsolutePaths } from './config.js';
 import { microBatchFor, stepBytes } from './decoder-memory.js';
 import { describeRun } from './describe-run.js';
-import { prepare } from './prepare.js';
+import { prepare, reportPairs } from './prepare.js';
 import type { RunDescription } from './run-description.js';
 import type { TrainingSettings } from './settings.js';
 import { createEngine, type MakeOptions } from './trainer-parts.js';
@@ -47,7 +46,7 @@ export async function planRun({ signal, onProgress, onNotice, ...given }: PlanRu
   const settings = resolveSettings(withAbsolutePaths(given));
   const preparation = await prepare(settings, { signal, onProgress });
   preparation.encoder.dispose();
-  tellOfPairs(preparation, onNotice);
+  reportPairs(preparation, onNotice);
   const { manifest } = preparation;
   const { microBatch, memory, problem } = await memoryOf(preparation.manifest, settings);
   const planned = { ...settings, microBatch };

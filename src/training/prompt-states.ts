@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { breather, type LongOperation } from '../async.js';
+import { eventLoopYielder, type LongOperation, valueCopier } from '../async/index.js';
 import type { TextEncoder } from '../encoder/index.js';
 import { DndError } from '../errors.js';
 import type { GeneratorManifest } from '../generator/manifest.js';
 import { ByteCache } from './byte-cache.js';
-import { bytesOnDisk, readStates, writeStates } from './prompt-file.js';
+import { bytesOnDisk, readStates, writeStates } from './hidden-states-file.js';
 
 export interface PromptStatesOptions {
   encoder: TextEncoder;
@@ -21,8 +21,8 @@ export interface PromptStatesOptions {
 
 /** Texts are encoded together while their states take no more than this. */
 const ENCODE_BYTES = 2 ** 26;
-/** The event loop gets a turn after so many values are copied. */
-const COPY_VALUES = 2 ** 19;
+/** The event loop gets a turn after so many values are looked at. */
+const VALUES_OF_A_SLICE = 2 ** 19;
 const SUFFIX = '.states';
 
 /**
@@ -65,7 +65,7 @@ export class PromptStates {
       if (known) known.push(place);
       else places.set(text, [place]);
     }
-    const copy = copier(operation.signal);
+    const copy = valueCopier(operation.signal);
     await this.#each([...places.keys()], operation, async (text, states) => {
       for (const place of places.get(text)!) await copy(states, conditions, place * this.size, this.size);
     });
@@ -134,7 +134,7 @@ export class PromptStates {
         onProgress: (fraction) => onProgress?.((start + fraction * group.length) / texts.length),
       });
       this.encoded += group.length;
-      const copy = copier(signal);
+      const copy = valueCopier(signal);
       for (const [index, text] of group.entries()) {
         const own = states.subarray(index * this.size, (index + 1) * this.size);
         const kept = new Float32Array(await lengthWithoutZeros(own, signal));
@@ -197,28 +197,13 @@ function fileName(text: string): string {
   return createHash('sha256').update(text).digest('hex') + SUFFIX;
 }
 
-/** Copies values, and fills the rest of `size` with zeros, in slices that leave the event loop room. */
-function copier(signal: AbortSignal | undefined) {
-  const breathe = breather();
-  return async (from: Float32Array, to: Float32Array, offset: number, size: number) => {
-    for (let start = 0; start < size; start += COPY_VALUES) {
-      const end = Math.min(start + COPY_VALUES, size);
-      const copied = Math.min(end, from.length);
-      if (copied > start) to.set(from.subarray(start, copied), offset + start);
-      if (end > copied) to.fill(0, offset + Math.max(start, copied), offset + end);
-      await breathe();
-      signal?.throwIfAborted();
-    }
-  };
-}
-
 /** How many values are left when the zeros at the end are dropped; −0 is kept, so that every bit comes back. */
 async function lengthWithoutZeros(values: Float32Array, signal: AbortSignal | undefined): Promise<number> {
-  const breathe = breather();
+  const yieldToEventLoop = eventLoopYielder();
   for (let length = values.length; length > 0; length--) {
     if (!Object.is(values[length - 1], 0)) return length;
-    if (length % COPY_VALUES === 0) {
-      await breathe();
+    if (length % VALUES_OF_A_SLICE === 0) {
+      await yieldToEventLoop();
       signal?.throwIfAborted();
     }
   }

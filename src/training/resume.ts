@@ -5,14 +5,13 @@ import { DndError, type ErrorCode } from '../errors.js';
 import { writeFileAtomically } from '../files/index.js';
 import { ENCODER_FOLDER, loadNamedEncoder } from '../generator/encoder-folder.js';
 import { PACKAGE } from '../package.js';
-import { tellOfPairs } from './begin.js';
 import { checkSettings } from './check-setting.js';
 import { loadCheckpoint, readTrainingState, type TrainingState } from './checkpoint.js';
 import { changedSettings, resolveSettings, settingsDigest, withAbsolutePaths } from './config.js';
 import { convolutionLimits, microBatchFor } from './decoder-memory.js';
 import { describeRun } from './describe-run.js';
 import { MetricsFile } from './metrics-file.js';
-import { type Preparation, prepare } from './prepare.js';
+import { type Preparation, prepare, reportPairs } from './prepare.js';
 import { METRICS_FILE, RUN_FILE, type RunDescription, readRunDescription } from './run-description.js';
 import {
   type CheckpointFolder,
@@ -50,7 +49,7 @@ export async function resumeRun(path: string, options: ResumeTrainerOptions): Pr
     await removeLeftovers(folder);
     preparation = await prepareAgain(description, settings, folder, { signal, onProgress });
     if (!allowChangedPairs) requireSamePairs(description, preparation, folder);
-    tellOfPairs(preparation, onNotice);
+    reportPairs(preparation, onNotice);
     engine = await createEngine(preparation.manifest, settings);
     microBatchFor(engine, settings);
     const newest = await loadNewest(folder, engine, settings, { signal, onProgress, allowOtherInstructionSet });

@@ -1,13 +1,14 @@
 import { join } from 'node:path';
 import { DndError } from '../errors.js';
 import { readJson } from '../files/index.js';
-import { Fields } from '../generator/fields.js';
 import { FORMAT_VERSION, type GeneratorManifest, parseManifest } from '../generator/manifest.js';
+import { Fields } from '../validation/index.js';
+import { RUN_FILE } from './pairs/discover.js';
 
 export const RUN_FORMAT_VERSION = 1;
 
 /** In a run's folder, beside METRICS_FILE. */
-export const RUN_FILE = 'run.json';
+export { RUN_FILE };
 /** A `TrainingStep` or an `Evaluation` on each line. */
 export const METRICS_FILE = 'metrics.jsonl';
 

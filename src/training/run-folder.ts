@@ -1,7 +1,7 @@
 import { mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { DndError } from '../errors.js';
-import { partialName, readError, writeError } from '../files/index.js';
+import { hasEnded, parsePartialName, partialName, readError, writeError } from '../files/index.js';
 import { RUN_FILE } from './run-description.js';
 
 /** What is in the folder of a run, beside run.json and metrics.jsonl. */
@@ -49,9 +49,31 @@ const OURS = new Set(['encoder', CACHE_FOLDER, '.lock']);
 
 /** Takes away what killed processes left half done. Only by who holds the run's lock. */
 export async function removeLeftovers(folder: string): Promise<void> {
-  for (const place of [folder, join(folder, CHECKPOINTS_FOLDER)])
-    for (const name of await readdir(place).catch((): string[] => []))
-      if (LEFTOVER.test(name)) await rm(join(place, name), { recursive: true, force: true }).catch(() => {});
+  for (const name of await namesIn(folder)) if (isAbandoned(name)) await removeQuietly(join(folder, name));
+  // Here nobody writes but who holds the lock.
+  for (const place of [join(folder, CHECKPOINTS_FOLDER), ...(await foldersUnder(join(folder, CACHE_FOLDER)))])
+    for (const name of await namesIn(place)) if (LEFTOVER.test(name)) await removeQuietly(join(place, name));
+}
+
+/** Others may be at work, too, as on a report, and then finish it. Older versions' names do not tell of whom they are. */
+function isAbandoned(name: string): boolean {
+  const partial = parsePartialName(name);
+  return partial ? hasEnded(partial.owner) : LEFTOVER.test(name);
+}
+
+function removeQuietly(path: string): Promise<void> {
+  return rm(path, { recursive: true, force: true }).catch(() => {});
+}
+
+function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch(() => []);
+}
+
+/** The folder and all in it. */
+async function foldersUnder(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const inner = entries.filter((entry) => entry.isDirectory()).map(({ name }) => foldersUnder(join(folder, name)));
+  return [folder, ...(await Promise.all(inner)).flat()];
 }
 
 /** Oldest first. A folder has its name only once it is complete. */

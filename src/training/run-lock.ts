@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DndError } from '../errors.js';
-import { isFileError, partialName, writeError } from '../files/index.js';
+import { isFileError, isRunning, partialName, startOf, writeError } from '../files/index.js';
 
 const LOCK_FILE = '.lock';
 /** Someone else may take a stale lock away, or the lock itself, between two looks at it. */
@@ -27,7 +26,7 @@ export class RunLock {
   /** @throws DndError RUN_IN_USE; NOT_WRITABLE, DISK_FULL */
   static async take(folder: string): Promise<RunLock> {
     const path = join(folder, LOCK_FILE);
-    const own: Owner = { host: hostname(), pid: process.pid, began: beginningOf(process.pid) };
+    const own: Owner = { host: hostname(), pid: process.pid, began: startOf(process.pid) ?? null };
     const content = JSON.stringify(own);
     // The lock appears with its content: nobody sees it empty.
     const prepared = partialName(path);
@@ -84,7 +83,7 @@ async function removeStale(path: string, folder: string): Promise<void> {
       'RUN_IN_USE',
       `${folder} is in use by process ${owner.pid} on ${owner.host}; if that is not so any more, remove ${path}`,
     );
-  if (owner && isAlive(owner))
+  if (owner && isRunning(owner.pid, owner.began ?? ''))
     throw new DndError('RUN_IN_USE', `${folder} is in use by process ${owner.pid}: wait for it, or stop it`);
   // Renamed and looked at, since in the meantime another process may have put its own in place.
   const removed = partialName(path, 'removed');
@@ -100,26 +99,5 @@ function parse(content: string): Owner | undefined {
     return typeof host === 'string' && Number.isSafeInteger(pid) && pid > 0 ? { host, pid, began } : undefined;
   } catch {
     return undefined;
-  }
-}
-
-function isAlive({ pid, began }: Owner): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM' && beginningOf(pid) === began;
-  }
-  return beginningOf(pid) === began;
-}
-
-/** Clock ticks after the machine's start; null where the system does not tell. */
-function beginningOf(pid: number): string | null {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    // A process that has ended but was not waited for is still listed.
-    return fields[0] === 'Z' ? 'ended' : (fields[19] ?? null);
-  } catch {
-    return null;
   }
 }

@@ -1,10 +1,10 @@
 import type { TaskSums, TrainerEngine } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { SplitMix64 } from '../random.js';
+import type { TrainingStep } from './metrics.js';
 import type { Sample } from './sampler.js';
 import { learningRateAt } from './schedule.js';
 import type { TrainingSettings } from './settings.js';
-import type { TrainingStep } from './steps.js';
 import { STREAMS } from './streams.js';
 import type { TrainingData } from './training-data.js';
 

@@ -1,6 +1,6 @@
 import { DndError } from '../errors.js';
-import { nearest } from '../nearest.js';
 import { SplitMix64 } from '../random.js';
+import { nearest, quote } from '../validation/index.js';
 import type { Checkpoint, Task } from './pairs/types.js';
 import type { TrainingSettings } from './settings.js';
 import { nameNumber, STREAMS } from './streams.js';
@@ -40,7 +40,7 @@ export function splitPairs(
     if (!names.includes(name))
       throw new DndError(
         'INVALID_ARGUMENT',
-        `heldOutTasks: there is no task ${JSON.stringify(name)} in the pairs; the nearest is ${nearest(name, names)}`,
+        `heldOutTasks: there is no task ${quote(name)} in the pairs; the nearest is ${nearest(name, names)}`,
       );
   const training: TrainingTask[] = [];
   const evaluation: EvaluatedTask[] = [];

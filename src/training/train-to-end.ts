@@ -1,9 +1,9 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DndError, type ErrorCode } from '../errors.js';
+import type { TrainingStep } from './metrics.js';
 import { RUN_FILE } from './run-description.js';
 import { listCheckpoints } from './run-folder.js';
-import type { TrainingStep } from './steps.js';
 import type { RunOptions, Trainer } from './trainer.js';
 
 export interface TrainToEndOptions extends RunOptions {

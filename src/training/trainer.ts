@@ -1,20 +1,18 @@
-import { steadyProgress, unlessAborted } from '../async.js';
+import { SerialQueue, steadyProgress, unlessAborted } from '../async/index.js';
 import { cpuInfo } from '../engine/index.js';
 import { DndError } from '../errors.js';
-import { withSignals } from '../generator/signals.js';
-import { Turns } from '../generator/turns.js';
-import { beginRun, type CreateTrainerOptions } from './begin.js';
 import { writeCheckpoint } from './checkpoint.js';
 import { settingsDigest } from './config.js';
 import { convolutionLimits, tasksTogether } from './decoder-memory.js';
 import { checkpointManifest } from './describe-run.js';
 import { evaluateTasks } from './evaluation.js';
+import type { Evaluation, TrainingStep } from './metrics.js';
 import type { OnTrainingProgress } from './progress.js';
 import { type ResumeTrainerOptions, resumeRun } from './resume.js';
 import { checkpointPath, linkLatest, removeOldCheckpoints } from './run-folder.js';
 import { runStep } from './run-step.js';
 import type { TrainingSettings } from './settings.js';
-import type { Evaluation, TrainingStep } from './steps.js';
+import { type CreateTrainerOptions, startRun } from './start-run.js';
 import type { TrainerParts } from './trainer-parts.js';
 
 export interface WorkOptions {
@@ -35,8 +33,7 @@ export interface RunOptions extends WorkOptions {
  */
 export class Trainer implements AsyncDisposable {
   readonly #parts: TrainerParts;
-  readonly #turns = new Turns();
-  readonly #disposal = new AbortController();
+  readonly #queue = new SerialQueue();
   #disposing: Promise<void> | undefined;
 
   private constructor(parts: TrainerParts) {
@@ -49,7 +46,7 @@ export class Trainer implements AsyncDisposable {
    * as `openPairs` and `loadTextEncoder`; `signal.reason`
    */
   static async create(options: CreateTrainerOptions): Promise<Trainer> {
-    return new Trainer(await beginRun({ ...options, onProgress: steadyProgress(options.onProgress) }));
+    return new Trainer(await startRun({ ...options, onProgress: steadyProgress(options.onProgress) }));
   }
 
   /**
@@ -81,7 +78,7 @@ export class Trainer implements AsyncDisposable {
   }
 
   get disposed(): boolean {
-    return this.#disposal.signal.aborted;
+    return this.#queue.closed;
   }
 
   /**
@@ -93,7 +90,7 @@ export class Trainer implements AsyncDisposable {
     // Stages come again and again, so that the end of one is no last report.
     const onProgress = steadyProgress(options.onProgress, undefined, Infinity);
     for (;;) {
-      const step = await this.#work(options.signal, (signal) => this.#advance({ ...options, signal, onProgress }));
+      const step = await this.#queue.run((signal) => this.#advance({ ...options, signal, onProgress }), options.signal);
       if (!step) return;
       yield step;
     }
@@ -104,9 +101,8 @@ export class Trainer implements AsyncDisposable {
    * @throws DndError NOT_FINITE; `signal.reason`
    */
   async evaluate(options: WorkOptions = {}): Promise<Evaluation> {
-    return this.#work(options.signal, (signal) =>
-      this.#evaluate({ signal, onProgress: steadyProgress(options.onProgress) }),
-    );
+    const onProgress = steadyProgress(options.onProgress);
+    return this.#queue.run((signal) => this.#evaluate({ signal, onProgress }), options.signal);
   }
 
   /**
@@ -115,9 +111,8 @@ export class Trainer implements AsyncDisposable {
    * @throws DndError DISK_FULL, NOT_WRITABLE: the checkpoints before are still there; `signal.reason`
    */
   async save(options: WorkOptions = {}): Promise<string> {
-    return this.#work(options.signal, (signal) =>
-      this.#save({ signal, onProgress: steadyProgress(options.onProgress) }),
-    );
+    const onProgress = steadyProgress(options.onProgress);
+    return this.#queue.run((signal) => this.#save({ signal, onProgress }), options.signal);
   }
 
   /** Stops what is under way, which then rejects with DISPOSED, frees the memory and lets go of the folder. Idempotent. */
@@ -132,8 +127,8 @@ export class Trainer implements AsyncDisposable {
 
   async #dispose(): Promise<void> {
     const reason = new DndError('DISPOSED', 'the trainer has been disposed of');
-    this.#disposal.abort(reason);
-    await this.#turns.idle();
+    this.#queue.close(reason);
+    await this.#queue.idle();
     const { engine, encoder, metrics, lock, work } = this.#parts;
     await work.data.dispose(reason);
     engine.dispose();
@@ -142,11 +137,6 @@ export class Trainer implements AsyncDisposable {
     work.targets.dispose();
     await metrics.close();
     await lock.release();
-  }
-
-  /** Runs when its turn comes, with a signal that `dispose` aborts, too. */
-  #work<T>(signal: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    return withSignals([this.#disposal.signal, signal], (linked) => this.#turns.run(() => work(linked), linked));
   }
 
   /** What is due after the step before, then the next step; undefined when all are done. */

@@ -1,4 +1,4 @@
-import { breather, type LongOperation, unlessAborted } from '../async.js';
+import { type LongOperation, SerialQueue, unlessAborted, valueCopier } from '../async/index.js';
 import type { Checkpoint } from './pairs/types.js';
 import type { PromptStates } from './prompt-states.js';
 import { type Sample, type SampledTask, sampleBatch } from './sampler.js';
@@ -37,8 +37,6 @@ interface Buffers {
   target: Float32Array;
 }
 
-const COPY_VALUES = 2 ** 19;
-
 /**
  * Makes micro-batches in the order in which training wants them, each while the one before is worked on: there are two
  * pairs of buffers, and a micro-batch is good until the next but one is asked for.
@@ -46,10 +44,9 @@ const COPY_VALUES = 2 ** 19;
 export class TrainingData {
   readonly #options: TrainingDataOptions;
   readonly #buffers: [Buffers | undefined, Buffers | undefined] = [undefined, undefined];
-  readonly #disposal = new AbortController();
+  readonly #queue = new SerialQueue();
   #ahead: (Place & { made: Promise<MicroBatch> }) | undefined;
   #turn = 0;
-  #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: TrainingDataOptions) {
     this.#options = options;
@@ -80,29 +77,25 @@ export class TrainingData {
 
   /** Runs other work with the states and targets, when no micro-batch is being made. */
   exclusively<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(work);
-    this.#last = result.catch(() => {});
-    return result;
+    return this.#queue.run(work);
   }
 
   /** Stops what is being made; resolves when it has stopped. */
   async dispose(reason: unknown): Promise<void> {
-    this.#disposal.abort(reason);
-    await this.#last;
+    this.#queue.close(reason);
+    await this.#queue.idle();
   }
 
   #begin(place: Place): void {
     const turn = this.#turn;
     this.#turn = 1 - turn;
-    const made = this.exclusively(() => this.#make(place, turn as 0 | 1));
+    const made = this.#queue.run((signal) => this.#make(place, turn as 0 | 1, signal));
     // Whoever asks for it hears of its failure.
     made.catch(() => {});
     this.#ahead = { ...place, made };
   }
 
-  async #make({ step, first }: Place, turn: 0 | 1): Promise<MicroBatch> {
-    const { signal } = this.#disposal;
-    signal.throwIfAborted();
+  async #make({ step, first }: Place, turn: 0 | 1, signal: AbortSignal): Promise<MicroBatch> {
     const { tasks, states, targets, microBatch, prompts } = this.#options;
     const samples = sampleBatch(tasks, step, this.#options).slice(first, first + microBatch);
     this.#buffers[turn] ??= {
@@ -134,14 +127,10 @@ export async function fillTargets(
   into: Float32Array,
   { signal }: LongOperation,
 ): Promise<void> {
-  const breathe = breather();
+  const copy = valueCopier(signal);
   for (const [place, checkpoint] of checkpoints.entries()) {
     const tokens = await targets.of(checkpoint, signal);
-    for (let start = 0; start < tokens.length; start += COPY_VALUES) {
-      into.set(tokens.subarray(start, start + COPY_VALUES), place * tokens.length + start);
-      await breathe();
-      signal?.throwIfAborted();
-    }
+    await copy(tokens, into, place * tokens.length);
   }
 }
 

@@ -4,8 +4,8 @@ import { type Check, compare } from './checks.js';
 import { decoderShape, requireShape, writeParameters } from './golden-decoder.js';
 import type { GoldenFile } from './golden-file.js';
 import { verifyGradients } from './gradients.js';
+import type { VerifierOptions } from './options.js';
 import { tolerancesOn } from './tolerances.js';
-import type { VerifierOptions } from './verify.js';
 
 /** Decoder parameters and a condition → the projected condition, the weight tokens, the loss and its gradients. */
 export async function verifyDecoder(golden: GoldenFile, options: VerifierOptions): Promise<Check[]> {

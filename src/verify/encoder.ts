@@ -3,9 +3,9 @@ import { DndError } from '../errors.js';
 import { type Check, compare, skip } from './checks.js';
 import { ENCODER_REFERENCES } from './encoder-references.js';
 import type { GoldenFile } from './golden-file.js';
+import type { VerifierOptions } from './options.js';
 import { verifyRealEncoder } from './real-encoder.js';
 import { TOLERANCES, tolerancesOn } from './tolerances.js';
-import type { VerifierOptions } from './verify.js';
 
 /**
  * Token ids or prompts → hidden states, by the encoder in the file, the built-in one, or a real one that the user gives.

@@ -1,6 +1,7 @@
 import { DndError } from '../errors.js';
 import { isFloatDtype } from '../formats/dtypes.js';
 import { SafetensorsFile } from '../formats/safetensors/index.js';
+import { Fields } from '../validation/index.js';
 
 /** A file of reference numbers: tensors, and in its metadata their kind and settings as JSON texts. */
 export class GoldenFile {
@@ -64,27 +65,23 @@ export class GoldenFile {
   }
 
   wholeNumber(name: string): number {
-    const value = this.setting(name);
-    if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
-    throw this.wrong(`its metadata ${name} must be a whole number, not ${JSON.stringify(value)}`);
+    return this.#field(name).wholeNumber(name, 0);
   }
 
   number(name: string): number {
-    const value = this.setting(name);
-    if (Number.isFinite(value)) return value as number;
-    throw this.wrong(`its metadata ${name} must be a number, not ${JSON.stringify(value)}`);
+    return this.#field(name).number(name);
   }
 
   numbers(name: string): number[] {
-    const value = this.setting(name);
-    if (Array.isArray(value) && value.every(Number.isFinite)) return value;
-    throw this.wrong(`its metadata ${name} must be a list of numbers`);
+    return this.#field(name).numbers(name);
   }
 
   texts(name: string): string[] {
-    const value = this.setting(name);
-    if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;
-    throw this.wrong(`its metadata ${name} must be a list of texts`);
+    return this.#field(name).texts(name);
+  }
+
+  #field(name: string): Fields {
+    return new Fields({ [name]: this.setting(name) }, this.file.path, 'metadata');
   }
 
   /** All floating tensors whose name begins with `prefix`, by the rest of their name. */

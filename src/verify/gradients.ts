@@ -5,8 +5,8 @@ import { normOf } from './compare.js';
 import { compareParameters, importanceOf, ofEachParameter, requireShape, writeParameters } from './golden-decoder.js';
 import type { GoldenFile } from './golden-file.js';
 import { meanLoss } from './mean-loss.js';
+import type { VerifierOptions } from './options.js';
 import { ONLY_CPU_TRAINS, TOLERANCES } from './tolerances.js';
-import type { VerifierOptions } from './verify.js';
 
 const GRADIENT = 'grad.';
 const LOSS = 'loss';

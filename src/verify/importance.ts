@@ -1,8 +1,8 @@
 import { tokenImportance } from '../training/pairs/importance.js';
 import { type Check, compare } from './checks.js';
 import type { GoldenFile } from './golden-file.js';
+import type { VerifierOptions } from './options.js';
 import { TOLERANCES } from './tolerances.js';
-import type { VerifierOptions } from './verify.js';
 
 const REFERENCE = 'criterion_weight';
 

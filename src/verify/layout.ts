@@ -1,11 +1,11 @@
 import { AdapterLayout, type BaseModel, type LayoutTensor } from '../adapter/index.js';
 import { restoreAdapters } from '../engine/index.js';
-import { Fields } from '../generator/fields.js';
+import { Fields } from '../validation/index.js';
 import { type Check, compare } from './checks.js';
 import { standardDeviation } from './compare.js';
 import type { GoldenFile } from './golden-file.js';
+import type { VerifierOptions } from './options.js';
 import { roundTripTolerance, TOLERANCES } from './tolerances.js';
-import type { VerifierOptions } from './verify.js';
 
 const WEIGHT = 'weight.';
 const RESTORED = 'restored.';

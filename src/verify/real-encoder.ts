@@ -2,8 +2,8 @@ import { BertTextEncoder } from '../encoder/index.js';
 import { type Check, compare, skip } from './checks.js';
 import { ENCODER_REFERENCES } from './encoder-references.js';
 import type { GoldenFile } from './golden-file.js';
+import type { VerifierOptions } from './options.js';
 import { TOLERANCES, tolerancesOn } from './tolerances.js';
-import type { VerifierOptions } from './verify.js';
 
 /** Prompts → token ids → hidden states by a real encoder, whose weights the file only names. */
 export async function verifyRealEncoder(

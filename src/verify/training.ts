@@ -12,8 +12,8 @@ import {
 } from './golden-decoder.js';
 import type { GoldenFile } from './golden-file.js';
 import { meanLoss } from './mean-loss.js';
+import type { VerifierOptions } from './options.js';
 import { ONLY_CPU_TRAINS, TOLERANCES } from './tolerances.js';
-import type { VerifierOptions } from './verify.js';
 
 const FINAL = 'final.';
 /** Curves in the metadata, one number for each step. */

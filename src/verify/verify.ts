@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type AlgorithmChoice, type Device, type DeviceUse, selectDevice } from '../engine/index.js';
+import { selectDevice } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { readError } from '../files/index.js';
 import { deviceReport } from '../generator/device.js';
@@ -11,21 +11,10 @@ import { verifyEncoder } from './encoder.js';
 import { GoldenFile } from './golden-file.js';
 import { verifyImportance } from './importance.js';
 import { verifyLayout } from './layout.js';
+import type { VerifierOptions, VerifyOptions } from './options.js';
 import { verifyTraining } from './training.js';
 
-export interface VerifyOptions {
-  threads?: number | undefined;
-  /** Default: auto, a CUDA device that works, and otherwise the CPU. What is compared allows for its precision. */
-  device?: Device | undefined;
-  precision?: 'fp32' | undefined;
-  /** How the decoder's convolutions are computed. Default: auto, whatever is predicted to be faster. */
-  algorithm?: AlgorithmChoice | undefined;
-  /** Folder of a text encoder with its real weights, for files that name theirs instead of holding them. */
-  encoder?: string | undefined;
-  /** A tensor that cannot be checked fails its file. */
-  strict?: boolean | undefined;
-  signal?: AbortSignal | undefined;
-}
+export type { VerifyOptions };
 
 export interface FileVerdict {
   file: string;
@@ -40,8 +29,6 @@ export interface FileVerdict {
   error?: { code: string; message: string };
 }
 
-/** What a verifier is told: the device was chosen. */
-export type VerifierOptions = Omit<VerifyOptions, 'device' | 'precision'> & { device: DeviceUse };
 type Verifier = (golden: GoldenFile, options: VerifierOptions) => Promise<Check[]>;
 
 /** Kinds of the contract whose references this version cannot compute: which tensors those are, and why it cannot. */

@@ -159,10 +159,10 @@ test('tokens of another size are refused', async () => {
 });
 
 test.each([
-  [{ rank: 0 }, 'the rank must be an integer from 1 to 8192, not 0'],
-  [{ rank: 2.5 }, 'not 2.5'],
-  [{ rank: 1e9 }, 'not 1000000000'],
-  [{ chunk: 0 }, 'the chunk must be'],
+  [{ rank: 0 }, 'the rank: is not valid; expected a whole number from 1 to 8192, got 0'],
+  [{ rank: 2.5 }, 'got 2.5'],
+  [{ rank: 1e9 }, 'got 1000000000'],
+  [{ chunk: 0 }, 'the chunk: is not valid; expected a whole number from 1 to 65536'],
   [{ modules: [] }, 'an adapter needs at least one module'],
   [{ modules: ['q_proj', 'c_attn'] }, 'there is no module "c_attn"; choose from q_proj, k_proj'],
   [{ modules: ['mlp.q_proj'] }, 'there is no module "mlp.q_proj"'],
@@ -210,20 +210,29 @@ test('a layout survives JSON, with a base and without', () => {
 test('a stored layout that cannot be right is a corrupt file', () => {
   const sound = JSON.parse(JSON.stringify(new AdapterLayout({ base: base('smollm2-135m'), rank: 4 })));
   const attempts: [unknown, string][] = [
-    [null, 'it is not an object'],
-    [{ ...sound, rank: -1 }, 'rank is -1'],
-    [{ ...sound, rank: 10_000 }, 'the rank must be'],
-    [{ ...sound, chunk: '128' }, 'chunk is "128"'],
-    [{ ...sound, modules: ['q_proj', 'x'] }, 'modules must be a list'],
-    [{ ...sound, modules: [] }, 'modules must be a list'],
-    [{ ...sound, layersPath: 1 }, 'layersPath must be text'],
-    [{ ...sound, base: { ...sound.base, heads: 0 } }, 'heads is 0'],
-    [{ ...sound, base: { ...sound.base, layers: 100_000 } }, 'the number of layers must be'],
-    [{ ...sound, base: { ...sound.base, heads: 2 ** 20 } }, 'its heads are too wide'],
-    [{ ...sound, base: { ...sound.base, name: 3 } }, 'the name of its base'],
-    [{ ...sound, base: undefined }, 'neither a base nor widths'],
-    [{ ...sound, base: undefined, widths: { hidden: 3 }, layers: [1, 0] }, 'ascending numbers'],
-    [{ ...sound, base: undefined, widths: { hidden: 3 }, layers: [0, 1] }, 'query is undefined'],
+    [null, 'expected a JSON object, got null'],
+    [{ ...sound, rank: -1 }, 'rank: is not valid; expected a whole number from 1 to 1048576, got -1'],
+    [{ ...sound, rank: 10_000 }, 'the rank: is not valid; expected a whole number from 1 to 8192, got 10000'],
+    [{ ...sound, chunk: '128' }, 'chunk: is not valid; expected a whole number from 1 to 1048576, got "128"'],
+    [{ ...sound, modules: ['q_proj', 'x'] }, 'modules: is not valid; expected a list of q_proj'],
+    [{ ...sound, modules: [] }, 'modules: is not valid; expected a list of q_proj'],
+    [{ ...sound, layersPath: 1 }, 'layersPath: is not valid; expected a text'],
+    [
+      { ...sound, base: { ...sound.base, heads: 0 } },
+      'base.heads: is not valid; expected a whole number from 1 to 1048576, got 0',
+    ],
+    [{ ...sound, base: { ...sound.base, layers: 100_000 } }, 'the number of layers: is not valid'],
+    [
+      { ...sound, base: { ...sound.base, heads: 2 ** 20 } },
+      'base.headDim: is not valid; expected a size with which heads · headDim is at most 1048576',
+    ],
+    [{ ...sound, base: { ...sound.base, name: 3 } }, 'base.name: is not valid; expected a text or null, got 3'],
+    [{ ...sound, base: undefined }, 'base: is missing; expected a base model, or widths instead'],
+    [
+      { ...sound, base: undefined, widths: { hidden: 3 }, layers: [1, 0] },
+      'layers: is not valid; expected a list of ascending numbers, got [1,0]',
+    ],
+    [{ ...sound, base: undefined, widths: { hidden: 3 }, layers: [0, 1] }, 'widths.query: is missing'],
   ];
   for (const [json, message] of attempts) {
     const attempt = () => AdapterLayout.fromJSON(json, 'generator.json');

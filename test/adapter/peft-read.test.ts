@@ -141,21 +141,24 @@ test.each([
 });
 
 test.each([
-  [{ r: 0 }, 'r is 0 and must be a positive integer'],
-  [{ r: 2.5 }, 'r is 2.5'],
-  [{ lora_alpha: '16' }, 'lora_alpha is "16" and must be a positive number'],
-  [{ use_rslora: 1 }, 'use_rslora is 1 and must be true or false'],
-  [{ base_model_name_or_path: 3 }, 'base_model_name_or_path is neither'],
-  [{ target_modules: [1] }, 'target_modules must be names'],
-  [{ rank_pattern: [1] }, 'rank_pattern is not an object'],
-  [{ rank_pattern: { q_proj: 0 } }, 'rank_pattern["q_proj"] is 0'],
-  [{ layers_to_transform: ['a'] }, 'layers_to_transform must be layer numbers'],
-  [{ exclude_modules: 3 }, 'exclude_modules must be names or a pattern'],
-  [{ peft_type: null }, 'it has no peft_type'],
+  [{ r: 0 }, 'r: is not valid; expected a whole number from 1, got 0'],
+  [{ r: 2.5 }, 'r: is not valid; expected a whole number from 1, got 2.5'],
+  [{ lora_alpha: '16' }, 'lora_alpha: is not valid; expected a number above 0, got "16"'],
+  [{ use_rslora: 1 }, 'use_rslora: is not valid; expected true or false, got 1'],
+  [{ base_model_name_or_path: 3 }, 'base_model_name_or_path: is not valid; expected a text or null, got 3'],
+  [{ target_modules: [1] }, 'target_modules: is not valid; expected a list of texts, got [1]'],
+  [{ rank_pattern: [1] }, 'rank_pattern: is not valid; expected a JSON object, got [1]'],
+  [{ rank_pattern: { q_proj: 0 } }, 'rank_pattern.q_proj: is not valid; expected a whole number from 1, got 0'],
+  [
+    { layers_to_transform: ['a'] },
+    'layers_to_transform: is not valid; expected a list of whole numbers from 0, got ["a"]',
+  ],
+  [{ exclude_modules: 3 }, 'exclude_modules: is not valid; expected a list of texts, or a pattern, got 3'],
+  [{ peft_type: null }, 'peft_type: is missing; expected a text'],
 ])('a configuration that cannot be is a corrupt file: %j', async (config, message) => {
   await expect(readPeft(await folderOf({ r: 2, ...config }, query))).rejects.toMatchObject({
     code: 'CORRUPT_FILE',
-    message: expect.stringContaining(`adapter_config.json is not a sound adapter configuration: ${message}`),
+    message: expect.stringContaining(`adapter_config.json: ${message}`),
   });
 });
 

@@ -88,14 +88,14 @@ describe('a file of results', () => {
   });
 
   test.each([
-    ['is not there', () => join(folder, 'missing.json'), /missing\.json cannot be read: there is no such file/],
+    ['is not there', () => join(folder, 'missing.json'), /missing\.json cannot be read: no such file/],
     ['is not JSON', () => file('text.json', 'median 3'), /text\.json is not JSON/],
-    ['is other JSON', () => file('other.json', '{"version": 2}'), /not the results of npm run bench/],
-    ['is a JSON null', () => file('null.json', 'null'), /not the results of npm run bench/],
+    ['is other JSON', () => file('other.json', '{"version": 2}'), /does not contain results of npm run bench/],
+    ['is a JSON null', () => file('null.json', 'null'), /does not contain results of npm run bench/],
     [
       'is of an older layout',
       () => file('old.json', JSON.stringify({ version: 1, machine: {} })),
-      /results of layout 1, and this benchmark reads layout 2/,
+      /results of layout 1; this benchmark reads layout 2/,
     ],
     [
       'is of a newer layout',

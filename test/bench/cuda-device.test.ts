@@ -30,7 +30,7 @@ describeEmulated('on the emulated device', () => {
       const { use, about, model } = await found(precision, emulated());
       expect(use).toMatchObject({ kind: 'cuda', ordinal: 0, precision });
       expect(about.computeMajor).toBeGreaterThanOrEqual(8);
-      expect(model).toBe('emulated');
+      expect(model).toBe('a100-sxm-80gb');
     },
   );
 });

@@ -53,13 +53,13 @@ test('the sum of a batch is that of its convolutions, and the stages are all the
   }
 });
 
-test('a batch that the device has no memory for is left out, with the reason', () => {
+test('a batch that the device has no memory for is skipped, with the reason', () => {
   const [common] = configurations;
   const results = planned({ configurations: [common], model: 'l4', batches: [1, 4096] });
   expect(results.configurations[0].batches[1].leftOut).toMatch(/bytes of device memory/);
   const stages: Table = plannedTables(results).find(({ title }: Table) => title.includes('stages'));
   expect(stages.rows[1]!.slice(1).every((cell) => cell === null)).toBe(true);
-  expect(stages.notes!.some((note) => note.startsWith('batch 4096 left out: '))).toBe(true);
+  expect(stages.notes!.some((note) => note.startsWith('batch 4096 skipped: '))).toBe(true);
 });
 
 test('the marks are of an H200 and met by the model', () => {

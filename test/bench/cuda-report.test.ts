@@ -24,7 +24,7 @@ test('every part of the results has its tables, each row as wide as its headings
     'quick: convolutions',
     'quick: each layer alone',
     'quick: decoder',
-    'quick: prompts → adapters on the disk',
+    'quick: prompts → adapters on disk',
   ]);
   for (const { rows, headings } of tables) for (const row of rows) expect(row).toHaveLength(headings.length);
 });
@@ -45,12 +45,12 @@ test('a convolution tells executed rates and their fractions of the peaks measur
   expect(all).toContain('4.00×');
 });
 
-test('what failed is left out with its reason, and is missing in the sums', () => {
+test('what failed is skipped with its reason, and is missing in the sums', () => {
   const { rows, notes } = tableOf(/convolutions, batch 8/);
-  expect(notes).toEqual(['0 linear2: left out, out of memory', '0 linear2: the peer left out, no algorithm']);
+  expect(notes).toEqual(['0 linear2: skipped, out of memory', '0 linear2: peer skipped, no algorithm']);
   expect(rows.at(-1)!.slice(6, 7)).toEqual([null]);
-  expect(tableOf(/decoder/).notes).toContain('batch 8 left out: out of memory');
-  expect(tableOf(/each layer/).notes).toEqual(['layer 1 left out: not enough memory']);
+  expect(tableOf(/decoder/).notes).toContain('batch 8 skipped: out of memory');
+  expect(tableOf(/each layer/).notes).toEqual(['layer 1 skipped: not enough memory']);
 });
 
 test('errors stand beside the peer’s, with what they are against', () => {
@@ -63,7 +63,7 @@ test('errors stand beside the peer’s, with what they are against', () => {
 test('stages stand side by side, and smaller batches than wanted are told', () => {
   const { rows, notes } = tableOf(/prompts →/);
   expect(rows[0]!.slice(1).every((cell) => String(cell).endsWith('×5'))).toBe(true);
-  expect(notes).toContain('batch 8: 4 went through the decoder together, for lack of memory');
+  expect(notes).toContain('batch 8: 4 decoded together, for lack of memory');
 });
 
 test('without a peer there are no fractions of a bandwidth, and no ratios', () => {
@@ -87,9 +87,11 @@ test('a run on the emulated device is read and rendered, with errors and without
   const tables: Table[] = cudaTables(results);
   expect(tables).toHaveLength(7);
   for (const { rows, headings } of tables) for (const row of rows) expect(row).toHaveLength(headings.length);
-  expect(tables.flatMap(({ notes = [] }) => notes).filter((note) => note.includes('left out: out'))).toEqual([]);
+  expect(tables.flatMap(({ notes = [] }) => notes).filter((note) => note.includes('skipped: out'))).toEqual([]);
   for (const row of tableOf(/each layer/, results).rows) expect(Number(row[2])).toBeLessThan(1e-3);
-  expect(aboutLines(results)[1]).toMatch(/^Emulated GPU, .* planned with the rates of emulated/);
+  expect(aboutLines(results)[1]).toMatch(
+    /^NVIDIA A100-SXM4-80GB \(emulated\), .* planned with the rates of a100-sxm-80gb/,
+  );
 });
 
 test('results of another kind are refused', async () => {

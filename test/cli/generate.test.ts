@@ -1,7 +1,7 @@
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { readPeft } from '../../src/adapter/index.js';
 import type { GenerationReport } from '../../src/generator/report.js';
-import { UNTRAINED } from '../../src/generator/statement.js';
+import { UNTRAINED } from '../../src/generator/untrained-notice.js';
 import { dnd, dndJson } from './run-cli.js';
 import { useWorkshop } from './workshop.js';
 

@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { UNTRAINED } from '../../src/generator/statement.js';
+import { UNTRAINED } from '../../src/generator/untrained-notice.js';
 import { dnd, dndJson } from './run-cli.js';
 import { useWorkshop } from './workshop.js';
 

@@ -50,7 +50,7 @@ test('what is no run is refused by name', async () => {
 
 test.each([
   ['no JSON', '{', 'CORRUPT_FILE', 'is not valid JSON'],
-  ['something else', '{"formatVersion":1}', 'CORRUPT_FILE', 'adapter must be'],
+  ['something else', '{"formatVersion":1}', 'CORRUPT_FILE', 'adapter: is missing; expected a JSON object'],
   [
     'a task without a name',
     JSON.stringify({ ...exampleDescription(), pairs: { ...exampleDescription().pairs, tasks: [{}] } }),

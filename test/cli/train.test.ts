@@ -156,7 +156,7 @@ describe('dnd train --dry-run', () => {
   test('says what is too much for a memory limit', async () => {
     const { code, stdout } = await dnd(train('--dry-run', '--memory-limit', '200kB'));
     expect(code).toBe(0);
-    expect(stdout).toMatch(/memory .* needs .* but memoryLimitBytes leaves/);
+    expect(stdout).toMatch(/memory .* needs .* memoryLimitBytes leaves/);
   });
 });
 
@@ -178,7 +178,7 @@ describe('dnd train refuses', () => {
 
   test.each<[string, (string | number)[], string]>([
     ['no place for the run', train(), 'give --out'],
-    ['no pairs', ['train', '--encoder', 'hash', '--out', 'r'], 'pairs is missing'],
+    ['no pairs', ['train', '--encoder', 'hash', '--out', 'r'], 'pairs: is missing'],
     [
       'neither preset nor features',
       ['train', '--pairs', 'p', '--encoder', 'hash', '--out', 'r'],

@@ -32,13 +32,14 @@ TEST(BackendDevices, are_counted_and_described) {
   EXPECT_EQ(count, 2);
   DndDeviceDescription description{};
   EXPECT_EQ(table()->describe(1, &description), kDndOk);
-  EXPECT_STREQ(description.name, "Emulated GPU");
+  EXPECT_STREQ(description.name, "NVIDIA A100-SXM4-80GB (emulated)");
   EXPECT_EQ(description.compute_major, 9);
   EXPECT_GE(description.driver_version, 13000);
   EXPECT_GE(description.runtime_version, 13000);
   EXPECT_EQ(description.memory_bytes, int64_t{8} << 30);
   EXPECT_STREQ(table()->name, "cuda");
   EXPECT_EQ(table()->version, kDndBackendVersion);
+  EXPECT_EQ(table()->host_memory, 0);
 }
 
 TEST(BackendDevices, are_unavailable_without_a_driver) {
@@ -64,7 +65,7 @@ TEST(BackendDevices, that_are_too_old_are_described_and_refused) {
   dnd_emulator_set_compute_capability(75);
   DndDeviceDescription description{};
   EXPECT_EQ(table()->describe(0, &description), kDndUnavailable);
-  EXPECT_STREQ(description.name, "Emulated GPU");
+  EXPECT_STREQ(description.name, "NVIDIA A100-SXM4-80GB (emulated)");
   EXPECT_EQ(description.compute_minor, 5);
   expect_to_contain(unavailable(), {"cuda:0", "7.5", "8.0", "CPU"});
 }

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "cuda/device/half.h"
-#include "cuda/host/launch.h"
-#include "cuda/host/runtime.h"
+#include "cuda/runtime/runtime.h"
 #include "test/cuda/emulator/control.h"
 #include "test/native/random_values.h"
+#include "toolkit/launch.h"
 
 namespace dnd::test {
 

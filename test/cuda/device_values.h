@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "cuda/host/runtime.h"
+#include "cuda/runtime/runtime.h"
 
 namespace dnd::cuda::test {
 

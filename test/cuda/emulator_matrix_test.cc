@@ -8,10 +8,10 @@
 
 #include "core/float_conversion.h"
 #include "core/status.h"
-#include "cuda/device/code.h"
 #include "cuda/device/half.h"
-#include "cuda/device/ptx.h"
 #include "test/cuda/device_buffer.h"
+#include "toolkit/device_code.h"
+#include "toolkit/ptx.h"
 
 namespace dnd::test {
 namespace {

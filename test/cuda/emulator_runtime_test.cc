@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "core/status.h"
-#include "cuda/device/code.h"
 #include "test/cuda/device_buffer.h"
 #include "test/cuda/emulator/control.h"
+#include "toolkit/device_code.h"
 
 namespace dnd::test {
 namespace {

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "core/status.h"
-#include "cuda/device/code.h"
-#include "cuda/device/ptx.h"
 #include "test/cuda/device_buffer.h"
+#include "toolkit/device_code.h"
+#include "toolkit/ptx.h"
 
 namespace dnd::test {
 namespace {

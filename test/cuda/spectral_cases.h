@@ -11,7 +11,7 @@
 
 #include "core/roots_of_unity.h"
 #include "cuda/device/half.h"
-#include "cuda/kernels/frequency_order.h"
+#include "cuda/kernels/stored_spectrum.h"
 #include "plan/cuda_plan.h"
 #include "plan/geometry.h"
 #include "test/cuda/device_buffer.h"

@@ -198,13 +198,23 @@ describe('config.json', () => {
     ['an activation from the prototype', { hidden_act: 'toString' }, 'UNSUPPORTED_ENCODER', 'toString'],
     ['relative positions', { position_embedding_type: 'relative_key' }, 'UNSUPPORTED_ENCODER', '"relative_key"'],
     ['a decoder', { is_decoder: true }, 'UNSUPPORTED_ENCODER', 'is_decoder is true'],
-    ['a missing size', { hidden_size: undefined }, 'CORRUPT_FILE', 'hidden_size must be a whole number'],
-    ['a fraction', { vocab_size: 1.5 }, 'CORRUPT_FILE', 'vocab_size must be a whole number'],
-    ['a text for a number', { num_hidden_layers: '6' }, 'CORRUPT_FILE', 'num_hidden_layers must be a whole number'],
-    ['an absurd size', { vocab_size: 1e12 }, 'CORRUPT_FILE', 'vocab_size must be a whole number from 1 to'],
+    ['a missing size', { hidden_size: undefined }, 'CORRUPT_FILE', 'hidden_size: is missing; expected a whole number'],
+    ['a fraction', { vocab_size: 1.5 }, 'CORRUPT_FILE', 'vocab_size: is not valid; expected a whole number'],
+    [
+      'a text for a number',
+      { num_hidden_layers: '6' },
+      'CORRUPT_FILE',
+      'num_hidden_layers: is not valid; expected a whole number',
+    ],
+    [
+      'an absurd size',
+      { vocab_size: 1e12 },
+      'CORRUPT_FILE',
+      'vocab_size: is not valid; expected a whole number from 1 to 16777216',
+    ],
     ['absurdly many layers', { num_hidden_layers: 1e6 }, 'CORRUPT_FILE', 'num_hidden_layers'],
     ['heads that do not divide', { num_attention_heads: 5 }, 'CORRUPT_FILE', 'hidden_size 24 is not a multiple'],
-    ['no epsilon', { layer_norm_eps: 0 }, 'CORRUPT_FILE', 'layer_norm_eps must be a number above 0'],
+    ['no epsilon', { layer_norm_eps: 0 }, 'CORRUPT_FILE', 'layer_norm_eps: is not valid; expected a number above 0'],
   ])('with %s is refused', (_, changes, code, message) => {
     expect(() => parse(changes)).toThrow(expect.objectContaining({ code, message: expect.stringContaining(message) }));
     expect(() => parse(changes)).toThrow('/model/config.json');

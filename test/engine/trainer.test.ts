@@ -46,13 +46,14 @@ describe('a decoder in training', () => {
       expect(engine.readParameter(name, 0, 4)).toEqual(decoder.readParameter(name, 0, 4));
   });
 
-  test('evaluates to what the decoder gives, and sums up how far it is from the targets', async () => {
+  test('generates what the decoder gives, and sums up how far it is from the targets', async () => {
     const engine = await trainer();
     const decoder = await DecoderEngine.create({ features: MIDDLE, kernelSize: KERNEL_SIZE });
     engines.push(decoder);
     await decoder.initialise(7);
     const { condition, target, importance, batch } = tasksFor(MIDDLE, 2);
-    const { tokens, sums } = await engine.evaluate({ condition, target, importance, batch });
+    const tokens = await engine.forward(condition, batch);
+    const sums = await engine.accumulate({ condition, target, importance, batch });
     expect(relativeError(tokens, await decoder.forward(condition, batch))).toBeLessThan(1e-6);
 
     const size = sizeOf(MIDDLE.at(-1)!);
@@ -68,16 +69,17 @@ describe('a decoder in training', () => {
         wanted.targetSquares += t * t;
         wanted.product += y * t;
       }
+      expect(Object.keys(found)).toEqual(Object.keys(wanted));
       expect(found.valid).toBe(wanted.valid);
       for (const name of ['weightedSquares', 'outputSquares', 'targetSquares', 'product'] as const)
         expect(Math.abs(found[name] - wanted[name])).toBeLessThan(1e-5 * Math.max(1, Math.abs(wanted[name])));
     }
   });
 
-  test('sums up the same when it accumulates without noise, and something else with it', async () => {
+  test('sums up the same each time without noise, and something else with it', async () => {
     const engine = await trainer();
     const tasks = tasksFor(MIDDLE);
-    const { sums } = await engine.evaluate(tasks);
+    const sums = await engine.accumulate(withoutNoise(tasks));
     expect(await engine.accumulate(withoutNoise(tasks))).toEqual(sums);
     expect(await engine.accumulate(tasks)).not.toEqual(sums);
   });
@@ -268,7 +270,7 @@ describe('memory', () => {
     await expect(engine.accumulate(tasksFor(MIDDLE, 2))).rejects.toMatchObject({
       code: 'OUT_OF_MEMORY',
       message: expect.stringMatching(
-        /^a training step over a batch of 2 needs [\d.]+ [kM]B, but memoryLimitBytes leaves 1\.00 kB; raise it, or lower the batch \(a batch of 1 needs [\d.]+ [kM]B\), or keep the optimiser's moments in 8 bits \('8bit'\), or use a smaller decoder$/,
+        /^a training step over a batch of 2: needs more memory than memoryLimitBytes leaves; expected at most 1\.00 kB, got [\d.]+ [kM]B\. Raise it, or lower the batch \(a batch of 1 needs [\d.]+ [kM]B\), or keep the optimiser's moments in 8 bits \('8bit'\), or use a smaller decoder$/,
       ),
     });
     await expect(engine.accumulate(tasksFor(MIDDLE, 1))).rejects.toMatchObject({
@@ -280,7 +282,7 @@ describe('memory', () => {
     const create = TrainerEngine.create({ features: MIDDLE, kernelSize: 5, optimiser: ADAMW, memoryLimitBytes: 1000 });
     await expect(create).rejects.toMatchObject({
       code: 'OUT_OF_MEMORY',
-      message: expect.stringContaining('the decoder in training (parameters in float32) needs'),
+      message: expect.stringContaining('the decoder in training (parameters in float32): needs'),
     });
   });
 });

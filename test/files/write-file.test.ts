@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileAtomically, writeFully } from '../../src/files/index.js';
+import { writeFileAtomically } from '../../src/files/index.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 
 const folder = useTemporaryFolder();
@@ -11,9 +11,9 @@ test('text, bytes and a function are written, into folders that are made on the 
   expect(await readFile(path, 'utf8')).toBe('grüße');
   await writeFileAtomically(path, new Uint8Array([1, 2]));
   expect([...(await readFile(path))]).toEqual([1, 2]);
-  await writeFileAtomically(path, async (handle) => {
-    await writeFully(handle, new Uint8Array([3]));
-    await writeFully(handle, new Uint8Array([4, 5]));
+  await writeFileAtomically(path, async (file) => {
+    await file.write(new Uint8Array([3]));
+    await file.write(new Uint8Array([4, 5]));
   });
   expect([...(await readFile(path))]).toEqual([3, 4, 5]);
   expect(await readdir(join(folder(), 'a', 'b'))).toEqual(['c.txt']);
@@ -22,8 +22,8 @@ test('text, bytes and a function are written, into folders that are made on the 
 test('when the writing fails, the old file is still there and nothing else', async () => {
   const path = join(folder(), 'kept.txt');
   await writeFileAtomically(path, 'old');
-  const failing = writeFileAtomically(path, async (handle) => {
-    await writeFully(handle, new Uint8Array(1000));
+  const failing = writeFileAtomically(path, async (file) => {
+    await file.write(new Uint8Array(1000));
     throw new Error('no more');
   });
   await expect(failing).rejects.toThrow('no more');

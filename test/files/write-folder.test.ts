@@ -1,7 +1,10 @@
+import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { checkFolderOutput, writeFolderAtomically } from '../../src/files/index.js';
+import { promisify } from 'node:util';
+import { checkFolderOutput, writeFileAtomically, writeFolderAtomically } from '../../src/files/index.js';
+import { TYPESCRIPT } from '../engine/child.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 
 const folder = useTemporaryFolder();
@@ -101,9 +104,57 @@ test('what appears under the name while the folder is being filled is not overwr
     await mkdir(path);
     await writeFile(join(path, 'theirs.txt'), '');
   });
-  await expect(writing).rejects.toMatchObject({ code: 'OUTPUT_EXISTS' });
+  await expect(writing).rejects.toMatchObject({
+    code: 'OUTPUT_EXISTS',
+    message: expect.stringContaining(`${path} was made by someone else in the meantime`),
+  });
   expect(await readdir(path)).toEqual(['theirs.txt']);
   expect(await readdir(folder())).toEqual(['out']);
+});
+
+describe('when a folder is replaced by several at once, all succeed and one of them stays:', () => {
+  test('in one process', async () => {
+    const path = join(folder(), 'out');
+    const texts = Array.from({ length: 12 }, (_, index) => String(index));
+    await Promise.all(
+      texts.map((text) => writeFolderAtomically(path, { force: true, marker: 'inner' }, fillWith(text))),
+    );
+    expect(texts).toContain(await readFile(join(path, 'inner', 'a.txt'), 'utf8'));
+    expect(await readdir(folder())).toEqual(['out']);
+  });
+
+  test('in several processes', async () => {
+    const path = join(folder(), 'out');
+    const program = join(__dirname, 'programs', 'save-often.ts');
+    const run = (name: string) => promisify(execFile)(process.execPath, [...TYPESCRIPT, program, path, name]);
+    await Promise.all(['a', 'b', 'c'].map(run));
+    const [one, two] = await Promise.all(['one.txt', 'two.txt'].map((name) => readFile(join(path, name), 'utf8')));
+    expect(one).toBe(two);
+    expect(one).toMatch(/^[abc] 39$/);
+    expect(await readdir(folder())).toEqual(['out']);
+  }, 60_000);
+
+  test('without force the first is kept, and the others are told what happened', async () => {
+    const path = join(folder(), 'out');
+    const both = Promise.allSettled([1, 2].map((text) => writeFolderAtomically(path, {}, fillWith(String(text)))));
+    const refused = (await both).filter(({ status }) => status === 'rejected') as PromiseRejectedResult[];
+    expect(refused.map(({ reason }) => [reason.code, reason.message.includes('in the meantime')])).toEqual([
+      ['OUTPUT_EXISTS', true],
+    ]);
+    expect(await readdir(folder())).toEqual(['out']);
+  });
+});
+
+test('errors name files as they are called in the end, not as while the folder is being filled', async () => {
+  const path = join(folder(), 'out');
+  const writing = writeFolderAtomically(path, {}, async (staging) => {
+    await writeFile(join(staging, 'a'), '');
+    await writeFileAtomically(join(staging, 'a', 'b'), '');
+  });
+  await expect(writing).rejects.toMatchObject({
+    code: 'NOT_WRITABLE',
+    message: `${join(path, 'a', 'b')} cannot be written: a file is in the way`,
+  });
 });
 
 test('a failure or an abort leaves nothing, not even the folders made on the way', async () => {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describeEmulated, emulated } from '../emulated-cuda.js';
+import { describeEmulated, EMULATED_DEVICE, emulated } from '../emulated-cuda.js';
 import { type ChildResult, runProgram } from '../engine/child.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 
@@ -52,7 +52,7 @@ describeEmulated('a generator on an emulated CUDA device', () => {
     'by %s: one at a time, several at once and several together, as the CPU does',
     async (_what, settings, precision, tolerance) => {
       const { result, machine } = await resultOf<Generated>('cuda-generate', settings);
-      expect(result.device).toEqual({ name: 'Emulated GPU', kind: 'cuda', precision, fallback: null });
+      expect(result.device).toEqual({ name: EMULATED_DEVICE, kind: 'cuda', precision, fallback: null });
       expect(new Set(result.digests).size).toBe(1);
       expect(result.error).toBeLessThanOrEqual(tolerance);
       expect(result.errorTogether).toBeLessThanOrEqual(tolerance);
@@ -86,7 +86,7 @@ describeEmulated('a generator on an emulated CUDA device', () => {
     test('auto takes the CPU and says why', async () => {
       const { result, machine } = await resultOf<Generated>('cuda-generate', {}, little);
       expect(result.device).toMatchObject({ kind: 'cpu', precision: 'fp32' });
-      expect(result.device.fallback).toMatch(/^Emulated GPU: .*needs .*bytes.* free/s);
+      expect(result.device.fallback).toMatch(/^NVIDIA A100-SXM4-80GB \(emulated\): .*needs .*bytes.* free/s);
       expect(result.error).toBe(0);
       expect(machine).toMatchObject(NOTHING_LEFT);
     });

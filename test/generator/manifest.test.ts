@@ -68,7 +68,7 @@ test('where trained parameters come from is read', () => {
   expect(parseManifest(changed('training', training), 'generator.json').training).toEqual(training);
   for (const key of ['form', 'tasks', 'heldOutTasks', 'pairsDigest'])
     expect(() => parseManifest(changed('training', { ...training, [key]: 7 }), 'generator.json')).toThrow(
-      refusal('CORRUPT_FILE', `training.${key} must be`),
+      refusal('CORRUPT_FILE', `training.${key}: is not valid; expected a`),
     );
 });
 

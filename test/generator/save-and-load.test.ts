@@ -234,10 +234,10 @@ describe('loading refuses', () => {
   test('what needs more memory than is allowed, before it reads the parameters', async () => {
     const onProgress = jest.fn();
     await expect(Generator.load(folder, { memoryLimitBytes: 50_000, onProgress })).rejects.toEqual(
-      failure('OUT_OF_MEMORY', 'needs 87.3 kB', '50.0 kB'),
+      failure('OUT_OF_MEMORY', 'expected at most 50.0 kB, got 87.3 kB'),
     );
     await expect(Generator.load(folder, { memoryLimitBytes: 100_000, onProgress })).rejects.toEqual(
-      failure('OUT_OF_MEMORY', 'for one prompt set) needs', '100 kB'),
+      failure('OUT_OF_MEMORY', 'for one prompt set): needs', '100 kB'),
     );
     expect(onProgress).not.toHaveBeenCalled();
   });

@@ -1,4 +1,4 @@
-#include "cpu/activation.h"
+#include "cpu/isa/activation.h"
 
 #include <gtest/gtest.h>
 

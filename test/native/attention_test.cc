@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "counted_control.h"
-#include "cpu/operations.h"
+#include "cpu/layers/layers.h"
 #include "random_values.h"
 
 namespace dnd::cpu {

@@ -1,3 +1,5 @@
+#include "cpu/convolution/convolution.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -7,8 +9,7 @@
 
 #include "core/memory.h"
 #include "counted_control.h"
-#include "cpu/convolution/choice.h"
-#include "cpu/operations.h"
+#include "cpu/layers/layers.h"
 #include "naive_convolution.h"
 #include "random_values.h"
 

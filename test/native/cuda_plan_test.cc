@@ -19,7 +19,7 @@ namespace dnd {
 namespace {
 
 constexpr int64_t kMebibyte = int64_t{1} << 20;
-const char* const kModels[] = {"emulated", "h200", "l4"};
+const char* const kModels[] = {"a100-sxm-80gb", "h200", "l4"};
 constexpr DndPrecision kPrecisions[] = {kDndMixed, kDndFloat32};
 
 CudaPlanOptions options_for(const char* model, DndAlgorithm algorithm = kDndAuto, DndPrecision precision = kDndMixed,

@@ -23,10 +23,10 @@ TEST(CudaRates, are_found_by_what_the_runtime_calls_a_device) {
   EXPECT_EQ(model_of("NVIDIA H100 PCIe", 9, 0), "h100-pcie");
   EXPECT_EQ(model_of("NVIDIA GeForce RTX 4090", 8, 9), "rtx-4090");
   EXPECT_EQ(model_of("NVIDIA A10G", 8, 6), "a10");
-  EXPECT_EQ(model_of("emulated", 8, 0), "emulated");
 }
 
 TEST(CudaRates, are_those_of_a_part_of_a_device_too) {
+  EXPECT_EQ(model_of("NVIDIA A100-SXM4-80GB (emulated)", 8, 0), "a100-sxm-80gb");
   EXPECT_EQ(model_of("NVIDIA A100-SXM4-80GB MIG 3g.40gb", 8, 0), "a100-sxm-80gb");
 }
 

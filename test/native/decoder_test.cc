@@ -8,6 +8,7 @@
 #include "random_decoder.h"
 #include "random_values.h"
 #include "resident_bytes.h"
+#include "training_device.h"
 
 namespace dnd {
 namespace {
@@ -117,6 +118,33 @@ TEST(Decoder, works_within_a_limit_and_says_what_it_needs_below_that) {
       EXPECT_EQ(error.code(), ErrorCode::kOutOfMemory);
       EXPECT_NE(std::string(error.what()).find("needs " + std::to_string(enough)), std::string::npos) << error.what();
     }
+  }
+}
+
+TEST(Decoder, allocates_as_many_bytes_as_it_says) {
+  const DndAdapterTensor tensors[] = {{0, 3, 8, 0, 0}, {3, 3, 9, 1, 16}};
+  const DndAdapterLayout layout = {6, 4, 6, 2, 3, 34, tensors, 2};
+  for (uint32_t seed = 0; seed < 40; ++seed) {
+    DecoderConfig config = test::random_config(seed);
+    config.features.push_back({6, 4, 6});
+    test::TrainingDevice device;
+    Decoder decoder(config, device.choice());
+    randomise(decoder);
+    const int64_t batch = 1 + seed % 3;
+    const std::vector<float> condition = random_values(condition_elements(decoder, batch), 7);
+    const int64_t limit = seed % 2 == 0 ? Decoder::kNoLimit : decoder.workspace_bytes(batch, 0);
+    std::vector<float> tokens(batch * 6 * 4 * 6);
+    Job job;
+    decoder.forward(condition.data(), batch, tokens.data(), job, limit);
+    EXPECT_EQ(device.most_allocated, decoder.workspace_bytes(batch, limit)) << seed;
+
+    device.most_allocated = 0;
+    std::vector<std::vector<float>> adapters(batch, std::vector<float>(34));
+    std::vector<float*> places;
+    for (std::vector<float>& adapter : adapters) places.push_back(adapter.data());
+    decoder.adapters(condition.data(), batch, layout, places.data(), job);
+    EXPECT_EQ(device.most_allocated, decoder.workspace_bytes(batch, Decoder::kNoLimit, 34)) << seed;
+    EXPECT_EQ(device.misuses, std::vector<std::string>());
   }
 }
 

@@ -5,8 +5,8 @@
 
 #include "core/memory.h"
 #include "counted_control.h"
-#include "cpu/convolution/choice.h"
-#include "cpu/operations.h"
+#include "cpu/convolution/convolution.h"
+#include "cpu/layers/layers.h"
 #include "naive_gradients.h"
 #include "random_values.h"
 

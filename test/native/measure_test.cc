@@ -1,4 +1,4 @@
-#include "model/measure.h"
+#include "bench/measure.h"
 
 #include <gtest/gtest.h>
 

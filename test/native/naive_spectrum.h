@@ -52,7 +52,7 @@ struct TurnMatrix {
 
 /// Σ tile[a][b] e^(−2πi(ah/halved + bf/full)); lines of zeros cost nothing.
 inline NaiveSpectrum naive_spectrum(const std::vector<double>& tile, int64_t halved, int64_t full) {
-  const TurnMatrix &halved_turns = TurnMatrix::of(halved), &full_turns = TurnMatrix::of(full);
+  const TurnMatrix &halved_twiddles = TurnMatrix::of(halved), &full_twiddles = TurnMatrix::of(full);
   NaiveSpectrum spectrum(halved, full);
   std::vector<double> real(full), imaginary(full);
   for (int64_t a = 0; a < halved; ++a) {
@@ -64,13 +64,13 @@ inline NaiveSpectrum naive_spectrum(const std::vector<double>& tile, int64_t hal
       if (value == 0) continue;
       zero = false;
       for (int64_t f = 0; f < full; ++f) {
-        real[f] += value * full_turns.cosines[b * full + f];
-        imaginary[f] -= value * full_turns.sines[b * full + f];
+        real[f] += value * full_twiddles.cosines[b * full + f];
+        imaginary[f] -= value * full_twiddles.sines[b * full + f];
       }
     }
     if (zero) continue;
     for (int64_t h = 0; h <= halved / 2; ++h) {
-      const double cosine = halved_turns.cosines[a * halved + h], sine = halved_turns.sines[a * halved + h];
+      const double cosine = halved_twiddles.cosines[a * halved + h], sine = halved_twiddles.sines[a * halved + h];
       for (int64_t f = 0; f < full; ++f) {
         spectrum.real[h * full + f] += real[f] * cosine + imaginary[f] * sine;
         spectrum.imaginary[h * full + f] += imaginary[f] * cosine - real[f] * sine;
@@ -83,7 +83,7 @@ inline NaiveSpectrum naive_spectrum(const std::vector<double>& tile, int64_t hal
 /// The real tile [a][b] whose spectrum this is, times its number of points.
 inline std::vector<double> naive_tile(const NaiveSpectrum& spectrum) {
   const int64_t halved = spectrum.halved_points, full = spectrum.full_points;
-  const TurnMatrix &halved_turns = TurnMatrix::of(halved), &full_turns = TurnMatrix::of(full);
+  const TurnMatrix &halved_twiddles = TurnMatrix::of(halved), &full_twiddles = TurnMatrix::of(full);
   std::vector<double> tile(halved * full), real(full), imaginary(full);
   for (int64_t h = 0; h <= halved / 2; ++h) {
     const double times = h == 0 || 2 * h == halved ? 1 : 2;  // for the conjugate
@@ -92,13 +92,13 @@ inline std::vector<double> naive_tile(const NaiveSpectrum& spectrum) {
     for (int64_t f = 0; f < full; ++f) {
       const std::complex<double> value = times * spectrum.at(h, f);
       for (int64_t b = 0; b < full; ++b) {
-        const double cosine = full_turns.cosines[f * full + b], sine = full_turns.sines[f * full + b];
+        const double cosine = full_twiddles.cosines[f * full + b], sine = full_twiddles.sines[f * full + b];
         real[b] += value.real() * cosine - value.imag() * sine;
         imaginary[b] += value.imag() * cosine + value.real() * sine;
       }
     }
     for (int64_t a = 0; a < halved; ++a) {
-      const double cosine = halved_turns.cosines[a * halved + h], sine = halved_turns.sines[a * halved + h];
+      const double cosine = halved_twiddles.cosines[a * halved + h], sine = halved_twiddles.sines[a * halved + h];
       for (int64_t b = 0; b < full; ++b) tile[a * full + b] += real[b] * cosine - imaginary[b] * sine;
     }
   }

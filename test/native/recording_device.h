@@ -134,6 +134,7 @@ inline const DndBackend& RecordingDevice::table() {
   static const DndBackend table = [] {
     DndBackend t = *cpu_backend();
     t.name = "recording";
+    t.host_memory = 0;
     t.open = [](const DndDeviceOptions*, DndStatus* status) -> void* {
       *status = kDndOk;
       return instance_;

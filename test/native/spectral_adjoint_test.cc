@@ -9,7 +9,7 @@
 #include "cpu/isa/kernels.h"
 #include "cpu/isa/spectral_kernels.h"
 #include "cpu/spectral/frequency_order.h"
-#include "cpu/spectral/tap_turns.h"
+#include "cpu/spectral/tap_twiddles.h"
 #include "naive_spectrum.h"
 #include "random_values.h"
 #include "spectral_isa.h"
@@ -76,7 +76,7 @@ std::vector<float> adjoint_of(const Gradients& spectra, const Layout& layout, co
                               int64_t slab_steps, std::vector<float> gradient, bool accumulate) {
   const int64_t half = layout.kernel / 2, kernel_floats = 2 * layout.kernel * isa().lanes;
   const int64_t full = order.full_points, steps = full / 4 + 1;
-  const TurnTable halved_turns(order.halved_points, half), full_turns(full, half);
+  const TwiddleTable halved_twiddles(order.halved_points, half), full_twiddles(full, half);
   const int64_t column_stride = kChannels * kVectors * kernel_floats + kGap;
   std::vector<float> rows(order.columns() * column_stride, kUntouched);
   for (int64_t column = 0; column < order.columns(); ++column) {
@@ -84,15 +84,16 @@ std::vector<float> adjoint_of(const Gradients& spectra, const Layout& layout, co
     for (int64_t step = 0; step < steps; step += slab_steps) {
       const int64_t end = std::min(steps, step + slab_steps);
       isa().columns_adjoint[half](spectra.floats.data() + 3 * point * spectra.component_stride,
-                                  spectra.component_stride, kChannels * kVectors, full_turns.all(), full, column == 0,
-                                  step, end, rows.data() + column * column_stride);
+                                  spectra.component_stride, kChannels * kVectors, full_twiddles.all(), full,
+                                  column == 0, step, end, rows.data() + column * column_stride);
       point += points_of_steps(full, column == 0, step, end);
     }
     for (int64_t i = 1; i <= kGap; ++i) EXPECT_EQ(rows[(column + 1) * column_stride - i], kUntouched);
   }
   for (int64_t vector = 0; vector < kVectors; ++vector) {
     isa().halve_adjoint[half](rows.data() + vector * kernel_floats, column_stride, kVectors * kernel_floats, kChannels,
-                              halved_turns.all(), order.columns(), layout.target(gradient.data(), vector, accumulate));
+                              halved_twiddles.all(), order.columns(),
+                              layout.target(gradient.data(), vector, accumulate));
   }
   return gradient;
 }

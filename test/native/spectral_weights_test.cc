@@ -8,7 +8,7 @@
 #include "cpu/isa/kernels.h"
 #include "cpu/isa/spectral_kernels.h"
 #include "cpu/spectral/frequency_order.h"
-#include "cpu/spectral/tap_turns.h"
+#include "cpu/spectral/tap_twiddles.h"
 #include "naive_spectrum.h"
 #include "random_values.h"
 #include "spectral_isa.h"
@@ -73,12 +73,12 @@ struct WeightSpectra {
 WeightSpectra spectra_of(const Weights& weights, const FrequencyOrder& order, int64_t slab_steps) {
   const int64_t half = weights.kernel / 2, kernel_floats = 2 * weights.kernel * isa().lanes;
   const int64_t full = order.full_points, steps = full / 4 + 1;
-  const TurnTable halved_turns(order.halved_points, half), full_turns(full, half);
+  const TwiddleTable halved_twiddles(order.halved_points, half), full_twiddles(full, half);
 
   const int64_t column_stride = 2 * weights.channels * kernel_floats + kGap;
   std::vector<float> rows(order.columns() * column_stride, kUntouched);
   for (int64_t vector = 0; vector < 2; ++vector) {
-    isa().halve[half](weights.view(vector), weights.channels, halved_turns.all(), order.columns(),
+    isa().halve[half](weights.view(vector), weights.channels, halved_twiddles.all(), order.columns(),
                       rows.data() + vector * kernel_floats, column_stride, 2 * kernel_floats);
   }
   WeightSpectra spectra(order, weights.channels);
@@ -88,7 +88,7 @@ WeightSpectra spectra_of(const Weights& weights, const FrequencyOrder& order, in
     int64_t point = order.column_begin(column);
     for (int64_t step = 0; step < steps; step += slab_steps) {
       const int64_t end = std::min(steps, step + slab_steps);
-      isa().columns[half](rows.data() + column * column_stride, spectra.count, full_turns.all(), full, column == 0,
+      isa().columns[half](rows.data() + column * column_stride, spectra.count, full_twiddles.all(), full, column == 0,
                           step, end, spectra.floats.data() + 3 * point * spectra.component_stride,
                           spectra.component_stride);
       point += points_of_steps(full, column == 0, step, end);

@@ -111,6 +111,7 @@ inline const DndBackend& TrainingDevice::table() {
   static const DndBackend table = [] {
     DndBackend t = *cpu_backend();
     t.name = "counting";
+    t.host_memory = 0;
     t.training = &training;
     t.last_error = [](void* device) {
       return self().operations == self().failing ? "it failed on purpose" : cpu_backend()->last_error(device);
@@ -124,6 +125,7 @@ inline const DndBackend& TrainingDevice::table() {
       return Noted<&DndBackend::convolution>::call(device, control, convolution, operands);
     };
     t.linear = Noted<&DndBackend::linear>::call;
+    t.restore = Noted<&DndBackend::restore>::call;
     t.hold_values = [](void*, const float* values, int64_t) { return self().hold(values); };
     t.hold_linear = [](void*, const float* weight, int64_t, int64_t) { return self().hold(weight); };
     t.hold_convolution = [](void*, const DndControl*, const DndConvolution*, const float* weight, int64_t) {

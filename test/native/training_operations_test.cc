@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "counted_control.h"
-#include "cpu/operations.h"
+#include "cpu/layers/layers.h"
 #include "cpu/training/operations.h"
 #include "random_values.h"
 

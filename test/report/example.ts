@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Evaluation, TrainingStep } from '../../src/training/steps.js';
+import type { Evaluation, TrainingStep } from '../../src/training/metrics.js';
 
 /** A task's name that would break a careless page. */
 export const HOSTILE = '</script><b>"&';

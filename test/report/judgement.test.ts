@@ -1,5 +1,5 @@
 import { expectedNormRatio, judge, normRatioAt } from '../../src/report/judgement.js';
-import type { Evaluation, TrainingStep } from '../../src/training/steps.js';
+import type { Evaluation, TrainingStep } from '../../src/training/metrics.js';
 import { exampleEvaluation, exampleStep } from './example.js';
 
 const run = (steps: number, more: (step: number) => Partial<TrainingStep> = () => ({})): TrainingStep[] =>

@@ -1,9 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import fc from 'fast-check';
-import { editDistance, nearest } from '../../src/nearest.js';
 import { changedSettings, readConfig, resolveSettings, settingsDigest } from '../../src/training/config.js';
-import { SETTING_NAMES } from '../../src/training/settings.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 
 const temporary = useTemporaryFolder();
@@ -41,12 +38,15 @@ describe('settings', () => {
     [{ evalEvery: 1 }, 'did you mean evaluateEvery?'],
     [{ rate: 1 }, 'did you mean learningRate?'],
     [{ step: 1 }, 'did you mean steps?'],
-    [{ learningRate: 0 }, 'learningRate must be a number above 0, not 0'],
-    [{ learningRate: '3e-5' }, 'learningRate must be a number above 0, not "3e-5"'],
-    [{ beta2: 1 }, 'beta2 must be a number from 0 and below 1, not 1'],
-    [{ batch: 2.5 }, 'batch must be a whole number from 1, not 2.5'],
-    [{ schedule: 'cosin' }, 'schedule must be one of cosine, constant (the nearest: cosine), not "cosin"'],
-    [{ moments: 8 }, 'moments must be one of fp32, 8bit, not 8'],
+    [{ learningRate: 0 }, 'learningRate: is not valid; expected a number above 0, got 0'],
+    [{ learningRate: '3e-5' }, 'learningRate: is not valid; expected a number above 0, got "3e-5"'],
+    [{ beta2: 1 }, 'beta2: is not valid; expected a number from 0 and below 1, got 1'],
+    [{ batch: 2.5 }, 'batch: is not valid; expected a whole number from 1, got 2.5'],
+    [
+      { schedule: 'cosin' },
+      'schedule: is not valid; expected one of cosine, constant (the nearest: cosine), got "cosin"',
+    ],
+    [{ moments: 8 }, 'moments: is not valid; expected one of fp32, 8bit, got 8'],
     [
       {
         features: [
@@ -54,14 +54,14 @@ describe('settings', () => {
           [4, 5],
         ],
       },
-      'features[1] must be [tokens, height, width], three whole numbers from 1, not [4,5]',
+      'features[1]: is not valid; expected [tokens, height, width], three whole numbers from 1, got [4,5]',
     ],
-    [{ heldOutTasks: 'plants' }, 'heldOutTasks must be a list of names, not "plants"'],
-    [{ memoryLimit: '20 gigs' }, 'memoryLimit must be a number of bytes from 1'],
-    [{ tokenImportance: 'yes' }, 'tokenImportance must be true or false, not "yes"'],
-    [{ pairs: '' }, 'pairs must be a path, not ""'],
+    [{ heldOutTasks: 'plants' }, 'heldOutTasks: is not valid; expected a list of names, got "plants"'],
+    [{ memoryLimit: '20 gigs' }, 'memoryLimit: is not valid; expected a number of bytes from 1'],
+    [{ tokenImportance: 'yes' }, 'tokenImportance: is not valid; expected true or false, got "yes"'],
+    [{ pairs: '' }, 'pairs: is not valid; expected a path, got ""'],
     [{ batch: 2, microBatch: 3 }, 'microBatch 3 is more than the batch of 2'],
-    [{ seed: null }, 'seed must be a whole number from 0, not null'],
+    [{ seed: null }, 'seed: is not valid; expected a whole number from 0, got null'],
   ])('refuse %j', (wrong, message) => {
     expect(() => resolveSettings({ ...NEEDED, ...wrong }, 'train.json')).toThrow(
       expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(message) }),
@@ -70,7 +70,7 @@ describe('settings', () => {
 
   test('say what is missing', () => {
     expect(() => resolveSettings({ encoder: 'hash' })).toThrow(
-      'pairs is missing: folder of the prompt–checkpoint pairs',
+      'the settings: pairs: is missing; expected folder of the prompt–checkpoint pairs',
     );
   });
 
@@ -105,10 +105,10 @@ describe('a configuration file', () => {
 
   test.each<[string, unknown, string]>([
     ['that is no JSON', '{"steps": 3,}', 'is not valid JSON'],
-    ['that is a list', [1], 'must be a JSON object of settings'],
+    ['that is a list', [1], 'train.json: is not valid; expected a JSON object of settings, got [1]'],
     ['with an unknown key', { stepps: 3 }, 'train.json: there is no setting "stepps"; did you mean steps?'],
-    ['with a wrong value', { steps: 0 }, 'train.json: steps must be a whole number from 1, not 0'],
-    ['with a wrong place', { out: 3 }, 'out must be a path, not 3'],
+    ['with a wrong value', { steps: 0 }, 'train.json: steps: is not valid; expected a whole number from 1, got 0'],
+    ['with a wrong place', { out: 3 }, 'train.json: out: is not valid; expected a path, got 3'],
   ])('%s is refused by name', async (_what, content, message) => {
     await expect(readConfig(await configFile(content))).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
@@ -140,25 +140,5 @@ describe('a run that goes on', () => {
   test('is known by the settings that decide', () => {
     expect(settingsDigest({ ...run, threads: 7, pairs: '/elsewhere' })).toBe(settingsDigest(run));
     expect(settingsDigest({ ...run, seed: 7 })).not.toBe(settingsDigest(run));
-  });
-});
-
-describe('the nearest name', () => {
-  test('is the one with the fewest changes of characters', () => {
-    expect(editDistance('kitten', 'sitting')).toBe(3);
-    expect(nearest('checkpointsEvery', SETTING_NAMES)).toBe('checkpointEvery');
-    expect(nearest('x', [])).toBeUndefined();
-  });
-
-  test('by a distance that is one', () => {
-    const word = fc.string({ maxLength: 8, unit: fc.constantFrom('a', 'b', 'c') });
-    fc.assert(
-      fc.property(word, word, word, (a, b, c) => {
-        expect(editDistance(a, b)).toBe(editDistance(b, a));
-        expect(editDistance(a, b) === 0).toBe(a === b);
-        expect(editDistance(a, c)).toBeLessThanOrEqual(editDistance(a, b) + editDistance(b, c));
-        expect(editDistance(a, b)).toBeLessThanOrEqual(Math.max(a.length, b.length));
-      }),
-    );
   });
 });

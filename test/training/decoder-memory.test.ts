@@ -45,7 +45,7 @@ test('what was asked for is kept, or refused with ways out', async () => {
   expect(() => microBatchFor(engine, { ...SETTINGS, microBatch: 8, memoryLimit })).toThrow(
     expect.objectContaining({
       code: 'OUT_OF_MEMORY',
-      message: expect.stringMatching(/8 checkpoints at once needs .*lower microBatch .*moments: '8bit'/),
+      message: expect.stringMatching(/8 checkpoints at once: needs .*lower microBatch .*moments: '8bit'/),
     }),
   );
 });

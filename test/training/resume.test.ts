@@ -183,6 +183,7 @@ describe('resume refuses', () => {
     const path = join(checkpoint('run', 4), 'training.json');
     const state = JSON.parse(await readFile(path, 'utf8'));
     await writeFile(path, JSON.stringify({ ...state, instructionSet: 'abacus' }));
+    await rm(join(checkpoint('run', 4), 'checksums.json'));
     const { code, message } = await refusal(Trainer.resume(at('run')));
     expect(code).toBe('RESUME_MISMATCH');
     expect(message).toContain('computed with abacus');

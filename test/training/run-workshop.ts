@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CreateTrainerOptions } from '../../src/training/begin.js';
-import type { Evaluation, TrainingStep } from '../../src/training/steps.js';
+import type { Evaluation, TrainingStep } from '../../src/training/metrics.js';
+import type { CreateTrainerOptions } from '../../src/training/start-run.js';
 import type { RunOptions } from '../../src/training/trainer.js';
 import { Trainer } from '../../src/training/trainer.js';
 import { TINY_TOKENS } from '../generator/tiny.js';

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { Generator } from '../../src/generator/generator.js';
-import type { CreateTrainerOptions } from '../../src/training/begin.js';
-import type { Evaluation } from '../../src/training/steps.js';
+import type { Evaluation } from '../../src/training/metrics.js';
+import type { CreateTrainerOptions } from '../../src/training/start-run.js';
 import { Trainer } from '../../src/training/trainer.js';
 import { checkpointBytes, stepsOf, useRuns } from './run-workshop.js';
 

@@ -161,7 +161,7 @@ describe('a training run', () => {
     [
       'a learning rate in words',
       { metadata: { learning_rate: '"fast"' } },
-      'learning_rate must be a number, not "fast"',
+      'metadata.learning_rate: is not valid; expected a number, got "fast"',
     ],
     [
       'a parameter that is missing',

@@ -22,7 +22,7 @@ async function withDecoder({ engine, device, scratch, peer }, { features, kernel
   const decoder = await engine.DecoderEngine.create({ features, kernelSize, projectedFrom, device: device.use });
   try {
     await decoder.initialise(SEED);
-    let peerLeftOut = peer ? undefined : 'there is none';
+    let peerLeftOut = peer ? undefined : 'not available';
     if (peer) {
       const weights = join(scratch, 'decoder.safetensors');
       await writeParameters(decoder, weights);

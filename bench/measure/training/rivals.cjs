@@ -48,7 +48,7 @@ class OwnTraining {
   }
 
   async forward(batch) {
-    return (await seconds(() => this.engine.evaluate(batch)))[1];
+    return (await seconds(() => this.engine.forward(batch.condition, batch.batch)))[1];
   }
 
   dispose() {

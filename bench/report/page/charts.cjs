@@ -17,7 +17,7 @@ function timeAgainstBatch({ name, decoder }) {
   }));
   return {
     kind: 'lines',
-    title: `${name}: seconds of a decoder forward against the tasks in it`,
+    title: `${name}: decoder forward time in seconds by number of prompt sets`,
     axis: 'tasks together',
     unit: 's',
     labels: batches.map(({ batch }) => String(batch)),
@@ -59,7 +59,7 @@ function fractionOfPeak({ name, convolutions }, results) {
     unit: '%',
     labels: rows.map((row) => row.name),
     series: series.filter(hasPoints),
-    line: { label: 'asked of the product', value: PRODUCT_FRACTION },
+    line: { label: 'target for the product', value: PRODUCT_FRACTION },
   };
 }
 
@@ -85,7 +85,7 @@ function timeOfParts({ name, convolutions }, batch, { threads }) {
   const direct = measured.map((row) => (row.ours && !row.parts ? exactly(row.ours.median) : null));
   return {
     kind: 'stacks',
-    title: `${name}: where the time of each convolution goes, batch ${batch}`,
+    title: `${name}: time of each convolution by part, batch ${batch}`,
     axis: 'layer, weight',
     unit: 's',
     labels: rows.map((row) => row.name),

@@ -10,11 +10,11 @@ const { chartsOf } = require('./charts.cjs');
 const { trainingCharts } = require('./training-charts.cjs');
 
 const HOW = [
-  'A figure is the median; the brackets hold the smallest and the largest run, the number after × how many there were.',
+  'A figure is the median; brackets contain the minimum and maximum, the number after × is the number of runs.',
   'A sum (Σ) adds the figures of all convolutions of a decoder, each measured alone on random data: an extrapolation.',
   'A ratio is the peer’s median over ours: above 1, we are faster.',
   'Fractions are of the better of our and PyTorch’s float32 matrix product on the same number of threads, in this run.',
-  'GFLOP count multiply-adds twice and leave out taps on padding; the complex product’s are those that it executes.',
+  'GFLOP count multiply-adds twice and exclude taps on padding; those of the complex product are the executed ones.',
 ];
 
 /** One HTML file with everything in it: it opens without a network, and without scripts it still has all figures. */
@@ -48,7 +48,7 @@ function configurationHtml(configuration, results) {
   return [
     `<h2>${escapeHtml(name)}</h2>`,
     ...(sameAs
-      ? [`<p class="note">The decoder of ${escapeHtml(sameAs)} but for its length projection; see there.</p>`]
+      ? [`<p class="note">Same decoder as ${escapeHtml(sameAs)} except for the length projection; see there.</p>`]
       : []),
     ...chartsOf(configuration, results).map(chartHtml),
     ...tables.map(tableHtml),

@@ -17,8 +17,8 @@ const seriesOf = (rows) =>
 function timeAgainstBatch({ name, batches }) {
   return {
     kind: 'lines',
-    title: `${name}: seconds of a training step against its batch`,
-    axis: 'checkpoints in a step',
+    title: `${name}: training step time in seconds by batch size`,
+    axis: 'checkpoints per step',
     unit: 's',
     logarithmic: true,
     labels: batches.map(({ batch }) => String(batch)),
@@ -30,7 +30,7 @@ function timeAgainstParameters({ decoders, batch }) {
   const marked = decoders.filter((decoder) => markedBatch(decoder, { batch }));
   return {
     kind: 'lines',
-    title: `seconds of a training step with batch ${batch} against the number of parameters`,
+    title: `training step time in seconds with batch ${batch} by number of parameters`,
     axis: 'decoder, parameters',
     unit: 's',
     logarithmic: true,
@@ -49,8 +49,8 @@ function parts({ name, batches }) {
   const measured = batches.map(partsOf);
   return {
     kind: 'stacks',
-    title: `${name}: where the time of our training step goes`,
-    axis: 'checkpoints in a step',
+    title: `${name}: time of our training step by part`,
+    axis: 'checkpoints per step',
     unit: 's',
     labels: batches.map(({ batch }) => String(batch)),
     series: PARTS.map(([part, label, colour]) => ({

@@ -1,6 +1,7 @@
-#include "cpu/convolution/choice.h"
+#include "cpu/convolution/convolution.h"
+
 #include "cpu/convolution/direct.h"
-#include "cpu/operations.h"
+#include "cpu/layers/layers.h"
 #include "cpu/spectral/spectral_convolution.h"
 
 namespace dnd::cpu {

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "control.h"
 #include "core/thread_pool.h"
-#include "cpu/control.h"
 #include "cpu/convolution/direct_plan.h"
 
 namespace dnd::cpu {

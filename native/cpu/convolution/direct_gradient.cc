@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/range.h"
-#include "cpu/operations.h"
+#include "cpu/layers/layers.h"
 
 namespace dnd::cpu {
 namespace {

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "backend_training.h"
+#include "control.h"
 #include "core/thread_pool.h"
-#include "cpu/control.h"
 #include "cpu/convolution/direct_gradient_plan.h"
 
 namespace dnd::cpu {

@@ -3,8 +3,8 @@
 #include <cstdint>
 
 #include "backend_training.h"
+#include "control.h"
 #include "core/thread_pool.h"
-#include "cpu/control.h"
 
 namespace dnd::cpu {
 

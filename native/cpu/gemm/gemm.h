@@ -3,8 +3,8 @@
 #include <cstdint>
 
 #include "backend.h"
+#include "control.h"
 #include "core/thread_pool.h"
-#include "cpu/control.h"
 
 namespace dnd::cpu {
 

@@ -2,7 +2,7 @@
 
 #include "cpu/isa/kernels.h"
 #include "cpu/isa/vector.h"
-#include "cpu/vector_math.h"
+#include "cpu/isa/vector_math.h"
 
 namespace dnd::cpu::DND_ISA {
 

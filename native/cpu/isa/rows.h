@@ -1,7 +1,7 @@
 #pragma once
 
 #include "backend.h"
-#include "cpu/activation.h"
+#include "cpu/isa/activation.h"
 #include "cpu/isa/kernels.h"
 #include "cpu/isa/vector.h"
 

@@ -120,14 +120,14 @@ inline __attribute__((always_inline)) void for_each_sum(RowSums<kHalf>& sums, au
 }
 
 template <int kHalf, bool kSymmetric, Summed kSummed>
-inline __attribute__((always_inline)) void column_adjoint(SpectrumView<const float> slab, TapTurns turns,
+inline __attribute__((always_inline)) void column_adjoint(SpectrumView<const float> slab, TapTwiddles twiddles,
                                                           int64_t full_points, int64_t begin, int64_t end, float* row) {
   RowSums<kHalf> sums = {};
   if (begin > 0) for_each_sum<kHalf, kSummed>(sums, [row](Vector& sum, int at) { sum = load(row + at * kLanes); });
   int64_t f = begin;
   const auto take_step = [&](bool first, bool last) __attribute__((always_inline)) {
-    step_adjoint<kHalf, kSymmetric, kSummed>(slab, first, last, turns.cosines + f * kHalf, turns.sines + f * kHalf,
-                                             sums);
+    step_adjoint<kHalf, kSymmetric, kSummed>(slab, first, last, twiddles.cosines + f * kHalf,
+                                             twiddles.sines + f * kHalf, sums);
     slab.data += (first && !kSymmetric ? 2 : 4) * 3 * slab.component_stride;
     ++f;
   };
@@ -140,25 +140,25 @@ inline __attribute__((always_inline)) void column_adjoint(SpectrumView<const flo
 
 template <int kHalf, bool kSymmetric>
 inline __attribute__((always_inline)) void all_columns_adjoint(SpectrumView<const float> slab, int64_t count,
-                                                               TapTurns turns, int64_t full_points, int64_t begin,
+                                                               TapTwiddles twiddles, int64_t full_points, int64_t begin,
                                                                int64_t end, float* rows) {
   for (int64_t i = 0; i < count; ++i, slab.data += kLanes, rows += (4 * kHalf + 2) * kLanes) {
     if constexpr (sums_fit_registers<kHalf>()) {
-      column_adjoint<kHalf, kSymmetric, Summed::kBoth>(slab, turns, full_points, begin, end, rows);
+      column_adjoint<kHalf, kSymmetric, Summed::kBoth>(slab, twiddles, full_points, begin, end, rows);
     } else {
-      column_adjoint<kHalf, kSymmetric, Summed::kFirst>(slab, turns, full_points, begin, end, rows);
-      column_adjoint<kHalf, kSymmetric, Summed::kSecond>(slab, turns, full_points, begin, end, rows);
+      column_adjoint<kHalf, kSymmetric, Summed::kFirst>(slab, twiddles, full_points, begin, end, rows);
+      column_adjoint<kHalf, kSymmetric, Summed::kSecond>(slab, twiddles, full_points, begin, end, rows);
     }
   }
 }
 
 template <int kHalf>
-void columns_adjoint(const float* slab, int64_t component_stride, int64_t count, TapTurns turns, int64_t full_points,
-                     bool symmetric, int64_t begin, int64_t end, float* rows) {
+void columns_adjoint(const float* slab, int64_t component_stride, int64_t count, TapTwiddles twiddles,
+                     int64_t full_points, bool symmetric, int64_t begin, int64_t end, float* rows) {
   if (symmetric) {
-    all_columns_adjoint<kHalf, true>({slab, component_stride}, count, turns, full_points, begin, end, rows);
+    all_columns_adjoint<kHalf, true>({slab, component_stride}, count, twiddles, full_points, begin, end, rows);
   } else {
-    all_columns_adjoint<kHalf, false>({slab, component_stride}, count, turns, full_points, begin, end, rows);
+    all_columns_adjoint<kHalf, false>({slab, component_stride}, count, twiddles, full_points, begin, end, rows);
   }
 }
 
@@ -167,7 +167,7 @@ void columns_adjoint(const float* slab, int64_t component_stride, int64_t count,
 template <int kHalf, int kRows>
 inline __attribute__((always_inline)) void rows_adjoint(const float* const (&real)[kRows],
                                                         const float* const (&imaginary)[kRows], int64_t column_stride,
-                                                        TapTurns turns, int64_t columns,
+                                                        TapTwiddles twiddles, int64_t columns,
                                                         TapSums<kHalf> (&sums)[kRows]) {
 #pragma GCC unroll 2
   for (int r = 0; r < kRows; ++r) {
@@ -185,14 +185,14 @@ inline __attribute__((always_inline)) void rows_adjoint(const float* const (&rea
 #pragma GCC unroll 2
     for (int r = 0; r < kRows; ++r) {
       sums[r].add(load(real[r] + near), load(real[r] + far), load(imaginary[r] + near), load(imaginary[r] + far),
-                  turns.cosines + low * kHalf, turns.sines + low * kHalf);
+                  twiddles.cosines + low * kHalf, twiddles.sines + low * kHalf);
     }
   }
   if (2 * low > columns) return;
 #pragma GCC unroll 2
   for (int r = 0; r < kRows; ++r) {
     sums[r].add(load(real[r] + low * column_stride), Vector{}, load(imaginary[r] + low * column_stride), Vector{},
-                turns.cosines + low * kHalf, turns.sines + low * kHalf);
+                twiddles.cosines + low * kHalf, twiddles.sines + low * kHalf);
   }
 }
 
@@ -228,8 +228,8 @@ inline __attribute__((always_inline)) void store_taps(const Vector* from, int64_
 }
 
 template <int kHalf>
-void halve_adjoint(const float* rows, int64_t column_stride, int64_t channel_stride, int64_t channels, TapTurns turns,
-                   int64_t columns, const TapTarget& taps) {
+void halve_adjoint(const float* rows, int64_t column_stride, int64_t channel_stride, int64_t channels,
+                   TapTwiddles twiddles, int64_t columns, const TapTarget& taps) {
   constexpr int kTaps = (2 * kHalf + 1) * (2 * kHalf + 1);
   Vector lanes_of[kTaps + kLanes] = {};  // the last square of a transpose reads more than there are
   Vector* const centre = lanes_of + kHalf * (taps.halved_stride + taps.full_stride);
@@ -248,14 +248,14 @@ void halve_adjoint(const float* rows, int64_t column_stride, int64_t channel_str
       for (int64_t tap = 0; tap < kTaps; tap += 16) __builtin_prefetch(target + lane * taps.out_stride + tap, 1);
     }
     TapSums<kHalf> middle[1];
-    rows_adjoint<kHalf, 1>({rows}, {rows + kLanes}, column_stride, turns, columns, middle);
+    rows_adjoint<kHalf, 1>({rows}, {rows + kLanes}, column_stride, twiddles, columns, middle);
     unfold(centre, middle[0].middle, middle[0].cosine, middle[0].sine);
     for (int j = 1; j <= kHalf; ++j) {
       // What rows +j and −j have in common, and by what they differ.
       const float* const at = rows + (1 + j) * kLanes;
       TapSums<kHalf> sums[2];
       rows_adjoint<kHalf, 2>({at, at + 2 * kHalf * kLanes}, {at + kHalf * kLanes, at + 3 * kHalf * kLanes},
-                             column_stride, turns, columns, sums);
+                             column_stride, twiddles, columns, sums);
       const auto unfold_row = [&](Vector * row_middle, auto combined) __attribute__((always_inline)) {
         Vector cosine[kHalf + 1], sine[kHalf + 1];
 #pragma GCC unroll 8

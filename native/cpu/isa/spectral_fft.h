@@ -15,13 +15,13 @@ constexpr int radix_of(int points) {
   return points;
 }
 
-/// kTurns[m][r] = cos and sin of 2π·m·r / kPoints for m < kRows, r < kColumns.
+/// kTwiddles[m][r] = cos and sin of 2π·m·r / kPoints for m < kRows, r < kColumns.
 template <int kPoints, int kRows, int kColumns>
-struct Turns {
+struct Twiddles {
   float cosine[kRows][kColumns] = {};
   float sine[kRows][kColumns] = {};
 
-  constexpr Turns() {
+  constexpr Twiddles() {
     for (int m = 0; m < kRows; ++m) {
       for (int r = 0; r < kColumns; ++r) {
         cosine[m][r] = static_cast<float>(cosine_of_turn(m * r, kPoints));
@@ -31,7 +31,7 @@ struct Turns {
   }
 };
 template <int kPoints, int kRows, int kColumns>
-inline constexpr Turns<kPoints, kRows, kColumns> kTurns{};
+inline constexpr Twiddles<kPoints, kRows, kColumns> kTwiddles{};
 
 /// In place: a[f] becomes Σ_j a[j] e^(−2πi·jf/kRadix).
 template <int kRadix>
@@ -51,7 +51,7 @@ inline __attribute__((always_inline)) void butterfly(Vector* real, Vector* imagi
     real[3] = even_difference_r - odd_difference_i, imaginary[3] = even_difference_i + odd_difference_r;
   } else {  // odd: points j and −j share their cosines and, but for the sign, their sines
     constexpr int kHalf = kRadix / 2;
-    constexpr auto& turns = kTurns<kRadix, kHalf + 1, kHalf + 1>;
+    constexpr auto& twiddles = kTwiddles<kRadix, kHalf + 1, kHalf + 1>;
     Vector sum_r[kHalf + 1], sum_i[kHalf + 1], difference_r[kHalf + 1], difference_i[kHalf + 1];
     const Vector zero_r = real[0], zero_i = imaginary[0];
 #pragma GCC unroll 8
@@ -65,7 +65,7 @@ inline __attribute__((always_inline)) void butterfly(Vector* real, Vector* imagi
       Vector even_r = zero_r, even_i = zero_i, odd_r = {}, odd_i = {};
 #pragma GCC unroll 8
       for (int j = 1; j <= kHalf; ++j) {
-        const float cosine = turns.cosine[f][j], sine = turns.sine[f][j];
+        const float cosine = twiddles.cosine[f][j], sine = twiddles.sine[f][j];
         even_r += sum_r[j] * cosine, even_i += sum_i[j] * cosine;
         odd_r += difference_i[j] * sine, odd_i -= difference_r[j] * sine;
       }
@@ -83,7 +83,7 @@ inline __attribute__((always_inline)) void transform(const Vector* real, const V
     out_real[0] = real[0], out_imaginary[0] = imaginary[0];
   } else {
     constexpr int kRadix = radix_of(kPoints), kRest = kPoints / kRadix;
-    constexpr auto& turns = kTurns<kPoints, kRest, kRadix>;
+    constexpr auto& twiddles = kTwiddles<kPoints, kRest, kRadix>;
     for (int r = 0; r < kRadix; ++r) {
       transform<kRest, kStride * kRadix>(real + r * kStride, imaginary + r * kStride, out_real + r * kRest,
                                          out_imaginary + r * kRest);
@@ -97,7 +97,7 @@ inline __attribute__((always_inline)) void transform(const Vector* real, const V
         if constexpr (kRest == 1) {
           part_r[r] = re, part_i[r] = im;
         } else {
-          const float cosine = turns.cosine[m][r], sine = turns.sine[m][r];
+          const float cosine = twiddles.cosine[m][r], sine = twiddles.sine[m][r];
           part_r[r] = re * cosine + im * sine, part_i[r] = im * cosine - re * sine;
         }
       }

@@ -75,7 +75,7 @@ struct SpectrumScale {
 };
 
 /// Cosines and sines of 2π·f·j/points for f = 0 … points/4 and j = 1 … half: [f][j − 1].
-struct TapTurns {
+struct TapTwiddles {
   const float* cosines;
   const float* sines;
 };
@@ -124,13 +124,13 @@ struct SpectralKernels {
   /// imaginary part of the middle, then for j = 1 … k/2 the sums' real parts, their imaginary parts, the differences'
   /// real parts and their imaginary parts). Column 0 has the two real transforms of frequencies 0 and points/2 as real
   /// and imaginary part.
-  void (*halve[kSpectralHalves])(const TapView& taps, int64_t channels, TapTurns turns, int64_t columns, float* rows,
-                                 int64_t column_stride, int64_t channel_stride);
+  void (*halve[kSpectralHalves])(const TapView& taps, int64_t channels, TapTwiddles twiddles, int64_t columns,
+                                 float* rows, int64_t column_stride, int64_t channel_stride);
 
   /// Second half, along the full axis: slab[(3p + c) · component_stride + i · lanes] for kernel i < count and the
   /// points p of steps [begin, end), counted from the first point of step `begin`. Step f has the points that share
   /// their sines and cosines: f, −f, full/2 − f, full/2 + f. `symmetric`: for column 0.
-  void (*columns[kSpectralHalves])(const float* rows, int64_t count, TapTurns turns, int64_t full_points,
+  void (*columns[kSpectralHalves])(const float* rows, int64_t count, TapTwiddles twiddles, int64_t full_points,
                                    bool symmetric, int64_t begin, int64_t end, float* slab, int64_t component_stride);
 
   /// y[r·y_stride + l] (+)= Σ_{d < depth} x[r·x_stride + d] · w[…] for r < rows, l < vectors · lanes. w holds panels of
@@ -157,13 +157,14 @@ struct SpectralKernels {
   ///
   /// First along the full axis: rows[i · 2k · lanes + …] (+)= what points of steps [begin, end) give, for kernel i <
   /// count; stored where begin is 0, added where it is not. The slab holds the three components of products.
-  void (*columns_adjoint[kSpectralHalves])(const float* slab, int64_t component_stride, int64_t count, TapTurns turns,
-                                           int64_t full_points, bool symmetric, int64_t begin, int64_t end,
-                                           float* rows);
+  void (*columns_adjoint[kSpectralHalves])(const float* slab, int64_t component_stride, int64_t count,
+                                           TapTwiddles twiddles, int64_t full_points, bool symmetric, int64_t begin,
+                                           int64_t end, float* rows);
 
   /// Then along the halved one: one vector of output channels and `channels` input channels.
   void (*halve_adjoint[kSpectralHalves])(const float* rows, int64_t column_stride, int64_t channel_stride,
-                                         int64_t channels, TapTurns turns, int64_t columns, const TapTarget& taps);
+                                         int64_t channels, TapTwiddles twiddles, int64_t columns,
+                                         const TapTarget& taps);
 };
 
 /// The spectral kernels of the instruction set named (a Kernels::name).

@@ -133,7 +133,7 @@ inline __attribute__((always_inline)) void symmetric_rows(const Vector* folded, 
 }
 
 template <int kHalf>
-void halve(const TapView& taps, int64_t channels, TapTurns turns, int64_t columns, float* rows_of,
+void halve(const TapView& taps, int64_t channels, TapTwiddles twiddles, int64_t columns, float* rows_of,
            int64_t column_stride, int64_t channel_stride) {
   constexpr int kTaps = (2 * kHalf + 1) * (2 * kHalf + 1);
   Vector lanes_of[kTaps + kLanes], folded[kTaps];
@@ -144,7 +144,7 @@ void halve(const TapView& taps, int64_t channels, TapTurns turns, int64_t column
     symmetric_rows<kHalf>(folded, rows_of);
     for (int64_t low = 1; 2 * low <= columns; ++low) {
       const int64_t high = columns - low;
-      rows<kHalf>(folded, turns.cosines + low * kHalf, turns.sines + low * kHalf, rows_of + low * column_stride,
+      rows<kHalf>(folded, twiddles.cosines + low * kHalf, twiddles.sines + low * kHalf, rows_of + low * column_stride,
                   high == low ? nullptr : rows_of + high * column_stride);
     }
   }
@@ -193,7 +193,7 @@ inline __attribute__((always_inline)) void step(const Vector (&row)[4 * kHalf + 
 }
 
 template <int kHalf, bool kSymmetric>
-inline __attribute__((always_inline)) void all_columns(const float* rows, int64_t count, TapTurns turns,
+inline __attribute__((always_inline)) void all_columns(const float* rows, int64_t count, TapTwiddles twiddles,
                                                        int64_t full_points, int64_t begin, int64_t end, float* slab,
                                                        int64_t component_stride) {
   for (int64_t i = 0; i < count; ++i) {
@@ -202,20 +202,20 @@ inline __attribute__((always_inline)) void all_columns(const float* rows, int64_
     for (int j = 0; j < 4 * kHalf + 2; ++j) row[j] = load(rows + (i * (4 * kHalf + 2) + j) * kLanes);
     float* target = slab + i * kLanes;
     for (int64_t f = begin; f < end; ++f) {
-      step<kHalf, kSymmetric>(row, turns.cosines + f * kHalf, turns.sines + f * kHalf, f == 0, 4 * f == full_points,
-                              target, component_stride);
+      step<kHalf, kSymmetric>(row, twiddles.cosines + f * kHalf, twiddles.sines + f * kHalf, f == 0,
+                              4 * f == full_points, target, component_stride);
       target += (f == 0 && !kSymmetric ? 2 : 4) * 3 * component_stride;
     }
   }
 }
 
 template <int kHalf>
-void columns(const float* rows, int64_t count, TapTurns turns, int64_t full_points, bool symmetric, int64_t begin,
+void columns(const float* rows, int64_t count, TapTwiddles twiddles, int64_t full_points, bool symmetric, int64_t begin,
              int64_t end, float* slab, int64_t component_stride) {
   if (symmetric) {
-    all_columns<kHalf, true>(rows, count, turns, full_points, begin, end, slab, component_stride);
+    all_columns<kHalf, true>(rows, count, twiddles, full_points, begin, end, slab, component_stride);
   } else {
-    all_columns<kHalf, false>(rows, count, turns, full_points, begin, end, slab, component_stride);
+    all_columns<kHalf, false>(rows, count, twiddles, full_points, begin, end, slab, component_stride);
   }
 }
 

@@ -3,7 +3,7 @@
 #include "cpu/isa/masked.h"
 #include "cpu/isa/normalise.h"
 #include "cpu/isa/training_kernels.h"
-#include "cpu/vector_math.h"
+#include "cpu/isa/vector_math.h"
 
 /// The rows of TrainingKernels that paths, loss and sums are made of.
 namespace dnd::cpu::DND_ISA {

@@ -7,7 +7,7 @@
 #include "cpu/spectral/frequency_order.h"
 #include "cpu/spectral/picture_tiles.h"
 #include "cpu/spectral/spectral_profile.h"
-#include "cpu/spectral/tap_turns.h"
+#include "cpu/spectral/tap_twiddles.h"
 #include "plan/spectral_cost.h"
 
 namespace dnd::cpu {
@@ -27,8 +27,8 @@ class SpectralConvolution {
         operands_(operands),
         tiles_(geometry, plan.halved, plan.full, plan.halved_is_i),
         order_(frequency_order(plan.halved.points, plan.full.points)),
-        halved_turns_(plan.halved.points, geometry.half()),
-        full_turns_(plan.full.points, geometry.half()),
+        halved_twiddles_(plan.halved.points, geometry.half()),
+        full_twiddles_(plan.full.points, geometry.half()),
         work_(direct_multiply_adds(shape_of(geometry))),
         half_(geometry.half()) {}
 
@@ -117,7 +117,7 @@ class SpectralConvolution {
       for (int64_t v = 0; v < breadth; ++v) {
         const int64_t out = task.outs.begin + (panel + v) * isa_.lanes;
         const TapView view = taps_at(out, std::min(isa_.lanes, task.outs.end - out), channels.begin);
-        isa_.halve[half_](view, channels.size(), halved_turns_.all(), order_.columns(), rows + v * kernel_floats,
+        isa_.halve[half_](view, channels.size(), halved_twiddles_.all(), order_.columns(), rows + v * kernel_floats,
                           task.column_stride, breadth * kernel_floats);
       }
       rows += channels.size() * breadth * kernel_floats;
@@ -149,8 +149,8 @@ class SpectralConvolution {
       const int64_t points = points_of_steps(full_points, symmetric, step, end);
       {
         const PartTimer timer(profile, kDndColumnsPart);
-        isa_.columns[half_](task.rows + column * task.column_stride, count, full_turns_.all(), full_points, symmetric,
-                            step, end, task.slab, slab_stride);
+        isa_.columns[half_](task.rows + column * task.column_stride, count, full_twiddles_.all(), full_points,
+                            symmetric, step, end, task.slab, slab_stride);
       }
       const PartTimer timer(profile, kDndProductPart);
       for (int64_t i = 0; i < points; ++i, ++point) {
@@ -200,7 +200,7 @@ class SpectralConvolution {
   const DndConvolutionOperands& operands_;
   const PictureTiles tiles_;
   const FrequencyOrder order_;
-  const TurnTable halved_turns_, full_turns_;
+  const TwiddleTable halved_twiddles_, full_twiddles_;
   const double work_;
   const int64_t half_;
 };

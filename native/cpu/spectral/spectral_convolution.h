@@ -1,7 +1,7 @@
 #pragma once
 
+#include "control.h"
 #include "core/thread_pool.h"
-#include "cpu/control.h"
 #include "cpu/isa/spectral_kernels.h"
 #include "cpu/spectral/spectral_layout.h"
 #include "plan/geometry.h"

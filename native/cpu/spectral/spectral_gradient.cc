@@ -7,7 +7,7 @@
 #include "cpu/spectral/frequency_order.h"
 #include "cpu/spectral/picture_tiles.h"
 #include "cpu/spectral/spectral_profile.h"
-#include "cpu/spectral/tap_turns.h"
+#include "cpu/spectral/tap_twiddles.h"
 
 namespace dnd::cpu {
 namespace {
@@ -38,8 +38,8 @@ class SpectralGradient {
         operands_(operands),
         tiles_(geometry, plan.halved, plan.full, plan.halved_is_i),
         order_(frequency_order(plan.halved.points, plan.full.points)),
-        halved_turns_(plan.halved.points, geometry.half()),
-        full_turns_(plan.full.points, geometry.half()),
+        halved_twiddles_(plan.halved.points, geometry.half()),
+        full_twiddles_(plan.full.points, geometry.half()),
         work_(direct_multiply_adds(shape_of(geometry))),
         half_(geometry.half()),
         idle_taps_(idle_taps(geometry)) {}
@@ -135,8 +135,8 @@ class SpectralGradient {
         }
       }
       const PartTimer timer(profile, kDndGradientTapsPart);
-      isa_.columns_adjoint[half_](slab, slab_stride, block.kernels(), full_turns_.all(), full_points, symmetric, step,
-                                  end, column_rows);
+      isa_.columns_adjoint[half_](slab, slab_stride, block.kernels(), full_twiddles_.all(), full_points, symmetric,
+                                  step, end, column_rows);
       point += points;
     }
   }
@@ -160,7 +160,7 @@ class SpectralGradient {
       const std::vector<float> idle =
           idle_taps_.empty() ? std::vector<float>() : idle_values(target, block.rows.size());
       isa_.halve_adjoint[half_](rows + v * kernel_floats, layout_.column_floats, block.vectors.size() * kernel_floats,
-                                block.rows.size(), halved_turns_.all(), order_.columns(), target);
+                                block.rows.size(), halved_twiddles_.all(), order_.columns(), target);
       const float* value = idle.data();
       for_each_idle_tap(target, idle.empty() ? 0 : block.rows.size(), [&value](float& tap) { tap = *value++; });
     }
@@ -189,7 +189,7 @@ class SpectralGradient {
   const DndWeightGradientOperands& operands_;
   const PictureTiles tiles_;
   const FrequencyOrder order_;
-  const TurnTable halved_turns_, full_turns_;
+  const TwiddleTable halved_twiddles_, full_twiddles_;
   const double work_;
   const int64_t half_;
   const std::vector<int64_t> idle_taps_;

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "backend_training.h"
+#include "control.h"
 #include "core/thread_pool.h"
-#include "cpu/control.h"
 #include "cpu/isa/spectral_kernels.h"
 #include "cpu/spectral/gradient_layout.h"
 #include "plan/geometry.h"

@@ -3,7 +3,7 @@
 
 #include "core/status.h"
 #include "cpu/isa/training_kernels.h"
-#include "cpu/pieces.h"
+#include "cpu/layers/parallel_elementwise.h"
 #include "cpu/training/dynamic_map.h"
 #include "cpu/training/operations.h"
 
@@ -36,7 +36,7 @@ void adamw(ThreadPool& pool, const Control& control, const DndAdamW& options, co
            float* parameter, float* first, float* second) {
   const AdamWFactors factors = factors_of(options);
   const TrainingKernels& isa = training_kernels();
-  for_pieces(pool, control, 1, elements, [&](int64_t, int64_t begin, int64_t count) {
+  parallel_elementwise(pool, control, 1, elements, [&](int64_t, int64_t begin, int64_t count) {
     isa.adamw(factors, gradient + begin, count, parameter + begin, first + begin, second + begin);
   });
 }

@@ -1,7 +1,7 @@
 #include <vector>
 
 #include "cpu/isa/training_kernels.h"
-#include "cpu/pieces.h"
+#include "cpu/layers/parallel_elementwise.h"
 #include "cpu/training/operations.h"
 #include "cpu/training/row_blocks.h"
 
@@ -60,7 +60,7 @@ void layer_norm_gradient(ThreadPool& pool, const Control& control, const float* 
   if (dx == nullptr) return;
   std::vector<RowMeans> means(rows);
   for (int64_t row = 0; row < rows; ++row) means[row] = means_of(sums, row, columns);
-  for_pieces(pool, control, rows, columns, [&](int64_t row, int64_t begin, int64_t count) {
+  parallel_elementwise(pool, control, rows, columns, [&](int64_t row, int64_t begin, int64_t count) {
     const int64_t offset = row * columns + begin;
     isa.norm_gradient(x + offset, moments + 3 * row, weight + begin, dy + offset,
                       addend == nullptr ? nullptr : addend + offset, count, means[row].g, means[row].gn, dx + offset);

@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "cpu/isa/training_kernels.h"
-#include "cpu/pieces.h"
+#include "cpu/layers/parallel_elementwise.h"
 #include "cpu/training/operations.h"
 
 namespace dnd::cpu {

@@ -3,12 +3,12 @@
 #include <cstdint>
 
 #include "backend_training.h"
+#include "control.h"
 #include "core/thread_pool.h"
-#include "cpu/control.h"
 
 /// The operations of backend_training.h on the CPU but the convolutions' (convolution/weight_gradient.h). Meaning and
-/// shapes are described there; failures are thrown as dnd::Error and become statuses in table.cc. What is summed over
-/// is summed in double, in blocks that depend on the shape alone.
+/// shapes are described there; failures are thrown as dnd::Error and become statuses in training_backend.cc. What is
+/// summed over is summed in double, in blocks that depend on the shape alone.
 namespace dnd::cpu {
 
 /// merge_paths of the table; beside the epilogue of operations.h it keeps tanh(p).

@@ -2,7 +2,7 @@
 
 #include "core/range.h"
 #include "cpu/isa/training_kernels.h"
-#include "cpu/pieces.h"
+#include "cpu/layers/parallel_elementwise.h"
 #include "cpu/training/operations.h"
 #include "cpu/training/row_blocks.h"
 

@@ -1,7 +1,7 @@
 #include <vector>
 
 #include "cpu/isa/training_kernels.h"
-#include "cpu/pieces.h"
+#include "cpu/layers/parallel_elementwise.h"
 #include "cpu/training/operations.h"
 
 namespace dnd::cpu {
@@ -43,7 +43,7 @@ void token_loss(ThreadPool& pool, const Control& control, const float* y, const 
   }
   if (dy == nullptr) return;
   const double common = valid > 0 ? 2.0 * weight / valid : 0.0;
-  for_pieces(pool, control, rows, elements, [&](int64_t row, int64_t begin, int64_t count) {
+  parallel_elementwise(pool, control, rows, elements, [&](int64_t row, int64_t begin, int64_t count) {
     const double factor = importance == nullptr ? common : common * importance[row % tokens];
     const int64_t offset = row * elements + begin;
     isa.loss_gradient(y + offset, target + offset, count, static_cast<float>(factor), dy + offset);

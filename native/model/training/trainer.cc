@@ -7,7 +7,6 @@
 #include <string>
 #include <utility>
 
-#include "core/memory.h"
 #include "core/status.h"
 #include "model/training/gradients.h"
 #include "model/training/optimiser.h"
@@ -17,8 +16,7 @@
 namespace dnd {
 namespace {
 
-constexpr int64_t kFloat = sizeof(float);
-constexpr int64_t kTrainingPass = 10, kLossPass = 11;
+constexpr int64_t kTrainingPass = 10;
 
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::kInvalidArgument, message); }
 
@@ -54,11 +52,10 @@ class Trainer::Implementation {
   Implementation(TrainerConfig given, const DeviceChoice& device)
       : config(std::move(given)),
         decoder(config.decoder, device),
-        gradients(decoder.parameters_),
+        gradients(decoder.model().parameters()),
         states(decoder.parameters(), config.optimiser.moments) {}
 
-  const Device& device() const { return decoder.device_; }
-  const DndTrainingOperations& operations() const { return *device()->training; }
+  const Device& device() const { return decoder.model().device(); }
 
   /// Parameters, gradients and states.
   int64_t lasting_bytes() const { return 2 * decoder.parameter_bytes() + states.bytes(); }
@@ -71,13 +68,6 @@ class Trainer::Implementation {
   /// The block that passes work in stays for the next one, within a limit to all memory: its pages are at hand then.
   void reserve_block(int64_t bytes, int64_t limit);
   void free_block_beyond(int64_t limit, int64_t other_bytes);
-  /// Sums of tokens in host memory against a target.
-  void sum_tokens(const float* tokens, const float* target, const float* importance, int64_t batch, DndTokenSums* sums,
-                  Job& job) const;
-  int64_t sum_tokens_bytes(int64_t batch) const {
-    const Feature& last = config.decoder.features.back();
-    return (2 * batch * last.elements() + last.tokens) * kFloat;
-  }
   void drop_gradient() { gradients.accumulated = false; }
 
   const TrainerConfig config;
@@ -89,13 +79,13 @@ class Trainer::Implementation {
  private:
   std::optional<TrainingPlan> plan_;  ///< the last one, made for this limit
   int64_t planned_limit_ = 0;
-  DeviceArray block_;  ///< of a CPU; other devices have memory for passes themselves
+  DeviceArray block_;  ///< in host memory; other devices have memory for passes themselves
   int64_t block_bytes_ = 0;
 };
 
 TrainingPlan Trainer::Implementation::planned(int64_t batch, int64_t limit) const {
-  decoder.check_batch(batch);
-  return plan_training_pass(decoder.parts(), batch, std::max<int64_t>(limit, 0) - lasting_bytes());
+  decoder.model().check_batch(batch);
+  return plan_training_pass(decoder.model(), batch, std::max<int64_t>(limit, 0) - lasting_bytes());
 }
 
 const TrainingPlan& Trainer::Implementation::plan(int64_t batch, int64_t limit) {
@@ -109,11 +99,12 @@ const TrainingPlan& Trainer::Implementation::plan(int64_t batch, int64_t limit) 
 /// What the device reads, before the pass begins: each convolution's weight also for the gradient of its input.
 void Trainer::Implementation::hold(const TrainingPlan& plan, Job& job) {
   const DndControl control = cancel_only(job);
-  decoder.forget_what_was_written_since();
-  decoder.hold_values();
-  for (const DecoderLayer& layer : decoder.layers_) {
+  decoder.model().forget_what_was_written_since();
+  decoder.model().hold_values();
+  for (const DecoderLayer& layer : decoder.model().layers()) {
     const std::vector<const float*> weights = convolution_weights(layer);
-    const auto steps = training_convolutions(layer, config.decoder, plan.batch, plan.convolution_limit);
+    const auto steps =
+        convolutions_of(layer, config.decoder, plan.batch, plan.convolution_limit, Activations::kSaved);
     const auto back = input_gradient_convolutions(steps);
     for (size_t i = 0; i < steps.size(); ++i) {
       device().call(device()->hold_convolution, &control, &steps[i], weights[i], plan.bytes);
@@ -133,14 +124,14 @@ void Trainer::Implementation::run(const TrainingPlan& plan, const TrainingBatch&
                                  bits(batch.condition_noise), bits(batch.target_noise), std::bit_cast<int64_t>(sums)});
   DevicePass pass(device(), key, plan.bytes);
   DeviceArray of_pass;
-  if (!decoder.on_cpu()) of_pass = DeviceArray::of_bytes(device(), static_cast<size_t>(plan.bytes));
-  void* const block = decoder.on_cpu() ? block_.memory() : of_pass.memory();
-  TrainingPass(decoder.parts(), plan, gradients, pass, block, control).run(batch, sums);
+  if (!device().in_host_memory()) of_pass = DeviceArray::of_bytes(device(), static_cast<size_t>(plan.bytes));
+  PassMemory memory(device().in_host_memory() ? block_.memory() : of_pass.memory());
+  TrainingPass(decoder.model(), plan, &gradients, {memory, &pass, control}).run(batch, sums);
   pass.run(control);
 }
 
 void Trainer::Implementation::reserve_block(int64_t bytes, int64_t limit) {
-  if (!decoder.on_cpu()) return;
+  if (!device().in_host_memory()) return;
   free_block_beyond(limit, 0);
   if (block_bytes_ >= bytes) return;
   block_.reset();
@@ -153,26 +144,6 @@ void Trainer::Implementation::free_block_beyond(int64_t limit, int64_t other_byt
   if (block_bytes_ <= limit - lasting_bytes() - other_bytes) return;
   block_.reset();
   block_bytes_ = 0;
-}
-
-void Trainer::Implementation::sum_tokens(const float* tokens, const float* target, const float* importance,
-                                         int64_t batch, DndTokenSums* sums, Job& job) const {
-  const Feature& last = config.decoder.features.back();
-  const DndControl control = cancel_only(job);
-  const uint64_t key = pass_key({kLossPass, batch, importance != nullptr, std::bit_cast<int64_t>(sums)});
-  DevicePass pass(device(), key, sum_tokens_bytes(batch));
-  const auto upload = [&](const float* host, int64_t elements) {
-    DeviceArray array(device(), elements);
-    device().call(device()->upload, array.memory(), static_cast<const void*>(host),
-                  static_cast<size_t>(elements) * sizeof(float));
-    return array;
-  };
-  const DeviceArray y = upload(tokens, batch * last.elements()), wanted = upload(target, batch * last.elements());
-  DeviceArray weights;
-  if (importance != nullptr) weights = upload(importance, last.tokens);
-  pass.call(operations().token_loss, &control, y.data(), wanted.data(), weights.data(), batch, last.tokens,
-            last.height * last.width, 1.0, nullptr, sums);
-  pass.run(&control);
 }
 
 Trainer::Trainer(TrainerConfig config, const DeviceChoice& device) {
@@ -190,7 +161,7 @@ int64_t Trainer::parameter_bytes() const { return decoder().parameter_bytes(); }
 float* Trainer::parameter(const std::string& name) { return decoder().parameter(name); }
 const float* Trainer::parameter(const std::string& name) const { return decoder().parameter(name); }
 void Trainer::prepare(Job& job) { decoder().prepare(job); }
-bool Trainer::on_cpu() const { return decoder().on_cpu(); }
+bool Trainer::in_host_memory() const { return decoder().in_host_memory(); }
 DeviceMemory Trainer::device_memory() const { return decoder().device_memory(); }
 int64_t Trainer::step() const { return implementation_->step; }
 const std::vector<StateInfo>& Trainer::states() const { return implementation_->states.infos(); }
@@ -224,7 +195,7 @@ void Trainer::accumulate(const TrainingBatch& batch, DndTokenSums* sums, Job& jo
                                              " bytes of memory, and " + std::to_string(limit) +
                                              " are allowed; take fewer tasks at a time, or moments in 8 bits");
   }
-  const JobControl control(job, multiply_adds_of(self.decoder.parts(), plan));
+  const JobControl control(job, multiply_adds_of(self.decoder.model(), plan));
   try {
     self.gradients.reserve();
     self.hold(plan, job);
@@ -244,7 +215,7 @@ double Trainer::update(double learning_rate, Job& job) {
   if (!(learning_rate >= 0) || !std::isfinite(learning_rate)) {
     refuse("update: the learning rate is " + std::to_string(learning_rate) + "; it must be finite and not negative");
   }
-  ParameterStore& parameters = self.decoder.parameters_;
+  ParameterStore& parameters = self.decoder.model().parameters();
   self.states.reserve();
   const double norm = gradient_norm(self.device(), parameters, self.gradients, job);
   if (std::isfinite(norm)) {
@@ -269,26 +240,17 @@ const float* Trainer::gradient(const std::string& name) const {
   return implementation_->gradients.find(name);
 }
 
-void Trainer::evaluate(const float* condition, const float* target, const float* importance, int64_t batch,
-                       float* tokens, DndTokenSums* sums, Job& job, int64_t limit) {
+void Trainer::forward(const float* condition, int64_t batch, float* tokens, Job& job, int64_t limit) {
   Implementation& self = *implementation_;
-  self.decoder.check_batch(batch);
-  const Feature& last = self.config.decoder.features.back();
-  const int64_t elements = batch * last.elements();
-  const int64_t own_bytes = tokens == nullptr ? elements * kFloat : 0;
-  const int64_t available = std::max<int64_t>(limit, 0) - self.lasting_bytes() - own_bytes;
-  const int64_t needed =
-      std::max(self.sum_tokens_bytes(batch), self.decoder.workspace_bytes(batch, std::max<int64_t>(available, 0)));
+  const int64_t available = std::max<int64_t>(limit, 0) - self.lasting_bytes();
+  const int64_t needed = self.decoder.workspace_bytes(batch, std::max<int64_t>(available, 0));
   if (needed > available) {
     throw Error(ErrorCode::kOutOfMemory, "evaluating a batch of " + std::to_string(batch) + " needs " +
-                                             std::to_string(self.lasting_bytes() + own_bytes + needed) +
+                                             std::to_string(self.lasting_bytes() + needed) +
                                              " bytes of memory, and " + std::to_string(limit) + " are allowed");
   }
-  self.free_block_beyond(limit, own_bytes + needed);
-  const Memory own(static_cast<size_t>(own_bytes));
-  if (tokens == nullptr) tokens = own.floats();
+  self.free_block_beyond(limit, needed);
   self.decoder.forward(condition, batch, tokens, job, available);
-  self.sum_tokens(tokens, target, importance, batch, sums, job);
 }
 
 }  // namespace dnd

@@ -75,7 +75,7 @@ class Trainer {
   float* parameter(const std::string& name);
   const float* parameter(const std::string& name) const;
   void prepare(Job& job);
-  bool on_cpu() const;
+  bool in_host_memory() const;
   DeviceMemory device_memory() const;
 
   /// `limit`: most bytes to take in all; as many layers keep their activations as fit into it. Above it: nothing fits.
@@ -97,9 +97,8 @@ class Trainer {
   /// Of the last `accumulate`s. Error(kInvalidArgument) for an unknown name and where nothing was accumulated.
   const float* gradient(const std::string& name) const;
 
-  /// As Decoder::forward, with the loss sums against a target: for evaluation, without noise. tokens may be null.
-  void evaluate(const float* condition, const float* target, const float* importance, int64_t batch, float* tokens,
-                DndTokenSums* sums, Job& job, int64_t limit = INT64_MAX);
+  /// As Decoder::forward, for evaluation, within a limit to all memory.
+  void forward(const float* condition, int64_t batch, float* tokens, Job& job, int64_t limit = INT64_MAX);
 
   /// Steps done; 0 of a fresh one. Written when a checkpoint is loaded.
   int64_t step() const;

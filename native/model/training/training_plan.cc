@@ -5,56 +5,49 @@
 #include <numeric>
 #include <utility>
 
-#include "core/status.h"
 #include "model/training/training_pass.h"
+#include "plan/convolution_plan.h"
 #include "plan/decoder_plan.h"
 
 namespace dnd {
 namespace {
 
-constexpr int64_t kUsualWorkspace = int64_t{1} << 30, kLeastWorkspace = int64_t{1} << 10;
+constexpr int64_t kLeastWorkspace = int64_t{1} << 10;
 
 /// The largest workspace of all convolutions and gradients; above `limit`, which is then too little.
-int64_t workspace_bytes(const DecoderParts& decoder, int64_t batch, int64_t limit) {
+int64_t workspace_bytes(const DecoderModel& model, int64_t batch, int64_t limit) {
+  const Device& device = model.device();
   int64_t most = 0;
   const auto ask = [&](auto operation, const DndConvolution& convolution) {
-    int64_t bytes = 0, sufficient = 0;
-    try {
-      decoder.device.call(operation, &convolution, &bytes, &sufficient);
-    } catch (const Error& error) {
-      if (error.code() != ErrorCode::kOutOfMemory) throw;
-      bytes = std::max(sufficient, limit + 1);
-    }
-    most = std::max(most, bytes);
+    most = std::max(most, workspace_of(device, operation, convolution));
   };
-  for (const DecoderLayer& layer : decoder.layers) {
-    const std::vector<DndConvolution> steps = training_convolutions(layer, decoder.config, batch, limit);
+  for (const DecoderLayer& layer : model.layers()) {
+    const auto steps = convolutions_of(layer, model.config(), batch, limit, Activations::kSaved);
     for (const DndConvolution& step : steps) {
-      ask(decoder.device->convolution_workspace, step);
-      ask(decoder.device->training->weight_gradient_workspace, step);
+      ask(device->convolution_workspace, step);
+      ask(device->training->weight_gradient_workspace, step);
     }
-    for (const DndConvolution& step : input_gradient_convolutions(steps)) {
-      ask(decoder.device->convolution_workspace, step);
-    }
+    for (const DndConvolution& step : input_gradient_convolutions(steps)) ask(device->convolution_workspace, step);
   }
   return most;
 }
 
 /// A power of two from `limit` on that is enough for every workspace, and no more than twice what is needed and a
 /// megabyte.
-int64_t sufficient_limit(const DecoderParts& decoder, int64_t batch, int64_t limit) {
+int64_t sufficient_limit(const DecoderModel& model, int64_t batch, int64_t limit) {
   for (;;) {
-    const int64_t bytes = workspace_bytes(decoder, batch, limit);
+    const int64_t bytes = workspace_bytes(model, batch, limit);
     if (bytes <= limit) return limit;
     limit = std::max(2 * limit, static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(bytes))));
   }
 }
 
-int64_t counted_bytes(const DecoderParts& decoder, const TrainingPlan& plan) {
+int64_t counted_bytes(const DecoderModel& model, const TrainingPlan& plan) {
   const float importance = 1;
-  TrainingPass pass(decoder, plan);
+  PassMemory counted;
+  TrainingPass pass(model, plan, nullptr, {counted});
   pass.run({.condition = nullptr, .target = nullptr, .importance = &importance, .batch = plan.batch}, nullptr);
-  return pass.most_bytes();
+  return counted.block_bytes();
 }
 
 /// Multiply-adds that computing a layer's inner activations again takes.
@@ -73,10 +66,10 @@ int64_t inner_elements(const DecoderLayer& layer) {
 }
 
 /// Layers in the order in which they are to be kept.
-std::vector<size_t> layers_worth_keeping(const DecoderParts& decoder) {
+std::vector<size_t> layers_worth_keeping(const DecoderModel& model) {
   std::vector<double> saved;
-  for (const DecoderLayer& layer : decoder.layers) {
-    saved.push_back(recomputed_multiply_adds(layer, decoder.config, 1) / static_cast<double>(inner_elements(layer)));
+  for (const DecoderLayer& layer : model.layers()) {
+    saved.push_back(recomputed_multiply_adds(layer, model.config(), 1) / static_cast<double>(inner_elements(layer)));
   }
   std::vector<size_t> order(saved.size());
   std::iota(order.begin(), order.end(), size_t{0});
@@ -88,24 +81,24 @@ std::vector<size_t> layers_worth_keeping(const DecoderParts& decoder) {
 
 int64_t TrainingPlan::kept_layers() const { return std::count(kept.begin(), kept.end(), true); }
 
-TrainingPlan plan_training_pass(const DecoderParts& decoder, int64_t batch, int64_t available) {
-  TrainingPlan plan{.batch = batch, .kept = std::vector<bool>(decoder.layers.size(), false)};
-  const int64_t least = counted_bytes(decoder, plan);
-  plan.convolution_limit = sufficient_limit(decoder, batch, kUsualWorkspace);
+TrainingPlan plan_training_pass(const DecoderModel& model, int64_t batch, int64_t available) {
+  TrainingPlan plan{.batch = batch, .kept = std::vector<bool>(model.layers().size(), false)};
+  const int64_t least = counted_bytes(model, plan);
+  plan.convolution_limit = sufficient_limit(model, batch, PlanOptions::kDefaultWorkspaceBytes);
   while (plan.convolution_limit > kLeastWorkspace && plan.convolution_limit > available - least) {
     plan.convolution_limit /= 2;
   }
-  plan.workspace_bytes = workspace_bytes(decoder, batch, plan.convolution_limit);
+  plan.workspace_bytes = workspace_bytes(model, batch, plan.convolution_limit);
   plan.fits = plan.workspace_bytes <= plan.convolution_limit && plan.convolution_limit <= available - least;
   if (!plan.fits) {
-    plan.convolution_limit = sufficient_limit(decoder, batch, plan.convolution_limit);
+    plan.convolution_limit = sufficient_limit(model, batch, plan.convolution_limit);
     plan.bytes = least + plan.convolution_limit;
     return plan;
   }
-  plan.bytes = counted_bytes(decoder, plan);
-  for (const size_t layer : layers_worth_keeping(decoder)) {
+  plan.bytes = counted_bytes(model, plan);
+  for (const size_t layer : layers_worth_keeping(model)) {
     plan.kept[layer] = true;
-    const int64_t bytes = counted_bytes(decoder, plan);
+    const int64_t bytes = counted_bytes(model, plan);
     if (bytes <= available) {
       plan.bytes = bytes;
     } else {
@@ -115,17 +108,17 @@ TrainingPlan plan_training_pass(const DecoderParts& decoder, int64_t batch, int6
   return plan;
 }
 
-double multiply_adds_of(const DecoderParts& decoder, const TrainingPlan& plan) {
-  const DecoderConfig& config = decoder.config;
+double multiply_adds_of(const DecoderModel& model, const TrainingPlan& plan) {
+  const DecoderConfig& config = model.config();
   double sum = 0;
-  for (size_t i = 0; i < decoder.layers.size(); ++i) {
-    const DecoderLayer& layer = decoder.layers[i];
+  for (size_t i = 0; i < model.layers().size(); ++i) {
+    const DecoderLayer& layer = model.layers()[i];
     for (LayerConvolution convolution : kLayerConvolutions) {  // itself, and the gradients of its input and its weight
       sum += 3 * direct_multiply_adds(shape_of(convolution, layer.in, layer.out, config.kernel_size, plan.batch));
     }
     if (!plan.kept[i]) sum += recomputed_multiply_adds(layer, config, plan.batch);
   }
-  if (decoder.projection != nullptr) {
+  if (model.projection() != nullptr) {
     const Feature& first = config.features.front();
     const double rows = static_cast<double>(plan.batch * first.tokens * first.width);
     const double down = static_cast<double>(config.projected_from * first.height);
@@ -133,13 +126,6 @@ double multiply_adds_of(const DecoderParts& decoder, const TrainingPlan& plan) {
     sum += rows * (2 * down + 3 * gate);  // the gradient of down_proj's input is not computed
   }
   return sum;
-}
-
-std::vector<DndConvolution> training_convolutions(const DecoderLayer& layer, const DecoderConfig& config, int64_t batch,
-                                                  int64_t limit) {
-  std::vector<DndConvolution> steps = convolutions_of(layer, config, batch, limit);
-  steps[3].epilogue = kDndStore;  // the paths are merged by an operation that leaves the tangent
-  return steps;
 }
 
 std::vector<DndConvolution> input_gradient_convolutions(const std::vector<DndConvolution>& forward) {

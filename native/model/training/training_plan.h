@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "model/decoder_layers.h"
+#include "model/decoder_model.h"
 
 namespace dnd {
 
@@ -19,19 +19,15 @@ struct TrainingPlan {
   int64_t kept_layers() const;
 };
 
-/// The plan of a pass that may take so many bytes. Each convolution's workspace gets 1 GiB (or the least power of two
+/// The plan of a pass that may take so many bytes. Each convolution's workspace gets the usual bytes (or the least power of two
 /// that is enough, where that is more), or, where a pass that keeps nothing would not fit beside that, a half, a
 /// quarter … of it: convolutions' plans and so all results depend on this limit, so it depends on batch and `available`
 /// alone, not on what the workspaces really take with so many threads. What is left goes to layers that keep their
 /// inner activations, those first that save most work for their memory.
-TrainingPlan plan_training_pass(const DecoderParts& decoder, int64_t batch, int64_t available);
+TrainingPlan plan_training_pass(const DecoderModel& model, int64_t batch, int64_t available);
 
 /// Multiply-adds of the pass as its operations report them.
-double multiply_adds_of(const DecoderParts& decoder, const TrainingPlan& plan);
-
-/// A layer's convolutions as they are done in training, in the order of LayerConvolution.
-std::vector<DndConvolution> training_convolutions(const DecoderLayer& layer, const DecoderConfig& config, int64_t batch,
-                                                  int64_t limit);
+double multiply_adds_of(const DecoderModel& model, const TrainingPlan& plan);
 
 /// The convolutions that give the gradients of their inputs from those of their results, in the same order
 /// (DndConvolution::transposed_weight). The two of the layer's input are summed: that of kHeightFirst comes second.

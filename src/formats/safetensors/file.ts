@@ -1,10 +1,10 @@
 import { constants } from 'node:buffer';
-import { type FileHandle, open, stat } from 'node:fs/promises';
-import { breather } from '../../async.js';
+import { stat } from 'node:fs/promises';
+import { eventLoopYielder } from '../../async/index.js';
 import { DndError } from '../../errors.js';
-import { readError } from '../../files/index.js';
+import { OpenFile, readError } from '../../files/index.js';
+import { quote } from '../../validation/index.js';
 import { DTYPES, elementCount, isFloatDtype, toFloat32 } from '../dtypes.js';
-import { quote } from '../quote.js';
 import { corrupt, headerLength, PREFIX_BYTES, parseHeader } from './header.js';
 import type { TensorChunk, TensorInfo, TensorPiece, TensorReader } from './reader.js';
 
@@ -15,7 +15,7 @@ export const DEFAULT_CHUNK_BYTES = 2 ** 22;
 const CONVERT_BYTES = 2 ** 19;
 
 async function readExactly(
-  handle: FileHandle,
+  file: OpenFile,
   into: Uint8Array,
   position: number,
   path: string,
@@ -23,7 +23,7 @@ async function readExactly(
 ): Promise<void> {
   for (let done = 0; done < into.length; ) {
     const wanted = Math.min(into.length - done, READ_BYTES);
-    const { bytesRead } = await handle.read(into, done, wanted, position + done).catch((error) => {
+    const bytesRead = await file.read(into.subarray(done, done + wanted), position + done).catch((error) => {
       throw readError(error, path);
     });
     if (bytesRead === 0) throw corrupt(path, `it ended, while being read, in the middle of ${what}`);
@@ -38,34 +38,34 @@ async function readExactly(
  * are not right, UNSUPPORTED_FORMAT for a dtype that is not supported, INVALID_ARGUMENT for a name it does not hold
  */
 export class SafetensorsFile implements TensorReader {
-  readonly #handle: FileHandle;
+  readonly #file: OpenFile;
   #closed = false;
 
   private constructor(
     readonly path: string,
     readonly metadata: Readonly<Record<string, string>>,
     readonly tensors: ReadonlyMap<string, TensorInfo>,
-    handle: FileHandle,
+    file: OpenFile,
   ) {
-    this.#handle = handle;
+    this.#file = file;
   }
 
   /** Reads and checks the header. The file stays open until `close`. */
   static async open(path: string): Promise<SafetensorsFile> {
-    let handle: FileHandle | undefined;
+    let file: OpenFile | undefined;
     try {
       // Opening a pipe would wait for its other end.
       if (!(await stat(path)).isFile()) throw new DndError('READ_FAILED', `${path} cannot be read: it is not a file`);
-      handle = await open(path, 'r');
-      const { size } = await handle.stat();
+      file = await OpenFile.open(path, 'r');
+      const { size } = await file.stat();
       const prefix = new Uint8Array(Math.min(size, PREFIX_BYTES));
-      await readExactly(handle, prefix, 0, path, 'its first bytes');
+      await readExactly(file, prefix, 0, path, 'its first bytes');
       const header = new Uint8Array(headerLength(prefix, size, path));
-      await readExactly(handle, header, PREFIX_BYTES, path, 'its header');
+      await readExactly(file, header, PREFIX_BYTES, path, 'its header');
       const { metadata, tensors } = parseHeader(header, size, path);
-      return new SafetensorsFile(path, metadata, tensors, handle);
+      return new SafetensorsFile(path, metadata, tensors, file);
     } catch (error) {
-      await handle?.close();
+      await file?.close();
       throw readError(error, path);
     }
   }
@@ -79,7 +79,7 @@ export class SafetensorsFile implements TensorReader {
 
   async #readRange(info: TensorInfo, start: number, byteLength: number): Promise<Uint8Array<ArrayBuffer>> {
     const bytes = allocate(byteLength, this.path, info.name);
-    await readExactly(this.#handle, bytes, info.byteOffset + start, this.path, `tensor ${quote(info.name)}`);
+    await readExactly(this.#file, bytes, info.byteOffset + start, this.path, `tensor ${quote(info.name)}`);
     return bytes;
   }
 
@@ -95,14 +95,14 @@ export class SafetensorsFile implements TensorReader {
     }
     const result = allocate(elementCount(info.shape) * DTYPES.F32.bytes, this.path, name);
     if (info.dtype === 'F32') {
-      await readExactly(this.#handle, result, info.byteOffset, this.path, `tensor ${quote(name)}`);
+      await readExactly(this.#file, result, info.byteOffset, this.path, `tensor ${quote(name)}`);
       return new Float32Array(result.buffer);
     }
     const values = new Float32Array(result.buffer);
-    const breathe = breather();
+    const yieldToEventLoop = eventLoopYielder();
     for await (const { elementOffset, bytes } of this.chunks(name, CONVERT_BYTES)) {
       values.set(toFloat32(bytes, info.dtype), elementOffset);
-      await breathe();
+      await yieldToEventLoop();
     }
     return values;
   }
@@ -133,7 +133,7 @@ export class SafetensorsFile implements TensorReader {
       const length = parts.reduce((sum, part) => sum + part.length, 0);
       this.#info(first!.info.name);
       const bytes = allocate(length, this.path, first!.info.name);
-      await readExactly(this.#handle, bytes, begin, this.path, `tensor ${quote(first!.info.name)}`);
+      await readExactly(this.#file, bytes, begin, this.path, `tensor ${quote(first!.info.name)}`);
       yield parts.map(({ info, start, length: own }) => {
         const offset = info.byteOffset + start - begin;
         return { info, elementOffset: start / DTYPES[info.dtype].bytes, bytes: bytes.subarray(offset, offset + own) };
@@ -145,7 +145,7 @@ export class SafetensorsFile implements TensorReader {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#handle.close();
+    await this.#file.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

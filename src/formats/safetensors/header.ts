@@ -1,6 +1,6 @@
 import { DndError } from '../../errors.js';
+import { quote } from '../../validation/index.js';
 import { DTYPES, type Dtype, elementCount, isDtype } from '../dtypes.js';
-import { quote } from '../quote.js';
 import { headerFault } from './json.js';
 import type { TensorInfo } from './reader.js';
 

@@ -1,22 +1,13 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DndError } from '../../errors.js';
-import { isFileError, readError, readJson } from '../../files/index.js';
-import { quote } from '../quote.js';
+import { kindOf, readError, readJson } from '../../files/index.js';
+import { quote } from '../../validation/index.js';
 import { SafetensorsFile } from './file.js';
 import type { TensorChunk, TensorInfo, TensorReader } from './reader.js';
 
 export const INDEX_SUFFIX = '.safetensors.index.json';
 const FILE_SUFFIX = '.safetensors';
-
-async function kindOf(path: string): Promise<'file' | 'folder' | undefined> {
-  try {
-    return (await stat(path)).isDirectory() ? 'folder' : 'file';
-  } catch (error) {
-    if (isFileError(error) && error.code === 'ENOENT') return undefined;
-    throw readError(error, path);
-  }
-}
 
 /** The one index, or else the one file, in a folder. A single file goes before an index, as in transformers. */
 async function findInFolder(folder: string): Promise<string> {

@@ -60,7 +60,7 @@ export async function writeSafetensorsSharded(
     }
     const index = { metadata: { total_size: totalBytes }, weight_map: weightMap };
     const path = join(folder, baseName + INDEX_SUFFIX);
-    await writeFileAtomically(path, `${JSON.stringify(index, null, 2)}\n`, { signal: options.signal });
+    await writeFileAtomically(path, `${JSON.stringify(index, null, 2)}\n`, common);
   } catch (error) {
     for (const path of written) await rm(path, { force: true });
     throw error;

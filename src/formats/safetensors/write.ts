@@ -1,8 +1,8 @@
-import { type LongOperation, steadyProgress } from '../../async.js';
+import { type LongOperation, steadyProgress } from '../../async/index.js';
 import { DndError } from '../../errors.js';
-import { writeFileAtomically, writeFully } from '../../files/index.js';
+import { type WrittenFiles, writeFileAtomically } from '../../files/index.js';
+import { quote } from '../../validation/index.js';
 import { DTYPES, type Dtype, elementCount } from '../dtypes.js';
-import { quote } from '../quote.js';
 import { MAX_HEADER_BYTES, METADATA_KEY, PREFIX_BYTES } from './header.js';
 
 /** A tensor to be written. Its bytes are asked for when their turn comes, so that they need not all be in memory. */
@@ -14,7 +14,7 @@ export interface TensorSource {
   bytes(): AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 
-export interface WriteOptions extends LongOperation {
+export interface WriteOptions extends LongOperation, WrittenFiles {
   metadata?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -95,8 +95,8 @@ export async function writeSafetensors(
   let written = 0;
   await writeFileAtomically(
     path,
-    async (handle) => {
-      await writeFully(handle, header);
+    async (file) => {
+      await file.write(header);
       for (const tensor of ordered) {
         const expected = byteLengthOf(tensor);
         const mismatch = (got: string) =>
@@ -109,14 +109,14 @@ export async function writeSafetensors(
           options.signal?.throwIfAborted();
           own += piece.byteLength;
           if (own > expected) throw mismatch(`${own} or more`);
-          await writeFully(handle, piece);
+          await file.write(piece);
           written += piece.byteLength;
           if (written < total) report(written / total);
         }
         if (own !== expected) throw mismatch(String(own));
       }
     },
-    { signal: options.signal },
+    { signal: options.signal, onWritten: options.onWritten, expectedBytes: header.length + total },
   );
   report(1);
 }

@@ -2,8 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, join, relative, sep } from 'node:path';
 import { PEFT_TENSORS_FILE } from '../../adapter/index.js';
 import { DndError } from '../../errors.js';
-import { isFileError, readError } from '../../files/index.js';
-import { RUN_FILE } from '../run-description.js';
+import { kindOf, readError } from '../../files/index.js';
 import { compareNaturally } from './natural-order.js';
 import type { CheckpointProblem, PairsProblem } from './types.js';
 
@@ -28,6 +27,12 @@ export interface CheckpointFile {
   bytes: number;
 }
 
+/**
+ * What a training run's folder is told by. A run may be started inside a pairs folder, and is no task though it has
+ * checkpoints.
+ */
+export const RUN_FILE = 'run.json';
+
 const PROMPT_FILES = ['prompts.json', 'prompts.jsonl', 'prompts.csv', 'prompts.txt'];
 const CHECKPOINTS_FOLDER = 'checkpoints';
 
@@ -42,7 +47,6 @@ export async function findTasks(folder: string): Promise<string[]> {
     if ((await kindOf(join(folder, name))) !== 'folder') continue;
     const inside = await entriesOf(join(folder, name));
     const parts = [...PROMPT_FILES, CHECKPOINTS_FOLDER];
-    // A run may have been begun in here, and has checkpoints of its own.
     if (inside.includes(RUN_FILE)) continue;
     const ours = inside.some((entry) => parts.includes(entry) || entry.startsWith('checkpoint-'));
     if (ours || inside.length === 0) found.push(name);
@@ -139,15 +143,6 @@ const SAVE_AGAIN =
 
 function placeIn(folder: string, path: string): string {
   return relative(folder, path).split(sep).join('/');
-}
-
-async function kindOf(path: string): Promise<'file' | 'folder' | undefined> {
-  try {
-    return (await stat(path)).isDirectory() ? 'folder' : 'file';
-  } catch (error) {
-    if (isFileError(error) && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined;
-    throw readError(error, path);
-  }
 }
 
 async function entriesOf(folder: string): Promise<string[]> {

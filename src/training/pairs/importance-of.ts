@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { AdapterLayout, LayoutTensor } from '../../adapter/index.js';
-import { type LongOperation, steadyProgress } from '../../async.js';
+import { type LongOperation, steadyProgress } from '../../async/index.js';
 import { DndError } from '../../errors.js';
 import { SafetensorsFile, writeSafetensors } from '../../formats/safetensors/index.js';
 import { importanceFromSums, meanImportance, TokenDeviations, type TokenSums } from './importance.js';

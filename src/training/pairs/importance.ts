@@ -1,4 +1,4 @@
-import { breather } from '../../async.js';
+import { eventLoopYielder } from '../../async/index.js';
 import { DndError } from '../../errors.js';
 
 /** Adding so many elements takes about a millisecond. */
@@ -33,10 +33,10 @@ export class TokenDeviations {
         'SHAPE_MISMATCH',
         `token importance wants ${this.tokens} weight tokens of ${this.elements} elements, not ${values.length} elements in all`,
       );
-    const breathe = breather();
+    const yieldToEventLoop = eventLoopYielder();
     this.#checkpoints++;
     for (let begin = 0; begin < values.length; begin += SLICE) {
-      await breathe();
+      await yieldToEventLoop();
       signal?.throwIfAborted();
       addSlice(
         values.subarray(begin, begin + SLICE),
@@ -49,10 +49,10 @@ export class TokenDeviations {
 
   /** For each token the sum of its elements' standard deviations (population), and how many elements it has. */
   async sums(): Promise<TokenSums> {
-    const breathe = breather();
+    const yieldToEventLoop = eventLoopYielder();
     const sums = { deviations: new Float64Array(this.tokens), counts: new Float64Array(this.tokens) };
     for (let token = 0; token < this.tokens; token++) {
-      await breathe();
+      await yieldToEventLoop();
       const squares = this.#squares.subarray(token * this.elements, (token + 1) * this.elements);
       addDeviations(squares, this.#checkpoints, token, sums);
     }

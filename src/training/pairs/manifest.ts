@@ -1,10 +1,8 @@
-import { access } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type BaseModel, baseModelFromConfig, readBaseModel, selectModules } from '../../adapter/index.js';
 import { DndError } from '../../errors.js';
-import { readJson } from '../../files/index.js';
-import { checkFormatVersion } from '../../format-version.js';
-import { nearest } from '../../nearest.js';
+import { exists, readJson } from '../../files/index.js';
+import { Fields, isObject, isText, quote, quoteValue } from '../../validation/index.js';
 import type { PairsAdapter } from './types.js';
 
 export const PAIRS_FILE = 'pairs.json';
@@ -38,113 +36,78 @@ const TASK_KEYS = ['prompts', 'checkpoints'];
  */
 export async function readPairsManifest(folder: string): Promise<PairsManifest> {
   const path = join(folder, PAIRS_FILE);
-  const exists = await access(path).then(
-    () => true,
-    () => false,
-  );
-  if (!exists) return { base: null, adapter: {}, tasks: null, heldOut: [] };
-  const json = object(await readJson(path), 'the file', path);
-  checkVersion(json.formatVersion ?? PAIRS_FORMAT_VERSION, path);
-  checkKeys(json, KEYS, '', path);
+  if (!(await exists(path))) return { base: null, adapter: {}, tasks: null, heldOut: [] };
+  const fields = new Fields(await readJson(path), path, '', 'INVALID_PAIRS');
+  if (fields.raw('formatVersion') !== undefined) fields.checkFormatVersion(PAIRS_FORMAT_VERSION, 'pairs');
+  fields.refuseOthers(KEYS);
   return {
-    base: await parseBase(json.base, folder, path),
-    adapter: parseAdapter(json.adapter, path),
-    tasks: parseTasks(json.tasks, folder, path),
-    heldOut: json.heldOut === undefined ? [] : names(json.heldOut, 'heldOut', path),
+    base: await parseBase(fields, folder),
+    adapter: fields.raw('adapter') === undefined ? {} : parseAdapter(fields.section('adapter')),
+    tasks: parseTasks(fields, folder),
+    heldOut: fields.raw('heldOut') === undefined ? [] : names(fields, 'heldOut'),
   };
 }
 
-type Json = Record<string, unknown>;
-
-function wrong(source: string, what: string): DndError {
-  return new DndError('INVALID_PAIRS', `${source}: ${what}`);
+async function parseBase(fields: Fields, folder: string): Promise<BaseModel | null> {
+  const base = fields.raw('base') ?? null;
+  if (base === null) return null;
+  if (isText(base)) return readBaseModel(resolve(folder, base));
+  if (isObject(base)) return baseModelFromConfig(base, `base in ${fields.source}`);
+  throw fields.invalid('base', 'a path to a config.json, or what is in one');
 }
 
-function shown(value: unknown): string {
-  return JSON.stringify(value)?.slice(0, 80) ?? String(value);
-}
-
-function object(value: unknown, what: string, source: string): Json {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Json;
-  throw wrong(source, `${what} must be a JSON object; it is ${shown(value)}`);
-}
-
-function checkKeys(json: Json, known: readonly string[], section: string, source: string): void {
-  const key = Object.keys(json).find((name) => !known.includes(name));
-  if (key === undefined) return;
-  throw wrong(
-    source,
-    `there is no key ${JSON.stringify(section + key)}; did you mean ${JSON.stringify(section + nearest(key, known))}?`,
-  );
-}
-
-function checkVersion(version: unknown, source: string): void {
-  if (!Number.isSafeInteger(version) || (version as number) < 1)
-    throw wrong(source, `formatVersion must be a whole number from 1; it is ${shown(version)}`);
-  checkFormatVersion(version as number, PAIRS_FORMAT_VERSION, 'pairs', source);
-}
-
-async function parseBase(value: unknown, folder: string, source: string): Promise<BaseModel | null> {
-  if (value === undefined || value === null) return null;
-  if (typeof value === 'string' && value !== '') return readBaseModel(resolve(folder, value));
-  return baseModelFromConfig(
-    object(value, 'base (a path to a config.json, or what is in one)', source),
-    `base in ${source}`,
-  );
-}
-
-function parseAdapter(value: unknown, source: string): Partial<PairsAdapter> {
-  if (value === undefined) return {};
-  const json = object(value, 'adapter', source);
-  checkKeys(json, ADAPTER_KEYS, 'adapter.', source);
-  const { rank, alpha, useRslora, modules } = json;
-  if (rank !== undefined && !(Number.isSafeInteger(rank) && (rank as number) >= 1))
-    throw wrong(source, `adapter.rank must be a whole number from 1; it is ${shown(rank)}`);
-  if (alpha !== undefined && !(typeof alpha === 'number' && alpha > 0))
-    throw wrong(source, `adapter.alpha must be a number above 0; it is ${shown(alpha)}`);
-  if (useRslora !== undefined && typeof useRslora !== 'boolean')
-    throw wrong(source, `adapter.useRslora must be true or false; it is ${shown(useRslora)}`);
+function parseAdapter(fields: Fields): Partial<PairsAdapter> {
+  fields.refuseOthers(ADAPTER_KEYS);
+  const has = (name: string) => fields.raw(name) !== undefined;
   return {
-    ...(rank === undefined ? {} : { rank: rank as number }),
-    ...(alpha === undefined ? {} : { alpha }),
-    ...(useRslora === undefined ? {} : { useRslora }),
-    ...(modules === undefined ? {} : { modules: parseModules(modules, source) }),
+    ...(has('rank') ? { rank: fields.wholeNumber('rank', 1) } : {}),
+    ...(has('alpha') ? { alpha: fields.positiveNumber('alpha') } : {}),
+    ...(has('useRslora') ? { useRslora: fields.boolean('useRslora') } : {}),
+    ...(has('modules') ? { modules: parseModules(fields) } : {}),
   };
 }
 
-function parseModules(value: unknown, source: string): PairsAdapter['modules'] {
+function parseModules(fields: Fields): PairsAdapter['modules'] {
+  const modules = names(fields, 'modules');
   try {
-    return selectModules(names(value, 'adapter.modules', source)).map(({ name }) => name);
+    return selectModules(modules).map(({ name }) => name);
   } catch (cause) {
-    throw wrong(source, `adapter.modules: ${(cause as Error).message}`);
+    throw new DndError('INVALID_PAIRS', `${fields.source}: adapter.modules: ${(cause as Error).message}`, { cause });
   }
 }
 
-function parseTasks(value: unknown, folder: string, source: string): TaskPlaces[] | null {
+function parseTasks(fields: Fields, folder: string): TaskPlaces[] | null {
+  const value = fields.raw('tasks');
   if (value === undefined) return null;
-  if (Array.isArray(value))
-    return names(value, 'tasks', source).map((name) => ({ name, prompts: null, checkpoints: null }));
-  const tasks = object(value, 'tasks (a list of names, or an object by name)', source);
-  return names(Object.keys(tasks), 'tasks', source).map((name) => {
-    const places = object(tasks[name], `tasks.${name}`, source);
-    checkKeys(places, TASK_KEYS, `tasks.${name}.`, source);
+  if (Array.isArray(value)) return names(fields, 'tasks').map((name) => ({ name, prompts: null, checkpoints: null }));
+  if (!isObject(value)) throw fields.invalid('tasks', 'a list of names, or an object by name');
+  const tasks = fields.section('tasks');
+  return Object.keys(value).map((name) => {
+    if (!isName(name)) throw fields.invalid('tasks', `names of tasks, not ${quote(name)}`);
+    const places = tasks.section(name);
+    places.refuseOthers(TASK_KEYS);
     const placeOf = (key: 'prompts' | 'checkpoints') => {
-      const place = places[key];
+      const place = places.raw(key);
       if (place === undefined) return null;
-      if (typeof place === 'string' && place !== '') return resolve(folder, place);
-      throw wrong(source, `tasks.${name}.${key} must be a path; it is ${shown(place)}`);
+      if (isText(place)) return resolve(folder, place);
+      throw places.invalid(key, 'a path');
     };
     return { name, prompts: placeOf('prompts'), checkpoints: placeOf('checkpoints') };
   });
 }
 
-/** Names of tasks or modules: each once, and none that leads out of the folder. */
-function names(value: unknown, what: string, source: string): string[] {
-  if (!Array.isArray(value)) throw wrong(source, `${what} must be a list of names; it is ${shown(value)}`);
-  for (const [index, name] of value.entries()) {
-    if (typeof name !== 'string' || !/^[^/\\\0]+$/.test(name) || name.startsWith('.'))
-      throw wrong(source, `${what} holds ${shown(name)}, which is no name of one`);
-    if (value.indexOf(name) !== index) throw wrong(source, `${what} holds ${shown(name)} twice`);
-  }
+/** Names of tasks or modules, each once. */
+function names(fields: Fields, field: string): string[] {
+  const value = fields.raw(field);
+  if (!Array.isArray(value)) throw fields.invalid(field, 'a list of names');
+  const wrong = value.find((name) => !isName(name));
+  if (wrong !== undefined) throw fields.invalid(field, `names, not ${quoteValue(wrong)}`);
+  const repeated = value.find((name, index) => value.indexOf(name) !== index);
+  if (repeated !== undefined) throw fields.invalid(field, `each name once, not ${quote(repeated)} twice`);
   return value;
+}
+
+/** Not one that leads out of the folder. */
+function isName(name: unknown): name is string {
+  return typeof name === 'string' && /^[^/\\\0]+$/.test(name) && !name.startsWith('.');
 }

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import { access, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { AdapterLayout, type BaseModel, readBaseModel } from '../../adapter/index.js';
-import { type LongOperation, steadyProgress } from '../../async.js';
+import { type LongOperation, steadyProgress } from '../../async/index.js';
 import { DndError } from '../../errors.js';
-import { readError } from '../../files/index.js';
-import { nearest } from '../../nearest.js';
+import { exists, readError } from '../../files/index.js';
 import { readPromptItems } from '../../prompts/index.js';
+import { nearest } from '../../validation/index.js';
 import { type Agreement, agree, type Member, type Mismatch, mismatchTable } from './agreement.js';
 import { findTaskFiles, findTasks, type TaskFiles } from './discover.js';
 import { PAIRS_FILE, type PairsManifest, readPairsManifest } from './manifest.js';
@@ -203,11 +203,7 @@ async function baseOf(told: BaseModel | string | null, members: readonly Member[
   const named = new Set(members.map(({ checkpoint }) => checkpoint.config?.baseModelName ?? null));
   const [path] = named;
   if (named.size !== 1 || typeof path !== 'string' || !isAbsolute(path)) return null;
-  const exists = await access(join(path, 'config.json')).then(
-    () => true,
-    () => false,
-  );
-  return exists ? readBaseModel(path) : null;
+  return (await exists(join(path, 'config.json'))) ? readBaseModel(path) : null;
 }
 
 /** One for each checkpoint; the table has the rest. */

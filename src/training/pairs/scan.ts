@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { access, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   AdapterLayout,
@@ -9,9 +8,9 @@ import {
   parsePeftConfig,
   placeKey,
 } from '../../adapter/index.js';
-import { breather } from '../../async.js';
+import { eventLoopYielder } from '../../async/index.js';
 import { DndError } from '../../errors.js';
-import { readError, readJson } from '../../files/index.js';
+import { exists, OpenFile, readError, readJson } from '../../files/index.js';
 import { elementCount, type FloatDtype, toFloat32 } from '../../formats/dtypes.js';
 import { SafetensorsFile, type TensorInfo } from '../../formats/safetensors/index.js';
 import type { CheckpointFile } from './discover.js';
@@ -57,11 +56,7 @@ export async function scanCheckpoint(
 
 async function readConfig(folder: string): Promise<ParsedPeftConfig | null> {
   const path = join(folder, PEFT_CONFIG_FILE);
-  const exists = await access(path).then(
-    () => true,
-    () => false,
-  );
-  return exists ? parsePeftConfig(await readJson(path), path) : null;
+  return (await exists(path)) ? parsePeftConfig(await readJson(path), path) : null;
 }
 
 function checkConfig(config: ParsedPeftConfig | null, layout: AdapterLayout): void {
@@ -84,14 +79,14 @@ async function scanTensors(
   file: SafetensorsFile,
   { signal, onBytes = () => {} }: { signal?: AbortSignal | undefined; onBytes?: (count: number) => void },
 ): Promise<Content> {
-  const breathe = breather();
+  const yieldToEventLoop = eventLoopYielder();
   const whole = createHash('sha256').update(await readHeader(file));
   const digests: string[] = [];
   const sums = { count: 0, sum: 0, squares: 0 };
   let own = createHash('sha256');
   for await (const pieces of file.pieces(READ_BYTES)) {
     for (const { info, elementOffset, bytes } of pieces) {
-      await breathe();
+      await yieldToEventLoop();
       signal?.throwIfAborted();
       own.update(bytes);
       const values = toFloat32(bytes, info.dtype as FloatDtype);
@@ -120,14 +115,14 @@ async function scanTensors(
 /** All bytes before the first tensor's. */
 async function readHeader(file: SafetensorsFile): Promise<Uint8Array> {
   const [first] = file.tensors.values();
-  const handle = await open(file.path).catch((error) => {
+  const opened = await OpenFile.open(file.path, 'r').catch((error) => {
     throw readError(error, file.path);
   });
   try {
-    const { buffer, bytesRead } = await handle.read(new Uint8Array(first!.byteOffset), 0, first!.byteOffset, 0);
-    return buffer.subarray(0, bytesRead);
+    const header = new Uint8Array(first!.byteOffset);
+    return header.subarray(0, await opened.read(header, 0));
   } finally {
-    await handle.close();
+    await opened.close();
   }
 }
 

@@ -1,5 +1,5 @@
 import { type AdapterLayout, type BaseModel, MODULES, type ModuleName } from '../../adapter/index.js';
-import { breather } from '../../async.js';
+import { eventLoopYielder } from '../../async/index.js';
 import { loadTokenCounter, type TokenCounter } from '../../encoder/index.js';
 import { DndError } from '../../errors.js';
 import { importanceOf, type PairsImportance } from './importance-of.js';
@@ -126,10 +126,10 @@ async function taskStatistics(
   { skipped }: Pairs,
   { counter, maxLength, signal }: Counting,
 ): Promise<TaskStatistics> {
-  const breathe = breather();
+  const yieldToEventLoop = eventLoopYielder();
   const lengths: number[] = [];
   for (const { prompt } of items) {
-    await breathe();
+    await yieldToEventLoop();
     signal?.throwIfAborted();
     lengths.push(counter ? await counter.count(prompt, signal) : prompt.length);
   }

@@ -1,5 +1,5 @@
 import { type AdapterLayout, type LayoutTensor, placeKey } from '../../adapter/index.js';
-import { breather } from '../../async.js';
+import { eventLoopYielder } from '../../async/index.js';
 import { DndError } from '../../errors.js';
 import { elementCount, type FloatDtype, isFloatDtype, toFloat32 } from '../../formats/dtypes.js';
 import { SafetensorsFile, type TensorInfo } from '../../formats/safetensors/index.js';
@@ -28,14 +28,14 @@ export async function readTensors(
   tensors: readonly LayoutTensor[],
   { tokens, signal }: { tokens: Float32Array; signal?: AbortSignal | undefined },
 ): Promise<void> {
-  const breathe = breather();
+  const yieldToEventLoop = eventLoopYielder();
   const file = await SafetensorsFile.open(path);
   try {
     const places = placesOf(file, tensors, name);
     let whole = new Float32Array();
     for await (const pieces of file.pieces(READ_BYTES, (info) => places.has(info.name))) {
       for (const { info, elementOffset, bytes } of pieces) {
-        await breathe();
+        await yieldToEventLoop();
         signal?.throwIfAborted();
         const values = toFloat32(bytes, info.dtype as FloatDtype);
         const elements = elementCount(info.shape);

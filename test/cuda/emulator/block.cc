@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "test/cuda/emulator/copies.h"
-#include "test/cuda/emulator/device_code.h"
 #include "test/cuda/emulator/fiber.h"
 #include "test/cuda/emulator/poison.h"
 #include "test/cuda/emulator/random.h"
+#include "toolkit/device_code.h"
 
 namespace dnd::cuda::emulator {
 

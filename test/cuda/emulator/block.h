@@ -4,7 +4,7 @@
 #include <functional>
 #include <string>
 
-#include "cuda/device/index.h"
+#include "cuda/runtime/index.h"
 
 namespace dnd::cuda::emulator {
 

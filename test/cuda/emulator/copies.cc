@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "test/cuda/emulator/block.h"
-#include "test/cuda/emulator/device_code.h"
 #include "test/cuda/emulator/memory.h"
 #include "test/cuda/emulator/poison.h"
+#include "toolkit/device_code.h"
 
 namespace dnd::cuda::emulator {
 namespace {

@@ -1,19 +1,19 @@
-/// cuda/host/runtime.h and the launch of cuda/host/launch.h for the emulated devices. Errors have the names that CUDA's
-/// runtime gives them in the same situation.
+/// cuda/runtime/runtime.h and the launch of toolkit/launch.h for the emulated devices. Errors have the names that
+/// CUDA's runtime gives them in the same situation.
 
-#include "cuda/host/runtime.h"
+#include "cuda/runtime/runtime.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <functional>
 
-#include "cuda/host/driver_check.h"
-#include "cuda/host/launch.h"
+#include "cuda/runtime/driver_check.h"
 #include "test/cuda/emulator/block.h"
 #include "test/cuda/emulator/memory.h"
 #include "test/cuda/emulator/state.h"
 #include "test/cuda/emulator/streams.h"
+#include "toolkit/launch.h"
 
 namespace dnd::cuda::runtime {
 

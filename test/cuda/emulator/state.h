@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "core/status.h"
-#include "cuda/host/runtime.h"
+#include "cuda/runtime/runtime.h"
 
 namespace dnd::cuda::emulator {
 
@@ -15,9 +15,10 @@ struct Settings {
   uint64_t seed = 1;
   int64_t memory_limit = int64_t{8} << 30;
   int32_t driver_version = 13000;
-  int32_t compute_capability = 90;
+  // A device of the rate table (native/plan/cuda_rates.cc): it is planned for as the real one.
+  int32_t compute_capability = 80;
   int32_t device_count = 1;
-  std::string device_name = "Emulated GPU";
+  std::string device_name = "NVIDIA A100-SXM4-80GB (emulated)";
 };
 
 /// All that there is of the emulated machine. One lock for everything: kernels run one after another.

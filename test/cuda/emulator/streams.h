@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "cuda/host/runtime.h"
+#include "cuda/runtime/runtime.h"
 
 /// Queues of work that runs when somebody waits for it, and not before.
 

@@ -5,8 +5,8 @@
 #include <cstring>
 
 #include "test/cuda/emulator/block.h"
-#include "test/cuda/emulator/device_code.h"
-#include "test/cuda/emulator/half_bits.h"
+#include "toolkit/device_code.h"
+#include "toolkit/half_bits.h"
 
 namespace dnd::cuda::emulator {
 namespace {
@@ -85,7 +85,7 @@ void to_floats(const std::array<uint32_t, kLanes * registers>& packed,
   for (size_t i = 0; i < values.size(); ++i) values[i] = float_of_half_bits(halves[i]);
 }
 
-/// Fragments as PTX lays them out: docs of multiply_add_16x8x16 in cuda/device/ptx.h.
+/// Fragments as PTX lays them out: docs of multiply_add_16x8x16 in cuda/toolkit/ptx.h.
 void multiply_add(void* const* operands) {
   std::array<uint32_t, kLanes * 4> packed_a;
   std::array<uint32_t, kLanes * 2> packed_b;

@@ -7,7 +7,7 @@
 #include <mutex>
 #include <vector>
 
-#include "cuda/host/launch.h"
+#include "toolkit/launch.h"
 
 // The linker sends calls of these two functions of the runtime here (--wrap, see CMakeLists.txt).
 #define DND_ALLOCATE "_ZN3dnd4cuda7runtime8allocateEm"

@@ -5,7 +5,7 @@
 #include <cstdlib>
 
 #include "core/status.h"
-#include "cuda/host/runtime.h"
+#include "cuda/runtime/runtime.h"
 #include "test/cuda/hardware/report.h"
 
 /// Runs the kernels' tests on device 0. DND_DEVICE_REPORT names a file that gets a line of JSON for each test;

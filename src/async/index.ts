@@ -1,0 +1,7 @@
+/** Work that takes a while: what it shares, its progress, how it is stopped, queued, and kept from blocking the event loop. */
+export { unlessAborted, withSignals } from './abort-signals.js';
+export { valueCopier } from './copy-values.js';
+export { eventLoopYielder } from './event-loop.js';
+export { onAbort } from './on-abort.js';
+export { type LongOperation, steadyProgress } from './progress.js';
+export { SerialQueue } from './serial-queue.js';

@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs';
+import { freemem } from 'node:os';
+import { join } from 'node:path';
+
+/**
+ * Bytes that this process can still take without swapping or being killed: what the kernel calls available, or what is
+ * left below the limit of the control group (version 1 or 2, or one of its ancestors) if that is less. Cached file pages
+ * that the kernel would drop count as free in both.
+ *
+ * @param root where `/proc` and `/sys` are mounted
+ */
+export function availableMemoryBytes(root = '/'): number {
+  const machine = machineAvailableBytes(root) ?? freemem();
+  return Math.max(0, Math.min(machine, ...controlGroupRoomBytes(root)));
+}
+
+function machineAvailableBytes(root: string): number | undefined {
+  const kilobytes = /^MemAvailable:\s+(\d+) kB$/m.exec(read(join(root, 'proc/meminfo')))?.[1];
+  return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
+}
+
+interface ControlGroupFiles {
+  limit: string;
+  usage: string;
+  droppable: RegExp;
+}
+
+const VERSION_1: ControlGroupFiles = {
+  limit: 'memory.limit_in_bytes',
+  usage: 'memory.usage_in_bytes',
+  droppable: /^total_inactive_file (\d+)$/m,
+};
+const VERSION_2: ControlGroupFiles = {
+  limit: 'memory.max',
+  usage: 'memory.current',
+  droppable: /^inactive_file (\d+)$/m,
+};
+
+/** What is left in each group that this process belongs to and that has a limit, from its own up to the root. */
+function controlGroupRoomBytes(root: string): number[] {
+  const rooms: number[] = [];
+  for (const line of read(join(root, 'proc/self/cgroup')).split('\n')) {
+    const [, controllers, path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
+    if (controllers === undefined || path === undefined) continue;
+    const version2 = controllers === '';
+    if (!version2 && !controllers.split(',').includes('memory')) continue;
+    const mount = join(root, version2 ? 'sys/fs/cgroup' : 'sys/fs/cgroup/memory');
+    // Inside a container the path may be that of the host while the mount is the container's own: its root then counts.
+    for (let depth = path.split('/').filter(Boolean); ; depth = depth.slice(0, -1)) {
+      const room = groupRoomBytes(join(mount, ...depth), version2 ? VERSION_2 : VERSION_1);
+      if (room !== undefined) rooms.push(room);
+      if (depth.length === 0) break;
+    }
+  }
+  return rooms;
+}
+
+function groupRoomBytes(folder: string, files: ControlGroupFiles): number | undefined {
+  const limit = Number.parseInt(read(join(folder, files.limit)), 10); // "max" where there is none
+  const usage = Number.parseInt(read(join(folder, files.usage)), 10);
+  if (!Number.isFinite(limit) || !Number.isFinite(usage)) return undefined;
+  const droppable = Number(files.droppable.exec(read(join(folder, 'memory.stat')))?.[1] ?? 0);
+  return limit - usage + droppable;
+}
+
+/** A small file of the kernel's; empty where there is none. */
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}

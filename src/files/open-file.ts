@@ -1,0 +1,93 @@
+import type { Hash } from 'node:crypto';
+import { closeSync, fstat, fsync, ftruncate, open, read, type Stats, write } from 'node:fs';
+import { promisify } from 'node:util';
+import { DndError } from '../errors.js';
+
+/**
+ * An open file. `FileHandle` of node:fs/promises is not used, because a worker that is terminated while one is being
+ * opened or closed leaks its descriptor: plain descriptors are those that Node closes with the worker, from the moment
+ * they are open (also where the opening is under way) until `close` is called, which therefore must not be asynchronous.
+ */
+export class OpenFile {
+  /** Takes in what is written. */
+  hash: Hash | undefined;
+  readonly #descriptor: number;
+  #operations = 0;
+  #idle: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor(
+    readonly path: string,
+    descriptor: number,
+  ) {
+    this.#descriptor = descriptor;
+  }
+
+  /** Errors, here and of every method: those of node:fs. */
+  static async open(path: string, flags: string): Promise<OpenFile> {
+    return new OpenFile(path, await promisify(open)(path, flags));
+  }
+
+  /** @param position where to read; where the last operation ended, unless told */
+  async read(into: Uint8Array, position: number | null = null): Promise<number> {
+    return this.#use(async (file) => (await promisify(read)(file, into, 0, into.length, position)).bytesRead);
+  }
+
+  /** Writes all of `bytes`, however little the system takes at once. `position`: as of `read` */
+  async write(bytes: Uint8Array, position: number | null = null): Promise<void> {
+    const writing = this.#writeAll(bytes, position);
+    // Meanwhile, on a thread of Node's, the system writes.
+    this.hash?.update(bytes);
+    await writing;
+  }
+
+  async #writeAll(bytes: Uint8Array, position: number | null): Promise<void> {
+    for (let written = 0; written < bytes.length; ) {
+      const piece = bytes.subarray(written, written + LARGEST_WRITE);
+      const at = position === null ? null : position + written;
+      written += await this.#use(
+        async (file) => (await promisify(write)(file, piece, 0, piece.length, at)).bytesWritten,
+      );
+    }
+  }
+
+  stat(): Promise<Stats> {
+    return this.#use((file) => promisify(fstat)(file));
+  }
+
+  truncate(bytes: number): Promise<void> {
+    return this.#use((file) => promisify(ftruncate)(file, bytes));
+  }
+
+  /** Waits until the content is on the disk. */
+  sync(): Promise<void> {
+    return this.#use((file) => promisify(fsync)(file));
+  }
+
+  /** Waits for what is under way, then closes the file. May be called twice. */
+  close(): Promise<void> {
+    this.#closing ??= this.#closeWhenIdle();
+    return this.#closing;
+  }
+
+  async #closeWhenIdle(): Promise<void> {
+    if (this.#operations > 0) {
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve;
+      });
+    }
+    closeSync(this.#descriptor);
+  }
+
+  async #use<T>(operation: (descriptor: number) => Promise<T>): Promise<T> {
+    if (this.#closing) throw new DndError('DISPOSED', `${this.path} has been closed`);
+    this.#operations++;
+    try {
+      return await operation(this.#descriptor);
+    } finally {
+      if (--this.#operations === 0) this.#idle?.();
+    }
+  }
+}
+
+const LARGEST_WRITE = 2 ** 26;

@@ -1,0 +1,86 @@
+import { rm, rmdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { TrainerEngine } from '../engine/index.js';
+import { exists, writeFileAtomically, writeFolderAtomically } from '../files/index.js';
+import { copyEncoderFiles, ENCODER_FOLDER } from '../generator/encoder-folder.js';
+import { resolveSettings, withAbsolutePaths } from './config.js';
+import { microBatchFor } from './decoder-memory.js';
+import { describeRun } from './describe-run.js';
+import { MetricsFile } from './metrics-file.js';
+import { type Preparation, prepare, reportPairs } from './prepare.js';
+import { METRICS_FILE, RUN_FILE } from './run-description.js';
+import { CACHE_FOLDER, makeRunFolder, removeLeftovers } from './run-folder.js';
+import { RunLock } from './run-lock.js';
+import type { TrainingSettings } from './settings.js';
+import { createEngine, type MakeOptions, makeWorkingParts, type TrainerParts } from './trainer-parts.js';
+
+/** Settings, and where the run goes. What is left out has a default; see `SETTINGS`. */
+export interface CreateTrainerOptions extends Partial<TrainingSettings>, MakeOptions {
+  /** Folder of the prompt–checkpoint pairs. */
+  pairs: string;
+  /** Folder of a text encoder, or 'hash'. */
+  encoder: string;
+  /** The folder of the run, which must not be one already. */
+  out: string;
+}
+
+/** Starts a run: from run.json on it can be gone on with, until then a failure leaves nothing behind. */
+export async function startRun(options: CreateTrainerOptions): Promise<TrainerParts> {
+  const { out, signal, onProgress, onNotice, ...given } = options;
+  signal?.throwIfAborted();
+  const settings = resolveSettings(withAbsolutePaths(given));
+  const folder = resolve(out);
+  const existed = await exists(folder);
+  await makeRunFolder(folder);
+  const lock = await RunLock.take(folder).catch(async (error) => {
+    if (!existed) await rmdir(folder).catch(() => {});
+    throw error;
+  });
+  let preparation: Preparation | undefined;
+  let engine: TrainerEngine | undefined;
+  let metrics: MetricsFile | undefined;
+  try {
+    // Another process may have started one here since.
+    await makeRunFolder(folder);
+    await removeLeftovers(folder);
+    preparation = await prepare(settings, { signal, onProgress });
+    reportPairs(preparation, onNotice);
+    engine = await createEngine(preparation.manifest, settings);
+    preparation.settings = { ...settings, microBatch: microBatchFor(engine, settings) };
+    const encoderFolder = await keepEncoder(preparation, folder, signal);
+    const description = describeRun(preparation, preparation.settings);
+    await writeFileAtomically(join(folder, RUN_FILE), `${JSON.stringify(description, null, 2)}\n`, { signal });
+    metrics = (await MetricsFile.open(join(folder, METRICS_FILE), 0)).file;
+    const { seed } = settings;
+    await engine.initialise(seed, { signal, onProgress: (fraction) => onProgress?.(fraction, 'initialise') });
+    const work = await makeWorkingParts(preparation, folder, engine, options);
+    const position = { step: 0, evaluated: -1, saved: -1 };
+    return { ...preparation, folder, lock, metrics, engine, encoderFolder, work, position };
+  } catch (error) {
+    engine?.dispose();
+    preparation?.encoder.dispose();
+    await metrics?.close();
+    if (!(await exists(join(folder, RUN_FILE)))) await removeUnstarted(folder);
+    await lock.release();
+    if (!existed) await rmdir(folder).catch(() => {});
+    throw error;
+  }
+}
+
+/** Copies the text encoder into the run, so that checkpoints can be whole generators and nothing else is needed later. */
+async function keepEncoder(
+  { manifest, settings }: Preparation,
+  folder: string,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  if (manifest.encoder.type === 'hash') return undefined;
+  const path = join(folder, ENCODER_FOLDER);
+  await rm(path, { recursive: true, force: true });
+  await writeFolderAtomically(path, { signal }, (staging) => copyEncoderFiles(settings.encoder, staging, signal));
+  return path;
+}
+
+async function removeUnstarted(folder: string): Promise<void> {
+  for (const name of [ENCODER_FOLDER, CACHE_FOLDER])
+    await rm(join(folder, name), { recursive: true, force: true }).catch(() => {});
+}

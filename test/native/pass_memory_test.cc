@@ -1,0 +1,67 @@
+#include "model/pass_memory.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace dnd {
+namespace {
+
+/// Steps of a pass: arrays of 300, 100 and 1000 bytes, then one where the first was, and one for which no gap will do.
+std::vector<PassArray> arrays_of(PassMemory& memory) {
+  std::vector<PassArray> arrays;
+  for (const int64_t bytes : {300, 100, 1000}) arrays.push_back(memory.bytes(bytes));
+  arrays[0].reset();
+  arrays[0] = memory.bytes(400);
+  arrays[1].reset();
+  arrays[1] = memory.floats(65);
+  return arrays;
+}
+
+TEST(PassMemory, that_only_counts_tells_what_was_there_at_the_same_time_and_how_large_a_block_is_needed) {
+  PassMemory counted;
+  {
+    const std::vector<PassArray> arrays = arrays_of(counted);
+    for (const PassArray& array : arrays) EXPECT_EQ(array.data(), nullptr);
+    EXPECT_EQ(counted.most_bytes(), 400 + 260 + 1000);
+    EXPECT_EQ(counted.block_bytes(), 512 + 256 + 1024 + 512);
+  }
+  const PassArray again = counted.bytes(1500);
+  EXPECT_EQ(counted.most_bytes(), 400 + 260 + 1000) << "arrays that are gone were counted";
+}
+
+TEST(PassMemory, of_a_block_gives_each_array_the_first_gap_that_holds_it) {
+  alignas(64) char block[512 + 256 + 1024 + 512];
+  PassMemory memory(block);
+  const std::vector<PassArray> arrays = arrays_of(memory);
+  EXPECT_EQ(arrays[0].memory(), block);
+  EXPECT_EQ(arrays[1].memory(), block + 512 + 256 + 1024);
+  EXPECT_EQ(arrays[2].memory(), block + 512 + 256);
+  EXPECT_EQ(memory.bytes(0).memory(), block + 512);
+  EXPECT_EQ(memory.bytes(256).memory(), block + 512) << "an array that is gone has kept its place";
+}
+
+TEST(PassMemory, of_a_device_allocates_each_array_and_frees_it_with_the_object) {
+  const Device device(1);
+  const auto held = [&] { return device.memory_beside(0).held; };
+  PassMemory memory(device);
+  {
+    PassArray first = memory.floats(1'000'000);
+    const int64_t one = held();
+    EXPECT_GE(one, 4'000'000);
+    first.data()[999'999] = 1;
+    const PassArray second = memory.floats(1'000'000);
+    EXPECT_NE(first.data(), second.data());
+    EXPECT_EQ(held(), 2 * one);
+    const PassArray moved = std::move(first);
+    EXPECT_EQ(moved.data()[999'999], 1);
+    EXPECT_EQ(held(), 2 * one);
+  }
+  EXPECT_EQ(held(), 0);
+  EXPECT_EQ(memory.most_bytes(), 8'000'000);
+}
+
+}  // namespace
+}  // namespace dnd
