@@ -50,7 +50,7 @@ export async function readPromptSet(path: string, standardInput?: Input, signal?
 }
 
 /** A Readable, or anything else that gives bytes. */
-type Input = AsyncIterable<Uint8Array> & { destroy?(error: Error): void };
+type Input = AsyncIterable<Uint8Array> & { destroy?(): void };
 
 /**
  * Reads a prompt file, in the forms that `readPromptSet` knows, with the responses that are in it: `response` of an
@@ -88,8 +88,11 @@ async function parserFor(path: string): Promise<Parser> {
 async function readAll(stream: Input, source: string, signal?: AbortSignal): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  const release = signal && onAbort(signal, () => stream.destroy?.(signal.reason));
+  const stop = () => stream.destroy?.();
+  const release = signal && onAbort(signal, stop);
   try {
+    if (signal?.aborted) stop();
+    signal?.throwIfAborted();
     for await (const chunk of stream) {
       chunks.push(chunk);
       bytes += chunk.byteLength;

@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { getEventListeners } from 'node:events';
+import { mkdtemp, open, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { readPromptSet } from '../../src/prompts/index.js';
 
@@ -187,6 +189,45 @@ describe('standard input', () => {
     execFileSync('mkfifo', [pipe]);
     const [prompts] = await Promise.all([readPromptSet(pipe), writeFile(pipe, 'one\ntwo\n')]);
     expect(prompts).toEqual(['one', 'two']);
+  });
+});
+
+describe('waiting for prompts ends at an abort', () => {
+  const reason = new Error('enough');
+
+  /** Aborts once the wait has begun. */
+  async function aborted(path: string, input?: Readable): Promise<void> {
+    const controller = new AbortController();
+    const waiting = readPromptSet(path, input, controller.signal);
+    setImmediate(() => controller.abort(reason));
+    await expect(waiting).rejects.toBe(reason);
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
+  }
+
+  test('of standard input', () => aborted('-', new Readable({ read() {} })));
+
+  test('of a named pipe that nobody opens', async () => {
+    const pipe = join(folder, 'silent');
+    execFileSync('mkfifo', [pipe]);
+    await aborted(pipe);
+  });
+
+  test('of a named pipe in which half a prompt is', async () => {
+    const pipe = join(folder, 'half');
+    execFileSync('mkfifo', [pipe]);
+    const [, writer] = await Promise.all([
+      aborted(pipe),
+      open(pipe, 'r+').then(async (opened) => {
+        await opened.write('half a pro');
+        return opened;
+      }),
+    ]);
+    await writer.close();
+  });
+
+  test('that came before keeps it from beginning', async () => {
+    const signal = AbortSignal.abort(reason);
+    await expect(readPromptSet(join(folder, 'missing.txt'), undefined, signal)).rejects.toBe(reason);
   });
 });
 
