@@ -2,7 +2,7 @@ import { isAbsolute } from 'node:path';
 import { DndError } from '../errors.js';
 import { selectPrompts } from '../prompts/index.js';
 import { errorMessage } from '../validation/message.js';
-import { quote, quoteValue } from '../validation/quote.js';
+import { quote } from '../validation/quote.js';
 
 /** A prompt set, and the prompts that the generator will see of it. */
 export interface Choice {
@@ -27,7 +27,10 @@ export function choosePrompts(name: string, prompts: unknown, wanted: number, se
   if (prompts.length === 0) throw new DndError('INVALID_PROMPTS', `${where} is empty; give at least one prompt`);
   for (const [index, prompt] of prompts.entries()) {
     if (typeof prompt !== 'string')
-      throw new DndError('INVALID_PROMPTS', `${where}: prompt ${index + 1} must be a text, not ${quoteValue(prompt)}`);
+      throw new DndError(
+        'INVALID_PROMPTS',
+        `${where}: prompt ${index + 1} must be a text, not ${prompt === null ? 'null' : typeof prompt}`,
+      );
     if (prompt.trim() === '')
       throw new DndError('INVALID_PROMPTS', `${where}: prompt ${index + 1} is empty; leave it out or fill it in`);
   }

@@ -42,7 +42,7 @@ test('there is no precision but fp32 to ask for', async () => {
   const bf16 = { device: 'cpu', precision: 'bf16' as 'fp32' } as const;
   await expect(selectDevice(bf16)).rejects.toMatchObject({
     code: 'INVALID_ARGUMENT',
-    message: "the precision must be fp32, or left out, not \"bf16\"",
+    message: 'the precision must be fp32, or left out, not "bf16"',
   });
 });
 
