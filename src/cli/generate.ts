@@ -6,6 +6,7 @@ import { ADAPTER_DTYPES, type SavedDtype } from '../generator/generated-adapter.
 import { Generator } from '../generator/generator.js';
 import type { GenerationReport } from '../generator/report.js';
 import { readPromptSet } from '../prompts/index.js';
+import { checkPath } from '../validation/index.js';
 import { adapterFolders } from './adapter-folders.js';
 import { type Io, print } from './io.js';
 import {
@@ -73,6 +74,7 @@ export function addGenerate(program: Command, io: Io): void {
 
 async function generate({ json, ...options }: Options, io: Io): Promise<void> {
   const folders = adapterFolders(options.prompts, options.out);
+  checkPath(options.generator, '--generator');
   const sets: [string, string[]][] = [];
   for (const [place, file] of options.prompts.entries())
     sets.push([String(place), await readPromptSet(file, io.stdin, io.signal)]);

@@ -135,11 +135,11 @@ function poolingOf(settings: GeneratorSettings): Pooling {
 /** For callers without types: another object would make a layout of NaN. */
 function checkBase(base: BaseModel): void {
   if (typeof base !== 'object' || base === null) throw wrong('base', 'a path, or what readBaseModel gives', base);
-  if (typeof base.modelType !== 'string') throw wrong('base.modelType', 'a text', base.modelType);
   const { hidden, heads, kvHeads, headDim, intermediate, layers } = base;
   const sizes = { hidden, heads, kvHeads, headDim, intermediate, layers };
   for (const [name, size] of Object.entries(sizes))
     wholeNumber(size, `base.${name} (base is a path, or what readBaseModel gives)`, 1);
+  if (typeof base.modelType !== 'string') throw wrong('base.modelType', 'a text', base.modelType);
 }
 
 function wholeNumber(value: unknown, what: string, smallest: number): number {

@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { DndError } from '../errors.js';
 import { selectPrompts } from '../prompts/index.js';
-import { errorMessage, quote, quoteValue } from '../validation/index.js';
+import { errorMessage, quote } from '../validation/index.js';
 
 /** A prompt set, and the prompts that the generator will see of it. */
 export interface Choice {
@@ -26,7 +26,10 @@ export function choosePrompts(name: string, prompts: unknown, wanted: number, se
   if (prompts.length === 0) throw new DndError('INVALID_PROMPTS', `${where} is empty; give at least one prompt`);
   for (const [index, prompt] of prompts.entries()) {
     if (typeof prompt !== 'string')
-      throw new DndError('INVALID_PROMPTS', `${where}: prompt ${index + 1} must be a text, not ${quoteValue(prompt)}`);
+      throw new DndError(
+        'INVALID_PROMPTS',
+        `${where}: prompt ${index + 1} must be a text, not ${prompt === null ? 'null' : typeof prompt}`,
+      );
     if (prompt.trim() === '')
       throw new DndError('INVALID_PROMPTS', `${where}: prompt ${index + 1} is empty; leave it out or fill it in`);
   }

@@ -18,6 +18,7 @@ export async function verifyLayout(golden: GoldenFile, options: VerifierOptions)
     modules: golden.texts('module_order').map((path) => path.slice(path.lastIndexOf('.') + 1)),
     chunk: golden.wholeNumber('chunk'),
   });
+  requireWeights(golden, layout);
   const weights = await golden.floatsUnder(WEIGHT);
   const tokens = layout.tokenise(weights);
   const checks: Check[] = [];
@@ -34,6 +35,15 @@ export async function verifyLayout(golden: GoldenFile, options: VerifierOptions)
     checks.push(compare(WEIGHT + tensor.name, restored(tensor), reference, tolerance));
   }
   return checks;
+}
+
+/** Before anything is made of the size that the metadata say. */
+function requireWeights(golden: GoldenFile, layout: AdapterLayout): void {
+  for (const { name, shape } of layout.tensors) {
+    const found = golden.shape(WEIGHT + name);
+    if (found.length === 2 && found.every((size, axis) => size === shape[axis])) continue;
+    throw golden.wrong(`${WEIGHT}${name} is [${found.join(', ')}], and the layout has [${shape.join(', ')}]`);
+  }
 }
 
 async function restore(layout: AdapterLayout, tokens: Float32Array, { threads, device, signal }: VerifierOptions) {

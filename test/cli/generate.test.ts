@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { readPeft } from '../../src/adapter/index.js';
 import type { GenerationReport } from '../../src/generator/report.js';
 import { UNTRAINED } from '../../src/generator/untrained-notice.js';
@@ -75,6 +75,29 @@ describe('dnd generate', () => {
     const together = await readFile(at('adapter', 'sums', 'adapter_model.safetensors'));
     await dnd(['generate', '--generator', at('generator'), '--prompts', files[1]!, '--out', at('alone')]);
     expect(await readFile(at('alone', 'adapter_model.safetensors'))).toEqual(together);
+  });
+
+  test.each(['...txt', '..txt'])('refuses %s, whose adapter would replace what is around its folder', async (name) => {
+    await init();
+    await mkdir(at('place', 'adapters'), { recursive: true });
+    await writeFile(at('place', 'precious'), 'x');
+    const files = [await promptFile(name, 'one'), await promptFile('b.txt', 'two')];
+    const { code, stderr } = await dnd(generateArguments(files, '--out', at('place', 'adapters'), '--force'));
+    expect(code).toBe(2);
+    expect(stderr).toContain(`the adapter of the prompt file ${at(name)}`);
+    expect((await readdir(at('place'))).sort()).toEqual(['adapters', 'precious']);
+    expect((await dnd(generateArguments([files[0]!]))).code).toBe(0);
+  });
+
+  test('refuses an empty --out, of one file and of several, before any work', async () => {
+    const files = [await promptFile('a.txt', 'one'), await promptFile('b.txt', 'two')];
+    for (const prompts of [files, [files[0]!]]) {
+      const { code, stderr } = await dnd(generateArguments(prompts, '--out', '', '--force'));
+      expect(code).toBe(2);
+      expect(stderr).toBe(
+        'error: --out: is not a path; expected a text of 1 to 4096 characters, got "". Name the folder or file; "." is the working folder\n',
+      );
+    }
   });
 
   test('a second run adds to the folder of several adapters, and replaces only with --force', async () => {

@@ -1,9 +1,11 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { UNTRAINED } from '../../src/generator/untrained-notice.js';
+import { writeModel } from '../encoder/models.js';
+import { TINY_TOKENS } from '../generator/tiny.js';
 import { dnd, dndJson } from './run-cli.js';
 import { useWorkshop } from './workshop.js';
 
-const { at, init, initArguments } = useWorkshop();
+const { at, generateArguments, init, initArguments, promptFile } = useWorkshop();
 
 describe('dnd init', () => {
   test('makes a generator, from the folder of a base model, and says that it is untrained', async () => {
@@ -77,6 +79,35 @@ describe('dnd init', () => {
     expect([exit, result.error.code]).toEqual([1, code]);
     expect(result.error.message).toContain(sentence);
     expect(await readdir(at())).toEqual(['base']);
+  });
+
+  test('refuses prompts without room for a token between the special ones of the encoder', async () => {
+    await writeModel(at('bert'));
+    const features = JSON.stringify([[4, 2, 24], [6, 6, 12], TINY_TOKENS]);
+    const changes = ['--encoder', at('bert'), '--features', features] as const;
+    const short = await dnd(initArguments(...changes, '--max-length', 2));
+    expect(short).toMatchObject({ code: 2, stderr: expect.stringContaining('maxLength 2 leaves no room') });
+    expect(await readdir(at())).not.toContain('generator');
+    const features3 = JSON.stringify([[4, 3, 24], [6, 6, 12], TINY_TOKENS]);
+    expect((await dnd(initArguments('--encoder', at('bert'), '--features', features3))).code).toBe(0);
+    const prompts = await promptFile('p.txt', 'ab c');
+    expect((await dnd(generateArguments([prompts]))).code).toBe(0);
+  });
+
+  test('refuses an empty --out, and the working folder', async () => {
+    const before = process.cwd();
+    await mkdir(at('empty'));
+    process.chdir(at('empty'));
+    try {
+      for (const [out, exit] of [
+        ['', 2],
+        ['.', 1],
+      ] as const)
+        expect((await dnd(initArguments('--out', out, '--force'))).code).toBe(exit);
+      expect(await readdir('.')).toEqual([]);
+    } finally {
+      process.chdir(before);
+    }
   });
 
   test('refuses to replace a generator without --force, and anything else at all', async () => {

@@ -127,6 +127,16 @@ describe('the hash encoder', () => {
     await expect(encode).rejects.toMatchObject({ code: 'OUT_OF_MEMORY' });
   });
 
+  test('takes long words whole, and refuses one that it would not get done with', async () => {
+    const long = 'a'.repeat(10_000);
+    const wordsOfLong = wordsOf(`${long} ${long}b c${' '.repeat(10_000)}${'d'.repeat(4096)} ${'e'.repeat(4096)}`);
+    expect(wordsOfLong).toEqual([long, `${long}b`, 'c', 'd'.repeat(4096), 'e'.repeat(4096)]);
+    const refused = new HashEncoder(8).encode(['x'.repeat(2 ** 20 + 1)], { maxLength: 4, ...plain });
+    const error = await refused.catch((thrown) => thrown);
+    expect(error).toMatchObject({ code: 'INVALID_PROMPTS', message: expect.stringContaining('1048577 letters') });
+    expect(error.message.length).toBeLessThan(500);
+  });
+
   test('keeps the event loop turning, even within one endless word', async () => {
     const loop = abortedAfterTurns(Number.POSITIVE_INFINITY);
     await new HashEncoder(384).encode(['ab'.repeat(20_000)], { maxLength: 4, ...plain });

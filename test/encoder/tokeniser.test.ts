@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { type TokenisedPrompts, Tokeniser } from '../../src/encoder/index.js';
+import { TextCutter } from '../../src/encoder/text-pieces.js';
 import { abortedAfterTurns } from './event-loop.js';
 
 const FIXTURES = join(__dirname, '..', 'fixtures', 'encoder');
@@ -78,6 +79,85 @@ describe('a long text', () => {
       }),
       { numRuns: 20 },
     );
+  });
+
+  /** Repeated, these give no place to cut for long. */
+  const endless = fc.constantFrom(
+    'x',
+    'ab',
+    '\u0301',
+    'a\u0301',
+    '😀',
+    '\u00a0',
+    '[',
+    '[MASK]',
+    '漢',
+    '\u200d',
+    'é',
+    '—',
+    '≠',
+    '가',
+    '\v',
+  );
+
+  test('without places to cut has the ids of the whole, too', async () => {
+    const preTokenizer = { type: 'Sequence', pretokenizers: [{ type: 'BertPreTokenizer' }] };
+    const whole = tokeniser({ tokenizer: { pre_tokenizer: preTokenizer } });
+    const run = fc.tuple(endless, fc.oneof(fc.integer({ min: 1, max: 120 }), fc.integer({ min: 9000, max: 17000 })));
+    await fc.assert(
+      fc.asyncProperty(fc.array(run, { minLength: 1, maxLength: 4 }), async (runs) => {
+        const text = runs.map(([unit, length]) => unit.repeat(Math.ceil(length / unit.length))).join('');
+        const [cut, uncut] = [await minilm.tokenise([text], 50_000), await whole.tokenise([text], 50_000)];
+        expect(cut).toEqual(uncut);
+      }),
+      {
+        numRuns: 20,
+        examples: [
+          [
+            [
+              ['x', 9000],
+              ['\u0301', 9000],
+              ['é', 1],
+            ],
+          ],
+          [
+            [
+              ['\u0301', 17_000],
+              ['x', 99],
+              ['\u0301', 9000],
+              ['x', 1],
+            ],
+          ],
+        ],
+      },
+    );
+  }, 60_000);
+
+  const piecesOf = (text: string, changes: object = {}) => {
+    const description = { ...tokenizer, ...changes };
+    return [...new TextCutter(description, { normalise: (part) => part.replace(/[\u0301\u200d]/g, '') }).pieces(text)];
+  };
+
+  test.each([
+    ['letters', 'x'],
+    ['combining marks', '\u0301'],
+    ['emoji', '😀'],
+    ['no-break spaces', '\u00a0'],
+    ['brackets', '['],
+    ['special tokens', '[MASK]'],
+    ['ideographs', '漢'],
+    ['joiners', '\u200d'],
+  ])('of %s alone is worked on in pieces', (_, unit) => {
+    const pieces = piecesOf(unit.repeat(400_000 / unit.length));
+    expect(pieces.length).toBeGreaterThan(400_000 / 2 ** 13);
+    expect(Math.max(...pieces.map(({ length }) => length))).toBeLessThanOrEqual(2 ** 13);
+  });
+
+  test('is worked on in pieces by a tokeniser that is not known, too: whole characters', () => {
+    const pieces = piecesOf('a😀'.repeat(100_000), { pre_tokenizer: { type: 'Whitespace' } });
+    expect(pieces.join('')).toBe('a😀'.repeat(100_000));
+    expect(Math.max(...pieces.map(({ length }) => length))).toBeLessThanOrEqual(2 ** 16);
+    for (const piece of pieces) expect(piece).toMatch(/^(?:a😀)*a?$|^😀(?:a😀)*a?$/u);
   });
 
   test('is not tokenised beyond what is needed', async () => {
@@ -194,6 +274,18 @@ describe('a tokeniser that cannot be used is refused', () => {
       tokeniserFiles({}, { truncation_side: 'left' }),
       'UNSUPPORTED_ENCODER',
       'truncation_side is "left"',
+    ],
+    [
+      'a malformed template',
+      tokeniserFiles({ post_processor: { type: 'TemplateProcessing', single: 5 } }),
+      'CORRUPT_FILE',
+      'no sound tokeniser',
+    ],
+    [
+      'a malformed post-processor',
+      tokeniserFiles({ post_processor: { type: 'Sequence', processors: [null] } }),
+      'CORRUPT_FILE',
+      'no sound tokeniser',
     ],
     [
       'a template without the text',

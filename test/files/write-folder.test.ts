@@ -76,6 +76,31 @@ test('force never replaces the home folder, the working folder, or one that hold
   }
 });
 
+test('the working folder is not replaced even when it is empty: a shell would stand in a folder that is gone', async () => {
+  const before = process.cwd();
+  const path = join(folder(), 'empty');
+  await mkdir(path);
+  try {
+    process.chdir(path);
+    for (const name of ['.', path])
+      await expect(writeFolderAtomically(name, {}, fillWith('x'))).rejects.toMatchObject({ code: 'OUTPUT_EXISTS' });
+    expect(await readdir('.')).toEqual([]);
+  } finally {
+    process.chdir(before);
+  }
+});
+
+test('an empty path, which would be the working folder, is refused before anything is written', async () => {
+  const fill = jest.fn();
+  for (const force of [false, true])
+    await expect(writeFolderAtomically('', { force }, fill)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining('the folder to write'),
+    });
+  await expect(writeFileAtomically('', 'x')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  expect(fill).not.toHaveBeenCalled();
+});
+
 test('a file of that name is refused, even by force', async () => {
   const path = join(folder(), 'file');
   await writeFile(path, 'precious');

@@ -72,6 +72,38 @@ test.each([
   expect(onProgress).not.toHaveBeenCalled();
 });
 
+test('of an async iterable gives the same adapters as of its pairs', async () => {
+  async function* sets() {
+    for (const pair of Object.entries(SETS)) yield pair;
+  }
+  const names = (made: Awaited<ReturnType<typeof all>>) => made.map(({ name }) => name);
+  expect(names(await all(sets()))).toEqual(Object.keys(SETS));
+});
+
+test('what an async iterable throws comes out, and nothing is made', async () => {
+  const reason = new Error('the source broke');
+  async function* sets(): AsyncGenerator<[string, string[]]> {
+    yield ['good', PROMPTS];
+    throw reason;
+  }
+  await expect(all(sets())).rejects.toBe(reason);
+});
+
+test.each([[''], ['.'], ['..'], ['../other'], ['a/../../b'], ['a//b'], ['/tmp/a'], ['a\\..\\b'], ['a\0']])(
+  'a set named %j, whose adapter would leave the folder it is saved in, is refused',
+  async (name) => {
+    await expect(all([[name, PROMPTS]])).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining('the name of a prompt set'),
+    });
+  },
+);
+
+test.each(['...', 'a.b', 'mathematics/gsm8k', 'ünï code'])('a set may be named %j', async (name) => {
+  const [made] = await all([[name, PROMPTS]]);
+  expect(made?.name).toBe(name);
+});
+
 test('a batch of none is refused', async () => {
   await expect(all(SETS, { batchSize: 0 })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
 });

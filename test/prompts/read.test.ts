@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
+import { parseCsv } from '../../src/prompts/csv.js';
 import { readPromptSet } from '../../src/prompts/index.js';
+import { abortedAfterTurns } from '../encoder/event-loop.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -310,6 +312,54 @@ describe('bad prompt files get an error that says what to do', () => {
     });
   });
 
+  test.each([
+    ['many.txt', 'a\n', ''],
+    ['many.jsonl', '"a"\n', ''],
+    ['many.json', '"a",', '"a"]'],
+  ])(
+    '%s with more prompts than anyone has',
+    async (name, item, end) => {
+      const path = await file(name, `${name.endsWith('.json') ? '[' : ''}${item.repeat(1_000_001)}${end}`);
+      await expect(readPromptSet(path)).rejects.toMatchObject({
+        code: 'INVALID_PROMPTS',
+        message: expect.stringContaining(`${path}: it has more than 1000000 prompts`),
+      });
+    },
+    60_000,
+  );
+
+  test('JSON with more values than there is memory for, before they are made', async () => {
+    const path = await file('values.json', '['.repeat(2 ** 24 + 1));
+    await expect(readPromptSet(path)).rejects.toMatchObject({
+      code: 'INVALID_PROMPTS',
+      message: expect.stringContaining('it has more than 16777216 values'),
+    });
+  });
+
+  test.each([
+    ['deep.json', 'it is not valid JSON: it is nested more than 1000 deep'],
+    ['deep.jsonl', 'line 1 is not valid JSON: it is nested more than 1000 deep'],
+  ])('%s that is nested without end', async (name, message) => {
+    const path = await file(name, `[{"prompt":${'['.repeat(100_000)}${']'.repeat(100_000)}}]`);
+    await expect(readPromptSet(path)).rejects.toMatchObject({
+      code: 'INVALID_PROMPTS',
+      message: expect.stringContaining(message),
+    });
+  });
+
+  test('a value without end, of which the error shows the beginning', async () => {
+    const path = await file(
+      'long.json',
+      JSON.stringify([{ prompt: 7, other: 'x'.repeat(100_000) }, ['y'.repeat(100_000)]]),
+    );
+    const error = await readPromptSet(path).catch((thrown) => thrown);
+    expect(error.message.length).toBeLessThan(1000);
+  });
+
+  test.each([[undefined], [7], [''], ['a\0.txt'], [{}]])('%p, which is not a path', async (path) => {
+    await expect(readPromptSet(path as string)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
   test('any bytes at all: prompts or an error of ours, never a crash', async () => {
     const name = fc.constantFrom('any.txt', 'any.json', 'any.jsonl', 'any.csv');
     const bytes = fc.oneof(
@@ -328,5 +378,31 @@ describe('bad prompt files get an error that says what to do', () => {
       }),
       { numRuns: 400 },
     );
+  });
+});
+
+describe('many lines leave the event loop turning', () => {
+  test.each([
+    ['text', 'a prompt\n'],
+    ['JSON Lines', '{"prompt": "a prompt"}\n'],
+    ['text with blank lines', `a${'\n'.repeat(20)}`],
+  ])('of %s', async (_, line) => {
+    // All bytes are there at once, so that no turn is one of reading.
+    async function* bytes() {
+      yield Buffer.from(line.repeat(150_000));
+    }
+    const loop = abortedAfterTurns(Number.POSITIVE_INFINITY);
+    expect(await readPromptSet('-', bytes())).toHaveLength(150_000);
+    loop.end();
+    expect(loop.turns()).toBeGreaterThan(3);
+  });
+
+  test('of CSV', async () => {
+    const loop = abortedAfterTurns(Number.POSITIVE_INFINITY);
+    let rows = 0;
+    for await (const item of parseCsv('a prompt\n'.repeat(50_000), 'a.csv')) if (item) rows++;
+    loop.end();
+    expect(rows).toBe(50_000);
+    expect(loop.turns()).toBeGreaterThan(3);
   });
 });
