@@ -1,7 +1,16 @@
 import type { Hash } from 'node:crypto';
-import { closeSync, fstat, fsync, ftruncate, open, read, type Stats, write } from 'node:fs';
+import * as fs from 'node:fs';
 import { promisify } from 'node:util';
 import { DndError } from '../errors.js';
+
+const open = promisify(fs.open);
+const read = promisify(fs.read);
+const write = promisify(fs.write);
+const fstat = promisify(fs.fstat);
+const ftruncate = promisify(fs.ftruncate);
+const fsync = promisify(fs.fsync);
+
+const LARGEST_WRITE = 2 ** 26;
 
 /**
  * An open file. `FileHandle` of node:fs/promises is not used, because a worker that is terminated while one is being
@@ -25,12 +34,12 @@ export class OpenFile {
 
   /** Errors, here and of every method: those of node:fs. */
   static async open(path: string, flags: string): Promise<OpenFile> {
-    return new OpenFile(path, await promisify(open)(path, flags));
+    return new OpenFile(path, await open(path, flags));
   }
 
   /** @param position where to read; where the last operation ended, unless told */
   async read(into: Uint8Array, position: number | null = null): Promise<number> {
-    return this.#use(async (file) => (await promisify(read)(file, into, 0, into.length, position)).bytesRead);
+    return this.#use(async (file) => (await read(file, into, 0, into.length, position)).bytesRead);
   }
 
   /** Writes all of `bytes`, however little the system takes at once. `position`: as of `read` */
@@ -45,23 +54,21 @@ export class OpenFile {
     for (let written = 0; written < bytes.length; ) {
       const piece = bytes.subarray(written, written + LARGEST_WRITE);
       const at = position === null ? null : position + written;
-      written += await this.#use(
-        async (file) => (await promisify(write)(file, piece, 0, piece.length, at)).bytesWritten,
-      );
+      written += await this.#use(async (file) => (await write(file, piece, 0, piece.length, at)).bytesWritten);
     }
   }
 
-  stat(): Promise<Stats> {
-    return this.#use((file) => promisify(fstat)(file));
+  stat(): Promise<fs.Stats> {
+    return this.#use((file) => fstat(file));
   }
 
   truncate(bytes: number): Promise<void> {
-    return this.#use((file) => promisify(ftruncate)(file, bytes));
+    return this.#use((file) => ftruncate(file, bytes));
   }
 
   /** Waits until the content is on the disk. */
   sync(): Promise<void> {
-    return this.#use((file) => promisify(fsync)(file));
+    return this.#use((file) => fsync(file));
   }
 
   /** Waits for what is under way, then closes the file. May be called twice. */
@@ -76,7 +83,7 @@ export class OpenFile {
         this.#idle = resolve;
       });
     }
-    closeSync(this.#descriptor);
+    fs.closeSync(this.#descriptor);
   }
 
   async #use<T>(operation: (descriptor: number) => Promise<T>): Promise<T> {
@@ -89,5 +96,3 @@ export class OpenFile {
     }
   }
 }
-
-const LARGEST_WRITE = 2 ** 26;

@@ -1,4 +1,4 @@
-import { lstat, mkdir, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
+import { lstat, mkdir, readdir, realpath, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { DndError } from '../errors.js';
@@ -43,14 +43,13 @@ async function refuseToReplace(path: string, target: string, options: FolderOpti
   }
 }
 
-async function inspectTarget(path: string, options: FolderOptions): Promise<Target> {
-  checkPath(path, 'the folder to write');
+async function inspectOnce(path: string, options: FolderOptions): Promise<Target> {
   const target = await realpath(path).catch((error) => {
     if (isFileError(error) && error.code === 'ENOENT') return undefined;
     throw writeError(error, path);
   });
   if (target === undefined) {
-    if (await lstat(path).catch(() => undefined)) {
+    if ((await lstat(path).catch(() => undefined))?.isSymbolicLink()) {
       throw new DndError('OUTPUT_EXISTS', `${path} is a symbolic link to nothing; remove it or choose another folder`);
     }
     return { path: resolve(path), exists: false };
@@ -71,6 +70,22 @@ async function inspectTarget(path: string, options: FolderOptions): Promise<Targ
   });
   if (entries.length > 0) await refuseToReplace(path, target, options);
   return { path: target, exists: true };
+}
+
+/** Others may replace, make or remove the folder between two looks at it. */
+const ATTEMPTS = 20;
+
+async function inspectTarget(path: string, options: FolderOptions): Promise<Target> {
+  checkPath(path, 'the folder to write');
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await inspectOnce(path, options);
+    } catch (error) {
+      const cause = error instanceof DndError ? error.cause : error;
+      const vanished = isFileError(cause) && cause.code === 'ENOENT';
+      if (!vanished || attempt === ATTEMPTS) throw writeError(error, path);
+    }
+  }
 }
 
 /**
@@ -94,9 +109,6 @@ async function syncTree(folder: string): Promise<void> {
   await syncFolder(folder);
 }
 
-/** Others may replace, make or remove the folder between two looks at it. */
-const ATTEMPTS = 20;
-
 /** What is being moved by this process, by target: one move at a time. */
 const moves = new Map<string, Promise<void>>();
 
@@ -114,10 +126,12 @@ async function inTurn(target: string, move: () => Promise<void>): Promise<void> 
 async function moveIntoPlace(staging: string, path: string, before: Target, options: FolderOptions): Promise<void> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const now = await inspectAgain(path, before, options);
-    const replaced = now.exists ? partialName(now.path, 'replaced') : undefined;
-    if (replaced && !(await renamedUnless(['ENOENT'], now.path, replaced))) continue;
+    const replaced = now.exists && options.force ? partialName(now.path, 'replaced') : undefined;
+    if (replaced && !(await doneUnless(['ENOENT'], rename(now.path, replaced)))) continue;
+    // Without force it was empty, and is left alone where that has changed.
+    if (now.exists && !replaced && !(await doneUnless(['ENOENT', 'ENOTEMPTY', 'EEXIST'], rmdir(now.path)))) continue;
     try {
-      const moved = await renamedUnless(['ENOTEMPTY', 'EEXIST', 'ENOTDIR'], staging, now.path);
+      const moved = await doneUnless(['ENOTEMPTY', 'EEXIST', 'ENOTDIR'], rename(staging, now.path));
       // What cannot be removed now is a leftover of this process, once that has ended.
       if (replaced) await rm(replaced, { recursive: true, force: true }).catch(() => {});
       if (moved) return;
@@ -130,9 +144,9 @@ async function moveIntoPlace(staging: string, path: string, before: Target, opti
 }
 
 /** @returns false where one of these errors says that someone else was faster */
-async function renamedUnless(codes: readonly string[], from: string, to: string): Promise<boolean> {
+async function doneUnless(codes: readonly string[], operation: Promise<void>): Promise<boolean> {
   try {
-    await rename(from, to);
+    await operation;
     return true;
   } catch (error) {
     if (isFileError(error) && codes.includes(error.code)) return false;
@@ -146,10 +160,12 @@ async function inspectAgain(path: string, before: Target, options: FolderOptions
     return await inspectTarget(path, options);
   } catch (error) {
     if (!(error instanceof DndError) || error.code !== 'OUTPUT_EXISTS') throw error;
-    const what = before.exists ? 'was changed' : 'was made';
-    throw new DndError('OUTPUT_EXISTS', `${path} ${what} by someone else in the meantime: ${error.message}`, {
-      cause: error,
-    });
+    const what = before.exists ? 'changed' : 'made';
+    throw new DndError(
+      'OUTPUT_EXISTS',
+      `${path} was ${what} in the meantime, by another save or process: ${error.message}`,
+      { cause: error },
+    );
   }
 }
 

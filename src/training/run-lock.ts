@@ -1,4 +1,5 @@
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { link, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DndError } from '../errors.js';
@@ -31,7 +32,7 @@ export class RunLock {
     // The lock appears with its content: nobody sees it empty.
     const prepared = partialName(path);
     try {
-      await writeFile(prepared, content, { flag: 'wx' });
+      writeFileSync(prepared, content, { flag: 'wx' });
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         if (await linked(prepared, path)) return new RunLock(path, content);
         await removeStale(path, folder);
@@ -45,8 +46,15 @@ export class RunLock {
   }
 
   async release(): Promise<void> {
-    const content = await readFile(this.path, 'utf8').catch(() => undefined);
-    if (content === this.content) await rm(this.path, { force: true }).catch(() => {});
+    if (contentOf(this.path) === this.content) await rm(this.path, { force: true }).catch(() => {});
+  }
+}
+
+function contentOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
   }
 }
 
@@ -65,7 +73,7 @@ async function linked(from: string, to: string): Promise<boolean> {
 
 async function copied(from: string, to: string): Promise<boolean> {
   try {
-    await writeFile(to, await readFile(from), { flag: 'wx' });
+    writeFileSync(to, readFileSync(from), { flag: 'wx' });
     return true;
   } catch (error) {
     if (isFileError(error) && error.code === 'EEXIST') return false;
@@ -75,7 +83,7 @@ async function copied(from: string, to: string): Promise<boolean> {
 
 /** @throws DndError RUN_IN_USE where the owner is at work, or may be */
 async function removeStale(path: string, folder: string): Promise<void> {
-  const content = await readFile(path, 'utf8').catch(() => undefined);
+  const content = contentOf(path);
   if (content === undefined) return;
   const owner = parse(content);
   if (owner && owner.host !== hostname())
@@ -88,7 +96,7 @@ async function removeStale(path: string, folder: string): Promise<void> {
   // Renamed and looked at, since in the meantime another process may have put its own in place.
   const removed = partialName(path, 'removed');
   await rename(path, removed).catch(() => {});
-  const found = await readFile(removed, 'utf8').catch(() => undefined);
+  const found = contentOf(removed);
   if (found !== undefined && found !== content) await link(removed, path).catch(() => {});
   await rm(removed, { force: true });
 }

@@ -216,7 +216,7 @@ export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
   threads: {
     kind: whole(1),
     decides: false,
-    about: 'threads that share the work (default: DND_THREADS, else all cores)',
+    about: 'threads that share the work (default: DND_THREADS, else all usable CPUs)',
   },
   device: { kind: { is: 'device' }, decides: false, about: 'where to compute: cpu, or auto, which is the same so far' },
 };

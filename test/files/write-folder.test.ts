@@ -131,7 +131,7 @@ test('what appears under the name while the folder is being filled is not overwr
   });
   await expect(writing).rejects.toMatchObject({
     code: 'OUTPUT_EXISTS',
-    message: expect.stringContaining(`${path} was made by someone else in the meantime`),
+    message: expect.stringContaining(`${path} was made in the meantime, by another save or process`),
   });
   expect(await readdir(path)).toEqual(['theirs.txt']);
   expect(await readdir(folder())).toEqual(['out']);

@@ -2,7 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { partialName } from '../../src/files/index.js';
+import { ownIdentity } from '../../src/files/process-identity.js';
 import { MetricsFile } from '../../src/training/metrics-file.js';
 import {
   checkpointPath,
@@ -116,6 +118,22 @@ describe("a run's folder", () => {
       message: expect.stringContaining('--resume'),
     });
     await expect(makeRunFolder(at('new', 'run', 'thesis.tex'))).rejects.toMatchObject({ code: 'NOT_WRITABLE' });
+  });
+
+  test('loses what killed processes left, wherever it is, but not what another process is still writing', async () => {
+    const killed = (name: string) => `.${name}.partial-${ownIdentity().system}-${process.pid}-1-0123abcd`;
+    for (const place of ['.', 'checkpoints', 'cache/prompts/way']) {
+      await mkdir(at(place, killed('left')), { recursive: true });
+      await writeFile(at(place, killed('left'), 'big.bin'), '');
+      await writeFile(at(place, '.old.partial-12-abcdef'), '');
+      await writeFile(at(place, 'kept'), '');
+    }
+    const report = basename(partialName(at('report.html')));
+    await writeFile(at(report), '');
+    await removeLeftovers(at());
+    expect((await readdir(at())).sort()).toEqual([report, 'cache', 'checkpoints', 'kept']);
+    expect(await readdir(at('checkpoints'))).toEqual(['kept']);
+    expect(await readdir(at('cache', 'prompts', 'way'))).toEqual(['kept']);
   });
 
   test('lists checkpoints by their steps, whole ones only, and keeps the newest', async () => {
