@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { isMainThread } from 'node:worker_threads';
 import { DndError } from '../errors.js';
 import { addon } from './addon.js';
 
@@ -28,6 +29,8 @@ export function abortAtSignals(controller: AbortController): () => void {
 
 /** Without the addon a second signal is heard as well, as long as the JavaScript thread is not busy. */
 function guard(names: readonly StopSignal[]): void {
+  // Signals are the main thread's: a worker has none to listen to, and must not change those.
+  if (!isMainThread) return;
   try {
     addon().endAtSecondSignal(names.map((name) => constants.signals[name]));
   } catch {
