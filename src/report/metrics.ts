@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
 import { breather } from '../async.js';
 import { DndError } from '../errors.js';
-import { isFileError, readError } from '../files/index.js';
+import { isFileError, parseJsonText, readError } from '../files/index.js';
 import type { Cell, Evaluation, Fit, TaskEvaluation, TrainingStep } from '../training/steps.js';
 
 export interface Metrics {
@@ -94,7 +94,7 @@ type Json = Record<string, unknown>;
 export function parseLine(text: string): TrainingStep | Evaluation | undefined {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = parseJsonText(text);
   } catch {
     return undefined;
   }

@@ -6,6 +6,7 @@ import { readError } from '../files/index.js';
 import { deviceReport } from '../generator/device.js';
 import type { DeviceReport } from '../generator/report.js';
 import { checkPath } from '../validation/path.js';
+import { quote } from '../validation/quote.js';
 import { type Check, isSkipped, skip } from './checks.js';
 import { verifyDecoder } from './decoder.js';
 import { verifyEncoder } from './encoder.js';
@@ -126,6 +127,6 @@ function unknownKind(golden: GoldenFile): DndError {
   const kinds = Object.keys(VERIFIERS).join(', ');
   return new DndError(
     'UNSUPPORTED_FORMAT',
-    `${golden.file.path}: its metadata kind is ${golden.kind ? `'${golden.kind}', which is unknown` : 'missing'}; known kinds are ${kinds}`,
+    `${golden.file.path}: its metadata kind is ${golden.kind ? `${quote(golden.kind)}, which is unknown` : 'missing'}; known kinds are ${kinds}`,
   );
 }

@@ -143,7 +143,7 @@ function parseTasks(value: unknown, folder: string, source: string): TaskPlaces[
 function names(value: unknown, what: string, source: string): string[] {
   if (!Array.isArray(value)) throw wrong(source, `${what} must be a list of names; it is ${shown(value)}`);
   for (const [index, name] of value.entries()) {
-    if (typeof name !== 'string' || !/^[^/\\\0]+$/.test(name) || name.startsWith('.'))
+    if (typeof name !== 'string' || !/^[^/\\\0]{1,255}$/.test(name) || name.startsWith('.'))
       throw wrong(source, `${what} holds ${shown(name)}, which is no name of one`);
     if (value.indexOf(name) !== index) throw wrong(source, `${what} holds ${shown(name)} twice`);
   }
