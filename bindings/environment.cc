@@ -1,8 +1,8 @@
 #include "environment.h"
 
 #include <algorithm>
+#include <exception>
 #include <string>
-#include <system_error>
 #include <utility>
 
 namespace dnd::bindings {
@@ -82,9 +82,10 @@ void Environment::start(BackgroundJob& job) {
       job.run();
       report(job);
     });
-  } catch (const std::system_error& error) {
+  } catch (const std::exception& error) {
     job.work = nullptr;
-    job.failure = std::string("INTERNAL: no thread could be started for the work: ") + error.what();
+    job.failure = std::string("OUT_OF_MEMORY: the system gave no thread for the work (") + error.what() +
+                  "); raise the limit of threads (ulimit -u, or pids.max of the container), or stop other processes";
     report(job);
   }
 }

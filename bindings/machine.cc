@@ -7,6 +7,7 @@
 
 #include "arguments.h"
 #include "core/thread_pool.h"
+#include "core/usable_cpus.h"
 #include "cpu/isa/select.h"
 #include "decoder_arguments.h"
 #include "device_arguments.h"
@@ -74,6 +75,7 @@ Napi::Value cpu_info(const Napi::CallbackInfo& info) {
     Napi::Object result = Napi::Object::New(info.Env());
     result.Set("isa", std::string(cpu::kernels().name));
     result.Set("available", available);
+    result.Set("usableCpus", usable_cpus());
     result.Set("defaultThreads", default_threads());
     result.Set("compiler", std::string(kCompiler));
     return result;
