@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <exception>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include "failure.h"
@@ -85,7 +84,7 @@ void Environment::start(BackgroundJob& job) {
       job.run();
       report(job);
     });
-  } catch (const std::system_error&) {
+  } catch (const std::exception&) {
     job.work = nullptr;
     job.failure = describe_failure(std::current_exception());
     report(job);

@@ -8,6 +8,7 @@
 #include "arguments.h"
 #include "bench/measure.h"
 #include "core/thread_pool.h"
+#include "core/usable_cpus.h"
 #include "cpu/instruction_sets.h"
 #include "decoder_arguments.h"
 #include "device_arguments.h"
@@ -75,6 +76,7 @@ Napi::Value cpu_info(const Napi::CallbackInfo& info) {
     Napi::Object result = Napi::Object::New(info.Env());
     result.Set("isa", cpu::instruction_set());
     result.Set("available", available);
+    result.Set("usableCpus", usable_cpus());
     result.Set("defaultThreads", default_threads());
     result.Set("compiler", std::string(kCompiler));
     return result;

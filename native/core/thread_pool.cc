@@ -5,28 +5,16 @@
 #include <chrono>
 #include <cstdlib>
 #include <string>
-#include <system_error>
 #include <utility>
 
-#if defined(__linux__)
-#include <sched.h>
-#endif
-
 #include "core/status.h"
+#include "core/usable_cpus.h"
 
 namespace dnd {
 namespace {
 
 /// The pool whose task this thread is working on: a loop inside a loop of the same pool would wait for itself.
 thread_local const ThreadPool* working_for = nullptr;
-
-int available_cores() {
-#if defined(__linux__)
-  cpu_set_t cores;
-  if (sched_getaffinity(0, sizeof(cores), &cores) == 0) return std::max(1, CPU_COUNT(&cores));
-#endif
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
 
 /// Loops of small work follow each other within microseconds, and waking a thread takes tens of them, on a virtual
 /// machine more: threads look for the next loop for so long before they fall asleep.
@@ -44,7 +32,7 @@ void pause_core() {
 
 int default_threads() {
   const char* wanted = std::getenv("DND_THREADS");
-  if (wanted == nullptr || *wanted == '\0') return std::min(available_cores(), kMaxThreads);
+  if (wanted == nullptr || *wanted == '\0') return std::min(usable_cpus(), kMaxThreads);
   char* end = nullptr;
   errno = 0;
   const long threads = std::strtol(wanted, &end, 10);
@@ -62,12 +50,13 @@ ThreadPool::ThreadPool(int threads) {
                                                  std::to_string(kMaxThreads) + " (0 = as many as there are cores)");
   }
   if (threads == 0) threads = default_threads();
-  patient_ = threads <= available_cores();
+  patient_ = threads <= usable_cpus();
   workers_.reserve(threads - 1);
   try {
     for (int thread = 1; thread < threads; ++thread) workers_.emplace_back([this, thread] { serve(thread); });
-  } catch (const std::system_error&) {
-    // The machine gives no more threads: results do not depend on their number, so go on with those there are.
+  } catch (const std::exception&) {
+    // The system gives no more threads, or no memory for one: results do not depend on their number, so go on with
+    // those there are.
   }
 }
 

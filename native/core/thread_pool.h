@@ -13,7 +13,7 @@
 namespace dnd {
 
 /// Threads used when nobody asks for a number: DND_THREADS if it is set (Error(kInvalidArgument) unless it is a whole
-/// number 1…kMaxThreads), else the cores that this process may run on.
+/// number 1…kMaxThreads), else usable_cpus().
 int default_threads();
 
 constexpr int kMaxThreads = 1024;
@@ -21,7 +21,8 @@ constexpr int kMaxThreads = 1024;
 /// A fixed set of threads that share loops. The thread that asks for a loop works on it too.
 class ThreadPool {
  public:
-  /// threads 0 = default_threads(). Error(kInvalidArgument) outside 0…kMaxThreads.
+  /// threads 0 = default_threads(). Error(kInvalidArgument) outside 0…kMaxThreads. Has fewer where the system gives no
+  /// more.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;

@@ -32,6 +32,7 @@ function lines({ ok, version, node, system, addon, cpu, memoryBytes, gpu, cuda }
     ? `${cpu.isa} in use, ${cpu.available?.join(', ')} available, ${cpu.defaultThreads} threads by default, built with ${cpu.compiler}`
     : 'not loaded';
   const limit = memoryBytes.limit === null ? '' : `, limited to ${formatBytes(memoryBytes.limit)} for this process`;
+  const usable = (cpu.usableCpus ?? cpu.cores) < cpu.cores ? `, ${cpu.usableCpus} for this process` : '';
   const devices = gpu.devices.length > 0 ? gpu.devices.join(', ') : 'none found';
   return [
     ...list([
@@ -40,7 +41,7 @@ function lines({ ok, version, node, system, addon, cpu, memoryBytes, gpu, cuda }
       ['system', system],
       ['addon', addon.path ?? 'not found'],
       ['engine', engine],
-      ['processor', `${cpu.model}, ${cpu.cores} cores`],
+      ['processor', `${cpu.model}, ${cpu.cores} cores${usable}`],
       ['memory', `${formatBytes(memoryBytes.total)}, ${formatBytes(memoryBytes.available)} available${limit}`],
       ['GPU', `${devices}; driver ${gpu.driver ?? 'none'}`],
       ...(cuda ? cudaLines(cuda) : []),

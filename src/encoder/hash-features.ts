@@ -1,4 +1,4 @@
-import { SplitMix64 } from '../random.js';
+import { SplitMix64 } from '../random/split-mix.js';
 
 const { imul, floor } = Math;
 

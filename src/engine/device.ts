@@ -3,6 +3,7 @@ import { checkWholeNumber, quoteValue } from '../validation/index.js';
 import { addon, cpuInfo } from './addon.js';
 import { runJob } from './job.js';
 import type { CudaDevice, DeviceInfo, DeviceOptions } from './native.js';
+import { warnOfThreads } from './threads.js';
 
 /** Where the work is done: `cuda` is `cuda:0`; `auto` takes the first CUDA device that works, and otherwise the CPU. */
 export type Device = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
@@ -133,6 +134,7 @@ export function nativeDevice(
   { kind, ordinal, precision }: Pick<DeviceUse, 'kind' | 'ordinal' | 'precision'>,
   { threads = 0, memoryLimitBytes }: { threads?: number | undefined; memoryLimitBytes?: number | undefined } = {},
 ): DeviceOptions {
+  warnOfThreads(threads);
   const deviceLimitBytes = kind === 'cuda' ? (memoryLimitBytes ?? 0) : 0;
   return { device: kind, ordinal, precision, deviceLimitBytes, threads };
 }

@@ -15,7 +15,7 @@ import type {
 
 /** Options that every engine takes. */
 export interface EngineOptions {
-  /** Threads that share the work; default: `DND_THREADS`, else the cores this process may run on. */
+  /** Threads that share the work; default: `DND_THREADS`, else the CPUs this process can use. */
   threads?: number | undefined;
   /**
    * Most that the engine may use, parameters, working memory, inputs and results together; of a CUDA device its memory

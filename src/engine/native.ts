@@ -4,7 +4,9 @@ export interface CpuInfo {
   /** The instruction set in use: `DND_CPU_ISA` if set, else the best the machine has. */
   isa: 'baseline' | 'avx2' | 'avx512';
   available: string[];
-  /** What the engine uses when no `threads` are asked for: `DND_THREADS`, else the cores this process may run on. */
+  /** CPUs that this process can keep busy: those it may run on, or the CPU quota of its control group, rounded up. */
+  usableCpus: number;
+  /** What the engine uses when no `threads` are asked for: `DND_THREADS`, else `usableCpus`. */
   defaultThreads: number;
   compiler: string;
 }

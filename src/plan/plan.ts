@@ -14,7 +14,7 @@ export interface PlanSettings extends PlanSource {
   batch?: number | undefined;
   /** Default: the one in use on this machine. */
   instructionSet?: InstructionSet | undefined;
-  /** The plan does not depend on them, only the time does. Default: `DND_THREADS`, else all cores of this process. */
+  /** The plan does not depend on them, only the time does. Default: `DND_THREADS`, else the CPUs this process can use. */
   threads?: number | undefined;
   /** Default: auto. */
   algorithm?: AlgorithmChoice | undefined;

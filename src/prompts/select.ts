@@ -1,5 +1,5 @@
 import { DndError } from '../errors.js';
-import { checkSeed, SplitMix64 } from '../random.js';
+import { checkSeed, SplitMix64 } from '../random/split-mix.js';
 
 /** The prompts that a generator takes of a prompt set. */
 export interface PromptSelection {

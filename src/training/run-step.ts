@@ -1,6 +1,6 @@
 import type { TaskSums, TrainerEngine } from '../engine/index.js';
 import { DndError } from '../errors.js';
-import { SplitMix64 } from '../random.js';
+import { SplitMix64 } from '../random/split-mix.js';
 import type { TrainingStep } from './metrics.js';
 import type { Sample } from './sampler.js';
 import { learningRateAt } from './schedule.js';

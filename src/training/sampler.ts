@@ -1,4 +1,4 @@
-import { SplitMix64 } from '../random.js';
+import { SplitMix64 } from '../random/split-mix.js';
 import type { Checkpoint } from './pairs/types.js';
 import { nameNumber, STREAMS } from './streams.js';
 

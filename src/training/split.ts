@@ -1,5 +1,5 @@
 import { DndError } from '../errors.js';
-import { SplitMix64 } from '../random.js';
+import { SplitMix64 } from '../random/split-mix.js';
 import { nearest, quoteValue } from '../validation/index.js';
 import type { Checkpoint, Task } from './pairs/types.js';
 import type { TrainingSettings } from './settings.js';

@@ -1,5 +1,5 @@
 import { DndError } from '../errors.js';
-import { SplitMix64 } from '../random.js';
+import { SplitMix64 } from '../random/split-mix.js';
 import type { Task } from './pairs/types.js';
 import { nameNumber, STREAMS } from './streams.js';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { AdapterLayout } from '../../src/adapter/index.js';
-import { SplitMix64 } from '../../src/random.js';
+import { SplitMix64 } from '../../src/random/split-mix.js';
 import { anyBase, anyModules } from './bases.js';
 
 const anyLayout = fc

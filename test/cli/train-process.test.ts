@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SplitMix64 } from '../../src/random.js';
+import { SplitMix64 } from '../../src/random/split-mix.js';
 import { TYPESCRIPT } from '../engine/child.js';
 import { TINY_TOKENS } from '../generator/tiny.js';
 import { useTemporaryFolder } from '../temporary-folder.js';

@@ -1,5 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { addonPath, cpuInfo } from '../../src/engine/index.js';
 import { resultOf } from './child.js';
@@ -54,10 +54,12 @@ test('addonPath names the file that is in use', () => {
 });
 
 test('cpuInfo tells the instruction sets, the one in use and the number of threads', () => {
-  const { isa, available, defaultThreads, compiler } = cpuInfo();
+  const { isa, available, usableCpus, defaultThreads, compiler } = cpuInfo();
   expect(available).toContain(isa);
   expect(available[0]).toBe('baseline');
-  expect(defaultThreads).toBeGreaterThanOrEqual(1);
+  expect(usableCpus).toBeGreaterThanOrEqual(1);
+  expect(usableCpus).toBeLessThanOrEqual(cpus().length);
+  expect(defaultThreads).toBe(process.env.DND_THREADS ? Number(process.env.DND_THREADS) : usableCpus);
   expect(compiler).toMatch(/^(GCC|Clang) \d+/);
 });
 

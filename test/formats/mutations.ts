@@ -1,4 +1,4 @@
-import type { SplitMix64 } from '../../src/random.js';
+import type { SplitMix64 } from '../../src/random/split-mix.js';
 import { fileBytes, rawFileBytes } from './build-file.js';
 
 type Entry = Record<string, unknown>;

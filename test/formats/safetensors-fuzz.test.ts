@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DndError } from '../../src/errors.js';
 import { DTYPES, elementCount, isFloatDtype } from '../../src/formats/dtypes.js';
 import { SafetensorsFile } from '../../src/formats/safetensors/index.js';
-import { SplitMix64 } from '../../src/random.js';
+import { SplitMix64 } from '../../src/random/split-mix.js';
 import { fileBytes } from './build-file.js';
 import { mutate } from './mutations.js';
 

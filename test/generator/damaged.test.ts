@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DndError } from '../../src/errors.js';
 import { Generator } from '../../src/generator/generator.js';
-import { SplitMix64 } from '../../src/random.js';
+import { SplitMix64 } from '../../src/random/split-mix.js';
 import { mutate } from '../formats/mutations.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 import { createTiny, PROMPTS } from './tiny.js';

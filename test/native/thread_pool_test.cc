@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#if defined(__linux__)
+#include <sys/resource.h>
+#include <unistd.h>
+#endif
+
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
@@ -83,6 +88,21 @@ TEST(ThreadPool, takes_loops_from_several_callers_in_turn) {
   for (std::thread& caller : callers) caller.join();
   EXPECT_EQ(ran, 4 * 50 * 8);
 }
+
+#if defined(__linux__)
+TEST(ThreadPool, makes_do_with_the_threads_that_the_system_gives) {
+  const auto work_without_more_threads = [] {
+    (void)!setuid(54321);  // limits do not hold for an administrator
+    const rlimit one{1, 1};
+    if (setrlimit(RLIMIT_NPROC, &one) != 0) _exit(100);
+    ThreadPool pool(4);
+    int ran = 0;
+    pool.parallel_for(10, [&](int64_t, int) { ++ran; });
+    _exit(ran == 10 ? pool.threads() : 101);
+  };
+  EXPECT_EXIT(work_without_more_threads(), testing::ExitedWithCode(1), "");
+}
+#endif
 
 class ThreadsVariable : public testing::Test {
  protected:

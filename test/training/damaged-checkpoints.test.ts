@@ -2,7 +2,7 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TrainerEngine } from '../../src/engine/index.js';
 import { Generator } from '../../src/generator/generator.js';
-import { SplitMix64 } from '../../src/random.js';
+import { SplitMix64 } from '../../src/random/split-mix.js';
 import { loadCheckpoint, readTrainingState } from '../../src/training/checkpoint.js';
 import { Trainer } from '../../src/training/trainer.js';
 import { checkpointBytes, stepsOf, useRuns } from './run-workshop.js';

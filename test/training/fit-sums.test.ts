@@ -1,5 +1,5 @@
 import { AdapterLayout } from '../../src/adapter/index.js';
-import { SplitMix64 } from '../../src/random.js';
+import { SplitMix64 } from '../../src/random/split-mix.js';
 import { FitSums } from '../../src/training/fit-sums.js';
 import { TINY_BASE } from '../generator/tiny.js';
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdir, readdir, readFile, watch } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TrainerEngine } from '../../src/engine/index.js';
-import { SplitMix64 } from '../../src/random.js';
+import { SplitMix64 } from '../../src/random/split-mix.js';
 import { loadCheckpoint, readTrainingState } from '../../src/training/checkpoint.js';
 import { listCheckpoints } from '../../src/training/run-folder.js';
 import { TINY_SETTINGS, TINY_TOKENS } from '../generator/tiny.js';

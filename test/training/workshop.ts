@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AdapterLayout, type BaseModel } from '../../src/adapter/index.js';
 import { type TensorSource, writeSafetensors } from '../../src/formats/safetensors/index.js';
-import { SplitMix64 } from '../../src/random.js';
+import { SplitMix64 } from '../../src/random/split-mix.js';
 import { TINY_BASE } from '../generator/tiny.js';
 
 /** What a checkpoint lies in: HF Trainer's and LLaMA-Factory's folders, or safetensors files alone. */

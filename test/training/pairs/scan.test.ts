@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { AdapterLayout, readPeft } from '../../../src/adapter/index.js';
 import { DndError } from '../../../src/errors.js';
-import { SplitMix64 } from '../../../src/random.js';
+import { SplitMix64 } from '../../../src/random/split-mix.js';
 import { openPairs, pairsLayout, readTarget } from '../../../src/training/pairs/index.js';
 import { type ScannedCheckpoint, scanCheckpoint } from '../../../src/training/pairs/scan.js';
 import { abortedAfterTurns } from '../../encoder/event-loop.js';

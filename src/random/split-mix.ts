@@ -1,5 +1,5 @@
-import { DndError } from './errors.js';
-import { quoteValue } from './validation/index.js';
+import { DndError } from '../errors.js';
+import { quoteValue } from '../validation/index.js';
 
 const { imul } = Math;
 const TWO_32 = 2 ** 32;

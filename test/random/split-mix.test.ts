@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { checkSeed, SplitMix64 } from '../src/random.js';
+import { checkSeed, SplitMix64 } from '../../src/random/split-mix.js';
 
 const MASK = 2n ** 64n - 1n;
 
