@@ -165,7 +165,7 @@ test.each([
 test('tensors that do not fit together, or their configuration, are refused', async () => {
   const attempts: [object, Record<string, number[]>, string][] = [
     [{ r: 8 }, query, 'has rank 2, but adapter_config.json says 8'],
-    [{ r: 2 }, { [`${PREFIX}.q_proj.lora_A.weight`]: [2, 6] }, `has no tensor ${PREFIX}.q_proj.lora_B.weight`],
+    [{ r: 2 }, { [`${PREFIX}.q_proj.lora_A.weight`]: [2, 6] }, `has no tensor "${PREFIX}.q_proj.lora_B.weight"`],
     [
       { r: 2 },
       { ...query, [`${PREFIX}.q_proj.lora_B.weight`]: [4, 3] },

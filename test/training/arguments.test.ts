@@ -54,7 +54,7 @@ test('a batch larger than any is refused before arrays of its length are made', 
   for (const batch of [2 ** 16 + 1, 1e9])
     await expect(planRun({ ...SETTINGS, batch })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
-      message: expect.stringContaining('batch must be a whole number from 1 to 65536'),
+      message: expect.stringContaining('batch: is not valid; expected a whole number from 1 to 65536'),
     });
   await expect(planRun({ ...SETTINGS, batch: 2 ** 16 })).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
 });

@@ -41,7 +41,7 @@ describe('settings', () => {
     [{ learningRate: 0 }, 'learningRate: is not valid; expected a number above 0, got 0'],
     [{ learningRate: '3e-5' }, 'learningRate: is not valid; expected a number above 0, got "3e-5"'],
     [{ beta2: 1 }, 'beta2: is not valid; expected a number from 0 and below 1, got 1'],
-    [{ batch: 2.5 }, 'batch: is not valid; expected a whole number from 1, got 2.5'],
+    [{ batch: 2.5 }, 'batch: is not valid; expected a whole number from 1 to 65536, got 2.5'],
     [
       { schedule: 'cosin' },
       'schedule: is not valid; expected one of cosine, constant (the nearest: cosine), got "cosin"',
