@@ -1,6 +1,6 @@
 import type { LongOperation } from '../async/index.js';
 import { DndError } from '../errors.js';
-import { checkOptions, quote, quoteValue } from '../validation/index.js';
+import { checkOptions, quoteValue } from '../validation/index.js';
 import { excludedModulesOf } from './base-model.js';
 import { AdapterLayout, type LayoutTensor } from './layout.js';
 import { type Part, parseTensorName, tensorName } from './names.js';
@@ -52,6 +52,9 @@ export interface LoraPair {
 function mismatch(what: string): DndError {
   return new DndError('SHAPE_MISMATCH', what);
 }
+
+/** Messages show names whole. */
+const LONGEST_NAME = 1024;
 
 /** For callers without types. */
 function checkParts(layout: AdapterLayout, values: Float32Array, config: RestoredConfig): void {
@@ -138,7 +141,7 @@ export class LoraAdapter {
   moduleNames(): string[] {
     const names = new Set<string>();
     for (const name of this.tensors.keys()) {
-      const parsed = typeof name === 'string' ? parseTensorName(name) : undefined;
+      const parsed = typeof name === 'string' && name.length <= LONGEST_NAME ? parseTensorName(name) : undefined;
       if (!parsed) throw mismatch(`${quoteValue(name)} is not the name of a LoRA matrix`);
       names.add(parsed.module);
     }
@@ -147,7 +150,8 @@ export class LoraAdapter {
 
   /** @throws DndError SHAPE_MISMATCH when the adapter has no such module, or its matrices do not fit together */
   pair(module: string): LoraPair {
-    if (typeof module !== 'string') throw mismatch(`the adapter has no module ${quoteValue(module)}`);
+    if (typeof module !== 'string' || module.length > LONGEST_NAME)
+      throw mismatch(`the adapter has no module ${quoteValue(module)}`);
     const a = this.#matrix(module, 'A');
     const b = this.#matrix(module, 'B');
     if (a.rows !== b.columns) {
@@ -160,7 +164,7 @@ export class LoraAdapter {
     const name = tensorName(module, part);
     const tensor = this.tensors.get(name);
     if (!(Array.isArray(tensor?.shape) && tensor.data instanceof Float32Array))
-      throw mismatch(`the adapter has no tensor ${quote(name)}`);
+      throw mismatch(`the adapter has no tensor ${name}`);
     const [rows, columns] = tensor.shape;
     if (tensor.shape.length !== 2 || !rows || !columns || tensor.data.length !== rows * columns) {
       throw mismatch(`${name} is no matrix: shape [${tensor.shape.join(', ')}], ${tensor.data.length} elements`);

@@ -16,12 +16,6 @@ interface AddedToken {
   normalized?: unknown;
 }
 
-/** What the cutter must know of a tokeniser beside its description. */
-interface Tokenising {
-  /** What the tokeniser makes of a text before it looks for words in it. */
-  normalise: (text: string) => string;
-}
-
 /**
  * Cuts long texts into pieces: the event loop gets its turn in between, and what lies beyond the maximal length is never
  * tokenised. Of BERT tokenisers the pieces' ids, one after the other, are those of the whole text; of others, whose
@@ -33,11 +27,16 @@ export class TextCutter {
   readonly #separators: readonly RegExp[];
   /** Matched as a whole before anything else, such as [MASK]. */
   readonly #added: readonly string[];
+  /** What added tokens hold that are looked for in the normalised text: they cannot be seen here. */
+  readonly #hidden: string;
   /** Longer words become the unknown token, whatever they are; undefined where that is not known. */
   readonly #longestWord: number | undefined;
 
-  /** @param description contents of `tokenizer.json`, with the normalizer that is in force */
-  constructor(description: Record<string, unknown>, { normalise }: Tokenising) {
+  /**
+   * @param description contents of `tokenizer.json`, with the normalizer that is in force
+   * @param normalise what the tokeniser does with a text before it looks for words in it
+   */
+  constructor(description: Record<string, unknown>, normalise: (text: string) => string) {
     const normalizer = description.normalizer as Record<string, unknown> | null | undefined;
     const preTokenizer = description.pre_tokenizer as Record<string, unknown> | null | undefined;
     const model = description.model as Record<string, unknown> | null | undefined;
@@ -48,14 +47,16 @@ export class TextCutter {
       preTokenizer?.type === 'BertPreTokenizer' &&
       (normalizer === null || normalizer?.type === 'BertNormalizer') &&
       !this.#added.some((content) => /\s/.test(content)) &&
-      // Those are found in the text as it is, where one can see them; the others in what it is normalised to.
-      !added.some((token) => token.single_word === true || token.normalized === true);
+      !added.some((token) => token.single_word === true);
+    const hidden = added.filter((token) => token.normalized === true).map(({ content }) => content);
+    this.#hidden = [...hidden, ...hidden.map(normalise)].join('');
     const decomposes = normalizer?.strip_accents ?? normalizer?.lowercase;
     const ideographs = normalizer?.handle_chinese_chars === true ? [IDEOGRAPH] : [];
     this.#separators = known ? [SEPARATOR, ...(decomposes ? [DECOMPOSED_SEPARATOR] : []), ...ideographs] : [];
     const wordPiece = known && model?.type === 'WordPiece' && normalizer?.clean_text === true;
     const apart = this.#added.every((content) => this.#isSeparator(content[0]!) && this.#isSeparator(content.at(-1)!));
-    this.#longestWord = wordPiece && apart ? Number(model.max_input_chars_per_word ?? 100) : undefined;
+    this.#longestWord =
+      wordPiece && apart && hidden.length === 0 ? Number(model.max_input_chars_per_word ?? 100) : undefined;
   }
 
   /** Some of the pieces may be empty: between them the event loop gets its turn. */
@@ -83,8 +84,9 @@ export class TextCutter {
   }
 
   #allowsCut(text: string, end: number): boolean {
-    const pair = isLowSurrogate(text, end - 1) && end > 1;
-    return this.#isSeparator(text.slice(pair ? end - 2 : end - 1, end)) && !this.#cutsAdded(text, end);
+    const pair = end > 1 && text.codePointAt(end - 2)! > 0xffff;
+    const character = text.slice(pair ? end - 2 : end - 1, end);
+    return this.#isSeparator(character) && !this.#hidden.includes(character) && !this.#cutsAdded(text, end);
   }
 
   #isSeparator(character: string): boolean {
@@ -128,10 +130,6 @@ export class TextCutter {
   #endOfPiece(text: string, start: number): number {
     const longest = this.#longestWord === undefined ? LONGEST_UNKNOWN_PIECE : LONGEST_PIECE;
     const end = Math.min(start + longest, text.length);
-    return end < text.length && isLowSurrogate(text, end) ? end - 1 : end;
+    return end < text.length && text.codePointAt(end - 1)! > 0xffff ? end - 1 : end;
   }
-}
-
-function isLowSurrogate(text: string, place: number): boolean {
-  return (text.charCodeAt(place) & 0xfc00) === 0xdc00;
 }

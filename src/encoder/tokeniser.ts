@@ -60,7 +60,7 @@ export class Tokeniser {
     this.#normalizer = effectiveNormalizer(stored.normalizer, settings);
     const description = this.#normalizer ? { ...stored, normalizer: this.#normalizer } : stored;
     this.#tokenizer = createTokenizer(description, settings, files.folder);
-    this.#cutter = new TextCutter(description, { normalise: (text) => this.#normalise(text) });
+    this.#cutter = new TextCutter(description, (text) => this.#normalise(text));
     [this.#before, this.#after] = this.#findSpecialTokens();
     this.#padId = this.#findPadId(settings, description) ?? padTokenId;
   }

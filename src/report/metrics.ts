@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { eventLoopYielder } from '../async/index.js';
 import { DndError } from '../errors.js';
-import { isFileError, readError, readPieces } from '../files/index.js';
+import { isFileError, parseJsonText, readError, readPieces } from '../files/index.js';
 import type { Cell, Evaluation, Fit, TaskEvaluation, TrainingStep } from '../training/metrics.js';
 
 export interface Metrics {
@@ -95,7 +95,7 @@ type Json = Record<string, unknown>;
 export function parseLine(text: string): TrainingStep | Evaluation | undefined {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = parseJsonText(text);
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DndError, type ErrorCode } from '../errors.js';
+import { exists } from '../files/index.js';
 import type { TrainingStep } from './metrics.js';
 import { RUN_FILE } from './run-description.js';
 import { listCheckpoints } from './run-folder.js';
@@ -68,11 +68,7 @@ export interface ResumePoint {
 
 /** Where `Trainer.resume` would start; undefined for a folder in which no run was started. */
 export async function resumePoint(folder: string): Promise<ResumePoint | undefined> {
-  const started = await access(join(folder, RUN_FILE)).then(
-    () => true,
-    () => false,
-  );
-  if (!started) return undefined;
+  if (!(await exists(join(folder, RUN_FILE)))) return undefined;
   const newest = (await listCheckpoints(folder).catch(() => [])).at(-1);
   return { step: newest?.step ?? 0, checkpoint: newest?.path };
 }

@@ -1,5 +1,4 @@
-import { DndError } from '../errors.js';
-import { errorMessage } from './message.js';
+import { invalidValue, isWholeNumber, wholeNumberRange } from './values.js';
 
 const CALLBACKS = ['onProgress', 'onNotice', 'onEvaluation', 'onCheckpoint'] as const;
 
@@ -11,14 +10,14 @@ const CALLBACKS = ['onProgress', 'onNotice', 'onEvaluation', 'onCheckpoint'] as 
  */
 export function checkOptions<Options extends object>(options: Options, what: string): Options {
   if (typeof options !== 'object' || options === null || Array.isArray(options))
-    throw refusal(what, 'are not an object', 'an object, or nothing', options);
+    throw invalidValue('INVALID_ARGUMENT', what, 'an object, or nothing', options);
   const given = options as Record<string, unknown>;
   const signal = given.signal as AbortSignal | null | undefined;
   if (signal != null && !isSignal(signal))
-    throw refusal(`signal in the ${what}`, 'is not an AbortSignal', "an AbortController's signal", signal);
+    throw invalidValue('INVALID_ARGUMENT', `signal in the ${what}`, "an AbortController's signal", signal);
   for (const name of CALLBACKS)
     if (given[name] != null && typeof given[name] !== 'function')
-      throw refusal(`${name} in the ${what}`, 'is not a function', 'a function', given[name]);
+      throw invalidValue('INVALID_ARGUMENT', `${name} in the ${what}`, 'a function', given[name]);
   return options;
 }
 
@@ -32,13 +31,7 @@ function isSignal(value: object): value is AbortSignal {
 }
 
 /** @throws DndError INVALID_ARGUMENT unless `value` is a whole number from `smallest` to `largest`, or undefined */
-export function checkWholeNumber(value: unknown, what: string, smallest: number, largest = Number.MAX_SAFE_INTEGER) {
-  if (value === undefined) return;
-  if (Number.isSafeInteger(value) && (value as number) >= smallest && (value as number) <= largest) return;
-  const range = largest === Number.MAX_SAFE_INTEGER ? `from ${smallest}` : `from ${smallest} to ${largest}`;
-  throw refusal(what, 'is out of range', `a whole number ${range}`, value);
-}
-
-function refusal(what: string, problem: string, expected: string, got: unknown): DndError {
-  return new DndError('INVALID_ARGUMENT', errorMessage({ what, problem, expected, got }));
+export function checkWholeNumber(value: unknown, what: string, smallest: number, largest?: number): void {
+  if (value === undefined || isWholeNumber(value, smallest, largest)) return;
+  throw invalidValue('INVALID_ARGUMENT', what, wholeNumberRange(smallest, largest), value);
 }

@@ -5,7 +5,7 @@ import { DndError } from '../errors.js';
 import { readError } from '../files/index.js';
 import { deviceReport } from '../generator/device.js';
 import type { DeviceReport } from '../generator/report.js';
-import { checkPath } from '../validation/index.js';
+import { checkPath, quote } from '../validation/index.js';
 import { type Check, isSkipped, skip } from './checks.js';
 import { verifyDecoder } from './decoder.js';
 import { verifyEncoder } from './encoder.js';
@@ -113,6 +113,6 @@ function unknownKind(golden: GoldenFile): DndError {
   const kinds = Object.keys(VERIFIERS).join(', ');
   return new DndError(
     'UNSUPPORTED_FORMAT',
-    `${golden.file.path}: its metadata kind is ${golden.kind ? `'${golden.kind}', which is unknown` : 'missing'}; known kinds are ${kinds}`,
+    `${golden.file.path}: its metadata kind is ${golden.kind ? `${quote(golden.kind)}, which is unknown` : 'missing'}; known kinds are ${kinds}`,
   );
 }

@@ -98,7 +98,7 @@ describe('dnd pairs check', () => {
     await writePairs(at('pairs'), { pairsJson: { heldOuts: [] } });
     const { code, stderr } = await dnd(['pairs', 'check', at('pairs')]);
     expect(code).toBe(1);
-    expect(stderr).toContain('there is no key "heldOuts"; did you mean "heldOut"?');
+    expect(stderr).toContain('there is no field "heldOuts"; did you mean "heldOut"?');
     expect((await dnd(['pairs', 'look', at('pairs')])).code).toBe(2);
   });
 

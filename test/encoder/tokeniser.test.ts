@@ -135,7 +135,7 @@ describe('a long text', () => {
 
   const piecesOf = (text: string, changes: object = {}) => {
     const description = { ...tokenizer, ...changes };
-    return [...new TextCutter(description, { normalise: (part) => part.replace(/[\u0301\u200d]/g, '') }).pieces(text)];
+    return [...new TextCutter(description, (part) => part.replace(/[\u0301\u200d]/g, '')).pieces(text)];
   };
 
   test.each([

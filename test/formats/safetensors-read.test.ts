@@ -229,6 +229,8 @@ const CORRUPT: [what: string, bytes: Uint8Array, message: string][] = [
     fileBytes('{"\\ud800":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}', floats(1, 2)),
     'is not valid Unicode',
   ],
+  ['a name without end', fileBytes({ ['x'.repeat(2000)]: { ...two } }, floats(1, 2)), 'has 2000 characters'],
+  ['axes without end', fileBytes({ a: { ...two, shape: [...Array(100).fill(1), 2] } }, floats(1, 2)), '101 axes'],
 ];
 
 test.each(CORRUPT)('%s is a corrupt file', async (_, bytes, message) => {

@@ -10,7 +10,9 @@ test('options are any object, with a signal and callbacks or without', () => {
 });
 
 test.each([[null], [7], ['text'], [[]], [() => {}]])('%p is not an object of options', (options) => {
-  expect(() => checkOptions(options as object, 'options of load')).toThrow(WRONG('options of load: are not an object'));
+  expect(() => checkOptions(options as object, 'options of load')).toThrow(
+    WRONG('options of load: is not valid; expected an object, or nothing'),
+  );
 });
 
 test.each([[{}], [true], ['signal'], [new AbortController()], [{ aborted: false }]])('%p is not a signal', (signal) => {
@@ -25,6 +27,6 @@ test('a whole number is in its range, or left out', () => {
   for (const value of [undefined, 1, 8]) expect(() => checkWholeNumber(value, 'batch', 1, 8)).not.toThrow();
   for (const value of [0, 9, 1.5, '1', 1n, Number.NaN, null, {}])
     expect(() => checkWholeNumber(value, 'batch', 1, 8)).toThrow(
-      WRONG('batch: is out of range; expected a whole number from 1 to 8'),
+      WRONG('batch: is not valid; expected a whole number from 1 to 8'),
     );
 });

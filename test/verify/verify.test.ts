@@ -207,7 +207,7 @@ describe('a file that cannot be checked at all fails with a reason, and the othe
       'an unknown kind',
       { metadata: { kind: 'tea-leaves' } },
       'UNSUPPORTED_FORMAT',
-      "kind is 'tea-leaves', which is unknown; known kinds are decoder, layout, encoder",
+      'kind is "tea-leaves", which is unknown; known kinds are decoder, layout, encoder',
     ],
     ['no kind', { metadata: { kind: undefined } }, 'UNSUPPORTED_FORMAT', 'kind is missing'],
     ['a kind that every object has', { metadata: { kind: 'constructor' } }, 'UNSUPPORTED_FORMAT', 'unknown'],

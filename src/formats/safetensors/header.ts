@@ -9,6 +9,10 @@ export const PREFIX_BYTES = 8;
 export const MAX_HEADER_BYTES = 25_000_000;
 export const METADATA_KEY = '__metadata__';
 
+/** Far beyond any model: messages show names and shapes whole. PyTorch has no more axes. */
+const LONGEST_NAME = 1024;
+const MOST_AXES = 64;
+
 /** Types that the format knows and this package does not read. */
 const OTHER_DTYPES = new Set(
   'C64 U64 U32 U16 I16 I8 F8_E4M3 F8_E4M3FNUZ F8_E5M2 F8_E5M2FNUZ F8_E8M0 F6_E2M3 F6_E3M2 F4'.split(' '),
@@ -76,12 +80,16 @@ function parseDtype(value: unknown, tensor: string, path: string): Dtype {
 function parseTensor(name: string, entry: unknown, dataStart: number, dataBytes: number, path: string): TensorInfo {
   const tensor = quote(name);
   if (/\p{Surrogate}/u.test(name)) throw corrupt(path, `the tensor name ${tensor} is not valid Unicode`);
+  if (name.length > LONGEST_NAME)
+    throw corrupt(path, `the tensor name ${tensor} has ${name.length} characters; at most ${LONGEST_NAME} are allowed`);
   if (!isRecord(entry)) throw corrupt(path, `tensor ${tensor} is not described by an object`);
   const dtype = parseDtype(entry.dtype, tensor, path);
   const { shape, data_offsets: offsets } = entry;
   if (!Array.isArray(shape) || !shape.every(isSize)) {
     throw corrupt(path, `tensor ${tensor} has a shape that is not a list of non-negative integers`);
   }
+  if (shape.length > MOST_AXES)
+    throw corrupt(path, `tensor ${tensor} has ${shape.length} axes; at most ${MOST_AXES} are allowed`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) {
     throw corrupt(path, `tensor ${tensor} has data_offsets that are not two non-negative integers`);
   }

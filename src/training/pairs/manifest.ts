@@ -109,5 +109,5 @@ function names(fields: Fields, field: string): string[] {
 
 /** Not one that leads out of the folder. */
 function isName(name: unknown): name is string {
-  return typeof name === 'string' && /^[^/\\\0]+$/.test(name) && !name.startsWith('.');
+  return typeof name === 'string' && /^[^/\\\0]{1,255}$/.test(name) && !name.startsWith('.');
 }
