@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, writeSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { isatty } from 'node:tty';
-import { writeError } from '../files/index.js';
+import { streamError } from '../files/index.js';
 import { describeError, EXIT_DONE, EXIT_FAILED } from './io.js';
 
 const DESCRIPTORS = { stdin: 0, stdout: 1, stderr: 2 } as const;
@@ -25,7 +25,7 @@ export function standardStreams(onFailure: (failure: unknown) => void): Standard
   let failure: unknown;
   stdout.on('error', (error) => {
     if (failure !== undefined) return;
-    failure = writeError(error, 'standard output');
+    failure = streamError(error, 'standard output');
     onFailure(failure);
   });
   // Node's own warnings go to the second of them.

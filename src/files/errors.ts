@@ -51,12 +51,17 @@ export function readError(error: unknown, path: string): unknown {
  * @param neededBytes what should have been written, where that is known
  */
 export function writeError(error: unknown, path: string, neededBytes?: number): unknown {
+  const noSpace = isFileError(error) && error.code === 'ENOSPC';
+  return streamError(error, path, noSpace ? describeSpace(path, neededBytes) : '');
+}
+
+/** As `writeError`, of a stream whose file is not known. */
+export function streamError(error: unknown, name: string, space = ''): unknown {
   if (!isFileError(error)) return error;
   const full = error.code === 'ENOSPC' || error.code === 'EDQUOT';
   const code: ErrorCode = full ? 'DISK_FULL' : 'NOT_WRITABLE';
-  const space = error.code === 'ENOSPC' ? describeSpace(path, neededBytes) : '';
   const fix = full ? '; free some space there or write somewhere else' : '';
-  return new DndError(code, `${path} cannot be written: ${reasonOf(error)}${space}${fix}`, { cause: error });
+  return new DndError(code, `${name} cannot be written: ${reasonOf(error)}${space}${fix}`, { cause: error });
 }
 
 function describeSpace(path: string, neededBytes: number | undefined): string {

@@ -1,6 +1,6 @@
 export { type Checksums, verifyChecksums, writeChecksums } from './checksums.js';
 export { sha256OfFiles } from './digest.js';
-export { isFileError, readError, writeError } from './errors.js';
+export { isFileError, readError, streamError, writeError } from './errors.js';
 export { exists, isFolder, kindOf } from './exists.js';
 export { parseJsonText } from './json.js';
 export { removeLeftovers } from './leftovers.js';
