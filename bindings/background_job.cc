@@ -106,7 +106,7 @@ void BackgroundJob::deliver(Napi::Env env) {
     try {
       arguments[1] = to_javascript(env, std::move(result));
     } catch (const std::exception& error) {
-      failure = std::string("OUT_OF_MEMORY: the result could not be handed over: ") + error.what();
+      failure = std::string("OUT_OF_MEMORY: the result could not be passed to JavaScript: ") + error.what();
     }
   }
   if (!failure.empty()) napi_create_string_utf8(env, failure.data(), failure.size(), &arguments[0]);

@@ -103,7 +103,7 @@ void Environment::cancel(BackgroundJob& job) {
   if (place == job.queue->end()) return;  // cancelled before
   job.queue->erase(place);
   job.work = nullptr;
-  job.failure = "ABORTED: the work was cancelled before it began";
+  job.failure = "ABORTED: the work was cancelled before it started";
   report(job);
 }
 

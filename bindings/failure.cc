@@ -27,7 +27,7 @@ std::string describe_failure(std::exception_ptr failure) {
   } catch (const Error& error) {
     return std::string(code_name(error.code())) + ": " + error.what();
   } catch (const std::bad_alloc&) {
-    return "OUT_OF_MEMORY: the system gave no more memory";
+    return "OUT_OF_MEMORY: memory could not be allocated";
   } catch (const std::system_error& error) {
     // What std::thread throws where the limit of processes, or of memory, is reached.
     if (error.code() != std::errc::resource_unavailable_try_again) return std::string("INTERNAL: ") + error.what();

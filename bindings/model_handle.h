@@ -50,7 +50,7 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
   }
 
   const std::shared_ptr<Model>& model() const {
-    if (!model_) throw Error(ErrorCode::kInvalidArgument, "the handle was disposed of");
+    if (!model_) throw Error(ErrorCode::kInvalidArgument, "the handle has been disposed");
     return model_;
   }
 
@@ -65,7 +65,7 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
   void require_no_job(const char* function) const {
     if (queue_->empty()) return;
     throw Error(ErrorCode::kInvalidArgument, std::string(function) +
-                                                 ": the handle has a job under way; wait for it, or call this before "
+                                                 ": the handle has a running job; wait for it, or call this before "
                                                  "it starts");
   }
 

@@ -34,7 +34,7 @@ DndStatus guarded(Work work) noexcept {
       last_failure = error.what();
       return status_of(error.code());
     } catch (const std::bad_alloc&) {
-      last_failure = "the system refused memory for bookkeeping";
+      last_failure = "memory for bookkeeping could not be allocated";
       return kDndOutOfMemory;
     } catch (const std::exception& error) {
       last_failure = error.what();

@@ -96,14 +96,14 @@ DndStatus synchronise(void* state) {
 
 DndStatus hold_values(void* state, const float* values, int64_t elements) {
   return on_device(state, [&](Device& device) {
-    device.passes.check_no_pass("hold parameters");
+    device.passes.check_no_pass("upload parameters");
     if (device.held.hold_values(values, elements)) device.passes.forget();
   });
 }
 
 DndStatus hold_linear(void* state, const float* weight, int64_t out, int64_t in) {
   return on_device(state, [&](Device& device) {
-    device.passes.check_no_pass("hold parameters");
+    device.passes.check_no_pass("upload parameters");
     if (device.held.hold_linear(weight, out, in)) device.passes.forget();
   });
 }
@@ -111,7 +111,7 @@ DndStatus hold_linear(void* state, const float* weight, int64_t out, int64_t in)
 DndStatus hold_convolution(void* state, const DndControl* control, const DndConvolution* convolution,
                            const float* weight, int64_t keep_free) {
   return on_device(state, [&](Device& device) {
-    device.passes.check_no_pass("hold parameters");
+    device.passes.check_no_pass("upload parameters");
     // What passes have already is free for them.
     const int64_t keep = keep_free - device.passes.arena_bytes();
     if (device.held.hold_convolution(Control(control), *convolution, weight, keep)) device.passes.forget();
@@ -120,7 +120,7 @@ DndStatus hold_convolution(void* state, const DndControl* control, const DndConv
 
 DndStatus forget(void* state) {
   return on_device(state, [](Device& device) {
-    device.passes.check_no_pass("forget parameters");
+    device.passes.check_no_pass("invalidate parameters");
     device.queue.synchronise();
     device.passes.forget_memory();  // what is held next can have its place first
     device.held.forget();

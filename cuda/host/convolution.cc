@@ -13,7 +13,7 @@ namespace {
 
 [[noreturn]] void refuse(int64_t bytes, int64_t limit) {
   throw Error(ErrorCode::kOutOfMemory, "convolution: it needs " + std::to_string(bytes) +
-                                           " bytes of working memory, and its limit is " + std::to_string(limit));
+                                           " bytes of workspace, and its limit is " + std::to_string(limit));
 }
 
 /// Workspace where weights are held in one form.

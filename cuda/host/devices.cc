@@ -19,7 +19,7 @@ runtime::Properties properties_of(int32_t ordinal) {
     std::string there = count == 1
                             ? "there is one, " + name_of(0)
                             : "there are " + std::to_string(count) + ", " + name_of(0) + " to " + name_of(count - 1);
-    throw Error(ErrorCode::kUnavailable, "there is no device " + name_of(ordinal) + ": " + there);
+    throw Error(ErrorCode::kUnavailable, "device " + name_of(ordinal) + " does not exist: " + there);
   }
   return runtime::properties(ordinal);
 }

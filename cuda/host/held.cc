@@ -17,7 +17,7 @@ constexpr int64_t kFloat = sizeof(float);
 constexpr int64_t kStagingBytes = int64_t{64} << 20;
 
 [[noreturn]] void not_held(const std::string& what) {
-  throw Error(ErrorCode::kInternal, what + " was not held on the device before it was used");
+  throw Error(ErrorCode::kInternal, what + " was not uploaded before it was used");
 }
 
 std::string text_of(const ConvolutionShape& shape) {
@@ -92,7 +92,7 @@ bool Held::hold_convolution(const Control& control, const DndConvolution& convol
     std::string sentence = text_of(shape) + " needs " + bytes_text(taps_bytes) + " of device memory";
     if (spectral) sentence += ", better " + bytes_text(spectra_bytes);
     throw Error(ErrorCode::kOutOfMemory, sentence + ", and beside the " + bytes_text(std::max<int64_t>(0, keep_free)) +
-                                             " that stay free for forward passes there are " +
+                                             " reserved for forward passes there are " +
                                              bytes_text(std::max<int64_t>(0, supply)) +
                                              ": a smaller batch or a larger memory limit would help");
   }
@@ -177,7 +177,7 @@ const Held::Linear& Held::linear(const float* host, int64_t out, int64_t in) con
 const Held::Convolution& Held::convolution(const float* host, const DndConvolution& convolution) const {
   const auto found = convolutions_.find({ConvolutionChoices::task_shape(convolution), host});
   if (found == convolutions_.end()) {
-    not_held(text_of(shape_of(convolution_geometry(convolution))) + ", for a picture of this size,");
+    not_held(text_of(shape_of(convolution_geometry(convolution))) + ", for a spatial plane of this size,");
   }
   return found->second;
 }

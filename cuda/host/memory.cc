@@ -12,7 +12,7 @@ namespace {
 constexpr int64_t kGranule = 256;  ///< of the device's allocator, at least
 
 std::string refusal(const std::string& purpose, size_t bytes, int64_t free, int64_t limit) {
-  std::string sentence = "there is no room on the device for " + purpose + ": it needs " +
+  std::string sentence = "not enough device memory for " + purpose + ": it needs " +
                          bytes_text(static_cast<int64_t>(std::min(bytes, size_t{INT64_MAX}))) + ", and " +
                          bytes_text(free) + " are free";
   if (limit > 0) sentence += " under the memory limit of " + bytes_text(limit);

@@ -32,7 +32,7 @@ bool Passes::begin(const DndPass& pass) {
 }
 
 void Passes::end(const Control& control, bool run) {
-  if (!under_way()) misuse("there is no pass to end");
+  if (!under_way()) misuse("no pass is active");
   if (!run || spoilt_) {
     abandon();
     if (run) misuse("an operation of the pass has failed: it cannot be run");
@@ -62,7 +62,7 @@ void* Passes::allocate(size_t bytes) {
 }
 
 void Passes::check_no_pass(const char* what) const {
-  if (under_way()) misuse("a pass is under way: it must end before it is possible to " + std::string(what));
+  if (under_way()) misuse("a pass is active: end it before trying to " + std::string(what));
 }
 
 void Passes::check_before_launches(const char* what) const {
@@ -72,7 +72,7 @@ void Passes::check_before_launches(const char* what) const {
 }
 
 void Passes::check_operation() const {
-  if (state_ == State::kRepeating) misuse("the device repeats this pass by itself: it takes no operations");
+  if (state_ == State::kRepeating) misuse("the device is replaying this pass: it accepts no operations");
 }
 
 }  // namespace dnd::cuda

@@ -79,7 +79,7 @@ void Queue::interrupt() noexcept {
 Queue::Pieces Queue::finish_recording() {
   try {
     cut();
-    if (broken_) throw Error(ErrorCode::kInternal, "the recording of a pass broke when memory was released");
+    if (broken_) throw Error(ErrorCode::kInternal, "the recording of a pass was invalidated by a release of memory");
   } catch (...) {
     abandon_recording();
     throw;

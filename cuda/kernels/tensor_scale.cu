@@ -109,8 +109,8 @@ __global__ void __launch_bounds__(kThreads) tensor_scale_kernel(TensorScale p) {
 void tensor_scale(runtime::Stream stream, const TensorScale& p) {
   const int64_t parts = tensor_scale_parts(p.rows * p.columns), at_once = p.part_capacity / parts;
   if (at_once < 1) {
-    throw Error(ErrorCode::kInvalidArgument, "tensor_scale: working memory for " + std::to_string(p.part_capacity) +
-                                                 " numbers, and a task needs " + std::to_string(parts));
+    throw Error(ErrorCode::kInvalidArgument, "tensor_scale: workspace for " + std::to_string(p.part_capacity) +
+                                                 " numbers, and a sample needs " + std::to_string(parts));
   }
   const size_t shared = kThreads / 32 * sizeof(uint32_t);
   for (int64_t begin = 0; begin < p.tasks; begin += at_once) {

@@ -19,7 +19,7 @@ constexpr size_t kMappedFrom = size_t{1} << 20;
 
 [[noreturn]] void refuse(size_t bytes) {
   throw Error(ErrorCode::kOutOfMemory,
-              "the system refused " + std::to_string(bytes >> 20) + " MiB of memory (" + std::to_string(bytes) +
+              "the system could not allocate " + std::to_string(bytes >> 20) + " MiB of memory (" + std::to_string(bytes) +
                   " bytes)");
 }
 

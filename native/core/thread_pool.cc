@@ -71,7 +71,7 @@ ThreadPool::~ThreadPool() {
 
 void ThreadPool::parallel_for(int64_t tasks, FunctionRef<void(int64_t, int)> work) {
   if (working_for == this) {
-    throw Error(ErrorCode::kInternal, "a task of the thread pool asked its own pool for another loop");
+    throw Error(ErrorCode::kInternal, "a loop of a thread pool must not start another loop on the same pool");
   }
   if (tasks <= 0) return;
   std::lock_guard caller(callers_);

@@ -76,7 +76,7 @@ void Decoder::run(const float* condition, int64_t batch, const DndAdapterLayout*
   if (convolution_workspace(batch, limit) > limit) {
     throw Error(ErrorCode::kOutOfMemory, "a forward pass over a batch of " + std::to_string(batch) + " needs " +
                                              std::to_string(workspace_bytes(batch, most, restored)) +
-                                             " bytes of working memory, and " + std::to_string(most) + " are allowed");
+                                             " bytes of workspace, and " + std::to_string(most) + " are allowed");
   }
   const JobControl control(job, multiply_adds(batch));
   model_.forget_what_was_written_since();

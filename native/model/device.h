@@ -36,7 +36,7 @@ class Device {
   /// device.
   explicit Device(const DeviceChoice& choice) : table_(choice.table) {
     if (table_->version != kDndBackendVersion) {
-      throw Error(ErrorCode::kInvalidArgument, "device library '" + std::string(table_->name) + "' has table version " +
+      throw Error(ErrorCode::kInvalidArgument, "device library '" + std::string(table_->name) + "' has backend interface version " +
                                                    std::to_string(table_->version) + "; this build needs " +
                                                    std::to_string(kDndBackendVersion));
     }

@@ -33,7 +33,7 @@ std::filesystem::path own_folder() {
 std::string no_library(const std::string& path) {
   const char* named = std::getenv(kVariable);
   if (named != nullptr && path == named)
-    return std::string(kVariable) + " names " + path + ", and there is no such file";
+    return std::string(kVariable) + " names " + path + ", which does not exist";
   return "this build has no CUDA library (" + path +
          " is not there): build the package from source on a machine with " + "nvcc 13, or set " + kVariable +
          " to the path of one";
@@ -50,12 +50,12 @@ const DndBackend* opened(const std::string& path) {
   }
   const auto entry = reinterpret_cast<DndDeviceLibrary>(dlsym(library, DND_DEVICE_LIBRARY_ENTRY));
   if (entry == nullptr) {
-    unavailable(path + " is no device library of dnd-lora: it has no entry " + DND_DEVICE_LIBRARY_ENTRY);
+    unavailable(path + " is not a dnd-lora device library: it has no symbol " + DND_DEVICE_LIBRARY_ENTRY);
   }
   const DndBackend* table = entry();
-  if (table == nullptr) unavailable(path + " is no device library of dnd-lora: it gives no table");
+  if (table == nullptr) unavailable(path + " is not a dnd-lora device library: it returns no backend interface");
   if (table->version != kDndBackendVersion) {
-    unavailable("the CUDA library " + path + " has table version " + std::to_string(table->version) +
+    unavailable("the CUDA library " + path + " has backend interface version " + std::to_string(table->version) +
                 ", and this build needs " + std::to_string(kDndBackendVersion) +
                 ": build the addon and the library from the same sources");
   }
@@ -66,7 +66,7 @@ const DndBackend* opened(const std::string& path) {
 
 std::filesystem::path own_folder() { return {}; }
 
-const DndBackend* opened(const std::string&) { unavailable("this build opens no CUDA library on this system"); }
+const DndBackend* opened(const std::string&) { unavailable("CUDA libraries are not supported on this system"); }
 
 #endif
 

@@ -17,7 +17,7 @@ int64_t checked_bytes(const std::string& name, const std::vector<int64_t>& shape
   for (int64_t size : shape) overflow |= __builtin_mul_overflow(bytes, size, &bytes);
   int64_t total;
   if (overflow || __builtin_add_overflow(bytes, already, &total)) {
-    throw Error(ErrorCode::kInvalidArgument, name + " " + shape_text(shape) + " is larger than any memory");
+    throw Error(ErrorCode::kInvalidArgument, name + " " + shape_text(shape) + ": size overflow");
   }
   return bytes;
 }

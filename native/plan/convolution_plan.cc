@@ -106,7 +106,7 @@ void explain(ConvolutionPlan& plan, const Survey& found, const PlanOptions& opti
   const SpectralPlan& taken = plan.spectral;
   if (plan.algorithm == Algorithm::kDirect) {
     if (options.algorithm == kDndDirect) {
-      plan.rejected.push_back({describe(taken), "the direct algorithm was asked for"});
+      plan.rejected.push_back({describe(taken), "the direct algorithm was requested"});
     } else {
       reject(plan.rejected, describe(taken), plan.spectral_cost.total(), plan.direct_seconds);
     }
@@ -114,7 +114,7 @@ void explain(ConvolutionPlan& plan, const Survey& found, const PlanOptions& opti
   }
   const double seconds = plan.spectral_cost.total();
   if (options.algorithm == kDndSpectral) {
-    plan.rejected.push_back({"direct", "the spectral algorithm was asked for"});
+    plan.rejected.push_back({"direct", "the spectral algorithm was requested"});
   } else {
     reject(plan.rejected, "direct", plan.direct_seconds, seconds);
   }
@@ -147,8 +147,8 @@ void check_shape(const ConvolutionShape& shape) {
   positive(shape.batch, "the batch");
   positive(shape.channels, "the number of channels");
   positive(shape.out_channels, "the number of output channels");
-  positive(shape.size_i, "the picture's first axis");
-  positive(shape.size_j, "the picture's second axis");
+  positive(shape.size_i, "the first spatial axis");
+  positive(shape.size_j, "the second spatial axis");
   if (shape.kernel < 1 || shape.kernel % 2 == 0) {
     throw Error(ErrorCode::kInvalidArgument,
                 "plan: the kernel size is " + std::to_string(shape.kernel) + "; it must be odd and positive");

@@ -75,7 +75,7 @@ CudaDecoderPlan plan_cuda_decoder(const std::vector<Feature>& features, int64_t 
                 "plan: a batch of " + std::to_string(batch) + " takes " + std::to_string(fixed + least_workspace) +
                     " bytes of device memory at least (" + std::to_string(taps) + " of weights, " +
                     std::to_string(decoder.activation_bytes) + " of activations), and " +
-                    std::to_string(std::min(decoder.memory_bytes, fixed + options.workspace_bytes)) + " can be had");
+                    std::to_string(std::min(decoder.memory_bytes, fixed + options.workspace_bytes)) + " are available");
   }
 
   made.workspace_bytes = limit;

@@ -55,14 +55,14 @@ std::vector<RejectedCandidate> explain(const Survey& found, DndAlgorithm asked) 
   const double seconds = found.spectral_seconds;
   if (found.algorithm == Algorithm::kDirect) {
     if (asked == kDndDirect) {
-      rejected.push_back({describe(best.tiling), "the direct algorithm was asked for"});
+      rejected.push_back({describe(best.tiling), "the direct algorithm was requested"});
     } else {
       reject(rejected, describe(best.tiling), seconds, found.direct_seconds);
     }
     return rejected;
   }
   if (asked == kDndSpectral) {
-    rejected.push_back({"direct", "the spectral algorithm was asked for"});
+    rejected.push_back({"direct", "the spectral algorithm was requested"});
   } else {
     reject(rejected, "direct", found.direct_seconds, seconds);
   }
@@ -118,7 +118,7 @@ CudaConvolutionPlan plan_cuda_convolution(const ConvolutionShape& shape, const C
   plan.tiling = found.best->tiling;
   const auto choice = choose_cuda_chunk(shape, plan.tiling, options, rates);
   if (!choice) {
-    throw Error(ErrorCode::kOutOfMemory, "plan: a spectral convolution works in at least " +
+    throw Error(ErrorCode::kOutOfMemory, "plan: a spectral convolution needs a workspace of at least " +
                                              std::to_string(least_bytes(shape, plan.tiling, options)) +
                                              " bytes, a tile and a few output channels at a time, and " +
                                              std::to_string(options.workspace_bytes) + " are allowed");

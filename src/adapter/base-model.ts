@@ -48,7 +48,7 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   qwen2_5_vl: VISION,
   qwen2_5_vl_text: {},
 };
-const WORKING = 'bases of the Llama, Mistral, Qwen2, Qwen2.5-VL and Qwen3 families work';
+const WORKING = 'models of the Llama, Mistral, Qwen2, Qwen2.5-VL and Qwen3 families are';
 
 /** Keys with which mixtures of experts say how many they have. */
 const EXPERT_KEYS = ['num_experts', 'num_local_experts', 'n_routed_experts'];
@@ -60,7 +60,7 @@ export const MAX_LAYERS = 2 ** 12;
 type Config = Record<string, unknown>;
 
 function broken(source: string, what: string): DndError {
-  return new DndError('CORRUPT_FILE', `${source} is not a sound base model configuration: ${what}`);
+  return new DndError('CORRUPT_FILE', `${source} is not a valid base model configuration: ${what}`);
 }
 
 /** A positive integer, or `fallback` where the configuration has none (or null). */
@@ -101,7 +101,7 @@ export function baseModelFromConfig(config: unknown, source: string): BaseModel 
   if (!isObject(config)) throw broken(source, 'it is not a JSON object');
   const modelType = config.model_type;
   if (typeof modelType !== 'string' || modelType === '') {
-    throw new DndError('UNSUPPORTED_BASE', `${source} has no model_type, so it is no base model; ${WORKING}`);
+    throw new DndError('UNSUPPORTED_BASE', `${source} has no model_type; ${WORKING} supported`);
   }
   refuseExperts(config, modelType, source);
   if (!Object.hasOwn(FAMILIES, modelType)) {

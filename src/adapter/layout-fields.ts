@@ -25,7 +25,7 @@ function placeOf(tensor: TensorShape): Place {
   if (!parsed || !place) {
     throw new DndError(
       'UNSUPPORTED_BASE',
-      `${tensor.name} is no LoRA matrix of a Llama, Mistral, Qwen2 or Qwen3 layer ` +
+      `${tensor.name} is not a LoRA matrix of a Llama, Mistral, Qwen2 or Qwen3 layer ` +
         '(layers.N.self_attn.{q,k,v,o}_proj or layers.N.mlp.{up,gate,down}_proj), so there is no adapter layout for it',
     );
   }
@@ -65,7 +65,8 @@ function collectWidths(places: readonly Place[]): Partial<Widths> {
 
 function checkComplete(places: readonly Place[], layers: readonly number[], modules: readonly Module[]): void {
   const present = new Set(places.map(({ name }) => placeKey(name)));
-  if (present.size < places.length) throw mismatch('the adapter holds a matrix twice, under two spellings of its name');
+  if (present.size < places.length)
+    throw mismatch('the adapter contains a matrix twice, under two spellings of its name');
   for (const layer of layers) {
     for (const module of modules) {
       for (const part of ['A', 'B'] as const) {
@@ -83,7 +84,7 @@ function checkComplete(places: readonly Place[], layers: readonly number[], modu
  */
 export function layoutFields(tensors: Iterable<TensorShape>): LayoutFields {
   const places = Array.from(tensors, placeOf);
-  if (places.length === 0) throw mismatch('the adapter holds no tensors');
+  if (places.length === 0) throw mismatch('the adapter has no tensors');
   const rank = uniform(places, ({ part, shape }) => (part === 'A' ? shape[0] : shape[1])!, 'rank');
   const layersPath = uniform(places, (place) => place.layersPath, 'path to its layers');
   const layers = [...new Set(places.map(({ layer }) => layer))].sort((a, b) => a - b);

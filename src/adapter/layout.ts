@@ -152,7 +152,7 @@ export class AdapterLayout {
     const tokens = new Float32Array(this.size);
     const byPlace = new Map(Array.from(weights, ([name, data]) => [placeKey(name) ?? name, data]));
     if (byPlace.size < weights.size) {
-      throw new DndError('SHAPE_MISMATCH', 'the adapter holds a matrix twice, under two spellings of its name');
+      throw new DndError('SHAPE_MISMATCH', 'the adapter contains a matrix twice, under two spellings of its name');
     }
     for (const tensor of this.tensors) {
       const data = byPlace.get(placeKey(tensor.name)!);

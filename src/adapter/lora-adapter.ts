@@ -167,7 +167,7 @@ export class LoraAdapter {
       throw mismatch(`the adapter has no tensor ${name}`);
     const [rows, columns] = tensor.shape;
     if (tensor.shape.length !== 2 || !rows || !columns || tensor.data.length !== rows * columns) {
-      throw mismatch(`${name} is no matrix: shape [${tensor.shape.join(', ')}], ${tensor.data.length} elements`);
+      throw mismatch(`${name} is not a matrix: shape [${tensor.shape.join(', ')}], ${tensor.data.length} elements`);
     }
     return { rows, columns, data: tensor.data };
   }

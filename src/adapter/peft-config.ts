@@ -15,8 +15,8 @@ const UNSUPPORTED: Readonly<Record<string, string>> = {
   use_qalora: 'QA-LoRA',
   use_bdlora: 'block-diagonal LoRA',
   lora_bias: 'biases on lora_B',
-  modules_to_save: 'modules that were trained whole',
-  trainable_token_indices: 'token embeddings that were trained',
+  modules_to_save: 'fully trained modules',
+  trainable_token_indices: 'trained token embeddings',
   target_parameters: 'LoRA on bare parameters',
   layer_replication: 'replicated layers',
   alora_invocation_tokens: 'activated LoRA',
@@ -47,7 +47,10 @@ export type ParsedPeftConfig = Omit<LoraConfig, 'targetModules'> & { targetModul
 export function parsePeftConfig(json: unknown, source: string): ParsedPeftConfig {
   const fields = Fields.withDefaults(json, source, DEFAULTS);
   const refuse = (what: string) =>
-    new DndError('UNSUPPORTED_FORMAT', `${source}: the adapter uses ${what}, which is not supported; plain LoRA is`);
+    new DndError(
+      'UNSUPPORTED_FORMAT',
+      `${source}: the adapter uses ${what}, which is not supported; only plain LoRA is`,
+    );
   const patternOf = (key: string, check: (pattern: Fields, name: string) => number): Record<string, number> => {
     const pattern = fields.section(key);
     // PEFT takes the keys for regular expressions; names are what people write.

@@ -16,7 +16,7 @@ import { PEFT_CONFIG_FILE, PEFT_TENSORS_FILE } from './peft-write.js';
 const FOREIGN: readonly (readonly [RegExp, string])[] = [
   [/\.lora_magnitude_vector\b/, 'DoRA'],
   [/\.lora_embedding_[AB]\b/, 'LoRA on embeddings'],
-  [/\.modules_to_save\b/, 'modules that were trained whole'],
+  [/\.modules_to_save\b/, 'fully trained modules'],
   [/\bbias$/, 'trained biases'],
 ];
 
@@ -24,7 +24,7 @@ async function openTensors(folder: string): Promise<SafetensorsFile> {
   if (!(await exists(join(folder, PEFT_TENSORS_FILE))) && (await exists(join(folder, 'adapter_model.bin')))) {
     throw new DndError(
       'UNSUPPORTED_FORMAT',
-      `${folder} holds adapter_model.bin but no ${PEFT_TENSORS_FILE}; save the adapter again with safetensors`,
+      `${folder} contains adapter_model.bin but no ${PEFT_TENSORS_FILE}. Save the adapter again with safetensors`,
     );
   }
   return SafetensorsFile.open(join(folder, PEFT_TENSORS_FILE));
@@ -37,8 +37,11 @@ async function openTensors(folder: string): Promise<SafetensorsFile> {
 export function checkedName(info: TensorInfo, path: string): string {
   const parsed = parseTensorName(info.name);
   if (!parsed) {
-    const what = FOREIGN.find(([pattern]) => pattern.test(info.name))?.[1] ?? 'a tensor that is no LoRA matrix';
-    throw new DndError('UNSUPPORTED_FORMAT', `${path}: ${info.name} is ${what}, which is not supported; plain LoRA is`);
+    const what = FOREIGN.find(([pattern]) => pattern.test(info.name))?.[1] ?? 'not a LoRA matrix';
+    throw new DndError(
+      'UNSUPPORTED_FORMAT',
+      `${path}: ${info.name} is ${what}, which is not supported; only plain LoRA is`,
+    );
   }
   const shape = `shape [${info.shape.join(', ')}]`;
   if (info.shape.length !== 2 || info.shape.includes(0) || !isFloatDtype(info.dtype)) {

@@ -8,7 +8,7 @@ import { list } from './table.js';
 export function addDoctor(program: Command, io: Io, exit: (code: number) => void): void {
   program
     .command('doctor')
-    .description('Show what this installation and this machine have: addon, processor, memory, GPU.')
+    .description('Show the state of this installation and machine: addon, processor, memory, GPU.')
     .addOption(jsonOption())
     .action(async (options: { json?: boolean }) => {
       const diagnosis = await diagnose();

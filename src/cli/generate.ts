@@ -46,25 +46,28 @@ interface Saved {
 export function addGenerate(program: Command, io: Io): void {
   program
     .command('generate')
-    .description('Make a LoRA adapter from the unlabeled prompts of a task.')
-    .requiredOption('--generator <folder>', 'the generator')
+    .description('Generate a LoRA adapter from the unlabeled prompts of a task.')
+    .requiredOption('--generator <folder>', 'generator folder')
     .requiredOption(
       '--prompts <files...>',
-      '.txt, .json, .jsonl or .csv, or - for standard input; several files make several adapters',
+      'prompt files (.txt, .json, .jsonl, .csv), or - for standard input; several files produce several adapters',
     )
-    .requiredOption('--out <folder>', 'where the adapter goes; of several, a sub-folder for each prompt file')
-    .addOption(new Option('--seed <n>', 'of the choice of prompts').argParser(wholeNumber(0)).default(0))
+    .requiredOption(
+      '--out <folder>',
+      'output folder of the adapter; with several prompt files, the parent of one sub-folder per file',
+    )
+    .addOption(new Option('--seed <n>', 'random seed for prompt sampling').argParser(wholeNumber(0)).default(0))
     .addOption(
-      new Option('--dtype <name>', 'of the saved tensors').choices(Object.keys(ADAPTER_DTYPES)).default('bf16'),
+      new Option('--dtype <name>', 'dtype of the saved tensors').choices(Object.keys(ADAPTER_DTYPES)).default('bf16'),
     )
-    .option('--encoder <folder>', "the generator's text encoder, if it is not in the generator's folder")
+    .option('--encoder <folder>', 'text encoder folder, if the generator folder does not contain it')
     .addOption(
       new Option(
         '--memory-limit <bytes>',
-        "most that the decoder may use, such as 8GB, of a CUDA device's memory where it works on one; more is faster",
+        'memory limit of the decoder, weights included, e.g. 8GB; device memory on a CUDA device; a lower limit is slower',
       ).argParser(byteCount),
     )
-    .addOption(forceOption('an adapter'))
+    .addOption(forceOption('adapter'))
     .addOption(deviceOption())
     .addOption(precisionOption())
     .addOption(threadsOption())
@@ -123,7 +126,7 @@ function summary({ prompts, adapter, dtype, report }: Saved): string[] {
     ['prompts', `${prompts}: ${promptSummary(report)}`],
     [
       'time',
-      `encode ${encode.toFixed(2)} s, decode ${decode.toFixed(2)} s, restore ${restore.toFixed(2)} s${together}`,
+      `encode ${encode.toFixed(2)} s, decode ${decode.toFixed(2)} s, reconstruct ${restore.toFixed(2)} s${together}`,
     ],
     ['device', deviceSummary(report)],
     ...(report.generator.notice ? [['note', report.generator.notice] as const] : []),
@@ -132,15 +135,15 @@ function summary({ prompts, adapter, dtype, report }: Saved): string[] {
 
 function deviceSummary({ device: { name, kind, precision, fallback } }: GenerationReport): string {
   const how = kind === 'cuda' ? `, ${precision}` : '';
-  return name + how + (fallback === null ? '' : `: no CUDA device: ${fallback}`);
+  return name + how + (fallback === null ? '' : `; CUDA not used: ${fallback}`);
 }
 
 function promptSummary({ prompts, seed }: GenerationReport): string {
   const { given, wanted, used, dropped, repeated, truncated, tokens } = prompts;
   const chosen = dropped > 0 || repeated > 0 ? ` (seed ${seed})` : '';
   const parts = [
-    `${counted(given, 'prompt')} for a generator that wants ${wanted}: ${used} used${chosen}`,
-    ...(dropped ? [`${dropped} left out`] : []),
+    `${counted(given, 'prompt')} for a generator that takes ${wanted}: ${used} used${chosen}`,
+    ...(dropped ? [`${dropped} dropped`] : []),
     ...(repeated ? [`${counted(repeated, 'draw')} repeated`] : []),
     ...(truncated.length ? [`${truncated.length} truncated`] : []),
     counted(tokens, 'token'),

@@ -36,52 +36,60 @@ interface Options extends Omit<GeneratorSettings, 'features' | 'useRslora'> {
 export function addInit(program: Command, io: Io): void {
   program
     .command('init')
-    .description('Make an untrained generator for a base model.')
-    .requiredOption('--base <path>', 'config.json of the base model, or the folder that holds it')
-    .requiredOption('--encoder <folder>', "folder of a BERT-family text encoder, or 'hash', the built-in one")
-    .requiredOption('--out <folder>', 'where the generator goes')
+    .description('Create an untrained generator for a base model.')
+    .requiredOption('--base <path>', 'config.json of the base model, or the folder containing it')
+    .requiredOption('--encoder <folder>', "text encoder folder (BERT family), or 'hash' for the built-in encoder")
+    .requiredOption('--out <folder>', 'output folder of the generator')
     .addOption(
-      new Option('--preset <name>', 'a published configuration')
+      new Option('--preset <name>', 'published configuration')
         .choices(PRESET_NAMES)
         .conflicts(['features', 'kernelSize']),
     )
     .addOption(
       new Option(
         '--features <json>',
-        'shapes [tokens, height, width] from the condition to the weight tokens',
+        'decoder shapes as JSON: [tokens, height, width] from the condition to the weight tokens',
       ).argParser(json),
     )
-    .addOption(new Option('--kernel-size <n>', 'of the convolutions, odd').argParser(wholeNumber(1)))
+    .addOption(new Option('--kernel-size <n>', 'kernel size of the convolutions (odd)').argParser(wholeNumber(1)))
     .addOption(
       new Option(
         '--max-length <n>',
-        'tokens of each prompt; more than features[0][1] adds a length projection',
+        'maximum tokens per prompt; more than features[0][1] adds a length projection',
       ).argParser(wholeNumber(1)),
     )
-    .addOption(new Option('--rank <n>', "of the adapters (default: the preset's, else 8)").argParser(wholeNumber(1)))
+    .addOption(new Option('--rank <n>', "LoRA rank (default: the preset's, else 8)").argParser(wholeNumber(1)))
     .addOption(
-      new Option('--alpha <number>', "of the adapters (default: the preset's, else 2·rank)").argParser(positiveNumber),
+      new Option('--alpha <number>', "LoRA alpha (default: the preset's, else 2·rank)").argParser(positiveNumber),
     )
     .option('--rslora', 'scale adapters by alpha/√rank instead of alpha/rank')
     .addOption(
-      new Option('--modules <names>', 'projections to adapt, with commas between (default: all seven)').argParser(
+      new Option('--modules <names>', 'comma-separated modules to adapt (default: all seven)').argParser(
         commaSeparated,
       ),
     )
     .addOption(
       new Option(
         '--chunk <n>',
-        "columns of a weight token (default: the preset's, else what suits the base)",
+        "columns per weight token (default: the preset's, else derived from the base model)",
       ).argParser(wholeNumber(1)),
     )
-    .addOption(new Option('--padding <how>', 'states of padding positions (default: encode)').choices(PADDINGS))
     .addOption(
-      new Option('--pooling <how>', 'one state for each token, or for each prompt (default: none)').choices(POOLINGS),
+      new Option(
+        '--padding <how>',
+        'hidden states of padding positions: encoded as published, or zero (default: encode)',
+      ).choices(PADDINGS),
     )
-    .addOption(new Option('--seed <n>', 'of the initial parameters').argParser(wholeNumber(0)).default(0))
-    .addOption(forceOption('a generator'))
     .addOption(
-      new Option('--device <name>', 'where to compute: there is nothing here for any other').choices(['auto', 'cpu']),
+      new Option(
+        '--pooling <how>',
+        'hidden states per prompt: none keeps one per token, mean or cls pools them to one (default: none)',
+      ).choices(POOLINGS),
+    )
+    .addOption(new Option('--seed <n>', 'random seed of the initial parameters').argParser(wholeNumber(0)).default(0))
+    .addOption(forceOption('generator'))
+    .addOption(
+      new Option('--device <name>', 'compute device; init always computes on the CPU').choices(['auto', 'cpu']),
     )
     .addOption(threadsOption())
     .addOption(jsonOption())
@@ -119,7 +127,7 @@ function summary(
   { base, encoder, decoder, adapter, preset }: GeneratorManifest,
 ): string[] {
   const published = preset ? PRESETS[preset as PresetName].encoder : undefined;
-  const other = published && published !== encoder.name ? ` (the published generators have ${published})` : '';
+  const other = published && published !== encoder.name ? ` (the published generators use ${published})` : '';
   const tokens = tokenShape(decoder);
   return list([
     ['generator', out],

@@ -16,9 +16,9 @@ interface Options {
 export function addInspect(program: Command, io: Io): void {
   program
     .command('inspect')
-    .description('Show what is in a generator, an adapter, or any safetensors file.')
+    .description('Show the contents of a generator, an adapter or any safetensors file.')
     .argument('<path>', 'generator folder, PEFT adapter folder, safetensors file, index or folder')
-    .option('--statistics', 'look at every number (adapters: always)')
+    .option('--statistics', 'compute statistics of every tensor (always for adapters)')
     .addOption(jsonOption())
     .action(async (path: string, { statistics, json }: Options) => {
       const inspection = await inspect(path, { statistics, signal: io.signal });

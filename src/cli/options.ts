@@ -16,28 +16,28 @@ export function wholeNumber(smallest: number, largest = Number.MAX_SAFE_INTEGER)
 export function positiveNumber(text: string): number {
   const value = Number(text);
   if (text.trim() !== '' && Number.isFinite(value) && value > 0) return value;
-  throw new InvalidArgumentError('it must be a number above 0');
+  throw new InvalidArgumentError('expected a number above 0');
 }
 
 export function json(text: string): unknown {
   try {
     return parseJsonText(text);
   } catch (error) {
-    throw new InvalidArgumentError(`it must be JSON: ${(error as Error).message}`);
+    throw new InvalidArgumentError(`expected JSON: ${(error as Error).message}`);
   }
 }
 
 export function commaSeparated(text: string): string[] {
   const items = text.split(',').map((item) => item.trim());
   if (items.every(Boolean)) return items;
-  throw new InvalidArgumentError('it must be names with commas between them');
+  throw new InvalidArgumentError('expected comma-separated names');
 }
 
 /** `1073741824`, `4GB` (10⁹ each), `1.5 GiB` (2³⁰ each): whole bytes, rounded down. */
 export function byteCount(text: string): number {
   const bytes = parseBytes(text);
   if (bytes !== undefined) return bytes;
-  throw new InvalidArgumentError('it must be a number of bytes from 1, such as 1073741824, 4GB or 512MiB');
+  throw new InvalidArgumentError('expected a positive number of bytes, such as 1073741824, 4GB or 512MiB');
 }
 
 function deviceName(text: string): Device {
@@ -50,7 +50,7 @@ function deviceName(text: string): Device {
 }
 
 /** Options that several commands have. */
-export const jsonOption = () => new Option('--json', 'print the result as JSON, and nothing else, on standard output');
+export const jsonOption = () => new Option('--json', 'print only the result, as JSON, on standard output');
 export const threadsOption = () =>
   new Option('--threads <n>', 'threads that share the work (default: DND_THREADS, else all usable CPUs)').argParser(
     wholeNumber(1),
@@ -58,14 +58,14 @@ export const threadsOption = () =>
 export const deviceOption = () =>
   new Option(
     '--device <name>',
-    'where to compute: auto, cpu, cuda or cuda:N; auto: a CUDA device that works, else the CPU',
+    'compute device: auto, cpu, cuda or cuda:N; auto uses a CUDA device if one works, else the CPU',
   )
     .argParser(deviceName)
     .default('auto');
 export const precisionOption = () =>
-  new Option('--precision <name>', 'fp32: a CUDA device shall be as exact as the CPU').choices(['fp32']);
+  new Option('--precision <name>', 'fp32: float32 accuracy on a CUDA device').choices(['fp32']);
 export const algorithmOption = (what: string) =>
-  new Option('--algorithm <name>', `${what}; auto: what is predicted to be faster`)
+  new Option('--algorithm <name>', `${what}; auto: the one predicted to be faster`)
     .choices(ALGORITHM_CHOICES)
     .default('auto');
-export const forceOption = (what: string) => new Option('--force', `replace ${what} that is there already`);
+export const forceOption = (what: string) => new Option('--force', `replace an existing ${what}`);

@@ -29,7 +29,7 @@ function heading({ folder, base, adapter, weightTokens, layers, digest }: PairsS
   const { count, height, width, chunk } = weightTokens;
   return list([
     ['pairs', folder],
-    ['base model', base ? `${base.name ?? 'unnamed'} (${base.modelType}, ${base.layers} layers)` : 'not known'],
+    ['base model', base ? `${base.name ?? 'unnamed'} (${base.modelType}, ${base.layers} layers)` : 'unknown'],
     [
       'adapter',
       `rank ${adapter.rank}, alpha ${adapter.alpha}${adapter.useRslora ? ', rsLoRA' : ''}, ${counted(layers, 'layer')}`,
@@ -58,18 +58,7 @@ function taskTable({ tasks, lengthUnit, window, maxLength }: PairsStatistics): s
 }
 
 function weightTable({ tasks }: PairsStatistics): string[] {
-  const header = [
-    'task',
-    'checkpoints',
-    'passed over',
-    'size',
-    'norm min',
-    'median',
-    'max',
-    'std min',
-    'median',
-    'max',
-  ];
+  const header = ['task', 'checkpoints', 'skipped', 'size', 'norm min', 'median', 'max', 'std min', 'median', 'max'];
   const spread = ({ min, median, max }: Spread) => [min, median, max].map(shortNumber);
   const rows = tasks.map(({ name, checkpoints, skipped, bytes, norm, standardDeviation }) => [
     name,
@@ -103,7 +92,7 @@ function remarks({ duplicates, skipped, warnings }: PairsStatistics): string[] {
       ['duplicates', counted(duplicates.length, 'group')],
       ['NaN or infinite', counted(nan, 'checkpoint')],
     ]),
-    ...skipped.map((problem) => `passed over  ${describeProblem(problem)}`),
+    ...skipped.map((problem) => `skipped  ${describeProblem(problem)}`),
     ...warnings.map((warning) => `warning  ${warning}`),
   ];
 }

@@ -26,9 +26,11 @@ interface StatsOptions
 }
 
 export function addPairs(program: Command, io: Io, exit: (code: number) => void): void {
-  const pairs = program.command('pairs').description('Look at prompt–checkpoint pairs, which dnd train is given.');
+  const pairs = program
+    .command('pairs')
+    .description('Check or summarise prompt–checkpoint pairs, the training data of dnd train.');
   common(pairs.command('check'))
-    .description('Say everything that stands in the way of training with a pairs folder.')
+    .description('Report every problem that blocks training on a pairs folder.')
     .action(async (folder: string, options: CheckOptions) => {
       const examination = await check(folder, options, io);
       const ok = examination.pairs !== null;
@@ -36,10 +38,13 @@ export function addPairs(program: Command, io: Io, exit: (code: number) => void)
       if (!ok) exit(EXIT_FAILED);
     });
   common(pairs.command('stats'))
-    .description('Show what is in a pairs folder: prompts, checkpoints, weights, token importance.')
-    .option('--encoder <folder>', "count prompts in tokens of this text encoder, or of 'hash', the built-in one")
-    .option('--max-length <n>', "tokens that prompts are cut to (default: the encoder's window)", wholeNumber(1))
-    .option('--chunk <n>', 'columns of a weight token (default: what suits the base)', wholeNumber(1))
+    .description('Print statistics of a pairs folder: prompts, checkpoints, weights, token importance.')
+    .option(
+      '--encoder <folder>',
+      "text encoder folder, or 'hash', to count prompt lengths in tokens (default: count characters)",
+    )
+    .option('--max-length <n>', "maximum tokens per prompt (default: the encoder's window)", wholeNumber(1))
+    .option('--chunk <n>', 'columns per weight token (default: derived from the base model)', wholeNumber(1))
     .action(async (folder: string, { json, ...options }: StatsOptions) => {
       const { onProgress, stop } = showProgress(io, json);
       const statistics = await pairsStatistics(folder, { ...options, signal: io.signal, onProgress }).finally(stop);
@@ -49,9 +54,12 @@ export function addPairs(program: Command, io: Io, exit: (code: number) => void)
 
 function common(command: Command): Command {
   return command
-    .argument('<folder>', 'a folder for each task, with prompts.json and checkpoints; pairs.json where there is one')
-    .option('--base <path>', 'config.json of the base model, or the folder that holds it')
-    .option('--skip-corrupt', 'pass over checkpoints that are damaged')
+    .argument(
+      '<folder>',
+      'pairs folder: one folder per task with prompts.json and checkpoints/; pairs.json is optional',
+    )
+    .option('--base <path>', 'config.json of the base model, or the folder containing it')
+    .option('--skip-corrupt', 'skip damaged checkpoints')
     .addOption(jsonOption());
 }
 
@@ -85,7 +93,12 @@ function checkLines(examination: PairsExamination): string[] {
   if (!pairs) {
     const others = problems.filter(({ code }) => code !== 'LAYOUT_MISMATCH').map(describeProblem);
     const layouts = mismatches.length > 0 ? [LAYOUTS_DIFFER, ...mismatchTable(mismatches)] : [];
-    return [...others, ...layouts, '', `${folder}: ${counted(problems.length, 'problem')}; it cannot be trained on.`];
+    return [
+      ...others,
+      ...layouts,
+      '',
+      `${folder}: ${counted(problems.length, 'problem')}; it cannot be used for training.`,
+    ];
   }
   const { base, adapter, tasks, skipped, warnings, digest } = pairs;
   const heldOut = tasks.filter((task) => task.heldOut).length;
@@ -96,7 +109,7 @@ function checkLines(examination: PairsExamination): string[] {
   return [
     ...list([
       ['pairs', folder],
-      ['base model', base ? `${base.name ?? 'unnamed'} (${base.modelType}, ${base.layers} layers)` : 'not known'],
+      ['base model', base ? `${base.name ?? 'unnamed'} (${base.modelType}, ${base.layers} layers)` : 'unknown'],
       ['tasks', `${tasks.length}, ${heldOut} of them held out`],
       ['prompts', `${counted(prompts, 'prompt')}, ${answered} of them with a response`],
       ['checkpoints', `${checkpoints.length}, ${formatBytes(bytes)}`],
@@ -106,9 +119,9 @@ function checkLines(examination: PairsExamination): string[] {
       ],
       ['digest', digest],
     ]),
-    ...skipped.map((problem) => `passed over  ${describeProblem(problem)}`),
+    ...skipped.map((problem) => `skipped  ${describeProblem(problem)}`),
     ...warnings.map((warning) => `warning  ${warning}`),
     '',
-    base ? 'Ready to be trained on.' : 'Ready to be trained on, once dnd train is told the base model.',
+    base ? 'Ready for training.' : 'Ready for training; dnd train requires --base.',
   ];
 }

@@ -38,7 +38,7 @@ function convolutionTable({ convolutions }: CudaGeneratorPlan): string[] {
     'product',
     'GFLOP',
     'direct',
-    'held as',
+    'resident as',
     'held',
     'workspace',
     'modelled µs',
@@ -82,7 +82,7 @@ function totals({ convolutions, decoder, totals, device }: CudaGeneratorPlan): s
   return [
     `${counted(convolutions.length, 'convolution')}: modelled ${milliseconds(predictedSeconds)} ms on ${device} (${shares(times, milliseconds)}); ${gigaflop(executedFlop)} GFLOP instead of ${gigaflop(directFlop)} direct`,
     `device memory ${formatBytes(bytes.device)}: weights ${formatBytes(bytes.weights)}, activations ${formatBytes(bytes.activations)}, workspace ${formatBytes(bytes.workspace)}, norms and biases ${formatBytes(bytes.values)}`,
-    "Times follow from the maker's figures (native/plan/cuda_rates.cc); nothing has been measured on such a device.",
+    "Times are modelled from the vendor's figures (native/plan/cuda_rates.cc); nothing has been measured on such a device.",
     ...projectionLines(decoder),
   ];
 }

@@ -17,10 +17,10 @@ export function planLines(plan: GeneratorPlan, why = false): string[] {
   ];
 }
 
-export const HALVED = '* the axis that is transformed first, as real lines: half of its frequencies are enough';
+export const HALVED = '* halved axis: transformed first, as real lines';
 
 function heading(plan: GeneratorPlan): string[] {
-  const workspace = `${formatBytes(plan.workspaceBytes)} of working memory`;
+  const workspace = `${formatBytes(plan.workspaceBytes)} workspace`;
   return list([
     ...decoderEntries(plan),
     ['planned for', `batch ${plan.batch}, ${plan.instructionSet}, algorithm ${plan.algorithm}, ${workspace}`],
@@ -39,7 +39,7 @@ export function decoderEntries({ generator, preset, decoder }: PlannedDecoder): 
 
 function convolutionTable({ convolutions, threads, totals }: GeneratorPlan): string[] {
   const measuring = totals.measuredSeconds !== null;
-  const header = ['convolution', 'channels', 'picture', 'algorithm', 'points', 'tiles', 'GFLOP', 'direct'];
+  const header = ['convolution', 'channels', 'plane', 'algorithm', 'points', 'tiles', 'GFLOP', 'direct'];
   const rows = convolutions.map((convolution) => {
     const { channels, outputChannels, sizeI, sizeJ, algorithm, bytes, predicted, measured } = convolution;
     return [
@@ -103,7 +103,7 @@ function totals({ convolutions, decoder, threads, totals }: GeneratorPlan): stri
 
 export function projectionLines({ projectedFrom, features }: DecoderShape): string[] {
   if (!projectedFrom) return [];
-  return [`Not in it: the length projection, ${projectedFrom} → ${features[0]![1]}, which is no convolution.`];
+  return [`Not included: the length projection, ${projectedFrom} → ${features[0]![1]}, which is not a convolution.`];
 }
 
 export function gigaflop(flop: number): string {

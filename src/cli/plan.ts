@@ -40,44 +40,58 @@ interface Options {
 export function addPlan(program: Command, io: Io): void {
   program
     .command('plan')
-    .description('Show what each convolution of a generator will do: algorithm, tiles, work, memory, time.')
-    .argument('[generator]', 'folder of a generator, or its generator.json; the weights are not read')
+    .description('Show the planned execution of each convolution of a generator: algorithm, tiles, work, memory, time.')
+    .argument('[generator]', 'generator folder, or its generator.json; weights are not read')
     .addOption(
-      new Option('--preset <name>', 'a published configuration, instead of a generator')
+      new Option('--preset <name>', 'published configuration, instead of a generator')
         .choices(PRESET_NAMES)
         .conflicts(['features', 'kernelSize']),
     )
     .addOption(
-      new Option('--features <json>', 'shapes [tokens, height, width], instead of a generator').argParser(json),
+      new Option(
+        '--features <json>',
+        'decoder shapes as JSON, [tokens, height, width] each, instead of a generator',
+      ).argParser(json),
     )
-    .addOption(new Option('--kernel-size <n>', 'of the convolutions, odd; with --features').argParser(wholeNumber(1)))
-    .addOption(new Option('--batch <n>', 'tasks together').argParser(wholeNumber(1, LARGEST_BATCH)).default(1))
     .addOption(
-      new Option('--isa <name>', 'instruction set to plan for (default: the one in use here)').choices(
-        INSTRUCTION_SETS,
+      new Option('--kernel-size <n>', 'kernel size of the convolutions (odd); required with --features').argParser(
+        wholeNumber(1),
       ),
     )
+    .addOption(
+      new Option('--batch <n>', 'number of prompt sets decoded together')
+        .argParser(wholeNumber(1, LARGEST_BATCH))
+        .default(1),
+    )
+    .addOption(
+      new Option('--isa <name>', 'instruction set to plan for (default: the one in use)').choices(INSTRUCTION_SETS),
+    )
     .addOption(threadsOption())
-    .addOption(algorithmOption('how to compute the convolutions'))
+    .addOption(algorithmOption('convolution algorithm'))
     .addOption(
       new Option(
         '--workspace <bytes>',
-        'most that a convolution may work in: bytes, or 4GB, 512MiB, … (default: 1GiB)',
+        'workspace limit per convolution, e.g. 4GB or 512MiB (default: 1GiB)',
       ).argParser(byteCount),
     )
-    .option('--measure', 'run each distinct convolution, too, on random data: median seconds beside those predicted')
+    .option('--measure', 'also run each distinct convolution on random data and print its median time')
     .addOption(
-      new Option('--device <model>', 'a CUDA device to plan for; none is needed here')
+      new Option('--device <model>', 'CUDA device model to plan for; the device need not be present')
         .choices(CUDA_DEVICE_MODELS)
         .conflicts(['isa', 'threads', 'measure']),
     )
-    .addOption(new Option('--precision <name>', 'with --device (default: mixed)').choices(PRECISION_CHOICES))
     .addOption(
-      new Option('--memory <bytes>', "with --device: most of its memory to take (default: the model's)").argParser(
-        byteCount,
+      new Option('--precision <name>', 'precision on that device; requires --device (default: mixed)').choices(
+        PRECISION_CHOICES,
       ),
     )
-    .option('--why', 'list for each convolution what was not chosen, and the reason')
+    .addOption(
+      new Option(
+        '--memory <bytes>',
+        'device memory limit; requires --device (default: memory of the device model)',
+      ).argParser(byteCount),
+    )
+    .option('--why', 'list the rejected candidates of each convolution, with reasons')
     .addOption(jsonOption())
     .action((generator: string | undefined, options: Options) => plan(generator, options, io));
 }
@@ -91,7 +105,7 @@ async function plan(generator: string | undefined, options: Options, io: Io): Pr
     return;
   }
   if (precision !== undefined || memory !== undefined)
-    throw new DndError('INVALID_ARGUMENT', '--precision and --memory are of a device: name it with --device');
+    throw new DndError('INVALID_ARGUMENT', '--precision and --memory require --device');
   const { onProgress, stop } = showProgress(io, json);
   let result: GeneratorPlan;
   try {

@@ -9,7 +9,7 @@ const LABELS: Record<ShownStage, string> = {
   initialise: 'initialising the decoder',
   encode: 'encoding prompts',
   decode: 'decoding',
-  restore: 'restoring the adapter',
+  restore: 'reconstructing the adapter',
   save: 'saving',
   measure: 'measuring convolutions',
   pairs: 'reading the pairs',

@@ -13,9 +13,9 @@ interface Options {
 export function addReport(program: Command, io: Io): void {
   program
     .command('report')
-    .description('Make a page of a training run: is it working, curves, tasks, generated against true weights.')
-    .argument('<run>', 'folder of a run, which may still be going on')
-    .option('--out <file>', 'where the page goes; an older one is replaced (default: report.html in the run)')
+    .description('Write an HTML page of a training run: assessment, curves, tasks, generated against true weights.')
+    .argument('<run>', 'run folder; training may still be in progress')
+    .option('--out <file>', 'output file; an existing one is replaced (default: report.html in the run folder)')
     .addOption(jsonOption())
     .action(async (run: string, { out, json }: Options) => {
       const report = await writeReport(run, { out, signal: io.signal });

@@ -30,14 +30,14 @@ const COMMANDS = [addInit, addGenerate, addInspect, addPairs, addTrain, addRepor
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   let exitCode = EXIT_DONE;
   const program = new Command('dnd')
-    .description('Unlabeled prompts in, a LoRA adapter out (Drag-and-Drop LLMs, arXiv 2506.16406).')
+    .description('Generate LoRA adapters from unlabeled prompts (Drag-and-Drop LLMs, arXiv 2506.16406).')
     .version(PACKAGE.version)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
     })
-    .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 143 terminated.');
+    .addHelpText('after', '\nExit codes: 0 success, 1 failure, 2 usage error, 130 interrupted, 143 terminated.');
   for (const add of COMMANDS)
     add(program, io, (code) => {
       exitCode = code;

@@ -36,15 +36,18 @@ type SetExitCode = (code: number) => void;
 export function addTrain(program: Command, io: Io, setExitCode: SetExitCode): void {
   const command = program
     .command('train')
-    .description('Train a generator from prompt–checkpoint pairs, or go on with a run.')
-    .option('--out <folder>', 'where the run goes')
-    .option('--config <file>', 'settings as JSON, under the names of the flags without hyphens; flags come first')
-    .addOption(new Option('--resume <run>', 'go on with a run from its newest checkpoint').conflicts(['out', 'dryRun']))
-    .option('--dry-run', 'print parameters, memory, work and predicted time, and do nothing');
+    .description('Train a generator from prompt–checkpoint pairs, or resume a run.')
+    .option('--out <folder>', 'output folder of the run')
+    .option('--config <file>', 'JSON file of settings, named as the flags in camelCase; flags take precedence')
+    .addOption(new Option('--resume <run>', 'resume a run from its newest checkpoint').conflicts(['out', 'dryRun']))
+    .option('--dry-run', 'print parameters, memory, work and predicted time without training');
   addSettingOptions(command);
   command
-    .option('--allow-changed-pairs', 'with --resume: though the pairs are others than those that the run began with')
-    .option('--allow-other-instruction-set', 'with --resume: though it gives other last bits')
+    .option('--allow-changed-pairs', 'with --resume: accept pairs that differ from those the run started with')
+    .option(
+      '--allow-other-instruction-set',
+      'with --resume: accept another instruction set; results are not bit-identical',
+    )
     .addOption(jsonOption())
     .addHelpText('after', TAIL)
     .action((options: Options, self: Command) => train(options, givenSettings(self), io, setExitCode));
@@ -65,7 +68,10 @@ async function train(
   const out = options.out ?? configured;
   if (options.dryRun) return dryRun(given, options.json, io);
   if (options.resume === undefined && out === undefined)
-    throw new DndError('INVALID_ARGUMENT', 'give --out, where the run goes, or --resume, the run to go on with');
+    throw new DndError(
+      'INVALID_ARGUMENT',
+      '--out or --resume is required: the output folder of a new run, or the run to resume',
+    );
   const folder = options.resume ?? out!;
   let steps = 0;
   const view = trainView(io, options.json, () => steps);
@@ -130,7 +136,7 @@ function tellInterruption(
   const exitCode = interruptedExit(io, EXIT_TERMINATED);
   printFailure(io, json, { interrupted: true, step, checkpoint }, [
     ...(exitCode === EXIT_FAILED ? [`error: ${describeError(io.signal.reason).message}`] : []),
-    `interrupted after ${counted(step, 'step')}; go on with: dnd train --resume ${folder}`,
+    `interrupted after ${counted(step, 'step')}; resume with: dnd train --resume ${folder}`,
   ]);
   return exitCode;
 }
@@ -148,8 +154,8 @@ async function tellFailure(
   // What never began is told of as every command's failure is.
   if (!opened && !(interrupted && from)) throw error;
   const { code, message: failure } = describeError(error);
-  const message = interrupted && code === 'ABORTED' ? 'interrupted before a step was done' : failure;
-  const where = from?.checkpoint ? `from step ${from.step} (${from.checkpoint})` : 'from the beginning';
+  const message = interrupted && code === 'ABORTED' ? 'interrupted before the first step was completed' : failure;
+  const where = from?.checkpoint ? `from step ${from.step} (${from.checkpoint})` : 'from the start';
   printFailure(io, json, { error: { code, message } }, [
     `error: ${message}`,
     ...(from ? [`the run can go on ${where} with: dnd train --resume ${folder}`] : []),
@@ -186,17 +192,17 @@ function planLines(plan: RunPlan): string[] {
       'decoder',
       `${grouped(run.parameters)} parameters, ${run.weightTokens.count} weight tokens of ${run.weightTokens.height}×${run.weightTokens.width}`,
     ],
-    ['batch', `${settings.batch}, ${settings.microBatch} at once`],
+    ['batch', `${settings.batch}, micro-batch ${settings.microBatch}`],
     ...(memory
       ? ([
-          ['memory', `${formatBytes(memory.stepBytes)} for a step`],
+          ['memory', `${formatBytes(memory.stepBytes)} per step`],
           [
             '',
             `parameters ${formatBytes(memory.parameters)}, gradient ${formatBytes(memory.gradients)}, optimiser (${settings.moments}) ${formatBytes(memory.states)}`,
           ],
           [
             '',
-            `activations ${formatBytes(memory.activations)}, kept in ${counted(memory.keptLayers, 'layer')}; data of two steps ${formatBytes(2 * memory.operands)}`,
+            `activations ${formatBytes(memory.activations)}, saved in ${counted(memory.keptLayers, 'layer')}; data of two steps ${formatBytes(2 * memory.operands)}`,
           ],
           ['', `caches of prompts and weight tokens, at most ${formatBytes(memory.cacheBytes)}`],
           ['disk', `${formatBytes(checkpointBytes ?? 0)} for each of ${settings.keepCheckpoints} checkpoints`],
@@ -204,11 +210,11 @@ function planLines(plan: RunPlan): string[] {
       : ([['memory', memoryProblem ?? '']] as const)),
     [
       'work',
-      `${shortNumber(executedFlop / 1e12)} TFLOP for a step, ${shortNumber(directFlop / 1e12)} by the direct algorithm`,
+      `${shortNumber(executedFlop / 1e12)} TFLOP per step, ${shortNumber(directFlop / 1e12)} with the direct algorithm`,
     ],
     [
       'time',
-      `${shortNumber(plan.secondsPerStep)} s for a step, ${duration(plan.seconds)} for ${counted(settings.steps, 'step')}: predicted for the convolutions, ${counted(threads, 'thread')}`,
+      `${shortNumber(plan.secondsPerStep)} s per step, ${duration(plan.seconds)} for ${counted(settings.steps, 'step')}: predicted, convolutions only, ${counted(threads, 'thread')}`,
     ],
   ]);
 }

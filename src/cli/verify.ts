@@ -19,11 +19,14 @@ interface Options {
 export function addVerify(program: Command, io: Io, exit: (code: number) => void): void {
   program
     .command('verify')
-    .description('Check this installation against golden files: reference numbers with their inputs.')
-    .argument('<paths...>', 'golden files, or folders with golden files directly inside')
-    .option('--encoder <folder>', 'text encoder with its real weights, for files that only name theirs')
-    .option('--strict', 'a tensor that this version cannot check fails its file')
-    .addOption(algorithmOption("how to compute the decoders' convolutions"))
+    .description('Verify this installation against golden files: inputs with reference numbers.')
+    .argument('<paths...>', 'golden files, or folders directly containing them')
+    .option(
+      '--encoder <folder>',
+      'text encoder folder, for golden files that name an encoder without containing its weights',
+    )
+    .option('--strict', 'fail a file if any of its tensors cannot be checked by this version')
+    .addOption(algorithmOption('convolution algorithm'))
     .addOption(deviceOption())
     .addOption(precisionOption())
     .addOption(threadsOption())

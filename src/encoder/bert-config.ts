@@ -77,7 +77,7 @@ function refuseOtherModels({ all, source }: Fields): void {
   if (decoder === true) {
     throw new DndError(
       'UNSUPPORTED_ENCODER',
-      `${source}: is_decoder is true, so tokens would not see those after them; an encoder is wanted: ${MODELS}`,
+      `${source}: is_decoder is true (causal attention); expected an encoder: ${MODELS}`,
     );
   }
 }
@@ -87,5 +87,8 @@ function activation({ all, source }: Fields): EncoderSizes['activation'] {
   if (typeof name === 'string' && Object.hasOwn(ACTIVATIONS, name))
     return ACTIVATIONS[name as keyof typeof ACTIVATIONS];
   const known = Object.keys(ACTIVATIONS).join(', ');
-  throw new DndError('UNSUPPORTED_ENCODER', `${source}: hidden_act ${quoteValue(name)} is none of ${known}`);
+  throw new DndError(
+    'UNSUPPORTED_ENCODER',
+    `${source}: hidden_act ${quoteValue(name)} is not supported; expected one of ${known}`,
+  );
 }

@@ -53,7 +53,7 @@ function findTensors(parameters: readonly Readonly<ParameterInfo>[], reader: Ten
   const more = missing.length > 3 ? ` and ${missing.length - 3} more` : '';
   throw new DndError(
     'INVALID_WEIGHTS',
-    `${reader.path} lacks tensors of the model that config.json describes: ${missing.slice(0, 3).join(', ')}${more}; is it the model.safetensors that belongs to it?`,
+    `${reader.path} lacks tensors of the model in config.json: ${missing.slice(0, 3).join(', ')}${more}. Check that the files belong together`,
   );
 }
 
@@ -62,12 +62,12 @@ function checkTensor(name: string, wanted: readonly number[], reader: TensorRead
   if (shape.length !== wanted.length || shape.some((size, axis) => size !== wanted[axis])) {
     throw new DndError(
       'SHAPE_MISMATCH',
-      `${reader.path}: tensor ${name} has shape [${shape.join(', ')}], and config.json asks for [${wanted.join(', ')}]`,
+      `${reader.path}: tensor ${name} has the wrong shape; expected [${wanted.join(', ')}] by config.json, got [${shape.join(', ')}]`,
     );
   }
   if (isFloatDtype(dtype)) return dtype;
   throw new DndError(
     'INVALID_WEIGHTS',
-    `${reader.path}: tensor ${name} holds ${dtype}, not floating-point numbers; quantised text encoders are not supported`,
+    `${reader.path}: tensor ${name} has dtype ${dtype}, which is not a floating-point type; quantised text encoders are not supported`,
   );
 }

@@ -54,7 +54,7 @@ export async function findTokeniser(folder: string): Promise<TokeniserFolder> {
 }
 
 function missing(folder: string, name: string, advice: string): DndError {
-  return new DndError('FILE_NOT_FOUND', `${folder} is no folder of a text encoder: it has no ${name}${advice}`);
+  return new DndError('FILE_NOT_FOUND', `${folder} is not a text encoder folder: it has no ${name}${advice}`);
 }
 
 async function listFolder(folder: string): Promise<Set<string>> {

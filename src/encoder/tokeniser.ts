@@ -145,7 +145,7 @@ export class Tokeniser {
     if (wrong < 0) return;
     throw new DndError(
       'SHAPE_MISMATCH',
-      `${this.#folder}: tokenizer.json gives token ${wrong + 1} of prompt ${prompt + 1} the id ${ids[wrong]}, and config.json has a vocab_size of ${this.vocabSize}; do the files belong together?`,
+      `${this.#folder}: tokenizer.json gives token ${wrong + 1} of prompt ${prompt + 1} the id ${ids[wrong]}, but config.json has a vocab_size of ${this.vocabSize}. Check that the files belong together`,
     );
   }
 
@@ -157,7 +157,7 @@ export class Tokeniser {
     if (content.length === 0 || start < 0) {
       throw new DndError(
         'UNSUPPORTED_ENCODER',
-        `${this.#folder}: tokenizer.json has a post-processor that does more than put special tokens around a text`,
+        `${this.#folder}: tokenizer.json has an unsupported post-processor; only adding special tokens around a text is supported`,
       );
     }
     return [whole.slice(0, start), whole.slice(start + content.length)];
@@ -200,7 +200,7 @@ function unsound(cause: unknown, folder: string): DndError {
   const unknown = /^Unknown .* type/.test(message);
   return new DndError(
     unknown ? 'UNSUPPORTED_ENCODER' : 'CORRUPT_FILE',
-    `${folder}/tokenizer.json ${unknown ? 'needs what this version does not have' : 'describes no sound tokeniser'}: ${message}`,
+    `${folder}/tokenizer.json ${unknown ? 'uses an unsupported feature' : 'is not a valid tokeniser'}: ${message}`,
     { cause },
   );
 }

@@ -90,7 +90,7 @@ export async function selectDevice(settings: DeviceSettings): Promise<DeviceUse>
 }
 
 const NO_DEVICE = 'there is no CUDA device';
-const WAY_OUT = "Choose the device cpu, or auto, which falls back to it; 'dnd doctor' shows what there is.";
+const WAY_OUT = "Choose the device cpu, or auto, which falls back to it; 'dnd doctor' shows the available devices.";
 
 /** @param fallback why it is not another device; null where the CPU was asked for */
 export function cpuUse(fallback: string | null): DeviceUse {

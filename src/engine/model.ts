@@ -130,7 +130,7 @@ export abstract class ModelEngine<Handle extends ParameterStore> implements Disp
 
   /** The native handle; throws DISPOSED after `dispose`. */
   protected handle(): Handle {
-    if (this.#disposed) throw new DndError('DISPOSED', `the ${this.#kind} was disposed of`);
+    if (this.#disposed) throw new DndError('DISPOSED', `the ${this.#kind} has been disposed`);
     return this.#handle;
   }
 

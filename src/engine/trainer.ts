@@ -242,7 +242,7 @@ export class TrainerEngine extends ModelEngine<TrainerHandle> {
 
   #waysToNeedLess(batch: number): string {
     const ways = ['use a smaller decoder'];
-    if (this.#moments !== '8bit') ways.unshift("keep the optimiser's moments in 8 bits ('8bit')");
+    if (this.#moments !== '8bit') ways.unshift("store AdamW's moments in 8 bits ('8bit')");
     if (batch > 1) {
       const least = totalOf(this.#plan(1, 0)) + this.#operandBytes(1) - this.parameterBytes;
       ways.unshift(`lower the batch (a batch of 1 needs ${formatBytes(least)})`);

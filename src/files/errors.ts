@@ -5,16 +5,16 @@ import { DndError, type ErrorCode } from '../errors.js';
 const REASONS: Record<string, string> = {
   EACCES: 'permission denied',
   EBUSY: 'it is in use',
-  EEXIST: 'a file is in the way',
+  EEXIST: 'a file with that name exists',
   EDQUOT: 'the disk quota is used up',
   EIO: 'the device reported an error',
   EISDIR: 'it is a folder',
-  ELOOP: 'its symbolic links go in a circle',
+  ELOOP: 'too many levels of symbolic links',
   EMFILE: 'this process has too many files open',
   ENAMETOOLONG: 'its name is too long',
-  ENOENT: 'a folder on the way to it does not exist',
+  ENOENT: 'a parent folder does not exist',
   ENOSPC: 'the disk is full',
-  ENOTDIR: 'a part of the path is not a folder',
+  ENOTDIR: 'a component of the path is not a folder',
   EPERM: 'the operation is not permitted',
   EPIPE: 'its reader has ended',
   EROFS: 'the file system is read-only',
@@ -39,7 +39,7 @@ export function readError(error: unknown, path: string): unknown {
     return new DndError('READ_FAILED', `${path} cannot be read: ${reasonOf(error)}`, { cause: error });
   }
   if (error instanceof RangeError && (error as NodeJS.ErrnoException).code === 'ERR_FS_FILE_TOO_LARGE') {
-    return new DndError('READ_FAILED', `${path} cannot be read: it is too large to be read as one text`, {
+    return new DndError('READ_FAILED', `${path} cannot be read: it is too large to be read into one string`, {
       cause: error,
     });
   }

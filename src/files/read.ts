@@ -34,7 +34,7 @@ export function decodeUtf8(bytes: Uint8Array, source: string, invalidCode: Error
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
     const utf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
-    const where = utf16 ? 'it looks like UTF-16' : `line ${firstInvalidLine(bytes)} is the first that is not`;
+    const where = utf16 ? 'it looks like UTF-16' : `line ${firstInvalidLine(bytes)} is the first invalid one`;
     throw new DndError(invalidCode, `${source} is not UTF-8 text: ${where}; save it as UTF-8`, { cause });
   }
 }

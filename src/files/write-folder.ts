@@ -38,7 +38,7 @@ async function refuseToReplace(path: string, target: string, options: FolderOpti
   if (options.marker !== undefined && !(await readdir(target)).includes(options.marker)) {
     throw new DndError(
       'OUTPUT_EXISTS',
-      `${path} has no ${options.marker}, so it is something else and is not replaced, even by force; choose another folder`,
+      `${path} has no ${options.marker}, so it is not replaced, even by force. Choose another folder`,
     );
   }
 }
@@ -63,7 +63,7 @@ async function inspectOnce(path: string, options: FolderOptions): Promise<Target
     throw new DndError('OUTPUT_EXISTS', `${path} holds the working or home folder and is not replaced, even by force`);
   }
   if (status.dev !== (await stat(dirname(target))).dev) {
-    throw new DndError('NOT_WRITABLE', `${path} is where a file system is mounted; choose a folder inside it`);
+    throw new DndError('NOT_WRITABLE', `${path} is a mount point. Choose a folder inside it`);
   }
   const entries = await readdir(target).catch((error) => {
     throw readError(error, path);

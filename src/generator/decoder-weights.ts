@@ -77,7 +77,7 @@ function matchParameters(file: TensorReader, parameters: readonly ParameterInfo[
     if (shape.length !== info.shape.length || shape.some((size, axis) => size !== info.shape[axis]))
       throw new DndError(
         'SHAPE_MISMATCH',
-        `${file.path}: tensor ${info.name} is [${info.shape.join(', ')}], and the decoder of generator.json wants [${shape.join(', ')}]`,
+        `${file.path}: tensor ${info.name} has the wrong shape; expected [${shape.join(', ')}] by generator.json, got [${info.shape.join(', ')}]`,
       );
     if (!isFloatDtype(info.dtype)) throw notFloat(file, info.name, info.dtype);
     sources.set(name, info);
@@ -86,7 +86,7 @@ function matchParameters(file: TensorReader, parameters: readonly ParameterInfo[
     if (sources.has(name.slice(prefix.length)) || NOT_PARAMETERS.has(name)) continue;
     throw new DndError(
       'SHAPE_MISMATCH',
-      `${file.path}: tensor ${name} is no parameter of the decoder of generator.json`,
+      `${file.path}: tensor ${name} is not a parameter of the decoder in generator.json`,
     );
   }
   return sources;
@@ -95,7 +95,7 @@ function matchParameters(file: TensorReader, parameters: readonly ParameterInfo[
 function notFloat(file: TensorReader, name: string, dtype: string): DndError {
   return new DndError(
     'UNSUPPORTED_FORMAT',
-    `${file.path}: tensor ${name} has dtype ${dtype}, and decoder parameters must be F32, F16, BF16 or F64`,
+    `${file.path}: tensor ${name} has the wrong dtype; expected F32, F16, BF16 or F64, got ${dtype}`,
   );
 }
 

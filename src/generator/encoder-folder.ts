@@ -45,7 +45,7 @@ export async function loadNamedEncoder(
   throw new DndError(
     'ENCODER_MISMATCH',
     `the generator was made with ${described(wanted)}, and ${source} is ${described(encoder.identity)}: ` +
-      'its conditions would mean something else; give the folder of the right encoder',
+      'the decoder could not interpret its conditions. Give the folder of the right encoder',
   );
 }
 

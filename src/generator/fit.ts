@@ -18,8 +18,8 @@ function checkChannels({ encoder, decoder }: GeneratorManifest, source: string):
   if (encoder.channels === channels) return;
   throw new DndError(
     'SHAPE_MISMATCH',
-    `${source}: the text encoder has ${encoder.channels} channels and features[0] = ${shown(decoder.features[0]!)} wants ${channels}: ` +
-      `make the last number of features[0] ${encoder.channels}, or choose another encoder`,
+    `${source}: the text encoder has ${encoder.channels} channels and features[0] = ${shown(decoder.features[0]!)} requires ${channels}. ` +
+      `Set the last number of features[0] to ${encoder.channels}, or choose another encoder`,
   );
 }
 

@@ -230,7 +230,7 @@ export class Generator implements Disposable, AsyncDisposable {
    * Frees its memory, at once or as soon as work under way has stopped, which then rejects with DISPOSED. Idempotent.
    */
   dispose(): void {
-    this.#queue.close(new DndError('DISPOSED', 'the generator has been disposed of'));
+    this.#queue.close(new DndError('DISPOSED', 'the generator has been disposed'));
     this.#parts.engine.dispose();
     this.#parts.encoder.dispose();
   }

@@ -49,7 +49,7 @@ async function moduleStatistics(
     if (nan + infinite > 0)
       throw new DndError(
         'INVALID_WEIGHTS',
-        `the decoder's output has ${nan} NaN and ${infinite} infinite values in ${name}: the generator's weights are damaged or far too large`,
+        `the decoder's output has ${nan} NaN and ${infinite} infinite values in ${name}: the generator's weights are damaged or diverged`,
       );
     onProgress?.((firstToken + tokenCount) / layout.tokenCount);
   }

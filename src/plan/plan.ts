@@ -99,6 +99,6 @@ function checkMeasurable(instructionSet: InstructionSet, isa: InstructionSet): v
   if (instructionSet === isa) return;
   throw new DndError(
     'INVALID_ARGUMENT',
-    `only ${isa}, the instruction set in use on this machine, can be measured here, not ${instructionSet} (DND_CPU_ISA chooses among those the machine has)`,
+    `only the instruction set in use can be measured; expected ${isa}, got ${instructionSet}. Set DND_CPU_ISA to use another that the machine has`,
   );
 }

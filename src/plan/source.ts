@@ -28,7 +28,7 @@ export async function decoderToPlan({ generator, ...settings }: PlanSource): Pro
   if (given.filter((each) => each !== undefined).length !== 1)
     throw new DndError(
       'INVALID_ARGUMENT',
-      `give the folder of a generator, or features and a kernel size, or a preset (${PRESET_NAMES.join(', ')}): one of the three`,
+      `expected exactly one of: a generator folder, features with a kernel size, a preset (${PRESET_NAMES.join(', ')})`,
     );
   if (generator === undefined)
     return { generator: null, preset: settings.preset ?? null, decoder: decoderOf(settings) };

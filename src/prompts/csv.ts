@@ -42,7 +42,7 @@ function columnsOf(header: readonly string[], source: string): { prompt: number;
   if (prompt >= 0 || header.length <= 1) return { prompt, response: columnOf('response', header) };
   throw invalidPrompts(
     source,
-    `none of its columns ${quoteValue(header)} is called "prompt"; call the one that holds the prompts so`,
+    `none of its columns ${quoteValue(header)} is named "prompt". Rename the column with the prompts`,
   );
 }
 

@@ -100,7 +100,7 @@ function itemOf(item: unknown, source: string, where: string): FoundItem {
   }
   const found =
     prompt === undefined ? `an object with the keys ${quoteValue(Object.keys(item))}` : quoteValue({ prompt });
-  throw invalidPrompts(source, `the prompt ${where} is missing: wanted is ${FORMS}, and it is ${found}`);
+  throw invalidPrompts(source, `the prompt ${where} is missing: it is ${found}; expected ${FORMS}`);
 }
 
 /** V8 says where JSON is broken as "at position 123"; people count lines. */

@@ -18,5 +18,5 @@ export function checkPrompt(prompt: string, source: string, where: string): stri
 /** @param what the text is, as in "the prompt in line 7" */
 export function refuseNul(text: string, source: string, what: string): string {
   if (!text.includes('\0')) return text;
-  throw invalidPrompts(source, `${what} has a NUL character (U+0000); is it a text file, and in UTF-8?`);
+  throw invalidPrompts(source, `${what} has a NUL character (U+0000). Check that it is a UTF-8 text file`);
 }

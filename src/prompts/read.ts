@@ -82,7 +82,7 @@ async function parserFor(path: string): Promise<Parser> {
   const parser = Object.hasOwn(PARSERS, extension) ? PARSERS[extension] : undefined;
   if (parser) return parser;
   const known = Object.keys(PARSERS).join(', ');
-  throw invalidPrompts(path, `prompt files end in ${known}; name it after what it holds, or pipe it in as "-"`);
+  throw invalidPrompts(path, `prompt files end in ${known}; rename it by its contents, or pipe it in as "-"`);
 }
 
 async function readAll(stream: Input, source: string, signal?: AbortSignal): Promise<Uint8Array> {
@@ -107,7 +107,7 @@ async function readAll(stream: Input, source: string, signal?: AbortSignal): Pro
   if (bytes <= LARGEST_BYTES) return Buffer.concat(chunks, bytes);
   throw invalidPrompts(
     source,
-    `it is larger than ${LARGEST_BYTES / 2 ** 20} MiB, which no prompt set is; give a few hundred prompts of the task`,
+    `it is larger than ${LARGEST_BYTES / 2 ** 20} MiB, the limit. Give a few hundred prompts of the task`,
   );
 }
 

@@ -35,7 +35,7 @@ export function factsOf({ description, folder }: Run): { title: string; facts: F
       `${sum(({ checkpoints, heldOutCheckpoints }) => checkpoints - heldOutCheckpoints, trained)} trained on, ${sum(
         ({ heldOutCheckpoints }) => heldOutCheckpoints,
         trained,
-      )} of the same tasks kept out, ${pairs.skipped} passed over as unusable`,
+      )} of the same tasks held out, ${pairs.skipped} skipped as damaged`,
     ],
     ['digest', pairs.digest],
     ['run', folder],
@@ -90,7 +90,7 @@ export function tilesOf({ steps, evaluations, description }: Run): Tile[] {
     spent > 0 && {
       name: 'time',
       value: duration(spent),
-      ...(left > 0 ? { more: `about ${duration(left * secondsPerStep)} to go` } : {}),
+      ...(left > 0 ? { more: `about ${duration(left * secondsPerStep)} left` } : {}),
     },
   ];
   return tiles.filter((tile) => tile !== false);

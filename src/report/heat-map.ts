@@ -17,7 +17,7 @@ export type Quantity = 'normRatio' | 'cosine';
 
 const NAMES: Record<Quantity, string> = { normRatio: 'norm ratio', cosine: 'cosine' };
 const LEGENDS: Record<Quantity, readonly string[]> = {
-  normRatio: ['¼, too small', '1, as the true weights', '4, too large'],
+  normRatio: ['¼, too small', '1, like the true weights', '4, too large'],
   cosine: ['−1, opposite', '0, unrelated', '1, the same direction'],
 };
 /** From here on the colour is so deep that light text is read better on a light page, and dark text on a dark one. */

@@ -31,13 +31,13 @@ const LARGEST_WINDOW = 50;
 export function judge(steps: readonly TrainingStep[], evaluations: readonly Evaluation[]): Judgement {
   const reasons = (['checkpoints', 'task', 'none'] as const).flatMap((kind) => heldOutReasons(evaluations, kind));
   const last = steps.at(-1);
-  if (last === undefined) return { state: 'early', headline: 'Nothing to see yet: the run has done no step.', reasons };
+  if (last === undefined) return { state: 'early', headline: 'No data yet: no step has been completed.', reasons };
   const broken = steps.find(({ loss, gradientNorm }) => !Number.isFinite(loss) || !Number.isFinite(gradientNorm));
   if (broken)
     return {
       state: 'failing',
-      headline: `Not working: the loss or its gradient is no finite number at step ${broken.step}.`,
-      reasons: ['A lower learning rate, or a longer warm-up, is the first thing to try.', ...reasons],
+      headline: `Not working: the loss or its gradient is not finite at step ${broken.step}.`,
+      reasons: ['Try a lower learning rate or a longer warm-up first.', ...reasons],
     };
   const trend = trendOf(steps);
   return { ...judgeTrend(last.step, trend), reasons: [...trendReasons(last.step, steps, trend), ...reasons] };
@@ -71,7 +71,10 @@ function judgeTrend(step: number, { firstLoss, lastLoss, normRatio }: Trend): Om
     return { state: 'early', headline: keepsUp ? `Good so far, and ${first}` : `Too early to say: ${first}` };
   }
   if (keepsUp)
-    return { state: 'working', headline: 'Working: the loss falls and the generated weights grow into size.' };
+    return {
+      state: 'working',
+      headline: 'Working: the loss falls and the norm of the generated weights approaches that of the true ones.',
+    };
   if (normRatio >= ON_THE_WAY * expected || step < ENOUGH_STEPS)
     return { state: 'slow', headline: 'Slower than a run that is known to work: the generated weights are too small.' };
   return { state: 'failing', headline: 'Not working: the generated weights stay far too small.' };
@@ -125,9 +128,9 @@ function heldOutLosses(evaluations: readonly Evaluation[], heldOut: TaskEvaluati
 }
 
 const KINDS: Record<TaskEvaluation['heldOut'], string> = {
-  checkpoints: 'checkpoints that are kept out of training',
+  checkpoints: 'held-out checkpoints',
   task: 'held-out tasks',
-  none: 'checkpoints that are trained on, as nothing is held out',
+  none: 'training checkpoints (nothing is held out)',
 };
 
 function heldOutReasons(evaluations: readonly Evaluation[], heldOut: TaskEvaluation['heldOut']): string[] {

@@ -47,15 +47,12 @@ export async function readMetrics(path: string, signal?: AbortSignal): Promise<M
   } catch (error) {
     signal?.throwIfAborted();
     if (isFileError(error) && error.code === 'ENOENT') {
-      return { steps, evaluations, notes: [`there is no ${basename(path)} yet: the run has not done a step`] };
+      return { steps, evaluations, notes: [`there is no ${basename(path)} yet: no step has been completed`] };
     }
     throw readError(error, path);
   }
   if (damaged.length > 0 && steps.length + evaluations.length === 0)
-    throw new DndError(
-      'CORRUPT_FILE',
-      `${path} holds no line of metrics: line ${damaged[0]} is the first that is none`,
-    );
+    throw new DndError('CORRUPT_FILE', `${path} contains no metrics: line ${damaged[0]} is not a valid metrics line`);
   return { steps, evaluations, notes: notesOn(damaged, line, basename(path)) };
 }
 
@@ -82,11 +79,11 @@ function notesOn(damaged: readonly number[], lines: number, name: string): strin
     .slice(0, NAMED_LINES)
     .map((line) =>
       line === lines
-        ? `the last line of ${name}, ${line}, is cut off or damaged and was passed over: the run was probably stopped while it wrote it`
-        : `line ${line} of ${name} is damaged and was passed over`,
+        ? `the last line of ${name}, ${line}, is truncated or damaged and was skipped: the run was probably stopped while writing it`
+        : `line ${line} of ${name} is damaged and was skipped`,
     );
   const more = damaged.length - named.length;
-  return more > 0 ? [...named, `${more} more damaged lines of ${name} were passed over`] : named;
+  return more > 0 ? [...named, `${more} more damaged lines of ${name} were skipped`] : named;
 }
 
 type Json = Record<string, unknown>;

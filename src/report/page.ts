@@ -49,9 +49,9 @@ function tilesHtml(tiles: ReturnType<typeof tilesOf>): string {
 
 function overviewHtml(charts: readonly Chart[]): string {
   if (charts.length === 0) return '';
-  return `<section><h2>Over the steps</h2>
-<noscript><p class="note">The curves need JavaScript; all tables are here without it.</p></noscript>
-<p class="hint">Drag across a chart to zoom in on these steps, double-click to see all again.</p>
+  return `<section><h2>Metrics by step</h2>
+<noscript><p class="note">The curves need JavaScript; the tables do not.</p></noscript>
+<p class="hint">Drag across a chart to zoom in, double-click to reset.</p>
 <div class="charts">${charts.map(chartHtml).join('\n')}</div></section>`;
 }
 
@@ -91,7 +91,7 @@ function taskTable(tasks: readonly TaskSummary[]): string {
     'task',
     'prompts',
     'checkpoints',
-    'kept out',
+    'held out',
     'training loss',
     'evaluated loss',
     'norm ratio',

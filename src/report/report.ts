@@ -39,7 +39,7 @@ export async function writeReport(folder: string, options: ReportOptions = {}): 
   checkPath(path, '--out');
   for (const name of [RUN_FILE, METRICS_FILE])
     if (resolve(path) === resolve(folder, name))
-      throw new DndError('INVALID_ARGUMENT', `the page cannot replace ${path}, which is the run's own`);
+      throw new DndError('INVALID_ARGUMENT', `the page must not overwrite ${path}, a file of the run`);
   const run = await readRun(folder, options.signal);
   const judgement = judge(run.steps, run.evaluations);
   const page = Buffer.from(pageOf(run, judgement));

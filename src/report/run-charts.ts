@@ -43,7 +43,7 @@ function normRatioChart(run: Run): Chart {
     ...made,
     scale: 'linear',
     ...rangeOf(all, 'linear', 1),
-    lines: [{ label: 'as large as the true weights', value: 1 }],
+    lines: [{ label: 'norm of the true weights', value: 1 }],
     marks: EARLY_SIGNS.filter(({ step }) => step <= made.lastStep && step >= EARLIEST_MARK * made.lastStep).map(
       ({ step, normRatio }) => ({
         label: `${normRatio} at step ${step}`,
@@ -64,7 +64,7 @@ function gradientNormChart(run: Run): Chart {
 function learningRateChart(run: Run): Chart {
   const curve = curveOfSteps(run.steps, ({ learningRate }) => learningRate);
   const all = [series('learning rate', 'training', 'line', curve, BUCKETS)];
-  return { ...chart(run, 'Learning rate', 'of each step', all), scale: 'linear', ...rangeOf(all, 'linear') };
+  return { ...chart(run, 'Learning rate', 'per step', all), scale: 'linear', ...rangeOf(all, 'linear') };
 }
 
 function chart({ steps, evaluations }: Run, title: string, axis: string, all: Series[]): Chart {

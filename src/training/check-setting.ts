@@ -70,7 +70,7 @@ function checkValue(value: unknown, kind: SettingKind, where: string): unknown {
 }
 
 function suggestion(value: unknown, choices: readonly string[]): string {
-  return typeof value === 'string' && value !== '' ? ` (the nearest: ${nearest(value, choices)})` : '';
+  return typeof value === 'string' && value !== '' ? ` (did you mean ${nearest(value, choices)}?)` : '';
 }
 
 function isNumber(value: unknown, { from, above, below }: SettingKind & { is: 'number' }): boolean {

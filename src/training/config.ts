@@ -80,9 +80,9 @@ export function changedSettings(
   if (refused.length > 0)
     throw new DndError(
       'RESUME_MISMATCH',
-      `${folder} cannot go on with other settings than it began with: ` +
+      `${folder} cannot be resumed with these settings: ` +
         `${refused.map((name) => `${name} is ${run[name] === undefined ? 'not set' : quoteValue(run[name])}, not ${quoteValue(checked[name])}`).join('; ')}; ` +
-        'leave them out, or begin a new run',
+        'omit them, or start a new run',
     );
   return { ...run, ...checked };
 }

@@ -43,13 +43,13 @@ function problemOf(
 ): DndError | undefined {
   const ways = [
     ...(size > 1 ? [`lower microBatch (1 needs ${formatBytes(stepBytes(engine.memory(1)))})`] : []),
-    ...(moments === 'fp32' ? ["keep the optimiser's moments in 8 bits (moments: '8bit')"] : []),
+    ...(moments === 'fp32' ? ["store AdamW's moments in 8 bits (moments: '8bit')"] : []),
     'use a smaller decoder',
   ];
   // What the settings ask for may take all there is; what is chosen here leaves some.
   const share = microBatch === undefined && size > 1 ? 'chosenMicroBatch' : 'requested';
   try {
-    const purpose = `a training step over ${size === 1 ? 'one checkpoint' : `${size} checkpoints at once`}`;
+    const purpose = `a training step over ${size === 1 ? 'one checkpoint' : `a micro-batch of ${size} checkpoints`}`;
     const need = { purpose, bytes: stepBytes(engine.memory(size)), lower: ways.join(', or ') };
     new MemoryBudget(memoryLimit).require(need, share);
     engine.requireRoom(size);

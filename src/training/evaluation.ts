@@ -75,7 +75,7 @@ function describe({ name, heldOut, checkpoints }: EvaluationTask, sums: FitSums)
     throw new DndError(
       'NOT_FINITE',
       `the weight tokens generated for task ${name} are not finite: the parameters have diverged; ` +
-        'go on from an earlier checkpoint with a lower learning rate, in a new run',
+        'start a new run from the same pairs with a lower learning rate',
     );
   return { task: name, heldOut, checkpoints: checkpoints.length, ...fit, modules: sums.modules() };
 }

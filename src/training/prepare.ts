@@ -50,7 +50,7 @@ export async function prepare(settings: TrainingSettings, options: PrepareOption
   if (!pairs.base)
     throw new DndError(
       'INVALID_ARGUMENT',
-      `neither pairs.json nor the checkpoints in ${pairs.folder} say what base model they are for: give base (--base), its config.json`,
+      `base is missing: neither pairs.json nor the checkpoints in ${pairs.folder} name the base model. Set base (--base) to its config.json`,
     );
   const split = splitPairs(pairs.tasks, settings);
   const texts = new Map(pairs.tasks.map((task) => [task.name, conditionTexts(task, settings.form, settings.seed)]));

@@ -54,16 +54,23 @@ export async function resumeRun(path: string, options: ResumeTrainerOptions): Pr
     microBatchFor(engine, settings);
     const newest = await loadNewest(folder, engine, settings, { signal, onProgress, allowOtherInstructionSet });
     for (const { checkpoint, error } of newest.unreadable)
-      onNotice?.(`${checkpoint.path} cannot be used and is now ${await setAside(checkpoint)}: ${error.message}`);
+      onNotice?.(
+        `${checkpoint.path} cannot be read and was renamed to ${await setAside(checkpoint)}: ${error.message}`,
+      );
     const { state } = newest;
     if (!state) await engine.initialise(settings.seed, { signal });
     else if (state.createdBy !== `${PACKAGE.name} ${PACKAGE.version}`)
-      onNotice?.(`the checkpoint was written by ${state.createdBy}: another version may compute other last bits`);
+      onNotice?.(
+        `the checkpoint was written by ${state.createdBy}: results of another version may not be bit-identical`,
+      );
     if (state) await linkLatest(folder, checkpointPath(folder, state.step));
     await describeAgain(description, preparation, folder);
     const opened = await MetricsFile.open(join(folder, METRICS_FILE), state?.metricsBytes ?? 0);
     metrics = opened.file;
-    if (opened.shorter) onNotice?.(`${metrics.path} lacks lines that it had: they are lost, and the run goes on`);
+    if (opened.shorter)
+      onNotice?.(
+        `${metrics.path} is shorter than at the checkpoint: the missing lines are lost, and the run continues`,
+      );
     const work = await makeWorkingParts(preparation, folder, engine, options);
     const position = { step: state?.step ?? 0, evaluated: state?.evaluated ?? -1, saved: state?.step ?? -1 };
     const encoderFolder = preparation.manifest.encoder.type === 'hash' ? undefined : join(folder, ENCODER_FOLDER);
@@ -108,8 +115,8 @@ async function prepareAgain(
     preparation.encoder.dispose();
     throw new DndError(
       'RESUME_MISMATCH',
-      `${folder} cannot go on: with these pairs its ${part} would be ${JSON.stringify(preparation.manifest[part])}, ` +
-        `and it began with ${JSON.stringify(description[part])}; begin a new run`,
+      `${folder} cannot be resumed: the pairs no longer fit its ${part}; expected ${JSON.stringify(description[part])}, ` +
+        `got ${JSON.stringify(preparation.manifest[part])}. Start a new run`,
     );
   }
   return preparation;
@@ -119,8 +126,8 @@ function requireSamePairs({ pairs }: RunDescription, preparation: Preparation, f
   if (pairs.digest === preparation.pairs.digest) return;
   throw new DndError(
     'PAIRS_CHANGED',
-    `the pairs in ${preparation.pairs.folder} are not those that ${folder} began with (${differenceOf(pairs, preparation.pairs)}): ` +
-      'bring those back, or go on with these by allowChangedPairs (--allow-changed-pairs)',
+    `the pairs in ${preparation.pairs.folder} are not those that ${folder} started with (${differenceOf(pairs, preparation.pairs)}). ` +
+      'Restore those, or accept these with allowChangedPairs (--allow-changed-pairs)',
   );
 }
 
@@ -130,9 +137,9 @@ function differenceOf(before: RunDescription['pairs'], { tasks }: Preparation['p
     const now = tasks.find((task) => task.name === name);
     if (!now) differences.push(`task ${name} is gone`);
     else if (now.items.length !== prompts)
-      differences.push(`task ${name} has ${now.items.length} prompts, and had ${prompts}`);
+      differences.push(`task ${name} has ${now.items.length} prompts instead of ${prompts}`);
     else if (now.checkpoints.length !== checkpoints)
-      differences.push(`task ${name} has ${now.checkpoints.length} checkpoints, and had ${checkpoints}`);
+      differences.push(`task ${name} has ${now.checkpoints.length} checkpoints instead of ${checkpoints}`);
   }
   for (const { name } of tasks)
     if (!before.tasks.some((task) => task.name === name)) differences.push(`task ${name} is new`);
@@ -202,18 +209,19 @@ function checkState(
   { path, step }: CheckpointFolder,
   allowOtherInstructionSet: boolean,
 ): void {
-  if (state.step !== step) throw new DndError('CORRUPT_FILE', `${path} says that it is of step ${state.step}`);
+  if (state.step !== step)
+    throw new DndError('CORRUPT_FILE', `${path}: wrong step; expected ${step}, got ${state.step}`);
   if (state.settingsDigest !== settingsDigest(settings))
     throw new DndError(
       'RESUME_MISMATCH',
-      `${path} was made with other settings than ${RUN_FILE} has: bring back the ${RUN_FILE} that the run began with`,
+      `${path} was made with other settings than those in ${RUN_FILE}. Restore the ${RUN_FILE} that the run started with`,
     );
   const { isa } = cpuInfo();
   if (state.instructionSet === isa || allowOtherInstructionSet) return;
   throw new DndError(
     'RESUME_MISMATCH',
-    `${path} was computed with ${state.instructionSet}, and this machine computes with ${isa}, which gives other last bits: ` +
-      'go on where the run began, or here, not exactly, by allowOtherInstructionSet (--allow-other-instruction-set)',
+    `${path} was computed with ${state.instructionSet}, and this machine uses ${isa}: results would not be bit-identical. ` +
+      'Resume on the original machine, or accept this with allowOtherInstructionSet (--allow-other-instruction-set)',
   );
 }
 
@@ -222,7 +230,7 @@ function checkWorkspaces(state: TrainingState, now: readonly number[], { path }:
   const text = (limits: readonly number[]) => limits.map(formatBytes).join(' and ');
   throw new DndError(
     'RESUME_MISMATCH',
-    `${path} was computed with convolutions that work in ${text(state.convolutionLimits)}, and this memory limit leaves them ` +
-      `${text(now)}, which gives other last bits: bring back the memoryLimit that the run began with`,
+    `${path} was computed with a convolution workspace of ${text(state.convolutionLimits)}, and this memory limit leaves ` +
+      `${text(now)}: results would not be bit-identical. Restore the memoryLimit that the run started with`,
   );
 }

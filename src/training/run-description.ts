@@ -48,7 +48,7 @@ export async function readRunDescription(folder: string): Promise<RunDescription
   const path = join(folder, RUN_FILE);
   const json = await readJson(path).catch((error) => {
     if (!(error instanceof DndError && error.code === 'FILE_NOT_FOUND')) throw error;
-    const sentence = `${folder} has no ${RUN_FILE}, so it is not the folder of a run; give the one that dnd train wrote`;
+    const sentence = `${folder} is not a run folder: it has no ${RUN_FILE}. Give the folder that dnd train wrote`;
     throw new DndError('FILE_NOT_FOUND', sentence, { cause: error });
   });
   return parseRunDescription(json, path);

@@ -37,12 +37,12 @@ export async function makeRunFolder(folder: string): Promise<void> {
   if (names.includes(RUN_FILE))
     throw new DndError(
       'OUTPUT_EXISTS',
-      `${folder} is the folder of a run already: go on with it (--resume ${folder}), or choose another folder`,
+      `${folder} already contains a run. Resume it (--resume ${folder}), or choose another folder`,
     );
   // A run that was killed before it wrote run.json is as good as not begun.
   const other = names.find((name) => !OURS.has(name) && !LEFTOVER.test(name));
   if (other !== undefined)
-    throw new DndError('OUTPUT_EXISTS', `${folder} is not empty (it holds ${other}): choose another folder`);
+    throw new DndError('OUTPUT_EXISTS', `${folder} is not empty (it contains ${other}). Choose another folder`);
 }
 
 const OURS = new Set(['encoder', CACHE_FOLDER, '.lock']);

@@ -37,7 +37,7 @@ export class RunLock {
         if (await linked(prepared, path)) return new RunLock(path, content);
         await removeStale(path, folder);
       }
-      throw new DndError('RUN_IN_USE', `${folder} is being taken by another process: try again`);
+      throw new DndError('RUN_IN_USE', `${folder} is being locked by another process. Try again`);
     } catch (error) {
       throw writeError(error, path);
     } finally {
@@ -89,10 +89,10 @@ async function removeStale(path: string, folder: string): Promise<void> {
   if (owner && owner.host !== hostname())
     throw new DndError(
       'RUN_IN_USE',
-      `${folder} is in use by process ${owner.pid} on ${owner.host}; if that is not so any more, remove ${path}`,
+      `${folder} is in use by process ${owner.pid} on ${owner.host}. If that process is gone, remove ${path}`,
     );
   if (owner && isRunning(owner.pid, owner.began ?? ''))
-    throw new DndError('RUN_IN_USE', `${folder} is in use by process ${owner.pid}: wait for it, or stop it`);
+    throw new DndError('RUN_IN_USE', `${folder} is in use by process ${owner.pid}. Wait for it, or stop it`);
   // Renamed and looked at, since in the meantime another process may have put its own in place.
   const removed = partialName(path, 'removed');
   await rename(path, removed).catch(() => {});

@@ -98,7 +98,7 @@ function notFinite(what: string, value: number, step: number, samples: readonly 
   const list = Array.from(byTask, ([task, names]) => `task ${task} (${[...names].join(', ')})`);
   return new DndError(
     'NOT_FINITE',
-    `${what} became ${value} in step ${step + 1}, over ${list.join(' and ')}: nothing of that step was kept, ` +
-      'and the last checkpoint is as it was; lower learningRate or maxGradientNorm, or look at these checkpoints',
+    `${what} became ${value} in step ${step + 1}, over ${list.join(' and ')}: the step was discarded, ` +
+      'and the last checkpoint is unchanged. Lower learningRate or maxGradientNorm, or check these checkpoints',
   );
 }

@@ -40,7 +40,7 @@ export function splitPairs(
     if (!names.includes(name))
       throw new DndError(
         'INVALID_ARGUMENT',
-        `heldOutTasks: there is no task ${quoteValue(name)} in the pairs; the nearest is ${nearest(name, names)}`,
+        `heldOutTasks: there is no task ${quoteValue(name)} in the pairs; did you mean ${nearest(name, names)}?`,
       );
   const training: TrainingTask[] = [];
   const evaluation: EvaluatedTask[] = [];
@@ -55,7 +55,7 @@ export function splitPairs(
       evaluation.push({ task, heldOut: 'checkpoints', checkpoints: task.checkpoints.filter((one) => kept.has(one)) });
   }
   if (training.length === 0)
-    throw new DndError('INVALID_ARGUMENT', 'every task of the pairs is held out: name fewer in heldOutTasks');
+    throw new DndError('INVALID_ARGUMENT', 'heldOutTasks: every task is held out. Leave at least one to train on');
   if (evaluation.length === 0) evaluation.push(...training.map((one) => ({ ...one, heldOut: 'none' as const })));
   return { training, evaluation };
 }

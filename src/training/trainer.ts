@@ -133,7 +133,7 @@ export class Trainer implements AsyncDisposable {
   }
 
   async #dispose(): Promise<void> {
-    const reason = new DndError('DISPOSED', 'the trainer has been disposed of');
+    const reason = new DndError('DISPOSED', 'the trainer has been disposed');
     this.#queue.close(reason);
     await this.#queue.idle();
     const { engine, encoder, metrics, lock, work } = this.#parts;

@@ -24,7 +24,7 @@ export function requireShape(golden: GoldenFile, name: string, batch: number, wa
   const sizes = found.length === wanted.length ? [1, ...found] : found;
   if (sizes.length !== wanted.length + 1 || [batch, ...wanted].some((size, axis) => size !== sizes[axis]))
     throw golden.wrong(
-      `${name} is [${found.join(', ')}], and features want [${batch > 0 ? batch : 'batch'}, ${wanted.join(', ')}]`,
+      `${name} has the wrong shape; expected [${batch > 0 ? batch : 'batch'}, ${wanted.join(', ')}] by features, got [${found.join(', ')}]`,
     );
 }
 
@@ -34,8 +34,11 @@ export async function writeParameters(golden: GoldenFile, engine: DecoderParamet
     const found = golden.shape(prefix + name);
     const { dtype } = golden.file.tensors.get(prefix + name)!;
     if (found.length !== shape.length || found.some((size, axis) => size !== shape[axis]))
-      throw golden.wrong(`${prefix}${name} is [${found.join(', ')}], and features want [${shape.join(', ')}]`);
-    if (!isFloatDtype(dtype)) throw golden.wrong(`${prefix}${name} has dtype ${dtype}, and a floating one is wanted`);
+      throw golden.wrong(
+        `${prefix}${name} has the wrong shape; expected [${shape.join(', ')}] by features, got [${found.join(', ')}]`,
+      );
+    if (!isFloatDtype(dtype))
+      throw golden.wrong(`${prefix}${name} has the wrong dtype; expected a floating-point type, got ${dtype}`);
     engine.writeParameter(name, 0, await golden.file.read(prefix + name), dtype);
   }
 }
@@ -75,5 +78,7 @@ export async function importanceOf(golden: GoldenFile, tokens: number): Promise<
   if (!golden.has('criterion_weight')) return undefined;
   const weights = await golden.floats('criterion_weight');
   if (weights.length === tokens) return weights;
-  throw golden.wrong(`criterion_weight has ${weights.length} elements, and features want ${tokens}`);
+  throw golden.wrong(
+    `criterion_weight has the wrong size; expected ${tokens} elements by features, got ${weights.length}`,
+  );
 }

@@ -47,7 +47,7 @@ export class GoldenFile {
     const bytes = await this.file.read(name);
     if (dtype === 'I32') return new Int32Array(bytes.buffer);
     if (dtype === 'I64') return Int32Array.from(new BigInt64Array(bytes.buffer), Number);
-    throw this.wrong(`tensor ${name} has dtype ${dtype}, and I64 or I32 is wanted`);
+    throw this.wrong(`tensor ${name} has the wrong dtype; expected I64 or I32, got ${dtype}`);
   }
 
   /** A setting from the metadata. */
@@ -94,6 +94,6 @@ export class GoldenFile {
   }
 
   wrong(what: string, options?: ErrorOptions): DndError {
-    return new DndError('CORRUPT_FILE', `${this.file.path} is no sound file of golden numbers: ${what}`, options);
+    return new DndError('CORRUPT_FILE', `${this.file.path} is not a valid golden file: ${what}`, options);
   }
 }

@@ -12,7 +12,7 @@ export async function verifyImportance(golden: GoldenFile, { signal }: VerifierO
   const shape = golden.shape('tokens');
   const [checkpoints = 0, tokens = 0] = shape;
   if (shape.length < 2 || checkpoints < 1 || tokens < 1)
-    throw golden.wrong(`tokens is [${shape.join(', ')}], and [checkpoints, tokens, …] is wanted`);
+    throw golden.wrong(`tokens has the wrong shape; expected [checkpoints, tokens, …], got [${shape.join(', ')}]`);
   const values = await golden.floats('tokens');
   const size = values.length / checkpoints;
   const each = Array.from({ length: checkpoints }, (_, index) => values.subarray(index * size, (index + 1) * size));

@@ -55,13 +55,15 @@ async function verifyNoisy(golden: GoldenFile, layout: AdapterLayout, options: V
   const wanted = [layout.tokenCount, layout.tokenHeight, layout.tokenWidth];
   const found = golden.shape('noisy_tokens');
   if (found.length !== 3 || wanted.some((size, axis) => size !== found[axis]))
-    throw golden.wrong(`noisy_tokens is [${found.join(', ')}], and the layout has [${wanted.join(', ')}]`);
+    throw golden.wrong(
+      `noisy_tokens has the wrong shape; expected [${wanted.join(', ')}] by the layout, got [${found.join(', ')}]`,
+    );
   const restored = await restore(layout, await golden.floats('noisy_tokens'), options);
   const references = await golden.floatsUnder(RESTORED);
   const checks: Check[] = [];
   for (const [name, reference] of references) {
     const tensor = layout.tensors.find((candidate) => candidate.name === name);
-    if (!tensor) throw golden.wrong(`${RESTORED}${name} is no tensor of the layout`);
+    if (!tensor) throw golden.wrong(`${RESTORED}${name} is not a tensor of the layout`);
     checks.push(compare(RESTORED + name, restored(tensor), reference, TOLERANCES.restoredWeights));
   }
   return checks;

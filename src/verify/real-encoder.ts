@@ -11,7 +11,7 @@ export async function verifyRealEncoder(
   { encoder: folder, threads, device, signal }: VerifierOptions,
 ): Promise<Check[]> {
   if (folder === undefined) {
-    const reason = `it takes the real weights of ${golden.file.metadata.weights}: give their folder with --encoder`;
+    const reason = `it requires the real weights of ${golden.file.metadata.weights}. Give their folder with --encoder`;
     return golden.names.map((name) => skip(name, reason));
   }
   const encoder = await BertTextEncoder.load(folder, { threads, device, signal });

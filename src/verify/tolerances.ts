@@ -28,7 +28,7 @@ export const TOLERANCES = {
 } as const;
 
 /** Why gradients and training runs are skipped elsewhere. */
-export const ONLY_CPU_TRAINS = 'training runs on the CPU: verify it with --device cpu';
+export const ONLY_CPU_TRAINS = 'training runs on the CPU only. Use --device cpu';
 
 type DeviceTolerances = Record<'decoderOutput' | 'lengthProjection' | 'bertStates' | 'realEncoderStates', number>;
 

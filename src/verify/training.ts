@@ -87,11 +87,15 @@ function sizesOf(golden: GoldenFile, shape: DecoderShape): Sizes {
   const found = golden.shape('conditions');
   const [most = 0, batch = 0, ...rest] = found.length === 4 ? [found[0]!, 1, ...found.slice(1)] : found;
   if (rest.length !== 3 || batch < 1 || wanted.some((size, axis) => size !== rest[axis]))
-    throw golden.wrong(`conditions is [${found.join(', ')}], and features want [steps, batch, ${wanted.join(', ')}]`);
+    throw golden.wrong(
+      `conditions has the wrong shape; expected [steps, batch, ${wanted.join(', ')}] by features, got [${found.join(', ')}]`,
+    );
   if (golden.hasSetting('batch') && golden.wholeNumber('batch') !== batch)
-    throw golden.wrong(`conditions is [${found.join(', ')}], and its metadata batch is ${golden.wholeNumber('batch')}`);
+    throw golden.wrong(
+      `conditions has the wrong batch; expected ${golden.wholeNumber('batch')} by its metadata, got [${found.join(', ')}]`,
+    );
   const steps = golden.hasSetting('steps') ? golden.wholeNumber('steps') : most;
-  if (steps > most) throw golden.wrong(`it has conditions for ${most} steps, and its metadata steps is ${steps}`);
+  if (steps > most) throw golden.wrong(`conditions are missing; expected ${steps} steps by its metadata, got ${most}`);
   requireShape(golden, 'target', batch, tokenShape(shape));
   return { steps, batch };
 }

@@ -36,9 +36,9 @@ type Verifier = (golden: GoldenFile, options: VerifierOptions) => Promise<Check[
 const NOT_COMPUTED: Record<string, { references: RegExp; reason: string }> = {
   causal: {
     references: /^(?:logits|hidden_states_\w+|greedy|lora_logits|grad\..+|training_losses|trained\..+)$/,
-    reason: 'this version runs no language models',
+    reason: 'this version does not run language models',
   },
-  state_dict: { references: /./, reason: 'this version reads no PyTorch archives' },
+  state_dict: { references: /./, reason: 'this version does not read PyTorch archives' },
 };
 
 const VERIFIERS: Record<string, Verifier> = {
@@ -82,7 +82,7 @@ async function goldenFilesAt(path: string): Promise<string[]> {
   } catch (error) {
     throw readError(error, path);
   }
-  throw new DndError('FILE_NOT_FOUND', `${path} holds no .safetensors files`);
+  throw new DndError('FILE_NOT_FOUND', `${path} contains no .safetensors files`);
 }
 
 async function verifyFile(file: string, options: VerifierOptions): Promise<FileVerdict> {
@@ -97,7 +97,7 @@ async function verifyFile(file: string, options: VerifierOptions): Promise<FileV
     const verifier = Object.hasOwn(VERIFIERS, verdict.kind ?? '') ? VERIFIERS[verdict.kind!]! : undefined;
     if (!verifier) throw unknownKind(golden);
     verdict.checks = await verifier(golden, options);
-    if (verdict.checks.length === 0) throw golden.wrong('it holds no reference tensors');
+    if (verdict.checks.length === 0) throw golden.wrong('it has no reference tensors');
     const ok = verdict.checks.every((check) => (isSkipped(check) ? !options.strict : check.ok));
     return { ...verdict, seconds: seconds(), ok };
   } catch (error) {

@@ -85,7 +85,7 @@ test.each([
 });
 
 test.each([
-  [[], 'c.json is not a sound base model configuration: it is not a JSON object'],
+  [[], 'c.json is not a valid base model configuration: it is not a JSON object'],
   [null, 'it is not a JSON object'],
   [{ ...LLAMA, hidden_size: undefined }, 'c.json: hidden_size: is missing'],
   [

@@ -112,8 +112,8 @@ test.each([
   [{ use_dora: true }, 'DoRA (use_dora)'],
   [{ bias: 'lora_only' }, 'trained biases (bias is "lora_only")'],
   [{ lora_bias: true }, 'biases on lora_B'],
-  [{ modules_to_save: ['lm_head'] }, 'modules that were trained whole (modules_to_save)'],
-  [{ trainable_token_indices: [1] }, 'token embeddings that were trained'],
+  [{ modules_to_save: ['lm_head'] }, 'fully trained modules (modules_to_save)'],
+  [{ trainable_token_indices: [1] }, 'trained token embeddings'],
   [{ layer_replication: [[0, 2]] }, 'replicated layers'],
   [{ target_parameters: ['experts.weight'] }, 'LoRA on bare parameters'],
   [{ alora_invocation_tokens: [1] }, 'activated LoRA'],
@@ -129,9 +129,9 @@ test.each([
 test.each([
   ['q_proj.lora_magnitude_vector', 'DoRA'],
   ['embed_tokens.lora_embedding_A', 'LoRA on embeddings'],
-  ['q_proj.modules_to_save.weight', 'modules that were trained whole'],
+  ['q_proj.modules_to_save.weight', 'fully trained modules'],
   ['q_proj.bias', 'trained biases'],
-  ['q_proj.weight', 'a tensor that is no LoRA matrix'],
+  ['q_proj.weight', 'not a LoRA matrix'],
 ])('a tensor of more than plain LoRA is refused by name: %s', async (name, what) => {
   const tensors = { ...query, [`${PREFIX}.${name}`]: [4] };
   await expect(readPeft(await folderOf({ r: 2 }, tensors))).rejects.toMatchObject({

@@ -180,7 +180,7 @@ test('a configuration that no reader would take is refused', async () => {
   const empty = new LoraAdapter(config, new Map());
   await expect(writePeft(join(folder(), 'out'), empty, { dtype: 'F32' })).rejects.toMatchObject({
     code: 'INVALID_WEIGHTS',
-    message: 'the adapter holds no tensors',
+    message: 'the adapter has no tensors',
   });
 });
 
@@ -192,9 +192,9 @@ test('tensors that are no whole pairs make no adapter', () => {
     [new Map([...whole, [A, { shape: [5, 16], data: new Float32Array(80) }]] as never), 'lora_A has rank 5'],
     [
       new Map([...whole, [A, { shape: [4, 16], data: new Float32Array(63) }]] as never),
-      'is no matrix: shape [4, 16], 63',
+      'is not a matrix: shape [4, 16], 63',
     ],
-    [new Map([...whole, [A, { shape: [64], data: new Float32Array(64) }]] as never), 'is no matrix'],
+    [new Map([...whole, [A, { shape: [64], data: new Float32Array(64) }]] as never), 'is not a matrix'],
   ];
   for (const [tensors, message] of attempts) {
     const attempt = () => new LoraAdapter(config, tensors);

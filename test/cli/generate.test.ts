@@ -18,7 +18,7 @@ describe('dnd generate', () => {
     const file = await promptFile(name, content);
     const { code, stdout } = await dnd(generateArguments([file]));
     expect(code).toBe(0);
-    expect(stdout).toContain('2 prompts for a generator that wants 4: 2 used (seed 0), 2 draws repeated');
+    expect(stdout).toContain('2 prompts for a generator that takes 4: 2 used (seed 0), 2 draws repeated');
     expect(stdout).toContain(UNTRAINED);
     const written = await readFile(at('adapter', 'adapter_model.safetensors'));
     const piped = await dnd(generateArguments(['-'], '--force'), { stdin: 'one prompt\nanother prompt' });

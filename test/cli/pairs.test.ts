@@ -25,7 +25,7 @@ describe('dnd pairs check', () => {
       '3, 1 of them held out',
       '36 prompts, 36 of them with a response',
       'rank 2, alpha 4: q_proj',
-      'Ready to be trained on.',
+      'Ready for training.',
     ])
       expect(stdout).toContain(sentence);
     expect(stderr).toBe('reading the pairs …\n');
@@ -48,11 +48,11 @@ describe('dnd pairs check', () => {
     await mkdir(at('pairs/empty'));
     const { code, stdout } = await dnd(['pairs', 'check', at('pairs')]);
     expect(code).toBe(1);
-    expect(stdout).toMatch(/a\/checkpoints\/checkpoint-3.*cut short/);
+    expect(stdout).toMatch(/a\/checkpoints\/checkpoint-3.*may be truncated/);
     expect(stdout).toContain('task c has no prompts');
     expect(stdout).toContain('task empty has no prompts');
     expect(stdout).toMatch(/^b\/checkpoints\/checkpoint-2 +\S+q_proj\.lora_A\.weight +\[4, 64\] +\[2, 64\]$/m);
-    expect(stdout).toMatch(/5 problems; it cannot be trained on\.\n$/);
+    expect(stdout).toMatch(/5 problems; it cannot be used for training\.\n$/);
     const { code: jsonCode, result } = await dndJson<{
       ok: boolean;
       problems: object[];
@@ -76,15 +76,15 @@ describe('dnd pairs check', () => {
     await truncate(checkpointPath(at('pairs'), 'a', 3));
     const { code, stdout } = await dnd(['pairs', 'check', at('pairs'), '--skip-corrupt']);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/passed over .*a\/checkpoints\/checkpoint-3/);
-    expect(stdout).toContain('Ready to be trained on.');
+    expect(stdout).toMatch(/skipped .*a\/checkpoints\/checkpoint-3/);
+    expect(stdout).toContain('Ready for training.');
   });
 
   test('warns when nothing tells the base model; --base does', async () => {
     await writePairs(at('pairs'), { tasks: { a: {} }, pairsJson: null });
     const untold = (await dnd(['pairs', 'check', at('pairs')])).stdout;
     expect(untold).toMatch(/warning .*--base/);
-    expect(untold).toContain('once dnd train is told the base model');
+    expect(untold).toContain('dnd train requires --base');
     await writeFile(at('config.json'), JSON.stringify(configOf(TINY_BASE)));
     const { stdout } = await dnd(['pairs', 'check', at('pairs'), '--base', at('config.json')]);
     expect(stdout).not.toContain('warning');
@@ -182,6 +182,6 @@ describe('dnd pairs stats', () => {
     expect(stdout).toMatch(/^duplicates +1 group$/m);
     expect(stdout).toMatch(/^NaN or infinite +1 checkpoint$/m);
     expect(stdout).toMatch(/^a +4 +1 /m);
-    expect(stdout).toMatch(/^warning .*checkpoint-1, .*checkpoint-2 are the same, byte for byte$/m);
+    expect(stdout).toMatch(/^warning .*checkpoint-1, .*checkpoint-2 are byte-identical$/m);
   });
 });

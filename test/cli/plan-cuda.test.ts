@@ -16,7 +16,7 @@ test('--device: a row for each convolution, times and device memory, and that no
   expect([code, stderr]).toEqual([0, '']);
   expect(stdout).toMatch(/^planned for +batch 1, h200, precision mixed, algorithm auto, 140 GB of memory$/m);
   expect(stdout).toMatch(
-    /^convolution +channels +picture +algorithm +points +tiles +product +GFLOP +direct +held as +held +workspace +modelled µs$/m,
+    /^convolution +channels +plane +algorithm +points +tiles +product +GFLOP +direct +resident as +held +workspace +modelled µs$/m,
   );
   expect(stdout.match(/^\d\.linear/gm)).toHaveLength(5 * 8);
   expect(stdout).toMatch(/^0\.linear1\.conv1w +384 → 300 +384 × 128 +spectral +\d+\*? × \d+\*? .* spectra +\d/m);

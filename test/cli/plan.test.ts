@@ -23,9 +23,9 @@ test('a preset: a row for each convolution, and the totals', async () => {
   const { code, stdout, stderr } = await dnd([...PRESET, '--isa', 'avx512', '--threads', 2]);
   expect([code, stderr]).toEqual([0, '']);
   expect(stdout).toMatch(/^preset +qwen2.5-0.5b-common-sense$/m);
-  expect(stdout).toMatch(/^planned for +batch 1, avx512, algorithm auto, 1.07 GB of working memory$/m);
+  expect(stdout).toMatch(/^planned for +batch 1, avx512, algorithm auto, 1.07 GB workspace$/m);
   expect(stdout).toMatch(
-    /^convolution +channels +picture +algorithm +points +tiles +GFLOP +direct +bytes +spectra +predicted ms$/m,
+    /^convolution +channels +plane +algorithm +points +tiles +GFLOP +direct +bytes +spectra +predicted ms$/m,
   );
   expect(stdout).toMatch(
     /^0\.linear1\.conv1w +384 → 300 +384 × 128 +spectral +\d+\*? × \d+\*? +\d+ .* [kM]B +[\d.]+$/m,
@@ -114,7 +114,7 @@ test('a generator: its generator.json is enough', async () => {
 
 test('a preset with a length projection says that it is not among the convolutions', async () => {
   const { stdout } = await dnd(['plan', '--preset', 'qwen2.5-1.5b-math']);
-  expect(stdout).toContain('the length projection, 4608 → 1000, which is no convolution');
+  expect(stdout).toContain('the length projection, 4608 → 1000, which is not a convolution');
   expect((await dnd(PRESET)).stdout).not.toContain('projection');
 });
 
@@ -180,7 +180,7 @@ test('--why lists what was not chosen, and the reason', async () => {
     /^0\.linear1\.conv1w is spectral, [\d.]+ ms of one thread: forward [\d.]+, weights [\d.]+, product [\d.]+, inverse [\d.]+\n {2}not direct: predicted [\d.]+ s, [\d.]+ s more\n/m,
   );
   expect((await dnd([...PRESET, '--why', '--algorithm', 'direct'])).stdout).toMatch(
-    /^0\.linear2 is direct, [\d.]+ ms of one thread\n {2}not spectral.*: the direct algorithm was asked for$/m,
+    /^0\.linear2 is direct, [\d.]+ ms of one thread\n {2}not spectral.*: the direct algorithm was requested$/m,
   );
 });
 
@@ -223,7 +223,7 @@ describe('--measure', () => {
   test('of another instruction set is wrong usage', async () => {
     const { code, stdout, stderr } = await dnd([...TINY, '--measure', '--isa', other]);
     expect([code, stdout]).toEqual([2, '']);
-    expect(stderr).toContain(`can be measured here, not ${other}`);
+    expect(stderr).toContain(`got ${other}`);
     expect((await dnd([...TINY, '--measure', '--isa', cpuInfo().isa])).code).toBe(0);
   });
 });

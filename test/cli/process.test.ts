@@ -68,7 +68,7 @@ test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
     });
     const { code, stdout, stderr } = await ending;
     expect({ code, stdout }).toEqual({ code: 130, stdout: '' });
-    expect(stderr).toMatch(/error: interrupted; nothing was left behind\n$/);
+    expect(stderr).toMatch(/error: interrupted; no output was written\n$/);
     const after = (await readdir(at(), { recursive: true })).filter((path) => !copies.includes(at(path)));
     expect(after.sort()).toEqual(before);
   },

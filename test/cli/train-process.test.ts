@@ -84,7 +84,7 @@ test.each([
   signalAt(child, '\nstep ', 10, name);
   const { code, stderr } = await outcome(child);
   expect(code).toBe(exitCode);
-  const [, step] = /\ninterrupted after (\d+) steps; go on with: dnd train --resume /.exec(stderr) ?? [];
+  const [, step] = /\ninterrupted after (\d+) steps; resume with: dnd train --resume /.exec(stderr) ?? [];
   expect(await readdir(at('run', 'checkpoints'))).toContain(`step-${String(step).padStart(6, '0')}`);
   expect((await readdir(at('run'))).sort()).toEqual(['cache', 'checkpoints', 'latest', 'metrics.jsonl', 'run.json']);
   expect((await outcome(startTraining(at('run')))).code).toBe(0);

@@ -133,9 +133,9 @@ describe('dnd train --dry-run', () => {
     for (const sentence of [
       '2 tasks to train on, with 9 checkpoints; 1 held out',
       '21,836 parameters, 34 weight tokens of 4×66',
-      '8, 8 at once',
+      '8, micro-batch 8',
       'optimiser (8bit)',
-      'TFLOP for a step',
+      'TFLOP per step',
       'for 2,500 steps',
     ])
       expect(stdout).toContain(sentence);
@@ -177,7 +177,7 @@ describe('dnd train refuses', () => {
   });
 
   test.each<[string, (string | number)[], string]>([
-    ['no place for the run', train(), 'give --out'],
+    ['no place for the run', train(), '--out or --resume is required'],
     ['no pairs', ['train', '--encoder', 'hash', '--out', 'r'], 'pairs: is missing'],
     [
       'neither preset nor features',
@@ -227,7 +227,7 @@ test('one corrupt checkpoint among many is named; --skip-corrupt goes on without
   expect(refused.code).toBe(1);
   expect(refused.stderr).toContain('numbers/checkpoints/checkpoint-2');
   expect(refused.stderr).toContain('--skip-corrupt');
-  const told = /note: passed over: .*numbers\/checkpoints\/checkpoint-2/;
+  const told = /note: skipped: .*numbers\/checkpoints\/checkpoint-2/;
   expect((await dnd(train('--dry-run', '--skip-corrupt'))).stderr).toMatch(told);
   const { code, stderr } = await dnd(train(...SHORT, '--out', at('run'), '--skip-corrupt'));
   expect(code).toBe(0);
@@ -252,6 +252,6 @@ test('a loss that is not finite stops it with the step and the task, and tells f
   expect(code).toBe(1);
   expect(stderr).toMatch(/error: the loss became (NaN|Infinity) in step 2, over task/);
   expect(stderr).toContain(
-    `the run can go on from step 1 (${join(at('run'), 'checkpoints', 'step-000001')}) with: dnd train --resume`,
+    `resume from step 1 (${join(at('run'), 'checkpoints', 'step-000001')}) with: dnd train --resume`,
   );
 });

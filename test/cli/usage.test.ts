@@ -8,7 +8,7 @@ test('dnd --help lists every command and the exit codes', async () => {
   const { code, stdout } = await dnd(['--help']);
   expect(code).toBe(0);
   for (const command of COMMANDS) expect(stdout).toContain(`  ${command} `);
-  expect(stdout).toContain('0 done, 1 failed, 2 wrong usage');
+  expect(stdout).toContain('0 success, 1 failure, 2 usage error');
 });
 
 test.each(COMMANDS)('dnd %s --help says what it takes, --json among it', async (command) => {

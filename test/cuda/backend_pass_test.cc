@@ -176,7 +176,7 @@ TEST(BackendPass, says_what_is_wrong_about_its_use) {
   const Failure failure = device.failure(device->layer_norm, none, static_cast<const float*>(x.floats()), int64_t{3},
                                          int64_t{30}, stranger.data(), stranger.data(), 1e-5f, y.floats());
   EXPECT_EQ(failure.status, kDndInternal);
-  EXPECT_NE(std::string(failure.what()).find("the weight of a LayerNorm was not held"), std::string::npos)
+  EXPECT_NE(std::string(failure.what()).find("the weight of a LayerNorm was not uploaded"), std::string::npos)
       << failure.what();
   EXPECT_EQ(device.failure(device->end_pass, none, int32_t{1}).status, kDndInternal);
   EXPECT_LE(relative_error(layer.run(device), layer.expected()), 1e-3);

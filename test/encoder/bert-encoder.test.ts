@@ -118,7 +118,7 @@ describe('weights', () => {
     await expect(states(tensors)).rejects.toMatchObject({
       code: 'SHAPE_MISMATCH',
       message: expect.stringContaining(
-        `${wordEmbeddings} has shape [${shape.join(', ')}], and config.json asks for [60, 24]`,
+        `${wordEmbeddings} has the wrong shape; expected [60, 24] by config.json, got [${shape.join(', ')}]`,
       ),
     });
   });
@@ -130,7 +130,7 @@ describe('weights', () => {
     );
     await expect(states(tensors)).rejects.toMatchObject({
       code: 'INVALID_WEIGHTS',
-      message: expect.stringContaining(`${wordEmbeddings} holds U8`),
+      message: expect.stringContaining(`${wordEmbeddings} has dtype U8`),
     });
   });
 
@@ -193,7 +193,7 @@ describe('config.json', () => {
       'another activation',
       { hidden_act: 'silu' },
       'UNSUPPORTED_ENCODER',
-      'hidden_act "silu" is none of gelu, gelu_new',
+      'hidden_act "silu" is not supported; expected one of gelu, gelu_new',
     ],
     ['an activation from the prototype', { hidden_act: 'toString' }, 'UNSUPPORTED_ENCODER', 'toString'],
     ['relative positions', { position_embedding_type: 'relative_key' }, 'UNSUPPORTED_ENCODER', '"relative_key"'],

@@ -260,8 +260,8 @@ describe('a tokeniser that cannot be used is refused', () => {
       'CORRUPT_FILE',
       'tokenizer_config.json must hold',
     ],
-    ['an empty object', { ...tokeniserFiles(), tokenizer: {} }, 'CORRUPT_FILE', 'describes no sound tokeniser'],
-    ['no vocabulary', tokeniserFiles({ model: { type: 'WordPiece' } }), 'CORRUPT_FILE', 'describes no sound tokeniser'],
+    ['an empty object', { ...tokeniserFiles(), tokenizer: {} }, 'CORRUPT_FILE', 'is not a valid tokeniser'],
+    ['no vocabulary', tokeniserFiles({ model: { type: 'WordPiece' } }), 'CORRUPT_FILE', 'is not a valid tokeniser'],
     ['an unknown part', tokeniserFiles({ pre_tokenizer: { type: 'Magic' } }), 'UNSUPPORTED_ENCODER', 'Magic'],
     [
       'padding on the left',

@@ -49,7 +49,7 @@ test('there is no precision but fp32 to ask for', async () => {
 describe('a CUDA library that cannot be used', () => {
   test('is not there', async () => {
     const path = join(temporary(), 'nothing.so');
-    const reason = /DND_CUDA_LIBRARY names .*nothing\.so, and there is no such file/;
+    const reason = /DND_CUDA_LIBRARY names .*nothing\.so, which does not exist/;
     const info = await expectUnavailable({ DND_CUDA_LIBRARY: path }, reason);
     expect(info).toEqual({ library: path, problem: expect.stringMatching(reason), devices: [] });
   });
@@ -75,13 +75,16 @@ function library(source: string): string {
 describe('a library of another kind', () => {
   test('without the entry', async () => {
     const path = library('int something_else(void) { return 1; }');
-    const reason = /library\.so is no device library of dnd-lora: it has no entry dnd_device_library/;
+    const reason = /library\.so is not a dnd-lora device library: it has no symbol dnd_device_library/;
     await expectUnavailable({ DND_CUDA_LIBRARY: path }, reason);
   });
 
   test('without a table', async () => {
     const path = library('const void* dnd_device_library(void) { return 0; }');
-    await expectUnavailable({ DND_CUDA_LIBRARY: path }, /is no device library of dnd-lora: it gives no table/);
+    await expectUnavailable(
+      { DND_CUDA_LIBRARY: path },
+      /is not a dnd-lora device library: it returns no backend interface/,
+    );
   });
 
   test('with the table of another version', async () => {
@@ -89,7 +92,7 @@ describe('a library of another kind', () => {
       static const struct { unsigned version; const char* name; } table = {2, "cuda"};
       const void* dnd_device_library(void) { return &table; }`);
     const reason =
-      /has table version 2, and this build needs \d+: build the addon and the library from the same sources/;
+      /has backend interface version 2, and this build needs \d+: build the addon and the library from the same sources/;
     await expectUnavailable({ DND_CUDA_LIBRARY: path }, reason);
   });
 });
@@ -101,7 +104,7 @@ describeEmulated('an emulated CUDA device', () => {
     expect(devices).toMatchObject({ auto: use, cuda: use, 'cuda:0': use, cpu: { kind: 'cpu', fallback: null } });
     expect(devices['cuda:1']).toMatchObject({
       code: 'DEVICE_UNAVAILABLE',
-      message: expect.stringContaining('there is no device cuda:1: there is one, cuda:0'),
+      message: expect.stringContaining('device cuda:1 does not exist: there is one, cuda:0'),
     });
     expect(info).toMatchObject({ problem: null, library: emulated().DND_CUDA_LIBRARY });
     expect(info.devices).toMatchObject([{ name: EMULATED_DEVICE, computeMajor: 8, computeMinor: 0, problem: null }]);

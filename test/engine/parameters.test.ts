@@ -73,8 +73,8 @@ test('parameters are left alone while a job works with them', async () => {
   const forward = large.forward(conditionOf(large), 1, { signal: controller.signal });
   try {
     const { name } = large.parameters[0]!;
-    expect(() => large.writeParameter(name, 0, new Uint8Array(4), 'F32')).toThrow('has a job under way');
-    expect(() => large.readParameter(name, 0, 1)).toThrow('has a job under way');
+    expect(() => large.writeParameter(name, 0, new Uint8Array(4), 'F32')).toThrow('has a running job');
+    expect(() => large.readParameter(name, 0, 1)).toThrow('has a running job');
   } finally {
     controller.abort();
     await expect(forward).rejects.toThrow();

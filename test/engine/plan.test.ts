@@ -80,7 +80,7 @@ test('a direct convolution has no tiles, and says so', () => {
   expect(largestTileSpectraBytes).toBe(0);
   for (const each of convolutions)
     expect(each).toMatchObject({ algorithm: 'direct', tiling: null, predicted: { parts: null } });
-  expect(convolutions[0]!.rejected[0]!.reason).toBe('the direct algorithm was asked for');
+  expect(convolutions[0]!.rejected[0]!.reason).toBe('the direct algorithm was requested');
 });
 
 test('auto is never predicted to be slower than either algorithm', () => {

@@ -270,7 +270,7 @@ describe('memory', () => {
     await expect(engine.accumulate(tasksFor(MIDDLE, 2))).rejects.toMatchObject({
       code: 'OUT_OF_MEMORY',
       message: expect.stringMatching(
-        /^a training step over a batch of 2: needs more memory than memoryLimitBytes leaves; expected at most 1\.00 kB, got [\d.]+ [kM]B\. Raise it, or lower the batch \(a batch of 1 needs [\d.]+ [kM]B\), or keep the optimiser's moments in 8 bits \('8bit'\), or use a smaller decoder$/,
+        /^a training step over a batch of 2: needs more memory than memoryLimitBytes leaves; expected at most 1\.00 kB, got [\d.]+ [kM]B\. Raise it, or lower the batch \(a batch of 1 needs [\d.]+ [kM]B\), or store AdamW's moments in 8 bits \('8bit'\), or use a smaller decoder$/,
       ),
     });
     await expect(engine.accumulate(tasksFor(MIDDLE, 1))).rejects.toMatchObject({
@@ -334,7 +334,7 @@ describe('while a job is under way', () => {
         expect(call).toThrow(
           expect.objectContaining({
             code: 'INVALID_ARGUMENT',
-            message: expect.stringContaining('has a job under way'),
+            message: expect.stringContaining('has a running job'),
           }),
         );
     } finally {

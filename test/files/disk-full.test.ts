@@ -41,7 +41,7 @@ test('where a file system is mounted no folder can be put, only inside', async (
   const writing = writeFolderAtomically(mounted, {}, async () => {});
   await expect(writing).rejects.toMatchObject({
     code: 'NOT_WRITABLE',
-    message: expect.stringContaining('choose a folder inside it'),
+    message: expect.stringContaining('Choose a folder inside it'),
   });
   await writeFolderAtomically(join(small.folder, 'inside'), {}, (staging) => mkdir(join(staging, 'x')));
   expect(await readdir(join(small.folder, 'inside'))).toEqual(['x']);

@@ -55,7 +55,7 @@ test('a path below a file, and a path that is a folder, are not writable', async
   await writeFile(file, '');
   await expect(writeFileAtomically(join(file, 'inner'), '')).rejects.toMatchObject({
     code: 'NOT_WRITABLE',
-    message: expect.stringContaining('a file is in the way'),
+    message: expect.stringContaining('a file with that name exists'),
   });
   await expect(writeFileAtomically(folder(), '')).rejects.toMatchObject({ code: 'NOT_WRITABLE' });
 });

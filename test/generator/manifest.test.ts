@@ -129,7 +129,7 @@ describe('parts that do not fit each other are refused, and the message says wha
 
   test('encoder and condition', () => {
     expect(() => parseManifest(changed('encoder.channels', 384), 'g.json')).toThrow(
-      refusal('SHAPE_MISMATCH', 'the text encoder has 384 channels and features[0] = (4, 8, 16) wants 16'),
+      refusal('SHAPE_MISMATCH', 'the text encoder has 384 channels and features[0] = (4, 8, 16) requires 16'),
     );
   });
 

@@ -325,7 +325,7 @@ describe('a text encoder with weights', () => {
   test('is refused when its channels are not those of the features', async () => {
     const bert = await writeModel(join(temporary(), 'bert'));
     await expect(createTiny({ encoder: bert })).rejects.toEqual(
-      failure('SHAPE_MISMATCH', 'the text encoder has 24 channels', '(4, 8, 16) wants 16'),
+      failure('SHAPE_MISMATCH', 'the text encoder has 24 channels', '(4, 8, 16) requires 16'),
     );
   });
 

@@ -302,9 +302,9 @@ TEST(CudaPlan, says_of_each_algorithm_and_tiling_that_was_not_taken_why_it_was_n
       },
       kDndAuto);
   EXPECT_EQ(plan_cuda_convolution({1, 300, 300, 100, 100, 9}, options_for("h200", kDndSpectral)).rejected[0].reason,
-            "the spectral algorithm was asked for");
+            "the spectral algorithm was requested");
   EXPECT_EQ(plan_cuda_convolution({1, 300, 300, 100, 100, 9}, options_for("h200", kDndDirect)).rejected[0].reason,
-            "the direct algorithm was asked for");
+            "the direct algorithm was requested");
 }
 
 TEST(CudaPlan, refuses_sizes_kernels_and_devices_that_are_none) {
@@ -316,8 +316,8 @@ TEST(CudaPlan, refuses_sizes_kernels_and_devices_that_are_none) {
   expect_refused({0, 1, 1, 1, 1, 1}, "h200", "the batch is 0");
   expect_refused({1, 0, 1, 1, 1, 1}, "h200", "the number of channels is 0");
   expect_refused({1, 1, -1, 1, 1, 1}, "h200", "the number of output channels is -1");
-  expect_refused({1, 1, 1, 0, 1, 1}, "h200", "the picture's first axis is 0");
-  expect_refused({1, 1, 1, 1, 0, 1}, "h200", "the picture's second axis is 0");
+  expect_refused({1, 1, 1, 0, 1, 1}, "h200", "the first spatial axis is 0");
+  expect_refused({1, 1, 1, 1, 0, 1}, "h200", "the second spatial axis is 0");
   expect_refused({1, 1, 1, 1, 1, 4}, "h200", "must be odd");
   expect_refused({1, 1, 1, 1, 1, 1}, "h2000", "no committed rates for the device model 'h2000'");
 }

@@ -69,7 +69,7 @@ TEST(Device, refuses_a_table_of_another_version_by_name) {
     const Device device({&newer, {}});
     FAIL() << "the table was accepted";
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("'tomorrow' has table version"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("'tomorrow' has backend interface version"), std::string::npos);
   }
 }
 

@@ -201,7 +201,7 @@ TEST(ConvolutionPlan, does_what_is_asked_for_where_it_can) {
   for_each_plan(kDndDirect, [](const ConvolutionPlan& plan, const PlanOptions&) {
     EXPECT_EQ(plan.algorithm, Algorithm::kDirect);
     if (!plan.has_spectral()) return;
-    EXPECT_EQ(plan.rejected.front().reason, "the direct algorithm was asked for");
+    EXPECT_EQ(plan.rejected.front().reason, "the direct algorithm was requested");
   });
   for (const char* instruction_set : kInstructionSets) {
     for (const ConvolutionShape& shape : random_shapes(60)) {
@@ -209,7 +209,7 @@ TEST(ConvolutionPlan, does_what_is_asked_for_where_it_can) {
       const ConvolutionPlan plan = plan_convolution(shape, options_for(instruction_set, kDndSpectral));
       EXPECT_EQ(plan.algorithm, Algorithm::kSpectral) << name(shape);
       EXPECT_EQ(plan.rejected.front().candidate, "direct");
-      EXPECT_EQ(plan.rejected.front().reason, "the spectral algorithm was asked for");
+      EXPECT_EQ(plan.rejected.front().reason, "the spectral algorithm was requested");
     }
   }
 }
@@ -350,8 +350,8 @@ TEST(ConvolutionPlan, refuses_sizes_that_no_convolution_has_and_names_them) {
   expect_refused({0, 1, 1, 1, 1, 1}, options, ErrorCode::kInvalidArgument, "the batch is 0");
   expect_refused({1, 0, 1, 1, 1, 1}, options, ErrorCode::kInvalidArgument, "the number of channels is 0");
   expect_refused({1, 1, -1, 1, 1, 1}, options, ErrorCode::kInvalidArgument, "the number of output channels is -1");
-  expect_refused({1, 1, 1, 0, 1, 1}, options, ErrorCode::kInvalidArgument, "the picture's first axis is 0");
-  expect_refused({1, 1, 1, 1, 0, 1}, options, ErrorCode::kInvalidArgument, "the picture's second axis is 0");
+  expect_refused({1, 1, 1, 0, 1, 1}, options, ErrorCode::kInvalidArgument, "the first spatial axis is 0");
+  expect_refused({1, 1, 1, 1, 0, 1}, options, ErrorCode::kInvalidArgument, "the second spatial axis is 0");
   for (int64_t kernel : {-1, 0, 2, 16}) {
     expect_refused({1, 1, 1, 1, 1, kernel}, options, ErrorCode::kInvalidArgument,
                    "the kernel size is " + std::to_string(kernel));

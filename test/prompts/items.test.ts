@@ -57,7 +57,7 @@ test.each<[string, string]>([
 });
 
 test.each<[string, string, string]>([
-  ['a.json', '[{"prompt":"one","response":7}]', 'the response of item 1 of 1 is 7, and wanted is a text'],
+  ['a.json', '[{"prompt":"one","response":7}]', 'the response of item 1 of 1 is 7; expected a string'],
   ['a.jsonl', '"one"\n{"prompt":"two","response":["x"]}', 'the response in line 2 is ["x"]'],
   ['a.json', '[{"conversations":[{"value":"one"},{"value":{}}]}]', 'the response of item 1 of 1 is {}'],
   ['a.csv', 'prompt,response\none,a\0b\n', 'the response that ends in line 2 has a NUL character'],

@@ -61,7 +61,7 @@ test('a loss that rises, weights that are too large, and what is no number are f
 
 test('held-out losses are told from first to last, and where they were lowest when they have risen since', () => {
   const falling = [50, 100].map(exampleEvaluation);
-  expect(said(run(100), falling)).toMatch(/kept out of training: 0\.797 at first, 0\.645 now, down by 19 %; cosine/);
+  expect(said(run(100), falling)).toMatch(/held-out checkpoints: 0\.797 at first, 0\.645 now, down by 19 %; cosine/);
   expect(said(run(100), falling)).toMatch(/held-out tasks: 0\.887 at first/);
   expect(said(run(100), falling)).not.toContain('lowest');
   const rising = [50, 100, 150].map((step) => ({
@@ -73,7 +73,9 @@ test('held-out losses are told from first to last, and where they were lowest wh
 
 test('where nothing is held out, that is said', () => {
   const tasks = exampleEvaluation(50).tasks.map((task) => ({ ...task, heldOut: 'none' as const }));
-  expect(said(run(100), [{ ...exampleEvaluation(50), tasks }])).toContain('trained on, as nothing is held out: 0.827;');
+  expect(said(run(100), [{ ...exampleEvaluation(50), tasks }])).toContain(
+    'training checkpoints (nothing is held out): 0.827;',
+  );
 });
 
 test('the expected norm ratio goes through the early signs', () => {

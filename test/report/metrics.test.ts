@@ -29,7 +29,7 @@ test('a last line that was cut off anywhere is passed over, with a note', async 
     const whole = Buffer.from(`${lines.join('\n')}\n`);
     const { steps, notes } = await read(Buffer.concat([whole, last.subarray(0, length)]));
     expect(steps).toHaveLength(3);
-    expect(notes).toEqual([expect.stringMatching(/^the last line of metrics\.jsonl, 4, is cut off or damaged/)]);
+    expect(notes).toEqual([expect.stringMatching(/^the last line of metrics\.jsonl, 4, is truncated or damaged/)]);
   }
 });
 
@@ -38,9 +38,9 @@ test('damaged lines in between are named, and counted when they are many', async
     `${exampleLines(2).join('\n')}\n\0\0\n[]\n7\n"x"\n{}\n{\n{"step":-1}\n${exampleLines(3)[2]}\n`,
   );
   expect(steps).toHaveLength(3);
-  expect(notes[0]).toBe('line 3 of metrics.jsonl is damaged and was passed over');
+  expect(notes[0]).toBe('line 3 of metrics.jsonl is damaged and was skipped');
   expect(notes).toHaveLength(6);
-  expect(notes[5]).toBe('2 more damaged lines of metrics.jsonl were passed over');
+  expect(notes[5]).toBe('2 more damaged lines of metrics.jsonl were skipped');
 });
 
 test('what a resumed run tells again counts, and what it has not come to again is forgotten', async () => {

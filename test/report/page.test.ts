@@ -30,7 +30,7 @@ test('it says whether the run works, how far it is, and what it is made from', a
     '12,345 parameters, kernel size 3',
     '(4, 8, 16) (28, 4, 26)',
     '2 trained on, 1 held out',
-    '40 trained on, 8 of the same tasks kept out, 1 passed over as unusable',
+    '40 trained on, 8 of the same tasks held out, 1 skipped as damaged',
     'weightDecay',
     'layer 1, down_proj: norm ratio',
   ])
@@ -64,7 +64,7 @@ test('it takes names for text, whatever they hold', async () => {
 
 test('a run that has not begun, or never evaluated, has a page, too', async () => {
   const none = await page({ metrics: null });
-  expect(none).toContain('Nothing to see yet');
+  expect(none).toContain('No data yet');
   expect(none).toContain('Note: there is no metrics.jsonl yet');
   const unevaluated = await page({ metrics: exampleLines(30, 1000).join('\n') });
   expect(unevaluated).not.toContain('Generated against true weights');

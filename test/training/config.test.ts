@@ -44,7 +44,7 @@ describe('settings', () => {
     [{ batch: 2.5 }, 'batch: is not valid; expected a whole number from 1 to 65536, got 2.5'],
     [
       { schedule: 'cosin' },
-      'schedule: is not valid; expected one of cosine, constant (the nearest: cosine), got "cosin"',
+      'schedule: is not valid; expected one of cosine, constant (did you mean cosine?), got "cosin"',
     ],
     [{ moments: 8 }, 'moments: is not valid; expected one of fp32, 8bit, got 8'],
     [
@@ -131,7 +131,7 @@ describe('a run that goes on', () => {
       keepCheckpoints: 1,
     });
     expect(() => changedSettings(run, { batch: 3, beta1: 0.5, threads: 3 }, 'run')).toThrow(
-      'batch is 8, not 3; beta1 is 0.9, not 0.5; leave them out',
+      'batch is 8, not 3; beta1 is 0.9, not 0.5; omit them',
     );
     expect(() => changedSettings(run, { steps: 10 }, 'run')).toThrow('steps is 2500, not 10');
     expect(changedSettings({ ...run, schedule: 'constant' }, { steps: 10 }, 'run').steps).toBe(10);

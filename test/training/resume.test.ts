@@ -140,7 +140,7 @@ describe('resume refuses', () => {
     await rm(join(checkpointPath(at('pairs'), 'numbers', 4), '..'), { recursive: true });
     const { code, message } = await refusal(Trainer.resume(at('run')));
     expect(code).toBe('PAIRS_CHANGED');
-    expect(message).toContain('task numbers has 3 checkpoints, and had 4');
+    expect(message).toContain('task numbers has 3 checkpoints instead of 4');
     expect(message).toContain('--allow-changed-pairs');
     await resume('run', { allowChangedPairs: true });
     const run = JSON.parse(await readFile(at('run', 'run.json'), 'utf8'));
@@ -215,7 +215,7 @@ describe('where the newest checkpoint cannot be read', () => {
     expect(trainer.step).toBe(4);
     expect(await realpath(at('run', 'latest'))).toBe(await realpath(checkpoint('run', 4)));
     expect(notices.join()).toContain(
-      `${checkpoint('run', 8)} cannot be used and is now ${checkpoint('run', 8)}.unreadable`,
+      `${checkpoint('run', 8)} cannot be read and was renamed to ${checkpoint('run', 8)}.unreadable`,
     );
     await stepsOf(trainer);
     await expectSame('run', 'whole');

@@ -140,21 +140,17 @@ describe('a training run', () => {
   });
 
   test.each<[string, Change, string]>([
-    [
-      'more steps than conditions',
-      { metadata: { steps: '31' } },
-      'conditions for 30 steps, and its metadata steps is 31',
-    ],
-    ['another batch', { metadata: { batch: '2' } }, 'conditions is [30, 3, 4, 12, 16], and its metadata batch is 2'],
+    ['more steps than conditions', { metadata: { steps: '31' } }, 'expected 31 steps by its metadata, got 30'],
+    ['another batch', { metadata: { batch: '2' } }, 'expected 2 by its metadata, got [30, 3, 4, 12, 16]'],
     [
       'conditions of another shape',
       { shapes: { conditions: [30, 3, 4, 16, 12] } },
-      'features want [steps, batch, 4, 12, 16]',
+      'expected [steps, batch, 4, 12, 16] by features',
     ],
     [
       'a target of another shape',
       { shapes: { target: [3, 8, 10, 8] } },
-      'target is [3, 8, 10, 8], and features want [3, 8, 8, 10]',
+      'target has the wrong shape; expected [3, 8, 8, 10] by features, got [3, 8, 10, 8]',
     ],
     ['one beta', { metadata: { betas: '[0.9]' } }, 'betas must be two numbers'],
     ['no eps', { metadata: { eps: undefined } }, 'its metadata lacks eps'],
@@ -266,7 +262,7 @@ describe('token importance', () => {
     const path = await write(importance, { tokens, shape: [tokens.length] });
     expect(await verdictOf(path)).toMatchObject({
       ok: false,
-      error: { code: 'CORRUPT_FILE', message: expect.stringContaining('[checkpoints, tokens, …] is wanted') },
+      error: { code: 'CORRUPT_FILE', message: expect.stringContaining('expected [checkpoints, tokens, …]') },
     });
   });
 });

@@ -217,7 +217,7 @@ describe('a file that cannot be checked at all fails with a reason, and the othe
       'features that do not fit the condition',
       { metadata: { features: '[[4,12,15],[6,10,12]]' } },
       'CORRUPT_FILE',
-      'condition is [2, 4, 12, 16]',
+      'by features, got [2, 4, 12, 16]',
     ],
     [
       'a parameter that is missing',
@@ -253,8 +253,8 @@ describe('a file that cannot be checked at all fails with a reason, and the othe
 
 describe('what this version does not compute is skipped with a reason', () => {
   test.each([
-    ['causal', 'logits', 'this version runs no language models'],
-    ['state_dict', 'anything', 'this version reads no PyTorch archives'],
+    ['causal', 'logits', 'this version does not run language models'],
+    ['state_dict', 'anything', 'this version does not read PyTorch archives'],
   ])('kind %s', async (kind, name, reason) => {
     const path = join(temporary(), 'later.safetensors');
     const tensor = { name, dtype: 'F32', shape: [1], bytes: () => [new Uint8Array(4)] } as const;

@@ -86,7 +86,7 @@ class ChoiceMemory {
 
   [[noreturn]] void refuse(int64_t bytes, const DndConvolution& convolution) const {
     throw Error(ErrorCode::kOutOfMemory, std::string(what_) + ": it needs " + std::to_string(bytes) +
-                                             " bytes of working memory, and its limit is " +
+                                             " bytes of workspace, and its limit is " +
                                              std::to_string(convolution.workspace_limit));
   }
 

@@ -37,7 +37,7 @@ void OptimiserStates::reserve() {
     } catch (const Error& error) {
       memory_.clear();
       throw Error(error.code(), "the optimiser's state " + info.name + " needs " + std::to_string(info.bytes()) +
-                                    " of " + std::to_string(bytes_) + " bytes of all states: " + error.what());
+                                    " of " + std::to_string(bytes_) + " bytes of optimiser state: " + error.what());
     }
     std::memset(memory_.back().data(), 0, static_cast<size_t>(info.bytes()));
   }

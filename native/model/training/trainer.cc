@@ -193,7 +193,7 @@ void Trainer::accumulate(const TrainingBatch& batch, DndTokenSums* sums, Job& jo
     throw Error(ErrorCode::kOutOfMemory, "training with a batch of " + std::to_string(batch.batch) + " needs " +
                                              std::to_string(self.lasting_bytes() + plan.bytes) +
                                              " bytes of memory, and " + std::to_string(limit) +
-                                             " are allowed; take fewer tasks at a time, or moments in 8 bits");
+                                             " are allowed; lower the batch, or use 8-bit moments");
   }
   const JobControl control(job, multiply_adds_of(self.decoder.model(), plan));
   try {

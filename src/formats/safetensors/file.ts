@@ -26,7 +26,7 @@ async function readExactly(
     const bytesRead = await file.read(into.subarray(done, done + wanted), position + done).catch((error) => {
       throw readError(error, path);
     });
-    if (bytesRead === 0) throw corrupt(path, `it ended, while being read, in the middle of ${what}`);
+    if (bytesRead === 0) throw corrupt(path, `it became shorter while ${what} was being read`);
     done += bytesRead;
   }
 }
@@ -73,7 +73,7 @@ export class SafetensorsFile implements TensorReader {
   #info(name: string): TensorInfo {
     if (this.#closed) throw new DndError('DISPOSED', `${this.path} has been closed`);
     const info = this.tensors.get(name);
-    if (!info) throw new DndError('INVALID_ARGUMENT', `${this.path} holds no tensor ${quote(name)}`);
+    if (!info) throw new DndError('INVALID_ARGUMENT', `${this.path} has no tensor ${quote(name)}`);
     return info;
   }
 
@@ -188,12 +188,15 @@ function* partsTogether(tensors: readonly TensorInfo[], maxBytes: number): Gener
 function allocate(byteLength: number, path: string, name: string): Uint8Array<ArrayBuffer> {
   const fix = 'read it in pieces, with chunks()';
   if (byteLength > constants.MAX_LENGTH) {
-    throw new DndError('OUT_OF_MEMORY', `${path}: tensor ${quote(name)} takes ${byteLength} bytes at once; ${fix}`);
+    throw new DndError(
+      'OUT_OF_MEMORY',
+      `${path}: tensor ${quote(name)} is too large to be read at once (${byteLength} bytes); ${fix}`,
+    );
   }
   try {
     return new Uint8Array(byteLength);
   } catch (cause) {
-    const message = `${path}: there is no memory for the ${byteLength} bytes of tensor ${quote(name)}; ${fix}`;
+    const message = `${path}: not enough memory for tensor ${quote(name)} (${byteLength} bytes); ${fix}`;
     throw new DndError('OUT_OF_MEMORY', message, { cause });
   }
 }

@@ -24,7 +24,7 @@ export interface Header {
 }
 
 export function corrupt(path: string, what: string): DndError {
-  return new DndError('CORRUPT_FILE', `${path} is not a sound safetensors file: ${what}`);
+  return new DndError('CORRUPT_FILE', `${path} is not a valid safetensors file: ${what}`);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -47,7 +47,7 @@ function parseText(bytes: Uint8Array, path: string): Record<string, unknown> {
   } catch (error) {
     throw corrupt(path, `its header is not JSON (${(error as Error).message.slice(0, 200)})`);
   }
-  if (fault !== undefined) throw corrupt(path, `in its header ${fault}`);
+  if (fault !== undefined) throw corrupt(path, `its header is invalid: ${fault}`);
   return header as Record<string, unknown>;
 }
 
@@ -95,12 +95,12 @@ function parseTensor(name: string, entry: unknown, dataStart: number, dataBytes:
   }
   const [begin, end] = offsets as [number, number];
   const byteLength = elementCount(shape) * DTYPES[dtype].bytes;
-  if (!Number.isSafeInteger(byteLength)) throw corrupt(path, `tensor ${tensor} has a shape too large to count`);
+  if (!Number.isSafeInteger(byteLength)) throw corrupt(path, `tensor ${tensor} has a shape whose size overflows`);
   if (begin > end || end > dataBytes) {
     throw corrupt(
       path,
       `tensor ${tensor} has data_offsets [${begin}, ${end}], outside the ${dataBytes} bytes of data that the file holds` +
-        ' (was it cut short?)',
+        ' (it may be truncated)',
     );
   }
   if (end - begin !== byteLength) {
@@ -137,8 +137,7 @@ function checkCoverage(ordered: TensorInfo[], dataStart: number, fileBytes: numb
  * @throws DndError CORRUPT_FILE when it cannot be right
  */
 export function headerLength(prefix: Uint8Array, fileBytes: number, path: string): number {
-  if (fileBytes < PREFIX_BYTES)
-    throw corrupt(path, `it has ${fileBytes} bytes, fewer than the 8 every one begins with`);
+  if (fileBytes < PREFIX_BYTES) throw corrupt(path, `it has ${fileBytes} bytes, fewer than the 8 of a header length`);
   const length = new DataView(prefix.buffer, prefix.byteOffset).getBigUint64(0, true);
   if (length > BigInt(MAX_HEADER_BYTES)) {
     throw corrupt(path, `it claims a header of ${length} bytes; at most ${MAX_HEADER_BYTES} are allowed`);

@@ -20,10 +20,10 @@ async function findInFolder(folder: string): Promise<string> {
   const candidates = files.length > 0 ? files : indices;
   if (candidates.length === 1) return join(folder, candidates[0]!);
   if (candidates.length === 0) {
-    throw new DndError('FILE_NOT_FOUND', `${folder} holds no .safetensors file and no ${INDEX_SUFFIX} of a whole set`);
+    throw new DndError('FILE_NOT_FOUND', `${folder} contains no .safetensors file and no index (*${INDEX_SUFFIX})`);
   }
   const choice = candidates.slice(0, 5).join(', ');
-  throw new DndError('INVALID_ARGUMENT', `${folder} holds several safetensors files; name one of them: ${choice}`);
+  throw new DndError('INVALID_ARGUMENT', `${folder} contains several safetensors files. Name one of them: ${choice}`);
 }
 
 async function locate(path: string): Promise<string> {
@@ -33,12 +33,15 @@ async function locate(path: string): Promise<string> {
   for (const suffix of [FILE_SUFFIX, INDEX_SUFFIX]) {
     if ((await kindOf(path + suffix)) === 'file') return path + suffix;
   }
-  throw new DndError('FILE_NOT_FOUND', `${path} does not exist, nor with ${FILE_SUFFIX} or ${INDEX_SUFFIX} behind it`);
+  throw new DndError(
+    'FILE_NOT_FOUND',
+    `no safetensors file found; tried ${path}, ${path}${FILE_SUFFIX} and ${path}${INDEX_SUFFIX}`,
+  );
 }
 
 /** Tensor name → name of the file beside the index that holds it. */
 async function readIndex(path: string): Promise<Map<string, string>> {
-  const broken = (what: string) => new DndError('CORRUPT_FILE', `${path} is not a sound safetensors index: ${what}`);
+  const broken = (what: string) => new DndError('CORRUPT_FILE', `${path} is not a valid safetensors index: ${what}`);
   const index = await readJson(path);
   const map = typeof index === 'object' && index !== null ? (index as Record<string, unknown>).weight_map : undefined;
   if (typeof map !== 'object' || map === null || Array.isArray(map)) throw broken('it has no weight_map');
@@ -56,7 +59,7 @@ async function readIndex(path: string): Promise<Map<string, string>> {
 function checkAgainstIndex(index: Map<string, string>, shards: Map<string, SafetensorsFile>, path: string): void {
   for (const [tensor, file] of index) {
     if (!shards.get(file)!.tensors.has(tensor)) {
-      throw new DndError('CORRUPT_FILE', `${path} says that ${file} holds tensor ${quote(tensor)}, but it does not`);
+      throw new DndError('CORRUPT_FILE', `${file} has no tensor ${quote(tensor)}, which ${path} assigns to it`);
     }
   }
   for (const [file, shard] of shards) {
@@ -64,7 +67,7 @@ function checkAgainstIndex(index: Map<string, string>, shards: Map<string, Safet
       if (index.get(tensor) === file) continue;
       throw new DndError(
         'CORRUPT_FILE',
-        `${shard.path} holds tensor ${quote(tensor)}, which ${path} does not place there`,
+        `${shard.path} contains tensor ${quote(tensor)}, which ${path} does not assign to it`,
       );
     }
   }

@@ -122,7 +122,7 @@ async function findCheckpoints(folder: string, place: string, task: TaskFiles): 
       else if ((await kindOf(join(path, 'adapter_model.bin'))) === 'file')
         refuse(join(path, 'adapter_model.bin'), 'UNSUPPORTED_FORMAT', SAVE_AGAIN);
       else if (/^checkpoint-/.test(entry))
-        refuse(path, 'FILE_NOT_FOUND', `it holds no ${PEFT_TENSORS_FILE}; was its saving interrupted?`);
+        refuse(path, 'FILE_NOT_FOUND', `it has no ${PEFT_TENSORS_FILE}; saving it may have been interrupted`);
     } else if (entry.endsWith('.safetensors')) await add(path, place, entry);
     else if (PYTORCH.test(entry) && !COMPANIONS.test(entry)) refuse(path, 'UNSUPPORTED_FORMAT', SAVE_AGAIN);
   }
@@ -139,7 +139,7 @@ async function findCheckpoints(folder: string, place: string, task: TaskFiles): 
 }
 
 const SAVE_AGAIN =
-  'it is in PyTorch’s format, which is not read; save it as safetensors (PEFT: save_pretrained with safe_serialization=True)';
+  'PyTorch files are not supported. Save it as safetensors (PEFT: save_pretrained with safe_serialization=True)';
 
 function placeIn(folder: string, path: string): string {
   return relative(folder, path).split(sep).join('/');

@@ -42,8 +42,7 @@ export async function importanceOf(
   { cacheFolder, signal, onProgress }: ImportanceOptions = {},
 ): Promise<PairsImportance> {
   const tasks = all.filter(({ heldOut, checkpoints }) => !heldOut && checkpoints.length > 0);
-  if (tasks.length === 0)
-    throw new DndError('INVALID_PAIRS', 'token importance wants checkpoints that are trained on, and there are none');
+  if (tasks.length === 0) throw new DndError('INVALID_PAIRS', 'token importance: there are no checkpoints to train on');
   const digest = digestOf(tasks, layout);
   const path =
     cacheFolder === undefined ? undefined : join(cacheFolder, `importance-${digest.slice(0, 16)}.safetensors`);
@@ -180,6 +179,6 @@ async function writeCache(
   } catch (error) {
     signal?.throwIfAborted();
     if (!(error instanceof DndError)) throw error;
-    return [`token importance is computed anew the next time: ${error.message}`];
+    return [`token importance could not be cached and will be recomputed next time: ${error.message}`];
   }
 }

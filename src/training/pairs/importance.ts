@@ -31,7 +31,7 @@ export class TokenDeviations {
     if (values.length !== this.#means.length)
       throw new DndError(
         'SHAPE_MISMATCH',
-        `token importance wants ${this.tokens} weight tokens of ${this.elements} elements, not ${values.length} elements in all`,
+        `token importance: wrong number of elements; expected ${this.tokens} weight tokens of ${this.elements}, got ${values.length} elements`,
       );
     const yieldToEventLoop = eventLoopYielder();
     this.#checkpoints++;
@@ -115,7 +115,7 @@ export async function tokenImportance(
     deviations ??= new TokenDeviations(tokens, values.length / tokens);
     await deviations.add(values, signal);
   }
-  if (!deviations) throw new DndError('SHAPE_MISMATCH', 'token importance wants at least one checkpoint');
+  if (!deviations) throw new DndError('SHAPE_MISMATCH', 'token importance: expected at least one checkpoint, got none');
   return importanceFromSums(await deviations.sums()) ?? new Float64Array(tokens).fill(1);
 }
 

@@ -58,7 +58,7 @@ export async function examinePairs(folder: string, options: OpenPairsOptions = {
   const files = await findAll(folder, manifest);
   const problems = files.flatMap((task) => task.problems);
   if (files.length === 0)
-    problems.push(general(`${folder} holds no tasks: make a folder for each, with prompts.json and checkpoints in it`));
+    problems.push(general(`${folder} has no tasks. Create a folder for each, with prompts.json and checkpoints/`));
   problems.push(...heldOutProblems(manifest, files, folder));
 
   const items = await readAllItems(files, problems, options.signal);
@@ -72,7 +72,7 @@ export async function examinePairs(folder: string, options: OpenPairsOptions = {
   const emptied = options.skipCorrupt ? damaged.filter(({ task }) => !left.has(task)) : [];
   for (const task of new Set(emptied.map((problem) => problem.task)))
     problems.push(
-      { ...general(`task ${task} has no checkpoint left: all are damaged`), task },
+      { ...general(`task ${task} has no usable checkpoint: all are damaged`), task },
       ...damagedOf(task, damaged),
     );
   if (problems.length > 0 || !agreement) return { folder, pairs: null, problems, mismatches };
@@ -135,7 +135,7 @@ function heldOutProblems({ heldOut }: PairsManifest, files: readonly TaskFiles[]
       return general(`${source}: heldOut names ${quoteValue(name)}, and there is no such task${meant}`);
     });
   const none = names.length > 0 && names.every((name) => heldOut.includes(name));
-  return none ? [...unknown, general(`${source}: every task is held out; leave some to train on`)] : unknown;
+  return none ? [...unknown, general(`${source}: every task is held out. Leave at least one to train on`)] : unknown;
 }
 
 async function readAllItems(
@@ -219,7 +219,7 @@ function layoutProblems(mismatches: readonly Mismatch[]): PairsProblem[] {
     task: first!.task,
     checkpoint,
     code: 'LAYOUT_MISMATCH' as const,
-    message: `its layout is another: ${first!.what} is ${first!.found}, and ${first!.expected} is expected${others.length === 0 ? '' : ` (and ${others.length} more)`}`,
+    message: `its layout differs: ${first!.what}; expected ${first!.expected}, got ${first!.found}${others.length === 0 ? '' : ` (and ${others.length} more)`}`,
   }));
 }
 
@@ -245,7 +245,7 @@ export function pairsError({ folder, problems, mismatches }: PairsExamination): 
   const damagedOnly = problems.every(({ checkpoint }) => checkpoint !== null) && mismatches.length === 0;
   const lines = others.map(describeProblem);
   if (mismatches.length > 0) lines.push(LAYOUTS_DIFFER, ...mismatchTable(mismatches));
-  if (damagedOnly) lines.push('train without damaged checkpoints by skipCorrupt (--skip-corrupt)');
+  if (damagedOnly) lines.push('skip damaged checkpoints with skipCorrupt (--skip-corrupt)');
   const what = problems.length === 1 ? 'there is a problem' : `there are ${problems.length} problems`;
   return new DndError(
     codes.size === 1 ? code! : damagedOnly ? 'CORRUPT_FILE' : 'INVALID_PAIRS',
@@ -254,7 +254,7 @@ export function pairsError({ folder, problems, mismatches }: PairsExamination): 
 }
 
 export const LAYOUTS_DIFFER =
-  'all checkpoints must have one layout, that of the base model; save them again, or leave out those that differ:';
+  'all checkpoints must have the same layout, that of the base model. Save them again, or remove those that differ:';
 
 export function describeProblem({ checkpoint, message }: PairsProblem): string {
   if (checkpoint === null || message.includes(checkpoint)) return message;

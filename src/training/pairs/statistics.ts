@@ -79,7 +79,7 @@ export interface ImportanceStatistics extends Spread {
 export async function pairsStatistics(folder: string, options: PairsStatisticsOptions = {}): Promise<PairsStatistics> {
   const { encoder, signal, onProgress } = options;
   if (options.maxLength !== undefined && encoder === undefined)
-    throw new DndError('INVALID_ARGUMENT', 'a maximal length counts tokens: give an encoder too (--encoder)');
+    throw new DndError('INVALID_ARGUMENT', 'maxLength (--max-length) requires an encoder (--encoder)');
   const counter = encoder === undefined ? null : await loadTokenCounter(encoder);
   const pairs = await openPairs(folder, { ...options, onProgress: (fraction) => onProgress?.(fraction, 'pairs') });
   const layout = pairsLayout(pairs, options.chunk);

@@ -75,6 +75,6 @@ function checkedInfo(info: TensorInfo | undefined, { name, shape }: LayoutTensor
   if (found === wanted && isFloatDtype(info.dtype)) return info;
   throw new DndError(
     'SHAPE_MISMATCH',
-    `${checkpoint}: ${name} is ${info.dtype} of shape [${found}], and the adapter layout has floats of shape [${wanted}]`,
+    `${checkpoint}: ${name} does not fit the adapter layout; expected floats of shape [${wanted}], got ${info.dtype} of shape [${found}]`,
   );
 }

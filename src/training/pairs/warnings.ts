@@ -21,16 +21,16 @@ export function warningsOf(
   const warnings: string[] = [];
   if (base === null)
     warnings.push(
-      'nothing says what base model the checkpoints are for: give base in pairs.json, or --base, its config.json',
+      'the base model of the checkpoints is unknown. Set base in pairs.json, or --base, to its config.json',
     );
   if (skipped.length > 0)
-    warnings.push(`${counted(skipped.length, 'damaged checkpoint')} passed over: ${someOf(skipped.map(nameOf))}`);
+    warnings.push(`${counted(skipped.length, 'damaged checkpoint')} skipped: ${someOf(skipped.map(nameOf))}`);
   if (alphaUnknown)
     warnings.push(
-      `no adapter_config.json says the adapters' alpha: ${adapter.alpha}, twice their rank, is taken; say it in pairs.json ("adapter": {"alpha": …})`,
+      `no adapter_config.json gives the adapters' alpha: assuming ${adapter.alpha}, twice the rank. Set it in pairs.json ("adapter": {"alpha": …})`,
     );
   for (const { bytes, checkpoints } of duplicatesOf(tasks))
-    warnings.push(`${someOf(checkpoints)} ${bytes ? 'are the same, byte for byte' : 'hold the same weights'}`);
+    warnings.push(`${someOf(checkpoints)} ${bytes ? 'are byte-identical' : 'have the same weights'}`);
   const single = tasks.filter(({ checkpoints, heldOut }) => checkpoints.length === 1 && !heldOut);
   warnings.push(...single.map(({ name }) => silentTask(name)));
   return warnings;
@@ -38,7 +38,7 @@ export function warningsOf(
 
 /** Said of a task that is trained on. */
 export function silentTask(name: string): string {
-  return `${name} says nothing about token importance: it has one checkpoint, or all are alike`;
+  return `${name} does not contribute to token importance: it has one checkpoint, or all are identical`;
 }
 
 /** Groups of checkpoints, of any tasks, that hold the same. */

@@ -74,7 +74,7 @@ test('data sets count alike, however many checkpoints they have', () => {
 test('checkpoints of another size, and none at all, are refused; an abort stops it', async () => {
   await expect(tokenImportance([new Float32Array(4), new Float32Array(6)], 2)).rejects.toMatchObject({
     code: 'SHAPE_MISMATCH',
-    message: expect.stringContaining('2 weight tokens of 2 elements, not 6'),
+    message: expect.stringContaining('expected 2 weight tokens of 2, got 6'),
   });
   await expect(tokenImportance([], 2)).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
   const stopped = AbortSignal.abort('enough');

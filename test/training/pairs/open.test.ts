@@ -75,7 +75,7 @@ describe('a sound folder', () => {
     await rm(at('a/checkpoints/adapter_config.json'));
     const pairs = await open();
     expect(pairs.adapter.alpha).toBe(4);
-    expect(pairs.warnings).toEqual([expect.stringContaining('alpha: 4, twice their rank, is taken')]);
+    expect(pairs.warnings).toEqual([expect.stringContaining('alpha: assuming 4, twice the rank')]);
     const told = { base: configOf(TINY_BASE), adapter: { alpha: 32, useRslora: true } };
     await writeFile(at('pairs.json'), JSON.stringify(told));
     expect(await open()).toMatchObject({ adapter: { alpha: 32, useRslora: true }, warnings: [] });
@@ -177,9 +177,9 @@ describe('a sound folder', () => {
     prefix.write(header, 8);
     await writeFile(path, Buffer.concat([prefix, bytes.subarray(8 + length)]));
     expect((await open()).warnings).toEqual([
-      expect.stringMatching(/checkpoint-1, .*checkpoint-3 are the same, byte for byte/),
-      expect.stringMatching(/a\/checkpoints\/checkpoint-2, b\/checkpoints\/checkpoint-1 hold the same weights/),
-      expect.stringContaining('b says nothing about token importance'),
+      expect.stringMatching(/checkpoint-1, .*checkpoint-3 are byte-identical/),
+      expect.stringMatching(/a\/checkpoints\/checkpoint-2, b\/checkpoints\/checkpoint-1 have the same weights/),
+      expect.stringContaining('b does not contribute to token importance'),
     ]);
   });
 });
@@ -246,13 +246,13 @@ describe('damaged checkpoints', () => {
     await rename(path(6), at('a/checkpoints/checkpoint-6/adapter_model.bin'));
     await rm(path(7));
     return [
-      ['checkpoint-1', /cut short/],
+      ['checkpoint-1', /may be truncated/],
       ['checkpoint-2', /holds NaN at \[/],
       ['checkpoint-3', /lora_X/],
       ['checkpoint-4', /./],
       ['checkpoint-5', /fewer than the 8/],
       ['checkpoint-6/adapter_model.bin', /safe_serialization/],
-      ['checkpoint-7', /was its saving interrupted/],
+      ['checkpoint-7', /may have been interrupted/],
     ];
   }
 
@@ -278,7 +278,7 @@ describe('damaged checkpoints', () => {
     const reported = pairs.skipped.map(({ checkpoint }) => checkpoint).sort();
     expect(reported).toEqual(damaged.map(([name]) => `a/checkpoints/${name}`).sort());
     expect(pairs.skipped.every(({ task }) => task === 'a')).toBe(true);
-    expect(pairs.warnings[0]).toContain('7 damaged checkpoints passed over');
+    expect(pairs.warnings[0]).toContain('7 damaged checkpoints skipped');
   });
 
   test('one alone is told by its own code', async () => {
@@ -294,7 +294,7 @@ describe('damaged checkpoints', () => {
     await writePairs(temporary(), { tasks: { a: { checkpoints: 1 }, b: {} } });
     await spoil(checkpointPath(temporary(), 'a', 1), truncated);
     expect(await failure({ skipCorrupt: true })).toMatchObject({
-      message: expect.stringMatching(/task a has no checkpoint left[\s\S]*checkpoint-1/),
+      message: expect.stringMatching(/task a has no usable checkpoint[\s\S]*checkpoint-1/),
     });
   });
 
@@ -368,7 +368,7 @@ describe('layouts that differ', () => {
 
 describe('what cannot be trained on is refused, and named', () => {
   test.each<[string, () => Promise<unknown>, string, string]>([
-    ['no tasks', async () => {}, 'INVALID_PAIRS', 'holds no tasks'],
+    ['no tasks', async () => {}, 'INVALID_PAIRS', 'has no tasks'],
     ['an empty task', () => mkdir(at('empty')), 'INVALID_PAIRS', 'task empty has no prompts'],
     ['a task without prompts', () => rm(at('a/prompts.json')), 'INVALID_PAIRS', 'task a has no prompts'],
     ['a task with no prompts in its file', () => writeFile(at('a/prompts.json'), '[]'), 'INVALID_PROMPTS', 'task a: '],
