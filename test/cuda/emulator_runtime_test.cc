@@ -284,7 +284,7 @@ TEST(EmulatedRuntime, RefusesLaunchesThatNoDeviceTakes) {
     launch(stream, "add", add, {1, 65536}, 32, 0, arguments);
   });
   expect_failure(ErrorCode::kInternal, "shared memory",
-                 [&] { launch(stream, "add", add, {1}, 32, (227 << 10) + 1, arguments); });
+                 [&] { launch(stream, "add", add, {1}, 32, (163 << 10) + 1, arguments); });
   dnd_emulator_set_device_count(2);
   runtime::set_device(1);
   expect_failure(ErrorCode::kInternal, "cudaErrorInvalidResourceHandle",
