@@ -44,7 +44,7 @@ describe('settings', () => {
     [{ learningRate: 0 }, 'learningRate must be a number above 0, not 0'],
     [{ learningRate: '3e-5' }, 'learningRate must be a number above 0, not "3e-5"'],
     [{ beta2: 1 }, 'beta2 must be a number from 0 and below 1, not 1'],
-    [{ batch: 2.5 }, 'batch must be a whole number from 1, not 2.5'],
+    [{ batch: 2.5 }, 'batch must be a whole number from 1 to 65536, not 2.5'],
     [{ schedule: 'cosin' }, 'schedule must be one of cosine, constant (the nearest: cosine), not "cosin"'],
     [{ moments: 8 }, 'moments must be one of fp32, 8bit, not 8'],
     [
