@@ -21,7 +21,7 @@ inline std::string driver_problem(int version) {
            "it the GPU (--gpus all), or use the CPU";
   }
   if (version < kNeededDriverVersion) {
-    return "the NVIDIA driver knows CUDA " + cuda_version_name(version) + " and CUDA " +
+    return "the NVIDIA driver supports CUDA " + cuda_version_name(version) + " and CUDA " +
            cuda_version_name(kNeededDriverVersion) + " is needed: install driver 580 or newer, or use the CPU";
   }
   return "";

@@ -32,7 +32,7 @@ void check_config(const DecoderConfig& config) {
     }
     if (i > 0 && most_elements(config.features[i - 1], feature) > kMostElements) {
       refuse("features " + text_of(config.features[i - 1]) + " and " + text_of(feature) +
-             " together are larger than any memory");
+             " together: size overflow");
     }
   }
   if (config.kernel_size < 1 || config.kernel_size % 2 == 0) {
@@ -81,7 +81,7 @@ void DecoderModel::check_batch(int64_t batch) const {
   if (batch < 1) refuse("the batch is " + std::to_string(batch) + "; it must be at least 1");
   for (const DecoderLayer& layer : layers_) {
     if (most_elements(layer.in, layer.out) * static_cast<double>(batch) > kMostElements) {
-      refuse("a batch of " + std::to_string(batch) + " is larger than any memory");
+      refuse("a batch of " + std::to_string(batch) + ": size overflow");
     }
   }
 }

@@ -52,7 +52,7 @@ function deviceName(text: string): Device {
 /** Options that several commands have. */
 export const jsonOption = () => new Option('--json', 'print only the result, as JSON, on standard output');
 export const threadsOption = () =>
-  new Option('--threads <n>', 'threads that share the work (default: DND_THREADS, else all usable CPUs)').argParser(
+  new Option('--threads <n>', 'number of threads (default: DND_THREADS, else all usable CPUs)').argParser(
     wholeNumber(1),
   );
 export const deviceOption = () =>

@@ -60,7 +60,7 @@ function fail(error: unknown, json: boolean, io: Io): number {
   }
   const interrupted = io.signal.aborted;
   const { code, message: reason } = describeError(interrupted ? io.signal.reason : error);
-  const message = interrupted && code === 'ABORTED' ? 'interrupted; nothing was left behind' : reason;
+  const message = interrupted && code === 'ABORTED' ? 'interrupted; no output was written' : reason;
   printFailure(io, json, { error: { code, message } }, [`error: ${message}`]);
   if (interrupted) return interruptedExit(io);
   return code === 'INVALID_ARGUMENT' ? EXIT_WRONG_USAGE : EXIT_FAILED;

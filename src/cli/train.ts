@@ -54,7 +54,7 @@ export function addTrain(program: Command, io: Io, setExitCode: SetExitCode): vo
 }
 
 const TAIL = `
-Interrupted by Ctrl-C, SIGTERM or SIGHUP, it saves a checkpoint and says how to go on; at the second signal it ends at once.
+Ctrl-C, SIGTERM or SIGHUP saves a checkpoint and prints the command that resumes the run; a second signal exits at once.
 With --json every step, evaluation and checkpoint is a line on standard output.`;
 
 async function train(
@@ -121,7 +121,7 @@ function tellResult(
   stdout.write(
     `${list([
       ['generator', checkpoint],
-      ['steps', `${grouped(step)}, ${grouped(newSteps)} of them now, in ${duration(seconds)}`],
+      ['steps', `${grouped(step)}, ${grouped(newSteps)} of them in this session, in ${duration(seconds)}`],
       ['report', `dnd report ${folder}`],
     ]).join('\n')}\n`,
   );
@@ -158,7 +158,7 @@ async function tellFailure(
   const where = from?.checkpoint ? `from step ${from.step} (${from.checkpoint})` : 'from the start';
   printFailure(io, json, { error: { code, message } }, [
     `error: ${message}`,
-    ...(from ? [`the run can go on ${where} with: dnd train --resume ${folder}`] : []),
+    ...(from ? [`resume ${where} with: dnd train --resume ${folder}`] : []),
   ]);
   if (interrupted) return interruptedExit(io, EXIT_TERMINATED);
   return code === 'INVALID_ARGUMENT' ? EXIT_WRONG_USAGE : EXIT_FAILED;

@@ -97,7 +97,7 @@ export function checkMaxLength(
   if (!Number.isSafeInteger(maxLength)) throw refuse('is not a whole number from 1');
   const length = maxLength as number;
   if (length < minLength)
-    throw refuse(`leaves no room for a prompt beside the special tokens; it must be at least ${minLength}`);
+    throw refuse(`leaves no space for a prompt beside the special tokens; expected at least ${minLength}`);
   if (length <= maxWindow || length % maxWindow === 0) return;
   const lower = length - (length % maxWindow);
   throw refuse(

@@ -94,7 +94,7 @@ export class MemoryBudget {
   tooLittle({ purpose, bytes, lower }: MemoryNeed): DndError {
     return outOfMemory({
       what: purpose,
-      problem: 'has less memory available than its convolutions usually work in',
+      problem: 'has less memory available than the default workspace of its convolutions',
       expected: `${formatBytes(bytes)}, beside the rest`,
       shown: formatBytes(this.available()),
       advice: `free memory, set memoryLimitBytes to make do with less, or ${lower}`,

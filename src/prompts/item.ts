@@ -21,6 +21,6 @@ export interface PromptItem {
 export function checkItem({ prompt, response, where }: FoundItem, source: string): PromptItem {
   if (response === undefined || response === null) return { prompt, response: '' };
   if (typeof response !== 'string')
-    throw invalidPrompts(source, `the response ${where} is ${quoteValue(response)}, and wanted is a text`);
+    throw invalidPrompts(source, `the response ${where} is ${quoteValue(response)}; expected a string`);
   return { prompt, response: refuseNul(response, source, `the response ${where}`) };
 }

@@ -23,7 +23,7 @@ export function* parseJson(text: string, source: string): Generator<FoundItem | 
   }
   const items = itemsOf(value);
   if (items === undefined) {
-    throw invalidPrompts(source, `it holds ${quoteValue(value)}, and wanted is an array whose items are ${FORMS}`);
+    throw invalidPrompts(source, `it is ${quoteValue(value)}; expected an array whose items are ${FORMS}`);
   }
   for (const [index, item] of items.entries()) yield itemOf(item, source, `of item ${index + 1} of ${items.length}`);
 }
@@ -89,7 +89,7 @@ function itemsOf(value: unknown): unknown[] | undefined {
 function itemOf(item: unknown, source: string, where: string): FoundItem {
   if (typeof item === 'string') return { prompt: checkPrompt(item, source, where), response: undefined, where };
   if (typeof item !== 'object' || item === null || Array.isArray(item)) {
-    throw invalidPrompts(source, `the prompt ${where} is ${quoteValue(item)}, and wanted is ${FORMS}`);
+    throw invalidPrompts(source, `the prompt ${where} is ${quoteValue(item)}; expected ${FORMS}`);
   }
   const { prompt, conversations, response } = item as Record<string, unknown>;
   if (typeof prompt === 'string') return { prompt: checkPrompt(prompt, source, where), response, where };

@@ -71,7 +71,7 @@ export async function prepare(settings: TrainingSettings, options: PrepareOption
 /** Tells `onNotice`, in sentences for people, what of the pairs training goes on without or in spite of. */
 export function reportPairs({ pairs }: Preparation, onNotice: ((message: string) => void) | undefined): void {
   for (const { checkpoint, message } of pairs.skipped)
-    onNotice?.(`passed over: ${message.includes(checkpoint) ? '' : `${checkpoint}: `}${message}`);
+    onNotice?.(`skipped: ${message.includes(checkpoint) ? '' : `${checkpoint}: `}${message}`);
   for (const warning of pairs.warnings) onNotice?.(warning);
 }
 

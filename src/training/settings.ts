@@ -255,7 +255,7 @@ export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
   threads: {
     kind: whole(1),
     decides: false,
-    about: 'threads that share the work (default: DND_THREADS, else all usable CPUs)',
+    about: 'number of threads (default: DND_THREADS, else all usable CPUs)',
   },
   device: { kind: { is: 'device' }, decides: false, about: 'compute device: cpu; auto is the same' },
 };

@@ -188,7 +188,7 @@ test('tensors that are no whole pairs make no adapter', () => {
   const whole = adapterOf().tensors;
   const attempts: [Map<string, { shape: number[]; data: Float32Array }>, string][] = [
     [new Map([[A, { shape: [4, 16], data: new Float32Array(64) }]]), `has no tensor ${B}`],
-    [new Map([['x', { shape: [4, 16], data: new Float32Array(64) }]]), 'x is not the name of a LoRA matrix'],
+    [new Map([['x', { shape: [4, 16], data: new Float32Array(64) }]]), '"x" is not the name of a LoRA matrix'],
     [new Map([...whole, [A, { shape: [5, 16], data: new Float32Array(80) }]] as never), 'lora_A has rank 5'],
     [
       new Map([...whole, [A, { shape: [4, 16], data: new Float32Array(63) }]] as never),

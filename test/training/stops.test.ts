@@ -108,7 +108,7 @@ describe('on a disk that becomes full', () => {
   const small = mountSmallDisk('size=2m');
   afterAll(() => small.unmount());
 
-  test('the failure is told, the checkpoint before it survives, and the run can go on when there is room', async () => {
+  test('the failure is told, the checkpoint before it survives, and resume when there is room', async () => {
     await complete('whole');
     const out = join(small.folder, 'run');
     const trainer = await create('run', { out });
