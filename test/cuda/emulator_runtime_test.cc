@@ -259,7 +259,7 @@ TEST(EmulatedRuntime, SaysWhatIsThereWithoutADriverADeviceOrWithOldOnes) {
   dnd_emulator_set_driver_version(0);
   expect_failure(ErrorCode::kUnavailable, "no NVIDIA driver was found", runtime::device_count);
   dnd_emulator_set_driver_version(12040);
-  expect_failure(ErrorCode::kUnavailable, "knows CUDA 12.4 and CUDA 13.0 is needed: install driver 580",
+  expect_failure(ErrorCode::kUnavailable, "supports CUDA 12.4 and CUDA 13.0 is needed: install driver 580",
                  runtime::device_count);
   dnd_emulator_set_driver_version(13010);
   EXPECT_EQ(runtime::device_count(), 1);
