@@ -44,8 +44,8 @@ class DecoderModel {
   std::optional<LengthProjection> projection_;
 };
 
-/// Bytes that a convolution works in, by `operation`: convolution_workspace or another like it. Where its limit is too
-/// little, more than the limit: bytes that would do.
+/// Workspace bytes of a convolution by `operation`, which is convolution_workspace or has its signature. Above the
+/// convolution's limit where that is too little: bytes that would be sufficient.
 template <typename Operation>
 int64_t workspace_of(const Device& device, Operation operation, const DndConvolution& convolution) {
   int64_t bytes = 0, sufficient = 0;

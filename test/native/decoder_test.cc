@@ -121,7 +121,7 @@ TEST(Decoder, works_within_a_limit_and_says_what_it_needs_below_that) {
   }
 }
 
-TEST(Decoder, allocates_as_many_bytes_as_it_says) {
+TEST(Decoder, allocates_exactly_the_workspace_bytes_that_it_reports) {
   const DndAdapterTensor tensors[] = {{0, 3, 8, 0, 0}, {3, 3, 9, 1, 16}};
   const DndAdapterLayout layout = {6, 4, 6, 2, 3, 34, tensors, 2};
   for (uint32_t seed = 0; seed < 40; ++seed) {

@@ -9,7 +9,8 @@
 namespace dnd {
 namespace {
 
-/// Steps of a pass: arrays of 300, 100 and 1000 bytes, then one where the first was, and one for which no gap will do.
+/// Arrays of 300, 100 and 1000 bytes; then the first is replaced by one that fits its gap, the second by one that does
+/// not.
 std::vector<PassArray> arrays_of(PassMemory& memory) {
   std::vector<PassArray> arrays;
   for (const int64_t bytes : {300, 100, 1000}) arrays.push_back(memory.bytes(bytes));
@@ -20,7 +21,7 @@ std::vector<PassArray> arrays_of(PassMemory& memory) {
   return arrays;
 }
 
-TEST(PassMemory, that_only_counts_tells_what_was_there_at_the_same_time_and_how_large_a_block_is_needed) {
+TEST(PassMemory, that_only_counts_reports_the_most_bytes_at_once_and_the_block_that_they_need) {
   PassMemory counted;
   {
     const std::vector<PassArray> arrays = arrays_of(counted);

@@ -19,7 +19,7 @@ struct TrainingPlan {
   int64_t kept_layers() const;
 };
 
-/// The plan of a pass that may take so many bytes. Each convolution's workspace gets the usual bytes (or the least power of two
+/// The plan of a pass that may take so many bytes. Each convolution's workspace gets 1 GiB (or the least power of two
 /// that is enough, where that is more), or, where a pass that keeps nothing would not fit beside that, a half, a
 /// quarter … of it: convolutions' plans and so all results depend on this limit, so it depends on batch and `available`
 /// alone, not on what the workspaces really take with so many threads. What is left goes to layers that keep their
