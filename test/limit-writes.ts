@@ -1,6 +1,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
+import { OpenFile } from '../src/files/index.js';
 
 const PAGE_BYTES = 4096;
 
@@ -8,8 +9,8 @@ type Call = (...values: unknown[]) => Promise<unknown>;
 type Calls = Record<string, Call>;
 
 /**
- * Until the function returned is called, `node:fs/promises` treats `folder` as a file system of that many bytes, or as a
- * read-only one: whatever would need more room fails with ENOSPC, and a write that fits in part writes that part.
+ * Until the function returned is called, `node:fs/promises` and OpenFile treat `folder` as a file system of that many bytes,
+ * or as a read-only one: what needs more space fails with ENOSPC, and a write that fits in part writes that part.
  */
 export function limitWrites(folder: string, limit: number | 'read-only'): () => void {
   const calls = fs as unknown as Calls;
@@ -78,7 +79,23 @@ export function limitWrites(folder: string, limit: number | 'read-only'): () => 
         },
     );
   }
-  return () => Object.assign(calls, replaced);
+  const { open } = OpenFile;
+  const { write } = OpenFile.prototype;
+  OpenFile.open = async (path, flags) => {
+    if (limit === 'read-only' && inside(path) && flags !== 'r')
+      throw systemError('EROFS', 'read-only file system', 'open', path);
+    return open.call(OpenFile, path, flags);
+  };
+  OpenFile.prototype.write = async function (bytes, position) {
+    const fits = inside(this.path) ? Math.min(bytes.length, Math.max(0, room())) : bytes.length;
+    await write.call(this, bytes.subarray(0, fits), position);
+    if (fits < bytes.length) throw systemError('ENOSPC', 'no space left on device', 'write', this.path);
+  };
+  return () => {
+    Object.assign(calls, replaced);
+    OpenFile.open = open;
+    OpenFile.prototype.write = write;
+  };
 }
 
 function bytesIn(folder: string): number {

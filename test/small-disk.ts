@@ -6,6 +6,8 @@ import { limitWrites } from './limit-writes.js';
 
 export interface SmallDisk {
   folder: string;
+  /** A file system of its own, for other processes, too. */
+  mounted: boolean;
   unmount(): void;
 }
 
@@ -21,6 +23,7 @@ export function mountSmallDisk(options: string): SmallDisk {
       execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder], { stdio: 'ignore' });
       return {
         folder,
+        mounted: true,
         unmount() {
           execFileSync('umount', [folder], { stdio: 'ignore' });
           rmSync(folder, { recursive: true });
@@ -35,6 +38,7 @@ export function mountSmallDisk(options: string): SmallDisk {
   const restore = limitWrites(folder, limit);
   return {
     folder,
+    mounted: false,
     unmount() {
       restore();
       rmSync(folder, { recursive: true });
