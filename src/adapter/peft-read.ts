@@ -76,7 +76,7 @@ async function readTensors(
 ): Promise<LoraAdapter> {
   const report = steadyProgress(operation.onProgress);
   const named = Array.from(file.tensors.values(), (info) => ({ info, name: checkedName(info, file.path) }));
-  if (named.length === 0) throw new DndError('SHAPE_MISMATCH', `${file.path} holds no tensors`);
+  if (named.length === 0) throw new DndError('SHAPE_MISMATCH', `${file.path} contains no tensors`);
   const tensors = new Map<string, AdapterTensor>();
   for (const { info, name } of named) {
     operation.signal?.throwIfAborted();

@@ -99,7 +99,7 @@ async function* convert(
 export async function writePeft(folder: string, adapter: LoraAdapter, options: PeftWriteOptions): Promise<void> {
   const { dtype, force, signal, onProgress } = options;
   checkConfig(adapter.config);
-  if (adapter.tensors.size === 0) throw new DndError('INVALID_WEIGHTS', 'the adapter holds no tensors');
+  if (adapter.tensors.size === 0) throw new DndError('INVALID_WEIGHTS', 'the adapter has no tensors');
   const yieldToEventLoop = eventLoopYielder();
   const sources = Array.from(
     adapter.tensors,

@@ -165,14 +165,14 @@ test.each([
 test('tensors that do not fit together, or their configuration, are refused', async () => {
   const attempts: [object, Record<string, number[]>, string][] = [
     [{ r: 8 }, query, 'has rank 2, but adapter_config.json says 8'],
-    [{ r: 2 }, { [`${PREFIX}.q_proj.lora_A.weight`]: [2, 6] }, `has no tensor "${PREFIX}.q_proj.lora_B.weight"`],
+    [{ r: 2 }, { [`${PREFIX}.q_proj.lora_A.weight`]: [2, 6] }, `has no tensor ${PREFIX}.q_proj.lora_B.weight`],
     [
       { r: 2 },
       { ...query, [`${PREFIX}.q_proj.lora_B.weight`]: [4, 3] },
       'lora_A has rank 2 (its rows) and lora_B has rank 3',
     ],
     [{ r: 2 }, { ...query, [`${PREFIX}.q_proj.lora_B.weight`]: [4, 2, 1] }, 'not a matrix of floats'],
-    [{ r: 2 }, {}, 'holds no tensors'],
+    [{ r: 2 }, {}, 'contains no tensors'],
   ];
   for (const [config, shapes, message] of attempts) {
     await expect(readPeft(await folderOf(config, shapes))).rejects.toMatchObject({

@@ -279,13 +279,13 @@ describe('a tokeniser that cannot be used is refused', () => {
       'a malformed template',
       tokeniserFiles({ post_processor: { type: 'TemplateProcessing', single: 5 } }),
       'CORRUPT_FILE',
-      'no sound tokeniser',
+      'is not a valid tokeniser',
     ],
     [
       'a malformed post-processor',
       tokeniserFiles({ post_processor: { type: 'Sequence', processors: [null] } }),
       'CORRUPT_FILE',
-      'no sound tokeniser',
+      'is not a valid tokeniser',
     ],
     [
       'a template without the text',

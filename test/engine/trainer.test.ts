@@ -307,7 +307,7 @@ describe('a device', () => {
   test('that nobody has is refused by its name', async () => {
     await expect(create('gpu' as 'auto')).rejects.toMatchObject({
       code: 'DEVICE_UNAVAILABLE',
-      message: expect.stringContaining("no device 'gpu'"),
+      message: expect.stringContaining('no device "gpu"'),
     });
   });
 });

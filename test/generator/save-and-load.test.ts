@@ -193,7 +193,11 @@ describe('loading refuses', () => {
       tensors.map((tensor) => (tensor.name.endsWith('0.linear1.norm.weight') ? { ...tensor, shape: [16, 8] } : tensor)),
     );
     await expect(Generator.load(folder)).rejects.toEqual(
-      failure('SHAPE_MISMATCH', '0.linear1.norm.weight is [16, 8]', '[8, 16]'),
+      failure(
+        'SHAPE_MISMATCH',
+        '0.linear1.norm.weight has the wrong shape',
+        'expected [8, 16] by generator.json, got [16, 8]',
+      ),
     );
   });
 
