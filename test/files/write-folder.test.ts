@@ -178,7 +178,7 @@ test('errors name files as they are called in the end, not as while the folder i
   });
   await expect(writing).rejects.toMatchObject({
     code: 'NOT_WRITABLE',
-    message: `${join(path, 'a', 'b')} cannot be written: a file is in the way`,
+    message: `${join(path, 'a', 'b')} cannot be written: a file with that name exists`,
   });
 });
 
