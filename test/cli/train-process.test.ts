@@ -100,7 +100,7 @@ test('a reader of standard output that ends interrupts it: a checkpoint is saved
   const { code, stderr } = await ending;
   expect(code).toBe(1);
   expect(stderr).toMatch(
-    /^error: standard output cannot be written: its reader has ended\ninterrupted after \d+ steps; go on with: /,
+    /^error: standard output cannot be written: its reader has ended\ninterrupted after \d+ steps; resume with: /,
   );
   const [, step] = /interrupted after (\d+) steps/.exec(stderr) ?? [];
   expect(await readdir(at('run', 'checkpoints'))).toContain(`step-${String(step).padStart(6, '0')}`);

@@ -135,7 +135,7 @@ test.each<[string, Partial<Record<keyof PlanOptions, unknown>>, string]>([
   ['a single feature', { features: [1, 2, 3] }, 'at least two shapes'],
   ['features of two sizes', { features: [1, 2, 3, 4] }, 'three sizes (tokens, height, width)'],
   ['an even kernel', { kernelSize: 4 }, 'must be odd'],
-  ['a batch of nothing', { batch: 0 }, 'batch: is out of range; expected a whole number from 1 to 65536'],
+  ['a batch of nothing', { batch: 0 }, 'batch: is not valid; expected a whole number from 1 to 65536'],
   ['a workspace below nothing', { workspaceBytes: -1 }, 'workspaceBytes: want a whole number ≥ 0'],
   ['a spectral kernel of 17 taps', { kernelSize: 17, algorithm: 'spectral' }, 'no spectral convolution is possible'],
 ])('%s is refused', (_what, change, sentence) => {
