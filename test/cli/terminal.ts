@@ -15,7 +15,7 @@ export interface Ending {
  */
 export async function onTerminalThatGoes(
   argv: readonly string[],
-  moment: string,
+  moment: RegExp,
   controlling: boolean,
 ): Promise<Ending> {
   const quoted = argv.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
@@ -32,7 +32,7 @@ export async function onTerminalThatGoes(
   });
   terminal.stdout!.on('data', (chunk) => {
     shown += chunk;
-    if (shown.includes(moment)) terminal.kill('SIGKILL');
+    if (moment.test(shown)) terminal.kill('SIGKILL');
   });
   await once(terminal.stdio[3] as Readable, 'close');
   return { code: Number(code), shown };

@@ -14,6 +14,8 @@ import { onTerminalThatGoes } from './terminal.js';
 
 const MAIN = join(__dirname, '../../src/cli/main.ts');
 const STEPS = 120;
+/** What the bar shows in the first three quarters. */
+const SOME_STEPS = /\b[1-8]?\d\/120/;
 
 jest.setTimeout(240_000);
 
@@ -95,7 +97,7 @@ test('a reader of standard output that ends interrupts it: a checkpoint is saved
   const child = startTraining(at('run'), '--json');
   const ending = outcome(child);
   child.stdout.on('data', (chunk) => {
-    if (String(chunk).includes('{"step":10,')) child.stdout.destroy();
+    if (String(chunk).includes('{"step":')) child.stdout.destroy();
   });
   const { code, stderr } = await ending;
   expect(code).toBe(1);
@@ -122,20 +124,20 @@ onLinux('a terminal that goes away', () => {
     [process.execPath, ...TYPESCRIPT, MAIN, ...training(run), ...more].map(String);
 
   test('counts as SIGTERM', async () => {
-    const { code } = await onTerminalThatGoes(program(at('run')), `10/${STEPS}`, true);
+    const { code } = await onTerminalThatGoes(program(at('run')), SOME_STEPS, true);
     expect(code).toBe(143);
     expect((await outcome(startTraining(at('run')))).code).toBe(0);
     await expectSame(at('run'));
   });
 
   test("is not missed where it is another session's, until there is a result to print", async () => {
-    const { code } = await onTerminalThatGoes(program(at('run')), `10/${STEPS}`, false);
+    const { code } = await onTerminalThatGoes(program(at('run')), SOME_STEPS, false);
     expect(code).toBe(1);
     await expectSame(at('run'));
   });
 
   test('is standard output that cannot be written, with --json', async () => {
-    const { code } = await onTerminalThatGoes(program(at('run'), '--json'), '{"step":10,', false);
+    const { code } = await onTerminalThatGoes(program(at('run'), '--json'), /\{"step":/, false);
     expect(code).toBe(1);
     expect((await outcome(startTraining(at('run')))).code).toBe(0);
     await expectSame(at('run'));
