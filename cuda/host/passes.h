@@ -38,10 +38,10 @@ class Passes {
   void spoil() { spoilt_ = true; }
 
   /// Drops what is recorded: addresses within it are no longer valid.
-  void forget() { recorded_.clear(); }
+  void invalidate() { recorded_.clear(); }
   /// And the memory of passes with it; not while one is under way.
-  void forget_memory() {
-    forget();
+  void invalidate_memory() {
+    invalidate();
     arena_.clear();
   }
   int64_t arena_bytes() const { return arena_.bytes(); }

@@ -14,7 +14,7 @@
 
 namespace dnd::cpu {
 
-/// Choices made before, for a device with so many threads: the same convolution is asked about several times, and a
+/// Cached choices, for a device with so many threads: the same convolution is looked up several times, and a
 /// small one takes less time than its plan. A Choice has `workspace_bytes`; above the convolution's limit: nothing fits
 /// into it. Safe to call from any thread.
 template <typename Choice>

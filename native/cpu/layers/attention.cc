@@ -10,7 +10,7 @@
 namespace dnd::cpu {
 namespace {
 
-/// One head of one sequence. Queries lie in the lanes of vectors: scores are computed transposed, [keys, queries], so
+/// One head of one sequence. Queries are in the lanes of vectors: scores are computed transposed, [keys, queries], so
 /// that softmax and both products go down the rows of one panel of queries and no lane depends on another.
 ///
 /// Padding keys are left out rather than masked: e^(lowest finite − largest) is exactly zero.

@@ -102,7 +102,7 @@ GradientLayout gradient_layout(const SpectralGradientPlan& plan, const Convoluti
   layout.rows = plan.outs_are_lanes ? shape.channels : shape.out_channels;
   layout.slab_rows = plan.slab_rows;
   layout.slabs = divide_up(layout.rows, layout.slab_rows);
-  layout.chunk_tiles = std::min(plan.chunk_tiles, shape.batch * plan.picture_tiles());
+  layout.chunk_tiles = std::min(plan.chunk_tiles, shape.batch * plan.plane_tiles());
 
   const int64_t components = 2 * plan.frequencies(), panel = divide_up(layout.vectors, layout.panels) * layout.lanes;
   layout.row_component_stride = spread_stride(layout.chunk_tiles * layout.slab_rows);

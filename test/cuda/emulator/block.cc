@@ -32,7 +32,7 @@ struct Abandoned {};
 /// Lanes of a warp, as bits.
 struct Warp {
   uint32_t lanes;       ///< that there are
-  uint32_t runnable;    ///< neither waiting nor gone
+  uint32_t runnable;    ///< neither waiting nor finished
   uint32_t joined;      ///< wait at `operation`
   uint32_t at_barrier;  ///< wait at the block's barrier
   uint32_t suspended;   ///< were left in the middle, whether they can go on or not
@@ -89,7 +89,7 @@ void run_threads() {
     warp.runnable &= ~own_bit();
     warp.exited |= own_bit();
     ++block.exited;
-    forget_copies(position.thread);
+    reset_copies(position.thread);
     block.fibers[position.thread]->leave();
   }
 }

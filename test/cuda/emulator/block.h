@@ -30,7 +30,7 @@ std::string run_kernel(const Kernel& kernel, uint64_t seed);
 /// once, and all go on. `operation` is compared by its address.
 void join_warp(const char* operation, void* operands, void (*complete)(void* const* operands));
 
-/// Whether the bytes lie in the block's shared memory.
+/// Whether the bytes are in the block's shared memory.
 bool inside_shared(const void* pointer, size_t bytes);
 
 }  // namespace dnd::cuda::emulator

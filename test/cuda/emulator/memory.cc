@@ -158,7 +158,7 @@ int64_t live_device_bytes() {
   return sum;
 }
 
-void forget_memory() {
+void reset_memory() {
   Registry& all = registry();
   for (const auto& [begin, allocation] : all.live) {
     all.forgotten.insert(begin);
