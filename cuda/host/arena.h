@@ -15,7 +15,7 @@ class Arena {
  public:
   explicit Arena(DeviceMemory& memory) : memory_(memory) {}
 
-  /// Empties it. Where it has less than `bytes` it is made anew: true then, nothing in it is where it was. When that
+  /// Empties it. Where it has less than `bytes` it is reallocated: true then, nothing in it is where it was. When that
   /// fails with Error(kOutOfMemory), it has no memory at all.
   bool reset(int64_t bytes);
   /// Null if there is no space.

@@ -15,7 +15,7 @@ class Passes {
  public:
   Passes(DeviceMemory& memory, Queue& queue) : queue_(queue), arena_(memory) {}
 
-  /// True where the pass was recorded before. Error(kOutOfMemory) naming need and supply; there is no pass then.
+  /// True where the pass was recorded before. Error(kOutOfMemory) with required and free bytes; there is no pass then.
   bool begin(const DndPass& pass);
   /// Runs what was recorded, or leaves it where `run` is false. There is no pass under way afterwards, also when it
   /// fails. Error(kAborted) once the caller has cancelled.

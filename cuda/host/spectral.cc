@@ -112,7 +112,7 @@ class SpectralRun {
            [&](runtime::Stream stream) { spectral_forward(stream, arguments); });
   }
 
-  /// Spectra of a chunk of output channels, for each chunk of tiles anew.
+  /// Spectra of a chunk of output channels, again for each chunk of tiles.
   void weights(const Chunk& outs) {
     const SpectralWeights<Element> arguments = {.geometry = geometry_,
                                                 .tiling = plan_.tiling,

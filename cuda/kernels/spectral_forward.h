@@ -25,7 +25,7 @@ struct SpectralForward {
   Element* spectra;           ///< [frequency][re, im][tiles][cuda_channel_pitch(channels)]; zeros above the channels
 };
 
-/// Error(kInvalidArgument) for a size that there is no transform of.
+/// Error(kInvalidArgument) for a size without a transform.
 template <typename Element>
 void spectral_forward(runtime::Stream stream, const SpectralForward<Element>& arguments);
 

@@ -25,7 +25,7 @@ struct SpectralInverse {
   float* y;
 };
 
-/// Error(kInvalidArgument) for a size that there is no transform of.
+/// Error(kInvalidArgument) for a size without a transform.
 void spectral_inverse(runtime::Stream stream, const SpectralInverse& arguments);
 
 /// The same by definition, one thread for each number.

@@ -24,7 +24,7 @@ struct SpectralWeights {
   Element* spectra;  ///< [frequency][re, im][rows][cuda_channel_pitch(channels)]; first_out becomes row 0
 };
 
-/// Error(kInvalidArgument) for a size that there is no transform of.
+/// Error(kInvalidArgument) for a size without a transform.
 template <typename Element>
 void spectral_weights(runtime::Stream stream, const SpectralWeights<Element>& arguments);
 

@@ -40,7 +40,7 @@ class ThreadPool {
   void serve(int thread);
   void take_tasks(int thread);
 
-  /// Waits a moment for `ready` without falling asleep.
+  /// Spins briefly for `ready` without parking.
   template <typename Ready>
   void look_for(const Ready& ready) const;
 

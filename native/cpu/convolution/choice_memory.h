@@ -72,7 +72,8 @@ class ChoiceMemory {
   int64_t sufficient_limit(DndConvolution convolution) const {
     constexpr int64_t kStep = int64_t{1} << 20;
     for (;;) {
-      // Limit after limit is tried: what a choice takes under one is no promise for another, which may change the plan.
+      // Limit after limit is tried: what a choice takes under one does not carry over to another, which may change the
+      // plan.
       convolution.workspace_limit += std::max(kStep, convolution.workspace_limit / 8);
       try {
         if (choose_(convolution, threads_).workspace_bytes <= convolution.workspace_limit) {

@@ -15,7 +15,7 @@ constexpr int64_t kPackedFloats = int64_t{16} << 20;  ///< of b at a time: 64 MB
 constexpr int64_t kRowTiles = 16;                     ///< of a block of rows: its packed part of a stays in L2
 constexpr int64_t kGroupColumns = 4096;               ///< most columns of a task: a is packed once for each group
 
-/// One product, cut into blocks of rows (packed by whoever works on them) and panels of columns (packed once).
+/// One product, cut into blocks of rows (packed by the thread that works on them) and panels of columns (packed once).
 class Product {
  public:
   Product(int64_t m, int64_t n, int64_t k, MatrixView a, MatrixView b, float* c, int64_t c_stride,

@@ -67,7 +67,7 @@ double end_of(const GradientLayout& layout, const SpectralGradientPlan& plan, co
   return last;
 }
 
-/// Parts with which the threads end soonest: more of them read the spectra of lanes anew, fewer leave threads without
+/// Parts with which the threads end soonest: more of them read the spectra of lanes again, fewer leave threads without
 /// work. As many as it takes for the threads' memory to fit.
 void cut_slabs(GradientLayout& layout, const SpectralGradientPlan& plan, const ConvolutionShape& shape,
                const InstructionSetRates& rates, int threads) {

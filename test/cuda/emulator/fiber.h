@@ -15,7 +15,7 @@ class Fiber {
 
   /// Goes on where the fiber was left, until it leaves again.
   void resume();
-  /// Within the fiber: back to whoever resumed it.
+  /// Within the fiber: back to the resumer.
   void leave();
 
  private:

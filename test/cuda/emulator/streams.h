@@ -9,7 +9,7 @@
 
 #include "cuda/runtime/runtime.h"
 
-/// Queues of work that runs when somebody waits for it, and not before.
+/// Queues of work that runs when it is waited for, and not before.
 
 namespace dnd::cuda::emulator {
 
