@@ -52,10 +52,10 @@ Fields seconds_of(Napi::Env env, const CudaCost& cost) {
 Napi::Object object_of(Napi::Env env, const CudaPlannedConvolution& planned) {
   const CudaConvolutionPlan& plan = planned.plan;
   const Fields bytes =
-      operand_bytes(env, plan.shape).set("held", planned.held_bytes).set("workspace", plan.workspace_bytes);
+      operand_bytes(env, plan.shape).set("held", planned.resident_bytes).set("workspace", plan.workspace_bytes);
   return convolution_fields(env, planned.layer, planned.convolution, plan.shape, plan.algorithm)
       .set("tiling", tiling_of(env, plan))
-      .set("spectraHeld", planned.spectra_held)
+      .set("spectraHeld", planned.spectra_resident)
       .set("executedFlop", kFlopPerMultiplyAdd * plan.executed_multiply_adds())
       .set("directFlop", kFlopPerMultiplyAdd * plan.direct_multiply_adds())
       .set("bytes", bytes)
@@ -87,7 +87,7 @@ Napi::Value plan_cuda_decoder(const Napi::CallbackInfo& info) {
         .set("memoryBytes", plan.memory_bytes)
         .set("convolutions", convolutions)
         .set("seconds", plan.seconds())
-        .set("parts", seconds_of(env, plan.cost()).set("moments", plan.moments_seconds))
+        .set("parts", seconds_of(env, plan.cost()).set("moments", plan.norm_statistics_seconds))
         .set("executedFlop", kFlopPerMultiplyAdd * plan.executed_multiply_adds())
         .set("directFlop", kFlopPerMultiplyAdd * plan.direct_multiply_adds())
         .set("bytes", Fields(env)

@@ -170,8 +170,8 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
     return guarded(info.Env(), [&] {
       const DeviceMemory memory = idle_model("deviceMemory")->device_memory();
       Napi::Object result = Napi::Object::New(info.Env());
-      result.Set("heldBytes", double(memory.held));
-      result.Set("roomBytes", double(memory.room));
+      result.Set("heldBytes", double(memory.used));
+      result.Set("roomBytes", double(memory.available));
       return result;
     });
   }

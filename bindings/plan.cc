@@ -17,7 +17,7 @@ Napi::Value tiling_of(Napi::Env env, const ConvolutionPlan& plan) {
   const SpectralPlan& spectral = plan.spectral;
   const TileAxis& i = spectral.halved_is_i ? spectral.halved : spectral.full;
   const TileAxis& j = spectral.halved_is_i ? spectral.full : spectral.halved;
-  const int64_t tiles = plan.shape.batch * spectral.picture_tiles();
+  const int64_t tiles = plan.shape.batch * spectral.plane_tiles();
   return Fields(env)
       .set("pointsI", i.points)
       .set("pointsJ", j.points)

@@ -55,7 +55,7 @@ Napi::Value TrainerHandle::memory(const Napi::CallbackInfo& info) {
         .set("gradients", memory.gradients)
         .set("states", memory.states)
         .set("activations", memory.activations)
-        .set("keptLayers", memory.kept_layers)
+        .set("keptLayers", memory.saved_layers)
         .set("convolutionLimit", memory.convolution_limit)
         .object();
   });

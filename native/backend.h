@@ -3,12 +3,13 @@
 #include <cstddef>
 #include <cstdint>
 
-/// The table of operations that a device implements. Plain C types only: a device may live in a library that is opened
-/// at run time and was built by another compiler, so nothing of the C++ runtime, exceptions included, crosses here.
-/// `model/` writes the mathematics once against this table (through `model/device.h`); `cpu/` and `cuda/` implement it.
+/// The backend interface (vtable) that a device implements. Plain C types only: a device may live in a library that is
+/// opened at run time and was built by another compiler, so nothing of the C++ runtime, exceptions included, crosses
+/// here. `model/` writes the mathematics once against this table (through `model/device.h`); `cpu/` and `cuda/`
+/// implement it.
 ///
-/// Every operation returns kOk or a failure whose sentence `last_error` tells. Tensors are dense row-major float32 in
-/// device memory unless said otherwise; operations may be queued, `synchronise` waits for all of them.
+/// Every operation returns kOk or a failure whose message `last_error` returns. Tensors are dense row-major float32 in
+/// device memory unless noted otherwise; operations may be queued, `synchronise` waits for all of them.
 
 extern "C" {
 
@@ -29,7 +30,7 @@ struct DndDeviceOptions {
   int32_t threads = 0;  ///< of a CPU; 0 = the default
   int32_t ordinal = 0;  ///< which of several devices
   DndPrecision precision = kDndMixed;
-  int64_t memory_limit = 0;  ///< most device memory to take, in bytes; 0 = what there is
+  int64_t memory_limit = 0;  ///< limit on device memory, in bytes; 0 = all that is available
 };
 
 struct DndDeviceDescription {
@@ -39,13 +40,13 @@ struct DndDeviceDescription {
   int32_t driver_version, runtime_version;  ///< as CUDA counts them: 13000 is 13.0
 };
 
-/// Which axis of [tokens, height, width] plays the channels of a convolution; the other two are the picture.
+/// Which axis of [tokens, height, width] plays the channels of a convolution; the other two are the spatial axes.
 enum DndAxis : int32_t { kDndWidth = 0, kDndHeight = 1, kDndToken = 2 };
 
 /// How a convolution is computed; kDndAuto: whatever the device's plan predicts to be faster.
 enum DndAlgorithm : int32_t { kDndAuto = 0, kDndDirect = 1, kDndSpectral = 2 };
 
-/// What becomes of a convolution's result c before it is stored in y; see DndConvolutionOperands.
+/// What happens to a convolution's result c before it is stored in y; see DndConvolutionOperands.
 enum DndEpilogue : int32_t { kDndStore = 0, kDndMergePaths = 1, kDndTokenBias = 2, kDndAdd = 3 };
 
 enum DndActivation : int32_t { kDndNoActivation = 0, kDndGelu = 1, kDndGeluTanh = 2, kDndRelu = 3 };
@@ -70,16 +71,16 @@ struct DndConvolution {
   DndAlgorithm algorithm;
   int64_t workspace_limit;  ///< bytes; what is computed, and in which order, may depend on it
   /// 1: the gradient with respect to the input of a convolution whose weight [in_channels, out_channels, k, k] is given
-  /// as it is: each tap (a, b) of channel c and output o is weight[c, o, k − 1 − a, k − 1 − b]. x is the gradient of that
-  /// convolution's result. Only on devices that train.
+  /// as it is: each tap (a, b) of channel c and output o is weight[c, o, k − 1 − a, k − 1 − b]. x is the gradient of
+  /// that convolution's result. Only on devices that train.
   int32_t transposed_weight = 0;
 };
 
 /// Tensors of a convolution. None may be y, and none may overlap it.
 struct DndConvolutionOperands {
   const float* x = nullptr;
-  const float* moments = nullptr;      ///< [batch · tokens, 3] as `moments` makes them, or null
-  const float* norm_weight = nullptr;  ///< [height, width]; x̂ = (x − mean) · scale · norm_weight + norm_bias
+  const float* mean_rstd = nullptr;    ///< [batch · tokens, 3] as `norm_statistics` makes them, or null
+  const float* norm_weight = nullptr;  ///< [height, width]; x̂ = (x − mean) · rstd · norm_weight + norm_bias
   const float* norm_bias = nullptr;
   const float* weight = nullptr;
   const float* addend = nullptr;  ///< path a or the residual, which may be null; y's shape
@@ -87,11 +88,11 @@ struct DndConvolutionOperands {
   const float* bias = nullptr;    ///< kDndMergePaths, [height', width']: y = (addend + tanh(c) + bias) / 3
                                   ///< kDndTokenBias, [tokens']: y = c + bias (+ addend)
   float* y = nullptr;
-  void* workspace = nullptr;       ///< as many bytes as convolution_workspace tells
+  void* workspace = nullptr;       ///< as many bytes as convolution_workspace returns
   double* part_seconds = nullptr;  ///< null, or kDndConvolutionParts numbers to which processor time is added
 };
 
-/// Parts of a spectral convolution that part_seconds tells apart.
+/// Parts of a spectral convolution that part_seconds counts separately.
 enum DndConvolutionPart : int32_t {
   kDndForwardPart = 0,  ///< tiles to spectra
   kDndHalvePart = 1,    ///< weights' transform along the halved axis
@@ -113,7 +114,7 @@ struct DndAdapterTensor {
 struct DndAdapterLayout {
   int64_t tokens, height, width;  ///< of all weight tokens of an adapter
   int64_t rank, chunk;
-  int64_t elements;  ///< of the adapter: its tensors lie one after the other
+  int64_t elements;  ///< of the adapter: its tensors are contiguous
   const DndAdapterTensor* tensors;
   int64_t tensor_count;
 };
@@ -129,12 +130,12 @@ struct DndTrainingOperations;  // backend_training.h
 struct DndBackend {
   uint32_t version;  ///< kDndBackendVersion of the header that the implementation was built with
   const char* name;  ///< "cpu", "cuda"
-  /// 1: device memory is the host's. What is free of it depends on whatever else the machine does, so it must not change
-  /// a plan, nor so a result; none is kept from pass to pass; and `memory` and `convolution_workspace` may be asked
-  /// while another thread has work under way.
+  /// 1: device memory is the host's. What is free of it depends on whatever else the machine does, so it must not
+  /// change a plan, nor so a result; none is retained between passes; and `memory` and `convolution_workspace` may be
+  /// called while another thread has work under way.
   int32_t host_memory;
 
-  /// Devices of this kind. kDndUnavailable where there can be none, and `last_error(null)` says why and what to do.
+  /// Devices of this kind. kDndUnavailable where there can be none, and `last_error(null)` returns why and what to do.
   DndStatus (*count)(int32_t* devices);
   DndStatus (*describe)(int32_t ordinal, DndDeviceDescription*);
 
@@ -142,8 +143,8 @@ struct DndBackend {
   void (*close)(void* device);
   const char* (*last_error)(void* device);  ///< of the calling thread's last failure on this device; device may be null
 
-  /// Bytes of device memory that this state holds, and that it could still take.
-  DndStatus (*memory)(void* device, int64_t* held, int64_t* available);
+  /// Bytes of device memory that this state uses, and that it could still allocate.
+  DndStatus (*memory)(void* device, int64_t* used, int64_t* available);
 
   DndStatus (*allocate)(void* device, size_t bytes, void** memory);  ///< 64-byte aligned
   void (*release)(void* device, void* memory);
@@ -151,22 +152,23 @@ struct DndBackend {
   DndStatus (*download)(void* device, void* host, const void* source, size_t bytes);
   DndStatus (*synchronise)(void* device);
 
-  /// Parameters lie in host memory, and operations are given their host addresses (weight, bias, norm_*, tables of an
-  /// embedding). Before operations read one it is held: the device then has what it needs of it in its own form.
-  /// Holding it again is cheap. `forget` drops all that is held, after parameters have changed.
-  DndStatus (*hold_values)(void* device, const float* values, int64_t elements);
-  DndStatus (*hold_linear)(void* device, const float* weight, int64_t out, int64_t in);
-  /// For every batch and workspace limit. `keep_free`: device memory that must stay available for passes; what cannot
-  /// be held in the fastest form beside it is held in a smaller one, and kDndOutOfMemory follows where none fits.
-  DndStatus (*hold_convolution)(void* device, const DndControl*, const DndConvolution*, const float* weight,
-                                int64_t keep_free);
-  DndStatus (*forget)(void* device);
+  /// Parameters are in host memory, and operations take their host addresses (weight, bias, norm_*, tables of an
+  /// embedding). Before operations read one it must be uploaded: the device then has a resident copy in its own form.
+  /// Uploading it again is cheap. `invalidate` drops all resident copies, after parameters have changed.
+  DndStatus (*upload_values)(void* device, const float* values, int64_t elements);
+  DndStatus (*upload_linear)(void* device, const float* weight, int64_t out, int64_t in);
+  /// For every batch and workspace limit. `reserved_bytes`: device memory that must stay free for passes; a weight
+  /// whose fastest form does not fit beside it is uploaded in a smaller form; kDndOutOfMemory if none fits.
+  DndStatus (*upload_convolution)(void* device, const DndControl*, const DndConvolution*, const float* weight,
+                                  int64_t reserved_bytes);
+  DndStatus (*invalidate)(void* device);
 
   /// Between begin_pass and end_pass all allocations come from memory of the pass, at the same addresses for the same
-  /// key. Uploads come before the first operation, downloads after end_pass; nothing is held or forgotten in between.
+  /// key. `upload` comes before the first operation, `download` after end_pass; no parameters are uploaded or
+  /// invalidated in between.
   /// Where *recorded is 1 the device will repeat the pass by itself: the same allocations must be made, but no
-  /// operations. end_pass runs what was begun and waits for it, or abandons it where run is 0; allocations live until
-  /// the next begin_pass or forget. A device that records nothing says 0 and computes at once.
+  /// operations. end_pass runs the pass and waits for it, or discards it if run is 0; allocations live until
+  /// the next begin_pass or invalidate. A device that records nothing returns 0 and computes immediately.
   DndStatus (*begin_pass)(void* device, const DndPass*, int32_t* recorded);
   DndStatus (*end_pass)(void* device, const DndControl*, int32_t run);
 
@@ -175,12 +177,12 @@ struct DndBackend {
   DndStatus (*layer_norm)(void* device, const DndControl*, const float* x, int64_t rows, int64_t columns,
                           const float* weight, const float* bias, float eps, float* y);
 
-  /// Mean and scale = 1 / √(var + eps) over the last `columns` of x [rows, columns]: moments [rows, 3], the mean as the
-  /// nearest float and what that misses, then the scale.
-  DndStatus (*moments)(void* device, const DndControl*, const float* x, int64_t rows, int64_t columns, float eps,
-                       float* moments);
+  /// Mean and rstd = 1 / √(var + eps) over the last `columns` of x [rows, columns]: mean_rstd [rows, 3] is the mean
+  /// as the nearest float, its rounding residue, and rstd.
+  DndStatus (*norm_statistics)(void* device, const DndControl*, const float* x, int64_t rows, int64_t columns,
+                               float eps, float* mean_rstd);
 
-  /// Bytes that the convolution works in, at most workspace_limit. kDndOutOfMemory where that is too little, and then
+  /// Bytes of the convolution's workspace, at most workspace_limit. kDndOutOfMemory where that is too little, and then
   /// `sufficient` is a limit that would do.
   DndStatus (*convolution_workspace)(void* device, const DndConvolution*, int64_t* bytes, int64_t* sufficient);
   DndStatus (*convolution)(void* device, const DndControl*, const DndConvolution*, const DndConvolutionOperands*);
@@ -195,7 +197,7 @@ struct DndBackend {
   DndStatus (*embed)(void* device, const DndControl*, const int32_t* ids, const int32_t* positions, int64_t rows,
                      const float* word, const float* position, const float* type, int64_t columns, float* y);
 
-  /// softmax(q·kᵀ/√head_width + mask) · v for each sequence and head. Sequences of any lengths lie one after the other:
+  /// softmax(q·kᵀ/√head_width + mask) · v for each sequence and head. Sequences of any lengths are concatenated:
   /// sequence s is rows offsets[s] … offsets[s + 1] of qkv [rows, 3, heads, head_width] and y [rows, heads ·
   /// head_width]. mask int32 [rows], 0 = padding: its keys get the lowest finite score, so that a sequence without any
   /// real token attends uniformly. offsets int64 [sequences + 1], ascending; `longest` is the longest sequence's number
@@ -209,8 +211,8 @@ struct DndBackend {
                          int64_t sequences, int64_t columns, float* y);
 
   /// De-normalises weight tokens [batch, tokens, height, width] into adapters [batch, elements].
-  DndStatus (*restore)(void* device, const DndControl*, const float* tokens, int64_t batch, const DndAdapterLayout*,
-                       float* adapters);
+  DndStatus (*reconstruct)(void* device, const DndControl*, const float* tokens, int64_t batch, const DndAdapterLayout*,
+                           float* adapters);
 
   const DndTrainingOperations* training;  ///< null: this device does not train
 };

@@ -4,7 +4,7 @@
 
 /// What a device implements to train a decoder, beside the operations of backend.h, whose rules hold here too: dense
 /// row-major float32 in device memory, the same bytes for any number of threads. Gradients and the optimiser's states
-/// lie where parameters lie. A gradient is stored where `accumulate` is 0, and added to what is there where it is 1.
+/// are in the same memory as parameters. A gradient is stored where `accumulate` is 0, and accumulated where it is 1.
 
 extern "C" {
 
@@ -12,17 +12,17 @@ extern "C" {
 /// `transposed_weight` do not count.
 struct DndWeightGradientOperands {
   const float* x = nullptr;  ///< and what normalises it, as of DndConvolutionOperands
-  const float* moments = nullptr;
+  const float* mean_rstd = nullptr;
   const float* norm_weight = nullptr;
   const float* norm_bias = nullptr;
   const float* dy = nullptr;  ///< of the convolution's result c, before any epilogue
   float* gradient = nullptr;  ///< [out_channels, in_channels, k, k]
   int32_t accumulate = 0;
-  void* workspace = nullptr;       ///< as many bytes as weight_gradient_workspace tells
+  void* workspace = nullptr;       ///< as many bytes as weight_gradient_workspace returns
   double* part_seconds = nullptr;  ///< null, or kDndWeightGradientParts numbers to which processor time is added
 };
 
-/// Parts of a spectral weight gradient that part_seconds tells apart.
+/// Parts of a spectral weight gradient that part_seconds counts separately.
 enum DndWeightGradientPart : int32_t {
   kDndGradientForwardPart = 0,  ///< tiles of x and of dy to spectra
   kDndGradientProductPart = 1,
@@ -30,7 +30,7 @@ enum DndWeightGradientPart : int32_t {
   kDndWeightGradientParts = 3,
 };
 
-/// What one task's weight tokens say, over the elements that are there (the target's are not NaN), in double precision.
+/// Statistics of one sample's weight tokens over the elements that exist (target not NaN), in double precision.
 struct DndTokenSums {
   double valid;             ///< number of elements
   double weighted_squares;  ///< Σ importance · (y − target)²
@@ -57,7 +57,7 @@ struct DndAdamW {
 };
 
 /// Block-wise quantised moments (Dettmers et al., "8-bit Optimizers via Block-wise Quantization", ICLR 2022): blocks of
-/// kDndStateBlock elements, the last may be shorter. The first moment and the root of the second are kept: each as a
+/// kDndStateBlock elements, the last may be shorter. The first moment and the root of the second are stored: each as a
 /// code of the dynamic map (signed and unsigned) times the block's largest magnitude. All bytes zero: moments that are
 /// zero, as they begin.
 constexpr int64_t kDndStateBlock = 256;
@@ -88,11 +88,11 @@ struct DndTrainingOperations {
   DndStatus (*sum_tokens)(void* device, const DndControl*, const float* x, int64_t batch, int64_t tokens,
                           int64_t elements, int32_t accumulate, float* sums);
 
-  /// Of x̂ = (x − mean) · scale · weight + bias over the columns of x [rows, columns], moments [rows, 3] as `moments`
-  /// makes them: dx = scale · (g − mean(g) − n · mean(g · n)) (+ addend), with n = (x − mean) · scale and
+  /// Of x̂ = (x − mean) · rstd · weight + bias over the columns of x [rows, columns], mean_rstd [rows, 3] from
+  /// `norm_statistics`: dx = rstd · (g − mean(g) − n · mean(g · n)) (+ addend), with n = (x − mean) · rstd and
   /// g = dy · weight; dweight (+)= Σ dy · n and dbias (+)= Σ dy over rows. dx may be null, or dy; addend may be null,
   /// or dx.
-  DndStatus (*layer_norm_gradient)(void* device, const DndControl*, const float* x, const float* moments,
+  DndStatus (*layer_norm_gradient)(void* device, const DndControl*, const float* x, const float* mean_rstd,
                                    const float* weight, const float* dy, const float* addend, int64_t rows,
                                    int64_t columns, int32_t accumulate, float* dx, float* dweight, float* dbias);
 

@@ -40,7 +40,7 @@ DndStatus guarded(Work work) noexcept {
       last_failure = error.what();
       return kDndInternal;
     }
-  } catch (...) {  // not even the sentence found room
+  } catch (...) {  // not even the message could be allocated
     last_failure.clear();
     return kDndOutOfMemory;
   }

@@ -17,7 +17,7 @@ __device__ __forceinline__ float to_element<float>(float value) {
   return value;
 }
 
-/// Numbers of global memory at equal distances, one after the other. The distance is kept in bytes, so that a step is
+/// Numbers of global memory at equal distances, one after the other. The distance is stored in bytes, so that a step is
 /// one 64-bit sum.
 template <typename Element>
 class StridedOutput {

@@ -17,7 +17,7 @@ __host__ __device__ __forceinline__ Half to_half(float value) { return {half_bit
 
 __host__ __device__ __forceinline__ float to_float(Half value) { return float_of_half_bits(value.bits); }
 
-/// Two halves side by side as they lie in memory, `low` first.
+/// Two adjacent halves in memory, `low` first.
 __host__ __device__ __forceinline__ uint32_t pack_halves(float low, float high) { return packed_half_bits(low, high); }
 
 __host__ __device__ __forceinline__ float low_half(uint32_t halves) {

@@ -8,7 +8,7 @@ struct Twiddle {
   double cosine, sine;
 };
 
-/// Of the sum of two fractions of a turn, for the kernels that say what the fast ones compute.
+/// Of the sum of two fractions of a turn, for the naive reference kernels.
 __device__ inline Twiddle naive_twiddle(int first, int first_whole, int second, int second_whole) {
   const double turns = static_cast<double>(first % first_whole) / first_whole +
                        static_cast<double>(second % second_whole) / second_whole;

@@ -1,7 +1,7 @@
 #pragma once
 
 /// Sums and maxima over the threads of a warp or a block, in an order that depends on their number alone. All threads
-/// call them together, and all are given the result.
+/// call them together, and all receive the result.
 
 #include <bit>
 #include <cstdint>

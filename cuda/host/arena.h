@@ -15,12 +15,12 @@ class Arena {
  public:
   explicit Arena(DeviceMemory& memory) : memory_(memory) {}
 
-  /// Empties it. Where it has less than `bytes` it is made anew: true then, nothing in it is where it was. When that
+  /// Empties it. Where it has less than `bytes` it is reallocated: true then, nothing in it is where it was. When that
   /// fails with Error(kOutOfMemory), it has no memory at all.
   bool reset(int64_t bytes);
-  /// Null where there is no room.
+  /// Null if there is no space.
   void* take(size_t bytes);
-  /// Room for an allocation of so many bytes beside all there are. Error(kOutOfMemory).
+  /// Space for an allocation of so many bytes beside the live ones. Error(kOutOfMemory).
   void extend(size_t bytes);
   /// False for an address that is none of its own; addresses of it that are free already are ignored.
   bool give_back(void* address);

@@ -63,9 +63,9 @@ void close(void* device) { delete static_cast<Device*>(device); }
 
 const char* last_error(void*) { return last_failure.c_str(); }
 
-DndStatus memory(void* state, int64_t* held, int64_t* available) {
+DndStatus memory(void* state, int64_t* used, int64_t* available) {
   return on_device(state, [&](Device& device) {
-    *held = device.memory.held();
+    *used = device.memory.used();
     *available = device.memory.available();
   });
 }
@@ -94,37 +94,37 @@ DndStatus synchronise(void* state) {
   });
 }
 
-DndStatus hold_values(void* state, const float* values, int64_t elements) {
+DndStatus upload_values(void* state, const float* values, int64_t elements) {
   return on_device(state, [&](Device& device) {
     device.passes.check_no_pass("upload parameters");
-    if (device.held.hold_values(values, elements)) device.passes.forget();
+    if (device.resident.upload_values(values, elements)) device.passes.invalidate();
   });
 }
 
-DndStatus hold_linear(void* state, const float* weight, int64_t out, int64_t in) {
+DndStatus upload_linear(void* state, const float* weight, int64_t out, int64_t in) {
   return on_device(state, [&](Device& device) {
     device.passes.check_no_pass("upload parameters");
-    if (device.held.hold_linear(weight, out, in)) device.passes.forget();
+    if (device.resident.upload_linear(weight, out, in)) device.passes.invalidate();
   });
 }
 
-DndStatus hold_convolution(void* state, const DndControl* control, const DndConvolution* convolution,
-                           const float* weight, int64_t keep_free) {
+DndStatus upload_convolution(void* state, const DndControl* control, const DndConvolution* convolution,
+                             const float* weight, int64_t reserved_bytes) {
   return on_device(state, [&](Device& device) {
     device.passes.check_no_pass("upload parameters");
     // What passes have already is free for them.
-    const int64_t keep = keep_free - device.passes.arena_bytes();
-    if (device.held.hold_convolution(Control(control), *convolution, weight, keep)) device.passes.forget();
+    const int64_t keep = reserved_bytes - device.passes.arena_bytes();
+    if (device.resident.upload_convolution(Control(control), *convolution, weight, keep)) device.passes.invalidate();
   });
 }
 
-DndStatus forget(void* state) {
+DndStatus invalidate(void* state) {
   return on_device(state, [](Device& device) {
     device.passes.check_no_pass("invalidate parameters");
     device.queue.synchronise();
-    device.passes.forget_memory();  // what is held next can have its place first
-    device.held.forget();
-    device.layouts.forget();
+    device.passes.invalidate_memory();  // what is uploaded next can reuse its memory
+    device.resident.invalidate();
+    device.layouts.invalidate();
   });
 }
 
@@ -152,14 +152,15 @@ DndStatus layer_norm(void* state, const DndControl* control, const float* x, int
   });
 }
 
-DndStatus moments(void* state, const DndControl* control, const float* x, int64_t rows, int64_t columns, float eps,
-                  float* moments) {
-  return operation(state,
-                   [&](Device& device) { cuda::moments(device, Control(control), x, rows, columns, eps, moments); });
+DndStatus norm_statistics(void* state, const DndControl* control, const float* x, int64_t rows, int64_t columns,
+                          float eps, float* mean_rstd) {
+  return operation(state, [&](Device& device) {
+    cuda::norm_statistics(device, Control(control), x, rows, columns, eps, mean_rstd);
+  });
 }
 
 DndStatus convolution_workspace(void* state, const DndConvolution* convolution, int64_t* bytes, int64_t* sufficient) {
-  return guarded([&] {  // pure: nothing is asked of the device
+  return guarded([&] {  // pure: no call to the device
     *bytes = cuda::convolution_workspace(*static_cast<Device*>(state), *convolution, sufficient);
   });
 }
@@ -199,10 +200,10 @@ DndStatus mean_pool(void* state, const DndControl* control, const float* x, cons
   });
 }
 
-DndStatus restore(void* state, const DndControl* control, const float* tokens, int64_t batch,
-                  const DndAdapterLayout* layout, float* adapters) {
-  return operation(state,
-                   [&](Device& device) { cuda::restore(device, Control(control), tokens, batch, *layout, adapters); });
+DndStatus reconstruct(void* state, const DndControl* control, const float* tokens, int64_t batch,
+                      const DndAdapterLayout* layout, float* adapters) {
+  return operation(
+      state, [&](Device& device) { cuda::reconstruct(device, Control(control), tokens, batch, *layout, adapters); });
 }
 
 constexpr DndBackend kBackend = {
@@ -220,21 +221,21 @@ constexpr DndBackend kBackend = {
     .upload = upload,
     .download = download,
     .synchronise = synchronise,
-    .hold_values = hold_values,
-    .hold_linear = hold_linear,
-    .hold_convolution = hold_convolution,
-    .forget = forget,
+    .upload_values = upload_values,
+    .upload_linear = upload_linear,
+    .upload_convolution = upload_convolution,
+    .invalidate = invalidate,
     .begin_pass = begin_pass,
     .end_pass = end_pass,
     .layer_norm = layer_norm,
-    .moments = moments,
+    .norm_statistics = norm_statistics,
     .convolution_workspace = convolution_workspace,
     .convolution = convolution,
     .linear = linear,
     .embed = embed,
     .attention = attention,
     .mean_pool = mean_pool,
-    .restore = restore,
+    .reconstruct = reconstruct,
     .training = nullptr,
 };
 

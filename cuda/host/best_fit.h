@@ -22,8 +22,8 @@ class BestFit {
     const size_t size = bytes == 0 ? kGranule : (bytes + kGranule - 1) / kGranule * kGranule;
     size_t best = kNone, smallest = SIZE_MAX, hole = 0;
     const auto look_at = [&](size_t end) {
-      const size_t room = end - hole;
-      if (room >= size && room < smallest) best = hole, smallest = room;
+      const size_t space = end - hole;
+      if (space >= size && space < smallest) best = hole, smallest = space;
     };
     for (const auto& [begin, taken] : taken_) {
       look_at(begin);

@@ -19,7 +19,7 @@ struct ConvolutionChoice {
   CudaConvolutionPlan plan;
 };
 
-/// What a held weight's form depends on: a convolution of one task.
+/// What a resident weight's form depends on: a convolution of one task.
 struct TaskShape {
   int64_t channels, out_channels, rows, columns, kernel;
   DndAlgorithm algorithm;
@@ -35,7 +35,7 @@ struct ConvolutionForm {
   double weight_seconds;   ///< predicted, for all spectra of the weight
 };
 
-/// Choices made before, for one state of a device: the same convolution is asked about several times.
+/// Cached choices, for one state of a device: the same convolution is looked up several times.
 class ConvolutionChoices {
  public:
   ConvolutionChoices(std::string device_model, DndPrecision precision)
@@ -45,10 +45,10 @@ class ConvolutionChoices {
 
   /// Errors as of convolution_geometry and plan_cuda_convolution.
   ConvolutionForm form(const DndConvolution& convolution);
-  std::shared_ptr<const ConvolutionChoice> of(const DndConvolution& convolution, bool spectra_held);
+  std::shared_ptr<const ConvolutionChoice> of(const DndConvolution& convolution, bool spectra_resident);
 
   /// The least workspace_limit with which it is possible.
-  int64_t least_workspace(const DndConvolution& convolution, bool spectra_held) const;
+  int64_t least_workspace(const DndConvolution& convolution, bool spectra_resident) const;
 
   DndPrecision precision() const { return precision_; }
 
@@ -58,7 +58,7 @@ class ConvolutionChoices {
   };
   static constexpr size_t kMost = 512;  ///< several decoders' convolutions at several batches; then all are forgotten
 
-  CudaPlanOptions options(const DndConvolution& convolution, bool spectra_held) const;
+  CudaPlanOptions options(const DndConvolution& convolution, bool spectra_resident) const;
 
   const std::string device_model_;
   const DndPrecision precision_;

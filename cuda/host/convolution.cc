@@ -16,13 +16,13 @@ namespace {
                                            " bytes of workspace, and its limit is " + std::to_string(limit));
 }
 
-/// Workspace where weights are held in one form.
-int64_t workspace_of(Device& device, const DndConvolution& convolution, bool spectra_held, int64_t* sufficient) {
+/// Workspace where weights are resident in one form.
+int64_t workspace_of(Device& device, const DndConvolution& convolution, bool spectra_resident, int64_t* sufficient) {
   try {
-    return device.choices.of(convolution, spectra_held)->plan.workspace_bytes;
+    return device.choices.of(convolution, spectra_resident)->plan.workspace_bytes;
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kOutOfMemory) throw;
-    *sufficient = std::max(*sufficient, device.choices.least_workspace(convolution, spectra_held));
+    *sufficient = std::max(*sufficient, device.choices.least_workspace(convolution, spectra_resident));
     return 0;
   }
 }
@@ -32,19 +32,19 @@ DndConvolutionOperands on_device(const Device& device, const DndConvolution& con
                                  DndConvolutionOperands operands) {
   if (convolution.normalised != 0) {
     const int64_t plane = convolution.height * convolution.width;
-    operands.norm_weight = device.held.values(operands.norm_weight, plane, "the weight of a layer's normalisation");
-    operands.norm_bias = device.held.values(operands.norm_bias, plane, "the bias of a layer's normalisation");
+    operands.norm_weight = device.resident.values(operands.norm_weight, plane, "the weight of a layer's normalisation");
+    operands.norm_bias = device.resident.values(operands.norm_bias, plane, "the bias of a layer's normalisation");
   } else {
-    operands.moments = operands.norm_weight = operands.norm_bias = nullptr;
+    operands.mean_rstd = operands.norm_weight = operands.norm_bias = nullptr;
   }
   switch (convolution.epilogue) {
     case kDndStore: operands.bias = operands.addend = nullptr; break;
     case kDndMergePaths:
-      operands.bias =
-          device.held.values(operands.bias, geometry.out_channels * convolution.height, "the bias of a layer's paths");
+      operands.bias = device.resident.values(operands.bias, geometry.out_channels * convolution.height,
+                                             "the bias of a layer's paths");
       break;
     case kDndTokenBias:
-      operands.bias = device.held.values(operands.bias, geometry.out_channels, "the bias of a layer's tokens");
+      operands.bias = device.resident.values(operands.bias, geometry.out_channels, "the bias of a layer's tokens");
       break;
     case kDndAdd: break;
   }
@@ -64,7 +64,7 @@ void run_direct(Device& device, const Control& control, const DndConvolution& co
 
 int64_t convolution_workspace(Device& device, const DndConvolution& convolution, int64_t* sufficient) {
   *sufficient = convolution.workspace_limit;
-  const Held::Forms forms = device.held.forms_of(convolution);
+  const ResidentParameters::Forms forms = device.resident.forms_of(convolution);
   int64_t bytes = 0;
   if (forms.spectra) bytes = workspace_of(device, convolution, true, sufficient);
   if (forms.taps) bytes = std::max(bytes, workspace_of(device, convolution, false, sufficient));
@@ -74,7 +74,7 @@ int64_t convolution_workspace(Device& device, const DndConvolution& convolution,
 
 void convolution(Device& device, const Control& control, const DndConvolution& convolution,
                  const DndConvolutionOperands& operands) {
-  const Held::Convolution& weight = device.held.convolution(operands.weight, convolution);
+  const ResidentParameters::Convolution& weight = device.resident.convolution(operands.weight, convolution);
   const bool direct = weight.form.algorithm == Algorithm::kDirect;
   const auto choice = device.choices.of(convolution, direct || weight.spectra);
   DndConvolutionOperands there = on_device(device, convolution, choice->geometry, operands);

@@ -36,7 +36,7 @@ Device::Device(const DndDeviceOptions& options, const CudaRates& rates)
       memory(options.memory_limit),
       passes(memory, queue),
       choices(rates.name, options.precision),
-      held(memory, queue, choices),
+      resident(memory, queue, choices),
       layouts(memory, queue) {}
 
 Device::~Device() {

@@ -6,11 +6,11 @@
 
 #include "backend.h"
 #include "cuda/host/choice.h"
-#include "cuda/host/held.h"
 #include "cuda/host/layouts.h"
 #include "cuda/host/memory.h"
 #include "cuda/host/passes.h"
 #include "cuda/host/queue.h"
+#include "cuda/host/resident.h"
 #include "plan/cuda_rates.h"
 
 namespace dnd::cuda {
@@ -45,7 +45,7 @@ class Device {
   Queue queue;
   Passes passes;
   ConvolutionChoices choices;
-  Held held;
+  ResidentParameters resident;
   Layouts layouts;
 
  private:

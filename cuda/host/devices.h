@@ -8,7 +8,7 @@
 /// Which devices there are, and why one cannot be used.
 namespace dnd::cuda {
 
-/// Error(kUnavailable) where there is none: without a driver, with one too old, without a device. The sentence says
+/// Error(kUnavailable) where there is none: without a driver, with one too old, without a device. The message says
 /// what was found and what to do.
 int32_t count_devices();
 

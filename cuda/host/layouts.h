@@ -9,15 +9,15 @@
 
 namespace dnd::cuda {
 
-/// Tables of adapter layouts on the device, found again by what they say.
+/// Tables of adapter layouts on the device, found again by their content.
 class Layouts {
  public:
   Layouts(DeviceMemory& memory, Queue& queue) : memory_(memory), queue_(queue) {}
 
-  /// The layout's tensors, on the device until `forget`. May be called while a pass is recorded.
+  /// The layout's tensors, on the device until `invalidate`. May be called while a pass is recorded.
   const DndAdapterTensor* tensors_of(const DndAdapterLayout& layout);
   size_t size() const { return tables_.size(); }
-  void forget() { tables_.clear(); }
+  void invalidate() { tables_.clear(); }
 
  private:
   struct Table {

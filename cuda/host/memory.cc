@@ -31,7 +31,7 @@ std::string bytes_text(int64_t bytes) {
 DeviceMemory::Block::~Block() {
   if (data_ == nullptr) return;
   runtime::release(data_);
-  memory_->held_ -= bytes_;
+  memory_->used_ -= bytes_;
 }
 
 DeviceMemory::Block DeviceMemory::allocate(size_t bytes, const std::string& purpose) {
@@ -44,18 +44,18 @@ DeviceMemory::Block DeviceMemory::allocate(size_t bytes, const std::string& purp
     block.data_ = static_cast<std::byte*>(runtime::allocate(static_cast<size_t>(size)));
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kOutOfMemory) throw;
-    // What is free in all need not lie side by side.
+    // What is free in all need not be contiguous.
     throw Error(ErrorCode::kOutOfMemory, refusal(purpose, bytes, free, limit_) + " in all; " + error.what());
   }
   block.memory_ = this;
   block.bytes_ = size;
-  held_ += size;
+  used_ += size;
   return block;
 }
 
 int64_t DeviceMemory::available() const {
   const int64_t free = runtime::memory_info().free_bytes;
-  return limit_ > 0 ? std::clamp<int64_t>(limit_ - held_, 0, free) : free;
+  return limit_ > 0 ? std::clamp<int64_t>(limit_ - used_, 0, free) : free;
 }
 
 }  // namespace dnd::cuda

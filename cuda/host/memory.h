@@ -7,8 +7,8 @@
 
 namespace dnd::cuda {
 
-/// The device memory of one state: counted, and kept under its limit. What other states and programs hold it knows only
-/// from what the driver says is free.
+/// The device memory of one state: counted, and limited. What other states and programs use it knows only
+/// from the free memory that the driver reports.
 class DeviceMemory {
  public:
   /// `limit` in bytes; 0 = none.
@@ -48,13 +48,13 @@ class DeviceMemory {
   /// 256-byte aligned. Error(kOutOfMemory) naming `purpose`, what it needs and what is free.
   Block allocate(size_t bytes, const std::string& purpose);
 
-  int64_t held() const { return held_; }
-  /// Under the limit, and by what the driver says is free.
+  int64_t used() const { return used_; }
+  /// Under the limit, and by the free memory that the driver reports.
   int64_t available() const;
 
  private:
   const int64_t limit_;
-  int64_t held_ = 0;
+  int64_t used_ = 0;
 };
 
 /// "12.3 MiB (12897485 bytes)".

@@ -30,29 +30,30 @@ void layer_norm(Device& device, const Control& control, const float* x, int64_t 
   const LayerNormArguments arguments = {.x = x,
                                         .rows = rows,
                                         .columns = columns,
-                                        .weight = device.held.values(weight, columns, "the weight of a LayerNorm"),
-                                        .bias = device.held.values(bias, columns, "the bias of a LayerNorm"),
+                                        .weight = device.resident.values(weight, columns, "the weight of a LayerNorm"),
+                                        .bias = device.resident.values(bias, columns, "the bias of a LayerNorm"),
                                         .eps = eps,
                                         .y = y};
   device.queue.launch(control, seconds_of_floats(device, 2 * rows * columns), 0,
                       [&](runtime::Stream stream) { launch_layer_norm(stream, arguments); });
 }
 
-void moments(Device& device, const Control& control, const float* x, int64_t rows, int64_t columns, float eps,
-             float* moments) {
-  const MomentsArguments arguments = {.x = x, .rows = rows, .columns = columns, .eps = eps, .moments = moments};
+void norm_statistics(Device& device, const Control& control, const float* x, int64_t rows, int64_t columns, float eps,
+                     float* mean_rstd) {
+  const NormStatisticsArguments arguments = {
+      .x = x, .rows = rows, .columns = columns, .eps = eps, .mean_rstd = mean_rstd};
   device.queue.launch(control, seconds_of_floats(device, rows * columns), 0,
-                      [&](runtime::Stream stream) { launch_moments(stream, arguments); });
+                      [&](runtime::Stream stream) { launch_norm_statistics(stream, arguments); });
 }
 
 void linear(Device& device, const Control& control, const float* x, int64_t rows, int64_t in, const float* weight,
             const float* bias, int64_t out, DndActivation activation, const float* residual, float* y) {
-  const Held::Linear& held = device.held.linear(weight, out, in);
+  const ResidentParameters::Linear& resident = device.resident.linear(weight, out, in);
   const LinearLayer layer = {.x = x,
                              .rows = rows,
                              .in = static_cast<int>(in),
                              .out = static_cast<int>(out),
-                             .bias = device.held.values(bias, out, "the bias of a linear layer"),
+                             .bias = device.resident.values(bias, out, "the bias of a linear layer"),
                              .activation = activation,
                              .residual = residual,
                              .y = y};
@@ -61,22 +62,22 @@ void linear(Device& device, const Control& control, const float* x, int64_t rows
   const double seconds = seconds_of_floats(device, rows * (in + out)) + seconds_of_products(device, multiply_adds);
   device.queue.launch(control, seconds, multiply_adds, [&](runtime::Stream stream) {
     if (device.precision == kDndMixed) {
-      linear_mma(stream, layer, half_weight(held.weight.data(), out, in));
+      linear_mma(stream, layer, half_weight(resident.weight.data(), out, in));
     } else {
-      linear_fp32(stream, layer, held.weight.as<const float>());
+      linear_fp32(stream, layer, resident.weight.as<const float>());
     }
   });
 }
 
 void embed(Device& device, const Control& control, const int32_t* ids, const int32_t* positions, int64_t rows,
            const float* word, const float* position, const float* type, int64_t columns, float* y) {
-  // That ids lie within the tables is the caller's promise: they are on the device.
+  // The caller guarantees that ids are within the tables: they are on the device.
   const EmbedArguments arguments = {.ids = ids,
                                     .positions = positions,
                                     .rows = rows,
-                                    .word = device.held.values(word, columns, "the table of words"),
-                                    .position = device.held.values(position, columns, "the table of positions"),
-                                    .type = device.held.values(type, columns, "the table of types"),
+                                    .word = device.resident.values(word, columns, "the table of words"),
+                                    .position = device.resident.values(position, columns, "the table of positions"),
+                                    .type = device.resident.values(type, columns, "the table of types"),
                                     .columns = columns,
                                     .y = y};
   device.queue.launch(control, seconds_of_floats(device, 4 * rows * columns), 0,
@@ -110,8 +111,8 @@ void mean_pool(Device& device, const Control& control, const float* x, const int
                       [&](runtime::Stream stream) { launch_mean_pool(stream, arguments); });
 }
 
-void restore(Device& device, const Control& control, const float* tokens, int64_t batch, const DndAdapterLayout& layout,
-             float* adapters) {
+void reconstruct(Device& device, const Control& control, const float* tokens, int64_t batch,
+                 const DndAdapterLayout& layout, float* adapters) {
   check_adapter_layout(layout);
   const RestoreArguments arguments = {.tokens = tokens,
                                       .batch = batch,

@@ -6,7 +6,8 @@
 #include "control.h"
 
 /// The operations of backend.h but the convolution. Meaning and shapes are described there. Parameters are named by
-/// their host addresses and must be held: Error(kInternal) otherwise. Error(kAborted) once the caller has cancelled.
+/// their host addresses and must be resident: Error(kInternal) otherwise. Error(kAborted) once the caller has
+/// cancelled.
 namespace dnd::cuda {
 
 class Device;
@@ -14,8 +15,8 @@ class Device;
 void layer_norm(Device& device, const Control& control, const float* x, int64_t rows, int64_t columns,
                 const float* weight, const float* bias, float eps, float* y);
 
-void moments(Device& device, const Control& control, const float* x, int64_t rows, int64_t columns, float eps,
-             float* moments);
+void norm_statistics(Device& device, const Control& control, const float* x, int64_t rows, int64_t columns, float eps,
+                     float* mean_rstd);
 
 void linear(Device& device, const Control& control, const float* x, int64_t rows, int64_t in, const float* weight,
             const float* bias, int64_t out, DndActivation activation, const float* residual, float* y);
@@ -29,7 +30,7 @@ void attention(Device& device, const Control& control, const float* qkv, const i
 void mean_pool(Device& device, const Control& control, const float* x, const int32_t* mask, const int64_t* offsets,
                int64_t sequences, int64_t columns, float* y);
 
-void restore(Device& device, const Control& control, const float* tokens, int64_t batch, const DndAdapterLayout& layout,
-             float* adapters);
+void reconstruct(Device& device, const Control& control, const float* tokens, int64_t batch,
+                 const DndAdapterLayout& layout, float* adapters);
 
 }  // namespace dnd::cuda

@@ -16,7 +16,7 @@ bool Passes::begin(const DndPass& pass) {
   if (pass.bytes < 0) misuse("a pass cannot need " + std::to_string(pass.bytes) + " bytes");
   // Whoever was given memory of the pass before may have work of his own queued with it.
   queue_.synchronise();
-  if (pass.bytes > arena_.bytes()) forget();
+  if (pass.bytes > arena_.bytes()) invalidate();
   arena_.reset(pass.bytes);
   const auto found = std::find_if(recorded_.begin(), recorded_.end(),
                                   [&](const Recorded& recorded) { return recorded.key == pass.key; });

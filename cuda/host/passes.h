@@ -15,7 +15,7 @@ class Passes {
  public:
   Passes(DeviceMemory& memory, Queue& queue) : queue_(queue), arena_(memory) {}
 
-  /// True where the pass was recorded before. Error(kOutOfMemory) naming need and supply; there is no pass then.
+  /// True where the pass was recorded before. Error(kOutOfMemory) with required and free bytes; there is no pass then.
   bool begin(const DndPass& pass);
   /// Runs what was recorded, or leaves it where `run` is false. There is no pass under way afterwards, also when it
   /// fails. Error(kAborted) once the caller has cancelled.
@@ -38,10 +38,10 @@ class Passes {
   void spoil() { spoilt_ = true; }
 
   /// Drops what is recorded: addresses within it are no longer valid.
-  void forget() { recorded_.clear(); }
+  void invalidate() { recorded_.clear(); }
   /// And the memory of passes with it; not while one is under way.
-  void forget_memory() {
-    forget();
+  void invalidate_memory() {
+    invalidate();
     arena_.clear();
   }
   int64_t arena_bytes() const { return arena_.bytes(); }

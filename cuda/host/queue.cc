@@ -59,7 +59,7 @@ void Queue::begin_recording() {
 
 void Queue::cut() {
   if (!capturing_) return;
-  pieces_.reserve(pieces_.size() + 1);  // so that a graph, once made, is held
+  pieces_.reserve(pieces_.size() + 1);  // so that a graph, once made, is owned
   GraphHandle graph(runtime::end_capture(stream_.get()));
   capturing_ = false;
   pieces_.push_back({std::move(graph), multiply_adds_});
@@ -158,7 +158,7 @@ void Queue::settle() noexcept {
   try {
     runtime::synchronise(stream_.get());
   } catch (...) {
-    // The error that led here says more.
+    // The error that led here is more informative.
   }
 }
 

@@ -26,7 +26,8 @@ class SpectralRun {
   static constexpr DndPrecision kPrecision = kMixed ? kDndMixed : kDndFloat32;
 
   SpectralRun(Device& device, const Control& control, const DndConvolution& convolution,
-              const ConvolutionChoice& choice, const Held::Convolution& weight, const DndConvolutionOperands& operands)
+              const ConvolutionChoice& choice, const ResidentParameters::Convolution& weight,
+              const DndConvolutionOperands& operands)
       : queue_(device.queue),
         control_(control),
         convolution_(convolution),
@@ -85,7 +86,7 @@ class SpectralRun {
                                    .tasks = geometry_.batch,
                                    .rows = convolution_.tokens,
                                    .columns = convolution_.height * convolution_.width,
-                                   .moments = operands_.moments,
+                                   .mean_rstd = operands_.mean_rstd,
                                    .norm_weight = operands_.norm_weight,
                                    .norm_bias = operands_.norm_bias,
                                    .growth = 1,
@@ -100,7 +101,7 @@ class SpectralRun {
     const SpectralForward<Element> arguments = {.geometry = geometry_,
                                                 .tiling = plan_.tiling,
                                                 .x = operands_.x,
-                                                .moments = operands_.moments,
+                                                .mean_rstd = operands_.mean_rstd,
                                                 .norm_weight = operands_.norm_weight,
                                                 .norm_bias = operands_.norm_bias,
                                                 .scales = scales(),
@@ -111,7 +112,7 @@ class SpectralRun {
            [&](runtime::Stream stream) { spectral_forward(stream, arguments); });
   }
 
-  /// Spectra of a chunk of output channels, for each chunk of tiles anew.
+  /// Spectra of a chunk of output channels, again for each chunk of tiles.
   void weights(const Chunk& outs) {
     const SpectralWeights<Element> arguments = {.geometry = geometry_,
                                                 .tiling = plan_.tiling,
@@ -129,9 +130,9 @@ class SpectralRun {
     const int64_t output_pitch = cuda_output_pitch(outs.size);
     const int64_t x_component = tiles.size * pitch(), y_component = tiles.size * output_pitch;
     const int64_t weight_component = (weight_.spectra ? geometry_.out_channels : outs.size) * pitch();
-    const Element* const held = weight_.weight.template as<const Element>();
+    const Element* const resident = weight_.weight.template as<const Element>();
     const ComplexGemm<Element> arguments = {.x = spectra_,
-                                            .weight = weight_.spectra ? held + outs.first * pitch() : chunk_weight_,
+                                            .weight = weight_.spectra ? resident + outs.first * pitch() : chunk_weight_,
                                             .y = product_,
                                             .x_strides = {2 * x_component, x_component},
                                             .weight_strides = {2 * weight_component, weight_component},
@@ -176,7 +177,7 @@ class SpectralRun {
   const DndConvolution& convolution_;
   const Geometry& geometry_;
   const CudaConvolutionPlan& plan_;
-  const Held::Convolution& weight_;
+  const ResidentParameters::Convolution& weight_;
   const DndConvolutionOperands& operands_;
   const PartClock clock_;
 
@@ -185,13 +186,13 @@ class SpectralRun {
   uint32_t* scale_parts_;
   Element* spectra_;       ///< of a chunk of tiles
   float* product_;         ///< of a chunk of tiles and outputs
-  Element* chunk_weight_;  ///< of a chunk of outputs, where they are not held
+  Element* chunk_weight_;  ///< of a chunk of outputs, where they are not resident
 };
 
 }  // namespace
 
 void convolve_spectral(Device& device, const Control& control, const DndConvolution& convolution,
-                       const ConvolutionChoice& choice, const Held::Convolution& weight,
+                       const ConvolutionChoice& choice, const ResidentParameters::Convolution& weight,
                        const DndConvolutionOperands& operands) {
   if (device.precision == kDndMixed) {
     SpectralRun<Half>(device, control, convolution, choice, weight, operands).run();

@@ -46,7 +46,7 @@ struct Head {
   }
 };
 
-/// Row 0 of the head's output, rows being heads · head_width apart. It is found anew when it is needed, so that no
+/// Row 0 of the head's output, rows being heads · head_width apart. It is recomputed when it is needed, so that no
 /// register keeps it while the keys go by.
 __device__ __forceinline__ float* output_of(const AttentionArguments& a, unsigned sequence, unsigned head) {
   return a.y + (a.offsets[sequence] * a.heads + head) * a.head_width;

@@ -19,25 +19,25 @@ struct Arguments {
   Geometry geometry;
   DirectTile tile;
   DndEpilogue epilogue;
-  Fastest fastest;  ///< axis of x along which neighbours lie together
-  const float *x, *moments, *norm_weight, *norm_bias, *weight, *addend, *bias;
+  Fastest fastest;  ///< axis of x along which neighbours are adjacent
+  const float *x, *mean_rstd, *norm_weight, *norm_bias, *weight, *addend, *bias;
   float* y;
 };
 
-/// x at a point inside the picture, normalised where there are moments.
+/// x at a point inside the plane, normalised if mean_rstd is not null.
 __device__ __forceinline__ float input_at(const Arguments& a, int64_t batch, int64_t channel, int64_t row,
                                           int64_t column) {
   const auto place = [&](const Geometry::Strides& strides) {
     return batch * strides.batch + channel * strides.channel + row * strides.row + column * strides.column;
   };
   const float x = a.x[place(a.geometry.x)];
-  if (a.moments == nullptr) return x;
-  const float* moments = a.moments + place(a.geometry.moments);
+  if (a.mean_rstd == nullptr) return x;
+  const float* mean_rstd = a.mean_rstd + place(a.geometry.mean_rstd);
   const int64_t at = place(a.geometry.norm);
-  return normalised(x, moments[0], moments[1], moments[2], a.norm_weight[at], a.norm_bias[at]);
+  return normalised(x, mean_rstd[0], mean_rstd[1], mean_rstd[2], a.norm_weight[at], a.norm_bias[at]);
 }
 
-/// Stores a sum as the epilogue says.
+/// Stores a sum through the epilogue.
 __device__ __forceinline__ void store(const Arguments& a, int64_t batch, int64_t out, int64_t row, int64_t column,
                                       float sum) {
   const auto place = [&](const Geometry::Strides& strides) {
@@ -302,7 +302,7 @@ Arguments arguments_of(const Geometry& geometry, const DndConvolution& convoluti
   a.epilogue = convolution.epilogue;
   a.fastest = x.channel < x.row && x.channel < x.column ? kChannel : x.row < x.column ? kRow : kColumn;
   a.x = o.x;
-  a.moments = convolution.normalised != 0 ? o.moments : nullptr;
+  a.mean_rstd = convolution.normalised != 0 ? o.mean_rstd : nullptr;
   a.norm_weight = o.norm_weight;
   a.norm_bias = o.norm_bias;
   a.weight = o.weight;

@@ -7,7 +7,7 @@
 /// normalised where it is fetched, and the epilogue follows in registers.
 namespace dnd::cuda {
 
-/// As `convolution` of native/backend.h, which tells shapes and epilogues; every pointer is on the device, parameters
+/// As `convolution` of native/backend.h, which defines shapes and epilogues; every pointer is on the device, parameters
 /// too. workspace, part_seconds and the convolution's algorithm and limit do not matter.
 /// Error(kInvalidArgument) as convolution_geometry.
 void launch_direct_convolution(runtime::Stream stream, const DndConvolution& convolution,

@@ -8,7 +8,7 @@
 
 namespace dnd::cuda {
 
-/// Taps of one axis that lie inside the picture for at least one of some neighbouring points.
+/// Taps of one axis that are inside the plane for at least one of some neighbouring points.
 struct TapRange {
   int64_t begin, end;
   constexpr int64_t size() const { return end - begin; }
@@ -24,9 +24,9 @@ constexpr TapRange taps_inside_for(int64_t size, int64_t kernel, int64_t begin, 
 constexpr int64_t most_taps_inside(int64_t size, int64_t kernel) { return std::min(kernel, 2 * size - 1); }
 
 /// How the direct convolution is shared out. A thread has 4 neighbouring columns of up to 8 output channels. The lanes
-/// of a warp lie side by side over `lane_columns` such places of each of 32 / lane_columns rows; the warps of a block
-/// lie row_warps below each other, once for each of out_groups groups of output channels. What they read is staged: a
-/// few channels of a patch of the picture, and of the taps, at a time.
+/// of a warp are side by side over `lane_columns` such places of each of 32 / lane_columns rows; the warps of a block
+/// are row_warps below each other, once for each of out_groups groups of output channels. What they read is staged: a
+/// few channels of a patch of the plane, and of the taps, at a time.
 struct DirectTile {
   static constexpr int kColumns = 4;          ///< of a thread
   static constexpr int kMostOuts = 8;         ///< of a thread
@@ -64,7 +64,7 @@ constexpr int64_t patch_columns(int lane_columns, int64_t taps) {
   return DirectTile::kColumns * lane_columns + round_up(taps, 4);
 }
 
-/// The 8 lanes whose reads go together meet in no bank: rows lie an odd multiple of a row's lanes apart.
+/// The 8 lanes whose reads go together meet in no bank: rows are an odd multiple of a row's lanes apart.
 constexpr int64_t pitch(int lane_columns, int64_t taps) {
   const int64_t read = patch_columns(lane_columns, taps), step = DirectTile::kColumns * lane_columns;
   if (lane_columns >= 8) return read;
@@ -83,7 +83,7 @@ constexpr void fit_stage(DirectTile& tile, int64_t channels, int64_t tap_rows, i
   tile.channels = static_cast<int>(divide_up(channels, divide_up(channels, most)));
 }
 
-/// Fetching a number of the picture takes as long as about 12 multiply-adds, a weight 6; a stage's barriers 200.
+/// Fetching a number of the plane takes as long as about 12 multiply-adds, a weight 6; a stage's barriers 200.
 constexpr double cost(const DirectTile& tile, const Geometry& g, int64_t tap_rows, int64_t taps) {
   const double tiles = static_cast<double>(divide_up(g.rows, tile.rows()) * divide_up(g.columns, tile.columns()) *
                                            divide_up(g.out_channels, tile.block_outs()));

@@ -2,11 +2,11 @@
 
 #include <cstdint>
 
-/// Index arithmetic of the matrix products: how a stage of operands lies in shared memory, which part of it each lane
-/// of a warp reads, where its sums belong. Everything here is constexpr and tested on the host.
+/// Index arithmetic of the matrix products: the layout of a stage of operands in shared memory, which part of it each
+/// lane of a warp reads, where its sums belong. Everything here is constexpr and tested on the host.
 ///
 /// Shared memory has 32 banks of 4 bytes, and 16-byte accesses of a warp are served eight lanes at a time: they take
-/// no longer than necessary when the eight chunks of 16 bytes lie in eight different columns of a 128-byte line.
+/// no longer than necessary when the eight chunks of 16 bytes are in eight different columns of a 128-byte line.
 
 namespace dnd::cuda {
 
@@ -14,8 +14,8 @@ inline constexpr int kChunkBytes = 16;
 inline constexpr int kLineChunks = 8;
 inline constexpr int kLineBytes = kLineChunks * kChunkBytes;
 
-/// Where chunk `chunk` of line `line` lies. Each group of eight lines holds its chunks in eight different orders, so
-/// that the same chunk of eight lines one after the other lies in eight different columns.
+/// Where chunk `chunk` of line `line` is. Each group of eight lines holds its chunks in eight different orders, so
+/// that the same chunk of eight lines one after the other is in eight different columns.
 constexpr int line_offset(int line, int chunk) {
   return line * kLineBytes + (chunk ^ (line % kLineChunks)) * kChunkBytes;
 }
@@ -40,7 +40,7 @@ constexpr int right_fragment_chunk(int lane) { return lane / 8 % 2; }
 /// others the same columns of a second. A sum over channels does not mind their order.
 constexpr int lane_channel(int lane) { return lane % 4 * 8; }
 constexpr int lane_line(int lane) { return lane / 4; }
-/// Where chunk `chunk` (8 channels as halves) of line `line` lies when two lines of 32 channels share 128 bytes. Eight
+/// Where chunk `chunk` (8 channels as halves) of line `line` is when two lines of 32 channels share 128 bytes. Eight
 /// lanes read two whole lines, so that no order but the natural one is needed.
 constexpr int half_line_offset(int line, int chunk) { return (line * 4 + chunk) * kChunkBytes; }
 

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "core/integers.h"
-#include "cuda/device/moments.h"
+#include "cuda/device/norm_statistics.h"
 #include "cuda/device/normalised.h"
 #include "cuda/device/reduce.h"
 #include "cuda/kernels/grid.h"
@@ -15,11 +15,11 @@ namespace {
 
 // The specification.
 
-struct NaiveMoments {
-  double mean, scale;
+struct NaiveNormStatistics {
+  double mean, rstd;
 };
 
-__device__ NaiveMoments naive_moments(const float* x, int64_t columns, float eps) {
+__device__ NaiveNormStatistics naive_norm_statistics(const float* x, int64_t columns, float eps) {
   double sum = 0, squares = 0;
   for (int64_t i = 0; i < columns; ++i) sum += static_cast<double>(x[i]);
   const double mean = sum / static_cast<double>(columns);
@@ -35,22 +35,22 @@ __global__ void layer_norm_naive_kernel(LayerNormArguments a) {
   const int64_t row = int64_t{block_index().x} * block_size().x + thread_index().x;
   if (row >= a.rows) return;
   const float* x = a.x + row * a.columns;
-  const NaiveMoments of = naive_moments(x, a.columns, a.eps);
+  const NaiveNormStatistics of = naive_norm_statistics(x, a.columns, a.eps);
   for (int64_t i = 0; i < a.columns; ++i) {
-    const double normal = (static_cast<double>(x[i]) - of.mean) * of.scale;
+    const double normal = (static_cast<double>(x[i]) - of.mean) * of.rstd;
     a.y[row * a.columns + i] =
         static_cast<float>(normal * static_cast<double>(a.weight[i]) + static_cast<double>(a.bias[i]));
   }
 }
 
-__global__ void moments_naive_kernel(MomentsArguments a) {
+__global__ void moments_naive_kernel(NormStatisticsArguments a) {
   const int64_t row = int64_t{block_index().x} * block_size().x + thread_index().x;
   if (row >= a.rows) return;
-  const NaiveMoments of = naive_moments(a.x + row * a.columns, a.columns, a.eps);
-  float* to = a.moments + 3 * row;
+  const NaiveNormStatistics of = naive_norm_statistics(a.x + row * a.columns, a.columns, a.eps);
+  float* to = a.mean_rstd + 3 * row;
   to[0] = static_cast<float>(of.mean);
   to[1] = static_cast<float>(of.mean - static_cast<double>(to[0]));
-  to[2] = static_cast<float>(of.scale);
+  to[2] = static_cast<float>(of.rstd);
 }
 
 // The kernels.
@@ -73,11 +73,11 @@ struct Sums {
   }
 };
 
-__device__ __forceinline__ float normalised(float x, const RowMoments& row, float weight, float bias) {
-  return cuda::normalised(x, row.mean, row.missed, row.scale, weight, bias);
+__device__ __forceinline__ float normalised(float x, const RowStatistics& row, float weight, float bias) {
+  return cuda::normalised(x, row.mean, row.residue, row.rstd, weight, bias);
 }
 
-__device__ __forceinline__ float4 normalised(const float4& x, const RowMoments& row, const float4& weight,
+__device__ __forceinline__ float4 normalised(const float4& x, const RowStatistics& row, const float4& weight,
                                              const float4& bias) {
   return make_float4(normalised(x.x, row, weight.x, bias.x), normalised(x.y, row, weight.y, bias.y),
                      normalised(x.z, row, weight.z, bias.z), normalised(x.w, row, weight.w, bias.w));
@@ -107,7 +107,8 @@ __global__ void __launch_bounds__(32 * kWarps) layer_norm_short_kernel(LayerNorm
   for (int i = 0; i < kQuads; ++i) {
     if (lane + 32 * i < quads) sums.add(values[i]);
   }
-  const RowMoments of = moments_of(sums.origin, warp_sum(sums.sum), warp_sum(sums.squares), a.columns, a.eps);
+  const RowStatistics of =
+      norm_statistics_of(sums.origin, warp_sum(sums.sum), warp_sum(sums.squares), a.columns, a.eps);
   DND_UNROLL
   for (int i = 0; i < kQuads; ++i) {
     const int at = lane + 32 * i;
@@ -117,9 +118,9 @@ __global__ void __launch_bounds__(32 * kWarps) layer_norm_short_kernel(LayerNorm
   }
 }
 
-/// A row's moments by all threads of the block. kQuads: x is a multiple of 16 bytes, columns of 4.
+/// A row's statistics by all threads of the block. kQuads: x is a multiple of 16 bytes, columns of 4.
 template <bool kQuads>
-__device__ __forceinline__ RowMoments moments_of_row(const float* x, int64_t columns, float eps) {
+__device__ __forceinline__ RowStatistics statistics_of_row(const float* x, int64_t columns, float eps) {
   Sums sums{.origin = x[0]};
   if constexpr (kQuads) {
     for (int64_t i = thread_index().x; i < columns / 4; i += block_size().x) sums.add(quad(x, i));
@@ -128,7 +129,7 @@ __device__ __forceinline__ RowMoments moments_of_row(const float* x, int64_t col
   }
   double* shared = shared_memory<double>();
   const double sum = block_sum(sums.sum, shared), squares = block_sum(sums.squares, shared);
-  return moments_of(sums.origin, sum, squares, columns, eps);
+  return norm_statistics_of(sums.origin, sum, squares, columns, eps);
 }
 
 /// One block for each row. y may be x: all of a row has been read before any of it is written.
@@ -136,7 +137,7 @@ template <bool kQuads>
 __global__ void __launch_bounds__(1024) layer_norm_long_kernel(LayerNormArguments a) {
   const float* x = a.x + int64_t{block_index().x} * a.columns;
   float* y = a.y + int64_t{block_index().x} * a.columns;
-  const RowMoments of = moments_of_row<kQuads>(x, a.columns, a.eps);
+  const RowStatistics of = statistics_of_row<kQuads>(x, a.columns, a.eps);
   if constexpr (kQuads) {
     for (int64_t i = thread_index().x; i < a.columns / 4; i += block_size().x) {
       reinterpret_cast<float4*>(y)[i] = normalised(quad(x, i), of, quad(a.weight, i), quad(a.bias, i));
@@ -149,13 +150,13 @@ __global__ void __launch_bounds__(1024) layer_norm_long_kernel(LayerNormArgument
 }
 
 template <bool kQuads>
-__global__ void __launch_bounds__(1024) moments_kernel(MomentsArguments a) {
+__global__ void __launch_bounds__(1024) moments_kernel(NormStatisticsArguments a) {
   const int64_t row = block_index().x;
-  const RowMoments of = moments_of_row<kQuads>(a.x + row * a.columns, a.columns, a.eps);
+  const RowStatistics of = statistics_of_row<kQuads>(a.x + row * a.columns, a.columns, a.eps);
   if (thread_index().x > 0) return;
-  a.moments[3 * row] = of.mean;
-  a.moments[3 * row + 1] = of.missed;
-  a.moments[3 * row + 2] = of.scale;
+  a.mean_rstd[3 * row] = of.mean;
+  a.mean_rstd[3 * row + 1] = of.residue;
+  a.mean_rstd[3 * row + 2] = of.rstd;
 }
 
 // Launchers.
@@ -188,7 +189,7 @@ void launch_layer_norm(runtime::Stream stream, const LayerNormArguments& a) {
          grid_of(a.rows, "layer_norm"), threads, row_shared_bytes(threads), a);
 }
 
-void launch_moments(runtime::Stream stream, const MomentsArguments& a) {
+void launch_norm_statistics(runtime::Stream stream, const NormStatisticsArguments& a) {
   if (a.rows == 0 || a.columns == 0) return;
   const bool quads = a.columns % 4 == 0 && is_aligned_16(a.x);
   const unsigned threads = row_threads(a.columns);
@@ -202,7 +203,7 @@ void launch_layer_norm_naive(runtime::Stream stream, const LayerNormArguments& a
          grid_of(divide_up(a.rows, kNaiveBlock), "layer_norm_naive"), kNaiveBlock, 0, a);
 }
 
-void launch_moments_naive(runtime::Stream stream, const MomentsArguments& a) {
+void launch_norm_statistics_naive(runtime::Stream stream, const NormStatisticsArguments& a) {
   if (a.rows == 0 || a.columns == 0) return;
   launch(stream, "moments_naive", moments_naive_kernel, grid_of(divide_up(a.rows, kNaiveBlock), "moments_naive"),
          kNaiveBlock, 0, a);

@@ -4,7 +4,7 @@
 
 #include "cuda/runtime/runtime.h"
 
-/// LayerNorm, and the moments of rows alone: `layer_norm` and `moments` of native/backend.h. Sums are of doubles, in
+/// `layer_norm` and `norm_statistics` (of rows alone) of native/backend.h. Sums are of doubles, in
 /// one pass over the row.
 namespace dnd::cuda {
 
@@ -17,19 +17,19 @@ struct LayerNormArguments {
   float* y;
 };
 
-/// x [rows, columns], moments [rows, 3]: the mean as the nearest float, what that misses, 1 / √(var + eps).
-struct MomentsArguments {
+/// x [rows, columns], mean_rstd [rows, 3]: the mean as the nearest float, its residue, rstd = 1 / √(var + eps).
+struct NormStatisticsArguments {
   const float* x;
   int64_t rows, columns;
   float eps;
-  float* moments;
+  float* mean_rstd;
 };
 
 /// The order of a row's sums depends on `columns` and on whether the pointers are multiples of 16 bytes.
 void launch_layer_norm(runtime::Stream stream, const LayerNormArguments& arguments);
-void launch_moments(runtime::Stream stream, const MomentsArguments& arguments);
+void launch_norm_statistics(runtime::Stream stream, const NormStatisticsArguments& arguments);
 
 void launch_layer_norm_naive(runtime::Stream stream, const LayerNormArguments& arguments);
-void launch_moments_naive(runtime::Stream stream, const MomentsArguments& arguments);
+void launch_norm_statistics_naive(runtime::Stream stream, const NormStatisticsArguments& arguments);
 
 }  // namespace dnd::cuda

@@ -9,7 +9,7 @@
 
 namespace dnd::cuda {
 
-/// y = activation(x · weightᵀ + bias) (+ residual); the weight is given beside it, in the launcher's own form.
+/// y = activation(x · weightᵀ + bias) (+ residual); the weight is a separate argument, in the launcher's own form.
 struct LinearLayer {
   const float* x = nullptr;  ///< [rows, in]
   int64_t rows = 0;

@@ -8,7 +8,7 @@
 
 namespace dnd::cuda {
 
-/// Sums of a block of a linear layer as they lie in shared memory: rows of kOuts floats, then the row's factor, with
+/// Sums of a block of a linear layer as laid out in shared memory: rows of kOuts floats, then the row's factor, with
 /// which its sums are still to be multiplied. Eight rows of pairs, as lanes hold sums, fall into different banks.
 template <int kRows, int kOuts>
 struct BlockSums {

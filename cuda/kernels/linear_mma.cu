@@ -10,7 +10,7 @@
 namespace dnd::cuda {
 namespace {
 
-/// A block's part of y. Warps lie below each other where they can: a row of x is then converted by one of them only.
+/// A block's part of y. Warps are below each other where possible: a row of x is then converted by one of them only.
 struct LinearTile {
   int rows, outs;
   int warps_rows, warps_outs;
@@ -79,7 +79,7 @@ __device__ __forceinline__ void multiply_add(float (&sums)[kRowParts][4], const 
   }
 }
 
-/// Whether any thread of the block says so; `shared` may be overwritten.
+/// Whether the condition holds in any thread of the block; `shared` may be overwritten.
 template <int kWarps>
 __device__ __forceinline__ bool any_of_block(bool own, uint32_t* shared) {
   uint32_t any = own ? 1 : 0;

@@ -34,13 +34,13 @@ __global__ void __launch_bounds__(kWarps * 32) make_half_weight_kernel(MakeHalfW
 }  // namespace
 
 void make_half_weight(runtime::Stream stream, const float* weight, int64_t out, int64_t in, void* memory) {
-  const HalfWeight held = half_weight(memory, out, in);
+  const HalfWeight halves = half_weight(memory, out, in);
   const MakeHalfWeight arguments = {.weight = weight,
                                     .out = out,
                                     .in = in,
                                     .pitch = half_weight_pitch(in),
-                                    .values = const_cast<Half*>(held.values),
-                                    .unscale = const_cast<float*>(held.unscale)};
+                                    .values = const_cast<Half*>(halves.values),
+                                    .unscale = const_cast<float*>(halves.unscale)};
   launch(stream, "make_half_weight", make_half_weight_kernel, {static_cast<unsigned>(divide_up(out, kWarps)), 1, 1},
          kWarps * 32, 0, arguments);
 }

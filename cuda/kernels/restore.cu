@@ -122,7 +122,7 @@ __device__ __forceinline__ void write_rows(const RestoreArguments& a, const floa
   }
 }
 
-/// Through shared memory, so that both sides are read and written as they lie.
+/// Through shared memory, so that both sides are read and written contiguously.
 __device__ __forceinline__ void write_columns(const RestoreArguments& a, const float* token, const Chunk& chunk,
                                               const Scale& scale, float* shared) {
   const RestoreTile tile(a.rank, a.chunk);

@@ -27,7 +27,7 @@ __global__ void spectral_forward_naive_kernel(SpectralForward<Element> p) {
   if (frequency >= frequency_count(points_full, points_halved)) return;
 
   const FrequencyPlace place = frequency_place(points_full, points_halved, frequency);
-  const int64_t of_batch = p.first_tile + tile, task = of_batch / p.tiling.picture_tiles();
+  const int64_t of_batch = p.first_tile + tile, task = of_batch / p.tiling.plane_tiles();
   const int64_t full_tile = of_batch % full.tiles(), halved_tile = of_batch / full.tiles() % halved.tiles();
   double re = 0, im = 0;
   for (int a = 0; a < points_full && channel < g.channels; ++a) {
@@ -40,10 +40,10 @@ __global__ void spectral_forward_naive_kernel(SpectralForward<Element> p) {
         return task * strides.batch + channel * strides.channel + row * strides.row + column * strides.column;
       };
       float value = p.x[at(g.x)];
-      if (p.moments != nullptr) {
-        const float* moments = p.moments + at(g.moments);
-        value =
-            normalised(value, moments[0], moments[1], moments[2], p.norm_weight[at(g.norm)], p.norm_bias[at(g.norm)]);
+      if (p.mean_rstd != nullptr) {
+        const float* mean_rstd = p.mean_rstd + at(g.mean_rstd);
+        value = normalised(value, mean_rstd[0], mean_rstd[1], mean_rstd[2], p.norm_weight[at(g.norm)],
+                           p.norm_bias[at(g.norm)]);
       }
       const Twiddle twiddle = naive_twiddle(a * place.row, points_full, b * place.column, points_halved);
       re += value * twiddle.cosine, im -= value * twiddle.sine;
@@ -58,19 +58,19 @@ __global__ void spectral_forward_naive_kernel(SpectralForward<Element> p) {
 template <typename Element>
 struct Arguments {
   TileFrame frame;
-  FrameStrides x_strides, norm_strides, moments_strides;
-  const float *x, *moments, *norm_weight, *norm_bias, *scales;
+  FrameStrides x_strides, norm_strides, mean_rstd_strides;
+  const float *x, *mean_rstd, *norm_weight, *norm_bias, *scales;
   Element* spectra;
   unsigned first_tile, tiles, groups;  // groups of 16 channels
   int channels, pitch;
   float factor;
 };
 
-/// The tile's numbers to the panel, zeros outside of the picture and above the channels.
+/// The tile's numbers to the panel, zeros outside of the plane and above the channels.
 template <bool kNormalised, typename Element>
 __device__ __forceinline__ void gather(const Arguments<Element>& p, const TilePlace& place, int first_channel,
-                                       float* panel, const float4* moments) {
-  const PictureAxis &inner = p.frame.inner(), &cross = p.frame.cross();
+                                       float* panel, const float4* mean_rstd) {
+  const SpatialAxis &inner = p.frame.inner(), &cross = p.frame.cross();
   const unsigned inner_tile = p.frame.inner_tile(place);
   const int first = inner.input_first(inner_tile), count = inner.input_end(inner_tile) - first;
   const int cross_begin = cross.input_begin(p.frame.cross_tile(place));
@@ -97,7 +97,7 @@ __device__ __forceinline__ void gather(const Arguments<Element>& p, const TilePl
         unrolled<0, kLineBatch>([&](auto index) {
           constexpr int i = decltype(index)::value;
           if (after_first + i >= here) return;
-          const float4 m = moments[begin + i];
+          const float4 m = mean_rstd[begin + i];
           values[i] = normalised(values[i], m.x, m.y, m.z, weight, bias);
         });
       }
@@ -117,16 +117,16 @@ __global__ void __launch_bounds__(256, 2) spectral_forward_kernel(Arguments<Elem
   const int first_channel = static_cast<int>(block_index().x % p.groups) * kPanelChannels;
   const TilePlace place = p.frame.place(p.first_tile + tile);
 
-  if (p.moments != nullptr) {
-    float4* moments = reinterpret_cast<float4*>(panel + panel_floats(points_full, points_halved));
-    const PictureAxis& inner = p.frame.inner();
+  if (p.mean_rstd != nullptr) {
+    float4* mean_rstd = reinterpret_cast<float4*>(panel + panel_floats(points_full, points_halved));
+    const SpatialAxis& inner = p.frame.inner();
     const int point = static_cast<int>(thread_index().x), along = inner.input_begin(p.frame.inner_tile(place)) + point;
     if (point < inner.points && along >= 0 && along < inner.size) {
-      const float* from = p.moments + place.task * p.moments_strides.batch + along * p.moments_strides.inner;
-      moments[point] = make_float4(from[0], from[1], from[2], 0);
+      const float* from = p.mean_rstd + place.task * p.mean_rstd_strides.batch + along * p.mean_rstd_strides.inner;
+      mean_rstd[point] = make_float4(from[0], from[1], from[2], 0);
     }
     block_barrier();
-    gather<true>(p, place, first_channel, panel, moments);
+    gather<true>(p, place, first_channel, panel, mean_rstd);
   } else {
     gather<false>(p, place, first_channel, panel, nullptr);
   }
@@ -159,8 +159,8 @@ void spectral_forward(runtime::Stream stream, const SpectralForward<Element>& p)
   arguments.frame = tile_frame(p.tiling, channels_side_by_side(g));
   arguments.x_strides = frame_strides(g, g.x);
   arguments.norm_strides = frame_strides(g, g.norm);
-  arguments.moments_strides = frame_strides(g, g.moments);
-  arguments.x = p.x, arguments.moments = p.moments;
+  arguments.mean_rstd_strides = frame_strides(g, g.mean_rstd);
+  arguments.x = p.x, arguments.mean_rstd = p.mean_rstd;
   arguments.norm_weight = p.norm_weight, arguments.norm_bias = p.norm_bias;
   arguments.scales = p.scales, arguments.spectra = p.spectra;
   arguments.first_tile = static_cast<unsigned>(p.first_tile), arguments.tiles = static_cast<unsigned>(p.tiles);
@@ -171,7 +171,7 @@ void spectral_forward(runtime::Stream stream, const SpectralForward<Element>& p)
   launch(stream, "spectral_forward", spectral_forward_kernel<Element>,
          {check_blocks("spectral_forward", p.tiles * groups)},
          panel_threads(static_cast<int>(points_full), static_cast<int>(points_halved)),
-         panel_bytes(arguments.frame) + kMomentsBytes, arguments);
+         panel_bytes(arguments.frame) + kMeanRstdBytes, arguments);
 }
 
 template <typename Element>

@@ -10,14 +10,14 @@ namespace dnd::cuda {
 /// Tiles to spectra: the first step of a spectral convolution.
 ///
 /// X̂[f] = s / √(Pf·Ph) · Σ x̂[a, b] e^(−2πi(a·row/Pf + b·column/Ph)) of each tile and channel, with x̂ = x, or
-/// ((x − mean) − residue) · scale · norm_weight + norm_bias, inside the picture and zero outside of it. Element is Half
+/// ((x − mean) − residue) · rstd · norm_weight + norm_bias, inside the plane and zero outside of it. Element is Half
 /// or float.
 template <typename Element>
 struct SpectralForward {
   Geometry geometry;  ///< as convolution_geometry makes it
   CudaTiling tiling;
   const float* x;
-  const float* moments;      ///< [batch · tokens, 3], null: x is not normalised
+  const float* mean_rstd;    ///< [batch · tokens, 3], null: x is not normalised
   const float* norm_weight;  ///< along x's axes but the tokens
   const float* norm_bias;
   const float* scales;        ///< s of each task, powers of two; null: 1
@@ -25,7 +25,7 @@ struct SpectralForward {
   Element* spectra;           ///< [frequency][re, im][tiles][cuda_channel_pitch(channels)]; zeros above the channels
 };
 
-/// Error(kInvalidArgument) for a size that there is no transform of.
+/// Error(kInvalidArgument) for a size without a transform.
 template <typename Element>
 void spectral_forward(runtime::Stream stream, const SpectralForward<Element>& arguments);
 

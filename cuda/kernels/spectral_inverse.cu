@@ -28,7 +28,7 @@ __global__ void spectral_inverse_naive_kernel(SpectralInverse p) {
   const int64_t along_halved = number % halved.valid(), along_full = number / halved.valid() % full.valid();
   const int64_t out = number / halved.valid() / full.valid() % p.outs;
   const int64_t tile = number / halved.valid() / full.valid() / p.outs;
-  const int64_t of_batch = p.first_tile + tile, task = of_batch / p.tiling.picture_tiles();
+  const int64_t of_batch = p.first_tile + tile, task = of_batch / p.tiling.plane_tiles();
   const int64_t full_tile = of_batch % full.tiles(), halved_tile = of_batch / full.tiles() % halved.tiles();
   if (tile >= p.tiles || along_full >= full.output_count(full_tile) ||
       along_halved >= halved.output_count(halved_tile)) {
@@ -84,7 +84,7 @@ template <DndEpilogue kEpilogue>
 __device__ __forceinline__ void scatter(const Arguments& p, const TilePlace& place, int first_channel, int channels,
                                         float* panel) {
   const bool with_addend = kEpilogue != kDndStore && p.addend != nullptr;
-  const PictureAxis &inner = p.frame.inner(), &cross = p.frame.cross();
+  const SpatialAxis &inner = p.frame.inner(), &cross = p.frame.cross();
   const unsigned inner_tile = p.frame.inner_tile(place), cross_tile = p.frame.cross_tile(place);
   const unsigned count = inner.output_count(inner_tile);
   const int first = inner.lead & ~1, end = inner.lead + static_cast<int>(count);
@@ -140,7 +140,7 @@ __global__ void __launch_bounds__(256, 2) spectral_inverse_kernel(Arguments p) {
 
   const int line = 2 * panel_thread().index, first_line = p.frame.full.lead;
   if (channel < channels && line + 1 >= first_line && line < first_line + p.frame.full.output_count(place.full)) {
-    // The larger scale first: what is left lies between what there was and the result, whose magnitudes floats have.
+    // The larger scale first: the intermediate value is between the input and the result, whose magnitudes floats have.
     const float scale = p.scales == nullptr ? 1 : p.scales[place.task];
     const float weight_scale = p.weight_scale == nullptr ? 1 : *p.weight_scale;
     const float factor = p.factor / fmaxf(scale, weight_scale), second_factor = 1 / fminf(scale, weight_scale);

@@ -20,12 +20,12 @@ struct SpectralInverse {
   const float* weight_scale;  ///< a power of two; null: 1
   int64_t first_tile, tiles;  ///< of the chunk
   int64_t first_out, outs;    ///< output channels of the product
-  const float* addend;        ///< lies as y does; null where the epilogue can do without
+  const float* addend;        ///< laid out as y; null if the epilogue needs none
   const float* bias;
   float* y;
 };
 
-/// Error(kInvalidArgument) for a size that there is no transform of.
+/// Error(kInvalidArgument) for a size without a transform.
 void spectral_inverse(runtime::Stream stream, const SpectralInverse& arguments);
 
 /// The same by definition, one thread for each number.

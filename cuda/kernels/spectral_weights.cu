@@ -52,7 +52,7 @@ struct Arguments {
   int inner_stride, cross_stride;  // of taps
 };
 
-/// Where an axis' taps lie: point p has tap (middle − p) mod points, if the kernel is so long, and those `points`
+/// Where an axis' taps are: point p has tap (middle − p) mod points, if the kernel is so long, and those `points`
 /// further.
 struct TapAxis {
   int points, kernel, middle;
@@ -151,7 +151,7 @@ void spectral_weights(runtime::Stream stream, const SpectralWeights<Element>& p)
   const Geometry& g = p.geometry;
   const int64_t pitch = cuda_channel_pitch(g.channels), groups = divide_up(pitch, kPanelChannels);
   Arguments<Element> arguments{};
-  arguments.frame = tile_frame(p.tiling, false);  // taps lie side by side along columns, whatever the picture does
+  arguments.frame = tile_frame(p.tiling, false);  // taps are adjacent along columns, whatever the plane does
   arguments.weight = p.weight, arguments.scale = p.scale, arguments.spectra = p.spectra;
   arguments.first_out = p.first_out, arguments.rows = p.rows;
   arguments.groups = static_cast<unsigned>(groups);

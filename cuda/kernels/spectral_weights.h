@@ -10,7 +10,7 @@ namespace dnd::cuda {
 /// Kernels of a convolution to spectra.
 ///
 /// Ŵ[f] = s · Σ w[i, j] e^(+2πi((i − k/2)·row's frequency/points + (j − k/2)·column's frequency/points)) for each
-/// output and input channel: tap (i, j) lies at point ((k/2 − i) mod points, (k/2 − j) mod points) of a tile, so that
+/// output and input channel: tap (i, j) is at point ((k/2 − i) mod points, (k/2 − j) mod points) of a tile, so that
 /// products of spectra are the cross-correlation that PyTorch calls a convolution. Taps that meet at a point are added.
 /// Element is Half or float.
 template <typename Element>
@@ -20,11 +20,11 @@ struct SpectralWeights {
   const float* weight;  ///< [out_channels, channels, k, k]
   const float* scale;   ///< s, a power of two; null: 1
   int64_t first_out, outs;
-  int64_t rows;      ///< output channels that the spectra have room for, outs at least
+  int64_t rows;      ///< output channels that the spectra have space for, outs at least
   Element* spectra;  ///< [frequency][re, im][rows][cuda_channel_pitch(channels)]; first_out becomes row 0
 };
 
-/// Error(kInvalidArgument) for a size that there is no transform of.
+/// Error(kInvalidArgument) for a size without a transform.
 template <typename Element>
 void spectral_weights(runtime::Stream stream, const SpectralWeights<Element>& arguments);
 

@@ -38,7 +38,7 @@ constexpr FrequencyPlace frequency_place(int points_full, int points_halved, int
   return {general % points_full, 1 + general / points_full};
 }
 
-/// How many of a real tile's frequencies a stored one stands for: itself, and its conjugate where that is another.
+/// How many of a real tile's frequencies a stored one represents: itself, and its conjugate where that is another.
 constexpr int frequency_multiplicity(int points_full, int points_halved, FrequencyPlace place) {
   const bool symmetric_row = place.row == 0 || 2 * place.row == points_full;
   const bool symmetric_column = place.column == 0 || 2 * place.column == points_halved;

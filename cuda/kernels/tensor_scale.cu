@@ -16,9 +16,9 @@ __device__ __forceinline__ uint32_t magnitude_bits(float value) { return std::bi
 
 __device__ __forceinline__ float value_at(const TensorScale& p, int64_t row, int64_t column) {
   const float x = p.x[row * p.columns + column];
-  if (p.moments == nullptr) return x;
-  const float* moments = p.moments + 3 * row;
-  return normalised(x, moments[0], moments[1], moments[2], p.norm_weight[column], p.norm_bias[column]);
+  if (p.mean_rstd == nullptr) return x;
+  const float* mean_rstd = p.mean_rstd + 3 * row;
+  return normalised(x, mean_rstd[0], mean_rstd[1], mean_rstd[2], p.norm_weight[column], p.norm_bias[column]);
 }
 
 __global__ void tensor_scale_naive_kernel(TensorScale p) {
@@ -37,7 +37,7 @@ __global__ void tensor_scale_naive_kernel(TensorScale p) {
 constexpr int kThreads = 256;
 constexpr int kBatch = 8, kNormalisedBatch = 4;  // numbers that a thread reads before it looks at the first
 
-/// The block's largest, in all threads of the first warp. `shared` has room for one number of each warp.
+/// The block's largest, in all threads of the first warp. `shared` has space for one number of each warp.
 __device__ __forceinline__ uint32_t block_maximum(uint32_t value, uint32_t* shared) {
   const auto warp_maximum = [](uint32_t most) {
     for (unsigned mask = 16; mask > 0; mask /= 2) {
@@ -66,7 +66,7 @@ __global__ void __launch_bounds__(kThreads) tensor_scale_parts_kernel(TensorScal
     most = bits > most ? bits : most;
   };
   const float* x = p.x + task * numbers;
-  if (p.moments == nullptr) {
+  if (p.mean_rstd == nullptr) {
     for (; number < end; number += kBatch * kThreads) {
       float values[kBatch];
       unrolled<0, kBatch>([&](auto index) {
@@ -118,7 +118,7 @@ void tensor_scale(runtime::Stream stream, const TensorScale& p) {
     some.tasks = std::min(at_once, p.tasks - begin);
     some.x += begin * p.rows * p.columns;
     some.scales += begin;
-    if (p.moments != nullptr) some.moments += begin * 3 * p.rows;
+    if (p.mean_rstd != nullptr) some.mean_rstd += begin * 3 * p.rows;
     launch(stream, "tensor_scale_parts", tensor_scale_parts_kernel,
            {check_blocks("tensor_scale_parts", some.tasks * parts)}, kThreads, shared, some);
     launch(stream, "tensor_scale", tensor_scale_kernel, {check_blocks("tensor_scale", some.tasks)}, kThreads, shared,

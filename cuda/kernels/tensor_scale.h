@@ -24,11 +24,11 @@ constexpr float scale_for(float magnitude, float growth, int limit) {
 }
 
 /// Powers of two that bring spectra into the range of halves: one for each task of a convolution's input x [tasks,
-/// rows, columns], from the largest magnitude of x, or of ((x − mean) − residue) · scale · norm_weight + norm_bias.
+/// rows, columns], from the largest magnitude of x, or of ((x − mean) − residue) · rstd · norm_weight + norm_bias.
 struct TensorScale {
   const float* x;
   int64_t tasks, rows, columns;
-  const float* moments;      ///< [tasks · rows, 3]; null: x is not normalised
+  const float* mean_rstd;    ///< [tasks · rows, 3]; null: x is not normalised
   const float* norm_weight;  ///< [columns]
   const float* norm_bias;
   float growth;        ///< of the largest magnitude in a transform without a factor of its own

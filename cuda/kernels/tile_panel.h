@@ -1,11 +1,11 @@
 #pragma once
 
-/// Where a tile's numbers lie in a block's shared memory while it is transformed.
+/// Where a tile's numbers are in a block's shared memory while it is transformed.
 ///
 /// A panel holds [point of the full axis][point of the halved axis][16 channels] floats. Three kinds of warps read and
 /// write it: 16 channels of two neighbouring lines, 16 channels of two neighbouring columns, and 32 neighbouring points
 /// of either axis for one channel (what is gathered and scattered). None of them has bank conflicts: lines are an odd
-/// number of 16 words long, so that neighbours lie in different halves of the banks, and within its half a channel's
+/// number of 16 words long, so that neighbours are in different halves of the banks, and within its half a channel's
 /// place depends on the points' numbers, halved.
 namespace dnd::cuda {
 

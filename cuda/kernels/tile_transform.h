@@ -9,7 +9,7 @@
 /// a column. A barrier belongs between any two of them.
 ///
 /// Two real lines make one complex line. Of a line's spectrum the panel holds the real part of column h at point h and
-/// the imaginary part at point points/2 + h; columns 0 and points/2, which are real, lie at points 0 and points/2, and
+/// the imaginary part at point points/2 + h; columns 0 and points/2, which are real, are at points 0 and points/2, and
 /// are one complex column of the full axis.
 namespace dnd::cuda {
 
@@ -152,7 +152,7 @@ __device__ __forceinline__ void inverse_columns(float* panel, int pitch, int poi
 }
 
 /// Transforms the thread's lines back into real ones, times kPoints, and multiplies them by both factors, one after the
-/// other. Lines that nobody reads may be left out.
+/// other. Lines that are not read may be left out.
 template <int kPoints>
 __device__ __forceinline__ void inverse_lines(float* panel, float factor, float second_factor) {
   constexpr int kHalf = kPoints / 2, kPitch = panel_pitch(kPoints);

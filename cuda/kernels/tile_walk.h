@@ -8,7 +8,7 @@
 namespace dnd::cuda {
 
 /// Calls visit(channel, cross) for the lines along the inner axis that are this thread's: channel < channels of the 16,
-/// cross < cross_count. Neighbouring threads have neighbours of the axis that lies side by side in memory.
+/// cross < cross_count. Neighbouring threads have neighbours of the axis that is contiguous in memory.
 template <typename Visit>
 __device__ __forceinline__ void walk_lines(const TileFrame& frame, int channels, int cross_count, Visit&& visit) {
   const int side = frame.channels_side_by_side ? channels : cross_count;

@@ -12,7 +12,7 @@ inline std::string cuda_version_name(int version) {
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
 
-/// What is there and what to do where a driver of this version (as CUDA tells it, 0: none) cannot be used; "" where it
+/// The problem and its remedy if a driver of this version (in CUDA's numbering, 0: none) cannot be used; "" where it
 /// can.
 inline std::string driver_problem(int version) {
   if (version == 0) {

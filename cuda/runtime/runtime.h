@@ -29,10 +29,10 @@ struct Properties {
   int64_t l2_bytes;
 };
 
-/// The newest CUDA that the driver knows, as 13000 for 13.0; 0 where there is no driver.
+/// The newest CUDA that the driver supports, as 13000 for 13.0; 0 where there is no driver.
 int driver_version();
 int runtime_version();
-/// Devices that can be used. kUnavailable where there are none: the sentence says what is there and what to do.
+/// Devices that can be used. kUnavailable where there are none: the message says what was found and what to do.
 int device_count();
 /// The calling thread's device from now on: memory, streams and events belong to the device that they were made on.
 void set_device(int ordinal);

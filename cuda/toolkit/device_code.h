@@ -28,7 +28,7 @@ __device__ __forceinline__ unsigned lane_index() { return threadIdx.x % 32; }
 
 extern __shared__ __align__(16) unsigned char dynamic_shared_memory[];
 
-/// The block's shared memory, as large as the launch says, 16-byte aligned.
+/// The block's shared memory, as large as the launch requested, 16-byte aligned.
 template <typename T>
 __device__ __forceinline__ T* shared_memory() {
   return reinterpret_cast<T*>(dynamic_shared_memory);

@@ -215,10 +215,10 @@ void destroy(Graph graph) noexcept {
 
 namespace {
 
-/// What every kernel may use without being asked.
+/// What every kernel may use without opting in.
 constexpr size_t kDefaultSharedBytes = 48 << 10;
 
-/// Lets the kernel have that much shared memory on the current device; asked of CUDA once.
+/// Lets the kernel have that much shared memory on the current device; requested from CUDA once.
 void allow_shared_bytes(const void* kernel, size_t bytes, const std::string& call) {
   static std::mutex lock;
   static std::map<std::pair<const void*, int>, size_t> allowed;

@@ -41,7 +41,7 @@ DeviceArray random_array(const Device& device, int64_t elements, double bound, u
   return array;
 }
 
-/// Weights, which lie in host memory.
+/// Weights, which are in host memory.
 Memory random_weights(int64_t elements, double bound, uint32_t stream) {
   Memory memory(elements * sizeof(float));
   make_random(elements, bound, stream, [&](int64_t begin, const float* values, int64_t count) {
@@ -95,7 +95,7 @@ std::vector<double> measure_gemm(int64_t n, const MeasureOptions& options, Job& 
   const Device device(options.device);
   const DeviceArray a = random_array(device, n * n, 1, 0);
   const Memory b = random_weights(n * n, 1 / std::sqrt(static_cast<double>(n)), 1);
-  device.call(device->hold_linear, b.floats(), n, n);
+  device.call(device->upload_linear, b.floats(), n, n);
   const DeviceArray c(device, n * n);
   const DndControl control = cancel_only(job);
   return timed(options, job, [&](int) {
@@ -133,8 +133,8 @@ ConvolutionRuns measure_convolution(DndConvolution size, const MeasureOptions& o
   const DeviceArray x = random_array(device, elements, 1, 0);
   const Memory weight = random_weights(size.out_channels * taps, 1 / std::sqrt(static_cast<double>(taps)), 1);
   const DndControl control = cancel_only(job);
-  device.call(device->hold_convolution, &control, &size, weight.floats(), workspace_bytes);
-  // Which of their forms the weights are held in may show in the workspace.
+  device.call(device->upload_convolution, &control, &size, weight.floats(), workspace_bytes);
+  // Which of their forms the weights are resident in may show in the workspace.
   device.call(device->convolution_workspace, &size, &workspace_bytes, &least_bytes);
   const DeviceArray y(device, elements / channels * size.out_channels);
   const DeviceArray workspace = DeviceArray::of_bytes(device, workspace_bytes);

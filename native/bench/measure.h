@@ -25,7 +25,7 @@ constexpr double kWarmUpSeconds = 5;
 /// Product of two n×n matrices.
 std::vector<double> measure_gemm(int64_t n, const MeasureOptions& options, Job& job);
 
-/// Copy of `bytes` by all threads of the CPU: to tell the memory's rate they have to be far more than the caches hold.
+/// Copy of `bytes` by all threads of the CPU: to measure the memory's rate they must far exceed the caches.
 /// Counted as read and written, a run moves twice as many.
 std::vector<double> measure_copy(int64_t bytes, const MeasureOptions& options, Job& job);
 

@@ -5,7 +5,7 @@
 
 namespace dnd {
 
-/// Pairs (position, tap) of a "same" convolution along one axis whose tap lies inside the axis, for the positions
+/// Pairs (position, tap) of a "same" convolution along one axis whose tap is inside the axis, for the positions
 /// [begin, end) of `size`; kernel odd.
 constexpr int64_t taps_inside(int64_t size, int64_t kernel, int64_t begin, int64_t end) {
   int64_t taps = 0;
@@ -15,7 +15,7 @@ constexpr int64_t taps_inside(int64_t size, int64_t kernel, int64_t begin, int64
   return taps;
 }
 
-/// Multiply-adds of a hyper-convolution of one task, padding taps not counted; i, j: the axes of the picture.
+/// Multiply-adds of a hyper-convolution of one task, padding taps not counted; i, j: the axes of the plane.
 constexpr double convolution_multiply_adds(int64_t in_channels, int64_t out_channels, int64_t size_i, int64_t size_j,
                                            int64_t kernel) {
   return static_cast<double>(in_channels) * static_cast<double>(out_channels) *

@@ -17,7 +17,7 @@ class Job {
     if (cancelled()) throw Error(ErrorCode::kAborted, "the work was cancelled");
   }
 
-  /// Fraction done, 0…1; written by the work, read by whoever shows it.
+  /// Fraction done, 0…1; written by the work, read for display.
   void set_progress(double fraction) { progress_.store(fraction, std::memory_order_relaxed); }
   double progress() const { return progress_.load(std::memory_order_relaxed); }
 

@@ -17,8 +17,8 @@ namespace {
 thread_local const ThreadPool* working_for = nullptr;
 
 /// Loops of small work follow each other within microseconds, and waking a thread takes tens of them, on a virtual
-/// machine more: threads look for the next loop for so long before they fall asleep.
-constexpr std::chrono::microseconds kLook{100};
+/// machine more: threads spin this long for the next loop before they park.
+constexpr std::chrono::microseconds kSpin{100};
 constexpr int kLooksAtOnce = 64;
 
 /// Lets the other thread of a core run for a moment, where it has two.
@@ -55,7 +55,7 @@ ThreadPool::ThreadPool(int threads) {
   try {
     for (int thread = 1; thread < threads; ++thread) workers_.emplace_back([this, thread] { serve(thread); });
   } catch (const std::exception&) {
-    // The system gives no more threads, or no memory for one: results do not depend on their number, so go on with
+    // No more threads, or no memory for one: results do not depend on their number, so continue with
     // those there are.
   }
 }
@@ -101,7 +101,7 @@ void ThreadPool::parallel_for(int64_t tasks, FunctionRef<void(int64_t, int)> wor
 template <typename Ready>
 void ThreadPool::look_for(const Ready& ready) const {
   if (!patient_) return;
-  const auto until = std::chrono::steady_clock::now() + kLook;
+  const auto until = std::chrono::steady_clock::now() + kSpin;
   do {
     for (int i = 0; i < kLooksAtOnce; ++i) {
       if (ready()) return;

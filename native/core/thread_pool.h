@@ -12,13 +12,13 @@
 
 namespace dnd {
 
-/// Threads used when nobody asks for a number: DND_THREADS if it is set (Error(kInvalidArgument) unless it is a whole
+/// Default number of threads: DND_THREADS if it is set (Error(kInvalidArgument) unless it is a whole
 /// number 1…kMaxThreads), else usable_cpus().
 int default_threads();
 
 constexpr int kMaxThreads = 1024;
 
-/// A fixed set of threads that share loops. The thread that asks for a loop works on it too.
+/// A fixed set of threads that share loops. The calling thread works on a loop too.
 class ThreadPool {
  public:
   /// threads 0 = default_threads(). Error(kInvalidArgument) outside 0…kMaxThreads. Has fewer where the system gives no
@@ -31,8 +31,8 @@ class ThreadPool {
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
   /// Calls work(task, thread) once for every task in [0, tasks), thread in [0, threads()): two calls at the same time
-  /// never have the same thread number. Returns when all are done. When a task throws, tasks that have not begun are
-  /// skipped and the first exception is thrown here. Loops asked for by several callers run one after the other.
+  /// never have the same thread number. Returns when all are done. When a task throws, tasks that have not started are
+  /// skipped and the first exception is thrown here. Loops of several callers run one after the other.
   /// A task must not start another loop on its own pool: Error(kInternal).
   void parallel_for(int64_t tasks, FunctionRef<void(int64_t task, int thread)> work);
 
@@ -40,7 +40,7 @@ class ThreadPool {
   void serve(int thread);
   void take_tasks(int thread);
 
-  /// Waits a moment for `ready` without falling asleep.
+  /// Spins briefly for `ready` without parking.
   template <typename Ready>
   void look_for(const Ready& ready) const;
 
@@ -48,11 +48,11 @@ class ThreadPool {
   bool patient_ = false;  ///< there is a core for each thread
   std::mutex callers_;    ///< held by the caller whose loop runs
 
-  /// Guards what follows, but the atomics' reading. They are changed under it, so that nobody falls asleep unseen.
+  /// Guards what follows, but the atomics' reading. They are changed under it, so that no wake-up is missed.
   std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable finished_;
-  std::atomic<uint64_t> loop_{0};  ///< number of the running loop: tells a worker that there is a new one
+  std::atomic<uint64_t> loop_{0};  ///< number of the running loop: a worker compares it to detect a new one
   std::atomic<int> busy_{0};       ///< workers that have not yet left the running loop
   std::atomic<bool> stopping_{false};
   std::exception_ptr failure_;

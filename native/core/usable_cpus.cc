@@ -25,7 +25,7 @@ int allowed_cores() {
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-/// CPUs that a quota of `quota` microseconds in each period stands for. Kernels write "max" or −1 where there is none.
+/// CPUs that a quota of `quota` microseconds per period amounts to. Kernels write "max" or −1 where there is none.
 double cpus_of(std::istream&& quota, std::istream&& period) {
   double granted = 0, each = 0;
   return quota >> granted && period >> each && granted > 0 && each > 0 ? granted / each : kUnlimited;

@@ -22,7 +22,7 @@
 #include "guarded.h"
 
 /// The CPU's table: each entry unpacks the device, runs the operation and turns exceptions into statuses. Parameters
-/// are read where they lie, and operations compute at once, so nothing is held and no pass recorded.
+/// are read in place, and operations compute immediately: nothing is uploaded and no pass recorded.
 namespace dnd {
 namespace {
 
@@ -72,8 +72,8 @@ void close(void* device) { delete static_cast<Device*>(device); }
 const char* last_error(void*) { return last_failure.c_str(); }
 
 /// What the system could still give is for the caller to find out: it depends on all of this process's memory.
-DndStatus memory(void* device, int64_t* held, int64_t* available) {
-  *held = static_cast<Device*>(device)->allocated_bytes;
+DndStatus memory(void* device, int64_t* used, int64_t* available) {
+  *used = static_cast<Device*>(device)->allocated_bytes;
   *available = INT64_MAX;
   return kDndOk;
 }
@@ -105,10 +105,10 @@ DndStatus copy(void*, void* destination, const void* source, size_t bytes) {
 
 DndStatus synchronise(void*) { return kDndOk; }
 
-DndStatus hold_values(void*, const float*, int64_t) { return kDndOk; }
-DndStatus hold_linear(void*, const float*, int64_t, int64_t) { return kDndOk; }
-DndStatus hold_convolution(void*, const DndControl*, const DndConvolution*, const float*, int64_t) { return kDndOk; }
-DndStatus forget(void*) { return kDndOk; }
+DndStatus upload_values(void*, const float*, int64_t) { return kDndOk; }
+DndStatus upload_linear(void*, const float*, int64_t, int64_t) { return kDndOk; }
+DndStatus upload_convolution(void*, const DndControl*, const DndConvolution*, const float*, int64_t) { return kDndOk; }
+DndStatus invalidate(void*) { return kDndOk; }
 
 DndStatus begin_pass(void*, const DndPass*, int32_t* recorded) {
   *recorded = 0;
@@ -122,9 +122,9 @@ DndStatus layer_norm(void* device, const DndControl* control, const float* x, in
   return guarded([&] { cpu::layer_norm(pool_of(device), Control(control), x, rows, columns, weight, bias, eps, y); });
 }
 
-DndStatus moments(void* device, const DndControl* control, const float* x, int64_t rows, int64_t columns, float eps,
-                  float* moments) {
-  return guarded([&] { cpu::moments(pool_of(device), Control(control), x, rows, columns, eps, moments); });
+DndStatus norm_statistics(void* device, const DndControl* control, const float* x, int64_t rows, int64_t columns,
+                          float eps, float* mean_rstd) {
+  return guarded([&] { cpu::norm_statistics(pool_of(device), Control(control), x, rows, columns, eps, mean_rstd); });
 }
 
 DndStatus convolution_workspace(void* device, const DndConvolution* convolution, int64_t* bytes, int64_t* sufficient) {
@@ -165,9 +165,9 @@ DndStatus mean_pool(void* device, const DndControl* control, const float* x, con
   return guarded([&] { cpu::mean_pool(pool_of(device), Control(control), x, mask, offsets, sequences, columns, y); });
 }
 
-DndStatus restore(void* device, const DndControl* control, const float* tokens, int64_t batch,
-                  const DndAdapterLayout* layout, float* adapters) {
-  return guarded([&] { cpu::restore(pool_of(device), Control(control), tokens, batch, *layout, adapters); });
+DndStatus reconstruct(void* device, const DndControl* control, const float* tokens, int64_t batch,
+                      const DndAdapterLayout* layout, float* adapters) {
+  return guarded([&] { cpu::reconstruct(pool_of(device), Control(control), tokens, batch, *layout, adapters); });
 }
 
 }  // namespace
@@ -187,21 +187,21 @@ constexpr DndBackend kCpuBackend = {
     .upload = copy,
     .download = copy,
     .synchronise = synchronise,
-    .hold_values = hold_values,
-    .hold_linear = hold_linear,
-    .hold_convolution = hold_convolution,
-    .forget = forget,
+    .upload_values = upload_values,
+    .upload_linear = upload_linear,
+    .upload_convolution = upload_convolution,
+    .invalidate = invalidate,
     .begin_pass = begin_pass,
     .end_pass = end_pass,
     .layer_norm = layer_norm,
-    .moments = moments,
+    .norm_statistics = norm_statistics,
     .convolution_workspace = convolution_workspace,
     .convolution = convolution,
     .linear = linear,
     .embed = embed,
     .attention = attention,
     .mean_pool = mean_pool,
-    .restore = restore,
+    .reconstruct = reconstruct,
     .training = &cpu::kTraining,
 };
 

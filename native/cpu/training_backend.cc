@@ -44,11 +44,11 @@ DndStatus tokens_sum(void* device, const DndControl* control, const float* x, in
       [&] { sum_tokens(pool_of(device), Control(control), x, batch, tokens, elements, accumulate != 0, sums); });
 }
 
-DndStatus norm(void* device, const DndControl* control, const float* x, const float* moments, const float* weight,
+DndStatus norm(void* device, const DndControl* control, const float* x, const float* mean_rstd, const float* weight,
                const float* dy, const float* addend, int64_t rows, int64_t columns, int32_t accumulate, float* dx,
                float* dweight, float* dbias) {
   return guarded([&] {
-    layer_norm_gradient(pool_of(device), Control(control), x, moments, weight, dy, addend, rows, columns,
+    layer_norm_gradient(pool_of(device), Control(control), x, mean_rstd, weight, dy, addend, rows, columns,
                         accumulate != 0, dx, dweight, dbias);
   });
 }

@@ -32,18 +32,18 @@ Decoder::Decoder(DecoderConfig config, const DeviceChoice& device)
 
 void Decoder::initialise(uint64_t seed, Job& job) { initialise_decoder(model_.parameters(), seed, threads_, job); }
 
-void Decoder::hold(int64_t batch, int64_t limit, int64_t keep_free, Job& job) {
+void Decoder::upload_parameters(int64_t batch, int64_t limit, int64_t reserved_bytes, Job& job) {
   const DndControl control = cancel_only(job);
   const Device& device = model_.device();
-  model_.hold_values();
-  // Of what follows, at least the taps must fit beside a weight that is held as something larger.
+  model_.upload_values();
+  // Of what follows, at least the taps must fit beside a weight that is resident in a larger form.
   int64_t later = convolution_weight_bytes();
   for (const DecoderLayer& layer : model_.layers()) {
     const std::vector<DndConvolution> steps = convolutions(layer, batch, limit);
     const std::vector<const float*> weights = convolution_weights(layer);
     for (size_t i = 0; i < steps.size(); ++i) {
       later -= weight_bytes(steps[i]);
-      device.call(device->hold_convolution, &control, &steps[i], weights[i], keep_free + later);
+      device.call(device->upload_convolution, &control, &steps[i], weights[i], reserved_bytes + later);
     }
   }
 }
@@ -57,9 +57,9 @@ int64_t Decoder::convolution_weight_bytes() const {
 }
 
 void Decoder::prepare(Job& job) {
-  model_.forget_what_was_written_since();
+  model_.invalidate_stale();
   const int64_t limit = convolution_limit(1, kNoLimit, 0);
-  hold(1, limit, pass_bytes(1, limit, 0), job);
+  upload_parameters(1, limit, pass_bytes(1, limit, 0), job);
   job.set_progress(1);
 }
 
@@ -79,10 +79,10 @@ void Decoder::run(const float* condition, int64_t batch, const DndAdapterLayout*
                                              " bytes of workspace, and " + std::to_string(most) + " are allowed");
   }
   const JobControl control(job, multiply_adds(batch));
-  model_.forget_what_was_written_since();
+  model_.invalidate_stale();
   for (bool forgotten = false;;) {
     try {
-      hold(batch, limit, pass_bytes(batch, limit, restored), job);
+      upload_parameters(batch, limit, pass_bytes(batch, limit, restored), job);
       run_pass(condition, batch, layout, results, limit, control.table());
       break;
     } catch (const Error& error) {
@@ -99,8 +99,8 @@ void Decoder::run(const float* condition, int64_t batch, const DndAdapterLayout*
                         std::to_string(pass_bytes(batch, limit, restored)) +
                         " bytes of device memory beside the parameters at least: " + error.what());
       }
-      // Held beside smaller passes, the parameters leave too little; there may be a smaller form of them.
-      model_.device().call(model_.device()->forget);
+      // Resident beside smaller passes, the parameters leave too little; there may be a smaller form of them.
+      model_.device().call(model_.device()->invalidate);
       forgotten = true;
     }
   }
@@ -116,7 +116,7 @@ Decoder::Results Decoder::steps(const PassContext& context, const float* conditi
   if (layout != nullptr) adapters = pass.allocate(batch * layout->elements);
   if (model_.projection() != nullptr) x = pass.project_length(std::move(x));
   tokens = pass.decode(std::move(x), std::move(tokens), convolution_workspace(batch, limit));
-  if (layout != nullptr) pass.restore(tokens, *layout, adapters);
+  if (layout != nullptr) pass.reconstruct(tokens, *layout, adapters);
   return {std::move(tokens), std::move(adapters)};
 }
 
@@ -156,8 +156,8 @@ void Decoder::project(const float* condition, int64_t batch, float* projected, J
   model_.check_batch(batch);
   if (model_.projection() == nullptr) refuse("this decoder has no length projection");
   const JobControl control(job, projection_multiply_adds(batch));
-  model_.forget_what_was_written_since();
-  model_.hold_projection();
+  model_.invalidate_stale();
+  model_.upload_projection();
   const Device& device = model_.device();
   PassMemory counted;
   project_steps({counted}, condition, batch);

@@ -90,8 +90,8 @@ class Decoder {
   uint64_t key_of(int64_t batch, int64_t limit, const DndAdapterLayout* layout) const;
 
   int64_t convolution_weight_bytes() const;
-  /// `limit`: of a convolution's workspace. `keep_free`: as of backend.h.
-  void hold(int64_t batch, int64_t limit, int64_t keep_free, Job& job);
+  /// `limit`: of a convolution's workspace. `reserved_bytes`: as of backend.h.
+  void upload_parameters(int64_t batch, int64_t limit, int64_t reserved_bytes, Job& job);
   /// A smaller limit than the workspaces that `limit` leads to, if there is one.
   int64_t smaller_workspace(int64_t batch, int64_t limit) const;
   /// With a workspace of at most `most` for each convolution, and of less where the device has not so much.

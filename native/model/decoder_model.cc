@@ -86,27 +86,27 @@ void DecoderModel::check_batch(int64_t batch) const {
   }
 }
 
-void DecoderModel::forget_what_was_written_since() {
-  if (held_generation_ == parameters_.generation()) return;
-  device_.call(device_->forget);
-  held_generation_ = parameters_.generation();
+void DecoderModel::invalidate_stale() {
+  if (resident_generation_ == parameters_.generation()) return;
+  device_.call(device_->invalidate);
+  resident_generation_ = parameters_.generation();
 }
 
-void DecoderModel::hold_projection() const {
+void DecoderModel::upload_projection() const {
   const int64_t length = config_.features[0].height;
-  device_.call(device_->hold_linear, projection_->down_weight, length, config_.projected_from);
-  device_.call(device_->hold_values, projection_->down_bias, length);
-  device_.call(device_->hold_linear, projection_->gate_weight, length, length);
-  device_.call(device_->hold_values, projection_->gate_bias, length);
+  device_.call(device_->upload_linear, projection_->down_weight, length, config_.projected_from);
+  device_.call(device_->upload_values, projection_->down_bias, length);
+  device_.call(device_->upload_linear, projection_->gate_weight, length, length);
+  device_.call(device_->upload_values, projection_->gate_bias, length);
 }
 
-void DecoderModel::hold_values() const {
-  if (projection_) hold_projection();
+void DecoderModel::upload_values() const {
+  if (projection_) upload_projection();
   for (const DecoderLayer& layer : layers_) {
-    device_.call(device_->hold_values, layer.norm_weight, layer.in.height * layer.in.width);
-    device_.call(device_->hold_values, layer.norm_bias, layer.in.height * layer.in.width);
-    device_.call(device_->hold_values, layer.path_bias, layer.out.height * layer.out.width);
-    device_.call(device_->hold_values, layer.token_bias, layer.out.tokens);
+    device_.call(device_->upload_values, layer.norm_weight, layer.in.height * layer.in.width);
+    device_.call(device_->upload_values, layer.norm_bias, layer.in.height * layer.in.width);
+    device_.call(device_->upload_values, layer.path_bias, layer.out.height * layer.out.width);
+    device_.call(device_->upload_values, layer.token_bias, layer.out.tokens);
   }
 }
 

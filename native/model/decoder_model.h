@@ -29,17 +29,17 @@ class DecoderModel {
   /// Error(kInvalidArgument) for a batch that is not positive, or too large to count its elements.
   void check_batch(int64_t batch) const;
 
-  /// Before parameters are held: drops those that were held before others were written.
-  void forget_what_was_written_since();
-  void hold_projection() const;
+  /// Before an upload: drops resident parameters that were written since.
+  void invalidate_stale();
+  void upload_projection() const;
   /// All parameters but the convolutions' weights.
-  void hold_values() const;
+  void upload_values() const;
 
  private:
   DecoderConfig config_;
   Device device_;
   ParameterStore parameters_;
-  uint64_t held_generation_ = 0;  ///< of the parameters that the device holds
+  uint64_t resident_generation_ = 0;  ///< of the resident parameters
   std::vector<DecoderLayer> layers_;
   std::optional<LengthProjection> projection_;
 };

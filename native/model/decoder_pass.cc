@@ -44,7 +44,8 @@ LayerActivations DecoderPass::paths(const DecoderLayer& layer, PassArray& x) {
   const int64_t rows = batch_ * layer.in.tokens;
   LayerActivations inner;
   inner.mean_rstd = allocate(rows * 3);
-  call(device()->moments, x.data(), rows, layer.in.height * layer.in.width, kNormEpsilon, inner.mean_rstd.data());
+  call(device()->norm_statistics, x.data(), rows, layer.in.height * layer.in.width, kNormEpsilon,
+       inner.mean_rstd.data());
   inner.width_first = convolve(steps[0], normalised(layer, x, inner.mean_rstd), layer.conv1w);
   PassArray a = convolve(steps[1], {.x = inner.width_first.data()}, layer.conv1h);
   if (!saves()) inner.width_first.reset();

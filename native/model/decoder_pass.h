@@ -19,7 +19,7 @@ struct PassContext {
 
 /// What a layer's backward pass needs beside its input, by the names of the equations.
 struct LayerActivations {
-  PassArray mean_rstd;     ///< of x, as DndBackend::moments makes them
+  PassArray mean_rstd;     ///< of x, as DndBackend::norm_statistics makes them
   PassArray width_first;   ///< convW(x̂; K1w)
   PassArray height_first;  ///< convH(x̂; K2h)
   PassArray t;             ///< tanh(convW(convH(x̂; K2h); K2w))
@@ -54,8 +54,8 @@ class DecoderPass {
   PassArray decode(PassArray x, PassArray tokens, int64_t workspace_bytes);
 
   /// tokens of the last feature → adapters [batch, layout.elements]
-  void restore(const PassArray& tokens, const DndAdapterLayout& layout, const PassArray& adapters) const {
-    call(device()->restore, tokens.data(), batch_, &layout, adapters.data());
+  void reconstruct(const PassArray& tokens, const DndAdapterLayout& layout, const PassArray& adapters) const {
+    call(device()->reconstruct, tokens.data(), batch_, &layout, adapters.data());
   }
 
  protected:
@@ -68,7 +68,8 @@ class DecoderPass {
     return convolutions_of(layer, model_.config(), batch_, limit_, activations_);
   }
   DndConvolutionOperands normalised(const DecoderLayer& layer, const PassArray& x, const PassArray& mean_rstd) const {
-    return {.x = x.data(), .moments = mean_rstd.data(), .norm_weight = layer.norm_weight, .norm_bias = layer.norm_bias};
+    return {
+        .x = x.data(), .mean_rstd = mean_rstd.data(), .norm_weight = layer.norm_weight, .norm_bias = layer.norm_bias};
   }
   PassArray convolve(const DndConvolution& step, const DndConvolutionOperands& operands, const float* weight);
   void convolve_into(const PassArray& y, const DndConvolution& step, DndConvolutionOperands operands,

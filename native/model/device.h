@@ -24,8 +24,8 @@ struct DeviceChoice {
 
 /// Bytes of device memory.
 struct DeviceMemory {
-  int64_t held;  ///< by the model
-  int64_t room;  ///< that its next work may take; INT64_MAX of the host's, which a device does not tell
+  int64_t used;       ///< by the model
+  int64_t available;  ///< that its next work may take; INT64_MAX of the host's, which a device does not tell
 };
 
 /// One open device. Operations are called through `device.call(device->linear, …)`, which throws dnd::Error with the
@@ -53,8 +53,8 @@ class Device {
   /// `reusable`: bytes of what it holds that the next work may take again.
   DeviceMemory memory_beside(int64_t reusable) const {
     DeviceMemory memory{};
-    call(table_->memory, &memory.held, &memory.room);
-    memory.room = memory.room > INT64_MAX - reusable ? INT64_MAX : memory.room + reusable;
+    call(table_->memory, &memory.used, &memory.available);
+    memory.available = memory.available > INT64_MAX - reusable ? INT64_MAX : memory.available + reusable;
     return memory;
   }
 

@@ -17,7 +17,7 @@ void restore_adapters(const DeviceChoice& choice, const float* tokens, int64_t b
   const DeviceArray input = DeviceArray::of_bytes(device, token_bytes);
   const DeviceArray result(device, batch * layout.elements);
   device.upload(input.memory(), tokens, token_bytes);
-  pass.call(device->restore, &control, input.data(), batch, &layout, result.data());
+  pass.call(device->reconstruct, &control, input.data(), batch, &layout, result.data());
   pass.run(&control);
   for (int64_t task = 0; task < batch; ++task) {
     device.download(adapters[task], result.data() + task * layout.elements, adapter_bytes);

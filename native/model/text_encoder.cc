@@ -192,37 +192,37 @@ double TextEncoder::multiply_adds(const WindowBatch& batch) const {
   return static_cast<double>(config_.layers) * hidden * (rows * (4 * hidden + 2 * intermediate) + 2 * pairs);
 }
 
-void TextEncoder::hold(Job& job) {
-  if (held_generation_ != parameters_.generation()) {
-    device_.call(device_->forget);
-    held_generation_ = parameters_.generation();
+void TextEncoder::upload_parameters(Job& job) {
+  if (resident_generation_ != parameters_.generation()) {
+    device_.call(device_->invalidate);
+    resident_generation_ = parameters_.generation();
   }
   const int64_t hidden = config_.hidden_size, wide = config_.intermediate_size;
-  const auto hold_linear = [&](const Linear& layer, int64_t out, int64_t in) {
-    device_.call(device_->hold_linear, layer.weight, out, in);
-    device_.call(device_->hold_values, layer.bias, out);
+  const auto upload_linear = [&](const Linear& layer, int64_t out, int64_t in) {
+    device_.call(device_->upload_linear, layer.weight, out, in);
+    device_.call(device_->upload_values, layer.bias, out);
   };
-  const auto hold_norm = [&](const Norm& norm) {
-    device_.call(device_->hold_values, norm.weight, hidden);
-    device_.call(device_->hold_values, norm.bias, hidden);
+  const auto upload_norm = [&](const Norm& norm) {
+    device_.call(device_->upload_values, norm.weight, hidden);
+    device_.call(device_->upload_values, norm.bias, hidden);
   };
-  device_.call(device_->hold_values, word_, config_.vocab_size * hidden);
-  device_.call(device_->hold_values, position_, config_.max_positions * hidden);
-  device_.call(device_->hold_values, type_, hidden);  // the first of them is what every token has
-  hold_norm(embedding_norm_);
+  device_.call(device_->upload_values, word_, config_.vocab_size * hidden);
+  device_.call(device_->upload_values, position_, config_.max_positions * hidden);
+  device_.call(device_->upload_values, type_, hidden);  // the first of them is what every token has
+  upload_norm(embedding_norm_);
   for (const Layer& layer : layers_) {
     job.throw_if_cancelled();
-    hold_linear(layer.query_key_value, 3 * hidden, hidden);
-    hold_linear(layer.attention_output, hidden, hidden);
-    hold_norm(layer.attention_norm);
-    hold_linear(layer.intermediate, wide, hidden);
-    hold_linear(layer.output, hidden, wide);
-    hold_norm(layer.output_norm);
+    upload_linear(layer.query_key_value, 3 * hidden, hidden);
+    upload_linear(layer.attention_output, hidden, hidden);
+    upload_norm(layer.attention_norm);
+    upload_linear(layer.intermediate, wide, hidden);
+    upload_linear(layer.output, hidden, wide);
+    upload_norm(layer.output_norm);
   }
 }
 
 void TextEncoder::prepare(Job& job) {
-  hold(job);
+  upload_parameters(job);
   job.set_progress(1);
 }
 
@@ -231,7 +231,7 @@ void TextEncoder::encode(const int32_t* ids, const int32_t* mask, const EncodeSh
   const WindowBatch batch(ids, mask, shape);
   StateWriter writer(device_, mask, shape, config_.hidden_size, states);
   const JobControl control(job, multiply_adds(batch));
-  hold(job);
+  upload_parameters(job);
   int64_t most_rows = chunk_rows(shape);
   for (size_t first = 0; first < batch.windows().size();) {
     job.throw_if_cancelled();

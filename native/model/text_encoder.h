@@ -81,7 +81,7 @@ class TextEncoder {
   double multiply_adds(const WindowBatch& batch) const;
   /// Device memory of a chunk, at most.
   int64_t pass_bytes(int64_t rows, int64_t windows, Pooling pooling) const;
-  void hold(Job& job);
+  void upload_parameters(Job& job);
   void encode_chunk(const WindowBatch& batch, const WindowBatch::Chunk& chunk, StateWriter& writer,
                     const DndControl* control);
 
@@ -91,8 +91,8 @@ class TextEncoder {
   const float *word_, *position_, *type_;
   Norm embedding_norm_;
   std::vector<Layer> layers_;
-  uint64_t held_generation_ = 0;  ///< of the parameters that the device holds
-  int64_t pass_bytes_ = 0;        ///< of the largest pass: the device keeps that memory for the next one
+  uint64_t resident_generation_ = 0;  ///< of the resident parameters
+  int64_t pass_bytes_ = 0;            ///< of the largest pass: the device keeps that memory for the next one
 };
 
 }  // namespace dnd

@@ -71,9 +71,9 @@ std::optional<Candidate> with_blocks(const ConvolutionShape& shape, const TileAx
     plan.chunk_tiles = 1;
     const int64_t most = plan.threads_bytes / tile_spectra_bytes(shape, plan);
     if (most < 1 || !fit_threads(shape, plan, rates.lanes)) continue;
-    const int64_t tiles = shape.batch * plan.picture_tiles();
+    const int64_t tiles = shape.batch * plan.plane_tiles();
     plan.chunk_tiles = divide_up(tiles, divide_up(tiles, most));
-    // The room between components does not grow evenly with the tiles.
+    // The padding between components does not grow evenly with the tiles.
     while (tile_spectra_bytes(shape, plan) > plan.threads_bytes) --plan.chunk_tiles;
     const Candidate candidate = {plan, spectral_cost(shape, plan, rates)};
     if (better(best, candidate)) best = candidate;

@@ -48,7 +48,7 @@ struct ConvolutionPlan {
 /// Error(kInvalidArgument) for an even kernel and a size below 1.
 void check_shape(const ConvolutionShape& shape);
 
-/// The algorithm that is wanted, or else, where both are possible, the one that is predicted to be faster.
+/// The requested algorithm, or else, where both are possible, the one that is predicted to be faster.
 Algorithm cheaper(DndAlgorithm wanted, double spectral_seconds, double direct_seconds);
 
 /// Pure: the same shape and options give the same plan everywhere. Error(kInvalidArgument) for an even kernel, a size

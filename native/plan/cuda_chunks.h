@@ -13,7 +13,7 @@ struct CudaChunkBytes {
   int64_t total() const { return scale + scale_parts + tile_spectra + product + weights; }
 };
 CudaChunkBytes cuda_chunk_bytes(const ConvolutionShape& shape, const CudaTiling& tiling, const CudaChunk& chunk,
-                                DndPrecision precision, bool spectra_held);
+                                DndPrecision precision, bool spectra_resident);
 
 /// A tile and a few output channels at a time.
 CudaChunk cuda_least_chunk(const ConvolutionShape& shape);

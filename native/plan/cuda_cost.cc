@@ -40,10 +40,10 @@ double transform_flop(const CudaTiling& tiling, int64_t lines) {
 }
 double transform_flop(const CudaTiling& tiling) { return transform_flop(tiling, tiling.full.points); }
 
-double picture(const ConvolutionShape& shape) { return count(shape.batch * shape.size_i * shape.size_j); }
+double plane(const ConvolutionShape& shape) { return count(shape.batch * shape.size_i * shape.size_j); }
 
 int64_t chunks_of(const ConvolutionShape& shape, const CudaTiling& tiling, const CudaChunk& chunk) {
-  return divide_up(shape.batch * tiling.picture_tiles(), chunk.tiles) * divide_up(shape.out_channels, chunk.outs);
+  return divide_up(shape.batch * tiling.plane_tiles(), chunk.tiles) * divide_up(shape.out_channels, chunk.outs);
 }
 
 /// Tiles and activations on one side, spectra on the other.
@@ -65,8 +65,8 @@ double cuda_transfer_seconds(double bytes, double working_set, const CudaRates& 
 }
 
 CudaCost cuda_transform_cost(const ConvolutionShape& shape, const CudaTiling& tiling, const CudaChunk& chunk,
-                             DndPrecision precision, bool spectra_held, const CudaRates& rates) {
-  const int64_t tiles = shape.batch * tiling.picture_tiles();
+                             DndPrecision precision, bool spectra_resident, const CudaRates& rates) {
+  const int64_t tiles = shape.batch * tiling.plane_tiles();
   const int64_t number = cuda_spectrum_bytes(precision);
   const double points = count(tiling.full.points * tiling.halved.points);
   const double components = 2 * count(tiling.frequencies());
@@ -75,7 +75,7 @@ CudaCost cuda_transform_cost(const ConvolutionShape& shape, const CudaTiling& ti
   const double tile_chunks = count(divide_up(tiles, chunk.tiles));
 
   CudaCost cost;
-  const double input_bytes = kFloat * picture(shape) * count(shape.channels);
+  const double input_bytes = kFloat * plane(shape) * count(shape.channels);
   cost.scale = cuda_transfer_seconds(input_bytes, input_bytes, rates) + kKernelSeconds;
 
   const double spectra = components * count(chunk.tiles) * pitch * count(number);
@@ -86,7 +86,7 @@ CudaCost cuda_transform_cost(const ConvolutionShape& shape, const CudaTiling& ti
                                                      cuda_transfer_seconds(spectra, spectra, rates),
                                                      flop * count(chunk.tiles) * pitch, rates));
 
-  if (!spectra_held) {
+  if (!spectra_resident) {
     const double taps = count(shape.kernel * shape.kernel), pairs = count(chunk.outs * shape.channels);
     const double made = components * count(chunk.outs) * pitch * count(number);
     const double bytes =
@@ -98,7 +98,7 @@ CudaCost cuda_transform_cost(const ConvolutionShape& shape, const CudaTiling& ti
 
   const double product = components * count(chunk.tiles) * out_pitch * kFloat;
   // An addend, which most of them have, is read beside.
-  const double output_bytes = 2 * kFloat * share * picture(shape) * count(chunk.outs);
+  const double output_bytes = 2 * kFloat * share * plane(shape) * count(chunk.outs);
   cost.inverse = tile_chunks * out_chunks *
                  (kKernelSeconds + transform_seconds(output_bytes, 0, cuda_transfer_seconds(product, product, rates),
                                                      flop * count(chunk.tiles) * out_pitch, rates));
@@ -106,10 +106,11 @@ CudaCost cuda_transform_cost(const ConvolutionShape& shape, const CudaTiling& ti
 }
 
 double cuda_product_cost(const ConvolutionShape& shape, const CudaTiling& tiling, int product_tile,
-                         const CudaChunk& chunk, DndPrecision precision, bool spectra_held, const CudaRates& rates) {
+                         const CudaChunk& chunk, DndPrecision precision, bool spectra_resident,
+                         const CudaRates& rates) {
   const double chunks = count(chunks_of(shape, tiling, chunk));
   return chunks * (kKernelSeconds + cuda_product_seconds(tiling.frequencies(), chunk, shape.channels, product_tile,
-                                                         precision, !spectra_held, rates));
+                                                         precision, !spectra_resident, rates));
 }
 
 double cuda_launch_seconds(const ConvolutionShape& shape, const CudaTiling& tiling, const CudaChunk& chunk) {
@@ -122,10 +123,10 @@ CudaCost cuda_direct_cost(const ConvolutionShape& shape, const CudaRates& rates)
   const double flop =
       2 * count(shape.batch) *
       convolution_multiply_adds(shape.channels, shape.out_channels, shape.size_i, shape.size_j, shape.kernel);
-  const double bytes = kFloat * (picture(shape) * (channels + outs) + taps * channels * outs);
-  // A picture of few points leaves the device idle: each output is one chain of additions.
+  const double bytes = kFloat * (plane(shape) * (channels + outs) + taps * channels * outs);
+  // A plane of few points leaves the device idle: each output is one chain of additions.
   const double rounds =
-      count(divide_up(static_cast<int64_t>(picture(shape) * outs / kDirectOutputs), 512 * rates.multiprocessors));
+      count(divide_up(static_cast<int64_t>(plane(shape) * outs / kDirectOutputs), 512 * rates.multiprocessors));
   const double chain = std::max(1.0, rounds / 4) * taps * channels * kChainClocks / rates.clock_hertz;
   CudaCost cost;
   cost.direct = kKernelSeconds + std::max({flop / (kDirectFraction * rates.attainable_float_flop_per_second()), chain,
@@ -134,7 +135,7 @@ CudaCost cuda_direct_cost(const ConvolutionShape& shape, const CudaRates& rates)
 }
 
 double cuda_product_multiply_adds(const ConvolutionShape& shape, const CudaTiling& tiling) {
-  return 4 * count(tiling.frequencies()) * count(shape.batch * tiling.picture_tiles()) * count(shape.channels) *
+  return 4 * count(tiling.frequencies()) * count(shape.batch * tiling.plane_tiles()) * count(shape.channels) *
          count(shape.out_channels);
 }
 

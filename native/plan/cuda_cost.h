@@ -13,10 +13,10 @@ struct CudaChunk {
 
 /// A spectral convolution as a whole, in chunks, but for its product.
 CudaCost cuda_transform_cost(const ConvolutionShape& shape, const CudaTiling& tiling, const CudaChunk& chunk,
-                             DndPrecision precision, bool spectra_held, const CudaRates& rates);
+                             DndPrecision precision, bool spectra_resident, const CudaRates& rates);
 /// The product of all its chunks.
 double cuda_product_cost(const ConvolutionShape& shape, const CudaTiling& tiling, int product_tile,
-                         const CudaChunk& chunk, DndPrecision precision, bool spectra_held, const CudaRates& rates);
+                         const CudaChunk& chunk, DndPrecision precision, bool spectra_resident, const CudaRates& rates);
 
 /// What no such convolution is below: the launches of its chunks' kernels.
 double cuda_launch_seconds(const ConvolutionShape& shape, const CudaTiling& tiling, const CudaChunk& chunk);
@@ -24,7 +24,7 @@ double cuda_launch_seconds(const ConvolutionShape& shape, const CudaTiling& tili
 CudaCost cuda_direct_cost(const ConvolutionShape& shape, const CudaRates& rates);
 
 /// Seconds of the complex product of one chunk: `tiles` × `channels` times `channels` × `outs` for each frequency.
-/// `weights_made`: their spectra were written just before, and may still lie in the second-level cache.
+/// `weights_made`: their spectra were written just before, and may still be in the second-level cache.
 double cuda_product_seconds(int64_t frequencies, const CudaChunk& chunk, int64_t channels, int product_tile,
                             DndPrecision precision, bool weights_made, const CudaRates& rates);
 

@@ -23,7 +23,7 @@ int64_t value_bytes(const std::vector<Feature>& features) {
   return values * kFloat;
 }
 
-double moments_seconds(const std::vector<Feature>& features, int64_t batch, const CudaRates& rates) {
+double norm_statistics_seconds(const std::vector<Feature>& features, int64_t batch, const CudaRates& rates) {
   double seconds = 0;
   for (size_t layer = 0; layer + 1 < features.size(); ++layer) {
     const double bytes = static_cast<double>(batch * features[layer].elements() * kFloat);
@@ -42,11 +42,11 @@ int64_t cuda_activation_bytes(const std::vector<Feature>& features, int64_t batc
   int64_t most = 0;
   for (size_t layer = 0; layer + 1 < features.size(); ++layer) {
     const Feature &in = features[layer], &out = features[layer + 1];
-    // As Decoder::Pass allocates and frees: x, its moments, path a, path p, their sum, y.
-    const int64_t x = in.elements(), kept = in == out ? x : 0, moments = 3 * in.tokens;
+    // As Decoder::Pass allocates and frees: x, its mean and rstd, path a, path p, their sum, y.
+    const int64_t x = in.elements(), residual = in == out ? x : 0, mean_rstd = 3 * in.tokens;
     const int64_t first = in.tokens * in.height * out.width, a = in.tokens * out.height * out.width;
     const int64_t p = in.tokens * out.height * in.width, y = out.elements();
-    most = std::max({most, x + moments + first + a, x + moments + a + p, kept + a + p + a, kept + a + y});
+    most = std::max({most, x + mean_rstd + first + a, x + mean_rstd + a + p, residual + a + p + a, residual + a + y});
   }
   return most * batch * kFloat;
 }
@@ -59,10 +59,10 @@ CudaDecoderPlan plan_cuda_decoder(const std::vector<Feature>& features, int64_t 
   decoder.memory_bytes = memory_bytes > 0 ? memory_bytes : rates.memory_bytes - kSystemBytes;
   decoder.value_bytes = value_bytes(features);
   decoder.activation_bytes = cuda_activation_bytes(features, batch);
-  decoder.moments_seconds = moments_seconds(features, batch, rates);
+  decoder.norm_statistics_seconds = norm_statistics_seconds(features, batch, rates);
 
   CudaPlanOptions made = options;
-  made.spectra_held = false;
+  made.spectra_resident = false;
   int64_t taps = 0, least_workspace = 0;
   for (const LayerStep& step : steps) {
     taps += cuda_weight_tap_bytes(step.shape);
@@ -79,32 +79,32 @@ CudaDecoderPlan plan_cuda_decoder(const std::vector<Feature>& features, int64_t 
   }
 
   made.workspace_bytes = limit;
-  CudaPlanOptions kept = made;
-  kept.spectra_held = true;
+  CudaPlanOptions resident_options = made;
+  resident_options.spectra_resident = true;
   std::vector<CudaConvolutionPlan> with_spectra, without;
-  int64_t workspace = 0;  // that stays free, whichever weights are kept
+  int64_t workspace = 0;  // that stays free, whichever weights are resident
   for (const LayerStep& step : steps) {
-    with_spectra.push_back(plan_cuda_convolution(step.shape, kept));
+    with_spectra.push_back(plan_cuda_convolution(step.shape, resident_options));
     without.push_back(plan_cuda_convolution(step.shape, made));
     workspace = std::max({workspace, with_spectra.back().workspace_bytes, without.back().workspace_bytes});
   }
-  int64_t room = decoder.memory_bytes - fixed - workspace;
+  int64_t available = decoder.memory_bytes - fixed - workspace;
   for (size_t i = 0; i < steps.size(); ++i) {
     const auto& [layer, convolution, shape] = steps[i];
     const int64_t tap_bytes = cuda_weight_tap_bytes(shape);
     const bool spectral = with_spectra[i].algorithm == Algorithm::kSpectral;
     const int64_t spectra = cuda_weight_spectra_bytes(shape, with_spectra[i].tiling, options.precision);
-    const bool held = spectral && spectra - tap_bytes <= room;
-    if (held) room -= spectra - tap_bytes;
-    decoder.convolutions.push_back(
-        {layer, convolution, held, held ? spectra : tap_bytes, std::move(held ? with_spectra[i] : without[i])});
+    const bool resident = spectral && spectra - tap_bytes <= available;
+    if (resident) available -= spectra - tap_bytes;
+    decoder.convolutions.push_back({layer, convolution, resident, resident ? spectra : tap_bytes,
+                                    std::move(resident ? with_spectra[i] : without[i])});
   }
   return decoder;
 }
 
 int64_t CudaDecoderPlan::weight_bytes() const {
   int64_t bytes = 0;
-  for (const CudaPlannedConvolution& planned : convolutions) bytes += planned.held_bytes;
+  for (const CudaPlannedConvolution& planned : convolutions) bytes += planned.resident_bytes;
   return bytes;
 }
 

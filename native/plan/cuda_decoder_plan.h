@@ -12,10 +12,10 @@ namespace dnd {
 struct CudaPlannedConvolution {
   int64_t layer;
   LayerConvolution convolution;
-  /// A spectral convolution's weights are kept as spectra; otherwise, and for direct ones, as taps, from which those of
-  /// a chunk are made each time.
-  bool spectra_held;
-  int64_t held_bytes;
+  /// A spectral convolution's weights are resident as spectra; otherwise, and for direct ones, as taps, from which
+  /// those of a chunk are made each time.
+  bool spectra_resident;
+  int64_t resident_bytes;
   CudaConvolutionPlan plan;
 };
 
@@ -30,9 +30,9 @@ struct CudaDecoderPlan {
   int64_t workspace_bytes() const;  ///< the largest
   int64_t device_bytes() const { return weight_bytes() + value_bytes + activation_bytes + workspace_bytes(); }
 
-  double moments_seconds;  ///< of all layers' normalisations
-  CudaCost cost() const;   ///< of all convolutions
-  double seconds() const { return moments_seconds + cost().total(); }
+  double norm_statistics_seconds;  ///< of all layers' normalisations
+  CudaCost cost() const;           ///< of all convolutions
+  double seconds() const { return norm_statistics_seconds + cost().total(); }
   double executed_multiply_adds() const;
   double direct_multiply_adds() const;
 };
@@ -43,9 +43,9 @@ int64_t cuda_weight_tap_bytes(const ConvolutionShape& shape);
 /// Bytes of the activations that a decoder has at the same time, at most.
 int64_t cuda_activation_bytes(const std::vector<Feature>& features, int64_t batch);
 
-/// Weights are held in their order: as spectra where these fit beside the others' taps, the activations and the
-/// workspace; `options.spectra_held` is ignored, `options.workspace_bytes` shrinks where memory is short of it.
-/// memory_bytes 0: the device model's, less what the system keeps. Error(kInvalidArgument) as plan_cuda_convolution,
+/// Weights become resident in their order: as spectra where these fit beside the others' taps, the activations and the
+/// workspace; `options.spectra_resident` is ignored, `options.workspace_bytes` shrinks where memory is short of it.
+/// memory_bytes 0: the device model's, less what the system reserves. Error(kInvalidArgument) as plan_cuda_convolution,
 /// and for fewer than two features; Error(kOutOfMemory) that names what is needed where not even the taps fit.
 CudaDecoderPlan plan_cuda_decoder(const std::vector<Feature>& features, int64_t kernel, int64_t batch,
                                   const CudaPlanOptions& options, int64_t memory_bytes = 0);

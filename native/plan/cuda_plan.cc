@@ -82,12 +82,12 @@ std::vector<RejectedCandidate> explain(const Survey& found, DndAlgorithm asked) 
 }
 
 int64_t least_bytes(const ConvolutionShape& shape, const CudaTiling& tiling, const CudaPlanOptions& options) {
-  return cuda_chunk_bytes(shape, tiling, cuda_least_chunk(shape), options.precision, options.spectra_held).total();
+  return cuda_chunk_bytes(shape, tiling, cuda_least_chunk(shape), options.precision, options.spectra_resident).total();
 }
 
-CudaChunkBytes parts_of(const CudaConvolutionPlan& plan, DndPrecision precision, bool held) {
+CudaChunkBytes parts_of(const CudaConvolutionPlan& plan, DndPrecision precision, bool spectra_resident) {
   if (plan.algorithm == Algorithm::kDirect) return {};
-  return cuda_chunk_bytes(plan.shape, plan.tiling, {plan.chunk_tiles, plan.chunk_outs}, precision, held);
+  return cuda_chunk_bytes(plan.shape, plan.tiling, {plan.chunk_tiles, plan.chunk_outs}, precision, spectra_resident);
 }
 
 }  // namespace
@@ -128,7 +128,7 @@ CudaConvolutionPlan plan_cuda_convolution(const ConvolutionShape& shape, const C
   plan.chunk_outs = choice->chunk.outs;
   plan.cost = choice->cost;
   plan.workspace_bytes =
-      cuda_chunk_bytes(shape, plan.tiling, choice->chunk, options.precision, options.spectra_held).total();
+      cuda_chunk_bytes(shape, plan.tiling, choice->chunk, options.precision, options.spectra_resident).total();
   return plan;
 }
 
@@ -142,8 +142,8 @@ int64_t CudaConvolutionPlan::tile_spectra_bytes(DndPrecision precision) const {
 
 int64_t CudaConvolutionPlan::product_bytes() const { return parts_of(*this, kDndMixed, true).product; }
 
-int64_t CudaConvolutionPlan::chunk_weight_bytes(DndPrecision precision, bool held) const {
-  return parts_of(*this, precision, held).weights;
+int64_t CudaConvolutionPlan::chunk_weight_bytes(DndPrecision precision, bool spectra_resident) const {
+  return parts_of(*this, precision, spectra_resident).weights;
 }
 
 double CudaConvolutionPlan::executed_multiply_adds() const {

@@ -15,7 +15,7 @@ namespace dnd {
 /// Points of a tile's axis that the CUDA transforms are written for.
 inline constexpr int64_t kCudaTransformSizes[] = {14, 16, 24, 32};
 
-/// How the pictures of a convolution are cut into tiles, and which numbers a tile's spectrum holds (docs/cuda.md). It
+/// How the planes of a convolution are cut into tiles, and which numbers a tile's spectrum holds (docs/cuda.md). It
 /// depends on the convolution of one task alone, so that weight spectra serve every batch.
 struct CudaTiling {
   TileAxis full;
@@ -23,7 +23,7 @@ struct CudaTiling {
   bool halved_is_rows;
 
   constexpr int64_t frequencies() const { return full.points * halved.points / 2 + 2; }
-  constexpr int64_t picture_tiles() const { return full.tiles() * halved.tiles(); }
+  constexpr int64_t plane_tiles() const { return full.tiles() * halved.tiles(); }
   bool operator==(const CudaTiling&) const = default;
 };
 
@@ -52,14 +52,14 @@ struct CudaPlanOptions {
   DndAlgorithm algorithm = kDndAuto;
   DndPrecision precision = kDndMixed;
   int64_t workspace_bytes = PlanOptions::kDefaultWorkspaceBytes;
-  bool spectra_held = true;  ///< weight spectra lie on the device; otherwise those of a chunk are made in the workspace
+  bool spectra_resident = true;  ///< weight spectra are resident; otherwise those of a chunk are made in the workspace
 };
 
 /// Predicted seconds.
 struct CudaCost {
   double scale = 0;    ///< largest magnitude of each task's input
   double forward = 0;  ///< tiles to spectra
-  double weights = 0;  ///< weight spectra, where they are not held
+  double weights = 0;  ///< weight spectra, if they are not resident
   double product = 0;
   double inverse = 0;
   double direct = 0;
@@ -72,30 +72,30 @@ struct CudaConvolutionPlan {
   CudaTiling tiling;    ///< of the spectral algorithm; all zeros for the direct one, as is what follows
   int product_tile;     ///< index into kCudaProductTiles
   int64_t chunk_tiles;  ///< tiles whose spectra are held at once
-  int64_t chunk_outs;   ///< output channels whose product, and weight spectra where not held, are there at once
+  int64_t chunk_outs;   ///< output channels whose product, and weight spectra if not resident, are there at once
   int64_t workspace_bytes;
   CudaCost cost;
   std::vector<RejectedCandidate> rejected;
 
-  int64_t tiles() const { return algorithm == Algorithm::kDirect ? 0 : shape.batch * tiling.picture_tiles(); }
+  int64_t tiles() const { return algorithm == Algorithm::kDirect ? 0 : shape.batch * tiling.plane_tiles(); }
   int64_t tile_chunks() const { return algorithm == Algorithm::kDirect ? 1 : divide_up(tiles(), chunk_tiles); }
   int64_t out_chunks() const { return algorithm == Algorithm::kDirect ? 1 : divide_up(shape.out_channels, chunk_outs); }
   /// Multiply-adds that are executed, transforms not counted; and those of the direct algorithm without padding taps.
   double executed_multiply_adds() const;
   double direct_multiply_adds() const;
   /// Bytes of the parts of the workspace, each rounded up to 256: one power of two per task, the parts of their
-  /// magnitudes, tile spectra, product, weight spectra (0 where they are held).
+  /// magnitudes, tile spectra, product, weight spectra (0 if they are resident).
   int64_t scale_bytes() const;
   int64_t scale_part_bytes() const;
   int64_t tile_spectra_bytes(DndPrecision precision) const;
   int64_t product_bytes() const;
-  int64_t chunk_weight_bytes(DndPrecision precision, bool held) const;
+  int64_t chunk_weight_bytes(DndPrecision precision, bool spectra_resident) const;
 };
 
 /// Bytes of all spectra of a weight.
 int64_t cuda_weight_spectra_bytes(const ConvolutionShape& shape, const CudaTiling& tiling, DndPrecision precision);
 
-/// The tiling of a convolution on a device model: the same for every batch, workspace and algorithm asked for.
+/// The tiling of a convolution on a device model: the same for every batch, workspace and requested algorithm.
 /// Error(kInvalidArgument) as plan_cuda_convolution, and for kernels that have no spectral convolution.
 CudaTiling cuda_tiling(const ConvolutionShape& shape, const std::string& device_model, DndPrecision precision);
 

@@ -14,8 +14,8 @@ constexpr double kGiga = 1e9, kTera = 1e12;
 
 /// A copy of gigabytes reaches about nine tenths of the nominal bandwidth on every one of these devices.
 constexpr double kMemoryFraction = 0.9;
-/// The second-level cache hands out about so many bytes to a multiprocessor in a clock: microbenchmarks of A100 and
-/// H100 tell 64 as the port's width and 60–75 % of it as reached by all at once.
+/// The second-level cache hands out about this many bytes per clock to a multiprocessor: microbenchmarks of A100 and
+/// H100 give 64 as the port's width and 60–75 % of it as reached by all at once.
 constexpr double kLevel2BytesPerClock = 40;
 /// Of straight-line fused multiply-adds with nothing else beside them: clock and issue.
 constexpr double kFloatFraction = 0.85;
@@ -229,7 +229,7 @@ constexpr CudaRates kTable[] = {
      .matrix_fraction = kWholeUnits},
 };
 
-/// Which model stands for all others of a compute capability: the slowest-memory data-centre one, or the common one.
+/// Which model represents all others of a compute capability: the slowest-memory data-centre one, or the common one.
 struct Stand {
   int major, least_minor;
   const char* name;

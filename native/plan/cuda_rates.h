@@ -36,7 +36,7 @@ std::span<const CudaRates> cuda_rates();
 /// Error(kInvalidArgument) for a name that is not in the table; the message lists those that are.
 const CudaRates& cuda_rates_of(const std::string& name);
 
-/// Of a device by what the runtime calls it ("NVIDIA H200"), else those of the model that stands for its compute
+/// Of a device by what the runtime calls it ("NVIDIA H200"), else those of the model that represents its compute
 /// capability. Error(kUnavailable) for a device before 8.0, which has no asynchronous copies.
 const CudaRates& cuda_rates_of_device(const std::string& runtime_name, int compute_major, int compute_minor);
 

@@ -7,7 +7,7 @@
 
 namespace dnd {
 
-/// A tiling of one task's convolution in its fastest chunks of tiles: weights held, no limit to the workspace.
+/// A tiling of one task's convolution in its fastest chunks of tiles: resident weights, no workspace limit.
 struct CudaTilingCandidate {
   CudaTiling tiling;
   CudaCost cost;

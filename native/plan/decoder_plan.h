@@ -18,7 +18,7 @@ inline constexpr LayerConvolution kLayerConvolutions[] = {LayerConvolution::kWid
 /// "width, then height: width" and so on.
 const char* name_of(LayerConvolution convolution);
 
-/// Picture and channels of one of a layer's convolutions.
+/// Plane and channels of one of a layer's convolutions.
 ConvolutionShape shape_of(LayerConvolution convolution, const Feature& from, const Feature& to, int64_t kernel,
                           int64_t batch);
 

@@ -61,7 +61,7 @@ Geometry convolution_geometry(const DndConvolution& c) {
   geometry.tap_column_stride = 1;
   geometry.x = dense(c.axis, c.tokens, c.height, c.width);
   geometry.norm = along(c.axis, 0, 0, c.width, 1);
-  geometry.moments = along(c.axis, 3 * c.tokens, 3, 0, 0);
+  geometry.mean_rstd = along(c.axis, 3 * c.tokens, 3, 0, 0);
   int64_t tokens = c.tokens, height = c.height, width = c.width;
   switch (c.axis) {
     case kDndWidth:
@@ -91,7 +91,7 @@ ConvolutionShape shape_of(const Geometry& geometry) {
 
 Geometry exchanged(Geometry geometry) {
   std::swap(geometry.rows, geometry.columns);
-  for (Geometry::Strides* strides : {&geometry.x, &geometry.y, &geometry.norm, &geometry.moments, &geometry.bias}) {
+  for (Geometry::Strides* strides : {&geometry.x, &geometry.y, &geometry.norm, &geometry.mean_rstd, &geometry.bias}) {
     std::swap(strides->row, strides->column);
   }
   std::swap(geometry.tap_row_stride, geometry.tap_column_stride);

@@ -34,7 +34,7 @@ int64_t lanes_of(const ConvolutionShape& shape, const SpectralGradientPlan& plan
   return plan.outs_are_lanes ? shape.out_channels : shape.channels;
 }
 int64_t tiles_of(const ConvolutionShape& shape, const SpectralGradientPlan& plan) {
-  return shape.batch * plan.picture_tiles();
+  return shape.batch * plan.plane_tiles();
 }
 
 SpectralGradientCost gradient_cost(const ConvolutionShape& shape, const SpectralGradientPlan& plan,

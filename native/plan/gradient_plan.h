@@ -12,7 +12,7 @@ namespace dnd {
 
 /// How the gradient of a convolution's weight is computed by the spectral algorithm. Tiles as of the forward
 /// convolution (overlap-save for x; of dy the tile's outputs, zeros elsewhere); for each frequency the product of all
-/// tiles' spectra, channels × tiles times tiles × output channels; then the transform back, kept at the k² taps only.
+/// tiles' spectra, channels × tiles times tiles × output channels; then the transform back, only at the k² taps.
 struct SpectralGradientPlan {
   TileAxis halved, full;  ///< as of SpectralPlan
   bool halved_is_i;
@@ -23,7 +23,7 @@ struct SpectralGradientPlan {
   int64_t threads_bytes = INT64_MAX;  ///< what all threads' memory together should not exceed
 
   constexpr int64_t frequencies() const { return full.points * (halved.points / 2) + 2; }
-  constexpr int64_t picture_tiles() const { return halved.tiles() * full.tiles(); }
+  constexpr int64_t plane_tiles() const { return halved.tiles() * full.tiles(); }
 };
 
 /// Predicted seconds of one thread.
@@ -47,10 +47,10 @@ struct WeightGradientPlan {
   double direct_multiply_adds() const;
 };
 
-/// Bytes of the spectra that are held at once, room between components included.
+/// Bytes of the spectra that are held at once, padding between components included.
 int64_t gradient_spectra_bytes(const ConvolutionShape& shape, const SpectralGradientPlan& plan, int64_t panel_lanes);
 
-/// Floats that a thread works in when it takes so many rows and lanes of the product at a time.
+/// Floats of a thread's workspace when it takes so many rows and lanes of the product at a time.
 struct GradientThreadFloats {
   int64_t column, rows, slab, sums, scratch;
   int64_t total() const { return rows + slab + sums + scratch; }

@@ -21,7 +21,7 @@ inline std::string no_weight_transform() {
                    static_cast<long long>(kLargestSpectralKernel));
 }
 
-/// Why there is no spectral plan: the kernel is too long, or not even one tile has room.
+/// Why there is no spectral plan: the kernel is too long, or not even one tile fits.
 inline std::string why_no_tiling(bool kernel_fits, int64_t workspace_bytes) {
   if (!kernel_fits) return no_weight_transform();
   return plan_text("one tile exceeds the budget of %.3g MiB", static_cast<double>(workspace_bytes) / (1 << 20));

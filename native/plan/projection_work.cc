@@ -12,7 +12,7 @@ ProjectionWork plan_projection(const Feature& first, int64_t length, int64_t bat
   const auto rows = static_cast<double>(batch) * static_cast<double>(first.tokens * first.width);
   const auto height = static_cast<double>(first.height);
   const double down = rows * static_cast<double>(length) * height, gate = rows * height * height;
-  const double multiply_adds = 2 * down + 3 * gate;  // nobody wants the gradient of the condition
+  const double multiply_adds = 2 * down + 3 * gate;  // the gradient of the condition is not needed
   return {multiply_adds, multiply_adds / rates.lanes * rates.direct_step * kNanosecond};
 }
 

@@ -49,8 +49,8 @@ double binary_logarithm(double value) {
 }
 
 SpectralCost spectral_cost(const ConvolutionShape& shape, const SpectralPlan& plan, const InstructionSetRates& rates) {
-  const double tiles = count(shape.batch * plan.picture_tiles());
-  const double chunks = count(divide_up(shape.batch * plan.picture_tiles(), plan.chunk_tiles));
+  const double tiles = count(shape.batch * plan.plane_tiles());
+  const double chunks = count(divide_up(shape.batch * plan.plane_tiles(), plan.chunk_tiles));
   const double points = count(plan.halved.points * plan.full.points), levels = binary_logarithm(points);
   const double in_vectors = count(divide_up(shape.channels, rates.lanes));
   const double out_vectors = count(divide_up(shape.out_channels, rates.lanes));
@@ -90,13 +90,13 @@ double direct_multiply_adds(const ConvolutionShape& shape) {
 
 double product_multiply_adds(const ConvolutionShape& shape, const SpectralPlan& plan) {
   return count(shape.channels) * count(shape.out_channels) * 3 * count(plan.frequencies()) *
-         count(shape.batch * plan.picture_tiles());
+         count(shape.batch * plan.plane_tiles());
 }
 
 double spectral_multiply_adds(const ConvolutionShape& shape, const SpectralPlan& plan) {
   const double pairs = count(shape.channels) * count(shape.out_channels);
   const double half = count(shape.kernel / 2), columns = count(plan.halved.points / 2);
-  const double chunks = count(divide_up(shape.batch * plan.picture_tiles(), plan.chunk_tiles));
+  const double chunks = count(divide_up(shape.batch * plan.plane_tiles(), plan.chunk_tiles));
   const double halves = count(shape.kernel) * half * columns, columns_of = count(plan.frequencies()) * half;
   return product_multiply_adds(shape, plan) + pairs * chunks * (halves + columns_of);
 }

@@ -34,10 +34,10 @@ double product_multiply_adds(const ConvolutionShape& shape, const SpectralPlan& 
 /// Real multiply-adds that a spectral convolution executes: the product's and the weights' transforms'.
 double spectral_multiply_adds(const ConvolutionShape& shape, const SpectralPlan& plan);
 
-/// Bytes of the tile spectra of one chunk, room between components included.
+/// Bytes of the tile spectra of one chunk, padding between components included.
 int64_t tile_spectra_bytes(const ConvolutionShape& shape, const SpectralPlan& plan);
 
-/// Bytes that a thread works in at most when it takes one tile at a time: its product, half-transformed weights, their
+/// Maximum bytes of a thread's workspace when it takes one tile at a time: its product, half-transformed weights, their
 /// slab, a point's sums, and scratch memory for transforms with so many lanes.
 int64_t least_thread_bytes(const ConvolutionShape& shape, const SpectralPlan& plan, int64_t lanes);
 

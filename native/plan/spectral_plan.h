@@ -6,7 +6,7 @@
 
 namespace dnd {
 
-/// A convolution as a plan sees it: any axis may play the channels, the other two (i, j) are the picture.
+/// A convolution as a plan sees it: any axis may play the channels, the other two (i, j) are the plane.
 struct ConvolutionShape {
   int64_t batch, channels, out_channels;
   int64_t size_i, size_j;
@@ -14,7 +14,7 @@ struct ConvolutionShape {
 };
 
 /// How a spectral convolution is cut. What an element of the result is summed from, and in which order, depends on the
-/// two axes' tiles, slab_channels and the instruction set alone; the rest decides what lies in which cache, and when.
+/// two axes' tiles, slab_channels and the instruction set alone; the rest decides what is in which cache, and when.
 struct SpectralPlan {
   TileAxis halved;  ///< transformed first, as real lines: half of its frequencies are enough
   TileAxis full;
@@ -29,12 +29,12 @@ struct SpectralPlan {
 
   /// Points of a tile's spectrum that are stored, each with three components.
   constexpr int64_t frequencies() const { return full.points * (halved.points / 2) + 2; }
-  constexpr int64_t picture_tiles() const { return halved.tiles() * full.tiles(); }
+  constexpr int64_t plane_tiles() const { return halved.tiles() * full.tiles(); }
   /// Steps of a column, each with up to four frequencies that share their sines and cosines.
   constexpr int64_t steps() const { return full.points / 4 + 1; }
 };
 
-/// Floats between components that lie in different sets of a cache: an odd number of cache lines.
+/// Floats between components that are in different sets of a cache: an odd number of cache lines.
 constexpr int64_t spread_stride(int64_t floats) { return (divide_up(floats, 16) | 1) * 16; }
 
 }  // namespace dnd

@@ -7,7 +7,7 @@
 
 namespace dnd {
 
-/// One axis of a picture cut into tiles of `points` points, for a "same" convolution with `kernel` (odd) taps.
+/// One axis of a plane cut into tiles of `points` points, for a "same" convolution with `kernel` (odd) taps.
 ///
 /// Overlap-save: a circular convolution of a tile is right where no tap reaches round its end, which leaves
 /// points − kernel + 1 outputs; the next tile begins that many points further. An axis that fits with half a kernel to
@@ -25,7 +25,7 @@ struct TileAxis {
   constexpr int64_t valid() const { return whole() ? size : points - kernel + 1; }
   constexpr int64_t tiles() const { return divide_up(size, valid()); }
 
-  /// The picture's point at a tile's point 0; negative in the padding.
+  /// The plane's point at a tile's point 0; negative in the padding.
   constexpr int64_t input_begin(int64_t tile) const { return whole() ? 0 : tile * valid() - half(); }
   constexpr int64_t output_begin(int64_t tile) const { return tile * valid(); }
   constexpr int64_t output_count(int64_t tile) const { return std::min(valid(), size - output_begin(tile)); }

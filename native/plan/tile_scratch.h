@@ -4,11 +4,11 @@
 
 namespace dnd {
 
-/// How a tile lies in the memory that its transforms work in, counted in vectors of channels: a panel of lines along
+/// The layout of a tile in the workspace of its transforms, counted in vectors of channels: a panel of lines along
 /// the halved axis, as many as a vector has lanes, and the real and imaginary parts of the half-transformed tile.
 /// Pitches are odd: lines of a power of two would share the sets of a cache.
 ///
-/// Always expanded in place, because kernels of every instruction set use it (isa/kernels.h says why that matters).
+/// Always expanded in place, because kernels of every instruction set use it (see isa/kernels.h).
 struct TileScratch {
   __attribute__((always_inline)) constexpr TileScratch(int64_t lanes, int64_t halved_points, int64_t full_points)
       : lanes(lanes),

@@ -7,7 +7,7 @@
 
 namespace dnd {
 
-/// One axis of a picture in tiles of `points`; nothing where they have no outputs, or are larger than it takes.
+/// One axis of a plane in tiles of `points`; nothing where they have no outputs, or are larger than it takes.
 /// `sizes`: those that there are transforms for, ascending or not.
 template <typename Sizes>
 std::optional<TileAxis> tile_axis(int64_t size, int64_t kernel, int64_t points, const Sizes& sizes) {
@@ -20,7 +20,7 @@ std::optional<TileAxis> tile_axis(int64_t size, int64_t kernel, int64_t points, 
   return axis;
 }
 
-/// Calls visit(halved, full, halved_is_i) for every way to tile a picture, either axis halved.
+/// Calls visit(halved, full, halved_is_i) for every way to tile a plane, either axis halved.
 template <typename Sizes, typename Visit>
 void for_each_tiling(const ConvolutionShape& shape, const Sizes& sizes, const Visit& visit) {
   for (bool halved_is_i : {true, false}) {

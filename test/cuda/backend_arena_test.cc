@@ -37,7 +37,7 @@ TEST(Arena, gives_the_same_addresses_to_the_same_calls_after_others) {
     std::vector<void*> addresses = {arena.take(30000), arena.take(10000), arena.take(50000)};
     EXPECT_TRUE(arena.give_back(addresses[1]));
     addresses.push_back(arena.take(5000));
-    // There is no room for this one but beside all others.
+    // There is space for this one only beside all others.
     if (void* const there = arena.take(90000)) {
       addresses.push_back(there);
     } else {
@@ -63,7 +63,7 @@ TEST(Arena, has_nothing_left_when_it_cannot_grow) {
   EXPECT_TRUE(arena.reset(50000));
   EXPECT_THROW(arena.reset(200000), Error);
   EXPECT_EQ(arena.bytes(), 0);
-  EXPECT_EQ(memory.held(), 0);
+  EXPECT_EQ(memory.used(), 0);
   EXPECT_EQ(arena.take(1), nullptr);
   EXPECT_TRUE(arena.reset(50000));
   EXPECT_THROW(arena.extend(90000), Error);

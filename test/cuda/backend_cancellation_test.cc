@@ -10,14 +10,14 @@
 namespace dnd::test {
 namespace {
 
-TEST(BackendCancellation, stops_a_convolution_before_each_launch_and_while_weights_are_held) {
+TEST(BackendCancellation, stops_a_convolution_before_each_launch_and_while_weights_are_uploaded) {
   const BackendDevice device(kDndFloat32);
   BackendConvolution convolution({kDndToken, 1, 2, 3, 4, 2, 3});
   convolution.described.algorithm = kDndSpectral;
   CountedControl counted;
   counted.cancel_after = 0;
-  EXPECT_THROW(convolution.hold(device, 0, &counted.control), Failure);
-  convolution.hold(device);
+  EXPECT_THROW(convolution.upload(device, 0, &counted.control), Failure);
+  convolution.upload(device);
   const std::vector<float> wanted = convolution.run(device);
   int64_t after = 0;
   for (;; ++after) {
@@ -39,14 +39,14 @@ TEST(BackendCancellation, stops_a_convolution_before_each_launch_and_while_weigh
 TEST(BackendCancellation, stops_a_pass_wherever_it_is_and_the_next_one_is_right) {
   const BackendDevice device;
   const BackendLayer layer{.algorithm = kDndDirect};
-  layer.hold(device);
+  layer.upload(device);
   const std::vector<float> wanted = layer.run(device);
   const ShortPieces pieces;
   for (bool recorded : {false, true}) {
     int64_t after = 0;
     for (;; ++after) {
-      device.call(device->forget);
-      layer.hold(device);
+      device.call(device->invalidate);
+      layer.upload(device);
       if (recorded) layer.run(device);
       CountedControl counted;
       counted.cancel_after = after;

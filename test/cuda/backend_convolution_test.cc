@@ -25,7 +25,7 @@ TEST(BackendConvolution, agrees_with_its_definition_for_every_axis_epilogue_algo
         convolution.described.epilogue = shape.axis == kDndWidth   ? kDndMergePaths
                                          : shape.axis == kDndToken ? kDndTokenBias
                                                                    : kDndStore;
-        convolution.hold(device);
+        convolution.upload(device);
         const bool exact = precision == kDndFloat32 || algorithm == kDndDirect;
         const double error = relative_error(convolution.run(device), convolution.expected());
         record_relative_error(error);
@@ -40,7 +40,7 @@ TEST(BackendConvolution, keeps_to_its_limit_with_the_same_bytes_and_says_what_it
     const BackendDevice device(precision);
     BackendConvolution convolution({kDndToken, 3, 5, 20, 12, 10, 3});
     convolution.described.algorithm = kDndSpectral;
-    convolution.hold(device);
+    convolution.upload(device);
     const std::vector<float> wanted = convolution.run(device);
     const int64_t most = convolution.workspace(device);
     int64_t smallest = most, sufficient = 0, none = 0;
@@ -63,7 +63,7 @@ TEST(BackendConvolution, keeps_to_its_limit_with_the_same_bytes_and_says_what_it
   }
 }
 
-TEST(BackendConvolution, makes_spectra_as_it_goes_where_they_cannot_be_held_and_gives_the_same_bytes) {
+TEST(BackendConvolution, makes_spectra_as_it_goes_where_they_cannot_be_resident_and_gives_the_same_bytes) {
   for (DndPrecision precision : {kDndMixed, kDndFloat32}) {
     BackendConvolution convolution({kDndToken, 1, 5, 20, 12, 10, 3});
     convolution.described.algorithm = kDndSpectral;
@@ -71,7 +71,7 @@ TEST(BackendConvolution, makes_spectra_as_it_goes_where_they_cannot_be_held_and_
     int64_t with_spectra = 0, bare = 0, available = 0;
     {
       const BackendDevice device(precision);
-      convolution.hold(device);
+      convolution.upload(device);
       device.call(device->memory, &with_spectra, &available);
       wanted = convolution.run(device);
     }
@@ -79,32 +79,32 @@ TEST(BackendConvolution, makes_spectra_as_it_goes_where_they_cannot_be_held_and_
     device.call(device->memory, &bare, &available);
     EXPECT_EQ(bare, 0);
     EXPECT_EQ(available, with_spectra - 1);
-    convolution.hold(device);
+    convolution.upload(device);
     int64_t with_taps = 0;
     device.call(device->memory, &with_taps, &available);
     EXPECT_LT(with_taps, with_spectra / 4);
     EXPECT_GE(with_taps, static_cast<int64_t>(convolution.weight.size() * sizeof(float)));
-    device.call(device->forget);
+    device.call(device->invalidate);
 
-    const BackendDevice roomy({0, 0, precision, kPlenty});
-    convolution.hold(roomy, kPlenty - with_spectra + 1);
-    EXPECT_TRUE(same_bytes(convolution.run(roomy), wanted));
-    convolution.described.workspace_limit = convolution.workspace(roomy) / 2;
-    EXPECT_TRUE(same_bytes(convolution.run(roomy), wanted)) << "in half the workspace";
+    const BackendDevice ample({0, 0, precision, kPlenty});
+    convolution.upload(ample, kPlenty - with_spectra + 1);
+    EXPECT_TRUE(same_bytes(convolution.run(ample), wanted));
+    convolution.described.workspace_limit = convolution.workspace(ample) / 2;
+    EXPECT_TRUE(same_bytes(convolution.run(ample), wanted)) << "in half the workspace";
   }
 }
 
-TEST(BackendConvolution, asks_for_enough_workspace_where_weights_of_its_shape_are_held_in_both_forms) {
+TEST(BackendConvolution, asks_for_enough_workspace_where_weights_of_its_shape_are_resident_in_both_forms) {
   const BackendDevice device({0, 0, kDndMixed, kPlenty});
   BackendConvolution spectra({kDndToken, 1, 5, 20, 12, 10, 3});
   spectra.described.algorithm = kDndSpectral;
-  spectra.hold(device);
+  spectra.upload(device);
   const std::vector<float> wanted = spectra.run(device);
   const int64_t before = spectra.workspace(device);
   BackendConvolution taps = spectra;
-  int64_t held = 0, available = 0;
-  device.call(device->memory, &held, &available);
-  taps.hold(device, available - 10000);
+  int64_t used = 0, available = 0;
+  device.call(device->memory, &used, &available);
+  taps.upload(device, available - 10000);
   EXPECT_GT(spectra.workspace(device), before);
   EXPECT_TRUE(same_bytes(spectra.run(device), wanted));
   EXPECT_TRUE(same_bytes(taps.run(device), wanted));
@@ -113,17 +113,17 @@ TEST(BackendConvolution, asks_for_enough_workspace_where_weights_of_its_shape_ar
 TEST(BackendConvolution, names_need_and_supply_where_not_even_taps_fit) {
   BackendConvolution convolution({kDndToken, 1, 5, 20, 12, 10, 3});
   const BackendDevice device({0, 0, kDndMixed, kPlenty});
-  int64_t held = 0, available = 0;
+  int64_t used = 0, available = 0;
   const DndControl* const none = nullptr;
   const Failure failure =
-      device.failure(device->hold_convolution, none, static_cast<const DndConvolution*>(&convolution.described),
+      device.failure(device->upload_convolution, none, static_cast<const DndConvolution*>(&convolution.described),
                      static_cast<const float*>(convolution.weight.data()), kPlenty - 1000);
   EXPECT_EQ(failure.status, kDndOutOfMemory);
   const std::string sentence = failure.what();
   EXPECT_NE(sentence.find("(1800 bytes)"), std::string::npos) << sentence;  // 10 · 5 · 3 · 3 taps
   EXPECT_NE(sentence.find("(1000 bytes)"), std::string::npos) << sentence;
-  device.call(device->memory, &held, &available);
-  EXPECT_EQ(held, 0);
+  device.call(device->memory, &used, &available);
+  EXPECT_EQ(used, 0);
 }
 
 TEST(BackendConvolution, gives_the_same_bytes_for_any_order_of_threads) {
@@ -134,7 +134,7 @@ TEST(BackendConvolution, gives_the_same_bytes_for_any_order_of_threads) {
     BackendConvolution convolution({kDndWidth, 1, 6, 4, 25, 9, 3});
     convolution.described.algorithm = kDndSpectral;
     convolution.described.normalised = 1;
-    convolution.hold(device);
+    convolution.upload(device);
     const std::vector<float> y = convolution.run(device);
     if (wanted.empty()) wanted = y;
     EXPECT_TRUE(same_bytes(y, wanted)) << "seed " << seed;
@@ -145,7 +145,7 @@ TEST(BackendConvolution, tells_the_time_of_its_parts) {
   const BackendDevice device;
   BackendConvolution convolution({kDndToken, 1, 2, 3, 4, 2, 3});
   convolution.described.algorithm = kDndSpectral;
-  convolution.hold(device);
+  convolution.upload(device);
   const BackendArray from(device, convolution.x), workspace(device, convolution.workspace(device));
   const BackendArray y(device, convolution.shape.outputs() * 4);
   double seconds[kDndConvolutionParts] = {};

@@ -88,16 +88,16 @@ TEST(BackendDevices, refuse_options_that_make_no_sense) {
 
 TEST(BackendMemory, is_counted_and_kept_under_its_limit) {
   const BackendDevice device({0, 0, kDndMixed, 10000});
-  int64_t held = -1, available = -1;
-  const auto look = [&] { device.call(device->memory, &held, &available); };
+  int64_t used = -1, available = -1;
+  const auto look = [&] { device.call(device->memory, &used, &available); };
   look();
-  EXPECT_EQ(held, 0);
+  EXPECT_EQ(used, 0);
   EXPECT_EQ(available, 10000);
   {
     const BackendArray array(device, 1000);
     EXPECT_EQ(reinterpret_cast<uintptr_t>(array.memory()) % 64, 0u);
     look();
-    EXPECT_EQ(held, 1024);
+    EXPECT_EQ(used, 1024);
     EXPECT_EQ(available, 10000 - 1024);
     void* memory = nullptr;
     const Failure failure = device.failure(device->allocate, size_t{9000}, &memory);
@@ -109,7 +109,7 @@ TEST(BackendMemory, is_counted_and_kept_under_its_limit) {
     EXPECT_EQ(device.failure(device->allocate, bytes, &memory).status, kDndOutOfMemory);
   }
   look();
-  EXPECT_EQ(held, 0);
+  EXPECT_EQ(used, 0);
   const BackendArray none(device, 0);
   EXPECT_NE(none.memory(), nullptr);
 }
@@ -117,10 +117,10 @@ TEST(BackendMemory, is_counted_and_kept_under_its_limit) {
 TEST(BackendMemory, is_what_the_device_has_left_where_there_is_no_limit) {
   dnd_emulator_set_memory_limit(1 << 20);
   const BackendDevice first, second;
-  int64_t held = 0, available = 0;
+  int64_t used = 0, available = 0;
   const BackendArray taken(first, 1 << 19);
-  second.call(second->memory, &held, &available);
-  EXPECT_EQ(held, 0);
+  second.call(second->memory, &used, &available);
+  EXPECT_EQ(used, 0);
   EXPECT_EQ(available, 1 << 19);
   void* memory = nullptr;
   const Failure failure = second.failure(second->allocate, size_t{600000}, &memory);
@@ -130,15 +130,15 @@ TEST(BackendMemory, is_what_the_device_has_left_where_there_is_no_limit) {
 
 TEST(BackendMemory, of_a_pass_that_does_not_fit_is_refused_by_need_and_supply_and_smaller_ones_still_run) {
   const BackendLayer layer;
-  int64_t held = 0, available = 0, bytes = 0;
+  int64_t used = 0, available = 0, bytes = 0;
   {
     const BackendDevice device;
-    layer.hold(device);
-    device.call(device->memory, &held, &available);
+    layer.upload(device);
+    device.call(device->memory, &used, &available);
     bytes = layer.pass_bytes(device);
   }
-  const BackendDevice device({0, 0, kDndMixed, held + bytes + 20000});
-  layer.hold(device);
+  const BackendDevice device({0, 0, kDndMixed, used + bytes + 20000});
+  layer.upload(device);
   const std::vector<float> wanted = layer.run(device);
   const DndPass large = {9, bytes + 40000};
   int32_t recorded = 0;
@@ -157,7 +157,7 @@ TEST(BackendMemory, is_all_free_again_after_closing_whatever_was_left) {
     ASSERT_EQ(status, kDndOk);
     void* memory = nullptr;
     EXPECT_EQ(table()->allocate(state, 1000, &memory), kDndOk);
-    EXPECT_EQ(table()->hold_values(state, layer.bias.data(), 2), kDndOk);
+    EXPECT_EQ(table()->upload_values(state, layer.bias.data(), 2), kDndOk);
     const DndPass pass = {1, 5000};
     int32_t recorded = 0;
     EXPECT_EQ(table()->begin_pass(state, &pass, &recorded), kDndOk);
@@ -165,10 +165,11 @@ TEST(BackendMemory, is_all_free_again_after_closing_whatever_was_left) {
     EXPECT_EQ(table()->allocate(state, 3 * 30 * 4, &x), kDndOk);
     const std::vector<float> values(90);
     EXPECT_EQ(table()->upload(state, x, values.data(), 90 * 4), kDndOk);
-    void* moments = nullptr;
-    EXPECT_EQ(table()->allocate(state, 9 * 4, &moments), kDndOk);
-    EXPECT_EQ(table()->moments(state, nullptr, static_cast<float*>(x), 3, 30, 1e-5f, static_cast<float*>(moments)),
-              kDndOk);
+    void* mean_rstd = nullptr;
+    EXPECT_EQ(table()->allocate(state, 9 * 4, &mean_rstd), kDndOk);
+    EXPECT_EQ(
+        table()->norm_statistics(state, nullptr, static_cast<float*>(x), 3, 30, 1e-5f, static_cast<float*>(mean_rstd)),
+        kDndOk);
     table()->close(state);
   }
   EXPECT_EQ(dnd_emulator_live_bytes(), 0);

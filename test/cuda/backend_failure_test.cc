@@ -12,7 +12,7 @@ namespace dnd::test {
 namespace {
 
 /// Runs work(), whose n-th runtime call fails, for n = 1, 2, … until it makes fewer calls. `afterwards` sees the world
-/// after each failure. Returns how many of the failures were told.
+/// after each failure. Returns how many of the failures were reported.
 int64_t with_each_call_failing(const std::vector<float>& wanted, const std::function<std::vector<float>()>& work,
                                const std::function<void()>& afterwards) {
   int64_t told = 0;
@@ -55,7 +55,7 @@ void expect_nothing_left() {
 /// Something of an encoder, outside passes: a linear layer and its LayerNorm.
 std::vector<float> encode(const BackendDevice& device, const BackendLayer& layer) {
   const std::vector<float> weight(layer.over_width.begin(), layer.over_width.begin() + 40);  // [8, 5]
-  device.call(device->hold_linear, weight.data(), int64_t{8}, int64_t{5});
+  device.call(device->upload_linear, weight.data(), int64_t{8}, int64_t{5});
   const BackendArray x(device, layer.x()), y(device, 18 * 8 * 4);
   const DndControl* const control = nullptr;
   device.call(device->linear, control, static_cast<const float*>(x.floats()), int64_t{18}, int64_t{5}, weight.data(),
@@ -71,7 +71,7 @@ std::vector<float> whole_life(const BackendLayer& layer) {
   const DndBackend* const table = dnd_device_library();
   if (const DndStatus status = table->count(&count)) throw Failure(status, table->last_error(nullptr));
   const BackendDevice device;
-  layer.hold(device);
+  layer.upload(device);
   std::vector<float> y = layer.run(device);
   const std::vector<float> again = layer.run(device);
   EXPECT_TRUE(same_bytes(y, again));
@@ -97,12 +97,12 @@ TEST(BackendFailure, of_any_call_in_a_life_is_told_and_leaves_nothing_behind) {
 TEST(BackendFailure, of_any_call_leaves_an_open_device_as_good_as_before) {
   const BackendLayer layer{.algorithm = kDndDirect};
   const BackendDevice device;
-  layer.hold(device);
+  layer.upload(device);
   const std::vector<float> wanted = layer.run(device);
   const int64_t bytes = dnd_emulator_live_bytes(), objects = dnd_emulator_live_objects();
   const auto again = [&] {
-    device.call(device->forget);
-    layer.hold(device);
+    device.call(device->invalidate);
+    layer.upload(device);
     layer.run(device);
     return layer.run(device);
   };
@@ -121,7 +121,7 @@ TEST(BackendFailure, while_spectra_are_made_and_used_leaves_nothing_behind) {
     DndConvolution convolution = convolution_of(kShape);
     convolution.algorithm = kDndSpectral;
     const DndControl* const control = nullptr;
-    device.call(device->hold_convolution, control, &convolution, weight.data(), int64_t{0});
+    device.call(device->upload_convolution, control, &convolution, weight.data(), int64_t{0});
     int64_t bytes = 0, sufficient = 0;
     device.call(device->convolution_workspace, &convolution, &bytes, &sufficient);
     const BackendArray from(device, x), workspace(device, bytes), y(device, kShape.outputs() * 4);

@@ -14,16 +14,16 @@
 
 namespace dnd::test {
 
-/// A small layer as the decoder has it: moments, a normalised width convolution, a height convolution, one over tokens
-/// with its bias; held, computed in a pass, and by definition.
+/// A small layer as in the decoder: norm_statistics, a normalised width convolution, a height convolution, one over
+/// tokens with its bias; uploaded, computed in a pass, and by definition.
 struct BackendLayer {
   int64_t batch = 1;
   DndAlgorithm algorithm = kDndSpectral;
   int64_t workspace_limit = kPlenty;
   uint64_t key = 1;
-  int64_t extra_bytes = 0;  ///< that the pass is told of beside what it needs
-  int64_t keep_free = 0;    ///< while weights are held
-  uint32_t seed = 1;        ///< of x
+  int64_t extra_bytes = 0;     ///< declared to the pass beyond what it needs
+  int64_t reserved_bytes = 0;  ///< while weights are uploaded
+  uint32_t seed = 1;           ///< of x
   uint32_t parameter_seed = 0;
 
   static constexpr int64_t kTokens = 3, kHeight = 5, kWidth = 6, kWidthOut = 4, kHeightOut = 7, kTokensOut = 2;
@@ -53,13 +53,13 @@ struct BackendLayer {
     return convolution;
   }
 
-  void hold(const BackendDevice& device, const DndControl* control = nullptr) const {
+  void upload(const BackendDevice& device, const DndControl* control = nullptr) const {
     for (const std::vector<float>* values : {&norm_weight, &norm_bias, &bias}) {
-      device.call(device->hold_values, values->data(), static_cast<int64_t>(values->size()));
+      device.call(device->upload_values, values->data(), static_cast<int64_t>(values->size()));
     }
     const auto convolution = [&](const ConvolutionCase& c, const std::vector<float>& weight) {
       const DndConvolution described = this->described(c);
-      device.call(device->hold_convolution, control, &described, weight.data(), keep_free);
+      device.call(device->upload_convolution, control, &described, weight.data(), reserved_bytes);
     };
     convolution(width_case(), over_width);
     convolution(height_case(), over_height);
@@ -91,15 +91,15 @@ struct BackendLayer {
     Ended ended{device};
     const BackendArray from(device, x());
     const BackendArray workspace(device, this->workspace(device));
-    const BackendArray moments(device, batch * kTokens * 3 * 4);
+    const BackendArray mean_rstd(device, batch * kTokens * 3 * 4);
     const BackendArray wide(device, width_case().outputs() * 4), high(device, height_case().outputs() * 4);
     const BackendArray y(device, outputs() * 4);
     if (repeated == 0) {
-      device.call(device->moments, control, static_cast<const float*>(from.floats()), batch * kTokens, kHeight * kWidth,
-                  1e-5f, moments.floats());
+      device.call(device->norm_statistics, control, static_cast<const float*>(from.floats()), batch * kTokens,
+                  kHeight * kWidth, 1e-5f, mean_rstd.floats());
       convolve(device, control, width_case(), over_width,
                {.x = from.floats(),
-                .moments = moments.floats(),
+                .mean_rstd = mean_rstd.floats(),
                 .norm_weight = norm_weight.data(),
                 .norm_bias = norm_bias.data(),
                 .y = wide.floats()},

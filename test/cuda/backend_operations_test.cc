@@ -18,8 +18,8 @@ constexpr int64_t kRows = 5, kColumns = 24;
 
 double tolerance_of(DndPrecision precision) { return precision == kDndMixed ? 1e-3 : 2e-6; }
 
-void hold(const BackendDevice& device, const std::vector<float>& values) {
-  device.call(device->hold_values, values.data(), static_cast<int64_t>(values.size()));
+void upload(const BackendDevice& device, const std::vector<float>& values) {
+  device.call(device->upload_values, values.data(), static_cast<int64_t>(values.size()));
 }
 
 const float* floats(const BackendArray& array) { return array.floats(); }
@@ -27,7 +27,7 @@ const float* floats(const BackendArray& array) { return array.floats(); }
 TEST(BackendOperations, normalise_rows_and_tell_their_moments) {
   const std::vector<float> x = random_values(kRows * kColumns, 1);
   const std::vector<float> weight = random_values(kColumns, 2), bias = random_values(kColumns, 3);
-  std::vector<double> normal, moments;
+  std::vector<double> normal, mean_rstd;
   for (int64_t row = 0; row < kRows; ++row) {
     double mean = 0, variance = 0;
     for (int64_t i = 0; i < kColumns; ++i) mean += x[row * kColumns + i] / double{kColumns};
@@ -35,19 +35,19 @@ TEST(BackendOperations, normalise_rows_and_tell_their_moments) {
     const double scale = 1 / std::sqrt(variance + 1e-5);
     for (int64_t i = 0; i < kColumns; ++i)
       normal.push_back((x[row * kColumns + i] - mean) * scale * weight[i] + bias[i]);
-    moments.insert(moments.end(), {mean, scale});
+    mean_rstd.insert(mean_rstd.end(), {mean, scale});
   }
   const BackendDevice device;
-  hold(device, weight);
-  hold(device, bias);
+  upload(device, weight);
+  upload(device, bias);
   const BackendArray from(device, x), y(device, kRows * kColumns * 4), told(device, kRows * 3 * 4);
   device.call(device->layer_norm, kNone, floats(from), kRows, kColumns, weight.data(), bias.data(), 1e-5f, y.floats());
   EXPECT_LE(relative_error(y.download(kRows * kColumns), normal), 1e-6);
-  device.call(device->moments, kNone, floats(from), kRows, kColumns, 1e-5f, told.floats());
+  device.call(device->norm_statistics, kNone, floats(from), kRows, kColumns, 1e-5f, told.floats());
   const std::vector<float> found = told.download(kRows * 3);
   for (int64_t row = 0; row < kRows; ++row) {
-    EXPECT_NEAR(found[3 * row] + double{found[3 * row + 1]}, moments[2 * row], 1e-12);
-    EXPECT_NEAR(found[3 * row + 2], moments[2 * row + 1], 1e-6);
+    EXPECT_NEAR(found[3 * row] + double{found[3 * row + 1]}, mean_rstd[2 * row], 1e-12);
+    EXPECT_NEAR(found[3 * row + 2], mean_rstd[2 * row + 1], 1e-6);
   }
 }
 
@@ -65,8 +65,8 @@ TEST(BackendOperations, multiply_add_activate_and_add_a_residual) {
   }
   for (DndPrecision precision : {kDndMixed, kDndFloat32}) {
     const BackendDevice device(precision);
-    device.call(device->hold_linear, weight.data(), kOut, kColumns);
-    hold(device, bias);
+    device.call(device->upload_linear, weight.data(), kOut, kColumns);
+    upload(device, bias);
     const BackendArray from(device, x), added(device, residual), y(device, kRows * kOut * 4);
     CountedControl counted;
     device.call(device->linear, static_cast<const DndControl*>(&counted.control), floats(from), kRows, kColumns,
@@ -87,7 +87,7 @@ TEST(BackendOperations, look_embeddings_up) {
     }
   }
   const BackendDevice device;
-  for (const std::vector<float>* table : {&word, &position, &type}) hold(device, *table);
+  for (const std::vector<float>* table : {&word, &position, &type}) upload(device, *table);
   const BackendArray id(device, ids), at(device, positions), y(device, kRows * kColumns * 4);
   device.call(device->embed, kNone, id.as<int32_t>(), at.as<int32_t>(), kRows, word.data(), position.data(),
               type.data(), kColumns, y.floats());
@@ -183,7 +183,7 @@ TEST(BackendOperations, restore_adapters_in_and_outside_passes) {
     if (in_pass) device.call(device->begin_pass, &pass, &recorded);
     const BackendArray tokens(device, adapter.tokens), y(device, 2 * 18 * 4);
     if (recorded == 0) {
-      device.call(device->restore, kNone, floats(tokens), int64_t{2},
+      device.call(device->reconstruct, kNone, floats(tokens), int64_t{2},
                   static_cast<const DndAdapterLayout*>(&adapter.layout), y.floats());
     }
     if (in_pass) device.call(device->end_pass, kNone, int32_t{1});
@@ -196,7 +196,7 @@ TEST(BackendOperations, restore_adapters_in_and_outside_passes) {
   adapter.layout.rank = 0;
   const BackendArray y(device, 2 * 18 * 4);
   EXPECT_EQ(device
-                .failure(device->restore, kNone, floats(y), int64_t{1},
+                .failure(device->reconstruct, kNone, floats(y), int64_t{1},
                          static_cast<const DndAdapterLayout*>(&adapter.layout), y.floats())
                 .status,
             kDndInvalidArgument);

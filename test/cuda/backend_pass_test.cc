@@ -19,8 +19,8 @@ TEST(BackendPass, computes_a_layer_in_either_precision_and_by_either_algorithm) 
     for (DndAlgorithm algorithm : {kDndDirect, kDndSpectral, kDndAuto}) {
       for (int64_t batch : {1, 3}) {
         const BackendLayer layer{.batch = batch, .algorithm = algorithm, .key = uint64_t(10 * algorithm + batch)};
-        device.call(device->forget);  // another layer lay at the same addresses
-        layer.hold(device);
+        device.call(device->invalidate);  // another layer lay at the same addresses
+        layer.upload(device);
         const bool exact = precision == kDndFloat32 || algorithm == kDndDirect;
         const double error = relative_error(layer.run(device), layer.expected());
         record_relative_error(error);
@@ -34,7 +34,7 @@ TEST(BackendPass, computes_a_layer_in_either_precision_and_by_either_algorithm) 
 TEST(BackendPass, is_repeated_for_other_inputs_without_its_operations) {
   const BackendDevice device;
   BackendLayer layer;
-  layer.hold(device);
+  layer.upload(device);
   int32_t recorded = -1;
   const std::vector<float> first = layer.run(device, nullptr, &recorded);
   EXPECT_EQ(recorded, 0);
@@ -46,10 +46,10 @@ TEST(BackendPass, is_repeated_for_other_inputs_without_its_operations) {
   EXPECT_TRUE(same_bytes(layer.run(device), first));
 }
 
-TEST(BackendPass, gives_the_same_bytes_after_other_passes_growth_and_forgetting) {
+TEST(BackendPass, gives_the_same_bytes_after_other_passes_growth_and_invalidation) {
   const BackendDevice device;
   BackendLayer layer;
-  layer.hold(device);
+  layer.upload(device);
   const auto run = [&](int64_t batch, int64_t extra_bytes, int32_t recorded_before) {
     layer.batch = batch;
     layer.key = static_cast<uint64_t>(batch + extra_bytes);
@@ -67,20 +67,20 @@ TEST(BackendPass, gives_the_same_bytes_after_other_passes_growth_and_forgetting)
   EXPECT_TRUE(same_bytes(run(1, kMore, 0), one));
   EXPECT_TRUE(same_bytes(run(1, 0, 0), one)) << "after the memory of passes was made anew";
   EXPECT_TRUE(same_bytes(run(1, 0, 1), one));
-  device.call(device->forget);
-  layer.hold(device);
+  device.call(device->invalidate);
+  layer.upload(device);
   EXPECT_TRUE(same_bytes(run(1, 0, 0), one));
 }
 
-TEST(BackendPass, knows_changed_parameters_after_forgetting_the_old_ones) {
+TEST(BackendPass, knows_changed_parameters_after_an_invalidation) {
   const BackendDevice device;
   BackendLayer layer;
-  layer.hold(device);
+  layer.upload(device);
   layer.run(device);
   layer.over_height = random_values(static_cast<int64_t>(layer.over_height.size()), 99);
   layer.bias = random_values(static_cast<int64_t>(layer.bias.size()), 98);
-  device.call(device->forget);
-  layer.hold(device);
+  device.call(device->invalidate);
+  layer.upload(device);
   EXPECT_LE(relative_error(layer.run(device), layer.expected()), 1e-3);
 }
 
@@ -104,7 +104,7 @@ TEST(BackendPass, keeps_the_passes_used_last) {
   const BackendDevice device;
   BackendLayer layer;
   layer.algorithm = kDndDirect;
-  layer.hold(device);
+  layer.upload(device);
   int32_t recorded = 0;
   for (layer.key = 1; layer.key <= 40; ++layer.key) layer.run(device);
   layer.key = 40;
@@ -118,14 +118,14 @@ TEST(BackendPass, keeps_the_passes_used_last) {
 TEST(BackendPass, reports_all_of_its_multiply_adds_when_recorded_and_when_repeated) {
   const BackendDevice device;
   const BackendLayer layer;
-  layer.hold(device);
+  layer.upload(device);
   double direct = 0;
   for (const ConvolutionCase& c : {layer.width_case(), layer.height_case(), layer.token_case()}) {
     const auto inside = [](int64_t size) { return static_cast<double>(3 * size - 2); };  // taps inside, kernel 3
-    const double picture = c.axis == kDndWidth    ? inside(c.height) * inside(c.tokens)
-                           : c.axis == kDndHeight ? inside(c.tokens) * inside(c.width)
-                                                  : inside(c.height) * inside(c.width);
-    direct += static_cast<double>(c.channels() * c.outs) * picture;
+    const double plane = c.axis == kDndWidth    ? inside(c.height) * inside(c.tokens)
+                         : c.axis == kDndHeight ? inside(c.tokens) * inside(c.width)
+                                                : inside(c.height) * inside(c.width);
+    direct += static_cast<double>(c.channels() * c.outs) * plane;
   }
   for (int repeat = 0; repeat < 2; ++repeat) {
     CountedControl counted;
@@ -137,10 +137,10 @@ TEST(BackendPass, reports_all_of_its_multiply_adds_when_recorded_and_when_repeat
 TEST(BackendPass, of_many_pieces_gives_the_same_bytes_and_reports_their_multiply_adds_one_by_one) {
   const BackendDevice device;
   const BackendLayer layer{.algorithm = kDndDirect};
-  layer.hold(device);
+  layer.upload(device);
   const std::vector<float> wanted = layer.run(device);
-  device.call(device->forget);
-  layer.hold(device);
+  device.call(device->invalidate);
+  layer.upload(device);
   const ShortPieces pieces;
   EXPECT_TRUE(same_bytes(layer.run(device), wanted));
   std::vector<double> progress;
@@ -148,7 +148,7 @@ TEST(BackendPass, of_many_pieces_gives_the_same_bytes_and_reports_their_multiply
                              static_cast<std::vector<double>*>(context)->push_back(done);
                            }};
   EXPECT_TRUE(same_bytes(layer.run(device, &control), wanted));
-  EXPECT_EQ(progress.size(), 4u) << "moments and three convolutions, a graph each";
+  EXPECT_EQ(progress.size(), 4u) << "norm_statistics and three convolutions, a graph each";
   EXPECT_EQ(progress[0], 0);
   EXPECT_GT(progress[1], 0);
 }
@@ -156,14 +156,14 @@ TEST(BackendPass, of_many_pieces_gives_the_same_bytes_and_reports_their_multiply
 TEST(BackendPass, says_what_is_wrong_about_its_use) {
   const BackendDevice device;
   const BackendLayer layer;
-  layer.hold(device);
+  layer.upload(device);
   const DndPass pass = {5, layer.pass_bytes(device)};
   int32_t recorded = 0;
   EXPECT_EQ(device.failure(device->end_pass, static_cast<const DndControl*>(nullptr), int32_t{1}).status, kDndInternal);
   device.call(device->begin_pass, &pass, &recorded);
   EXPECT_EQ(device.failure(device->begin_pass, &pass, &recorded).status, kDndInternal);
-  EXPECT_EQ(device.failure(device->forget).status, kDndInternal);
-  EXPECT_EQ(device.failure(device->hold_values, layer.bias.data(), int64_t{2}).status, kDndInternal);
+  EXPECT_EQ(device.failure(device->invalidate).status, kDndInternal);
+  EXPECT_EQ(device.failure(device->upload_values, layer.bias.data(), int64_t{2}).status, kDndInternal);
   const BackendArray x(device, layer.x()), y(device, layer.inputs() * 4);
   std::vector<float> host(1);
   EXPECT_EQ(
@@ -171,7 +171,7 @@ TEST(BackendPass, says_what_is_wrong_about_its_use) {
           .status,
       kDndInternal);
   const DndControl* const none = nullptr;
-  // The weight is not held: the operation fails, and so does the pass that lacks it.
+  // The weight is not resident: the operation fails, and so does the pass that lacks it.
   const std::vector<float> stranger = random_values(30, 3);
   const Failure failure = device.failure(device->layer_norm, none, static_cast<const float*>(x.floats()), int64_t{3},
                                          int64_t{30}, stranger.data(), stranger.data(), 1e-5f, y.floats());

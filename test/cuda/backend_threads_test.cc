@@ -13,7 +13,7 @@ TEST(BackendThreads, use_two_states_of_one_device_at_once_with_the_same_bytes) {
   for (int i : {0, 1}) {
     const BackendDevice device;
     const BackendLayer layer{.algorithm = i == 0 ? kDndDirect : kDndSpectral, .seed = uint32_t(1 + i)};
-    layer.hold(device);
+    layer.upload(device);
     alone[i] = layer.run(device);
   }
   std::vector<float> together[2];
@@ -22,7 +22,7 @@ TEST(BackendThreads, use_two_states_of_one_device_at_once_with_the_same_bytes) {
     threads[i] = std::thread([i, &together] {
       const BackendDevice device;
       const BackendLayer layer{.algorithm = i == 0 ? kDndDirect : kDndSpectral, .seed = uint32_t(1 + i)};
-      layer.hold(device);
+      layer.upload(device);
       // The thread with less to do takes its turns while the other one records, runs and waits.
       for (int repeat = 0; repeat < (i == 0 ? 20 : 3); ++repeat) together[i] = layer.run(device);
     });
@@ -36,7 +36,7 @@ TEST(BackendThreads, hand_a_device_from_one_to_the_next) {
   const BackendDevice device;
   const BackendLayer layer{.algorithm = kDndDirect};
   std::vector<float> found[3];
-  std::thread([&] { layer.hold(device); }).join();
+  std::thread([&] { layer.upload(device); }).join();
   for (std::vector<float>& y : found) std::thread([&] { y = layer.run(device); }).join();
   EXPECT_LE(relative_error(found[0], layer.expected()), 3e-6);
   EXPECT_EQ(found[1], found[0]);

@@ -19,7 +19,7 @@ class TestStream {
   runtime::Stream stream_;
 };
 
-/// Values in device memory, uninitialised where only their number is given.
+/// Values in device memory, uninitialised if only their number is given.
 template <typename T>
 class DeviceValues {
  public:

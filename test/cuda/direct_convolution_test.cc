@@ -22,13 +22,13 @@ constexpr double kTolerance = 2e-6;
 struct Problem {
   DndConvolution convolution;
   bool with_addend = true;
-  std::vector<float> x, moments, norm_weight, norm_bias, weight, addend, bias;
+  std::vector<float> x, mean_rstd, norm_weight, norm_bias, weight, addend, bias;
   Geometry geometry = convolution_geometry(convolution);
 
   explicit Problem(const DndConvolution& c, bool with_addend = true) : convolution(c), with_addend(with_addend) {
     const int64_t taps = c.kernel_size * c.kernel_size;
     x = random_values(c.batch * c.tokens * c.height * c.width, 1);
-    moments = random_values(3 * c.batch * c.tokens, 2);
+    mean_rstd = random_values(3 * c.batch * c.tokens, 2);
     norm_weight = random_values(c.height * c.width, 3);
     norm_bias = random_values(c.height * c.width, 4);
     weight = random_values(c.out_channels * geometry.channels * taps, 5);
@@ -51,7 +51,7 @@ std::vector<double> reference(const Problem& p) {
   const int64_t in[3] = {c.tokens, c.height, c.width}, axis = c.axis == kDndToken ? 0 : c.axis == kDndHeight ? 1 : 2;
   int64_t out[3] = {c.tokens, c.height, c.width};
   out[axis] = c.out_channels;
-  // Picture axes in the kernel's order: (H, N), (N, W), (H, W).
+  // Spatial axes in the kernel's order: (H, N), (N, W), (H, W).
   const int64_t first = axis == 1 ? 0 : 1, second = axis == 2 ? 0 : 2;
   const int64_t half = c.kernel_size / 2;
   std::vector<double> y;
@@ -70,7 +70,7 @@ std::vector<double> reference(const Problem& p) {
             const int64_t row = batch * c.tokens + from[0], at = from[1] * c.width + from[2];
             double x = p.x[row * c.height * c.width + at];
             if (c.normalised != 0) {
-              const float* m = p.moments.data() + 3 * row;
+              const float* m = p.mean_rstd.data() + 3 * row;
               x = (x - m[0] - m[1]) * m[2] * p.norm_weight[at] + p.norm_bias[at];
             }
             sum += x * p.weight[((to[axis] * in[axis] + channel) * c.kernel_size + a) * c.kernel_size + b];
@@ -89,11 +89,11 @@ std::vector<double> reference(const Problem& p) {
 using Launch = void (*)(runtime::Stream, const DndConvolution&, const DndConvolutionOperands&);
 
 std::vector<float> convolved(const Problem& p, Launch convolve = launch_direct_convolution) {
-  const DeviceBuffer<float> x(p.x), moments(p.moments), norm_weight(p.norm_weight), norm_bias(p.norm_bias),
+  const DeviceBuffer<float> x(p.x), mean_rstd(p.mean_rstd), norm_weight(p.norm_weight), norm_bias(p.norm_bias),
       weight(p.weight), addend(p.addend), bias(p.bias), y(p.outputs());
   DndConvolutionOperands operands;
   operands.x = x.data();
-  operands.moments = moments.data();
+  operands.mean_rstd = mean_rstd.data();
   operands.norm_weight = norm_weight.data();
   operands.norm_bias = norm_bias.data();
   operands.weight = weight.data();
@@ -229,7 +229,7 @@ TEST(DirectTile, WastesLittleOnThinConvolutionsOfPublishedDecoders) {
   }
 }
 
-TEST(TapsInside, AreThoseThatTouchThePictureAnywhere) {
+TEST(TapsInside, AreThoseThatTouchThePlaneAnywhere) {
   for (const int64_t size : {1, 3, 10}) {
     for (const int64_t kernel : {1, 3, 9, 13}) {
       for (int64_t begin = 0; begin < size; ++begin) {

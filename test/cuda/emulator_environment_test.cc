@@ -16,7 +16,7 @@ namespace {
 
 using namespace dnd::cuda;
 
-/// Variables that are gone after the test.
+/// Variables that are restored after the test.
 class EmulatorEnvironment : public testing::Test {
  protected:
   static void set(const char* name, const std::string& value) { setenv(name, value.c_str(), 1); }

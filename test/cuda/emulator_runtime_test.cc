@@ -1,4 +1,4 @@
-/// The emulated runtime: work waits until somebody waits for it, memory is counted, calls fail where a test says so.
+/// The emulated runtime: work runs when it is waited for, memory is counted, calls fail where a test requests it.
 
 #include <gtest/gtest.h>
 
@@ -149,7 +149,7 @@ TEST(EmulatedRuntime, RefusesToAllocateReleaseAndWaitWithinACapture) {
   runtime::release(buffer.data());
   expect_failure(ErrorCode::kInternal, "cudaErrorStreamCaptureInvalidated", [&] { runtime::end_capture(stream); });
   EXPECT_EQ(dnd_emulator_live_bytes(), 16);
-  // Other threads go on.
+  // Other threads continue.
   runtime::begin_capture(stream);
   std::thread([] { runtime::release(runtime::allocate(8)); }).join();
   runtime::abandon_capture(stream);

@@ -9,7 +9,7 @@
 namespace dnd::cuda {
 namespace {
 
-/// Eight lanes' accesses of 16 bytes are served at once when no two different chunks lie in the same column.
+/// Eight lanes' accesses of 16 bytes are served at once when no two different chunks are in the same column.
 constexpr bool conflict_free(const int (&offsets)[8]) {
   for (int a = 0; a < 8; ++a) {
     for (int b = 0; b < a; ++b) {
@@ -20,7 +20,7 @@ constexpr bool conflict_free(const int (&offsets)[8]) {
   return true;
 }
 
-/// All four groups of eight lanes; `offset_of` tells a lane's offset.
+/// All four groups of eight lanes; `offset_of` returns a lane's offset.
 template <typename OffsetOf>
 constexpr bool warp_conflict_free(OffsetOf offset_of) {
   for (int first = 0; first < 32; first += 8) {

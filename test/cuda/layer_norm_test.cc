@@ -63,12 +63,12 @@ std::vector<float> normalised(const Problem& p, LayerNorm layer_norm = launch_la
   return in_place ? x.download() : y.download();
 }
 
-using Moments = void (*)(runtime::Stream, const MomentsArguments&);
+using Launch = void (*)(runtime::Stream, const NormStatisticsArguments&);
 
-std::vector<float> moments_of(const Problem& p, Moments moments = launch_moments) {
+std::vector<float> norm_statistics_of(const Problem& p, Launch launch = launch_norm_statistics) {
   const DeviceBuffer<float> x(p.x), y(3 * p.rows);
   const TestStream stream;
-  moments(stream, {x.data(), p.rows, p.columns, p.eps, y.data()});
+  launch(stream, {x.data(), p.rows, p.columns, p.eps, y.data()});
   stream.synchronise();
   return y.download();
 }
@@ -125,17 +125,17 @@ TEST(CudaLayerNorm, GivesTheSameBytesInAnyOrder) {
   }
 }
 
-TEST(CudaMoments, AreAsExactAsThreeFloatsCanBe) {
+TEST(CudaNormStatistics, AreAsExactAsThreeFloatsCanBe) {
   std::vector<Problem> problems = kProblems;
   for (const int64_t columns : {2, 33, 1300}) {
     problems.push_back(Problem::around(3000.0f, 3, columns));
     problems.push_back(Problem::around(-1e6f, 3, columns));
   }
   for (const Problem& problem : problems) {
-    const std::vector<float> moments = moments_of(problem);
+    const std::vector<float> mean_rstd = norm_statistics_of(problem);
     for (int64_t row = 0; row < problem.rows; ++row) {
       const Row of = row_of(problem, row);
-      const float* m = moments.data() + 3 * row;
+      const float* m = mean_rstd.data() + 3 * row;
       EXPECT_EQ(m[0], static_cast<float>(of.mean));
       EXPECT_NEAR(static_cast<double>(m[0]) + m[1], of.mean, 1e-14 * std::abs(of.mean) + 1e-16);
       EXPECT_NEAR(m[2], of.scale, of.scale * 6e-8) << problem.columns << " columns";
@@ -143,33 +143,34 @@ TEST(CudaMoments, AreAsExactAsThreeFloatsCanBe) {
   }
 }
 
-TEST(CudaMoments, AreNotMisledByAnOutlierThatComesFirst) {
+TEST(CudaNormStatistics, AreNotMisledByAnOutlierThatComesFirst) {
   Problem problem{1, 2000};
   problem.x[0] = 1e7f;
   const Row of = row_of(problem, 0);
-  const std::vector<float> moments = moments_of(problem);
-  EXPECT_NEAR(static_cast<double>(moments[0]) + moments[1], of.mean, 1e-9);
-  EXPECT_NEAR(moments[2], of.scale, of.scale * 6e-8);
+  const std::vector<float> mean_rstd = norm_statistics_of(problem);
+  EXPECT_NEAR(static_cast<double>(mean_rstd[0]) + mean_rstd[1], of.mean, 1e-9);
+  EXPECT_NEAR(mean_rstd[2], of.scale, of.scale * 6e-8);
 }
 
-TEST(CudaMoments, OfAConstantRowHaveTheScaleOfEpsAlone) {
+TEST(CudaNormStatistics, OfAConstantRowHaveTheScaleOfEpsAlone) {
   for (const float eps : {1e-5f, 1e-12f, 0.0f}) {
     Problem problem{1, 384, eps};
     problem.x.assign(384, -12345.678f);
     const std::vector<float> expected = {-12345.678f, 0.0f,
                                          static_cast<float>(1 / std::sqrt(static_cast<double>(eps)))};
-    EXPECT_EQ(moments_of(problem), expected);
+    EXPECT_EQ(norm_statistics_of(problem), expected);
   }
 }
 
-TEST(CudaMoments, AreWhatTheNaiveKernelComputes) {
+TEST(CudaNormStatistics, AreWhatTheNaiveKernelComputes) {
   for (const Problem& problem : kProblems) {
-    EXPECT_LE(relative_error(moments_of(problem), moments_of(problem, launch_moments_naive)), 1e-7);
+    EXPECT_LE(relative_error(norm_statistics_of(problem), norm_statistics_of(problem, launch_norm_statistics_naive)),
+              1e-7);
   }
 }
 
-TEST(CudaMoments, GiveTheSameBytesInAnyOrder) {
-  same_for_every_order([] { return moments_of({3, 1300}); });
+TEST(CudaNormStatistics, GiveTheSameBytesInAnyOrder) {
+  same_for_every_order([] { return norm_statistics_of({3, 1300}); });
 }
 
 }  // namespace

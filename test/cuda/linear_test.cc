@@ -39,9 +39,9 @@ std::vector<float> rounded_to_halves(std::vector<float> values) {
 using Computation = std::function<void(runtime::Stream, const LinearLayer&, const float* weight)>;
 
 void run_mma(runtime::Stream stream, const LinearLayer& layer, const float* weight) {
-  const DeviceValues<uint8_t> held(half_weight_bytes(layer.out, layer.in));
-  make_half_weight(stream, weight, layer.out, layer.in, held.data());
-  linear_mma(stream, layer, half_weight(held.data(), layer.out, layer.in));
+  const DeviceValues<uint8_t> packed(half_weight_bytes(layer.out, layer.in));
+  make_half_weight(stream, weight, layer.out, layer.in, packed.data());
+  linear_mma(stream, layer, half_weight(packed.data(), layer.out, layer.in));
   runtime::synchronise(stream);
 }
 
@@ -311,9 +311,9 @@ TEST(HalfWeights, FillTheirPitchWithZeros) {
   const TestStream stream;
   const std::vector<float> weight = random_values(3 * 11, 26);
   const DeviceValues<float> device(stream, weight);
-  const DeviceValues<uint8_t> held(half_weight_bytes(3, 11));
-  make_half_weight(stream, device.data(), 3, 11, held.data());
-  const std::vector<uint8_t> bytes = held.read(stream);
+  const DeviceValues<uint8_t> packed(half_weight_bytes(3, 11));
+  make_half_weight(stream, device.data(), 3, 11, packed.data());
+  const std::vector<uint8_t> bytes = packed.read(stream);
   const HalfWeight host = half_weight(bytes.data(), 3, 11);
   for (int o = 0; o < 3; ++o) {
     float largest = 0;

@@ -53,7 +53,7 @@ struct SpectralCase {
             {halved_is_rows ? g.rows : g.columns, g.kernel, points_halved},
             halved_is_rows};
   }
-  int64_t tiles() const { return convolution.batch * tiling().picture_tiles(); }
+  int64_t tiles() const { return convolution.batch * tiling().plane_tiles(); }
 };
 
 inline std::ostream& operator<<(std::ostream& out, const SpectralCase& c) {
@@ -64,7 +64,7 @@ inline std::ostream& operator<<(std::ostream& out, const SpectralCase& c) {
 /// Whether a tile of so many points has outputs: a kernel longer than it is possible where the axis is one whole tile.
 inline bool tiles_fit(const SpectralCase& c) { return c.tiling().full.valid() >= 1 && c.tiling().halved.valid() >= 1; }
 
-/// Every pair of sizes and either axis halved, with kernels, axes and channels in turn; pictures of one tile and of
+/// Every pair of sizes and either axis halved, with kernels, axes and channels in turn; planes of one tile and of
 /// several, shorter than the kernel and odd ones.
 inline std::vector<SpectralCase> spectral_cases(int64_t most_tiles = 6) {
   constexpr int32_t kKernels[] = {1, 3, 5, 9, 11, 13, 15};
@@ -157,13 +157,12 @@ inline std::vector<double> naive_tile(const std::vector<std::complex<double>>& s
   return tile;
 }
 
-/// Where a tile of a batch lies.
+/// Where a tile of a batch is.
 struct CaseTile {
   int64_t task, full, halved;
 };
 inline CaseTile tile_of(const CudaTiling& tiling, int64_t tile) {
-  return {tile / tiling.picture_tiles(), tile % tiling.full.tiles(),
-          tile / tiling.full.tiles() % tiling.halved.tiles()};
+  return {tile / tiling.plane_tiles(), tile % tiling.full.tiles(), tile / tiling.full.tiles() % tiling.halved.tiles()};
 }
 
 /// Index of a number in a tensor with these strides.
@@ -178,13 +177,13 @@ struct CaseNorm {
   CaseNorm(const SpectralCase& c, float centre) {
     const ConvolutionCase& s = c.convolution;
     weight = random_values(s.height * s.width, 61), bias = random_values(s.height * s.width, 62);
-    moments = random_values(s.batch * s.tokens * 3, 63);
+    mean_rstd = random_values(s.batch * s.tokens * 3, 63);
     for (int64_t token = 0; token < s.batch * s.tokens; ++token) {
-      float* of_token = moments.data() + 3 * token;
+      float* of_token = mean_rstd.data() + 3 * token;
       of_token[0] = centre + 0.25f * of_token[0], of_token[1] *= 1e-7f, of_token[2] = 1.5f + of_token[2];
     }
   }
-  std::vector<float> weight, bias, moments;
+  std::vector<float> weight, bias, mean_rstd;
 };
 
 /// A case's input as its transform sees it, in double.
@@ -193,10 +192,10 @@ inline std::vector<double> normalised_input(const SpectralCase& c, const std::ve
   if (!c.normalised) return result;
   const int64_t columns = c.convolution.height * c.convolution.width;
   for (size_t i = 0; i < x.size(); ++i) {
-    const float* moments = norm.moments.data() + 3 * (i / columns);
+    const float* mean_rstd = norm.mean_rstd.data() + 3 * (i / columns);
     const int64_t column = i % columns;
-    result[i] =
-        (x[i] - static_cast<double>(moments[0]) - moments[1]) * moments[2] * norm.weight[column] + norm.bias[column];
+    result[i] = (x[i] - static_cast<double>(mean_rstd[0]) - mean_rstd[1]) * mean_rstd[2] * norm.weight[column] +
+                norm.bias[column];
   }
   return result;
 }

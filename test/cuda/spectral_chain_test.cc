@@ -34,7 +34,7 @@ struct Scales {
                             .tasks = count,
                             .rows = 1,
                             .columns = columns,
-                            .moments = nullptr,
+                            .mean_rstd = nullptr,
                             .norm_weight = nullptr,
                             .norm_bias = nullptr,
                             .growth = growth,

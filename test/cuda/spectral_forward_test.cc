@@ -42,12 +42,12 @@ template <typename Element>
 std::vector<Element> spectra_of(const Input& input, int64_t first, int64_t tiles, bool naive = false) {
   const SpectralCase& c = input.c;
   DeviceBuffer<float> x(input.x), scales(input.scales);
-  DeviceBuffer<float> moments(input.norm.moments), weight(input.norm.weight), bias(input.norm.bias);
+  DeviceBuffer<float> mean_rstd(input.norm.mean_rstd), weight(input.norm.weight), bias(input.norm.bias);
   DeviceBuffer<Element> spectra(2 * c.tiling().frequencies() * tiles * input.pitch());
   SpectralForward<Element> arguments = {.geometry = c.geometry(),
                                         .tiling = c.tiling(),
                                         .x = x.data(),
-                                        .moments = nullptr,
+                                        .mean_rstd = nullptr,
                                         .norm_weight = nullptr,
                                         .norm_bias = nullptr,
                                         .scales = sizeof(Element) == 2 ? scales.data() : nullptr,
@@ -55,7 +55,7 @@ std::vector<Element> spectra_of(const Input& input, int64_t first, int64_t tiles
                                         .tiles = tiles,
                                         .spectra = spectra.data()};
   if (c.normalised) {
-    arguments.moments = moments.data(), arguments.norm_weight = weight.data(), arguments.norm_bias = bias.data();
+    arguments.mean_rstd = mean_rstd.data(), arguments.norm_weight = weight.data(), arguments.norm_bias = bias.data();
   }
   const TestStream stream;
   (naive ? spectral_forward_naive<Element> : spectral_forward<Element>)(stream, arguments);

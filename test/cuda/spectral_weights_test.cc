@@ -21,7 +21,7 @@ using test::TestStream;
 
 constexpr float kScale = 0x1p7f;
 
-/// Which output channels, and how many the spectra have room for.
+/// Which output channels, and how many the spectra have space for.
 struct Outs {
   int64_t first, count, rows;
 };

@@ -44,18 +44,18 @@ std::ostream& operator<<(std::ostream& out, const Sizes& s) {
 }
 
 struct Norm {
-  std::vector<float> moments, weight, bias;
+  std::vector<float> mean_rstd, weight, bias;
 };
 
 std::vector<float> scales_of(const Sizes& s, const std::vector<float>& x, const Norm* norm, int64_t part_capacity,
                              bool naive = false) {
   DeviceBuffer<float> device_x(x), scales(s.tasks);
-  DeviceBuffer<float> moments(norm == nullptr ? std::vector<float>{} : norm->moments);
+  DeviceBuffer<float> mean_rstd(norm == nullptr ? std::vector<float>{} : norm->mean_rstd);
   DeviceBuffer<float> weight(norm == nullptr ? std::vector<float>{} : norm->weight);
   DeviceBuffer<float> bias(norm == nullptr ? std::vector<float>{} : norm->bias);
   DeviceBuffer<uint32_t> parts(part_capacity);
   const TensorScale arguments = {device_x.data(),     s.tasks,       s.rows,        s.columns,
-                                 moments.data(),      weight.data(), bias.data(),   1,
+                                 mean_rstd.data(),    weight.data(), bias.data(),   1,
                                  kInputLimitExponent, parts.data(),  part_capacity, scales.data()};
   const TestStream stream;
   (naive ? tensor_scale_naive : tensor_scale)(stream, arguments);
@@ -88,12 +88,12 @@ TEST(TensorScale, looks_at_normalised_values) {
     SCOPED_TRACE(testing::Message() << s);
     const std::vector<float> x = random_values(s.tasks * s.rows * s.columns, 6);
     Norm norm{random_values(s.tasks * s.rows * 3, 7), random_values(s.columns, 8), random_values(s.columns, 9)};
-    for (int64_t row = 0; row < s.tasks * s.rows; ++row) norm.moments[3 * row + 2] = 1 + (row % 11 == 3 ? 100 : 0);
+    for (int64_t row = 0; row < s.tasks * s.rows; ++row) norm.mean_rstd[3 * row + 2] = 1 + (row % 11 == 3 ? 100 : 0);
     std::vector<float> wanted;
     for (int64_t task = 0; task < s.tasks; ++task) {
       double most = 0;
       for (int64_t row = task * s.rows; row < (task + 1) * s.rows; ++row) {
-        const float* m = norm.moments.data() + 3 * row;
+        const float* m = norm.mean_rstd.data() + 3 * row;
         for (int64_t column = 0; column < s.columns; ++column) {
           const float value =
               ((x[row * s.columns + column] - m[0]) - m[1]) * m[2] * norm.weight[column] + norm.bias[column];

@@ -28,12 +28,12 @@ constexpr DndAlgorithm kAlgorithms[] = {kDndDirect, kDndSpectral, kDndAuto};
 
 /// Everything that a convolution can read, random.
 struct Operands {
-  std::vector<float> x, weight, moments, norm_weight, norm_bias, addend, bias;
+  std::vector<float> x, weight, mean_rstd, norm_weight, norm_bias, addend, bias;
 
   explicit Operands(const ConvolutionCase& c)
       : x(random_values(c.inputs(), 1)),
         weight(random_values(c.weights(), 2)),
-        moments(random_values(3 * c.batch * c.tokens, 3)),
+        mean_rstd(random_values(3 * c.batch * c.tokens, 3)),
         norm_weight(random_values(c.height * c.width, 4)),
         norm_bias(random_values(c.height * c.width, 5)),
         addend(random_values(c.outputs(), 6)),
@@ -52,7 +52,7 @@ std::vector<float> run(const DndConvolution& c, const Operands& values, int64_t 
   DndConvolutionOperands operands = {
       .x = values.x.data(), .weight = values.weight.data(), .y = y.data(), .workspace = workspace.data()};
   if (c.normalised != 0) {
-    operands.moments = values.moments.data();
+    operands.mean_rstd = values.mean_rstd.data();
     operands.norm_weight = values.norm_weight.data();
     operands.norm_bias = values.norm_bias.data();
   }
@@ -79,12 +79,12 @@ TEST(Convolution, agrees_with_its_definition_in_double_for_every_axis_odd_shape_
   }
 }
 
-/// x̂ = (x − mean) · scale · weight + bias, from the moments of each token.
+/// x̂ = (x − mean) · rstd · weight + bias, with the mean and rstd of each token.
 std::vector<float> normalised(const ConvolutionCase& c, const Operands& values) {
   std::vector<float> x = values.x;
   const int64_t plane = c.height * c.width;
   for (int64_t i = 0; i < c.inputs(); ++i) {
-    const float* m = values.moments.data() + i / plane * 3;
+    const float* m = values.mean_rstd.data() + i / plane * 3;
     const double centred = static_cast<double>(x[i]) - m[0] - m[1];
     x[i] = static_cast<float>(centred * m[2] * values.norm_weight[i % plane] + values.norm_bias[i % plane]);
   }

@@ -7,7 +7,7 @@
 
 namespace dnd::test {
 
-/// Counts what an operation reports, and cancels it after it has asked `cancel_after` times.
+/// Counts what an operation reports, and cancels it after it has polled `cancel_after` times.
 struct CountedControl {
   std::atomic<int64_t> asked{0};
   std::atomic<double> done{0};

@@ -20,9 +20,9 @@ CudaDecoderPlan plan_of(const PublishedDecoder& decoder, const char* model, int6
   return plan_cuda_decoder(decoder.features, decoder.kernel, batch, options, memory);
 }
 
-int64_t held_of(const CudaDecoderPlan& plan) {
+int64_t resident_of(const CudaDecoderPlan& plan) {
   return std::count_if(plan.convolutions.begin(), plan.convolutions.end(),
-                       [](const CudaPlannedConvolution& each) { return each.spectra_held; });
+                       [](const CudaPlannedConvolution& each) { return each.spectra_resident; });
 }
 
 TEST(CudaDecoderPlan, keeps_all_spectra_where_the_device_has_room_for_them) {
@@ -32,7 +32,7 @@ TEST(CudaDecoderPlan, keeps_all_spectra_where_the_device_has_room_for_them) {
     EXPECT_EQ(plan.convolutions.size(), 5 * (decoder.features.size() - 1));
     int64_t spectra = 0;
     for (const CudaPlannedConvolution& each : plan.convolutions) {
-      EXPECT_TRUE(each.spectra_held);
+      EXPECT_TRUE(each.spectra_resident);
       EXPECT_EQ(each.plan.cost.weights, 0);
       spectra += cuda_weight_spectra_bytes(each.plan.shape, each.plan.tiling, kDndMixed);
     }
@@ -44,23 +44,23 @@ TEST(CudaDecoderPlan, keeps_all_spectra_where_the_device_has_room_for_them) {
 TEST(CudaDecoderPlan, keeps_to_the_memory_it_may_take_and_is_slower_with_less) {
   const PublishedDecoder& decoder = published_decoders()[0];
   double before = 0;
-  int64_t held_before = 41;
+  int64_t resident_before = 41;
   for (int64_t gigabytes : {9, 7, 6, 5}) {
     SCOPED_TRACE(gigabytes);
     const CudaDecoderPlan plan = plan_of(decoder, "h200", 1, gigabytes * 1000 * 1000 * 1000);
     EXPECT_LE(plan.device_bytes(), plan.memory_bytes);
     EXPECT_GE(plan.seconds(), before);
-    EXPECT_LE(held_of(plan), held_before);
+    EXPECT_LE(resident_of(plan), resident_before);
     before = plan.seconds();
-    held_before = held_of(plan);
+    resident_before = resident_of(plan);
     for (const CudaPlannedConvolution& each : plan.convolutions) {
-      EXPECT_EQ(each.spectra_held, each.plan.cost.weights == 0);
-      if (!each.spectra_held) {
-        EXPECT_EQ(each.held_bytes, cuda_weight_tap_bytes(each.plan.shape));
+      EXPECT_EQ(each.spectra_resident, each.plan.cost.weights == 0);
+      if (!each.spectra_resident) {
+        EXPECT_EQ(each.resident_bytes, cuda_weight_tap_bytes(each.plan.shape));
       }
     }
   }
-  EXPECT_LT(held_before, 40);
+  EXPECT_LT(resident_before, 40);
 }
 
 TEST(CudaDecoderPlan, names_memory_that_would_do_where_there_is_too_little) {
@@ -83,7 +83,7 @@ TEST(CudaDecoderPlan, names_memory_that_would_do_where_there_is_too_little) {
 }
 
 TEST(CudaDecoderPlan, counts_activations_as_the_decoder_allocates_them) {
-  // One layer (3, 4, 5) → (7, 8, 9): x 60, moments 9, first 3·4·9 = 108, a and s 3·8·9 = 216, p 3·8·5 = 120, y 504.
+  // One layer (3, 4, 5) → (7, 8, 9): x 60, mean_rstd 9, first 3·4·9 = 108, a and s 3·8·9 = 216, p 3·8·5 = 120, y 504.
   const std::vector<Feature> growing = {{3, 4, 5}, {7, 8, 9}};
   EXPECT_EQ(cuda_activation_bytes(growing, 2), 2 * 4 * (216 + 504));
   // Equal shapes keep x for the residual: x, a, p and s are 60 each.
@@ -97,7 +97,7 @@ TEST(CudaDecoderPlan, takes_twice_the_bytes_for_spectra_of_floats_cut_alike) {
   for (size_t i = 0; i < mixed.convolutions.size(); ++i) {
     const CudaPlannedConvolution &half = mixed.convolutions[i], &whole = floats.convolutions[i];
     if (half.plan.tiling == whole.plan.tiling) {
-      EXPECT_EQ(whole.held_bytes, 2 * half.held_bytes);
+      EXPECT_EQ(whole.resident_bytes, 2 * half.resident_bytes);
     }
   }
   EXPECT_GT(floats.seconds(), mixed.seconds());

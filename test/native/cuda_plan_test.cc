@@ -23,8 +23,9 @@ const char* const kModels[] = {"a100-sxm-80gb", "h200", "l4"};
 constexpr DndPrecision kPrecisions[] = {kDndMixed, kDndFloat32};
 
 CudaPlanOptions options_for(const char* model, DndAlgorithm algorithm = kDndAuto, DndPrecision precision = kDndMixed,
-                            int64_t workspace_bytes = PlanOptions::kDefaultWorkspaceBytes, bool spectra_held = true) {
-  return {model, algorithm, precision, workspace_bytes, spectra_held};
+                            int64_t workspace_bytes = PlanOptions::kDefaultWorkspaceBytes,
+                            bool spectra_resident = true) {
+  return {model, algorithm, precision, workspace_bytes, spectra_resident};
 }
 
 std::string name(const ConvolutionShape& s) {
@@ -120,7 +121,7 @@ void expect_valid(const CudaConvolutionPlan& plan, const CudaPlanOptions& option
   EXPECT_LE(plan.workspace_bytes, options.workspace_bytes);
   EXPECT_EQ(plan.workspace_bytes, plan.scale_bytes() + plan.scale_part_bytes() +
                                       plan.tile_spectra_bytes(options.precision) + plan.product_bytes() +
-                                      plan.chunk_weight_bytes(options.precision, options.spectra_held));
+                                      plan.chunk_weight_bytes(options.precision, options.spectra_resident));
   // The last chunk is not empty.
   EXPECT_LT((plan.tile_chunks() - 1) * plan.chunk_tiles, plan.tiles());
   EXPECT_LT((plan.out_chunks() - 1) * plan.chunk_outs, shape.out_channels);
@@ -171,8 +172,8 @@ TEST(CudaPlan, cuts_tiles_alike_for_every_batch_workspace_and_way_of_holding_wei
     }();
     for (int64_t batch : {1, 3, 100}) {
       shape.batch = batch;
-      for (bool held : {true, false}) {
-        options.spectra_held = held;
+      for (bool resident : {true, false}) {
+        options.spectra_resident = resident;
         for (int64_t workspace : {cuda_least_workspace(shape, options), int64_t{1} << 40}) {
           options.workspace_bytes = workspace;
           options.algorithm = kDndSpectral;
@@ -188,7 +189,7 @@ TEST(CudaPlan, cuts_tiles_alike_for_every_batch_workspace_and_way_of_holding_wei
 
 TEST(CudaPlan, counts_the_bytes_that_the_layouts_take) {
   for_each([](const ConvolutionShape& shape, CudaPlanOptions options) {
-    options.spectra_held = false;
+    options.spectra_resident = false;
     const CudaConvolutionPlan plan = plan_cuda_convolution(shape, options);
     const CudaTiling& tiling = plan.tiling;
     // docs/cuda.md: the rows of columns 0 and Ph/2 that are not another's conjugate, and all of the columns between.
@@ -213,9 +214,9 @@ TEST(CudaPlan, counts_the_bytes_that_the_layouts_take) {
 }
 
 TEST(CudaPlan, keeps_to_its_workspace_down_to_the_least_and_more_of_it_is_never_slower) {
-  for (bool held : {true, false}) {
-    for_each([held](const ConvolutionShape& shape, CudaPlanOptions options) {
-      options.spectra_held = held;
+  for (bool resident : {true, false}) {
+    for_each([resident](const ConvolutionShape& shape, CudaPlanOptions options) {
+      options.spectra_resident = resident;
       const int64_t least = cuda_least_workspace(shape, options);
       double before = INFINITY;
       for (int64_t workspace = least; workspace < int64_t{1} << 34; workspace += workspace + 1) {
@@ -241,7 +242,7 @@ TEST(CudaPlan, takes_whole_tasks_at_a_time_where_they_fit) {
   options.workspace_bytes = 128 * kMebibyte;
   const CudaConvolutionPlan plan = plan_cuda_convolution(shape, options);
   EXPECT_LT(plan.chunk_tiles, all);
-  EXPECT_EQ(plan.chunk_tiles % plan.tiling.picture_tiles(), 0) << plan.chunk_tiles;
+  EXPECT_EQ(plan.chunk_tiles % plan.tiling.plane_tiles(), 0) << plan.chunk_tiles;
 }
 
 TEST(CudaPlan, predicts_positive_times_and_takes_the_faster_algorithm_for_one_task) {
@@ -262,7 +263,7 @@ TEST(CudaPlan, predicts_positive_times_and_takes_the_faster_algorithm_for_one_ta
         for (double seconds : {cost.scale, cost.forward, cost.product, cost.inverse}) EXPECT_GT(seconds, 0);
         EXPECT_EQ(cost.weights, 0);
         EXPECT_EQ(taken.cost.total(), std::min(direct.cost.total(), cost.total()));
-        options.spectra_held = false;
+        options.spectra_resident = false;
         EXPECT_GT(plan_cuda_convolution(shape, options).cost.weights, 0);
       },
       kDndAuto);

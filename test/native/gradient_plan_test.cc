@@ -80,7 +80,7 @@ TEST(WeightGradientPlan, has_tiles_that_cover_both_axes_and_spectra_that_fit_the
     EXPECT_GE(s.group_lanes, std::min<int64_t>(lanes, rates.lanes));
     EXPECT_LT(s.group_lanes, lanes + rates.lanes);
     EXPECT_GE(s.chunk_tiles, 1);
-    EXPECT_LE(s.chunk_tiles, shape.batch * s.picture_tiles());
+    EXPECT_LE(s.chunk_tiles, shape.batch * s.plane_tiles());
     EXPECT_LE(gradient_spectra_bytes(shape, s, rates.panel_vectors * rates.lanes), options.workspace_bytes / 2);
   });
   EXPECT_GT(plans, 300);  // of 750

@@ -40,7 +40,7 @@ inline std::ostream& operator<<(std::ostream& out, const ConvolutionCase& s) {
              << " width " << s.width << " outs " << s.outs << " kernel " << s.kernel;
 }
 
-/// In double: picture axes (H, N), (N, W), (H, W) for the width, height and token convolution.
+/// In double: spatial axes (H, N), (N, W), (H, W) for the width, height and token convolution.
 inline std::vector<double> naive_convolution(const ConvolutionCase& s, const std::vector<float>& x,
                                              const std::vector<float>& weight) {
   const int64_t sizes[3] = {s.tokens, s.height, s.width};

@@ -17,7 +17,7 @@ struct Tensor {
   Tensor(int64_t b, int64_t n, int64_t h, int64_t w)
       : batch(b), tokens(n), height(h), width(w), values(b * n * h * w) {}
   double& at(int64_t b, int64_t n, int64_t h, int64_t w) { return values[((b * tokens + n) * height + h) * width + w]; }
-  /// Zero outside the picture.
+  /// Zero outside the plane.
   double padded(int64_t b, int64_t n, int64_t h, int64_t w) {
     if (n < 0 || n >= tokens || h < 0 || h >= height || w < 0 || w >= width) return 0;
     return at(b, n, h, w);
@@ -52,7 +52,7 @@ Tensor naive_convolution(Tensor x, char axis, const Number* weight, int64_t outs
   return y;
 }
 
-/// `parameter_of`: a name → where the parameter lies.
+/// `parameter_of`: a name → where the parameter is.
 template <typename ParameterOf>
 Tensor naive_layer(const DecoderConfig& config, const ParameterOf& parameter_of, size_t index, Tensor x) {
   const std::string name = "decoder.module_list." + std::to_string(index) + ".";

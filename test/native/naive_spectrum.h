@@ -34,8 +34,8 @@ struct NaiveSpectrum {
 };
 
 /// Cosines and sines of 2π·nm/points at [n · points + m].
-struct TurnMatrix {
-  explicit TurnMatrix(int64_t points) {
+struct TwiddleMatrix {
+  explicit TwiddleMatrix(int64_t points) {
     for (int64_t n = 0; n < points; ++n) {
       for (int64_t m = 0; m < points; ++m) {
         cosines.push_back(cosine_of_turn(n * m, points));
@@ -43,8 +43,8 @@ struct TurnMatrix {
       }
     }
   }
-  static const TurnMatrix& of(int64_t points) {
-    static std::map<int64_t, TurnMatrix> made;
+  static const TwiddleMatrix& of(int64_t points) {
+    static std::map<int64_t, TwiddleMatrix> made;
     return made.try_emplace(points, points).first->second;
   }
   std::vector<double> cosines, sines;
@@ -52,7 +52,7 @@ struct TurnMatrix {
 
 /// Σ tile[a][b] e^(−2πi(ah/halved + bf/full)); lines of zeros cost nothing.
 inline NaiveSpectrum naive_spectrum(const std::vector<double>& tile, int64_t halved, int64_t full) {
-  const TurnMatrix &halved_twiddles = TurnMatrix::of(halved), &full_twiddles = TurnMatrix::of(full);
+  const TwiddleMatrix &halved_twiddles = TwiddleMatrix::of(halved), &full_twiddles = TwiddleMatrix::of(full);
   NaiveSpectrum spectrum(halved, full);
   std::vector<double> real(full), imaginary(full);
   for (int64_t a = 0; a < halved; ++a) {
@@ -83,7 +83,7 @@ inline NaiveSpectrum naive_spectrum(const std::vector<double>& tile, int64_t hal
 /// The real tile [a][b] whose spectrum this is, times its number of points.
 inline std::vector<double> naive_tile(const NaiveSpectrum& spectrum) {
   const int64_t halved = spectrum.halved_points, full = spectrum.full_points;
-  const TurnMatrix &halved_twiddles = TurnMatrix::of(halved), &full_twiddles = TurnMatrix::of(full);
+  const TwiddleMatrix &halved_twiddles = TwiddleMatrix::of(halved), &full_twiddles = TwiddleMatrix::of(full);
   std::vector<double> tile(halved * full), real(full), imaginary(full);
   for (int64_t h = 0; h <= halved / 2; ++h) {
     const double times = h == 0 || 2 * h == halved ? 1 : 2;  // for the conjugate

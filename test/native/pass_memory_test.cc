@@ -41,26 +41,26 @@ TEST(PassMemory, of_a_block_gives_each_array_the_first_gap_that_holds_it) {
   EXPECT_EQ(arrays[1].memory(), block + 512 + 256 + 1024);
   EXPECT_EQ(arrays[2].memory(), block + 512 + 256);
   EXPECT_EQ(memory.bytes(0).memory(), block + 512);
-  EXPECT_EQ(memory.bytes(256).memory(), block + 512) << "an array that is gone has kept its place";
+  EXPECT_EQ(memory.bytes(256).memory(), block + 512) << "an array that is gone still has its address";
 }
 
 TEST(PassMemory, of_a_device_allocates_each_array_and_frees_it_with_the_object) {
   const Device device(1);
-  const auto held = [&] { return device.memory_beside(0).held; };
+  const auto used = [&] { return device.memory_beside(0).used; };
   PassMemory memory(device);
   {
     PassArray first = memory.floats(1'000'000);
-    const int64_t one = held();
+    const int64_t one = used();
     EXPECT_GE(one, 4'000'000);
     first.data()[999'999] = 1;
     const PassArray second = memory.floats(1'000'000);
     EXPECT_NE(first.data(), second.data());
-    EXPECT_EQ(held(), 2 * one);
+    EXPECT_EQ(used(), 2 * one);
     const PassArray moved = std::move(first);
     EXPECT_EQ(moved.data()[999'999], 1);
-    EXPECT_EQ(held(), 2 * one);
+    EXPECT_EQ(used(), 2 * one);
   }
-  EXPECT_EQ(held(), 0);
+  EXPECT_EQ(used(), 0);
   EXPECT_EQ(memory.most_bytes(), 8'000'000);
 }
 

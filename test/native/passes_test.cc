@@ -63,7 +63,7 @@ TEST(Passes, of_a_decoder_are_recorded_once_for_each_batch_and_repeated_with_new
   }
 }
 
-TEST(Passes, never_hold_more_than_they_say) {
+TEST(Passes, never_allocate_more_than_they_report) {
   RecordingDevice device;
   Decoder decoder(kConfig, device.choice());
   initialise(decoder);
@@ -75,7 +75,7 @@ TEST(Passes, never_hold_more_than_they_say) {
   }
 }
 
-TEST(Passes, see_parameters_that_were_written_and_forget_those_of_before) {
+TEST(Passes, see_parameters_that_were_written_and_drop_those_of_before) {
   RecordingDevice device;
   Decoder decoder(kConfig, device.choice());
   initialise(decoder);
@@ -91,7 +91,7 @@ TEST(Passes, see_parameters_that_were_written_and_forget_those_of_before) {
 
   const Decoder& reader = decoder;
   EXPECT_EQ(reader.parameter("decoder.module_list.0.linear2.bias"),
-            decoder.parameter("decoder.module_list.0.linear2.bias"));  // asked for in order to write
+            decoder.parameter("decoder.module_list.0.linear2.bias"));  // requested for writing
   decoder.parameter("decoder.module_list.2.linear2.bias")[0] += 1;
   std::vector<float> moved = expected(kConfig, 1, 7, 6);
   for (int64_t i = 0; i < 24; ++i) moved[i] = NAN;
@@ -109,13 +109,13 @@ TEST(Passes, that_are_prepared_find_everything_held) {
   Job job;
   decoder.prepare(job);
   EXPECT_EQ(job.progress(), 1);
-  EXPECT_EQ(device.held.size(), decoder.parameters().size());
+  EXPECT_EQ(device.resident.size(), decoder.parameters().size());
   EXPECT_EQ(device.passes, 0);
-  // What is held first leaves room for what is held after it, too.
-  EXPECT_TRUE(std::is_sorted(device.kept_free.rbegin(), device.kept_free.rend()));
-  EXPECT_EQ(device.kept_free.back(), decoder.workspace_bytes(1));
+  // What is uploaded first leaves space for what is uploaded after it, too.
+  EXPECT_TRUE(std::is_sorted(device.reserved_bytes.rbegin(), device.reserved_bytes.rend()));
+  EXPECT_EQ(device.reserved_bytes.back(), decoder.workspace_bytes(1));
   forward(decoder, 1);
-  EXPECT_EQ(device.held.size(), decoder.parameters().size());
+  EXPECT_EQ(device.resident.size(), decoder.parameters().size());
 }
 
 TEST(Passes, restore_adapters_and_are_told_apart_by_their_layout) {
@@ -168,7 +168,7 @@ TEST(Passes, that_are_cancelled_are_abandoned_and_the_next_one_is_as_ever) {
   EXPECT_EQ(device.misuses, std::vector<std::string>());
 }
 
-TEST(Passes, take_smaller_workspaces_where_memory_is_short_and_then_hold_anew_and_then_tell) {
+TEST(Passes, take_smaller_workspaces_where_memory_is_short_and_then_upload_again_and_then_report) {
   DecoderConfig config = {{{40, 60, 70}, {50, 60, 70}, {60, 30, 40}}, 7};
   config.algorithm = kDndSpectral;
   RecordingDevice device;
@@ -220,7 +220,7 @@ TEST(Passes, of_a_text_encoder_are_recorded_for_each_shape_of_a_chunk) {
     EXPECT_EQ(encoded(encoder, 11), encoded(reference, 11));
     EXPECT_EQ(device.operations, operations);
   }
-  EXPECT_EQ(device.held.size() + 2 * 4, encoder.parameters().size());  // query, key and value are held as one
+  EXPECT_EQ(device.resident.size() + 2 * 4, encoder.parameters().size());  // query, key and value are uploaded as one
   encoder.parameter("embeddings.LayerNorm.bias")[0] += 1;
   Job job;
   encoder.prepare(job);

@@ -138,7 +138,7 @@ TEST(ConvolutionPlan, has_tiles_that_cover_both_axes_and_blocks_that_fit_each_ot
     EXPECT_LT(spectral.block_outs, shape.out_channels + lanes);
 
     EXPECT_GE(spectral.chunk_tiles, 1);
-    EXPECT_LE(spectral.chunk_tiles, shape.batch * spectral.picture_tiles());
+    EXPECT_LE(spectral.chunk_tiles, shape.batch * spectral.plane_tiles());
     EXPECT_LE(tile_spectra_bytes(shape, spectral), options.workspace_bytes / 2);
     EXPECT_LE(spectral.threads_bytes, options.workspace_bytes / 2);
   });
@@ -240,7 +240,7 @@ TEST(ConvolutionPlan, is_direct_where_the_budget_holds_no_tile) {
     // The smallest tile that nine taps leave an output of has 10 × 10 points, so 52 frequencies, five columns and three
     // steps. Half of the budget must hold what four threads need for it and one vector of outputs: three floats of the
     // product per frequency, and per input channel the halves of nine taps per column and the slab (beside which a
-    // vector is free), a sum of both parts, and the scratch memory of a transform. Each is rounded up as it lies in
+    // vector is free), a sum of both parts, and the scratch memory of a transform. Each is rounded up as it is in
     // memory.
     const int64_t lanes = rates_of(instruction_set).lanes;
     const int64_t scratch = lanes * (lanes * 11 + 2 * 10 * 11);
@@ -332,7 +332,8 @@ TEST(ConvolutionPlan, counts_three_products_per_stored_frequency_and_the_weight_
   // Nine rows of taps to seven columns, then nine taps to each frequency, folded to four sines and four cosines, of
   // which each serves two frequencies.
   const int64_t of_weights = 9 * 4 * 7 + 4 * frequencies;
-  // Sixteen channels to a tile and component, and a line of room between components where that makes their number odd.
+  // Sixteen channels to a tile and component, and a line of padding between components where that makes their number
+  // odd.
   const auto bytes_of = [](int64_t tiles) { return 4 * 2 * frequencies * (tiles | 1) * 16; };
   for (int64_t chunks : {1, 2, 3}) {
     const int64_t chunk_tiles = (6400 + chunks - 1) / chunks;
@@ -378,11 +379,11 @@ TEST(DecoderPlan, has_the_five_convolutions_of_each_layer_with_the_axes_of_the_e
   const struct {
     const char* name;
     ConvolutionShape shape;
-  } wanted[] = {{"conv1w", {4, 5, 13, 3, 2, 9}},     // W → W', picture (H, N)
-                {"conv1h", {4, 3, 11, 2, 13, 9}},    // H → H', picture (N, W')
-                {"conv2h", {4, 3, 11, 2, 5, 9}},     // H → H', picture (N, W)
-                {"conv2w", {4, 5, 13, 11, 2, 9}},    // W → W', picture (H', N)
-                {"linear2", {4, 2, 7, 11, 13, 9}}};  // N → N', picture (H', W')
+  } wanted[] = {{"conv1w", {4, 5, 13, 3, 2, 9}},     // W → W', plane (H, N)
+                {"conv1h", {4, 3, 11, 2, 13, 9}},    // H → H', plane (N, W')
+                {"conv2h", {4, 3, 11, 2, 5, 9}},     // H → H', plane (N, W)
+                {"conv2w", {4, 5, 13, 11, 2, 9}},    // W → W', plane (H', N)
+                {"linear2", {4, 2, 7, 11, 13, 9}}};  // N → N', plane (H', W')
   ASSERT_EQ(plan.convolutions.size(), 10u);
   for (size_t i = 0; i < plan.convolutions.size(); ++i) {
     EXPECT_EQ(plan.convolutions[i].layer, static_cast<int64_t>(i / 5));

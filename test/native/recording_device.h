@@ -25,22 +25,22 @@ class RecordingDevice {
 
   DeviceChoice choice() const { return {&table(), {.threads = 2}}; }
 
-  int64_t capacity = INT64_MAX;  ///< bytes of passes, and of what is held
+  int64_t capacity = INT64_MAX;  ///< bytes of passes, and of what is resident
 
   int passes = 0, repeated = 0, abandoned = 0, forgotten = 0;
   int operations = 0;  ///< called from outside, not by repeating
-  std::set<const float*> held;
+  std::set<const float*> resident;
   std::vector<int64_t> pass_bytes;  ///< as begun
   std::vector<std::string> misuses;
   int64_t most_allocated = 0;  ///< within a pass
-  std::vector<int64_t> kept_free;
+  std::vector<int64_t> reserved_bytes;
 
  private:
   using Operation = std::function<DndStatus()>;
 
   void misuse(const std::string& what) { misuses.push_back(what); }
-  void check_held(const float* parameter, const char* what) {
-    if (parameter != nullptr && !held.contains(parameter)) misuse(std::string(what) + " is not held");
+  void check_resident(const float* parameter, const char* what) {
+    if (parameter != nullptr && !resident.contains(parameter)) misuse(std::string(what) + " is not resident");
   }
   DndStatus refuse(const char* sentence) {
     failure_ = sentence;
@@ -59,7 +59,7 @@ class RecordingDevice {
 
   DndStatus begin(const DndPass& pass, int32_t* recorded) {
     if (in_pass_) misuse("a pass within a pass");
-    if (pass.bytes > capacity - static_cast<int64_t>(held.size())) return refuse("the pass does not fit");
+    if (pass.bytes > capacity - static_cast<int64_t>(resident.size())) return refuse("the pass does not fit");
     in_pass_ = true;
     ++passes;
     pass_bytes.push_back(pass.bytes);
@@ -141,9 +141,9 @@ inline const DndBackend& RecordingDevice::table() {
     };
     t.close = [](void*) {};
     t.last_error = [](void*) { return self().failure_.c_str(); };
-    t.memory = [](void*, int64_t* held, int64_t* available) {
-      *held = static_cast<int64_t>(self().held.size());
-      *available = self().capacity - *held;
+    t.memory = [](void*, int64_t* used, int64_t* available) {
+      *used = static_cast<int64_t>(self().resident.size());
+      *available = self().capacity - *used;
       return kDndOk;
     };
     t.allocate = [](void*, size_t bytes, void** memory) { return self().allocate(bytes, memory); };
@@ -159,17 +159,20 @@ inline const DndBackend& RecordingDevice::table() {
       if (self().in_pass_) self().misuse("a download within a pass");
       return self().cpu()->download(nullptr, to, from, bytes);
     };
-    t.hold_values = [](void*, const float* values, int64_t) { return self().held.insert(values), kDndOk; };
-    t.hold_linear = [](void*, const float* weight, int64_t, int64_t) { return self().held.insert(weight), kDndOk; };
-    t.hold_convolution = [](void*, const DndControl*, const DndConvolution*, const float* weight, int64_t keep_free) {
-      self().held.insert(weight);
-      self().kept_free.push_back(keep_free);
+    t.upload_values = [](void*, const float* values, int64_t) { return self().resident.insert(values), kDndOk; };
+    t.upload_linear = [](void*, const float* weight, int64_t, int64_t) {
+      return self().resident.insert(weight), kDndOk;
+    };
+    t.upload_convolution = [](void*, const DndControl*, const DndConvolution*, const float* weight,
+                              int64_t reserved_bytes) {
+      self().resident.insert(weight);
+      self().reserved_bytes.push_back(reserved_bytes);
       return kDndOk;
     };
-    t.forget = [](void*) {
-      if (self().in_pass_) self().misuse("forgetting within a pass");
+    t.invalidate = [](void*) {
+      if (self().in_pass_) self().misuse("invalidating within a pass");
       ++self().forgotten;
-      self().held.clear();
+      self().resident.clear();
       self().recorded_.clear();
       return kDndOk;
     };
@@ -180,20 +183,22 @@ inline const DndBackend& RecordingDevice::table() {
       if (status != kDndOk) self().failure_ = self().cpu()->last_error(self().cpu_.state());
       return status;
     };
-    t.moments = [](void*, const DndControl*, const float* x, int64_t rows, int64_t columns, float eps, float* m) {
-      return self().run([=] { return self().cpu()->moments(self().cpu_.state(), nullptr, x, rows, columns, eps, m); });
+    t.norm_statistics = [](void*, const DndControl*, const float* x, int64_t rows, int64_t columns, float eps,
+                           float* m) {
+      return self().run(
+          [=] { return self().cpu()->norm_statistics(self().cpu_.state(), nullptr, x, rows, columns, eps, m); });
     };
     t.layer_norm = [](void*, const DndControl*, const float* x, int64_t rows, int64_t columns, const float* weight,
                       const float* bias, float eps, float* y) {
-      self().check_held(weight, "a norm's weight");
-      self().check_held(bias, "a norm's bias");
+      self().check_resident(weight, "a norm's weight");
+      self().check_resident(bias, "a norm's bias");
       return self().run([=] {
         return self().cpu()->layer_norm(self().cpu_.state(), nullptr, x, rows, columns, weight, bias, eps, y);
       });
     };
     t.convolution = [](void*, const DndControl* k, const DndConvolution* c, const DndConvolutionOperands* o) {
       for (const float* parameter : {o->norm_weight, o->norm_bias, o->weight, o->bias}) {
-        self().check_held(parameter, "a convolution's parameter");
+        self().check_resident(parameter, "a convolution's parameter");
       }
       // The control lives as long as one pass.
       return self().run([c = *c, o = *o, k, first = true]() mutable {
@@ -203,8 +208,8 @@ inline const DndBackend& RecordingDevice::table() {
     };
     t.linear = [](void*, const DndControl*, const float* x, int64_t rows, int64_t in, const float* weight,
                   const float* bias, int64_t out, DndActivation activation, const float* residual, float* y) {
-      self().check_held(weight, "a linear weight");
-      self().check_held(bias, "a linear bias");
+      self().check_resident(weight, "a linear weight");
+      self().check_resident(bias, "a linear bias");
       return self().run([=] {
         return self().cpu()->linear(self().cpu_.state(), nullptr, x, rows, in, weight, bias, out, activation, residual,
                                     y);
@@ -212,7 +217,7 @@ inline const DndBackend& RecordingDevice::table() {
     };
     t.embed = [](void*, const DndControl*, const int32_t* ids, const int32_t* positions, int64_t rows,
                  const float* word, const float* position, const float* type, int64_t columns, float* y) {
-      for (const float* parameter : {word, position, type}) self().check_held(parameter, "an embedding");
+      for (const float* parameter : {word, position, type}) self().check_resident(parameter, "an embedding");
       return self().run([=] {
         return self().cpu()->embed(self().cpu_.state(), nullptr, ids, positions, rows, word, position, type, columns,
                                    y);
@@ -231,12 +236,12 @@ inline const DndBackend& RecordingDevice::table() {
         return self().cpu()->mean_pool(self().cpu_.state(), nullptr, x, mask, offsets, sequences, columns, y);
       });
     };
-    t.restore = [](void*, const DndControl*, const float* tokens, int64_t batch, const DndAdapterLayout* layout,
-                   float* adapters) {
+    t.reconstruct = [](void*, const DndControl*, const float* tokens, int64_t batch, const DndAdapterLayout* layout,
+                       float* adapters) {
       std::vector<DndAdapterTensor> tensors(layout->tensors, layout->tensors + layout->tensor_count);
       return self().run([=, layout = *layout, tensors = std::move(tensors)]() mutable {
         layout.tensors = tensors.data();
-        return self().cpu()->restore(self().cpu_.state(), nullptr, tokens, batch, &layout, adapters);
+        return self().cpu()->reconstruct(self().cpu_.state(), nullptr, tokens, batch, &layout, adapters);
       });
     };
     return t;

@@ -23,7 +23,7 @@ struct Adapter {
 std::vector<float> restored(const Adapter& adapter, const std::vector<float>& tokens, int64_t batch, int threads) {
   const Device device(threads);
   std::vector<float> weights(batch * adapter.layout.elements, std::numeric_limits<float>::quiet_NaN());
-  device.call(device->restore, nullptr, tokens.data(), batch, &adapter.layout, weights.data());
+  device.call(device->reconstruct, nullptr, tokens.data(), batch, &adapter.layout, weights.data());
   return weights;
 }
 
@@ -75,7 +75,7 @@ TEST(Restore, averages_margins_that_do_not_agree) {
   const std::vector<float> token = random_values(16, 11);
   const Device device(1);
   std::vector<float> weights(4);
-  device.call(device->restore, nullptr, token.data(), int64_t{1}, &layout, weights.data());
+  device.call(device->reconstruct, nullptr, token.data(), int64_t{1}, &layout, weights.data());
   const auto at = [&](int row, int column) { return static_cast<double>(token[row * 4 + column]); };
   double mean = 0, deviation = 0;
   for (int parity : {0, 1}) {
@@ -107,7 +107,7 @@ TEST(Restore, refuses_a_layout_that_leads_out_of_its_tokens_or_its_adapter) {
     Adapter adapter;
     change(adapter);
     try {
-      device.call(device->restore, nullptr, tokens.data(), int64_t{1}, &adapter.layout, weights.data());
+      device.call(device->reconstruct, nullptr, tokens.data(), int64_t{1}, &adapter.layout, weights.data());
     } catch (const Error& error) {
       return std::string(error.code() == ErrorCode::kInvalidArgument ? error.what() : "another code");
     }
@@ -135,7 +135,7 @@ TEST(Restore, stops_when_it_is_cancelled) {
   test::CountedControl control;
   control.cancel_after = 1;
   EXPECT_THROW(
-      device.call(device->restore, &control.control, tokens.data(), int64_t{1}, &adapter.layout, weights.data()),
+      device.call(device->reconstruct, &control.control, tokens.data(), int64_t{1}, &adapter.layout, weights.data()),
       Error);
 }
 

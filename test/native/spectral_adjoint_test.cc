@@ -28,7 +28,7 @@ using test::StoredPoint;
 using test::tile_sizes;
 
 constexpr float kUntouched = 1234.5f;
-constexpr int64_t kGap = 16;  ///< floats that nobody may touch, behind every column and every component
+constexpr int64_t kGap = 16;  ///< floats that must not be touched, behind every column and every component
 constexpr int64_t kChannels = 2, kVectors = 2;
 
 /// Components of the gradient of spectra, [point][component][input channel][vector][lane], as products make them.
@@ -123,7 +123,7 @@ std::vector<double> naive_taps(const Gradients& spectra, const Layout& layout, c
   return taps;
 }
 
-/// Every kernel with every `step`th pair of sizes; which axis is halved and how weights lie changes in turn.
+/// Every kernel with every `step`th pair of sizes; which axis is halved and how weights are changes in turn.
 template <typename Check>
 void for_each_kernel_and_tile(size_t step, Check check) {
   for (int64_t kernel = 1; kernel <= kLargestSpectralKernel; kernel += 2) {

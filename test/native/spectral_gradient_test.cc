@@ -96,7 +96,7 @@ TEST(SpectralGradient, is_added_to_what_is_there_where_that_is_asked_for) {
   }
 }
 
-TEST(SpectralGradient, is_exactly_zero_for_taps_that_are_never_over_the_picture) {
+TEST(SpectralGradient, is_exactly_zero_for_taps_that_are_never_over_the_plane) {
   std::mt19937 random(66);
   int64_t idle = 0;
   for (const ConvolutionCase& c : odd_convolutions()) {

@@ -61,7 +61,7 @@ struct Product {
   std::vector<float> multiplied(bool accumulate) const {
     std::vector<float> result = y;
     const std::vector<float> packed = panels();
-    const int64_t ahead = rows % 2 * 48 * x_stride();  // may lie behind x: it is only asked for
+    const int64_t ahead = rows % 2 * 48 * x_stride();  // may be behind x: it is only prefetched
     isa().product(rows, depth, x.data(), x_stride(), ahead, packed.data(), vectors, result.data(), y_stride(),
                   accumulate);
     return result;

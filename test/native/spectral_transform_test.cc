@@ -32,9 +32,9 @@ using test::StoredPoint;
 using test::tile_sizes;
 
 constexpr float kUntouched = 1234.5f;
-constexpr int64_t kGap = 3;  ///< floats between lines of memory that nobody may touch
+constexpr int64_t kGap = 3;  ///< floats between lines of memory that must not be touched
 
-/// Which axis of a tile lies side by side in memory.
+/// Which axis of a tile is contiguous in memory.
 enum class Unit { kChannel, kHalved, kFull };
 constexpr Unit kUnits[] = {Unit::kChannel, Unit::kHalved, Unit::kFull};
 const char* name(Unit unit) {
@@ -46,7 +46,7 @@ struct Range {
   int64_t size() const { return end - begin; }
 };
 
-/// The points of a tile that are in memory, and how they lie there: lines along one axis with gaps between them. The
+/// The points of a tile that are in memory, and their layout: lines along one axis with gaps between them. The
 /// memory ends with the last point.
 struct TileMemory {
   Unit unit;
@@ -126,7 +126,7 @@ struct Case {
   }
 };
 
-/// For every `step`th pair of sizes and every way to lie in memory: a tile of which some points and some lanes are
+/// For every `step`th pair of sizes and every memory layout: a tile of which some points and some lanes are
 /// missing, and for one of the ways a whole tile of all lanes.
 std::vector<Case> cases(size_t step = 1) {
   std::mt19937 random(41);
@@ -218,19 +218,19 @@ TEST(ForwardTransform, agrees_with_its_definition_for_every_size_however_tiles_l
 TEST(ForwardTransform, normalises_what_it_reads_and_leaves_the_padding_zero) {
   constexpr float kScale = 0.37f, kCentre = 1000;
   for (const Case& c : cases(3)) {
-    // Lines along an axis of the picture are parts of one token, so that the other axis is that of the tokens; where
-    // channels lie side by side, it may be either.
+    // Lines along an axis of the plane are parts of one token, so that the other axis is that of the tokens; where
+    // channels are adjacent, it may be either.
     for (bool tokens_are_halved : {true, false}) {
       if (c.unit == (tokens_are_halved ? Unit::kHalved : Unit::kFull)) continue;
       SCOPED_TRACE(c.name() + ", tokens along the " + (tokens_are_halved ? "halved" : "full") + " axis");
       TileMemory tile = random_tile(c, kCentre);
       const int64_t tokens = tokens_are_halved ? c.halved.size() : c.full.size();
-      std::vector<float> moments = random_values(3 * tokens, 43);
+      std::vector<float> mean_rstd = random_values(3 * tokens, 43);
       for (int64_t token = 0; token < tokens; ++token) {
-        float* m = moments.data() + 3 * token;
+        float* m = mean_rstd.data() + 3 * token;
         m[0] = kCentre + m[0] * 0.1f, m[1] *= 1e-5f, m[2] = 1 + m[2] * 0.5f;
       }
-      // Weight and bias are one token's: as the tile lies, but for the tokens' axis.
+      // Weight and bias are one token's: as the tile is, but for the tokens' axis.
       const Range one = {0, 1};
       TileMemory weight(c.unit, c.channels, tokens_are_halved ? one : c.halved, tokens_are_halved ? c.full : one);
       const std::vector<float> values = random_values(2 * static_cast<int64_t>(weight.floats.size()), 44);
@@ -242,13 +242,13 @@ TEST(ForwardTransform, normalises_what_it_reads_and_leaves_the_padding_zero) {
                              weight.channel_stride,
                              tokens_are_halved ? 0 : weight.halved_stride,
                              tokens_are_halved ? weight.full_stride : 0,
-                             moments.data(),
+                             mean_rstd.data(),
                              tokens_are_halved ? 3 : 0,
                              tokens_are_halved ? 0 : 3};
       SpectrumMemory spectrum(c.order, 2);
       forward(tile, norm, c.order, {kScale}, spectrum);
       expect_spectrum(c, {kScale}, spectrum, [&](int64_t channel, int64_t a, int64_t b) {
-        const float* m = moments.data() + 3 * (tokens_are_halved ? a - c.halved.begin : b - c.full.begin);
+        const float* m = mean_rstd.data() + 3 * (tokens_are_halved ? a - c.halved.begin : b - c.full.begin);
         const int64_t at_a = tokens_are_halved ? 0 : a, at_b = tokens_are_halved ? b : 0;
         const double centred = static_cast<double>(tile.at(channel, a, b)) - m[0] - m[1];
         return centred * m[2] * weight.at(channel, at_a, at_b) + bias.at(channel, at_a, at_b);

@@ -26,7 +26,7 @@ using test::StoredPoint;
 using test::tile_sizes;
 
 constexpr float kUntouched = 1234.5f;
-constexpr int64_t kGap = 16;  ///< floats that nobody may touch, behind every column and every component
+constexpr int64_t kGap = 16;  ///< floats that must not be touched, behind every column and every component
 
 /// Kernels [output channel][input channel][k][k] for two vectors of output channels, as a panel has them; the second
 /// vector is not full.

@@ -45,14 +45,14 @@ TEST(TileAxis, gives_every_output_to_exactly_one_tile_in_order) {
 TEST(TileAxis, lets_every_tap_of_every_output_meet_its_own_input_or_padding_in_the_circle_of_a_tile) {
   constexpr int64_t kPadding = -1;
   for (const TileAxis& axis : possible_axes()) {
-    const auto picture = [&axis](int64_t point) { return point >= 0 && point < axis.size ? point : kPadding; };
+    const auto plane = [&axis](int64_t point) { return point >= 0 && point < axis.size ? point : kPadding; };
     for (int64_t tile = 0; tile < axis.tiles(); ++tile) {
       ASSERT_LE(axis.output_point() + axis.output_count(tile), axis.points) << name(axis);
       for (int64_t i = 0; i < axis.output_count(tile); ++i) {
         const int64_t output = axis.output_begin(tile) + i;
         for (int64_t tap = -axis.half(); tap <= axis.half(); ++tap) {
           const int64_t point = (axis.output_point() + i + tap + axis.points) % axis.points;
-          ASSERT_EQ(picture(axis.input_begin(tile) + point), picture(output + tap))
+          ASSERT_EQ(plane(axis.input_begin(tile) + point), plane(output + tap))
               << name(axis) << ", output " << output << ", tap " << tap;
         }
       }

@@ -75,18 +75,18 @@ class TrainingDevice {
     }
   };
 
-  void check_held(const float* parameter) {
-    if (parameter != nullptr && !held_.contains(parameter)) misuses.push_back("a parameter is not held");
+  void check_resident(const float* parameter) {
+    if (parameter != nullptr && !resident_.contains(parameter)) misuses.push_back("a parameter is not resident");
   }
-  DndStatus hold(const float* parameter) {
-    if (in_pass_) misuses.push_back("holding within a pass");
-    held_.insert(parameter);
+  DndStatus make_resident(const float* parameter) {
+    if (in_pass_) misuses.push_back("uploading within a pass");
+    resident_.insert(parameter);
     return kDndOk;
   }
 
   static inline TrainingDevice* instance_ = nullptr;
   std::map<void*, int64_t> allocated_;
-  std::set<const float*> held_;
+  std::set<const float*> resident_;
   bool in_pass_ = false, computing_ = false;
 };
 
@@ -116,23 +116,23 @@ inline const DndBackend& TrainingDevice::table() {
     t.last_error = [](void* device) {
       return self().operations == self().failing ? "it failed on purpose" : cpu_backend()->last_error(device);
     };
-    t.moments = Noted<&DndBackend::moments>::call;
+    t.norm_statistics = Noted<&DndBackend::norm_statistics>::call;
     t.convolution = [](void* device, const DndControl* control, const DndConvolution* convolution,
                        const DndConvolutionOperands* operands) {
       for (const float* parameter : {operands->norm_weight, operands->norm_bias, operands->weight, operands->bias}) {
-        self().check_held(parameter);
+        self().check_resident(parameter);
       }
       return Noted<&DndBackend::convolution>::call(device, control, convolution, operands);
     };
     t.linear = Noted<&DndBackend::linear>::call;
-    t.restore = Noted<&DndBackend::restore>::call;
-    t.hold_values = [](void*, const float* values, int64_t) { return self().hold(values); };
-    t.hold_linear = [](void*, const float* weight, int64_t, int64_t) { return self().hold(weight); };
-    t.hold_convolution = [](void*, const DndControl*, const DndConvolution*, const float* weight, int64_t) {
-      return self().hold(weight);
+    t.reconstruct = Noted<&DndBackend::reconstruct>::call;
+    t.upload_values = [](void*, const float* values, int64_t) { return self().make_resident(values); };
+    t.upload_linear = [](void*, const float* weight, int64_t, int64_t) { return self().make_resident(weight); };
+    t.upload_convolution = [](void*, const DndControl*, const DndConvolution*, const float* weight, int64_t) {
+      return self().make_resident(weight);
     };
-    t.forget = [](void*) {
-      self().held_.clear();
+    t.invalidate = [](void*) {
+      self().resident_.clear();
       return kDndOk;
     };
     t.upload = [](void* device, void* to, const void* from, size_t bytes) {

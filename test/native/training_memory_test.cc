@@ -40,26 +40,26 @@ std::vector<std::vector<float>> gradients_of(Trainer& trainer, const RandomTask&
   return gradients;
 }
 
-/// The limit decides how many layers are kept, and how large a convolution's workspace may be; only the latter counts.
+/// The limit decides how many layers are saved, and how large a convolution's workspace may be; only the latter counts.
 TEST(TrainingMemory, decides_which_layers_are_computed_again_but_not_what_comes_out) {
   for (const DecoderConfig& config : {kLayers, kProjected}) {
     Trainer trainer({config}, 2);
     randomise(trainer);
     const RandomTask task = random_task(config, 3, 7);
     const int64_t least = trainer.memory(3, 0).total(), all = trainer.memory(3).total();
-    std::map<int64_t, std::map<int64_t, std::vector<std::vector<float>>>> by_limit;  // of workspaces; kept → gradients
+    std::map<int64_t, std::map<int64_t, std::vector<std::vector<float>>>> by_limit;  // of workspaces; saved → gradients
     for (int64_t limit = least; limit < 2 * all; limit += least / 50) {
       const TrainingMemory memory = trainer.memory(3, limit);
       ASSERT_LE(memory.total(), limit);
-      auto& kept = by_limit[memory.convolution_limit];
-      if (!kept.contains(memory.kept_layers)) kept[memory.kept_layers] = gradients_of(trainer, task, limit);
+      auto& saved = by_limit[memory.convolution_limit];
+      if (!saved.contains(memory.saved_layers)) saved[memory.saved_layers] = gradients_of(trainer, task, limit);
     }
     size_t most = 0;
-    for (const auto& [limit, kept] : by_limit) {
-      most = std::max(most, kept.size());
-      for (const auto& [layers, gradients] : kept) EXPECT_EQ(gradients, kept.begin()->second) << layers << " layers";
+    for (const auto& [limit, saved] : by_limit) {
+      most = std::max(most, saved.size());
+      for (const auto& [layers, gradients] : saved) EXPECT_EQ(gradients, saved.begin()->second) << layers << " layers";
     }
-    EXPECT_GE(most, 2u) << "no two limits differed in the kept layers alone";
+    EXPECT_GE(most, 2u) << "no two limits differed in the saved layers alone";
   }
 }
 
@@ -69,19 +69,19 @@ TEST(TrainingMemory, is_what_is_allocated) {
     Trainer trainer({config}, device.choice());
     randomise(trainer);
     const RandomTask task = random_task(config, 2, 7);
-    std::set<int64_t> kept;
+    std::set<int64_t> saved;
     const int64_t least = trainer.memory(2, 0).total();
     for (const int64_t limit : {least, least + (int64_t{1} << 20), least * 3 / 2, INT64_MAX}) {
       const TrainingMemory memory = trainer.memory(2, limit);
-      kept.insert(memory.kept_layers);
+      saved.insert(memory.saved_layers);
       device.most_allocated = 0;
       gradients_of(trainer, task, limit);
       EXPECT_EQ(device.most_allocated, memory.activations);
       EXPECT_EQ(memory.gradients, trainer.parameter_bytes());
       EXPECT_EQ(memory.states, trainer.state_bytes());
     }
-    EXPECT_EQ(*kept.rbegin(), static_cast<int64_t>(config.features.size()) - 1);
-    EXPECT_GE(kept.size(), 2u);
+    EXPECT_EQ(*saved.rbegin(), static_cast<int64_t>(config.features.size()) - 1);
+    EXPECT_GE(saved.size(), 2u);
   }
 }
 
@@ -90,24 +90,24 @@ TEST(TrainingMemory, stays_for_the_next_step_unless_an_evaluation_needs_it) {
   randomise(trainer);
   const RandomTask task = random_task(kLayers, 2, 7);
   const TrainingMemory memory = trainer.memory(2);
-  const auto held = [&] { return trainer.device_memory().held; };
+  const auto used = [&] { return trainer.device_memory().used; };
   const auto evaluate = [&](int64_t limit) {
     std::vector<float> tokens(task.target.size());
     Job job;
     trainer.forward(task.condition.data(), 2, tokens.data(), job, limit);
   };
-  EXPECT_EQ(held(), 0);
+  EXPECT_EQ(used(), 0);
   const auto first = gradients_of(trainer, task, INT64_MAX);
-  EXPECT_NEAR(held(), memory.activations, 256);
+  EXPECT_NEAR(used(), memory.activations, 256);
   evaluate(INT64_MAX);
-  EXPECT_NEAR(held(), memory.activations, 256);
+  EXPECT_NEAR(used(), memory.activations, 256);
   evaluate(memory.total());
-  EXPECT_EQ(held(), 0);
+  EXPECT_EQ(used(), 0);
   EXPECT_EQ(gradients_of(trainer, task, INT64_MAX), first);
   const int64_t enough = trainer.memory(2, 0).total();
   gradients_of(trainer, task, enough);
-  EXPECT_NEAR(held(), trainer.memory(2, enough).activations, 256);
-  EXPECT_LT(held(), memory.activations);
+  EXPECT_NEAR(used(), trainer.memory(2, enough).activations, 256);
+  EXPECT_LT(used(), memory.activations);
 }
 
 /// What progress is measured by.
@@ -181,13 +181,13 @@ TEST(TrainingMemory, of_the_published_decoder_of_half_a_billion_weights_is_below
   const Trainer trainer({config, {.moments = MomentType::kEightBit}}, 2);
   const TrainingMemory free = trainer.memory(1), limited = trainer.memory(1, kLimit);
   EXPECT_LE(limited.total(), kLimit);
-  EXPECT_EQ(limited.kept_layers, 8);
+  EXPECT_EQ(limited.saved_layers, 8);
   EXPECT_EQ(limited.convolution_limit, free.convolution_limit);
   EXPECT_GT(limited.parameters, int64_t{4'400'000'000});
   EXPECT_LE(limited.states, limited.parameters * 2 * 3 / 10);  // 30 % of moments in float32
   const TrainingMemory least = trainer.memory(1, 0);
   EXPECT_LT(least.total(), int64_t{13'500'000'000});
-  EXPECT_EQ(least.kept_layers, 0);
+  EXPECT_EQ(least.saved_layers, 0);
 }
 
 }  // namespace

@@ -46,22 +46,22 @@ TEST(MergePaths, gives_the_mean_of_both_paths_and_their_bias_and_keeps_the_tange
       tangent[i] = std::tanh(static_cast<double>(before[i]));
       merged[i] = (a[i] + tangent[i] + bias[i % size.columns]) / 3;
     }
-    std::vector<float> kept;
+    std::vector<float> saved;
     const std::vector<float> s = with_any_threads([&](ThreadPool& pool) {
       std::vector<float> result(count);
-      kept = before;
-      merge_paths_keeping(pool, Control(), a.data(), kept.data(), bias.data(), size.rows, size.columns, result.data());
+      saved = before;
+      merge_paths_keeping(pool, Control(), a.data(), saved.data(), bias.data(), size.rows, size.columns, result.data());
       return result;
     });
     EXPECT_LE(relative_error(s, merged), 3e-7);
-    EXPECT_LE(relative_error(kept, tangent), 3e-7);
+    EXPECT_LE(relative_error(saved, tangent), 3e-7);
 
     ThreadPool pool(2);
     std::vector<float> over = a;
     std::vector<float> p = before;
     merge_paths_keeping(pool, Control(), over.data(), p.data(), bias.data(), size.rows, size.columns, over.data());
     EXPECT_EQ(over, s);
-    EXPECT_EQ(p, kept);
+    EXPECT_EQ(p, saved);
   }
 }
 
@@ -150,12 +150,12 @@ TEST(SumSquares, is_exact_in_double) {
 }
 
 struct NormCase {
-  std::vector<float> x, moments, weight, dy, addend, dweight_before, dbias_before;
+  std::vector<float> x, mean_rstd, weight, dy, addend, dweight_before, dbias_before;
   Size size;
 
   explicit NormCase(Size of)
       : x(random_values(of.rows * of.columns, 1)),
-        moments(3 * of.rows),
+        mean_rstd(3 * of.rows),
         weight(random_values(of.columns, 2)),
         dy(random_values(of.rows * of.columns, 3)),
         addend(random_values(of.rows * of.columns, 4)),
@@ -164,7 +164,7 @@ struct NormCase {
         size(of) {
     for (float& value : x) value += 20;  // a mean that is large beside the deviations
     ThreadPool pool(1);
-    cpu::moments(pool, Control(), x.data(), of.rows, of.columns, 1e-5f, moments.data());
+    cpu::norm_statistics(pool, Control(), x.data(), of.rows, of.columns, 1e-5f, mean_rstd.data());
   }
 };
 
@@ -213,7 +213,7 @@ TEST(LayerNormGradient, agrees_with_its_definition_in_double) {
         const auto run = [&](ThreadPool& pool) {
           std::vector<float> dx(c.x.size());
           dweight = c.dweight_before, dbias = c.dbias_before;
-          layer_norm_gradient(pool, Control(), c.x.data(), c.moments.data(), c.weight.data(), c.dy.data(),
+          layer_norm_gradient(pool, Control(), c.x.data(), c.mean_rstd.data(), c.weight.data(), c.dy.data(),
                               addend ? c.addend.data() : nullptr, size.rows, size.columns, accumulate, dx.data(),
                               dweight.data(), dbias.data());
           dx.insert(dx.end(), dweight.begin(), dweight.end());
@@ -235,7 +235,7 @@ TEST(LayerNormGradient, may_write_over_its_operands_and_leave_out_that_of_x) {
     ThreadPool pool(2);
     const auto run = [&](const float* dy, const float* addend, float* dx) {
       std::vector<float> sums(2 * size.columns);
-      layer_norm_gradient(pool, Control(), c.x.data(), c.moments.data(), c.weight.data(), dy, addend, size.rows,
+      layer_norm_gradient(pool, Control(), c.x.data(), c.mean_rstd.data(), c.weight.data(), dy, addend, size.rows,
                           size.columns, false, dx, sums.data(), sums.data() + size.columns);
       return sums;
     };

@@ -26,12 +26,12 @@ using test::relative_error;
 constexpr DndAlgorithm kAlgorithms[] = {kDndDirect, kDndSpectral, kDndAuto};
 
 struct Operands {
-  std::vector<float> x, dy, moments, norm_weight, norm_bias;
+  std::vector<float> x, dy, mean_rstd, norm_weight, norm_bias;
 
   explicit Operands(const ConvolutionCase& c)
       : x(random_values(c.inputs(), 1)),
         dy(random_values(c.outputs(), 2)),
-        moments(random_values(3 * c.batch * c.tokens, 3)),
+        mean_rstd(random_values(3 * c.batch * c.tokens, 3)),
         norm_weight(random_values(c.height * c.width, 4)),
         norm_bias(random_values(c.height * c.width, 5)) {}
 };
@@ -50,7 +50,7 @@ std::vector<float> run(const DndConvolution& c, const Operands& values, int64_t 
                                         .accumulate = before != nullptr,
                                         .workspace = workspace.data()};
   if (c.normalised != 0) {
-    operands.moments = values.moments.data();
+    operands.mean_rstd = values.mean_rstd.data();
     operands.norm_weight = values.norm_weight.data();
     operands.norm_bias = values.norm_bias.data();
   }
@@ -82,7 +82,7 @@ TEST(WeightGradient, normalises_its_input_while_it_reads_it) {
     std::vector<float> x = values.x;
     const int64_t plane = shape.height * shape.width;
     for (int64_t i = 0; i < shape.inputs(); ++i) {
-      const float* m = values.moments.data() + i / plane * 3;
+      const float* m = values.mean_rstd.data() + i / plane * 3;
       const double centred = static_cast<double>(x[i]) - m[0] - m[1];
       x[i] = static_cast<float>(centred * m[2] * values.norm_weight[i % plane] + values.norm_bias[i % plane]);
     }

@@ -17,7 +17,7 @@ struct ConvolutionChoice {
   SpectralPlan spectral;
   SpectralLayout layout;      ///< of the spectral algorithm
   DirectPlan direct;          ///< of the direct one
-  int64_t normalised_floats;  ///< of the direct one: room for the normalised input
+  int64_t normalised_floats;  ///< of the direct one: space for the normalised input
   int64_t workspace_bytes;    ///< above the limit: nothing fits into it
 };
 

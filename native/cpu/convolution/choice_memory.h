@@ -14,7 +14,7 @@
 
 namespace dnd::cpu {
 
-/// Choices made before, for a device with so many threads: the same convolution is asked about several times, and a
+/// Cached choices, for a device with so many threads: the same convolution is looked up several times, and a
 /// small one takes less time than its plan. A Choice has `workspace_bytes`; above the convolution's limit: nothing fits
 /// into it. Safe to call from any thread.
 template <typename Choice>
@@ -72,7 +72,8 @@ class ChoiceMemory {
   int64_t sufficient_limit(DndConvolution convolution) const {
     constexpr int64_t kStep = int64_t{1} << 20;
     for (;;) {
-      // Limit after limit is tried: what a choice takes under one is no promise for another, which may change the plan.
+      // Limit after limit is tried: what a choice takes under one does not carry over to another, which may change the
+      // plan.
       convolution.workspace_limit += std::max(kStep, convolution.workspace_limit / 8);
       try {
         if (choose_(convolution, threads_).workspace_bytes <= convolution.workspace_limit) {

@@ -7,7 +7,7 @@
 namespace dnd::cpu {
 namespace {
 
-/// The direct algorithm reads a plain picture and stores a plain result: its input is normalised before it, and the
+/// The direct algorithm reads a plain plane and stores a plain result: its input is normalised before it, and the
 /// epilogue follows it, over the whole tensor each; only an addend is added where a result is stored.
 void run_direct(ThreadPool& pool, const Control& control, const DndConvolution& convolution,
                 const ConvolutionChoice& choice, const DndConvolutionOperands& operands) {
@@ -15,7 +15,7 @@ void run_direct(ThreadPool& pool, const Control& control, const DndConvolution& 
   float* workspace = static_cast<float*>(operands.workspace);
   const float* x = operands.x;
   if (convolution.normalised != 0) {
-    normalise(pool, control, x, operands.moments, convolution.batch * convolution.tokens,
+    normalise(pool, control, x, operands.mean_rstd, convolution.batch * convolution.tokens,
               convolution.height * convolution.width, operands.norm_weight, operands.norm_bias, workspace);
     x = workspace;
   }

@@ -26,7 +26,7 @@ class DirectConvolution {
 
   /// Zero-padded copy of one row of a strip, [channel][pitch], each block of channels on its own: a tap row is then a
   /// fixed number of floats further, and one tile kernel runs through all of them.
-  void pack_unit(const float* x, int64_t unit, float* pictures) const {
+  void pack_unit(const float* x, int64_t unit, float* planes) const {
     const auto [task, strip, row] = split(unit);
     const Range columns = strip_columns(strip);
     const Range inside = {std::max<int64_t>(0, columns.begin - g_.half()),
@@ -35,7 +35,7 @@ class DirectConvolution {
     const float* from = x + task * g_.x.batch + row * g_.x.row + inside.begin * g_.x.column;
     for (int64_t block = 0; block < plan_.channel_blocks; ++block) {
       const Range channels = part(g_.channels, plan_.channel_blocks, block);
-      float* to = packed_row(pictures, unit, channels, row);
+      float* to = packed_row(planes, unit, channels, row);
       for (int64_t c = 0; c < channels.size(); ++c) {
         std::fill_n(to + c * plan_.pitch, left, 0.0f);
         std::fill_n(to + c * plan_.pitch + left + inside.size(), plan_.pitch - left - inside.size(), 0.0f);
@@ -47,7 +47,7 @@ class DirectConvolution {
 
   /// One block of output channels for the units of one group. `scratch`: plan.thread_floats() floats; addend, of y's
   /// shape: may be null, or y.
-  void compute(const Control& control, const float* pictures, const float* weight, int64_t out_block, Range units,
+  void compute(const Control& control, const float* planes, const float* weight, int64_t out_block, Range units,
                const float* addend, float* y, float* scratch) const {
     const Range outs = {out_block * plan_.block_outs, std::min(g_.out_channels, (out_block + 1) * plan_.block_outs)};
     float* packed_weight = scratch;
@@ -60,7 +60,7 @@ class DirectConvolution {
       double positions_and_taps = 0;
       for (int64_t unit = units.begin; unit < units.end; ++unit) {
         control.throw_if_cancelled();
-        accumulate(pictures, packed_weight, outs, channels, unit, sums + (unit - units.begin) * plan_.unit_floats);
+        accumulate(planes, packed_weight, outs, channels, unit, sums + (unit - units.begin) * plan_.unit_floats);
         positions_and_taps += row_taps_[split(unit).row] * strip_taps_[split(unit).strip];
       }
       control.advance(positions_and_taps * static_cast<double>(outs.size()) * static_cast<double>(channels.size()));
@@ -80,9 +80,9 @@ class DirectConvolution {
   }
 
   template <typename Float>
-  Float* packed_row(Float* pictures, int64_t unit, Range channels, int64_t row) const {
+  Float* packed_row(Float* planes, int64_t unit, Range channels, int64_t row) const {
     const int64_t plane = unit / g_.rows;
-    return pictures + ((plane * g_.channels + channels.begin) * g_.rows + row * channels.size()) * plan_.pitch;
+    return planes + ((plane * g_.channels + channels.begin) * g_.rows + row * channels.size()) * plan_.pitch;
   }
 
   Range strip_columns(int64_t strip) const {
@@ -110,7 +110,7 @@ class DirectConvolution {
     const int64_t taps = g_.kernel * g_.kernel;
     const auto& places = places_[channels.size() == plan_.block_channels ? 0 : 1];
     if (plan_.transposed_weight) {
-      for (int64_t c = 0; c < channels.size(); ++c) {  // whose output channels lie one after the other
+      for (int64_t c = 0; c < channels.size(); ++c) {  // whose output channels are contiguous
         isa_.transpose(weight + ((channels.begin + c) * g_.out_channels + outs.begin) * taps, taps, outs.size(), taps,
                        places.data() + c * taps, 1.0f, packed, plan_.out_width, plan_.out_width);
       }
@@ -121,13 +121,13 @@ class DirectConvolution {
   }
 
   /// sums (+)= the taps of one row of a strip for a block of input channels.
-  void accumulate(const float* pictures, const float* packed_weight, Range outs, Range channels, int64_t unit,
+  void accumulate(const float* planes, const float* packed_weight, Range outs, Range channels, int64_t unit,
                   float* sums) const {
     const auto [task, strip, row] = split(unit);
     const int64_t columns = strip_columns(strip).size();
     const Range tap_rows = {std::max<int64_t>(0, g_.half() - row), std::min(g_.kernel, g_.rows - row + g_.half())};
     const int64_t depth = tap_rows.size() * channels.size();
-    const float* picture = packed_row(pictures, unit, channels, row + tap_rows.begin - g_.half());
+    const float* plane = packed_row(planes, unit, channels, row + tap_rows.begin - g_.half());
     for (int64_t b = 0; b < g_.kernel; ++b) {
       const float* taps = packed_weight + (b * g_.kernel + tap_rows.begin) * channels.size() * plan_.out_width;
       if (plan_.across == AcrossLanes::kOutChannels) {
@@ -135,14 +135,14 @@ class DirectConvolution {
         const int64_t vectors = divide_up(outs.size(), isa_.lanes);
         for (int64_t t = 0; t < tiles; ++t) {
           const Range tile = part(columns, tiles, t);
-          isa_.tile[tile.size() - 1][vectors - 1](depth, picture + tile.begin + b, plan_.pitch, taps, plan_.out_width,
+          isa_.tile[tile.size() - 1][vectors - 1](depth, plane + tile.begin + b, plan_.pitch, taps, plan_.out_width,
                                                   sums + tile.begin * plan_.out_width, plan_.out_width, true);
         }
       } else {
         const int64_t breadth = isa_.lanes * kMaxTileVectors;
         for (int64_t column = 0; column < columns; column += breadth) {
           const int64_t vectors = divide_up(std::min(breadth, columns - column), isa_.lanes);
-          isa_.tile[outs.size() - 1][vectors - 1](depth, taps, plan_.out_width, picture + column + b, plan_.pitch,
+          isa_.tile[outs.size() - 1][vectors - 1](depth, taps, plan_.out_width, plane + column + b, plan_.pitch,
                                                   sums + column, plan_.unit_floats / isa_.tile_rows, true);
         }
       }
@@ -175,8 +175,8 @@ void convolve_direct(ThreadPool& pool, const Control& control, const Kernels& ke
                      const float* x, const float* weight, const float* addend, float* y, float* workspace) {
   const Geometry& geometry = plan.geometry;
   const DirectConvolution convolution(kernels, plan);
-  float* pictures = workspace;
-  float* scratch = workspace + plan.batch_at_once * plan.picture_floats();
+  float* planes = workspace;
+  float* scratch = workspace + plan.batch_at_once * plan.plane_floats();
   for (int64_t first = 0; first < geometry.batch; first += plan.batch_at_once) {
     const int64_t units = plan.units(std::min(plan.batch_at_once, geometry.batch - first));
     const float* x_part = x + first * geometry.x.batch;
@@ -184,13 +184,12 @@ void convolve_direct(ThreadPool& pool, const Control& control, const Kernels& ke
     float* y_part = y + first * geometry.y.batch;
     pool.parallel_for(units, [&](int64_t unit, int) {
       control.throw_if_cancelled();
-      convolution.pack_unit(x_part, unit, pictures);
+      convolution.pack_unit(x_part, unit, planes);
     });
     const int64_t groups = std::min(plan.groups, units);
     pool.parallel_for(groups * plan.out_blocks, [&](int64_t task, int thread) {
-      convolution.compute(control, pictures, weight, task % plan.out_blocks,
-                          part(units, groups, task / plan.out_blocks), addend_part, y_part,
-                          scratch + thread * plan.thread_floats());
+      convolution.compute(control, planes, weight, task % plan.out_blocks, part(units, groups, task / plan.out_blocks),
+                          addend_part, y_part, scratch + thread * plan.thread_floats());
     });
   }
 }

@@ -7,7 +7,7 @@
 namespace dnd::cpu {
 
 /// Runs the plan: a product over taps and input channels for every tile of the output, read straight from a zero-padded
-/// copy of the picture (a tap is a shift of it) and from weights packed block by block.
+/// copy of the plane (a tap is a shift of it) and from weights packed block by block.
 /// `addend`, which may be null or y itself, is added to what is stored. `workspace` has
 /// plan.workspace_floats(pool.threads()) floats.
 void convolve_direct(ThreadPool& pool, const Control& control, const Kernels& kernels, const DirectPlan& plan,

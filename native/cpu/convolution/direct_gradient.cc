@@ -15,11 +15,11 @@ class DirectGradient {
 
   int64_t tasks() const { return plan_.rows.panels * plan_.lanes.panels * g_.kernel; }
 
-  /// One row of one panel of a picture, [column][width].
-  void pack_row(const GradientSide& side, int64_t panel, int64_t row, const float* picture,
+  /// One row of one panel of a plane, [column][width].
+  void pack_row(const GradientSide& side, int64_t panel, int64_t row, const float* plane,
                 const Geometry::Strides& strides, float* packed) const {
     const Range channels = channels_of(side, panel);
-    const float* from = picture + channels.begin * strides.channel + row * strides.row;
+    const float* from = plane + channels.begin * strides.channel + row * strides.row;
     float* to = packed + (panel * g_.rows + row) * g_.columns * side.width;
     if (strides.column == 1) {
       isa_.transpose(from, strides.channel, channels.size(), g_.columns, nullptr, 1.0f, to, side.width, side.width);
@@ -36,9 +36,9 @@ class DirectGradient {
     }
   }
 
-  /// The sums of task `task` over some packed pictures, from what the gradient holds (`resume`) or from zero.
+  /// The sums of task `task` over some packed planes, from what the gradient holds (`resume`) or from zero.
   void compute(const Control& control, int64_t task, const float* packed_rows, const float* packed_lanes,
-               int64_t pictures, bool resume, float* sums, float* gradient) const {
+               int64_t planes, bool resume, float* sums, float* gradient) const {
     const int64_t tap_row = task % g_.kernel, tile = task / g_.kernel;
     const int64_t row_panel = tile / plan_.lanes.panels, lane_panel = tile % plan_.lanes.panels;
     const Range rows = channels_of(plan_.rows, row_panel), lanes = channels_of(plan_.lanes, lane_panel);
@@ -48,12 +48,11 @@ class DirectGradient {
       std::fill_n(sums, plan_.thread_floats(), 0.0f);
     }
     const TileKernel kernel = isa_.tile[rows.size() - 1][divide_up(lanes.size(), isa_.lanes) - 1];
-    for (int64_t picture = 0; picture < pictures; ++picture) {
-      add_picture(
+    for (int64_t plane = 0; plane < planes; ++plane) {
+      add_plane(
           control, kernel,
-          packed_rows + picture * plan_.packed_floats(plan_.rows) + row_panel * plan_.positions() * plan_.rows.width,
-          packed_lanes + picture * plan_.packed_floats(plan_.lanes) +
-              lane_panel * plan_.positions() * plan_.lanes.width,
+          packed_rows + plane * plan_.packed_floats(plan_.rows) + row_panel * plan_.positions() * plan_.rows.width,
+          packed_lanes + plane * plan_.packed_floats(plan_.lanes) + lane_panel * plan_.positions() * plan_.lanes.width,
           tap_row, rows.size() * lanes.size(), sums);
     }
     for_each_sum(rows, lanes, tap_row, [&](int64_t sum, int64_t element) { gradient[element] = sums[sum]; });
@@ -64,8 +63,8 @@ class DirectGradient {
     return {panel * side.panel_channels, std::min(side.channels, (panel + 1) * side.panel_channels)};
   }
 
-  void add_picture(const Control& control, TileKernel kernel, const float* rows, const float* lanes, int64_t tap_row,
-                   int64_t channel_pairs, float* sums) const {
+  void add_plane(const Control& control, TileKernel kernel, const float* rows, const float* lanes, int64_t tap_row,
+                 int64_t channel_pairs, float* sums) const {
     // Where tap (a, b) is, x is read `shift` rows and columns further than dy.
     const int64_t row_shift = tap_row - g_.half();
     const Range inside = {std::max<int64_t>(0, -row_shift), std::min(g_.rows, g_.rows - row_shift)};
@@ -125,33 +124,33 @@ void direct_weight_gradient(ThreadPool& pool, const Control& control, const Kern
   const Geometry& g = plan.geometry;
   const DirectGradient gradient(kernels, plan);
   float* normalised = static_cast<float*>(operands.workspace);
-  float* rows = normalised + plan.pictures_at_once * plan.normalised_floats();
-  float* lanes = rows + plan.pictures_at_once * plan.packed_floats(plan.rows);
-  float* sums = lanes + plan.pictures_at_once * plan.packed_floats(plan.lanes);
-  for (int64_t first = 0; first < g.batch; first += plan.pictures_at_once) {
-    const int64_t pictures = std::min(plan.pictures_at_once, g.batch - first);
+  float* rows = normalised + plan.planes_at_once * plan.normalised_floats();
+  float* lanes = rows + plan.planes_at_once * plan.packed_floats(plan.rows);
+  float* sums = lanes + plan.planes_at_once * plan.packed_floats(plan.lanes);
+  for (int64_t first = 0; first < g.batch; first += plan.planes_at_once) {
+    const int64_t planes = std::min(plan.planes_at_once, g.batch - first);
     const float* x = operands.x + first * g.x.batch;
     const float* dy = operands.dy + first * g.y.batch;
     if (plan.normalised) {
-      const int64_t tokens = g.moments.batch / 3;
-      normalise(pool, control, x, operands.moments + first * g.moments.batch, pictures * tokens, g.x.batch / tokens,
+      const int64_t tokens = g.mean_rstd.batch / 3;
+      normalise(pool, control, x, operands.mean_rstd + first * g.mean_rstd.batch, planes * tokens, g.x.batch / tokens,
                 operands.norm_weight, operands.norm_bias, normalised);
       x = normalised;
     }
     const int64_t panels = plan.rows.panels + plan.lanes.panels;
-    pool.parallel_for(pictures * g.rows, [&](int64_t task, int) {
+    pool.parallel_for(planes * g.rows, [&](int64_t task, int) {
       control.throw_if_cancelled();
-      const int64_t picture = task / g.rows, row = task % g.rows;
+      const int64_t plane = task / g.rows, row = task % g.rows;
       for (int64_t panel = 0; panel < panels; ++panel) {
         const bool of_rows = panel < plan.rows.panels, of_x = of_rows == plan.outs_across;
         const GradientSide& side = of_rows ? plan.rows : plan.lanes;
         gradient.pack_row(side, of_rows ? panel : panel - plan.rows.panels, row,
-                          of_x ? x + picture * g.x.batch : dy + picture * g.y.batch, of_x ? g.x : g.y,
-                          (of_rows ? rows : lanes) + picture * plan.packed_floats(side));
+                          of_x ? x + plane * g.x.batch : dy + plane * g.y.batch, of_x ? g.x : g.y,
+                          (of_rows ? rows : lanes) + plane * plan.packed_floats(side));
       }
     });
     pool.parallel_for(gradient.tasks(), [&](int64_t task, int thread) {
-      gradient.compute(control, task, rows, lanes, pictures, first > 0 || operands.accumulate != 0,
+      gradient.compute(control, task, rows, lanes, planes, first > 0 || operands.accumulate != 0,
                        sums + thread * plan.thread_floats(), operands.gradient);
     });
   }

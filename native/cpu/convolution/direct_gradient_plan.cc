@@ -7,10 +7,10 @@
 namespace dnd::cpu {
 namespace {
 
-constexpr int64_t kLine = 16;                           ///< floats of a cache line
-constexpr int64_t kLongestStrip = 256;                  ///< columns of both sides then stay in a core's cache for a row
-constexpr int64_t kShortDepth = 32;                     ///< columns below which storing sums costs more than strides do
-constexpr int64_t kPicturesAtOnce = int64_t{64} << 20;  ///< floats: 256 MB
+constexpr int64_t kLine = 16;                         ///< floats of a cache line
+constexpr int64_t kLongestStrip = 256;                ///< columns of both sides then stay in a core's cache for a row
+constexpr int64_t kShortDepth = 32;                   ///< columns below which storing sums costs more than strides do
+constexpr int64_t kPlanesAtOnce = int64_t{64} << 20;  ///< floats: 256 MB
 
 /// Share of a tile's arithmetic that is not wasted on empty lanes or on too few sums to hide the latency of one.
 double efficiency(int64_t across_lanes, int64_t rows, int64_t lanes) {
@@ -50,8 +50,8 @@ DirectGradientPlan plan_direct_gradient(const Geometry& geometry, bool normalise
   plan.rows = side_of_rows(plan.outs_across ? geometry.channels : geometry.out_channels, kernels);
   plan.lanes = side_of_lanes(plan.outs_across ? geometry.out_channels : geometry.channels, kernels);
   plan.strip_columns = divide_up(plan.geometry.columns, divide_up(plan.geometry.columns, kLongestStrip));
-  const int64_t most = std::min(kPicturesAtOnce, limit - threads * plan.thread_floats());
-  plan.pictures_at_once = std::clamp<int64_t>(most / plan.picture_floats(), 1, geometry.batch);
+  const int64_t most = std::min(kPlanesAtOnce, limit - threads * plan.thread_floats());
+  plan.planes_at_once = std::clamp<int64_t>(most / plan.plane_floats(), 1, geometry.batch);
   return plan;
 }
 

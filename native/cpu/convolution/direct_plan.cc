@@ -8,10 +8,10 @@
 namespace dnd::cpu {
 namespace {
 
-constexpr int64_t kLongestStrip = 160;                  ///< a block of channels of a strip then stays in a core's cache
-constexpr int64_t kPicturesAtOnce = int64_t{64} << 20;  ///< floats: 256 MB
-constexpr int64_t kFewestPositions = 1024;              ///< of a group: packing its weights costs about 3 % then
-constexpr int64_t kMostPositions = 8192;                ///< of a group: its sums take a megabyte
+constexpr int64_t kLongestStrip = 160;                ///< a block of channels of a strip then stays in a core's cache
+constexpr int64_t kPlanesAtOnce = int64_t{64} << 20;  ///< floats: 256 MB
+constexpr int64_t kFewestPositions = 1024;            ///< of a group: packing its weights costs about 3 % then
+constexpr int64_t kMostPositions = 8192;              ///< of a group: its sums take a megabyte
 constexpr int64_t kTasksPerThread = 8;
 constexpr int64_t kLine = 16;  ///< floats of a cache line
 
@@ -30,12 +30,12 @@ double cost(const Geometry& geometry) {
          static_cast<double>(geometry.columns * geometry.kernel);
 }
 
-/// Fewer pictures at a time, then smaller groups, which pack the weights more often.
+/// Fewer planes at a time, then smaller groups, which pack the weights more often.
 void fit(DirectPlan& plan, int threads, int64_t limit) {
-  const int64_t pictures = (limit - threads * plan.thread_floats()) / plan.picture_floats();
-  plan.batch_at_once = std::clamp<int64_t>(pictures, 1, plan.batch_at_once);
+  const int64_t planes = (limit - threads * plan.thread_floats()) / plan.plane_floats();
+  plan.batch_at_once = std::clamp<int64_t>(planes, 1, plan.batch_at_once);
   const int64_t units = plan.units(plan.batch_at_once);
-  const int64_t sums = (limit - plan.batch_at_once * plan.picture_floats()) / threads - plan.weight_floats();
+  const int64_t sums = (limit - plan.batch_at_once * plan.plane_floats()) / threads - plan.weight_floats();
   plan.group_units = std::clamp<int64_t>(sums / plan.unit_floats, 1, divide_up(units, std::min(plan.groups, units)));
   plan.groups = divide_up(units, plan.group_units);
 }
@@ -75,7 +75,7 @@ DirectPlan plan_direct(const Geometry& given, const Kernels& kernels, int thread
   }
   plan.out_blocks = divide_up(geometry.out_channels, plan.block_outs);
 
-  plan.batch_at_once = std::clamp<int64_t>(kPicturesAtOnce / plan.picture_floats(), 1, geometry.batch);
+  plan.batch_at_once = std::clamp<int64_t>(kPlanesAtOnce / plan.plane_floats(), 1, geometry.batch);
   const int64_t units = plan.units(plan.batch_at_once);
   const int64_t most = std::max<int64_t>(1, units / divide_up(kFewestPositions, plan.strip_columns));
   const int64_t fewest = divide_up(units, std::max<int64_t>(1, kMostPositions / plan.strip_columns));

@@ -7,7 +7,7 @@
 
 namespace dnd::cpu {
 
-/// Which axis of an output tile lies across the lanes of a vector; the other is the tile's rows.
+/// Which axis of an output tile is across the lanes of a vector; the other is the tile's rows.
 enum class AcrossLanes { kOutChannels, kColumns };
 
 /// How the direct convolution is cut: pure numbers, no work. What an element of the result is summed from, and in which
@@ -31,18 +31,18 @@ struct DirectPlan {
   int64_t block_channels;  ///< of the longest block
   int64_t out_blocks;
   int64_t block_outs;   ///< output channels of a block; the last may have fewer
-  int64_t out_width;    ///< output channels that a packed tap has room for
+  int64_t out_width;    ///< output channels that a packed tap has space for
   int64_t unit_floats;  ///< of a unit's sums
 
-  int64_t batch_at_once;  ///< tasks whose pictures are packed at the same time
+  int64_t batch_at_once;  ///< tasks whose planes are packed at the same time
   int64_t groups;         ///< of the units of batch_at_once tasks
   int64_t group_units;    ///< of the largest group
 
   int64_t units(int64_t batch) const { return batch * strips * geometry.rows; }
-  int64_t picture_floats() const { return strips * geometry.channels * geometry.rows * pitch; }  ///< of one task
+  int64_t plane_floats() const { return strips * geometry.channels * geometry.rows * pitch; }  ///< of one task
   int64_t weight_floats() const { return geometry.kernel * geometry.kernel * block_channels * out_width; }
   int64_t thread_floats() const { return weight_floats() + group_units * unit_floats; }
-  int64_t workspace_floats(int threads) const { return batch_at_once * picture_floats() + threads * thread_floats(); }
+  int64_t workspace_floats(int threads) const { return batch_at_once * plane_floats() + threads * thread_floats(); }
 };
 
 /// Within `limit` floats of workspace if that is possible, else with as few as there can be.

@@ -15,7 +15,7 @@ constexpr int64_t kPackedFloats = int64_t{16} << 20;  ///< of b at a time: 64 MB
 constexpr int64_t kRowTiles = 16;                     ///< of a block of rows: its packed part of a stays in L2
 constexpr int64_t kGroupColumns = 4096;               ///< most columns of a task: a is packed once for each group
 
-/// One product, cut into blocks of rows (packed by whoever works on them) and panels of columns (packed once).
+/// One product, cut into blocks of rows (packed by the thread that works on them) and panels of columns (packed once).
 class Product {
  public:
   Product(int64_t m, int64_t n, int64_t k, MatrixView a, MatrixView b, float* c, int64_t c_stride,
@@ -25,12 +25,12 @@ class Product {
   int64_t panel_columns() const { return kernels_.lanes * kMaxTileVectors; }
   int64_t tile_rows() const { return kernels_.tile_rows; }
   int64_t block_rows() const { return kernels_.tile_rows * kRowTiles; }
-  int64_t packed_rows() const { return round_up(kernels_.tile_rows, kernels_.lanes); }  ///< room of a tile's part of a
+  int64_t packed_rows() const { return round_up(kernels_.tile_rows, kernels_.lanes); }  ///< size of a tile's part of a
   int64_t columns_at_once() const {
     return std::max<int64_t>(1, kPackedFloats / std::max<int64_t>(k_, 1) / panel_columns()) * panel_columns();
   }
   int64_t group_panels() const { return kGroupColumns / panel_columns(); }
-  /// Floats that a task works in: its part of a, kGemmDepth deep, and its sums.
+  /// Floats of a task's workspace: its part of a, kGemmDepth deep, and its sums.
   int64_t task_floats() const { return kRowTiles * packed_rows() * kGemmDepth + block_rows() * kGroupColumns; }
 
   /// Columns [column, column + panel_columns()) of b, all of k.
@@ -40,7 +40,7 @@ class Product {
   }
 
   /// c for rows [row, row_end), at most block_rows(), and columns [column, column_end), at most kGroupColumns;
-  /// `packed` holds these columns' panels, `scratch` has room for task_floats().
+  /// `packed` holds these columns' panels, `scratch` has space for task_floats().
   void compute(int64_t row, int64_t row_end, int64_t column, int64_t column_end, const float* packed,
                float* scratch) const {
     const int64_t rows = row_end - row, tile_rows = kernels_.tile_rows;

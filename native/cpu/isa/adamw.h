@@ -91,7 +91,7 @@ inline __attribute__((always_inline)) IntegerVector encoded(const DynamicMap& ma
 
 constexpr int64_t kMomentBlock = 256;
 
-/// The numbers that codes stand for.
+/// The numbers that codes represent.
 inline __attribute__((always_inline)) Vector numbers_of(const DynamicMap& map, const uint8_t* codes) {
   const IntegerVector places = load_bytes(codes);
 #if defined(__AVX512F__)

@@ -8,7 +8,7 @@ namespace dnd::cpu {
 
 /// A tile of a product: for r < rows, l < vectors · lanes
 ///   c[r·c_stride + l] (+)= Σ_{d < depth} a[d·a_step + r] · b[d·b_step + l],
-/// summed in the order of d from zero, then added to c when `accumulate`, else stored. No alignment is asked for.
+/// summed in the order of d from zero, then added to c when `accumulate`, else stored. No alignment is required.
 using TileKernel = void (*)(int64_t depth, const float* a, int64_t a_step, const float* b, int64_t b_step, float* c,
                             int64_t c_stride, bool accumulate);
 
@@ -30,7 +30,7 @@ struct Kernels {
   void (*transpose)(const float* source, int64_t lane_stride, int64_t lanes, int64_t steps, const int32_t* places,
                     float scale, float* destination, int64_t place_stride, int64_t padded_lanes);
 
-  /// row[i] = activation(sums[i] + bias[i]) + residual[i]; bias and residual may be null. The sums lie in panels of
+  /// row[i] = activation(sums[i] + bias[i]) + residual[i]; bias and residual may be null. The sums are in panels of
   /// kMaxTileVectors · lanes columns, panel_stride apart.
   void (*finish_row)(const float* sums, int64_t panel_stride, float* row, int64_t count, const float* bias,
                      DndActivation activation, const float* residual);
@@ -39,10 +39,10 @@ struct Kernels {
   void (*merge_row)(const float* a, const float* p, const float* bias, int64_t count, float* s);
 
   /// mean of x[0…count) and the sum of squared differences from it, in double
-  void (*moments)(const float* x, int64_t count, double* mean, double* squares);
+  void (*mean_and_squares)(const float* x, int64_t count, double* mean, double* squares);
 
   /// y[i] = (x[i] − mean) · scale · weight[i] + bias[i], the difference in double
-  void (*normalise)(const float* x, int64_t count, double mean, float scale, const float* weight, const float* bias,
+  void (*normalise)(const float* x, int64_t count, double mean, float rstd, const float* weight, const float* bias,
                     float* y);
 
   /// Each column of scores [rows, kMaxTileVectors · lanes] becomes e^(score − the column's largest); `sums` is the sum

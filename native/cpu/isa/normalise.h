@@ -33,22 +33,22 @@ inline __attribute__((always_inline)) double sum_of(const float* x, int64_t coun
   return total;
 }
 
-inline void moments(const float* x, int64_t count, double* mean, double* squares) {
+inline void mean_and_squares(const float* x, int64_t count, double* mean, double* squares) {
   const double centre = sum_of(x, count, [](DoubleVector value) { return value; }) / static_cast<double>(count);
   *mean = centre;
   *squares = sum_of(x, count, [centre](DoubleVector value) { return (value - centre) * (value - centre); });
 }
 
-inline void normalise(const float* x, int64_t count, double mean, float scale, const float* weight, const float* bias,
+inline void normalise(const float* x, int64_t count, double mean, float rstd, const float* weight, const float* bias,
                       float* y) {
   int64_t i = 0;
   for (; i + kDoubleLanes <= count; i += kDoubleLanes) {
     const HalfVector centred = __builtin_convertvector(load_doubles(x + i) - mean, HalfVector);
     *reinterpret_cast<UnalignedHalfVector*>(y + i) =
-        centred * scale * *reinterpret_cast<const UnalignedHalfVector*>(weight + i) +
+        centred * rstd * *reinterpret_cast<const UnalignedHalfVector*>(weight + i) +
         *reinterpret_cast<const UnalignedHalfVector*>(bias + i);
   }
-  for (; i < count; ++i) y[i] = static_cast<float>(x[i] - mean) * scale * weight[i] + bias[i];
+  for (; i < count; ++i) y[i] = static_cast<float>(x[i] - mean) * rstd * weight[i] + bias[i];
 }
 
 }  // namespace dnd::cpu::DND_ISA

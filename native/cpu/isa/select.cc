@@ -12,7 +12,7 @@ DND_TABLES(Kernels, kernels)
 std::vector<const Kernels*> available_kernels() {
   std::vector<const Kernels*> available = {&baseline::kernels()};
 #if defined(DND_HAS_X86_KERNELS)
-  // These ask the operating system too (XGETBV): a feature whose registers it does not save counts as missing.
+  // These query the operating system too (XGETBV): a feature whose registers it does not save counts as missing.
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
     available.push_back(&avx2::kernels());

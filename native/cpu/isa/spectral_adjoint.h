@@ -52,7 +52,7 @@ constexpr bool sums_fit_registers() {
   return 4 * kHalf + 2 <= (kLanes == 16 ? 22 : 6);
 }
 
-/// A point of a slab, which lies in a near cache. Its address is hidden from the compiler: made from that of the step's
+/// A point of a slab, which is in a near cache. Its address is hidden from the compiler: made from that of the step's
 /// first point each time, it costs one addition, and a pointer for every component of a step all the registers.
 inline __attribute__((always_inline)) Point take_near(const SpectrumView<const float>& slab, int64_t point) {
   const float* from = slab.data + 3 * point * slab.component_stride;

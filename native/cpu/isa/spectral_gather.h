@@ -19,10 +19,10 @@ struct LineNorm {
 };
 
 inline __attribute__((always_inline)) LineNorm line_norm(const TileNorm& norm, int64_t a, int64_t b) {
-  const float* moments = norm.moments + a * norm.moments_halved_stride + b * norm.moments_full_stride;
+  const float* mean_rstd = norm.mean_rstd + a * norm.mean_rstd_halved_stride + b * norm.mean_rstd_full_stride;
   const int64_t offset = a * norm.halved_stride + b * norm.full_stride;
-  return {norm.weight + offset, norm.bias + offset, Vector{} + moments[0], Vector{} + moments[1],
-          Vector{} + moments[2]};
+  return {norm.weight + offset, norm.bias + offset, Vector{} + mean_rstd[0], Vector{} + mean_rstd[1],
+          Vector{} + mean_rstd[2]};
 }
 
 /// to[i · step] = channels of source[i · 1 + lane · lane_stride] for i < count: a transpose, square by square.

@@ -7,16 +7,16 @@
 /// The product of one point of a weight gradient's spectra: channels × tiles times tiles × output channels.
 namespace dnd::cpu::DND_ISA {
 
-/// Spectra come from beyond the second-level cache: while one component is multiplied, what is `ahead` of it is asked
-/// for, of x with each tile of the product its own rows, of w with the first tile (`first`) everything.
-struct AskedFor {
+/// Spectra come from beyond the second-level cache: while one component is multiplied, the data `ahead` of it is
+/// prefetched: of x with each tile of the product its own rows, of w with the first tile (`first`) everything.
+struct Prefetched {
   int64_t x_ahead, w_ahead;
   bool first;
 };
 
 template <int kRows, int kVectors>
 inline __attribute__((always_inline)) void gradient_tile(int64_t depth, const float* x, int64_t x_stride,
-                                                         const float* w, const AskedFor& asked, float* y) {
+                                                         const float* w, const Prefetched& asked, float* y) {
   Vector sums[kRows][kVectors] = {};
   for (int64_t d = 0; d < depth; ++d) {
     __builtin_prefetch(x + asked.x_ahead);
@@ -47,7 +47,7 @@ template <int kVectors>
 void gradient_component(int64_t rows, int64_t depth, const float* x, int64_t x_stride, const float* w, int64_t x_ahead,
                         int64_t w_ahead, float* y) {
   constexpr int kMost = most_product_rows<kVectors>();
-  AskedFor asked = {x_ahead, w_ahead, w_ahead != 0};
+  Prefetched asked = {x_ahead, w_ahead, w_ahead != 0};
   for (int64_t tiles = (rows + kMost - 1) / kMost; tiles > 0; --tiles) {
     const int64_t here = (rows + tiles - 1) / tiles;
     switch (here) {
@@ -71,7 +71,7 @@ void gradient_component(int64_t rows, int64_t depth, const float* x, int64_t x_s
 template <int kVectors>
 void gradient_point(int64_t rows, int64_t depth, const TilePoint& x, const TilePoint& w, float* y,
                     int64_t component_stride, float* scratch) {
-  // Meanwhile the other component is asked for, and with that the next point.
+  // Meanwhile the other component is prefetched, and with that the next point.
   for (int64_t component = 0; component < 2; ++component) {
     gradient_component<kVectors>(rows, depth, x.data + component * x.component_stride, x.stride,
                                  w.data + component * w.component_stride, 2 * x.component_stride,

@@ -9,9 +9,9 @@ namespace dnd::cpu {
 
 constexpr int kSpectralHalves = kLargestSpectralKernel / 2 + 1;
 
-/// A tile of a picture and a vector of its channels in memory. One of the three strides is 1.
+/// A tile of a plane and a vector of its channels in memory. One of the three strides is 1.
 /// Only the points [begin, end) of each axis are there: for a forward transform the others are padding, for an inverse
-/// one they are what wraps around, and not wanted.
+/// one they wrap around and are discarded.
 template <typename Float>
 struct TileView {
   Float* first;  ///< of the group's first channel, at point (halved_begin, full_begin)
@@ -21,17 +21,17 @@ struct TileView {
   int64_t full_begin, full_end;
 };
 
-/// LayerNorm of a tile while it is read: x̂ = (x − mean) · scale · weight + bias. Strides belong to the tile's axes;
+/// LayerNorm of a tile while it is read: x̂ = (x − mean) · rstd · weight + bias. Strides belong to the tile's axes;
 /// where the tile's is 1, so is that of weight and bias.
 struct TileNorm {
   const float* weight;  ///< as TileView::first; null: the tile is taken as it is
   const float* bias;
   int64_t channel_stride, halved_stride, full_stride;
-  const float* moments;  ///< mean, what that misses, scale: of the token of the tile's first point
-  int64_t moments_halved_stride, moments_full_stride;
+  const float* mean_rstd;  ///< mean, its rounding residue, rstd: of the token of the tile's first point
+  int64_t mean_rstd_halved_stride, mean_rstd_full_stride;
 };
 
-/// What becomes of a tile's outputs c before they are stored (DndEpilogue). Paths are merged only where channels lie
+/// What happens to a tile's outputs c before they are stored (DndEpilogue). Paths are merged only where channels are
 /// side by side in memory, tile and bias alike.
 struct TileEpilogue {
   DndEpilogue kind;
@@ -41,7 +41,7 @@ struct TileEpilogue {
 };
 
 /// Where the points of a tile's spectrum are stored. The spectrum of a real tile is symmetric: along the *halved* axis
-/// frequencies 1 … points/2 − 1 are kept, each with all frequencies of the *full* axis (a *column*), and the two
+/// frequencies 1 … points/2 − 1 are stored, each with all frequencies of the *full* axis (a *column*), and the two
 /// frequencies 0 and points/2, whose columns are symmetric in themselves, with half of them each (together column 0).
 /// In column 0 frequency f of `zero` (halved frequency 0) and `nyquist` (points/2) is at zero[f] and nyquist[f], in
 /// the others at general[f], counted from the column's first point.
@@ -60,7 +60,7 @@ struct FrequencyOrder {
 
 /// A spectrum in memory. Three components make a product of two points: of the real parts, of the imaginary parts and
 /// of the sums of both. A product's point has all of them, a tile's the two parts: their sums are made where they are
-/// multiplied, for what lies in memory is read more slowly than it is added. Component c of point p is at
+/// multiplied, for memory is read more slowly than it is added. Component c of point p is at
 /// data[(n·p + c) · component_stride] with n components, one vector of channels.
 template <typename Float>
 struct SpectrumView {
@@ -80,7 +80,7 @@ struct TapTwiddles {
   const float* sines;
 };
 
-/// k×k taps of one vector of output channels. Both tap strides are negative where the taps are wanted in reverse: then
+/// k×k taps of one vector of output channels. Both tap strides are negative where the taps are read in reverse: then
 /// the last of the k² is the one to begin with.
 struct TapView {
   const float* first;        ///< the lowest address of the first output and input channel's taps
@@ -110,7 +110,7 @@ struct SpectralKernels {
   int64_t lanes;
   int64_t panel_vectors;  ///< vectors of output channels that one tile of the product is broad
 
-  /// spectrum = the scaled transform of the (normalised) tile. Both transforms work in TileScratch::floats() floats.
+  /// spectrum = the scaled transform of the (normalised) tile. Both transforms need TileScratch::floats() floats.
   void (*forward)(const TileView<const float>& tile, const TileNorm& norm, const FrequencyOrder& order,
                   const SpectrumScale& scale, const SpectrumView<float>& spectrum, float* scratch);
 
@@ -136,7 +136,7 @@ struct SpectralKernels {
   /// y[r·y_stride + l] (+)= Σ_{d < depth} x[r·x_stride + d] · w[…] for r < rows, l < vectors · lanes. w holds panels of
   /// panel_vectors vectors (the last may have fewer), each [depth][vectors of the panel]. Every sum goes through d in
   /// order from zero; y is added at its end when `accumulate`. With each row of x the memory `ahead` floats further is
-  /// asked for, unless that is 0; it need not be there.
+  /// prefetched, unless that is 0; it need not exist.
   void (*product)(int64_t rows, int64_t depth, const float* x, int64_t x_stride, int64_t ahead, const float* w,
                   int64_t vectors, float* y, int64_t y_stride, bool accumulate);
 
@@ -146,7 +146,7 @@ struct SpectralKernels {
   /// Of weight gradients, one point of the spectrum: y[r·w.stride + l] = Σ_{d < depth} x[d·x.stride + r] · w[d·w.stride
   /// + l] for r < rows, l < vectors · lanes, through d in order from zero, for each of three components, of which x and
   /// w hold the first two: real and imaginary part. vectors ≤ panel_vectors; w.stride = vectors · lanes. The next point
-  /// of x and of w is asked for; it need not be there. Works in depth · (rows, rounded up to vectors, + w.stride)
+  /// of x and of w is prefetched; it need not exist. Workspace: depth · (rows, rounded up to vectors, + w.stride)
   /// floats; up to a vector behind the rows of x is read.
   void (*gradient_product)(int64_t rows, int64_t vectors, int64_t depth, const TilePoint& x, const TilePoint& w,
                            float* y, int64_t component_stride, float* scratch);

@@ -35,7 +35,7 @@ template <int kRows, int kVectors>
 inline __attribute__((always_inline)) void product_tile(int64_t depth, const float* x, int64_t x_stride, const float* w,
                                                         float* y, int64_t y_stride, bool accumulate) {
   Vector sums[kRows][kVectors] = {};
-  // y lies far away, as a rule: asked for now, it is there when the sums are done.
+  // y is usually far away: prefetched now, it has arrived when the sums are done.
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
@@ -62,7 +62,7 @@ inline __attribute__((always_inline)) void product_tile(int64_t depth, const flo
 }
 
 /// x comes from beyond the second-level cache, and each of its rows is too short for the processor to see where it
-/// leads: what will be used later is asked for.
+/// leads: what will be used later is prefetched.
 inline __attribute__((always_inline)) void ask_for(const float* x, int64_t floats) {
   for (int64_t i = 0; i < floats; i += 16) __builtin_prefetch(x + i);
 }

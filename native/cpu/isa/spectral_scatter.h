@@ -9,7 +9,7 @@
 /// Tiles from vectors of channels to memory, where one axis is contiguous, through the convolution's epilogue.
 namespace dnd::cpu::DND_ISA {
 
-/// target[i + lane · lane_stride] = from[i · step] + bias (+ addend, which lies as target does) for i < count.
+/// target[i + lane · lane_stride] = from[i · step] + bias (+ addend, laid out as target) for i < count.
 inline __attribute__((always_inline)) void scatter_line(const Vector* from, int64_t step, int64_t lanes, int64_t count,
                                                         Vector bias, const float* addend, float* target,
                                                         int64_t lane_stride) {

@@ -93,7 +93,7 @@ inline __attribute__((always_inline)) Point take(const SpectrumView<const float>
   const float* from = spectrum.data + 3 * point * spectrum.component_stride;
   const auto take_component = [&](int64_t component) {
     const float* at = from + component * spectrum.component_stride;
-    __builtin_prefetch(at + kLanes);  // the next channels are asked for next
+    __builtin_prefetch(at + kLanes);  // the next channels are used next
     return load(at);
   };
   const Vector p1 = take_component(0), p2 = take_component(1), p3 = take_component(2);

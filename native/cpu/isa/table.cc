@@ -25,7 +25,7 @@ Kernels table() {
   add_tiles<kTileRows>(kernels);
   kernels.finish_row = finish_row;
   kernels.merge_row = merge_row;
-  kernels.moments = moments;
+  kernels.mean_and_squares = mean_and_squares;
   kernels.normalise = normalise;
   kernels.exponentiate_columns = exponentiate_columns;
   kernels.transpose = transpose;

@@ -45,7 +45,7 @@ struct MomentBlock {
 constexpr int64_t kNormalBlocks = 8;
 
 /// The inner loops of training of one instruction set; compiled as those of isa/kernels.h. Sums are made in double, in
-/// an order that depends on the count alone. No alignment is asked for, any count will do.
+/// an order that depends on the count alone. No alignment is required, any count will do.
 struct TrainingKernels {
   const char* name;
 
@@ -60,18 +60,18 @@ struct TrainingKernels {
   void (*add_row)(const float* x, int64_t count, double* sums);
 
   /// Of a piece of a row of layer_norm_gradient: row_sums[0] = Σ g, row_sums[1] = Σ g · n; dweight[i] += dy[i] · n[i],
-  /// dbias[i] += dy[i]. moments: 3 numbers.
-  void (*norm_sums)(const float* x, const float* moments, const float* weight, const float* dy, int64_t count,
+  /// dbias[i] += dy[i]. mean_rstd: 3 numbers.
+  void (*norm_sums)(const float* x, const float* mean_rstd, const float* weight, const float* dy, int64_t count,
                     double* row_sums, double* dweight, double* dbias);
   /// dx[i] = scale · (g − mean_g − n · mean_gn) (+ addend[i]); dx may be dy or addend.
-  void (*norm_gradient)(const float* x, const float* moments, const float* weight, const float* dy, const float* addend,
-                        int64_t count, float mean_g, float mean_gn, float* dx);
+  void (*norm_gradient)(const float* x, const float* mean_rstd, const float* weight, const float* dy,
+                        const float* addend, int64_t count, float mean_g, float mean_gn, float* dx);
 
   void (*loss_sums)(const float* y, const float* target, int64_t count, LossSums* sums);
   /// dy[i] = factor · (y[i] − target[i]), 0 where the target is NaN; dy may be y.
   void (*loss_gradient)(const float* y, const float* target, int64_t count, float factor, float* dy);
 
-  /// Normal numbers of DndNoise, 4 of each Philox block; `values` has room for a multiple of kNormalBlocks blocks. The
+  /// Normal numbers of DndNoise, 4 of each Philox block; `values` has space for a multiple of kNormalBlocks blocks. The
   /// same bits by every instruction set.
   void (*normals)(uint64_t first_block, int64_t blocks, const uint32_t* key, const uint32_t* stream, float* values);
 

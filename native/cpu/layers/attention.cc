@@ -10,7 +10,7 @@
 namespace dnd::cpu {
 namespace {
 
-/// One head of one sequence. Queries lie in the lanes of vectors: scores are computed transposed, [keys, queries], so
+/// One head of one sequence. Queries are in the lanes of vectors: scores are computed transposed, [keys, queries], so
 /// that softmax and both products go down the rows of one panel of queries and no lane depends on another.
 ///
 /// Padding keys are left out rather than masked: e^(lowest finite − largest) is exactly zero.
@@ -117,7 +117,7 @@ class Head {
 void attention(ThreadPool& pool, const Control& control, const float* qkv, const int32_t* mask, const int64_t* offsets,
                int64_t sequences, int64_t longest, int64_t heads, int64_t head_width, float* y) {
   if (longest == 0) return;
-  // Heads are cut only where there are too few of them for the threads: each piece gathers the keys anew.
+  // Heads are cut only where there are too few of them for the threads: each piece gathers the keys again.
   const int64_t wanted_pieces = divide_up(4 * pool.threads(), sequences * heads);
   const int64_t pieces = std::min(wanted_pieces, divide_up(longest, Head::panel_queries()));
   const int64_t scratch_floats = round_up(Head::scratch_floats(longest, head_width), 16);

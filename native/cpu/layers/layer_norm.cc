@@ -14,30 +14,30 @@ namespace {
 constexpr int64_t kBlockColumns = 4096;
 constexpr int64_t kElementsPerTask = 1 << 14;
 
-struct Moments {
+struct BlockStatistics {
   double mean;
   double squares;  ///< sum of squared differences from the mean
 };
 
-/// Moments and scale of a row, and where its blocks begin.
-class RowMoments {
+/// Mean and rstd of a row, and where its blocks begin.
+class RowStatistics {
  public:
-  RowMoments(const float* x, int64_t columns, float eps)
+  RowStatistics(const float* x, int64_t columns, float eps)
       : x_(x), columns_(columns), blocks_(divide_up(columns, kBlockColumns)), eps_(eps) {}
 
   int64_t blocks() const { return blocks_; }
   int64_t begin(int64_t block) const { return part_begin(columns_, blocks_, block); }
 
-  Moments of_block(int64_t row, int64_t block) const {
-    Moments result;
-    kernels().moments(x_ + row * columns_ + begin(block), begin(block + 1) - begin(block), &result.mean,
-                      &result.squares);
+  BlockStatistics of_block(int64_t row, int64_t block) const {
+    BlockStatistics result;
+    kernels().mean_and_squares(x_ + row * columns_ + begin(block), begin(block + 1) - begin(block), &result.mean,
+                               &result.squares);
     return result;
   }
 
-  /// The moments of a whole row from those of its blocks (Chan, Golub & LeVeque 1983).
-  Moments combine(const Moments* parts) const {
-    Moments whole = parts[0];
+  /// Statistics of a whole row from those of its blocks (Chan, Golub & LeVeque 1983).
+  BlockStatistics combine(const BlockStatistics* parts) const {
+    BlockStatistics whole = parts[0];
     for (int64_t block = 1; block < blocks_; ++block) {
       const double before = static_cast<double>(begin(block)), after = static_cast<double>(begin(block + 1));
       const double difference = parts[block].mean - whole.mean;
@@ -47,7 +47,7 @@ class RowMoments {
     return whole;
   }
 
-  float scale(const Moments& whole) const {
+  float rstd(const BlockStatistics& whole) const {
     const double variance = whole.squares / static_cast<double>(columns_);
     return static_cast<float>(1.0 / std::sqrt(variance + static_cast<double>(eps_)));
   }
@@ -58,10 +58,10 @@ class RowMoments {
   float eps_;
 };
 
-/// work(row, moments of the whole row) on the thread pool, the rows' blocks spread over the threads where rows are
+/// work(row, statistics of the whole row) on the thread pool, the rows' blocks spread over the threads where rows are
 /// long: they may be few.
 template <typename Work>
-void for_rows(ThreadPool& pool, const Control& control, const RowMoments& of, int64_t rows, int64_t columns,
+void for_rows(ThreadPool& pool, const Control& control, const RowStatistics& of, int64_t rows, int64_t columns,
               const Work& work) {
   const int64_t blocks = of.blocks();
   if (blocks == 1) {
@@ -74,7 +74,7 @@ void for_rows(ThreadPool& pool, const Control& control, const RowMoments& of, in
     });
     return;
   }
-  std::vector<Moments> parts(rows * blocks);
+  std::vector<BlockStatistics> parts(rows * blocks);
   pool.parallel_for(rows * blocks, [&](int64_t task, int) {
     control.throw_if_cancelled();
     parts[task] = of.of_block(task / blocks, task % blocks);
@@ -91,28 +91,28 @@ void for_rows(ThreadPool& pool, const Control& control, const RowMoments& of, in
 void layer_norm(ThreadPool& pool, const Control& control, const float* x, int64_t rows, int64_t columns,
                 const float* weight, const float* bias, float eps, float* y) {
   if (rows == 0 || columns == 0) return;
-  const RowMoments of(x, columns, eps);
-  for_rows(pool, control, of, rows, columns, [&](int64_t row, int64_t block, const Moments& whole) {
+  const RowStatistics of(x, columns, eps);
+  for_rows(pool, control, of, rows, columns, [&](int64_t row, int64_t block, const BlockStatistics& whole) {
     const int64_t column = of.begin(block), offset = row * columns + column;
-    kernels().normalise(x + offset, of.begin(block + 1) - column, whole.mean, of.scale(whole), weight + column,
+    kernels().normalise(x + offset, of.begin(block + 1) - column, whole.mean, of.rstd(whole), weight + column,
                         bias + column, y + offset);
   });
 }
 
-void moments(ThreadPool& pool, const Control& control, const float* x, int64_t rows, int64_t columns, float eps,
-             float* moments) {
+void norm_statistics(ThreadPool& pool, const Control& control, const float* x, int64_t rows, int64_t columns, float eps,
+                     float* mean_rstd) {
   if (rows == 0 || columns == 0) return;
-  const RowMoments of(x, columns, eps);
-  for_rows(pool, control, of, rows, columns, [&](int64_t row, int64_t block, const Moments& whole) {
+  const RowStatistics of(x, columns, eps);
+  for_rows(pool, control, of, rows, columns, [&](int64_t row, int64_t block, const BlockStatistics& whole) {
     if (block > 0) return;
-    float* to = moments + 3 * row;
+    float* to = mean_rstd + 3 * row;
     to[0] = static_cast<float>(whole.mean);
     to[1] = static_cast<float>(whole.mean - static_cast<double>(to[0]));
-    to[2] = of.scale(whole);
+    to[2] = of.rstd(whole);
   });
 }
 
-void normalise(ThreadPool& pool, const Control& control, const float* x, const float* moments, int64_t rows,
+void normalise(ThreadPool& pool, const Control& control, const float* x, const float* mean_rstd, int64_t rows,
                int64_t columns, const float* weight, const float* bias, float* y) {
   if (rows == 0 || columns == 0) return;
   const int64_t blocks = divide_up(columns, kBlockColumns);
@@ -123,7 +123,7 @@ void normalise(ThreadPool& pool, const Control& control, const float* x, const f
     const int64_t begin = part_begin(columns, blocks, task % blocks);
     const int64_t count = part_begin(columns, blocks, task % blocks + 1) - begin;
     for (int64_t row = first; row < std::min(rows, first + rows_per_task); ++row) {
-      const float* m = moments + 3 * row;
+      const float* m = mean_rstd + 3 * row;
       const int64_t offset = row * columns + begin;
       kernels().normalise(x + offset, count, static_cast<double>(m[0]) + static_cast<double>(m[1]), m[2],
                           weight + begin, bias + begin, y + offset);

@@ -14,11 +14,11 @@ namespace dnd::cpu {
 void layer_norm(ThreadPool& pool, const Control& control, const float* x, int64_t rows, int64_t columns,
                 const float* weight, const float* bias, float eps, float* y);
 
-void moments(ThreadPool& pool, const Control& control, const float* x, int64_t rows, int64_t columns, float eps,
-             float* moments);
+void norm_statistics(ThreadPool& pool, const Control& control, const float* x, int64_t rows, int64_t columns, float eps,
+                     float* mean_rstd);
 
-/// y[row] = (x[row] − mean) · scale · weight + bias with the moments of each row.
-void normalise(ThreadPool& pool, const Control& control, const float* x, const float* moments, int64_t rows,
+/// y[row] = (x[row] − mean) · scale · weight + bias with the mean and rstd of each row.
+void normalise(ThreadPool& pool, const Control& control, const float* x, const float* mean_rstd, int64_t rows,
                int64_t columns, const float* weight, const float* bias, float* y);
 
 /// The epilogues of a convolution, in place: y is [rows, columns].
@@ -42,7 +42,7 @@ void mean_pool(ThreadPool& pool, const Control& control, const float* x, const i
                int64_t sequences, int64_t columns, float* y);
 
 /// In double precision, as src/adapter/token.ts reads a token. Error(kInvalidArgument) as of check_adapter_layout.
-void restore(ThreadPool& pool, const Control& control, const float* tokens, int64_t batch,
-             const DndAdapterLayout& layout, float* adapters);
+void reconstruct(ThreadPool& pool, const Control& control, const float* tokens, int64_t batch,
+                 const DndAdapterLayout& layout, float* adapters);
 
 }  // namespace dnd::cpu

@@ -13,7 +13,7 @@ constexpr double kDeviationScale = 0.9;
 constexpr double kDeviationOffset = 0.1;
 constexpr double kLogarithmOffset = 1.6;
 
-struct Moments {
+struct MeanDeviation {
   double mean, deviation;
 };
 
@@ -25,17 +25,17 @@ double average(const float* values, int64_t stride, int64_t count) {
 
 /// From margins that need not agree. The even rows' estimate is paired with the row before the last, the odd rows' with
 /// the last; each pair is averaged and inverted, and the two results are averaged.
-Moments read_margins(const float* token, int64_t height, int64_t width) {
-  Moments moments{0, 0};
+MeanDeviation read_margins(const float* token, int64_t height, int64_t width) {
+  MeanDeviation result{0, 0};
   for (int64_t parity = 0; parity < 2; ++parity) {
     const float* row = token + (height - 2 + parity) * width;
     const float* column = token + parity * width + width - 2;
     const double m = (average(row, 2, width / 2) + average(column, 2 * width, height / 2)) / 2;
     const double s = (average(row + 1, 2, width / 2) + average(column + 1, 2 * width, height / 2)) / 2;
-    moments.mean += m / kMeanScale / 2;
-    moments.deviation += (std::exp(s - kLogarithmOffset) - kDeviationOffset) / kDeviationScale / 2;
+    result.mean += m / kMeanScale / 2;
+    result.deviation += (std::exp(s - kLogarithmOffset) - kDeviationOffset) / kDeviationScale / 2;
   }
-  return moments;
+  return result;
 }
 
 /// Token `index` of a tensor; `weights`: the whole tensor.
@@ -56,8 +56,8 @@ void restore_token(const float* token, const DndAdapterLayout& layout, const Dnd
 
 }  // namespace
 
-void restore(ThreadPool& pool, const Control& control, const float* tokens, int64_t batch,
-             const DndAdapterLayout& layout, float* adapters) {
+void reconstruct(ThreadPool& pool, const Control& control, const float* tokens, int64_t batch,
+                 const DndAdapterLayout& layout, float* adapters) {
   check_adapter_layout(layout);
   const int64_t token_elements = layout.height * layout.width;
   pool.parallel_for(batch * layout.tensor_count, [&](int64_t work, int) {

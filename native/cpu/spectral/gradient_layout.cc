@@ -67,7 +67,7 @@ double end_of(const GradientLayout& layout, const SpectralGradientPlan& plan, co
   return last;
 }
 
-/// Parts with which the threads end soonest: more of them read the spectra of lanes anew, fewer leave threads without
+/// Parts with which the threads end soonest: more of them read the spectra of lanes again, fewer leave threads without
 /// work. As many as it takes for the threads' memory to fit.
 void cut_slabs(GradientLayout& layout, const SpectralGradientPlan& plan, const ConvolutionShape& shape,
                const InstructionSetRates& rates, int threads) {
@@ -102,7 +102,7 @@ GradientLayout gradient_layout(const SpectralGradientPlan& plan, const Convoluti
   layout.rows = plan.outs_are_lanes ? shape.channels : shape.out_channels;
   layout.slab_rows = plan.slab_rows;
   layout.slabs = divide_up(layout.rows, layout.slab_rows);
-  layout.chunk_tiles = std::min(plan.chunk_tiles, shape.batch * plan.picture_tiles());
+  layout.chunk_tiles = std::min(plan.chunk_tiles, shape.batch * plan.plane_tiles());
 
   const int64_t components = 2 * plan.frequencies(), panel = divide_up(layout.vectors, layout.panels) * layout.lanes;
   layout.row_component_stride = spread_stride(layout.chunk_tiles * layout.slab_rows);

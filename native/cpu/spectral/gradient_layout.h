@@ -8,7 +8,7 @@
 
 namespace dnd::cpu {
 
-/// Who does what in a spectral weight gradient and where it lies in the workspace; counted in floats. Depends on the
+/// Division of work of a spectral weight gradient and its layout in the workspace; counted in floats. Depends on the
 /// number of threads, the results do not.
 ///
 /// The workspace begins with the spectra of a chunk of tiles: the rows' [slab of rows][point][real, imaginary part]

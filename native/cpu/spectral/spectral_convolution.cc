@@ -5,7 +5,7 @@
 
 #include "core/range.h"
 #include "cpu/spectral/frequency_order.h"
-#include "cpu/spectral/picture_tiles.h"
+#include "cpu/spectral/plane_tiles.h"
 #include "cpu/spectral/spectral_profile.h"
 #include "cpu/spectral/tap_twiddles.h"
 #include "plan/spectral_cost.h"
@@ -40,7 +40,7 @@ class SpectralConvolution {
     const int64_t end = std::min(g_.channels, (slab + 1) * plan_.slab_channels);
     for (int64_t channel = slab * plan_.slab_channels; channel < end; channel += isa_.lanes) {
       const TileView<const float> view = tiles_.input(operands_.x, tile, channel, std::min(isa_.lanes, end - channel));
-      const TileNorm norm = tiles_.norm(operands_.norm_weight, operands_.norm_bias, operands_.moments, tile, channel);
+      const TileNorm norm = tiles_.norm(operands_.norm_weight, operands_.norm_bias, operands_.mean_rstd, tile, channel);
       float* to = spectra + slab * layout_.slab_stride + place * plan_.slab_channels + channel % plan_.slab_channels;
       isa_.forward(view, norm, order_, {scale}, {to, layout_.tile_component_stride}, scratch);
     }
@@ -63,7 +63,7 @@ class SpectralConvolution {
     const PartTimer timer(profile, kDndInversePart);
     for (int64_t place = places.begin; place < places.end; ++place) {
       if (place % 16 == 0) control.throw_if_cancelled();
-      restore(task, chunk.begin + place, place - places.begin);
+      inverse_transform(task, chunk.begin + place, place - places.begin);
     }
   }
 
@@ -73,7 +73,7 @@ class SpectralConvolution {
     int64_t vectors;
     int64_t component_stride;  ///< of the product's spectra [point][component][tile][output channel]
     int64_t column_stride;     ///< of the half-transformed weights
-    int64_t ahead;             ///< from a tile's spectra to those that are asked for meanwhile
+    int64_t ahead;             ///< from a tile's spectra to those that are prefetched meanwhile
     float *product, *rows, *slab, *sums, *scratch;
     int64_t width(const SpectralKernels& isa) const { return vectors * isa.lanes; }
   };
@@ -178,7 +178,7 @@ class SpectralConvolution {
   }
 
   /// Output of one tile; `place` is the tile's among the task's.
-  void restore(const Task& task, int64_t tile, int64_t place) const {
+  void inverse_transform(const Task& task, int64_t tile, int64_t place) const {
     for (int64_t v = 0; v < task.vectors; ++v) {
       const int64_t out = task.outs.begin + v * isa_.lanes;
       const int64_t offset = tiles_.output_offset(tile, out);
@@ -198,7 +198,7 @@ class SpectralConvolution {
   const SpectralPlan& plan_;
   const SpectralLayout& layout_;
   const DndConvolutionOperands& operands_;
-  const PictureTiles tiles_;
+  const PlaneTiles tiles_;
   const FrequencyOrder order_;
   const TwiddleTable halved_twiddles_, full_twiddles_;
   const double work_;

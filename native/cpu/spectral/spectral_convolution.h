@@ -9,7 +9,7 @@
 
 namespace dnd::cpu {
 
-/// How a weight lies in memory: [out_channels, in_channels, k, k], or as a transposed weight of DndConvolution does.
+/// A weight's layout in memory: [out_channels, in_channels, k, k], or that of a transposed weight of DndConvolution.
 enum class WeightOrder { kPlain, kTransposed };
 
 /// y = the convolution of the (normalised) x by overlap-save FFT tiles, through its epilogue: every tile is transformed

@@ -5,14 +5,14 @@
 #include <vector>
 
 #include "cpu/spectral/frequency_order.h"
-#include "cpu/spectral/picture_tiles.h"
+#include "cpu/spectral/plane_tiles.h"
 #include "cpu/spectral/spectral_profile.h"
 #include "cpu/spectral/tap_twiddles.h"
 
 namespace dnd::cpu {
 namespace {
 
-/// Places, in a weight's [k, k], of the taps that are never over the picture, because it is too small. Their gradient
+/// Places, in a weight's [k, k], of the taps that are never over the plane, because it is too small. Their gradient
 /// is zero, and of the spectral algorithm rounding: that must not be left, for AdamW would take it for any other
 /// gradient.
 std::vector<int64_t> idle_taps(const Geometry& g) {
@@ -80,7 +80,7 @@ class SpectralGradient {
       multiply_column(control, spectra, block, chunk_tiles, column, slab, rows + column * layout_.column_floats,
                       profile);
     }
-    restore(block, rows, accumulate, profile);
+    inverse_transform(block, rows, accumulate, profile);
     const int64_t lanes_end = std::min(lane_channels(), block.vectors.end * isa_.lanes);
     control.advance(work_ * static_cast<double>(chunk_tiles) / static_cast<double>(tiles()) *
                     static_cast<double>(block.rows.size()) / static_cast<double>(layout_.rows) *
@@ -100,7 +100,8 @@ class SpectralGradient {
         isa_.forward(tiles_.output(operands_.dy, tile, channel, here), {}, order_, {1}, spectrum, scratch);
       } else {
         const float scale = static_cast<float>(2.0 / static_cast<double>(tiles_.points()));
-        const TileNorm norm = tiles_.norm(operands_.norm_weight, operands_.norm_bias, operands_.moments, tile, channel);
+        const TileNorm norm =
+            tiles_.norm(operands_.norm_weight, operands_.norm_bias, operands_.mean_rstd, tile, channel);
         isa_.forward(tiles_.input(operands_.x, tile, channel, here), norm, order_, {.scale = scale, .conjugated = true},
                      spectrum, scratch);
       }
@@ -142,7 +143,7 @@ class SpectralGradient {
   }
 
   /// Half-transformed taps [column][row][vector] to the gradient.
-  void restore(const Block& block, const float* rows, bool accumulate, SpectralProfile& profile) const {
+  void inverse_transform(const Block& block, const float* rows, bool accumulate, SpectralProfile& profile) const {
     const PartTimer timer(profile, kDndGradientTapsPart);
     const int64_t kernel_floats = 2 * g_.kernel * isa_.lanes;
     const int64_t taps = g_.kernel * g_.kernel;
@@ -175,7 +176,7 @@ class SpectralGradient {
     }
   }
 
-  /// What they are to hold in the end.
+  /// Their final content.
   std::vector<float> idle_values(const TapTarget& target, int64_t rows) const {
     std::vector<float> values;
     for_each_idle_tap(target, rows, [&](const float& tap) { values.push_back(target.accumulate ? tap : 0); });
@@ -187,7 +188,7 @@ class SpectralGradient {
   const SpectralGradientPlan& plan_;
   const GradientLayout& layout_;
   const DndWeightGradientOperands& operands_;
-  const PictureTiles tiles_;
+  const PlaneTiles tiles_;
   const FrequencyOrder order_;
   const TwiddleTable halved_twiddles_, full_twiddles_;
   const double work_;

@@ -40,7 +40,7 @@ void set_thread_parts(SpectralLayout& layout, const SpectralPlan& plan, const Co
 SpectralLayout spectral_layout(const SpectralPlan& plan, const ConvolutionShape& shape, const SpectralKernels& kernels,
                                int threads) {
   SpectralLayout layout{};
-  layout.chunk_tiles = std::min(plan.chunk_tiles, shape.batch * plan.picture_tiles());
+  layout.chunk_tiles = std::min(plan.chunk_tiles, shape.batch * plan.plane_tiles());
   layout.slabs = divide_up(shape.channels, plan.slab_channels);
   layout.tile_component_stride = spread_stride(layout.chunk_tiles * plan.slab_channels);
   layout.slab_stride = plan.frequencies() * 2 * layout.tile_component_stride;

@@ -8,7 +8,7 @@
 
 namespace dnd::cpu {
 
-/// Who does what and where it lies in the workspace; counted in floats. Depends on the number of threads, the results
+/// Division of work and its layout in the workspace; counted in floats. Depends on the number of threads, the results
 /// do not.
 ///
 /// The workspace begins with the tile spectra of a chunk, [slab of channels][point][real, imaginary part][tile]

@@ -7,13 +7,13 @@
 namespace dnd::cpu {
 
 /// Processor time of the parts of a spectral convolution (DndConvolutionPart) or of a weight's gradient
-/// (DndWeightGradientPart) on one thread, when somebody wants to know it.
+/// (DndWeightGradientPart) on one thread, if requested.
 struct SpectralProfile {
   bool wanted;
   double seconds[kDndConvolutionParts] = {};
 };
 
-/// Adds the processor time of a scope to one part of a wanted profile.
+/// Adds the processor time of a scope to one part of a requested profile.
 class PartTimer {
  public:
   PartTimer(SpectralProfile& profile, int part) : profile_(profile), part_(part) {

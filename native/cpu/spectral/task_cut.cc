@@ -30,7 +30,7 @@ TaskCut cut_tasks(const ConvolutionShape& shape, const SpectralPlan& plan, const
                   int64_t chunk_tiles, int threads) {
   const SpectralCost cost = spectral_cost(shape, plan, rates);
   const int64_t vectors = divide_up(shape.out_channels, rates.lanes);
-  const int64_t tiles = shape.batch * plan.picture_tiles();
+  const int64_t tiles = shape.batch * plan.plane_tiles();
   const double weights = cost.weights / static_cast<double>(vectors * divide_up(tiles, plan.chunk_tiles));
   const double product = (cost.product + cost.inverse) / static_cast<double>(vectors * tiles);
 

@@ -37,7 +37,7 @@ RowMeans means_of(const NormSums& sums, int64_t row, int64_t columns) {
 
 }  // namespace
 
-void layer_norm_gradient(ThreadPool& pool, const Control& control, const float* x, const float* moments,
+void layer_norm_gradient(ThreadPool& pool, const Control& control, const float* x, const float* mean_rstd,
                          const float* weight, const float* dy, const float* addend, int64_t rows, int64_t columns,
                          bool accumulate, float* dx, float* dweight, float* dbias) {
   if (rows == 0 || columns == 0) return;
@@ -50,7 +50,7 @@ void layer_norm_gradient(ThreadPool& pool, const Control& control, const float* 
     const int64_t to = task / column_blocks * columns + here.begin;
     for (int64_t row = of.begin; row < of.end; ++row) {
       const int64_t offset = row * columns + here.begin;
-      isa.norm_sums(x + offset, moments + 3 * row, weight + here.begin, dy + offset, here.size(),
+      isa.norm_sums(x + offset, mean_rstd + 3 * row, weight + here.begin, dy + offset, here.size(),
                     sums.of_rows.data() + 2 * (row * column_blocks + task % column_blocks), sums.dweight.data() + to,
                     sums.dbias.data() + to);
     }
@@ -62,7 +62,7 @@ void layer_norm_gradient(ThreadPool& pool, const Control& control, const float* 
   for (int64_t row = 0; row < rows; ++row) means[row] = means_of(sums, row, columns);
   parallel_elementwise(pool, control, rows, columns, [&](int64_t row, int64_t begin, int64_t count) {
     const int64_t offset = row * columns + begin;
-    isa.norm_gradient(x + offset, moments + 3 * row, weight + begin, dy + offset,
+    isa.norm_gradient(x + offset, mean_rstd + 3 * row, weight + begin, dy + offset,
                       addend == nullptr ? nullptr : addend + offset, count, means[row].g, means[row].gn, dx + offset);
   });
 }

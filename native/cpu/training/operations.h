@@ -23,7 +23,7 @@ void sum_tokens(ThreadPool& pool, const Control& control, const float* x, int64_
                 int64_t elements, bool accumulate, float* sums);
 double sum_squares(ThreadPool& pool, const Control& control, const float* x, int64_t elements);
 
-void layer_norm_gradient(ThreadPool& pool, const Control& control, const float* x, const float* moments,
+void layer_norm_gradient(ThreadPool& pool, const Control& control, const float* x, const float* mean_rstd,
                          const float* weight, const float* dy, const float* addend, int64_t rows, int64_t columns,
                          bool accumulate, float* dx, float* dweight, float* dbias);
 

@@ -41,12 +41,12 @@ void sum_tokens(ThreadPool& pool, const Control& control, const float* x, int64_
   const int64_t token_tasks = divide_up(tokens, tokens_per_task);
   pool.parallel_for(batch * token_tasks * blocks, [&](int64_t task, int) {
     control.throw_if_cancelled();
-    const int64_t block = task % blocks, group = task / blocks % token_tasks, picture = task / blocks / token_tasks;
+    const int64_t block = task % blocks, group = task / blocks % token_tasks, plane = task / blocks / token_tasks;
     const Range here = part(elements, blocks, block);
     const int64_t first = group * tokens_per_task, end = std::min(tokens, first + tokens_per_task);
     for (int64_t token = first; token < end; ++token) {
-      parts[(picture * blocks + block) * tokens + token] =
-          isa.sum(x + (picture * tokens + token) * elements + here.begin, here.size());
+      parts[(plane * blocks + block) * tokens + token] =
+          isa.sum(x + (plane * tokens + token) * elements + here.begin, here.size());
     }
   });
   add_parts(parts.data(), batch * blocks, tokens, {0, tokens}, accumulate, sums);

@@ -13,7 +13,7 @@ DndTokenSums add_up(const LossSums* of_tokens, int64_t tokens, const float* impo
   for (int64_t token = 0; token < tokens; ++token) {
     const LossSums& of = of_tokens[token];
     sums.valid += of.valid;
-    // A token that is nowhere is not wanted, whatever its importance.
+    // A token without any target element does not count, whatever its importance.
     if (of.valid > 0) sums.weighted_squares += (importance == nullptr ? 1.0 : importance[token]) * of.squares;
     sums.output_squares += of.output_squares;
     sums.target_squares += of.target_squares;

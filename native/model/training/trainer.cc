@@ -63,7 +63,7 @@ class Trainer::Implementation {
   TrainingPlan planned(int64_t batch, int64_t limit) const;
   /// The same, remembered: for jobs only.
   const TrainingPlan& plan(int64_t batch, int64_t limit);
-  void hold(const TrainingPlan& plan, Job& job);
+  void upload_parameters(const TrainingPlan& plan, Job& job);
   void run(const TrainingPlan& plan, const TrainingBatch& batch, DndTokenSums* sums, const DndControl* control);
   /// The block that passes work in stays for the next one, within a limit to all memory: its pages are at hand then.
   void reserve_block(int64_t bytes, int64_t limit);
@@ -97,18 +97,18 @@ const TrainingPlan& Trainer::Implementation::plan(int64_t batch, int64_t limit) 
 }
 
 /// What the device reads, before the pass begins: each convolution's weight also for the gradient of its input.
-void Trainer::Implementation::hold(const TrainingPlan& plan, Job& job) {
+void Trainer::Implementation::upload_parameters(const TrainingPlan& plan, Job& job) {
   const DndControl control = cancel_only(job);
-  decoder.model().forget_what_was_written_since();
-  decoder.model().hold_values();
+  decoder.model().invalidate_stale();
+  decoder.model().upload_values();
   for (const DecoderLayer& layer : decoder.model().layers()) {
     const std::vector<const float*> weights = convolution_weights(layer);
     const auto steps =
         convolutions_of(layer, config.decoder, plan.batch, plan.convolution_limit, Activations::kSaved);
     const auto back = input_gradient_convolutions(steps);
     for (size_t i = 0; i < steps.size(); ++i) {
-      device().call(device()->hold_convolution, &control, &steps[i], weights[i], plan.bytes);
-      device().call(device()->hold_convolution, &control, &back[i], weights[i], plan.bytes);
+      device().call(device()->upload_convolution, &control, &steps[i], weights[i], plan.bytes);
+      device().call(device()->upload_convolution, &control, &back[i], weights[i], plan.bytes);
     }
   }
 }
@@ -117,7 +117,7 @@ void Trainer::Implementation::run(const TrainingPlan& plan, const TrainingBatch&
                                   const DndControl* control) {
   const auto bits = [](double number) { return std::bit_cast<int64_t>(number); };
   uint64_t kept = 0;
-  for (const bool layer : plan.kept) kept = pass_key({static_cast<int64_t>(kept), layer});
+  for (const bool layer : plan.saved) kept = pass_key({static_cast<int64_t>(kept), layer});
   const uint64_t key = pass_key({kTrainingPass, plan.batch, plan.convolution_limit, static_cast<int64_t>(kept),
                                  gradients.accumulated, batch.importance != nullptr, bits(batch.weight),
                                  static_cast<int64_t>(batch.noise_key), static_cast<int64_t>(batch.noise_stream),
@@ -181,7 +181,7 @@ TrainingMemory Trainer::memory(int64_t batch, int64_t limit) const {
           .gradients = parameter_bytes(),
           .states = state_bytes(),
           .activations = plan.bytes,
-          .kept_layers = plan.kept_layers(),
+          .saved_layers = plan.saved_layers(),
           .convolution_limit = plan.convolution_limit};
 }
 
@@ -198,7 +198,7 @@ void Trainer::accumulate(const TrainingBatch& batch, DndTokenSums* sums, Job& jo
   const JobControl control(job, multiply_adds_of(self.decoder.model(), plan));
   try {
     self.gradients.reserve();
-    self.hold(plan, job);
+    self.upload_parameters(plan, job);
     self.reserve_block(plan.bytes, limit);
     self.run(plan, batch, sums, control.table());
   } catch (...) {

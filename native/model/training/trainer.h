@@ -48,8 +48,8 @@ struct StateInfo {
 /// What training takes beside the parameters, in bytes.
 struct TrainingMemory {
   int64_t parameters, gradients, states;
-  int64_t activations;  ///< kept from the forward pass, and what the backward pass works in
-  int64_t kept_layers;  ///< layers whose inner activations are kept; those of the others are computed again
+  int64_t activations;   ///< kept from the forward pass, and what the backward pass works in
+  int64_t saved_layers;  ///< layers whose inner activations are kept; those of the others are computed again
   /// Most bytes of a convolution's workspace: 1 GiB, or a half, a quarter … where the limit leaves less. What a step
   /// computes, byte for byte, depends on it; on nothing else that the limit decides.
   int64_t convolution_limit;

@@ -23,11 +23,11 @@ void TrainingPass::run(const TrainingBatch& batch, DndTokenSums* sums) {
   for (size_t i = 0; i < layers.size(); ++i) {
     LayerActivations inner = paths(layers[i], x[i]);
     PassArray s = std::move(inner.s);
-    if (plan_.kept[i]) saved[i] = std::move(inner);
+    if (plan_.saved[i]) saved[i] = std::move(inner);
     inner = LayerActivations();
     x[i + 1] = allocate(batch_ * layers[i].out.elements());
     convolve_tokens(layers[i], s, x[i], x[i + 1]);
-    if (plan_.kept[i]) saved[i].s = std::move(s);
+    if (plan_.saved[i]) saved[i].s = std::move(s);
   }
 
   PassArray dy = std::move(x[layers.size()]);
@@ -37,7 +37,7 @@ void TrainingPass::run(const TrainingBatch& batch, DndTokenSums* sums) {
   token_bias_gradients(dy);
 
   for (size_t i = layers.size(); i-- > 0;) {
-    LayerActivations inner = plan_.kept[i] ? std::move(saved[i]) : paths(layers[i], x[i]);
+    LayerActivations inner = plan_.saved[i] ? std::move(saved[i]) : paths(layers[i], x[i]);
     const bool wants_dx = i > 0 || model_.projection() != nullptr;
     dy = backward(layers[i], std::move(x[i]), std::move(inner), std::move(dy), wants_dx);
   }
@@ -58,7 +58,7 @@ void TrainingPass::project_length_backward(PassArray dy) {
   projection_.condition.reset();
 }
 
-/// A layer normalises each token's picture: a number that is added to all of it, as biasN is, makes no difference to
+/// A layer normalises each token's plane: a number that is added to all of it, as biasN is, makes no difference to
 /// what follows. Only along residuals does it come to the weight tokens, unchanged. The other biases' gradients are
 /// zero, and left so: sums that only rounding keeps from it would be as good as any gradient to AdamW, which looks at
 /// signs.
@@ -123,7 +123,7 @@ void TrainingPass::add_noise(const PassArray& x, int64_t elements, const Trainin
 void TrainingPass::weight_gradient(const DndConvolution& step, const DndConvolutionOperands& operands,
                                    const PassArray& dy, const float* weight) {
   const DndWeightGradientOperands gradient_operands = {.x = operands.x,
-                                                       .moments = operands.moments,
+                                                       .mean_rstd = operands.mean_rstd,
                                                        .norm_weight = operands.norm_weight,
                                                        .norm_bias = operands.norm_bias,
                                                        .dy = dy.data(),

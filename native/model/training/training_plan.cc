@@ -79,10 +79,10 @@ std::vector<size_t> layers_worth_keeping(const DecoderModel& model) {
 
 }  // namespace
 
-int64_t TrainingPlan::kept_layers() const { return std::count(kept.begin(), kept.end(), true); }
+int64_t TrainingPlan::saved_layers() const { return std::count(saved.begin(), saved.end(), true); }
 
 TrainingPlan plan_training_pass(const DecoderModel& model, int64_t batch, int64_t available) {
-  TrainingPlan plan{.batch = batch, .kept = std::vector<bool>(model.layers().size(), false)};
+  TrainingPlan plan{.batch = batch, .saved = std::vector<bool>(model.layers().size(), false)};
   const int64_t least = counted_bytes(model, plan);
   plan.convolution_limit = sufficient_limit(model, batch, PlanOptions::kDefaultWorkspaceBytes);
   while (plan.convolution_limit > kLeastWorkspace && plan.convolution_limit > available - least) {
@@ -97,12 +97,12 @@ TrainingPlan plan_training_pass(const DecoderModel& model, int64_t batch, int64_
   }
   plan.bytes = counted_bytes(model, plan);
   for (const size_t layer : layers_worth_keeping(model)) {
-    plan.kept[layer] = true;
+    plan.saved[layer] = true;
     const int64_t bytes = counted_bytes(model, plan);
     if (bytes <= available) {
       plan.bytes = bytes;
     } else {
-      plan.kept[layer] = false;
+      plan.saved[layer] = false;
     }
   }
   return plan;
@@ -116,7 +116,7 @@ double multiply_adds_of(const DecoderModel& model, const TrainingPlan& plan) {
     for (LayerConvolution convolution : kLayerConvolutions) {  // itself, and the gradients of its input and its weight
       sum += 3 * direct_multiply_adds(shape_of(convolution, layer.in, layer.out, config.kernel_size, plan.batch));
     }
-    if (!plan.kept[i]) sum += recomputed_multiply_adds(layer, config, plan.batch);
+    if (!plan.saved[i]) sum += recomputed_multiply_adds(layer, config, plan.batch);
   }
   if (model.projection() != nullptr) {
     const Feature& first = config.features.front();

@@ -12,11 +12,11 @@ struct TrainingPlan {
   int64_t batch = 1;
   int64_t convolution_limit = 0;  ///< bytes of each convolution's workspace, at most
   int64_t workspace_bytes = 0;    ///< of the largest of these workspaces
-  std::vector<bool> kept;         ///< by layer: its inner activations are kept, not computed again
+  std::vector<bool> saved;        ///< by layer: its inner activations are kept, not computed again
   int64_t bytes = 0;              ///< of the block that the pass works in
   bool fits = true;               ///< false: nothing does, and `bytes` would be enough
 
-  int64_t kept_layers() const;
+  int64_t saved_layers() const;
 };
 
 /// The plan of a pass that may take so many bytes. Each convolution's workspace gets 1 GiB (or the least power of two

@@ -32,10 +32,10 @@ struct Abandoned {};
 /// Lanes of a warp, as bits.
 struct Warp {
   uint32_t lanes;       ///< that there are
-  uint32_t runnable;    ///< neither waiting nor gone
+  uint32_t runnable;    ///< neither waiting nor finished
   uint32_t joined;      ///< wait at `operation`
   uint32_t at_barrier;  ///< wait at the block's barrier
-  uint32_t suspended;   ///< were left in the middle, whether they can go on or not
+  uint32_t suspended;   ///< were left in the middle, whether they can continue or not
   uint32_t exited;
   const char* operation;
   std::array<void*, kWarp> operands;
@@ -89,7 +89,7 @@ void run_threads() {
     warp.runnable &= ~own_bit();
     warp.exited |= own_bit();
     ++block.exited;
-    forget_copies(position.thread);
+    reset_copies(position.thread);
     block.fibers[position.thread]->leave();
   }
 }
@@ -113,7 +113,7 @@ void resume(unsigned thread) {
   block.fibers[thread]->resume();
 }
 
-/// The threads that will never go on, in words.
+/// The threads that will never continue, as text.
 std::string deadlock() {
   std::string waits, other;
   for (unsigned thread = 0; thread < block.kernel->block; ++thread) {
@@ -135,7 +135,7 @@ std::string deadlock() {
   return waits + ", which " + other + " left out and ended";
 }
 
-/// Releases the barrier when all are there; says whether any thread can go on.
+/// Releases the barrier when all are there; returns whether any thread can continue.
 uint32_t runnable_warps() {
   if (block.waiting == block.kernel->block) {
     block.waiting = 0;
@@ -149,7 +149,7 @@ uint32_t runnable_warps() {
   return runnable;
 }
 
-/// A warp goes on for a while before another one's turn, so that fast warps get ahead of slow ones.
+/// A warp runs for a while before another one, so that fast warps get ahead of slow ones.
 void run_warps(Random& random) {
   const auto& orders = lane_orders();
   while (uint32_t runnable = runnable_warps()) {

@@ -27,10 +27,10 @@ std::string run_kernel(const Kernel& kernel, uint64_t seed);
 [[noreturn]] void fail(const char* format, ...) __attribute__((format(printf, 1, 2)));
 
 /// Waits until all 32 lanes of the warp are at the same `operation`; then `complete` sees the operands of every lane
-/// once, and all go on. `operation` is compared by its address.
+/// once, and all continue. `operation` is compared by its address.
 void join_warp(const char* operation, void* operands, void (*complete)(void* const* operands));
 
-/// Whether the bytes lie in the block's shared memory.
+/// Whether the bytes are in the block's shared memory.
 bool inside_shared(const void* pointer, size_t bytes);
 
 }  // namespace dnd::cuda::emulator

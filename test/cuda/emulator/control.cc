@@ -55,8 +55,8 @@ using namespace dnd::cuda::emulator;
 
 void dnd_emulator_reset() {
   const auto lock = hold();
-  forget_streams();
-  forget_memory();
+  reset_streams();
+  reset_memory();
   State& all = state();
   all.settings = Settings();
   all.calls = all.fail_at = all.launches = all.peak_bytes = 0;

@@ -11,7 +11,7 @@
 #define DND_EMULATOR_EXPORT extern "C" __attribute__((visibility("default")))
 
 /// Fresh device, settings included; what is live is forgotten, and a failure with it. Whatever was found wrong in
-/// memory since the last launch is gone too.
+/// memory since the last launch is discarded too.
 DND_EMULATOR_EXPORT void dnd_emulator_reset();
 
 /// In which order blocks, warps and threads run; the results must not depend on it.

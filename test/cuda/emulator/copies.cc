@@ -55,7 +55,7 @@ std::array<Copies, 1024> copies_of_threads;
 
 }  // namespace
 
-void forget_copies(unsigned thread) { copies_of_threads[thread].clear(); }
+void reset_copies(unsigned thread) { copies_of_threads[thread].clear(); }
 
 void copy_async_16(void* shared, const void* global, bool inside) {
   if (reinterpret_cast<uintptr_t>(shared) % kBytes != 0)

@@ -3,6 +3,6 @@
 namespace dnd::cuda::emulator {
 
 /// Drops what asynchronous copies the thread has under way, when it ends.
-void forget_copies(unsigned thread);
+void reset_copies(unsigned thread);
 
 }  // namespace dnd::cuda::emulator

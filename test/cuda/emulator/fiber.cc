@@ -15,7 +15,7 @@
 
 #if defined(__x86_64__)
 
-// Saves what a function must preserve, leaves the stack pointer at *rdi and goes on from the stack at rsi. The floating
+// Saves callee-saved registers, leaves the stack pointer at *rdi and continues from the stack at rsi. The floating
 // point control words are the same everywhere.
 asm(R"(
   .text

@@ -15,7 +15,7 @@ class Fiber {
 
   /// Goes on where the fiber was left, until it leaves again.
   void resume();
-  /// Within the fiber: back to whoever resumed it.
+  /// Within the fiber: back to the resumer.
   void leave();
 
  private:
@@ -28,7 +28,7 @@ class Fiber {
   void (*body_)();
   void* own_stack_ = nullptr;     ///< where it was left
   void* caller_stack_ = nullptr;  ///< where `resume` was called
-  // What AddressSanitizer wants to know of stacks.
+  // What AddressSanitizer needs to know about stacks.
   void* own_fake_stack_ = nullptr;
   void* caller_fake_stack_ = nullptr;
   const void* caller_bottom_ = nullptr;

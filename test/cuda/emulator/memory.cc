@@ -37,7 +37,7 @@ struct Registry {
   std::deque<Allocation> released;
   size_t released_bytes = 0;
   std::map<int, int64_t> bytes;   ///< of each device
-  std::set<uintptr_t> forgotten;  ///< live at a reset, so that whoever still has them may release them
+  std::set<uintptr_t> forgotten;  ///< live at a reset, so that owners may release them
   int64_t count = 0;
   uintptr_t last_begin = 0, last_end = 0;  ///< of the device allocation that was looked up last
 };
@@ -158,7 +158,7 @@ int64_t live_device_bytes() {
   return sum;
 }
 
-void forget_memory() {
+void reset_memory() {
   Registry& all = registry();
   for (const auto& [begin, allocation] : all.live) {
     all.forgotten.insert(begin);

@@ -17,7 +17,7 @@ void* allocate_memory(int device, size_t bytes);
 /// with it, if anything.
 bool release_memory(bool host, void* memory, std::string& problem);
 
-/// Whether all of these bytes lie in one live allocation of a device.
+/// Whether all of these bytes are in one live allocation of a device.
 bool inside_allocation(const void* pointer, size_t bytes);
 /// Whether any of them is device memory.
 bool touches_allocation(const void* pointer, size_t bytes);
@@ -30,6 +30,6 @@ std::string check_released(const std::string& after);
 int64_t live_bytes(int device);
 int64_t live_device_bytes();
 
-void forget_memory();
+void reset_memory();
 
 }  // namespace dnd::cuda::emulator

@@ -5,9 +5,9 @@
 #include <cstring>
 #include <optional>
 
-/// Memory that nobody has written holds bytes of ones: NaN as a float and as a half, −1 as an index.
+/// Memory that was never written holds bytes of ones: NaN as a float and as a half, −1 as an index.
 ///
-/// Memory that nobody may write holds NaN as well, a signalling one: arithmetic never makes it, so that also a sum that
+/// Forbidden memory holds NaN as well, a signalling one: arithmetic never makes it, so that also a sum that
 /// was read there and is written back shows.
 
 namespace dnd::cuda::emulator {

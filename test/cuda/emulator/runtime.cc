@@ -146,7 +146,7 @@ void release_host(void* memory) noexcept { release_or_fail(true, memory); }
 
 namespace {
 
-/// A copy or fill: the places are looked at when it is asked for and again when it runs.
+/// A copy or fill: the addresses are checked when it is enqueued and again when it runs.
 void add_transfer(const Call& call, Stream stream, const std::string& name, std::function<bool()> possible,
                   std::function<void()> run, void* host = nullptr, size_t host_bytes = 0) {
   require_stream(call, stream);

@@ -44,7 +44,7 @@ int& current_device();
 /// Settings that environment variables give, where they differ from what they gave last.
 void read_environment();
 
-/// Every runtime call begins with one: holds the lock, counts the call, and fails where a test asked for it or where
+/// Every runtime call begins with one: holds the lock, counts the call, and fails where a test requested it or where
 /// the device has failed before.
 class Call {
  public:

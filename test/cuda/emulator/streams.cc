@@ -47,7 +47,7 @@ void invalidate_captures() {
   }
 }
 
-void forget_streams() {
+void reset_streams() {
   State& all = state();
   for (const runtime::Stream stream : all.streams) delete stream;
   for (const runtime::Event event : all.events) delete event;

@@ -9,13 +9,13 @@
 
 #include "cuda/runtime/runtime.h"
 
-/// Queues of work that runs when somebody waits for it, and not before.
+/// Queues of work that runs when it is waited for, and not before.
 
 namespace dnd::cuda::emulator {
 
 struct Work {
   std::function<std::string()> run;  ///< returns what went wrong, or ""
-  void* host = nullptr;              ///< memory of the host that it will write, which nobody may read until then
+  void* host = nullptr;              ///< memory of the host that it will write, and that must not be read until then
   size_t host_bytes = 0;
 };
 
@@ -66,6 +66,6 @@ bool thread_captures();
 /// A call that is not allowed during a capture spoils it.
 void invalidate_captures();
 
-void forget_streams();
+void reset_streams();
 
 }  // namespace dnd::cuda::emulator

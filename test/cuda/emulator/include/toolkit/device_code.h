@@ -50,7 +50,7 @@ namespace dnd::cuda {
 
 namespace emulator {
 
-/// Where the thread that runs now stands.
+/// Index of the running thread.
 struct Position {
   Index3 block, grid;
   unsigned thread = 0, block_threads = 0;

@@ -7,9 +7,9 @@
 
 namespace dnd::cuda {
 
-/// What `moments` of native/backend.h tells of a row: the mean is `mean + missed`.
-struct RowMoments {
-  float mean, missed, scale;
+/// What `norm_statistics` of native/backend.h returns for a row: the mean is `mean + residue`.
+struct RowStatistics {
+  float mean, residue, rstd;
 };
 
 /// 1 / √value. In doubles only what a reciprocal root in floats misses: devices for graphics have few units for
@@ -21,18 +21,19 @@ __device__ __forceinline__ float inverse_root(double value) {
   return static_cast<float>(estimate * (1.5 - 0.5 * value * estimate * estimate));
 }
 
-/// The moments of `columns` values of which Σ (x − origin) and Σ (x − origin)² are known, the origin being one of them.
+/// Mean and rstd of `columns` values given Σ (x − origin) and Σ (x − origin)², the origin being one of them.
 /// Its distance from the mean is at most √columns standard deviations, so that the variance loses no more than a factor
 /// of `columns` of a double's accuracy.
-__device__ __forceinline__ RowMoments moments_of(float origin, double sum, double squares, int64_t columns, float eps) {
+__device__ __forceinline__ RowStatistics norm_statistics_of(float origin, double sum, double squares, int64_t columns,
+                                                            float eps) {
   const double share = 1.0 / static_cast<double>(columns);
   const double beyond = sum * share;
   const double mean = static_cast<double>(origin) + beyond;
   const double variance = (squares - sum * beyond) * share;
-  RowMoments row;
+  RowStatistics row;
   row.mean = static_cast<float>(mean);
-  row.missed = static_cast<float>(mean - static_cast<double>(row.mean));
-  row.scale = inverse_root((variance < 0 ? 0 : variance) + static_cast<double>(eps));
+  row.residue = static_cast<float>(mean - static_cast<double>(row.mean));
+  row.rstd = inverse_root((variance < 0 ? 0 : variance) + static_cast<double>(eps));
   return row;
 }
 

@@ -7,22 +7,22 @@
 
 namespace dnd::cpu {
 
-/// The tiles of all pictures of a batch, and where they lie in a convolution's tensors.
-class PictureTiles {
+/// The tiles of all planes of a batch, and their positions in a convolution's tensors.
+class PlaneTiles {
  public:
-  PictureTiles(const Geometry& geometry, const TileAxis& halved, const TileAxis& full, bool halved_is_i);
+  PlaneTiles(const Geometry& geometry, const TileAxis& halved, const TileAxis& full, bool halved_is_i);
 
-  int64_t count() const { return g_.batch * in_picture(); }
+  int64_t count() const { return g_.batch * in_plane(); }
   int64_t points() const { return halved_.tiles.points * full_.tiles.points; }
   int64_t halved_tap() const { return halved_.tap; }  ///< strides of a weight's [k, k]
   int64_t full_tap() const { return full_.tap; }
 
   /// A tile of the convolution's input: `channels` of its channels, from `channel` on.
   TileView<const float> input(const float* x, int64_t tile, int64_t channel, int64_t channels) const;
-  /// What normalises it; nothing where moments are null.
-  TileNorm norm(const float* weight, const float* bias, const float* moments, int64_t tile, int64_t channel) const;
+  /// What normalises it; nothing if mean_rstd is null.
+  TileNorm norm(const float* weight, const float* bias, const float* mean_rstd, int64_t tile, int64_t channel) const;
 
-  /// A tile's outputs in the convolution's result: each output of a picture belongs to one tile.
+  /// A tile's outputs in the convolution's result: each output of a plane belongs to one tile.
   template <typename Float>
   TileView<Float> output(Float* y, int64_t tile, int64_t channel, int64_t channels) const {
     const auto [task, a, b] = split(tile);
@@ -37,31 +37,31 @@ class PictureTiles {
             full.output_point(),
             full.output_point() + full.output_count(b)};
   }
-  /// Of a tile's first output in tensors that lie as the result does, and in the epilogue's bias.
+  /// Of a tile's first output in tensors laid out as the result is, and in the epilogue's bias.
   int64_t output_offset(int64_t tile, int64_t channel) const;
   int64_t bias_offset(int64_t tile) const;
   int64_t halved_bias() const { return halved_.bias; }
   int64_t full_bias() const { return full_.bias; }
 
  private:
-  /// One picture axis: how it is tiled, and its strides.
+  /// One plane axis: how it is tiled, and its strides.
   struct Axis {
     TileAxis tiles;
-    int64_t x, y, norm, moments, bias, tap;
+    int64_t x, y, norm, mean_rstd, bias, tap;
   };
   struct Tile {
     int64_t task, a, b;
   };
-  int64_t in_picture() const { return halved_.tiles.tiles() * full_.tiles.tiles(); }
+  int64_t in_plane() const { return halved_.tiles.tiles() * full_.tiles.tiles(); }
   Tile split(int64_t tile) const {
-    const int64_t number = tile % in_picture();
-    return {tile / in_picture(), number / full_.tiles.tiles(), number % full_.tiles.tiles()};
+    const int64_t number = tile % in_plane();
+    return {tile / in_plane(), number / full_.tiles.tiles(), number % full_.tiles.tiles()};
   }
-  /// Points of a tile that lie inside the picture.
+  /// Points of a tile that are inside the plane.
   static Range inside(const TileAxis& axis, int64_t tile) {
     return {std::max<int64_t>(0, -axis.input_begin(tile)), std::min(axis.points, axis.size - axis.input_begin(tile))};
   }
-  /// The picture's point where a tile's inside begins.
+  /// The plane's point where a tile's inside begins.
   static int64_t first_inside(const TileAxis& axis, int64_t tile) {
     return axis.input_begin(tile) + inside(axis, tile).begin;
   }

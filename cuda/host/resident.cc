@@ -1,4 +1,4 @@
-#include "cuda/host/held.h"
+#include "cuda/host/resident.h"
 
 #include <algorithm>
 #include <bit>
@@ -13,10 +13,10 @@ namespace dnd::cuda {
 namespace {
 
 constexpr int64_t kFloat = sizeof(float);
-/// Taps on their way to spectra: enough for the bus, little beside what is held.
+/// Taps on their way to spectra: enough for the bus, little beside the resident parameters.
 constexpr int64_t kStagingBytes = int64_t{64} << 20;
 
-[[noreturn]] void not_held(const std::string& what) {
+[[noreturn]] void not_resident(const std::string& what) {
   throw Error(ErrorCode::kInternal, what + " was not uploaded before it was used");
 }
 
@@ -46,67 +46,68 @@ float magnitude_of(const float* values, int64_t elements) {
 
 }  // namespace
 
-bool Held::hold_values(const float* values, int64_t elements) {
+bool ResidentParameters::upload_values(const float* values, int64_t elements) {
   const auto found = values_.find(values);
   if (found != values_.end() && found->second.elements >= elements) return false;
   values_.insert_or_assign(values, Values{uploaded(values, elements, "a parameter"), elements});
   return true;
 }
 
-bool Held::hold_linear(const float* weight, int64_t out, int64_t in) {
+bool ResidentParameters::upload_linear(const float* weight, int64_t out, int64_t in) {
   const auto found = linears_.find(weight);
   if (found != linears_.end() && found->second.out == out && found->second.in == in) return false;
   const std::string name = "the weight [" + std::to_string(out) + ", " + std::to_string(in) + "] of a linear layer";
-  Linear held{{}, out, in};
+  Linear resident{{}, out, in};
   if (choices_.precision() == kDndFloat32) {
-    held.weight = uploaded(weight, out * in, name);
+    resident.weight = uploaded(weight, out * in, name);
   } else {
-    held.weight = memory_.allocate(half_weight_bytes(out, in), name);
+    resident.weight = memory_.allocate(half_weight_bytes(out, in), name);
     const DeviceMemory::Block staging = uploaded(weight, out * in, name);
     const QueueSettled settled(queue_);
     queue_.launch(Control(nullptr), kCudaLaunchSeconds, 0, [&](runtime::Stream stream) {
-      make_half_weight(stream, staging.as<const float>(), out, in, held.weight.data());
+      make_half_weight(stream, staging.as<const float>(), out, in, resident.weight.data());
     });
     queue_.synchronise();
   }
-  linears_.insert_or_assign(weight, std::move(held));
+  linears_.insert_or_assign(weight, std::move(resident));
   return true;
 }
 
-bool Held::hold_convolution(const Control& control, const DndConvolution& convolution, const float* weight,
-                            int64_t keep_free) {
+bool ResidentParameters::upload_convolution(const Control& control, const DndConvolution& convolution,
+                                            const float* weight, int64_t reserved_bytes) {
   const std::pair key(ConvolutionChoices::task_shape(convolution), weight);
   if (convolutions_.contains(key)) return false;
   const ConvolutionForm form = choices_.form(convolution);
   const ConvolutionShape& shape = form.shape;
   const int64_t taps_bytes = shape.out_channels * row_elements(shape) * kFloat;
-  const int64_t supply = memory_.available() - std::max<int64_t>(0, keep_free);
+  const int64_t supply = memory_.available() - std::max<int64_t>(0, reserved_bytes);
   const bool spectral = form.algorithm == Algorithm::kSpectral;
   const int64_t spectra_bytes = spectral ? cuda_weight_spectra_bytes(shape, form.tiling, choices_.precision()) : 0;
-  Convolution held;
+  Convolution resident;
   if (spectral && spectra_bytes + std::min(kStagingBytes, taps_bytes) <= supply) {
-    held = hold_spectra(control, form, weight, convolution);
+    resident = upload_spectra(control, form, weight, convolution);
   } else if (taps_bytes <= supply) {
-    held = hold_taps(control, form, weight);
+    resident = upload_taps(control, form, weight);
   } else {
     std::string sentence = text_of(shape) + " needs " + bytes_text(taps_bytes) + " of device memory";
     if (spectral) sentence += ", better " + bytes_text(spectra_bytes);
-    throw Error(ErrorCode::kOutOfMemory, sentence + ", and beside the " + bytes_text(std::max<int64_t>(0, keep_free)) +
-                                             " reserved for forward passes there are " +
-                                             bytes_text(std::max<int64_t>(0, supply)) +
-                                             ": a smaller batch or a larger memory limit would help");
+    throw Error(ErrorCode::kOutOfMemory,
+                sentence + ", and beside the " + bytes_text(std::max<int64_t>(0, reserved_bytes)) +
+                    " reserved for forward passes there are " + bytes_text(std::max<int64_t>(0, supply)) +
+                    ": a smaller batch or a larger memory limit would help");
   }
-  convolutions_.emplace(key, std::move(held));
+  convolutions_.emplace(key, std::move(resident));
   return true;
 }
 
-Held::Convolution Held::hold_spectra(const Control& control, const ConvolutionForm& form, const float* weight,
-                                     const DndConvolution& convolution) {
+ResidentParameters::Convolution ResidentParameters::upload_spectra(const Control& control, const ConvolutionForm& form,
+                                                                   const float* weight,
+                                                                   const DndConvolution& convolution) {
   const ConvolutionShape& shape = form.shape;
   const bool mixed = choices_.precision() == kDndMixed;
   const int64_t spectra_bytes = cuda_weight_spectra_bytes(shape, form.tiling, choices_.precision());
-  Convolution held{form, true, memory_.allocate(spectra_bytes, "the spectra of " + text_of(shape)), {}};
-  if (mixed) held.scale = uploaded_scale(shape, weight);
+  Convolution resident{form, true, memory_.allocate(spectra_bytes, "the spectra of " + text_of(shape)), {}};
+  if (mixed) resident.scale = uploaded_scale(shape, weight);
   const int64_t row = row_elements(shape), pitch = cuda_channel_pitch(shape.channels);
   const int64_t most = std::clamp<int64_t>(kStagingBytes / (row * kFloat), 1, shape.out_channels);
   const DeviceMemory::Block staging = memory_.allocate(most * row * kFloat, "a part of " + text_of(shape));
@@ -116,7 +117,7 @@ Held::Convolution Held::hold_spectra(const Control& control, const ConvolutionFo
     const SpectralWeights<Element> arguments = {.geometry = convolution_geometry(convolution),
                                                 .tiling = form.tiling,
                                                 .weight = staging.as<const float>(),
-                                                .scale = held.scale.as<const float>(),
+                                                .scale = resident.scale.as<const float>(),
                                                 .first_out = 0,
                                                 .outs = outs,
                                                 .rows = shape.out_channels,
@@ -128,72 +129,75 @@ Held::Convolution Held::hold_spectra(const Control& control, const ConvolutionFo
     const int64_t outs = std::min(most, shape.out_channels - first);
     queue_.send(staging.data(), weight + first * row, outs * row * kFloat);
     if (mixed) {
-      transform(held.weight.as<Half>(), first, outs);
+      transform(resident.weight.as<Half>(), first, outs);
     } else {
-      transform(held.weight.as<float>(), first, outs);
+      transform(resident.weight.as<float>(), first, outs);
     }
   }
   queue_.synchronise();
-  return held;
+  return resident;
 }
 
-Held::Convolution Held::hold_taps(const Control& control, const ConvolutionForm& form, const float* weight) {
+ResidentParameters::Convolution ResidentParameters::upload_taps(const Control& control, const ConvolutionForm& form,
+                                                                const float* weight) {
   control.throw_if_cancelled();
   const ConvolutionShape& shape = form.shape;
-  Convolution held{form, false, uploaded(weight, shape.out_channels * row_elements(shape), text_of(shape)), {}};
+  Convolution resident{form, false, uploaded(weight, shape.out_channels * row_elements(shape), text_of(shape)), {}};
   if (form.algorithm == Algorithm::kSpectral && choices_.precision() == kDndMixed) {
-    held.scale = uploaded_scale(shape, weight);
+    resident.scale = uploaded_scale(shape, weight);
   }
-  return held;
+  return resident;
 }
 
-DeviceMemory::Block Held::uploaded_scale(const ConvolutionShape& shape, const float* weight) {
+DeviceMemory::Block ResidentParameters::uploaded_scale(const ConvolutionShape& shape, const float* weight) {
   const float scale = scale_for(magnitude_of(weight, shape.out_channels * row_elements(shape)),
                                 static_cast<float>(shape.kernel * shape.kernel), kWeightLimitExponent);
   return uploaded(&scale, 1, "the scale of a weight");
 }
 
-void Held::forget() {
+void ResidentParameters::invalidate() {
   values_.clear();
   linears_.clear();
   convolutions_.clear();
 }
 
-const float* Held::values(const float* host, int64_t elements, const char* what) const {
+const float* ResidentParameters::values(const float* host, int64_t elements, const char* what) const {
   if (host == nullptr) return nullptr;
   const auto found = values_.find(host);
-  if (found == values_.end() || found->second.elements < elements) not_held(what);
+  if (found == values_.end() || found->second.elements < elements) not_resident(what);
   return found->second.memory.as<const float>();
 }
 
-const Held::Linear& Held::linear(const float* host, int64_t out, int64_t in) const {
+const ResidentParameters::Linear& ResidentParameters::linear(const float* host, int64_t out, int64_t in) const {
   const auto found = linears_.find(host);
   if (found == linears_.end() || found->second.out != out || found->second.in != in) {
-    not_held("the weight [" + std::to_string(out) + ", " + std::to_string(in) + "] of a linear layer");
+    not_resident("the weight [" + std::to_string(out) + ", " + std::to_string(in) + "] of a linear layer");
   }
   return found->second;
 }
 
-const Held::Convolution& Held::convolution(const float* host, const DndConvolution& convolution) const {
+const ResidentParameters::Convolution& ResidentParameters::convolution(const float* host,
+                                                                       const DndConvolution& convolution) const {
   const auto found = convolutions_.find({ConvolutionChoices::task_shape(convolution), host});
   if (found == convolutions_.end()) {
-    not_held(text_of(shape_of(convolution_geometry(convolution))) + ", for a spatial plane of this size,");
+    not_resident(text_of(shape_of(convolution_geometry(convolution))) + ", for a spatial plane of this size,");
   }
   return found->second;
 }
 
-Held::Forms Held::forms_of(const DndConvolution& convolution) const {
+ResidentParameters::Forms ResidentParameters::forms_of(const DndConvolution& convolution) const {
   const TaskShape shape = ConvolutionChoices::task_shape(convolution);
   Forms forms{};
-  for (auto held = convolutions_.lower_bound({shape, nullptr});
-       held != convolutions_.end() && held->first.first == shape; ++held) {
-    (held->second.spectra || held->second.form.algorithm == Algorithm::kDirect ? forms.spectra : forms.taps) = true;
+  for (auto resident = convolutions_.lower_bound({shape, nullptr});
+       resident != convolutions_.end() && resident->first.first == shape; ++resident) {
+    (resident->second.spectra || resident->second.form.algorithm == Algorithm::kDirect ? forms.spectra : forms.taps) =
+        true;
   }
   if (!forms.taps) forms.spectra = true;
   return forms;
 }
 
-DeviceMemory::Block Held::uploaded(const float* host, int64_t elements, const std::string& what) {
+DeviceMemory::Block ResidentParameters::uploaded(const float* host, int64_t elements, const std::string& what) {
   DeviceMemory::Block memory = memory_.allocate(elements * kFloat, what);
   if (elements == 0) return memory;
   queue_.send(memory.data(), host, elements * kFloat);

@@ -15,7 +15,7 @@
 namespace dnd::cuda {
 
 /// Parameters on the device, each in the form that operations read it in, found by its address on the host.
-class Held {
+class ResidentParameters {
  public:
   struct Linear {
     DeviceMemory::Block weight;  ///< a HalfWeight's memory, or [out, in] in float32
@@ -28,24 +28,24 @@ class Held {
     DeviceMemory::Block scale;   ///< of spectra as halves: one power of two
   };
 
-  Held(DeviceMemory& memory, Queue& queue, ConvolutionChoices& choices)
+  ResidentParameters(DeviceMemory& memory, Queue& queue, ConvolutionChoices& choices)
       : memory_(memory), queue_(queue), choices_(choices) {}
 
-  /// Each returns whether anything new is held now. Error(kOutOfMemory) naming need and supply; all that was held
+  /// Each returns whether anything was uploaded. Error(kOutOfMemory) with required and free bytes; what was resident
   /// before still is.
-  bool hold_values(const float* values, int64_t elements);
-  bool hold_linear(const float* weight, int64_t out, int64_t in);
-  /// The fastest form that leaves `keep_free` bytes available.
-  bool hold_convolution(const Control& control, const DndConvolution& convolution, const float* weight,
-                        int64_t keep_free);
-  void forget();
+  bool upload_values(const float* values, int64_t elements);
+  bool upload_linear(const float* weight, int64_t out, int64_t in);
+  /// The fastest form that leaves `reserved_bytes` bytes available.
+  bool upload_convolution(const Control& control, const DndConvolution& convolution, const float* weight,
+                          int64_t reserved_bytes);
+  void invalidate();
 
-  /// What is held of a parameter; `what` names it in the Error(kInternal) where it is not. values: null for null.
+  /// The resident copy of a parameter; `what` names it in the Error(kInternal) where it is not. values: null for null.
   const float* values(const float* host, int64_t elements, const char* what) const;
   const Linear& linear(const float* host, int64_t out, int64_t in) const;
   const Convolution& convolution(const float* host, const DndConvolution& convolution) const;
 
-  /// In which forms weights of such a convolution are held: spectra, or none; the former where there are none at all.
+  /// The forms in which weights of such a convolution are resident; spectra where there are none at all.
   struct Forms {
     bool spectra, taps;
   };
@@ -57,9 +57,9 @@ class Held {
     int64_t elements;
   };
 
-  Convolution hold_spectra(const Control& control, const ConvolutionForm& form, const float* weight,
-                           const DndConvolution& convolution);
-  Convolution hold_taps(const Control& control, const ConvolutionForm& form, const float* weight);
+  Convolution upload_spectra(const Control& control, const ConvolutionForm& form, const float* weight,
+                             const DndConvolution& convolution);
+  Convolution upload_taps(const Control& control, const ConvolutionForm& form, const float* weight);
   DeviceMemory::Block uploaded(const float* host, int64_t elements, const std::string& what);
   /// Of a weight's spectra as halves.
   DeviceMemory::Block uploaded_scale(const ConvolutionShape& shape, const float* weight);
