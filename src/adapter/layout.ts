@@ -184,7 +184,7 @@ export class AdapterLayout {
    * tensor either: `writePeft` refuses it.
    * @throws DndError SHAPE_MISMATCH when `tokens` has another size than [tokenCount, tokenHeight, tokenWidth]
    */
-  restoreTensor(tokens: Float32Array, tensor: LayoutTensor): Float32Array<ArrayBuffer> {
+  reconstructTensor(tokens: Float32Array, tensor: LayoutTensor): Float32Array<ArrayBuffer> {
     this.#checkTokens(tokens);
     const data = new Float32Array(tensor.shape[0] * tensor.shape[1]);
     for (let index = 0; index < tensor.tokenCount; index++) {
@@ -193,12 +193,15 @@ export class AdapterLayout {
     return data;
   }
 
-  /** All tensors by name, restored in slices that leave the event loop room. Errors: as `restoreTensor`. */
-  async restore(tokens: Float32Array, operation: LongOperation = {}): Promise<Map<string, Float32Array<ArrayBuffer>>> {
+  /** All tensors by name, reconstructed in slices that leave the event loop room. Errors: as `reconstructTensor`. */
+  async reconstruct(
+    tokens: Float32Array,
+    operation: LongOperation = {},
+  ): Promise<Map<string, Float32Array<ArrayBuffer>>> {
     this.#checkTokens(tokens);
     const yieldToEventLoop = eventLoopYielder();
     const report = steadyProgress(operation.onProgress);
-    const restored = new Map<string, Float32Array<ArrayBuffer>>();
+    const reconstructed = new Map<string, Float32Array<ArrayBuffer>>();
     for (const tensor of this.tensors) {
       const data = new Float32Array(tensor.shape[0] * tensor.shape[1]);
       for (let index = 0; index < tensor.tokenCount; index++) {
@@ -206,10 +209,10 @@ export class AdapterLayout {
         operation.signal?.throwIfAborted();
         readToken(tokens, this.#token(tensor, index), data, this.#chunk(tensor, index));
       }
-      restored.set(tensor.name, data);
+      reconstructed.set(tensor.name, data);
       report((tensor.firstToken + tensor.tokenCount) / this.tokenCount);
     }
-    return restored;
+    return reconstructed;
   }
 
   #token(tensor: LayoutTensor, index: number): TokenView {

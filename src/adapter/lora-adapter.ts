@@ -89,8 +89,8 @@ export class LoraAdapter {
   ): Promise<LoraAdapter> {
     checkParts(layout, tokens, config);
     checkOptions(operation, 'options of fromTokens');
-    const restored = await layout.restore(tokens, operation);
-    return LoraAdapter.#ofLayout(layout, config, ({ name }) => restored.get(name)!);
+    const reconstructed = await layout.reconstruct(tokens, operation);
+    return LoraAdapter.#ofLayout(layout, config, ({ name }) => reconstructed.get(name)!);
   }
 
   /**

@@ -30,7 +30,10 @@ interface Moments {
   deviation: number;
 }
 
-function momentsOf(weights: Float32Array, { start, rows, columns, rowStride, columnStride }: ChunkView): Moments {
+function meanAndDeviation(
+  weights: Float32Array,
+  { start, rows, columns, rowStride, columnStride }: ChunkView,
+): Moments {
   const count = rows * columns;
   const first = weights[start]!;
   let sum = 0;
@@ -57,7 +60,7 @@ function momentsOf(weights: Float32Array, { start, rows, columns, rowStride, col
 
 /** Normalises a chunk into a token. Every element of the token is written, NaN where nothing belongs. */
 export function writeToken(weights: Float32Array, chunk: ChunkView, tokens: Float32Array, token: TokenView): void {
-  const { mean, deviation } = momentsOf(weights, chunk);
+  const { mean, deviation } = meanAndDeviation(weights, chunk);
   const { start, height, width } = token;
   tokens.fill(Number.NaN, start, start + height * width);
   for (let row = 0; row < chunk.rows; row++) {

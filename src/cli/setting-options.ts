@@ -15,10 +15,11 @@ export function givenSettings(command: Command): Partial<TrainingSettings> {
   return Object.fromEntries(given.map((name) => [name, values[name]])) as Partial<TrainingSettings>;
 }
 
-function optionOf(name: keyof TrainingSettings, { kind, about, default: usual }: Setting): Option {
+function optionOf(name: keyof TrainingSettings, { kind, about, default: defaultValue }: Setting): Option {
   const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  if (kind.is === 'boolean') return new Option(usual === true ? `--no-${flag}` : `--${flag}`, aboutFlag(about, usual));
-  const described = usual === undefined ? about : `${about} (default: ${usual})`;
+  if (kind.is === 'boolean')
+    return new Option(defaultValue === true ? `--no-${flag}` : `--${flag}`, aboutFlag(about, defaultValue));
+  const described = defaultValue === undefined ? about : `${about} (default: ${defaultValue})`;
   const option = (placeholder: string) => new Option(`--${flag} <${placeholder}>`, described);
   switch (kind.is) {
     case 'path':
@@ -40,8 +41,8 @@ function optionOf(name: keyof TrainingSettings, { kind, about, default: usual }:
   }
 }
 
-function aboutFlag(about: string, usual: Setting['default']): string {
-  return usual === true ? `do not ${about}` : about;
+function aboutFlag(about: string, defaultValue: Setting['default']): string {
+  return defaultValue === true ? `do not ${about}` : about;
 }
 
 /** What is refused is wrong usage, named with its flag by commander. */

@@ -145,13 +145,13 @@ function evaluationLines({ evaluation, tasks }: Evaluation): string[] {
 /** How fast it goes, and how long it will, by all the time so far: evaluations and checkpoints take theirs, too. */
 class Pace {
   readonly #seconds: number[] = [];
-  #began: number | undefined;
+  #startTime: number | undefined;
   #steps = 0;
 
   constructor(readonly steps: () => number) {}
 
   add({ seconds }: TrainingStep): void {
-    this.#began ??= performance.now() - 1000 * seconds;
+    this.#startTime ??= performance.now() - 1000 * seconds;
     this.#steps++;
     this.#seconds.push(seconds);
     if (this.#seconds.length > RECENT_STEPS) this.#seconds.shift();
@@ -160,7 +160,7 @@ class Pace {
   text(done: number): string {
     const mean = this.#seconds.reduce((sum, value) => sum + value, 0) / this.#seconds.length;
     const rate = mean < 1 ? `${shortNumber(1 / mean)} steps/s` : `${shortNumber(mean)} s/step`;
-    const each = (performance.now() - (this.#began ?? 0)) / 1000 / this.#steps;
+    const each = (performance.now() - (this.#startTime ?? 0)) / 1000 / this.#steps;
     return `${rate}  ${duration(each * (this.steps() - done))} left`;
   }
 }

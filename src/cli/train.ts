@@ -81,11 +81,11 @@ async function train(
     steps = trainer.settings.steps;
     const result = await trainToEnd(trainer, { signal: io.signal, ...view });
     view.stop();
-    if (result.interrupted) setExitCode(tellInterruption(result, folder, options.json, io));
-    else tellResult(result, folder, options.json, io);
+    if (result.interrupted) setExitCode(printInterruption(result, folder, options.json, io));
+    else printResult(result, folder, options.json, io);
   } catch (error) {
     view.stop();
-    setExitCode(await tellFailure(error, folder, trainer !== undefined, options.json, io));
+    setExitCode(await printFailedRun(error, folder, trainer !== undefined, options.json, io));
   } finally {
     view.stop();
     await trainer?.dispose();
@@ -99,16 +99,16 @@ function open(
   { onProgress, onNotice }: TrainView,
   { signal }: Io,
 ): Promise<Trainer> {
-  const watching = { signal, onProgress, onNotice };
+  const callbacks = { signal, onProgress, onNotice };
   if (resume !== undefined)
-    return Trainer.resume(folder, { ...given, ...watching, allowChangedPairs, allowOtherInstructionSet });
-  return Trainer.create({ ...(given as Partial<TrainingSettings> & Needed), out: folder, ...watching });
+    return Trainer.resume(folder, { ...given, ...callbacks, allowChangedPairs, allowOtherInstructionSet });
+  return Trainer.create({ ...(given as Partial<TrainingSettings> & Needed), out: folder, ...callbacks });
 }
 
 /** `Trainer.create` names what of it is missing. */
 type Needed = { pairs: string; encoder: string };
 
-function tellResult(
+function printResult(
   { step, newSteps, checkpoint, seconds }: TrainingResult,
   folder: string,
   json: boolean | undefined,
@@ -127,7 +127,7 @@ function tellResult(
   );
 }
 
-function tellInterruption(
+function printInterruption(
   { step, checkpoint }: TrainingResult,
   folder: string,
   json: boolean | undefined,
@@ -142,7 +142,7 @@ function tellInterruption(
 }
 
 /** The failure, and from where the run can go on. */
-async function tellFailure(
+async function printFailedRun(
   error: unknown,
   folder: string,
   opened: boolean,
@@ -169,8 +169,8 @@ async function dryRun(given: Partial<TrainingSettings>, json: boolean | undefine
   let plan: RunPlan;
   try {
     const { onProgress, onNotice } = view;
-    const watching = { signal: io.signal, onNotice, onProgress: json ? undefined : onProgress };
-    plan = await planRun({ ...(given as Partial<TrainingSettings> & Needed), ...watching });
+    const callbacks = { signal: io.signal, onNotice, onProgress: json ? undefined : onProgress };
+    plan = await planRun({ ...(given as Partial<TrainingSettings> & Needed), ...callbacks });
   } finally {
     view.stop();
   }

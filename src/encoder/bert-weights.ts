@@ -57,12 +57,12 @@ function findTensors(parameters: readonly Readonly<ParameterInfo>[], reader: Ten
   );
 }
 
-function checkTensor(name: string, wanted: readonly number[], reader: TensorReader) {
+function checkTensor(name: string, expected: readonly number[], reader: TensorReader) {
   const { dtype, shape } = reader.tensors.get(name)!;
-  if (shape.length !== wanted.length || shape.some((size, axis) => size !== wanted[axis])) {
+  if (shape.length !== expected.length || shape.some((size, axis) => size !== expected[axis])) {
     throw new DndError(
       'SHAPE_MISMATCH',
-      `${reader.path}: tensor ${name} has the wrong shape; expected [${wanted.join(', ')}] by config.json, got [${shape.join(', ')}]`,
+      `${reader.path}: tensor ${name} has the wrong shape; expected [${expected.join(', ')}] by config.json, got [${shape.join(', ')}]`,
     );
   }
   if (isFloatDtype(dtype)) return dtype;

@@ -20,9 +20,9 @@ export function* words(text: string): Generator<string, void, void> {
   const runs = new RegExp(`(?<letters>[A-Za-z]{1,${RUN}})|(?<space>[${SPACE}]{1,${RUN}})|.`, 'gsu');
   for (const { 0: run, index, groups } of text.matchAll(runs)) {
     // A word that is longer than a run goes on in the next one.
-    const goesOn = start < end && groups!.letters !== undefined && index === end;
-    if (start < end && !goesOn) yield text.slice(start, end);
-    if (!goesOn) start = index;
+    const continues = start < end && groups!.letters !== undefined && index === end;
+    if (start < end && !continues) yield text.slice(start, end);
+    if (!continues) start = index;
     end = groups!.letters === undefined ? start : index + run.length;
     if (run.length === RUN) yield '';
     else if (start === end && groups!.space === undefined) yield run;

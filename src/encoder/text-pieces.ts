@@ -76,10 +76,10 @@ export class TextCutter {
 
   /** The last place for a cut within a piece, else the first one after it; undefined where there is none for long. */
   #cutAround(text: string, start: number): number | undefined {
-    const wanted = start + PIECE_LENGTH;
-    for (let end = wanted; end > start; end--) if (this.#allowsCut(text, end)) return end;
+    const target = start + PIECE_LENGTH;
+    for (let end = target; end > start; end--) if (this.#allowsCut(text, end)) return end;
     const limit = this.#endOfPiece(text, start);
-    for (let end = wanted + 1; end <= limit; end++) if (this.#allowsCut(text, end)) return end;
+    for (let end = target + 1; end <= limit; end++) if (this.#allowsCut(text, end)) return end;
     return limit === text.length ? limit : undefined;
   }
 

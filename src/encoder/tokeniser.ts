@@ -72,7 +72,7 @@ export class Tokeniser {
    */
   async tokenise(prompts: readonly string[], length: number, signal?: AbortSignal): Promise<TokenisedPrompts> {
     checkMaxLength(length, { minLength: this.minLength, maxWindow: Number.POSITIVE_INFINITY }, 'INVALID_ARGUMENT');
-    const room = length - this.minLength + 1;
+    const capacity = length - this.minLength + 1;
     new MemoryBudget(undefined).require({
       purpose: `tokenising ${prompts.length} prompts to ${length} tokens each`,
       bytes: 2 * Int32Array.BYTES_PER_ELEMENT * prompts.length * length,
@@ -89,10 +89,10 @@ export class Tokeniser {
         await yieldToEventLoop();
         signal?.throwIfAborted();
         for (const id of this.#idsOf(piece)) content.push(id);
-        if (content.length > room) break;
+        if (content.length > capacity) break;
       }
-      if (content.length > room) truncatedPrompts.push(index);
-      const row = [...this.#before, ...content.slice(0, room), ...this.#after];
+      if (content.length > capacity) truncatedPrompts.push(index);
+      const row = [...this.#before, ...content.slice(0, capacity), ...this.#after];
       this.#checkIds(row, index);
       ids.set(row, index * length);
       mask.fill(1, index * length, index * length + row.length);

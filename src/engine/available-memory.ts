@@ -11,7 +11,7 @@ import { join } from 'node:path';
  */
 export function availableMemoryBytes(root = '/'): number {
   const machine = machineAvailableBytes(root) ?? freemem();
-  return Math.max(0, Math.min(machine, ...controlGroupRoomBytes(root)));
+  return Math.max(0, Math.min(machine, ...controlGroupAvailableBytes(root)));
 }
 
 function machineAvailableBytes(root: string): number | undefined {
@@ -37,8 +37,8 @@ const VERSION_2: ControlGroupFiles = {
 };
 
 /** What is left in each group that this process belongs to and that has a limit, from its own up to the root. */
-function controlGroupRoomBytes(root: string): number[] {
-  const rooms: number[] = [];
+function controlGroupAvailableBytes(root: string): number[] {
+  const available: number[] = [];
   for (const line of read(join(root, 'proc/self/cgroup')).split('\n')) {
     const [, controllers, path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
     if (controllers === undefined || path === undefined) continue;
@@ -47,15 +47,15 @@ function controlGroupRoomBytes(root: string): number[] {
     const mount = join(root, version2 ? 'sys/fs/cgroup' : 'sys/fs/cgroup/memory');
     // Inside a container the path may be that of the host while the mount is the container's own: its root then counts.
     for (let depth = path.split('/').filter(Boolean); ; depth = depth.slice(0, -1)) {
-      const room = groupRoomBytes(join(mount, ...depth), version2 ? VERSION_2 : VERSION_1);
-      if (room !== undefined) rooms.push(room);
+      const left = groupAvailableBytes(join(mount, ...depth), version2 ? VERSION_2 : VERSION_1);
+      if (left !== undefined) available.push(left);
       if (depth.length === 0) break;
     }
   }
-  return rooms;
+  return available;
 }
 
-function groupRoomBytes(folder: string, files: ControlGroupFiles): number | undefined {
+function groupAvailableBytes(folder: string, files: ControlGroupFiles): number | undefined {
   const limit = Number.parseInt(read(join(folder, files.limit)), 10); // "max" where there is none
   const usage = Number.parseInt(read(join(folder, files.usage)), 10);
   if (!Number.isFinite(limit) || !Number.isFinite(usage)) return undefined;

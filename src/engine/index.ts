@@ -68,7 +68,7 @@ export {
   type TrainingPlanRequest,
 } from './plan.js';
 export { abortAtSignals, type StopSignal } from './process-signals.js';
-export { restoreAdapters } from './restore.js';
+export { reconstructAdapters } from './reconstruct.js';
 export {
   TrainerEngine,
   type TrainerEngineOptions,

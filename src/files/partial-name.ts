@@ -20,17 +20,17 @@ export interface PartialName {
 /** A hidden name beside `path`, never used before, that tells which process uses it. */
 export function partialName(path: string, kind: PartialKind = 'partial'): string {
   const name = basename(path).slice(0, MOST_CHARACTERS);
-  const { system, pid, began } = ownIdentity();
-  return join(dirname(path), `.${name}.${kind}-${system}-${pid}-${began}-${randomBytes(4).toString('hex')}`);
+  const { system, pid, startTime } = ownIdentity();
+  return join(dirname(path), `.${name}.${kind}-${system}-${pid}-${startTime}-${randomBytes(4).toString('hex')}`);
 }
 
 /** Undefined for a name that `partialName` does not make. */
 export function parsePartialName(name: string): PartialName | undefined {
-  const [, target, kind, system, pid, began] = PARTIAL_NAME.exec(name) ?? [];
-  if (target === undefined || system === undefined || began === undefined) return undefined;
+  const [, target, kind, system, pid, startTime] = PARTIAL_NAME.exec(name) ?? [];
+  if (target === undefined || system === undefined || startTime === undefined) return undefined;
   return {
     kind: kind as PartialKind,
     target: target.length < MOST_CHARACTERS ? target : undefined,
-    owner: { system, pid: Number(pid), began },
+    owner: { system, pid: Number(pid), startTime },
   };
 }

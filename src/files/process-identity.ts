@@ -8,13 +8,13 @@ export interface ProcessIdentity {
   system: string;
   pid: number;
   /** When the process began, in clock ticks after the machine's start; '' where the system does not tell. */
-  began: string;
+  startTime: string;
 }
 
 let own: ProcessIdentity | undefined;
 
 export function ownIdentity(): ProcessIdentity {
-  own ??= { system: systemIdentity(), pid: process.pid, began: startOf(process.pid) ?? '' };
+  own ??= { system: systemIdentity(), pid: process.pid, startTime: startOf(process.pid) ?? '' };
   return own;
 }
 
@@ -22,18 +22,18 @@ export function ownIdentity(): ProcessIdentity {
  * Whether the process has ended for certain. One of another machine or container cannot be seen from here, and one from
  * before the machine's last start cannot be told from it: they count as running.
  */
-export function hasEnded({ system, pid, began }: ProcessIdentity): boolean {
-  return system === ownIdentity().system && !isRunning(pid, began);
+export function hasEnded({ system, pid, startTime }: ProcessIdentity): boolean {
+  return system === ownIdentity().system && !isRunning(pid, startTime);
 }
 
-/** @param began '' where it is not known: then a later process of the same number is taken for it */
-export function isRunning(pid: number, began: string): boolean {
+/** @param startTime '' where it is not known: then a later process of the same number is taken for it */
+export function isRunning(pid: number, startTime: string): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
   }
-  return (startOf(pid) ?? '') === began;
+  return (startOf(pid) ?? '') === startTime;
 }
 
 /** Clock ticks after the machine's start; undefined where the system does not tell. */

@@ -152,6 +152,6 @@ function oneOf<T extends string>(value: unknown, choices: readonly T[], what: st
   throw wrong(what, `one of ${choices.join(', ')}`, value);
 }
 
-function wrong(what: string, wanted: string, value: unknown): DndError {
-  return invalidValue('INVALID_ARGUMENT', what, wanted, value);
+function wrong(what: string, expected: string, value: unknown): DndError {
+  return invalidValue('INVALID_ARGUMENT', what, expected, value);
 }

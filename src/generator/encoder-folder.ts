@@ -36,15 +36,15 @@ export async function copyEncoderFiles(from: string, to: string, signal: AbortSi
  */
 export async function loadNamedEncoder(
   source: string,
-  wanted: EncoderIdentity,
+  expected: EncoderIdentity,
   { threads, signal, device }: Pick<LoadTextEncoderOptions, 'threads' | 'signal' | 'device'>,
 ): Promise<TextEncoder> {
-  const encoder = await loadTextEncoder(source, { threads, signal, device, channels: wanted.channels });
-  if (sameIdentity(encoder.identity, wanted)) return encoder;
+  const encoder = await loadTextEncoder(source, { threads, signal, device, channels: expected.channels });
+  if (sameIdentity(encoder.identity, expected)) return encoder;
   encoder.dispose();
   throw new DndError(
     'ENCODER_MISMATCH',
-    `the generator was made with ${described(wanted)}, and ${source} is ${described(encoder.identity)}: ` +
+    `the generator was made with ${described(expected)}, and ${source} is ${described(encoder.identity)}: ` +
       'the decoder could not interpret its conditions. Give the folder of the right encoder',
   );
 }

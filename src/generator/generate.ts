@@ -9,8 +9,8 @@ import { GeneratedAdapter } from './generated-adapter.js';
 import type { GeneratorManifest } from './manifest.js';
 import { type OnProgress, Progress } from './progress.js';
 import type { Choice } from './prompts.js';
+import { reconstructAdapter } from './reconstruct.js';
 import type { AdapterSummary, GenerationReport } from './report.js';
-import { restoreAdapter } from './restore.js';
 import { UNTRAINED } from './untrained-notice.js';
 
 interface GeneratorParts {
@@ -26,7 +26,7 @@ interface BatchOptions {
   onProgress: OnProgress | undefined;
 }
 
-/** Prompt sets → adapters: encode, then decode and restore all together, then look at one after the other. */
+/** Prompt sets → adapters: encode, then decode and reconstruct all together, then look at one after the other. */
 export async function generateBatch(
   { manifest, layout, encoder, engine }: GeneratorParts,
   choices: readonly Choice[],
@@ -44,12 +44,12 @@ export async function generateBatch(
     onProgress: progress.stage('decode'),
   });
   const decode = clock();
-  const restoring = progress.stage('restore');
+  const reconstructing = progress.stage('restore');
   const adapters: GeneratedAdapter[] = [];
   for (const [place, choice] of choices.entries()) {
-    const { adapter, summary } = await restoreAdapter(layout, manifest.adapter, weights[place]!, {
+    const { adapter, summary } = await reconstructAdapter(layout, manifest.adapter, weights[place]!, {
       signal,
-      onProgress: (fraction) => restoring((place + fraction) / choices.length),
+      onProgress: (fraction) => reconstructing((place + fraction) / choices.length),
     });
     const seconds = { encode, decode, restore: clock() };
     const device = deviceReport(engine.device);

@@ -14,7 +14,7 @@ import { ENCODER_FOLDER, loadNamedEncoder } from './encoder-folder.js';
 import { generateBatch } from './generate.js';
 import type { GeneratedAdapter } from './generated-adapter.js';
 import { type GeneratorManifest, layoutOf, MANIFEST_FILE, readManifest } from './manifest.js';
-import { requireRoom } from './memory.js';
+import { requireDecoderMemory } from './memory.js';
 import { type OnProgress, Progress } from './progress.js';
 import { type Choice, choosePrompts, type PromptSets, promptSetEntries } from './prompts.js';
 import { type SaveOptions, saveGenerator } from './save.js';
@@ -152,7 +152,7 @@ export class Generator implements Disposable, AsyncDisposable {
     try {
       checkMaxLength(manifest.condition.maxLength, encoder, 'SHAPE_MISMATCH', 'the generator: ');
       engine = await DecoderEngine.create({ ...manifest.decoder, threads, memoryLimitBytes, device });
-      requireRoom(engine, layout, memoryLimitBytes);
+      requireDecoderMemory(engine, layout, memoryLimitBytes);
       await fill(engine);
       await engine.prepare({ signal });
       signal?.throwIfAborted();

@@ -6,7 +6,11 @@ import { type DecoderEngine, formatBytes, MemoryBudget } from '../engine/index.j
  * @param limitBytes of a CPU's memory; a CUDA device keeps to its limit by itself
  * @throws DndError OUT_OF_MEMORY with the need
  */
-export function requireRoom(engine: DecoderEngine, layout: AdapterLayout, limitBytes: number | undefined): void {
+export function requireDecoderMemory(
+  engine: DecoderEngine,
+  layout: AdapterLayout,
+  limitBytes: number | undefined,
+): void {
   const onCpu = engine.device.kind === 'cpu';
   const batch = onCpu ? engine.batchBytes(1, layout.elementCount) : engine.operandBytes(1, layout.elementCount);
   new MemoryBudget(onCpu ? limitBytes : undefined).require({

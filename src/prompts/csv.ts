@@ -46,8 +46,8 @@ function columnsOf(header: readonly string[], source: string): { prompt: number;
   );
 }
 
-function columnOf(wanted: string, header: readonly string[]): number {
-  return header.findIndex((name) => name.trim().toLowerCase() === wanted);
+function columnOf(title: string, header: readonly string[]): number {
+  return header.findIndex((name) => name.trim().toLowerCase() === title);
 }
 
 /** For a look at the names: empty where it is broken, which is found again and said when all rows are read. */

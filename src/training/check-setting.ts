@@ -33,8 +33,8 @@ export function checkSettings(values: unknown, source: string): Partial<Training
 
 /** The value as the setting has it: bytes as a number. `where` names the setting in the message. */
 function checkValue(value: unknown, kind: SettingKind, where: string): unknown {
-  const refuse = (wanted: string, at = where, found = value) => {
-    throw invalidValue('INVALID_ARGUMENT', at, wanted, found);
+  const refuse = (expected: string, at = where, found = value) => {
+    throw invalidValue('INVALID_ARGUMENT', at, expected, found);
   };
   switch (kind.is) {
     case 'path':
@@ -47,7 +47,7 @@ function checkValue(value: unknown, kind: SettingKind, where: string): unknown {
     case 'whole':
       return isWholeNumber(value, kind.from, kind.to) ? value : refuse(wholeNumberRange(kind.from, kind.to));
     case 'number':
-      return isNumber(value, kind) ? value : refuse(numberWanted(kind));
+      return isNumber(value, kind) ? value : refuse(expectedNumber(kind));
     case 'bytes': {
       const bytes = typeof value === 'string' ? parseBytes(value) : value;
       return isWholeNumber(bytes, 1)
@@ -78,6 +78,6 @@ function isNumber(value: unknown, { from, above, below }: SettingKind & { is: 'n
   return (above ? value > from : value >= from) && (below === undefined || value < below);
 }
 
-function numberWanted({ from, above, below }: SettingKind & { is: 'number' }): string {
+function expectedNumber({ from, above, below }: SettingKind & { is: 'number' }): string {
   return `a number ${above ? 'above' : 'from'} ${from}${below === undefined ? '' : ` and below ${below}`}`;
 }

@@ -95,5 +95,5 @@ export function settingsDigest(settings: TrainingSettings): string {
 
 /** Whether another value would give other weights. At a constant rate a run may be made longer or shorter. */
 function decides(name: keyof TrainingSettings, settings: TrainingSettings): boolean {
-  return SETTINGS[name].decides && !(name === 'steps' && settings.schedule === 'constant');
+  return SETTINGS[name].affectsWeights && !(name === 'steps' && settings.schedule === 'constant');
 }

@@ -78,7 +78,7 @@ export class PromptStates {
     for (const text of new Set(texts)) if (!this.#memory.has(text) && !files.has(fileName(text))) missing.push(text);
     const bytes = missing.length * this.size * Float32Array.BYTES_PER_ELEMENT;
     // Where not all have room, the last ones would push the first ones out.
-    if (bytes > Math.max(this.#options.memoryBytes - this.#memory.bytes, await this.#diskRoom())) return;
+    if (bytes > Math.max(this.#options.memoryBytes - this.#memory.bytes, await this.#freeDiskBytes())) return;
     await this.#encode(missing, operation, async () => {});
   }
 
@@ -96,13 +96,13 @@ export class PromptStates {
     const files = await this.#knownFiles();
     for (const text of texts) {
       operation.signal?.throwIfAborted();
-      const kept = this.#memory.get(text);
-      const found = kept ?? (await this.#read(text, files, operation.signal));
+      const cached = this.#memory.get(text);
+      const found = cached ?? (await this.#read(text, files, operation.signal));
       if (!found) {
         missing.push(text);
         continue;
       }
-      if (!kept) this.#memory.set(text, found, found.byteLength);
+      if (!cached) this.#memory.set(text, found, found.byteLength);
       await take(text, found);
     }
     await this.#encode(missing, operation, take);
@@ -150,7 +150,7 @@ export class PromptStates {
   async #store(text: string, states: Float32Array, signal: AbortSignal | undefined): Promise<void> {
     const files = await this.#knownFiles();
     const bytes = bytesOnDisk(states);
-    if (bytes > (await this.#diskRoom())) return;
+    if (bytes > (await this.#freeDiskBytes())) return;
     const name = fileName(text);
     try {
       await writeStates(join(this.#folder, name), states, signal);
@@ -166,7 +166,7 @@ export class PromptStates {
   }
 
   /** What the cache may still write. */
-  async #diskRoom(): Promise<number> {
+  async #freeDiskBytes(): Promise<number> {
     const { diskBytes, reserveBytes = 0 } = this.#options;
     const allowed = diskBytes - this.#diskBytes;
     if (allowed <= 0) return 0;

@@ -26,7 +26,7 @@ const KEY_LIMIT = 2 ** 53 - 1;
  */
 export async function runStep(step: number, parts: StepParts, signal: AbortSignal): Promise<TrainingStep> {
   const { engine, settings } = parts;
-  const began = performance.now();
+  const start = performance.now();
   try {
     const { samples, sums, dataMs } = await accumulate(step, parts, signal);
     const loss = lossOf(sums);
@@ -42,7 +42,7 @@ export async function runStep(step: number, parts: StepParts, signal: AbortSigna
       gradientNorm,
       learningRate,
       taskLosses: taskLossesOf(samples, sums),
-      seconds: (performance.now() - began) / 1000,
+      seconds: (performance.now() - start) / 1000,
       dataSeconds: dataMs / 1000,
     };
   } catch (error) {
@@ -66,9 +66,9 @@ async function accumulate(
   const sums: TaskSums[] = [];
   let dataMs = 0;
   for (const [index, place] of places.entries()) {
-    const asked = performance.now();
+    const waitingSince = performance.now();
     const micro = await data.take(place, places[index + 1] ?? afterwards, signal);
-    dataMs += performance.now() - asked;
+    dataMs += performance.now() - waitingSince;
     const { condition, target, samples: own } = micro;
     const noise = { key, stream: step * batch + place.first, condition: conditionNoise, target: targetNoise };
     const tasks = { condition, target, importance, batch: own.length, weight: own.length / batch, noise };

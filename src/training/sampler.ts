@@ -47,9 +47,9 @@ export function evaluationSample(
   return { texts: drawn, checkpoints: checkpoints.filter((_, index) => chosen.has(index)) };
 }
 
-/** Of N texts `wanted` different ones in random order; where there are too few, all of them and then further draws. */
-function drawTexts(texts: readonly string[], wanted: number, random: SplitMix64): string[] {
-  const indices = random.sample(texts.length, Math.min(texts.length, wanted));
-  while (indices.length < wanted) indices.push(random.below(texts.length));
+/** Of N texts `count` different ones in random order; where there are too few, all of them and then further draws. */
+function drawTexts(texts: readonly string[], count: number, random: SplitMix64): string[] {
+  const indices = random.sample(texts.length, Math.min(texts.length, count));
+  while (indices.length < count) indices.push(random.below(texts.length));
   return indices.map((index) => texts[index]!);
 }

@@ -49,10 +49,14 @@ export function splitPairs(
       evaluation.push({ task, heldOut: 'task', checkpoints: task.checkpoints });
       continue;
     }
-    const kept = heldOutOf(task.checkpoints, heldOutCheckpoints, seed);
-    training.push({ task, checkpoints: task.checkpoints.filter((checkpoint) => !kept.has(checkpoint)) });
-    if (kept.size > 0)
-      evaluation.push({ task, heldOut: 'checkpoints', checkpoints: task.checkpoints.filter((one) => kept.has(one)) });
+    const excluded = heldOutOf(task.checkpoints, heldOutCheckpoints, seed);
+    training.push({ task, checkpoints: task.checkpoints.filter((checkpoint) => !excluded.has(checkpoint)) });
+    if (excluded.size > 0)
+      evaluation.push({
+        task,
+        heldOut: 'checkpoints',
+        checkpoints: task.checkpoints.filter((one) => excluded.has(one)),
+      });
   }
   if (training.length === 0)
     throw new DndError('INVALID_ARGUMENT', 'heldOutTasks: every task is held out. Leave at least one to train on');

@@ -42,7 +42,7 @@ export async function trainToEnd(
 ): Promise<TrainingResult> {
   const { signal, onProgress } = options;
   const before = trainer.step;
-  const began = performance.now();
+  const start = performance.now();
   let interrupted = false;
   try {
     for await (const step of trainer.run(options)) onStep?.(step);
@@ -57,7 +57,7 @@ export async function trainToEnd(
   }
   const checkpoint = await trainer.save({ onProgress });
   const { step } = trainer;
-  return { step, newSteps: step - before, interrupted, checkpoint, seconds: (performance.now() - began) / 1000 };
+  return { step, newSteps: step - before, interrupted, checkpoint, seconds: (performance.now() - start) / 1000 };
 }
 
 export interface ResumePoint {

@@ -177,7 +177,7 @@ export class Trainer implements AsyncDisposable {
   }
 
   async #evaluate({ signal, onProgress }: WorkOptions & { signal: AbortSignal }): Promise<Evaluation> {
-    const began = performance.now();
+    const start = performance.now();
     const { engine, layout, position, settings, work } = this.#parts;
     const { states, targets, importance, data, evaluationTasks } = work;
     const together = tasksTogether(engine, settings);
@@ -189,7 +189,7 @@ export class Trainer implements AsyncDisposable {
       ),
     );
     const { tasks, cells } = await unlessAborted(evaluated, signal);
-    return { evaluation: position.step, tasks, cells, seconds: (performance.now() - began) / 1000 };
+    return { evaluation: position.step, tasks, cells, seconds: (performance.now() - start) / 1000 };
   }
 
   async #save({ signal, onProgress }: WorkOptions & { signal: AbortSignal }): Promise<string> {

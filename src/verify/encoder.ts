@@ -28,12 +28,12 @@ async function verifyHash(golden: GoldenFile, config: unknown): Promise<Check[]>
   const encoder = new HashEncoder((config as { channels: number }).channels);
   const request = { maxLength: golden.wholeNumber('max_length'), padding: 'encode', pooling: 'none' } as const;
   const { states } = await encoder.encode(golden.texts('prompts'), request);
-  return [compare('hidden_states', states, await golden.floats('hidden_states'), TOLERANCES.hashStates)];
+  return [compare('hidden_states', states, await golden.floats('hidden_states'), TOLERANCES.hashHiddenStates)];
 }
 
 async function verifyBert(golden: GoldenFile, config: unknown, options: VerifierOptions): Promise<Check[]> {
   const { threads, device, signal } = options;
-  const { bertStates } = tolerancesOn(device);
+  const { bertHiddenStates } = tolerancesOn(device);
   const encoder = await BertEncoder.create(config, golden.file, { threads, device, signal });
   try {
     const [ids, mask] = [await golden.integers('input_ids'), await golden.integers('attention_mask')];
@@ -52,7 +52,7 @@ async function verifyBert(golden: GoldenFile, config: unknown, options: Verifier
         pooling,
         signal,
       });
-      checks.push(compare(name, states, await golden.floats(name), bertStates));
+      checks.push(compare(name, states, await golden.floats(name), bertHiddenStates));
     }
     return checks;
   } finally {

@@ -18,13 +18,13 @@ export function decoderShape(golden: GoldenFile): DecoderShape {
   );
 }
 
-/** Checks that a tensor is [batch, …wanted], or just […wanted] for a batch of 1. */
-export function requireShape(golden: GoldenFile, name: string, batch: number, wanted: readonly number[]): void {
+/** Checks that a tensor is [batch, …expected], or just […expected] for a batch of 1. */
+export function requireShape(golden: GoldenFile, name: string, batch: number, expected: readonly number[]): void {
   const found = golden.shape(name);
-  const sizes = found.length === wanted.length ? [1, ...found] : found;
-  if (sizes.length !== wanted.length + 1 || [batch, ...wanted].some((size, axis) => size !== sizes[axis]))
+  const sizes = found.length === expected.length ? [1, ...found] : found;
+  if (sizes.length !== expected.length + 1 || [batch, ...expected].some((size, axis) => size !== sizes[axis]))
     throw golden.wrong(
-      `${name} has the wrong shape; expected [${batch > 0 ? batch : 'batch'}, ${wanted.join(', ')}] by features, got [${found.join(', ')}]`,
+      `${name} has the wrong shape; expected [${batch > 0 ? batch : 'batch'}, ${expected.join(', ')}] by features, got [${found.join(', ')}]`,
     );
 }
 

@@ -16,13 +16,13 @@ export const TOLERANCES = {
   tokenImportance: 1e-5,
   lengthProjection: 1e-5,
   weightTokens: 1e-6,
-  restoredWeights: 1e-5,
+  reconstructedWeights: 1e-5,
   /** For weights of standard deviation 0.04 and more; see `roundTripTolerance`. */
   roundTrip: 1e-6,
-  bertStates: 1e-5,
-  hashStates: 1e-6,
+  bertHiddenStates: 1e-5,
+  hashHiddenStates: 1e-6,
   /** A real encoder with its real weights, on real prompts. */
-  realEncoderStates: 1e-4,
+  realEncoderHiddenStates: 1e-4,
   /** Token ids and masks. */
   exact: 0,
 } as const;
@@ -30,10 +30,13 @@ export const TOLERANCES = {
 /** Why gradients and training runs are skipped elsewhere. */
 export const ONLY_CPU_TRAINS = 'training runs on the CPU only. Use --device cpu';
 
-type DeviceTolerances = Record<'decoderOutput' | 'lengthProjection' | 'bertStates' | 'realEncoderStates', number>;
+type DeviceTolerances = Record<
+  'decoderOutput' | 'lengthProjection' | 'bertHiddenStates' | 'realEncoderHiddenStates',
+  number
+>;
 
 /** With matrix products of float16 operands and float32 sums (`precision` mixed). */
-const MIXED = { lengthProjection: 1e-3, bertStates: 2e-3, realEncoderStates: 2e-3 } as const;
+const MIXED = { lengthProjection: 1e-3, bertHiddenStates: 2e-3, realEncoderHiddenStates: 2e-3 } as const;
 /** Rounded spectra add up over the layers. */
 const MIXED_DECODER = { upToFourLayers: 1e-3, deeper: 2e-3 } as const;
 const FOUR = 4;

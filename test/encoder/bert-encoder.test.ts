@@ -34,7 +34,7 @@ async function states(tensors: TensorSource[]): Promise<Float32Array> {
   });
 }
 
-async function goldenStates(): Promise<ArrayLike<number>> {
+async function goldenHiddenStates(): Promise<ArrayLike<number>> {
   return (await readGolden(SMALL_BERT)).tensors.get('hidden_states')!.data;
 }
 
@@ -67,7 +67,7 @@ describe('weights', () => {
       ...(await smallBertTensors()).map((source) => ({ ...source, name: `bert.${source.name}` })),
       ...head.map((name) => tensor(name, [2], new Float32Array([Number.NaN, 1]))),
     ];
-    expect(relativeError(await states(tensors), await goldenStates())).toBeLessThan(1e-5);
+    expect(relativeError(await states(tensors), await goldenHiddenStates())).toBeLessThan(1e-5);
   });
 
   test('may call the parameters of layer norms gamma and beta', async () => {
@@ -78,7 +78,7 @@ describe('weights', () => {
         .replace('LayerNorm.weight', 'LayerNorm.gamma')
         .replace('LayerNorm.bias', 'LayerNorm.beta'),
     }));
-    expect(relativeError(await states(tensors), await goldenStates())).toBeLessThan(1e-5);
+    expect(relativeError(await states(tensors), await goldenHiddenStates())).toBeLessThan(1e-5);
   });
 
   test.each([
@@ -91,7 +91,7 @@ describe('weights', () => {
       const values = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
       return { ...source, dtype, bytes: () => [fromFloat32(values, dtype)] };
     });
-    expect(relativeError(await states(tensors), await goldenStates())).toBeLessThan(tolerance);
+    expect(relativeError(await states(tensors), await goldenHiddenStates())).toBeLessThan(tolerance);
   });
 
   const wordEmbeddings = 'embeddings.word_embeddings.weight';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { HashEncoder } from '../../src/encoder/hash-encoder.js';
 import { features, words } from '../../src/encoder/hash-features.js';
-import { abortedAfterTurns } from './event-loop.js';
+import { abortedAfterTicks } from './event-loop.js';
 import { readGolden, relativeError } from './golden.js';
 
 const plain = { padding: 'encode', pooling: 'none' } as const;
@@ -138,14 +138,14 @@ describe('the hash encoder', () => {
   });
 
   test('keeps the event loop turning, even within one endless word', async () => {
-    const loop = abortedAfterTurns(Number.POSITIVE_INFINITY);
+    const loop = abortedAfterTicks(Number.POSITIVE_INFINITY);
     await new HashEncoder(384).encode(['ab'.repeat(20_000)], { maxLength: 4, ...plain });
     expect(loop.turns()).toBeGreaterThan(10);
     loop.end();
   });
 
   test('stops with the reason of the signal', async () => {
-    const { signal, reason } = abortedAfterTurns(2);
+    const { signal, reason } = abortedAfterTicks(2);
     const encode = new HashEncoder(384).encode(['ab'.repeat(200_000)], { maxLength: 4, ...plain, signal });
     await expect(encode).rejects.toBe(reason);
   });

@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { parseCsv } from '../../src/prompts/csv.js';
 import { readPromptSet } from '../../src/prompts/index.js';
-import { abortedAfterTurns } from '../encoder/event-loop.js';
+import { abortedAfterTicks } from '../encoder/event-loop.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -391,14 +391,14 @@ describe('many lines leave the event loop turning', () => {
     async function* bytes() {
       yield Buffer.from(line.repeat(150_000));
     }
-    const loop = abortedAfterTurns(Number.POSITIVE_INFINITY);
+    const loop = abortedAfterTicks(Number.POSITIVE_INFINITY);
     expect(await readPromptSet('-', bytes())).toHaveLength(150_000);
     loop.end();
     expect(loop.turns()).toBeGreaterThan(3);
   });
 
   test('of CSV', async () => {
-    const loop = abortedAfterTurns(Number.POSITIVE_INFINITY);
+    const loop = abortedAfterTicks(Number.POSITIVE_INFINITY);
     let rows = 0;
     for await (const item of parseCsv('a prompt\n'.repeat(50_000), 'a.csv')) if (item) rows++;
     loop.end();

@@ -2,7 +2,7 @@ import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { OnTrainingProgress, TrainingStage } from '../../src/training/progress.js';
 import { Trainer } from '../../src/training/trainer.js';
-import { abortedAfterTurns } from '../encoder/event-loop.js';
+import { abortedAfterTicks } from '../encoder/event-loop.js';
 import { mountSmallDisk } from '../small-disk.js';
 import { checkpointBytes, metricsOf, stepsOf, useRuns } from './run-workshop.js';
 
@@ -60,7 +60,7 @@ describe('an abort', () => {
     await complete('whole', { microBatch: 1 });
     const trainer = await create('run', { microBatch: 1 });
     for (const turns of [1, 2, 5, 12, 30]) {
-      const count = abortedAfterTurns(turns);
+      const count = abortedAfterTicks(turns);
       await stepsOf(trainer, Infinity, { signal: count.signal }).catch((error) => expect(error).toBe(count.reason));
       count.end();
     }
@@ -169,7 +169,7 @@ test('the event loop turns while a run works', async () => {
     kernelSize: 9,
     evaluateEvery: 0,
   });
-  const count = abortedAfterTurns(Infinity);
+  const count = abortedAfterTicks(Infinity);
   await stepsOf(trainer, 2);
   count.end();
   expect(count.turns()).toBeGreaterThan(50);

@@ -22,8 +22,8 @@ async function readExactly(
   what: string,
 ): Promise<void> {
   for (let done = 0; done < into.length; ) {
-    const wanted = Math.min(into.length - done, READ_BYTES);
-    const bytesRead = await file.read(into.subarray(done, done + wanted), position + done).catch((error) => {
+    const length = Math.min(into.length - done, READ_BYTES);
+    const bytesRead = await file.read(into.subarray(done, done + length), position + done).catch((error) => {
       throw readError(error, path);
     });
     if (bytesRead === 0) throw corrupt(path, `it became shorter while ${what} was being read`);
@@ -163,23 +163,23 @@ interface Part {
 /** Cuts tensors into parts of whole elements; those that follow one another in the file are grouped to `maxBytes`. */
 function* partsTogether(tensors: readonly TensorInfo[], maxBytes: number): Generator<Part[], void, void> {
   let group: Part[] = [];
-  let room = maxBytes;
+  let remaining = maxBytes;
   let end = -1;
   for (const info of tensors) {
-    if (info.byteOffset !== end) room = 0;
+    if (info.byteOffset !== end) remaining = 0;
     end = info.byteOffset + info.byteLength;
     const elementBytes = DTYPES[info.dtype].bytes;
     for (let start = 0; start < info.byteLength; ) {
-      if (room < elementBytes) {
+      if (remaining < elementBytes) {
         if (group.length > 0) yield group;
         group = [];
-        room = maxBytes;
+        remaining = maxBytes;
       }
-      const fitting = Math.max(1, Math.floor(room / elementBytes)) * elementBytes;
+      const fitting = Math.max(1, Math.floor(remaining / elementBytes)) * elementBytes;
       const length = Math.min(info.byteLength - start, fitting);
       group.push({ info, start, length });
       start += length;
-      room -= length;
+      remaining -= length;
     }
   }
   if (group.length > 0) yield group;

@@ -108,28 +108,32 @@ function resized(layout: AdapterLayout, rank: number, modules: readonly ModuleNa
   return new AdapterLayout({ base: null, widths, layers, layersPath: layout.layersPath, rank, modules: names });
 }
 
-/** Modules that are wanted, and are in no layout because no checkpoint tells how wide they are. */
-function missingModules({ task, checkpoint: { name } }: Member, wanted: readonly ModuleName[], layout: AdapterLayout) {
-  return wanted
+/** Modules that are expected, and are in no layout because no checkpoint tells how wide they are. */
+function missingModules(
+  { task, checkpoint: { name } }: Member,
+  expected: readonly ModuleName[],
+  layout: AdapterLayout,
+) {
+  return expected
     .filter((module) => !layout.modules.includes(module))
     .map((what): Mismatch => ({ checkpoint: name, task, what, found: NOTHING, expected: 'lora_A and lora_B' }));
 }
 
 function tensorMismatches({ task, checkpoint }: Member, expected: readonly TensorShape[]): Mismatch[] {
   const found = new Map(checkpoint.layout.tensors.map((tensor) => [placeKey(tensor.name)!, tensor]));
-  const mismatch = (what: string, was: string, wanted: string): Mismatch => ({
+  const mismatch = (what: string, was: string, expected: string): Mismatch => ({
     checkpoint: checkpoint.name,
     task,
     what,
     found: was,
-    expected: wanted,
+    expected,
   });
   const wrong = expected.flatMap(({ name, shape }) => {
     const key = placeKey(name)!;
     const own = found.get(key);
     found.delete(key);
-    const [was, wanted] = [own ? shapeText(own.shape) : NOTHING, shapeText(shape)];
-    return was === wanted ? [] : [mismatch(name, was, wanted)];
+    const [was, expected] = [own ? shapeText(own.shape) : NOTHING, shapeText(shape)];
+    return was === expected ? [] : [mismatch(name, was, expected)];
   });
   return [...wrong, ...Array.from(found.values(), ({ name, shape }) => mismatch(name, shapeText(shape), NOTHING))];
 }

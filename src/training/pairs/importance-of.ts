@@ -7,7 +7,7 @@ import { SafetensorsFile, writeSafetensors } from '../../formats/safetensors/ind
 import { importanceFromSums, meanImportance, TokenDeviations, type TokenSums } from './importance.js';
 import { readTensors } from './target.js';
 import type { Task } from './types.js';
-import { silentTask } from './warnings.js';
+import { uninformativeTask } from './warnings.js';
 
 export interface ImportanceOptions extends LongOperation {
   /** Where the result is kept for the next time. Default: nowhere. */
@@ -46,12 +46,12 @@ export async function importanceOf(
   const digest = digestOf(tasks, layout);
   const path =
     cacheFolder === undefined ? undefined : join(cacheFolder, `importance-${digest.slice(0, 16)}.safetensors`);
-  const kept = path === undefined ? undefined : await readCache(path, digest, layout.tokenCount);
-  const result = kept ?? (await compute(tasks, layout, { signal, onProgress }));
-  const warnings = result.silent.map(silentTask);
+  const cached = path === undefined ? undefined : await readCache(path, digest, layout.tokenCount);
+  const result = cached ?? (await compute(tasks, layout, { signal, onProgress }));
+  const warnings = result.silent.map(uninformativeTask);
   if (result.silent.length === tasks.length) warnings.push('token importance is 1 for every token');
-  if (path !== undefined && !kept) warnings.push(...(await writeCache(path, digest, result, signal)));
-  return { values: result.values, warnings, cached: kept !== undefined };
+  if (path !== undefined && !cached) warnings.push(...(await writeCache(path, digest, result, signal)));
+  return { values: result.values, warnings, cached: cached !== undefined };
 }
 
 interface Result {
@@ -93,12 +93,12 @@ async function compute(
 function blocksOf(layout: AdapterLayout): LayoutTensor[][] {
   const elements = layout.tokenHeight * layout.tokenWidth;
   const blocks: LayoutTensor[][] = [];
-  let room = 0;
+  let remaining = 0;
   for (const tensor of layout.tensors) {
-    room -= tensor.tokenCount * elements;
-    if (room < 0 || blocks.length === 0) {
+    remaining -= tensor.tokenCount * elements;
+    if (remaining < 0 || blocks.length === 0) {
       blocks.push([]);
-      room = MOST_ELEMENTS - tensor.tokenCount * elements;
+      remaining = MOST_ELEMENTS - tensor.tokenCount * elements;
     }
     blocks.at(-1)!.push(tensor);
   }

@@ -199,9 +199,9 @@ function shared(layout: AdapterLayout, layouts: Map<string, AdapterLayout>): Ada
 }
 
 /** The base that was told, or else the one on this machine that every checkpoint names as its base. */
-async function baseOf(told: BaseModel | string | null, members: readonly Member[]): Promise<BaseModel | null> {
-  if (typeof told === 'string') return readBaseModel(told);
-  if (told) return told;
+async function baseOf(given: BaseModel | string | null, members: readonly Member[]): Promise<BaseModel | null> {
+  if (typeof given === 'string') return readBaseModel(given);
+  if (given) return given;
   const named = new Set(members.map(({ checkpoint }) => checkpoint.config?.baseModelName ?? null));
   const [path] = named;
   if (named.size !== 1 || typeof path !== 'string' || !isAbsolute(path)) return null;

@@ -71,10 +71,10 @@ function placesOf(
 
 function checkedInfo(info: TensorInfo | undefined, { name, shape }: LayoutTensor, checkpoint: string): TensorInfo {
   if (!info) throw new DndError('SHAPE_MISMATCH', `${checkpoint} has no tensor ${name}`);
-  const [found, wanted] = [info.shape.join(', '), shape.join(', ')];
-  if (found === wanted && isFloatDtype(info.dtype)) return info;
+  const [found, expected] = [info.shape.join(', '), shape.join(', ')];
+  if (found === expected && isFloatDtype(info.dtype)) return info;
   throw new DndError(
     'SHAPE_MISMATCH',
-    `${checkpoint}: ${name} does not fit the adapter layout; expected floats of shape [${wanted}], got ${info.dtype} of shape [${found}]`,
+    `${checkpoint}: ${name} does not fit the adapter layout; expected floats of shape [${expected}], got ${info.dtype} of shape [${found}]`,
   );
 }

@@ -32,12 +32,12 @@ export function warningsOf(
   for (const { bytes, checkpoints } of duplicatesOf(tasks))
     warnings.push(`${someOf(checkpoints)} ${bytes ? 'are byte-identical' : 'have the same weights'}`);
   const single = tasks.filter(({ checkpoints, heldOut }) => checkpoints.length === 1 && !heldOut);
-  warnings.push(...single.map(({ name }) => silentTask(name)));
+  warnings.push(...single.map(({ name }) => uninformativeTask(name)));
   return warnings;
 }
 
 /** Said of a task that is trained on. */
-export function silentTask(name: string): string {
+export function uninformativeTask(name: string): string {
   return `${name} does not contribute to token importance: it has one checkpoint, or all are identical`;
 }
 

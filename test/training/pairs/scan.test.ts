@@ -6,7 +6,7 @@ import { DndError } from '../../../src/errors.js';
 import { SplitMix64 } from '../../../src/random/split-mix.js';
 import { openPairs, pairsLayout, readTarget } from '../../../src/training/pairs/index.js';
 import { type ScannedCheckpoint, scanCheckpoint } from '../../../src/training/pairs/scan.js';
-import { abortedAfterTurns } from '../../encoder/event-loop.js';
+import { abortedAfterTicks } from '../../encoder/event-loop.js';
 import { mutate } from '../../formats/mutations.js';
 import { TINY_BASE } from '../../generator/tiny.js';
 import { useTemporaryFolder } from '../../temporary-folder.js';
@@ -144,7 +144,7 @@ describe('a target', () => {
     await writePairs(temporary(), { base, rank: 16, tasks: { a: { checkpoints: 2 } } });
     const path = checkpointPath(temporary(), 'a', 1);
     for (const work of [() => scan(path), async () => readTarget({ name: 'x', path }, (await scan(path)).layout)]) {
-      const count = abortedAfterTurns(Number.POSITIVE_INFINITY);
+      const count = abortedAfterTicks(Number.POSITIVE_INFINITY);
       await work();
       count.end();
       expect(count.turns()).toBeGreaterThan(10);

@@ -9,14 +9,14 @@ import type { FlatLayout } from './native.js';
  * @param tokens [batch, layout.tokens, layout.height, layout.width]; must not change until the end
  * @returns one adapter for each task: [layout.elements]
  */
-export async function restoreAdapters(
+export async function reconstructAdapters(
   tokens: Float32Array,
   batch: number,
   layout: FlatLayout,
   options: EngineOptions & JobOptions = {},
 ): Promise<Float32Array<ArrayBuffer>[]> {
-  const { restoreAdapters: restore } = addon();
+  const { restoreAdapters } = addon();
   const { native } = await deviceOf(options);
-  const adapters = await runJob<ArrayBuffer[]>((done) => restore(tokens, batch, layout, native, done), options);
+  const adapters = await runJob<ArrayBuffer[]>((done) => restoreAdapters(tokens, batch, layout, native, done), options);
   return adapters.map((values) => new Float32Array(values));
 }

@@ -9,7 +9,7 @@ import { StatisticsCollector } from './statistics.js';
  * The weights that the engine restored, [layout.elementCount], as an adapter, and what it is like.
  * @throws DndError INVALID_WEIGHTS when a tensor is not finite
  */
-export async function restoreAdapter(
+export async function reconstructAdapter(
   layout: AdapterLayout,
   settings: AdapterSettings,
   values: Float32Array,
