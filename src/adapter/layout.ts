@@ -21,7 +21,7 @@ export interface LayoutTensor {
   shape: [number, number];
   firstToken: number;
   tokenCount: number;
-  /** Of its first element, where the tensors of an adapter lie one after the other. */
+  /** Of its first element in the flat array of an adapter's tensors. */
   offset: number;
   part: Part;
   module: ModuleName;
@@ -55,13 +55,13 @@ export class AdapterLayout {
   readonly tokenHeight: number;
   readonly tokenWidth: number;
   readonly tokenCount: number;
-  /** Where the base model keeps its layers. */
+  /** Module path of the base model's layers. */
   readonly layersPath: string;
   /** In the order of their tokens. */
   readonly tensors: readonly LayoutTensor[];
   readonly #fields: LayoutFields;
 
-  /** @throws DndError INVALID_ARGUMENT for a rank, chunk or module that cannot be */
+  /** @throws DndError INVALID_ARGUMENT for an invalid rank, chunk or module */
   constructor(options: LayoutOptions | LayoutFields) {
     const fields = 'widths' in options ? options : fieldsOfBase(options);
     const modules = selectModules(fields.modules);
@@ -180,8 +180,8 @@ export class AdapterLayout {
   }
 
   /**
-   * Weight tokens → one tensor, in the shape it has in the adapter. What is not finite in the tokens is not in the
-   * tensor either: `writePeft` refuses it.
+   * Weight tokens → one tensor, in the shape it has in the adapter. Values that are not finite are passed through;
+   * `writePeft` rejects them.
    * @throws DndError SHAPE_MISMATCH when `tokens` has another size than [tokenCount, tokenHeight, tokenWidth]
    */
   reconstructTensor(tokens: Float32Array, tensor: LayoutTensor): Float32Array<ArrayBuffer> {
@@ -193,7 +193,7 @@ export class AdapterLayout {
     return data;
   }
 
-  /** All tensors by name, reconstructed in slices that leave the event loop room. Errors: as `reconstructTensor`. */
+  /** All tensors by name, reconstructed in slices that yield to the event loop. Errors: as `reconstructTensor`. */
   async reconstruct(
     tokens: Float32Array,
     operation: LongOperation = {},

@@ -24,7 +24,7 @@ export interface LoraConfig {
   excludeModules?: string | string[] | null;
 }
 
-/** What a layout does not say of an adapter. */
+/** The settings of an adapter that its layout does not determine. */
 export interface RestoredConfig {
   alpha: number;
   useRslora?: boolean;
@@ -53,7 +53,7 @@ function mismatch(what: string): DndError {
   return new DndError('SHAPE_MISMATCH', what);
 }
 
-/** Messages show names whole. */
+/** Error messages show whole names, so their length is limited. */
 const LONGEST_NAME = 1024;
 
 /** For callers without types. */
@@ -94,8 +94,8 @@ export class LoraAdapter {
   }
 
   /**
-   * The adapter whose tensors lie one after the other in `values`, [layout.elementCount]: they stay there. The base's
-   * name is the layout's.
+   * The adapter whose tensors are contiguous views of `values`, [layout.elementCount], without a copy. The base's name
+   * is the layout's.
    */
   static fromValues(layout: AdapterLayout, values: Float32Array, config: RestoredConfig): LoraAdapter {
     checkParts(layout, values, config);

@@ -8,7 +8,7 @@ export function addSettingOptions(command: Command): void {
   for (const name of SETTING_NAMES) command.addOption(optionOf(name, SETTINGS[name]));
 }
 
-/** Those settings that were given as flags. */
+/** The settings that were given as flags. */
 export function givenSettings(command: Command): Partial<TrainingSettings> {
   const values = command.opts();
   const given = SETTING_NAMES.filter((name) => command.getOptionValueSource(name) === 'cli');
@@ -45,7 +45,7 @@ function aboutFlag(about: string, defaultValue: Setting['default']): string {
   return defaultValue === true ? `do not ${about}` : about;
 }
 
-/** What is refused is wrong usage, named with its flag by commander. */
+/** Commander reports a rejected value as a usage error with its flag. */
 function checked(name: keyof TrainingSettings, value: unknown): unknown {
   try {
     return checkSettings({ [name]: value }, 'the flag')[name];

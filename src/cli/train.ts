@@ -105,7 +105,7 @@ function open(
   return Trainer.create({ ...(given as Partial<TrainingSettings> & Needed), out: folder, ...callbacks });
 }
 
-/** `Trainer.create` names what of it is missing. */
+/** `Trainer.create` reports missing ones. */
 type Needed = { pairs: string; encoder: string };
 
 function printResult(
@@ -141,7 +141,7 @@ function printInterruption(
   return exitCode;
 }
 
-/** The failure, and from where the run can go on. */
+/** The failure, and where the run can be resumed. */
 async function printFailedRun(
   error: unknown,
   folder: string,
@@ -151,7 +151,7 @@ async function printFailedRun(
 ): Promise<number> {
   const interrupted = io.signal.aborted && error === io.signal.reason;
   const from = await resumePoint(folder);
-  // What never began is told of as every command's failure is.
+  // A run that never started is reported as any other command failure.
   if (!opened && !(interrupted && from)) throw error;
   const { code, message: failure } = describeError(error);
   const message = interrupted && code === 'ABORTED' ? 'interrupted before the first step was completed' : failure;
