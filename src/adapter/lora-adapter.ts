@@ -25,7 +25,7 @@ export interface LoraConfig {
 }
 
 /** The settings of an adapter that its layout does not determine. */
-export interface RestoredConfig {
+export interface ReconstructedConfig {
   alpha: number;
   useRslora?: boolean;
   baseModelName?: string | null;
@@ -57,7 +57,7 @@ function mismatch(what: string): DndError {
 const LONGEST_NAME = 1024;
 
 /** For callers without types. */
-function checkParts(layout: AdapterLayout, values: Float32Array, config: RestoredConfig): void {
+function checkParts(layout: AdapterLayout, values: Float32Array, config: ReconstructedConfig): void {
   checkOptions(config, 'configuration of LoraAdapter');
   if (layout instanceof AdapterLayout && values instanceof Float32Array) return;
   throw new DndError('INVALID_ARGUMENT', 'an adapter is made of an AdapterLayout and a Float32Array');
@@ -84,7 +84,7 @@ export class LoraAdapter {
   static async fromTokens(
     layout: AdapterLayout,
     tokens: Float32Array,
-    config: RestoredConfig,
+    config: ReconstructedConfig,
     operation: LongOperation = {},
   ): Promise<LoraAdapter> {
     checkParts(layout, tokens, config);
@@ -97,7 +97,7 @@ export class LoraAdapter {
    * The adapter whose tensors are contiguous views of `values`, [layout.elementCount], without a copy. The base's name
    * is the layout's.
    */
-  static fromValues(layout: AdapterLayout, values: Float32Array, config: RestoredConfig): LoraAdapter {
+  static fromValues(layout: AdapterLayout, values: Float32Array, config: ReconstructedConfig): LoraAdapter {
     checkParts(layout, values, config);
     if (values.length !== layout.elementCount)
       throw mismatch(`an adapter of this layout has ${layout.elementCount} elements, not ${values.length}`);
@@ -108,7 +108,7 @@ export class LoraAdapter {
 
   static #ofLayout(
     layout: AdapterLayout,
-    config: RestoredConfig,
+    config: ReconstructedConfig,
     dataOf: (tensor: LayoutTensor) => Float32Array,
   ): LoraAdapter {
     const tensors = new Map(

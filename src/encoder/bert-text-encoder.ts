@@ -43,8 +43,8 @@ export class BertTextEncoder implements TextEncoder {
 
   /**
    * Reads `config.json`, `tokenizer.json`, `tokenizer_config.json` where there is one, and `model.safetensors` or its
-   * parts. What sentence-transformers puts beside them (`modules.json`, `1_Pooling`, …) is about pooled sentences, and
-   * passed over: a condition is made of the states of all tokens, and what it pools the generator says.
+   * parts. sentence-transformers' own files (`modules.json`, `1_Pooling`, …) are ignored: they describe sentence
+   * pooling, but a condition uses the hidden states of all tokens, and the generator sets its pooling.
    * @throws DndError FILE_NOT_FOUND, CORRUPT_FILE, UNSUPPORTED_ENCODER, INVALID_WEIGHTS, SHAPE_MISMATCH, OUT_OF_MEMORY
    */
   static async load(folder: string, options: EngineOptions & LongOperation = {}): Promise<BertTextEncoder> {
@@ -69,7 +69,7 @@ export class BertTextEncoder implements TextEncoder {
   }
 
   /**
-   * The token ids that `encode` gives to the model.
+   * The token ids that `encode` passes to the model.
    * @throws DndError INVALID_PROMPTS, INVALID_ARGUMENT, SHAPE_MISMATCH; `signal.reason`
    */
   async tokenise(

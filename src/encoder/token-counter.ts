@@ -7,7 +7,7 @@ import { findTokeniser } from './model-folder.js';
 
 /** Counts the tokens that a text encoder makes of a prompt, without its weights. */
 export interface TokenCounter {
-  /** The longest piece that passes through the encoder at once; Infinity where there is no bound. */
+  /** The longest piece that passes through the encoder at once; Infinity without a bound. */
   readonly maxWindow: number;
   /** Of the whole prompt, special tokens included. */
   count(prompt: string, signal?: AbortSignal): Promise<number>;

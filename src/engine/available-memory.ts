@@ -3,9 +3,9 @@ import { freemem } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * Bytes that this process can still take without swapping or being killed: what the kernel calls available, or what is
- * left below the limit of the control group (version 1 or 2, or one of its ancestors) if that is less. Cached file pages
- * that the kernel would drop count as free in both.
+ * Bytes that this process can still take without swapping or being killed: the kernel's MemAvailable, or the rest of
+ * the control group's limit (version 1 or 2, or of an ancestor) if that is less. Cached file pages that the kernel
+ * would drop count as free in both.
  *
  * @param root where `/proc` and `/sys` are mounted
  */
@@ -36,7 +36,7 @@ const VERSION_2: ControlGroupFiles = {
   droppable: /^inactive_file (\d+)$/m,
 };
 
-/** What is left in each group that this process belongs to and that has a limit, from its own up to the root. */
+/** The rest of each limit on this process's groups, from its own up to the root. */
 function controlGroupAvailableBytes(root: string): number[] {
   const available: number[] = [];
   for (const line of read(join(root, 'proc/self/cgroup')).split('\n')) {
@@ -63,7 +63,7 @@ function groupAvailableBytes(folder: string, files: ControlGroupFiles): number |
   return limit - usage + droppable;
 }
 
-/** A small file of the kernel's; empty where there is none. */
+/** A small kernel file; '' if there is none. */
 function read(path: string): string {
   try {
     return readFileSync(path, 'utf8');

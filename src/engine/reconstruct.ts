@@ -4,10 +4,10 @@ import { deviceOf, type EngineOptions } from './model.js';
 import type { FlatLayout } from './native.js';
 
 /**
- * Weight tokens to the weights of adapters, as `DecoderEngine.adapters` does with its own.
+ * Reconstructs adapters from weight tokens, as `DecoderEngine.adapters` does from its own.
  *
  * @param tokens [batch, layout.tokens, layout.height, layout.width]; must not change until the end
- * @returns one adapter for each task: [layout.elements]
+ * @returns one adapter per task: [layout.elements]
  */
 export async function reconstructAdapters(
   tokens: Float32Array,
