@@ -4,9 +4,9 @@ import type { GeneratorManifest } from './manifest.js';
 import type { Choice } from './prompts.js';
 
 export interface EncodedSet {
-  /** Tokens of the different prompts that are used, special tokens included. */
+  /** Tokens of the distinct prompts used, special tokens included. */
   tokens: number;
-  /** Indices, in the prompt set, of prompts that were cut. */
+  /** Indices, in the prompt set, of truncated prompts. */
   truncated: number[];
 }
 

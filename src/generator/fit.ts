@@ -5,7 +5,7 @@ import type { GeneratorManifest } from './manifest-types.js';
 
 /**
  * Checks that the parts of a generator fit each other: text encoder → condition → decoder → adapter layout.
- * @throws DndError SHAPE_MISMATCH that names both sides and what to change; `source` begins the message
+ * @throws DndError SHAPE_MISMATCH that names both sides and what to change; `source` is the message's prefix
  */
 export function checkFit(manifest: GeneratorManifest, layout: AdapterLayout, source: string): void {
   checkChannels(manifest, source);

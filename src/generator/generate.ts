@@ -26,7 +26,7 @@ interface BatchOptions {
   onProgress: OnProgress | undefined;
 }
 
-/** Prompt sets → adapters: encode, then decode and reconstruct all together, then look at one after the other. */
+/** Prompt sets → adapters: encode, then decode and reconstruct as a batch, then compute statistics one by one. */
 export async function generateBatch(
   { manifest, layout, encoder, engine }: GeneratorParts,
   choices: readonly Choice[],
@@ -81,12 +81,10 @@ function reportOf(
   };
 }
 
-/**
- * Multiply-adds of a small BERT (6 layers of 12·channels²) for each position; the hash encoder does next to nothing.
- */
+/** Multiply-adds of a small BERT (6 layers of 12·channels²) per position; the hash encoder's are negligible. */
 const ENCODER_COST = { bert: 72, hash: 0.1 };
 
-/** How much of the time each stage takes, as far as it can be told beforehand: only the progress depends on it. */
+/** Estimated share of time of each stage, used only for progress. */
 function stageShares({ decoder, encoder }: GeneratorManifest) {
   const [prompts, length, channels] = conditionShape(decoder);
   const encode = prompts * length * channels ** 2 * ENCODER_COST[encoder.type];
@@ -94,7 +92,7 @@ function stageShares({ decoder, encoder }: GeneratorManifest) {
   return { encode, decode, restore: 0.02 * (encode + decode) };
 }
 
-/** Seconds since it was last asked. */
+/** Seconds since the last call. */
 function stopwatch(): () => number {
   let last = performance.now();
   return () => {

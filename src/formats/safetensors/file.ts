@@ -8,7 +8,7 @@ import { DTYPES, elementCount, isFloatDtype, toFloat32 } from '../dtypes.js';
 import { corrupt, headerLength, PREFIX_BYTES, parseHeader } from './header.js';
 import type { TensorChunk, TensorInfo, TensorPiece, TensorReader } from './reader.js';
 
-/** One call of read() takes less than 2 GiB; smaller ones leave Node's file threads to others in between. */
+/** read() is limited to less than 2 GiB; smaller reads let other work use Node's thread pool in between. */
 const READ_BYTES = 2 ** 26;
 export const DEFAULT_CHUNK_BYTES = 2 ** 22;
 /** Converting so many values takes about a millisecond. */
@@ -32,10 +32,10 @@ async function readExactly(
 }
 
 /**
- * A safetensors file, from anyone: everything its header says is checked before it is believed, and tensors are read
- * one at a time, so that a file of any size may be opened.
- * @throws DndError everywhere: FILE_NOT_FOUND or READ_FAILED when the file cannot be read, CORRUPT_FILE when its bytes
- * are not right, UNSUPPORTED_FORMAT for a dtype that is not supported, INVALID_ARGUMENT for a name it does not hold
+ * A safetensors file from an untrusted source: the whole header is validated, and tensors are read one at a time, so
+ * that a file of any size can be opened.
+ * @throws DndError in every method: FILE_NOT_FOUND or READ_FAILED if the file cannot be read, CORRUPT_FILE if its bytes
+ * are invalid, UNSUPPORTED_FORMAT for an unsupported dtype, INVALID_ARGUMENT for an unknown tensor name
  */
 export class SafetensorsFile implements TensorReader {
   readonly #file: OpenFile;
@@ -119,8 +119,8 @@ export class SafetensorsFile implements TensorReader {
   }
 
   /**
-   * All tensors, or those that are wanted, in the order of the file, neighbours read together: many small tensors take a
-   * few large reads instead of one each.
+   * All tensors, or those that `wanted` selects, in file order. Neighbours are read together: many small tensors take a
+   * few large reads.
    * @param maxBytes of one read; larger tensors come in several pieces
    */
   async *pieces(
@@ -141,7 +141,7 @@ export class SafetensorsFile implements TensorReader {
     }
   }
 
-  /** Waits for reads that are under way, then closes the file. May be called twice. */
+  /** Waits for pending reads, then closes the file. Idempotent. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
