@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { eventLoopYielder } from '../async/index.js';
 import { OpenFile, writeFileAtomically } from '../files/index.js';
 
-/** The states of one text, without the zeros that end them: a file of the cache of encoded prompts. */
+/** A cache file of one encoded prompt: its hidden states without trailing zeros. */
 
 const MAGIC = Buffer.from('dndstat1');
 const DIGEST_BYTES = 32;
-/** Magic, bytes of the states, SHA-256 of the states. */
+/** Magic, size of the hidden states in bytes, and their SHA-256. */
 const HEADER_BYTES = MAGIC.length + 8 + DIGEST_BYTES;
-/** Below a millisecond of hashing. */
+/** Takes less than a millisecond to hash. */
 const PIECE_BYTES = 2 ** 19;
 
 async function digestOf(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<Buffer> {
@@ -27,8 +27,8 @@ export function bytesOnDisk(states: Float32Array): number {
 }
 
 /**
- * Written whole or not at all, but without waiting for the disk: what a loss of power damages is found when it is read.
- * Errors: as `writeFileAtomically`.
+ * Written atomically, but without flushing: damage from a power loss is detected on reading. Errors: as
+ * `writeFileAtomically`.
  */
 export async function writeStates(path: string, states: Float32Array, signal: AbortSignal | undefined): Promise<void> {
   const bytes = new Uint8Array(states.buffer, states.byteOffset, states.byteLength);
@@ -43,7 +43,7 @@ export async function writeStates(path: string, states: Float32Array, signal: Ab
   await writeFileAtomically(path, write, { signal, durable: false });
 }
 
-/** Undefined where the file is not there or does not hold what was written. */
+/** Undefined if the file is missing or damaged. */
 export async function readStates(
   path: string,
   mostElements: number,

@@ -15,14 +15,14 @@ export interface StepParts {
   settings: TrainingSettings;
 }
 
-/** Of a whole number that a float64 holds. */
+/** Bits of an exact integer in float64. */
 const KEY_LIMIT = 2 ** 53 - 1;
 
 /**
  * One update of the parameters.
- * @param step how many were done before
- * @throws DndError NOT_FINITE for a loss or gradient that is not, before anything has changed; as data and engine;
- * `signal.reason` before anything has changed
+ * @param step number of steps done before
+ * @throws DndError NOT_FINITE for a non-finite loss or gradient, errors of data and engine, `signal.reason`; all before
+ * anything has changed
  */
 export async function runStep(step: number, parts: StepParts, signal: AbortSignal): Promise<TrainingStep> {
   const { engine, settings } = parts;
@@ -32,7 +32,7 @@ export async function runStep(step: number, parts: StepParts, signal: AbortSigna
     const loss = lossOf(sums);
     if (!Number.isFinite(loss)) throw notFinite('the loss', loss, step, samples);
     const learningRate = learningRateAt(step, settings);
-    // Without the signal: once begun it is short, and what it has done must be known.
+    // Without the signal: the update is short, and must complete once started.
     const gradientNorm = await engine.update(learningRate);
     if (!Number.isFinite(gradientNorm)) throw notFinite("the gradient's norm", gradientNorm, step, samples);
     return {
@@ -46,7 +46,7 @@ export async function runStep(step: number, parts: StepParts, signal: AbortSigna
       dataSeconds: dataMs / 1000,
     };
   } catch (error) {
-    // What the step's first micro-batches have added must not reach the next step.
+    // Gradients of the first micro-batches must not leak into the next step.
     if (!engine.disposed) engine.resetGradient();
     throw error;
   }

@@ -7,8 +7,8 @@ import { SCHEDULES, type ScheduleName } from './schedule.js';
 import { type ConditionForm, FORMS } from './texts.js';
 
 /**
- * What a training run is made of; `SETTINGS` says what each is, and its default. A configuration file has these names, and
- * flags their spellings with hyphens.
+ * Settings of a training run; `SETTINGS` describes each with its default. Configuration files use these names, flags
+ * the hyphenated form.
  */
 export interface TrainingSettings {
   pairs: string;
@@ -54,7 +54,7 @@ export interface TrainingSettings {
   device: Device | undefined;
 }
 
-/** How the value of a setting looks; `check-setting.ts` checks it. */
+/** The type of a setting's value, checked by `check-setting.ts`. */
 export type SettingKind =
   | { is: 'path' }
   | { is: 'choice'; of: readonly string[] }
@@ -69,10 +69,10 @@ export type SettingKind =
 
 export interface Setting {
   kind: SettingKind;
-  /** Without one it may be left out, unless it is required. */
+  /** A setting without a default is optional unless `required`. */
   default?: string | number | boolean;
   required?: true;
-  /** Whether another value would give other weights, so that a run cannot go on with it. */
+  /** Whether changing the value would change the weights, so that a run cannot be resumed with it. */
   affectsWeights: boolean;
   /** For `dnd train --help`. */
   about: string;
@@ -84,7 +84,7 @@ const from0: SettingKind = { is: 'number', from: 0 };
 const beta: SettingKind = { is: 'number', from: 0, below: 1 };
 const GiB = 2 ** 30;
 
-/** The settings in the order of `dnd train --help`. Numbers without another source are the published recipe's. */
+/** The settings in the order of `dnd train --help`. Defaults are the published recipe's unless noted. */
 export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
   pairs: { kind: { is: 'path' }, required: true, affectsWeights: false, about: 'folder of prompt–checkpoint pairs' },
   base: {
