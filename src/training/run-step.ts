@@ -15,7 +15,7 @@ export interface StepParts {
   settings: TrainingSettings;
 }
 
-/** Bits of an exact integer in float64. */
+/** The largest exact integer in a float64. */
 const KEY_LIMIT = 2 ** 53 - 1;
 
 /**

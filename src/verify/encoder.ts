@@ -7,9 +7,7 @@ import type { VerifierOptions } from './options.js';
 import { verifyRealEncoder } from './real-encoder.js';
 import { TOLERANCES, tolerancesOn } from './tolerances.js';
 
-/**
- * Token ids or prompts → hidden states, by the encoder in the file, the built-in one, or a real one that the user gives.
- */
+/** Token ids or prompts → hidden states, by the encoder in the file, the built-in one, or one given by the user. */
 export async function verifyEncoder(golden: GoldenFile, options: VerifierOptions): Promise<Check[]> {
   if (golden.hasSetting('weights')) return verifyRealEncoder(golden, options);
   const config = golden.setting('config');

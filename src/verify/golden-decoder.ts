@@ -5,7 +5,7 @@ import type { DecoderParameters } from '../generator/decoder-weights.js';
 import { type Check, compare, skip } from './checks.js';
 import type { GoldenFile } from './golden-file.js';
 
-/** The decoder that a golden file's metadata describe. */
+/** The decoder described by a golden file's metadata. */
 export function decoderShape(golden: GoldenFile): DecoderShape {
   return checkDecoderShape(
     {
@@ -44,7 +44,7 @@ export async function writeParameters(golden: GoldenFile, engine: DecoderParamet
 }
 
 /**
- * Compares every tensor `prefix` + parameter with what there is for the parameter.
+ * Compares every tensor `prefix` + parameter with the parameter's own values.
  * @param whole as of `relativeError`
  */
 export async function compareParameters(
@@ -65,7 +65,7 @@ export async function compareParameters(
   return checks;
 }
 
-/** Of every parameter, what `read` gives. */
+/** The result of `read` for every parameter. */
 export function ofEachParameter(
   { parameters }: Pick<DecoderEngine, 'parameters'>,
   read: (name: string, elementCount: number) => Float32Array,
@@ -73,7 +73,7 @@ export function ofEachParameter(
   return new Map(parameters.map(({ name, shape }) => [name, read(name, elementCount(shape))]));
 }
 
-/** Importance of the weight tokens; undefined for ones. */
+/** Importance of the weight tokens; undefined means all ones. */
 export async function importanceOf(golden: GoldenFile, tokens: number): Promise<Float32Array | undefined> {
   if (!golden.has('criterion_weight')) return undefined;
   const weights = await golden.floats('criterion_weight');

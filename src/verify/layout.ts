@@ -10,7 +10,7 @@ import { roundTripTolerance, TOLERANCES } from './tolerances.js';
 const WEIGHT = 'weight.';
 const RESTORED = 'restored.';
 
-/** LoRA weights → weight tokens; those tokens, and noisy ones, → LoRA weights, on the device. */
+/** LoRA weights → weight tokens; these and noisy tokens → LoRA weights, on the device. */
 export async function verifyLayout(golden: GoldenFile, options: VerifierOptions): Promise<Check[]> {
   const layout = new AdapterLayout({
     base: baseModel(golden),
@@ -37,7 +37,7 @@ export async function verifyLayout(golden: GoldenFile, options: VerifierOptions)
   return checks;
 }
 
-/** Before anything is made of the size that the metadata say. */
+/** Checked before anything is allocated with sizes from the metadata. */
 function requireWeights(golden: GoldenFile, layout: AdapterLayout): void {
   for (const { name, shape } of layout.tensors) {
     const found = golden.shape(WEIGHT + name);

@@ -5,7 +5,7 @@ import type { GoldenFile } from './golden-file.js';
 import type { VerifierOptions } from './options.js';
 import { TOLERANCES, tolerancesOn } from './tolerances.js';
 
-/** Prompts → token ids → hidden states by a real encoder, whose weights the file only names. */
+/** Prompts → token ids → hidden states by a real encoder, which the file names without its weights. */
 export async function verifyRealEncoder(
   golden: GoldenFile,
   { encoder: folder, threads, device, signal }: VerifierOptions,

@@ -16,7 +16,7 @@ import type { VerifierOptions } from './options.js';
 import { ONLY_CPU_TRAINS, TOLERANCES } from './tolerances.js';
 
 const FINAL = 'final.';
-/** Curves in the metadata, one number for each step. */
+/** Curves in the metadata, one number per step. */
 const CURVES = ['losses', 'learning_rates', 'grad_norms'] as const;
 type Curve = (typeof CURVES)[number];
 
