@@ -18,7 +18,7 @@ export interface PeftWriteOptions extends LongOperation {
   force?: boolean | undefined;
 }
 
-/** Converting so many values takes about a millisecond. */
+/** Converting this many values takes about a millisecond. */
 const SLICE = 2 ** 17;
 
 const LARGEST: Record<AdapterDtype, string> = { BF16: '3.39e38', F16: '65504', F32: '3.40e38' };

@@ -1,6 +1,6 @@
 import { eventLoopYielder } from './event-loop.js';
 
-/** Copying so many values takes about a millisecond. */
+/** Copying this many values takes about a millisecond. */
 const SLICE = 2 ** 19;
 
 /**

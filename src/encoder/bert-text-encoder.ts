@@ -42,9 +42,9 @@ export class BertTextEncoder implements TextEncoder {
   }
 
   /**
-   * Reads `config.json`, `tokenizer.json`, `tokenizer_config.json` where there is one, and `model.safetensors` or its
-   * parts. sentence-transformers' own files (`modules.json`, `1_Pooling`, …) are ignored: they describe sentence
-   * pooling, but a condition uses the hidden states of all tokens, and the generator sets its pooling.
+   * Reads `config.json`, `tokenizer.json`, `tokenizer_config.json` if present, and `model.safetensors` or its parts.
+   * sentence-transformers' own files (`modules.json`, `1_Pooling`, …) are ignored: they describe sentence pooling, but
+   * a condition uses the hidden states of all tokens, and the generator sets its pooling.
    * @throws DndError FILE_NOT_FOUND, CORRUPT_FILE, UNSUPPORTED_ENCODER, INVALID_WEIGHTS, SHAPE_MISMATCH, OUT_OF_MEMORY
    */
   static async load(folder: string, options: EngineOptions & LongOperation = {}): Promise<BertTextEncoder> {

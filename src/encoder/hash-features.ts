@@ -32,7 +32,7 @@ export function* words(text: string): Generator<string, void, void> {
 
 /**
  * The features of a word: x = "^word$", then all 2-grams and 3-grams of x, counted in code points and repeated where
- * they occur more than once. Half of a surrogate pair stands for U+FFFD, as in UTF-8.
+ * they occur more than once. A lone surrogate counts as U+FFFD, as in UTF-8.
  */
 export function* features(word: string): Generator<Uint8Array, void, void> {
   const bytes = Buffer.from(`^${word}$`);

@@ -25,7 +25,7 @@ export async function loadTokenCounter(source: string): Promise<TokenCounter> {
   return { maxWindow: maxPositions, count: (prompt, signal) => tokeniser.count(prompt, signal) };
 }
 
-/** Counting so many words takes about a millisecond. */
+/** Counting this many words takes about a millisecond. */
 const WORDS_PER_SLICE = 4096;
 
 async function countWords(prompt: string, signal?: AbortSignal): Promise<number> {

@@ -174,7 +174,7 @@ test.each([
   expect(attempt).toThrow(message);
 });
 
-test('reconstructing leaves the event loop turning, stops at an abort, and reports progress', async () => {
+test('reconstructing does not block the event loop, stops at an abort, and reports progress', async () => {
   const layout = new AdapterLayout({ base: base('qwen2.5-0.5b'), rank: 8 });
   const tokens = new Float32Array(layout.size);
   let turns = 0;

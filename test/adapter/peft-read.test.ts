@@ -58,7 +58,7 @@ test('rsLoRA and an odd rank are read', async () => {
   expect(adapter.layout().tokenHeight).toBe(6);
 });
 
-test('PEFT’s own defaults stand where the configuration says nothing', async () => {
+test('PEFT’s own defaults fill what the configuration leaves out', async () => {
   const adapter = await readPeft(await folderOf({}, pair(`${PREFIX}.q_proj`, 8)));
   expect(adapter.config).toMatchObject({ rank: 8, alpha: 8, useRslora: false, baseModelName: null });
 });

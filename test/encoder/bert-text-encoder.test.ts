@@ -46,7 +46,7 @@ describe('encoding prompts', () => {
     expect(result).toMatchObject({ shape: [2, 12, CHANNELS], tokens: 7 + 12, truncatedPrompts: [1] });
   });
 
-  test('leaves padding zero when asked, and the rest as it was', async () => {
+  test('leaves padding zero on request, and the rest unchanged', async () => {
     const options = { maxLength: 10, pooling: 'none' } as const;
     const encoded = await encoder.encode(['abc'], { ...options, padding: 'encode' });
     const zeroed = await encoder.encode(['abc'], { ...options, padding: 'zero' });
@@ -76,7 +76,7 @@ describe('encoding prompts', () => {
     const prompt = 'abcdefghij '.repeat(6);
     const long = await encoder.encode([prompt], { maxLength: 96, ...plain });
     expect(long).toMatchObject({ shape: [1, 96, CHANNELS], tokens: 62, truncatedPrompts: [] });
-    // The second window by itself: positions begin again, and there is no [CLS].
+    // The second window by itself: positions restart, and there is no [CLS].
     const ids = new Int32Array(32);
     ids.set(spell(prompt).slice(32));
     const mask = new Int32Array(32).fill(1, 0, 30);

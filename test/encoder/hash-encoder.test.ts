@@ -48,7 +48,7 @@ describe('the hash encoder', () => {
     );
   });
 
-  test('gives a word the same state wherever it stands', async () => {
+  test('gives a word the same hidden state at every position', async () => {
     const encoder = new HashEncoder(100);
     const { states } = await encoder.encode(['red green', 'green'], { maxLength: 2, ...plain });
     const [, second, third] = rows(states, 100);
@@ -122,7 +122,7 @@ describe('the hash encoder', () => {
     await expect(encoder.encode(['a'], { maxLength: 0, ...plain })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
-  test('says that states beyond all memory do not fit', async () => {
+  test('reports hidden states larger than any memory as OUT_OF_MEMORY', async () => {
     const encode = new HashEncoder(65_536).encode(['a'], { maxLength: 2 ** 40, ...plain });
     await expect(encode).rejects.toMatchObject({ code: 'OUT_OF_MEMORY' });
   });
@@ -137,7 +137,7 @@ describe('the hash encoder', () => {
     expect(error.message.length).toBeLessThan(500);
   });
 
-  test('keeps the event loop turning, even within one endless word', async () => {
+  test('does not block the event loop, even within one endless word', async () => {
     const loop = abortedAfterTicks(Number.POSITIVE_INFINITY);
     await new HashEncoder(384).encode(['ab'.repeat(20_000)], { maxLength: 4, ...plain });
     expect(loop.turns()).toBeGreaterThan(10);

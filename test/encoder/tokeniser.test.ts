@@ -161,13 +161,13 @@ describe('a long text', () => {
   });
 
   test('is not tokenised beyond what is needed', async () => {
-    // Whole, these megabytes would take hundreds of turns of the event loop.
+    // Tokenised at once, these megabytes would block the event loop for hundreds of ticks.
     const { signal } = abortedAfterTicks(50);
     const { truncatedPrompts, tokens } = await minilm.tokenise(['one two three '.repeat(500_000)], 16, signal);
     expect({ truncatedPrompts, tokens }).toEqual({ truncatedPrompts: [0], tokens: 16 });
   });
 
-  test('leaves the event loop turning', async () => {
+  test('does not block the event loop', async () => {
     const loop = abortedAfterTicks(Number.POSITIVE_INFINITY);
     await minilm.tokenise(['The quick brown fox, again. '.repeat(20_000)], 200_000);
     expect(loop.turns()).toBeGreaterThan(10);
@@ -210,7 +210,7 @@ describe('truncation and padding', () => {
     expect(result.tokens).toBe(3 + 5 + 2 + 5 + 5);
   });
 
-  test('need room for at least one token beside the special ones', async () => {
+  test('need space for at least one token beside the special ones', async () => {
     expect(await idsOf('the', 3)).toEqual([CLS, 1996, SEP]);
     await expect(minilm.tokenise(['the'], 2)).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',

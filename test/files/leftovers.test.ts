@@ -96,13 +96,13 @@ test('a folder that had been replaced when the process was killed is removed', a
   expect(await readdir(join(folder(), 'out'))).toEqual(['b.txt']);
 });
 
-test('a replaced folder whose name is too long to be told stays where it is', async () => {
+test('a replaced folder whose name is too long to be recorded stays where it is', async () => {
   const hidden = await leave('x'.repeat(40), 'replaced');
   await removeLeftovers(folder());
   expect(await readdir(folder())).toEqual([hidden]);
 });
 
-test('hidden names of paths with the longest names have room and are found again', async () => {
+test('hidden names of paths with the longest names fit and are found again', async () => {
   const path = partialName(join(folder(), 'ü'.repeat(127)), 'replaced');
   await mkdir(path);
   expect(Buffer.byteLength(basename(path))).toBeLessThanOrEqual(255);

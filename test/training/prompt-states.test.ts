@@ -94,14 +94,14 @@ describe('states of prompts', () => {
     expect(states.encoded).toBe(4);
   });
 
-  test('are encoded again where there is room for them nowhere', async () => {
+  test('are encoded again if no cache has space for them', async () => {
     const { states, encoder } = hiddenStatesWith({ memoryBytes: 1, diskBytes: 1 });
     for (let round = 0; round < 2; round++) expect(await filled(states, TEXTS)).toEqual(await direct(TEXTS));
     expect(encoder.asked).toHaveLength(8);
     expect(await cachedFiles()).toEqual([]);
   });
 
-  test('leave the room on the disk that others need', async () => {
+  test('leave reserved disk space free', async () => {
     const { states, encoder } = hiddenStatesWith({ memoryBytes: 1, reserveBytes: 1e18 });
     for (let round = 0; round < 2; round++) expect(await filled(states, TEXTS)).toEqual(await direct(TEXTS));
     expect(encoder.asked).toHaveLength(8);
@@ -149,7 +149,7 @@ describe('states of prompts', () => {
     expect(third.encoder.asked).toEqual([]);
   });
 
-  test('do not take room on the disk for the zeros that end them', async () => {
+  test('do not store trailing zeros', async () => {
     await filled(hiddenStatesWith().states, ['x']);
     const [path] = await cachedFiles();
     expect((await readFile(path!)).length).toBeLessThanOrEqual(48 + 4 * CHANNELS);
@@ -172,7 +172,7 @@ describe('states of prompts', () => {
     }
   });
 
-  test('are encoded ahead where they have room, and not where they have none', async () => {
+  test('are encoded ahead if they fit, and not otherwise', async () => {
     const roomy = hiddenStatesWith();
     await roomy.states.encodeAhead(TEXTS);
     expect(roomy.encoder.asked).toHaveLength(4);
@@ -197,7 +197,7 @@ describe('states of prompts', () => {
     expect(await filled(states, TEXTS)).toEqual(await direct(TEXTS));
   });
 
-  test('stop by a signal, and leave the event loop room', async () => {
+  test('stop by a signal, and yield to the event loop', async () => {
     const texts = Array.from({ length: 400 }, (_, index) => `text ${index} ${'and more words '.repeat(20)}`);
     const { states } = hiddenStatesWith({ condition: { ...CONDITION, maxLength: 50 } });
     const count = abortedAfterTicks(5);

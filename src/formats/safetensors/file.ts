@@ -11,7 +11,7 @@ import type { TensorChunk, TensorInfo, TensorPiece, TensorReader } from './reade
 /** read() is limited to less than 2 GiB; smaller reads let other work use Node's thread pool in between. */
 const READ_BYTES = 2 ** 26;
 export const DEFAULT_CHUNK_BYTES = 2 ** 22;
-/** Converting so many values takes about a millisecond. */
+/** Converting this many values takes about a millisecond. */
 const CONVERT_BYTES = 2 ** 19;
 
 async function readExactly(

@@ -1,7 +1,7 @@
 import { eventLoopYielder } from '../../async/index.js';
 import { DndError } from '../../errors.js';
 
-/** Adding so many elements takes about a millisecond. */
+/** Adding this many elements takes about a millisecond. */
 const SLICE = 2 ** 17;
 
 /**
