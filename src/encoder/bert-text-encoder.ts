@@ -84,9 +84,9 @@ export class BertTextEncoder implements TextEncoder {
     const { ids, mask, tokens, truncatedPrompts } = await this.tokenise(prompts, options);
     const { maxLength, padding, pooling, signal, onProgress } = options;
     const request = { ids, mask, prompts: prompts.length, length: maxLength, padding, pooling, signal, onProgress };
-    const states = await this.bert.encodeIds(request);
+    const hiddenStates = await this.bert.encodeIds(request);
     const length = pooling === 'none' ? maxLength : 1;
-    return { states, shape: [prompts.length, length, this.channels], tokens, truncatedPrompts };
+    return { hiddenStates, shape: [prompts.length, length, this.channels], tokens, truncatedPrompts };
   }
 
   dispose(): void {

@@ -59,11 +59,11 @@ export class HashEncoder implements TextEncoder {
     const progress = steadyProgress(options.onProgress);
     const length = options.pooling === 'none' ? options.maxLength : 1;
     const shape: EncodedPrompts['shape'] = [prompts.length, length, this.channels];
-    const states = allocateStates(shape);
+    const hiddenStates = allocateStates(shape);
     const truncatedPrompts: number[] = [];
     let tokens = 0;
     for (const [index, prompt] of prompts.entries()) {
-      const rows = states.subarray(index * length * this.channels, (index + 1) * length * this.channels);
+      const rows = hiddenStates.subarray(index * length * this.channels, (index + 1) * length * this.channels);
       const add = options.pooling === 'mean' ? meanInto(rows) : copyInto(rows);
       let count = 0;
       for (const word of words(prompt)) {
@@ -81,7 +81,7 @@ export class HashEncoder implements TextEncoder {
       tokens += count;
       progress((index + 1) / prompts.length);
     }
-    return { states, shape, tokens, truncatedPrompts };
+    return { hiddenStates, shape, tokens, truncatedPrompts };
   }
 
   /** Frees only the word cache. */

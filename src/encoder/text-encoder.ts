@@ -36,7 +36,7 @@ export interface EncodeOptions extends LongOperation {
 
 /** The condition that a prompt set becomes. */
 export interface EncodedPrompts {
-  states: Float32Array<ArrayBuffer>;
+  hiddenStates: Float32Array<ArrayBuffer>;
   /** Of `states`: [prompts, maxLength, channels], or [prompts, 1, channels] when pooled. */
   shape: [prompts: number, length: number, channels: number];
   /** Real tokens, special ones included, without padding. */

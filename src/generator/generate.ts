@@ -34,12 +34,12 @@ export async function generateBatch(
 ): Promise<GeneratedAdapter[]> {
   const progress = new Progress(stageShares(manifest), onProgress);
   const clock = stopwatch();
-  const { states, sets } = await encodeSets(encoder, choices, manifest.condition, {
+  const { hiddenStates, sets } = await encodeSets(encoder, choices, manifest.condition, {
     signal,
     onProgress: progress.stage('encode'),
   });
   const encode = clock();
-  const weights = await engine.adapters(states, choices.length, layout.flat(), {
+  const weights = await engine.adapters(hiddenStates, choices.length, layout.flat(), {
     signal,
     onProgress: progress.stage('decode'),
   });

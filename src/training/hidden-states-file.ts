@@ -22,16 +22,20 @@ async function digestOf(bytes: Uint8Array, signal: AbortSignal | undefined): Pro
   return hash.digest();
 }
 
-export function bytesOnDisk(states: Float32Array): number {
-  return HEADER_BYTES + states.byteLength;
+export function bytesOnDisk(hiddenStates: Float32Array): number {
+  return HEADER_BYTES + hiddenStates.byteLength;
 }
 
 /**
  * Written atomically, but without flushing: damage from a power loss is detected on reading. Errors: as
  * `writeFileAtomically`.
  */
-export async function writeStates(path: string, states: Float32Array, signal: AbortSignal | undefined): Promise<void> {
-  const bytes = new Uint8Array(states.buffer, states.byteOffset, states.byteLength);
+export async function writeStates(
+  path: string,
+  hiddenStates: Float32Array,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const bytes = new Uint8Array(hiddenStates.buffer, hiddenStates.byteOffset, hiddenStates.byteLength);
   const header = Buffer.alloc(HEADER_BYTES);
   MAGIC.copy(header);
   header.writeBigUInt64LE(BigInt(bytes.length), MAGIC.length);
@@ -59,8 +63,8 @@ export async function readStates(
     const { size } = await file.stat();
     const element = Float32Array.BYTES_PER_ELEMENT;
     if (length % element !== 0 || length > mostElements * element || size !== HEADER_BYTES + length) return undefined;
-    const states = new Float32Array(length / element);
-    const bytes = new Uint8Array(states.buffer);
+    const hiddenStates = new Float32Array(length / element);
+    const bytes = new Uint8Array(hiddenStates.buffer);
     for (let done = 0; done < length; ) {
       signal?.throwIfAborted();
       const read = await file.read(bytes.subarray(done), HEADER_BYTES + done);
@@ -68,7 +72,7 @@ export async function readStates(
       done += read;
     }
     const expected = header.subarray(HEADER_BYTES - DIGEST_BYTES);
-    return (await digestOf(bytes, signal)).equals(expected) ? states : undefined;
+    return (await digestOf(bytes, signal)).equals(expected) ? hiddenStates : undefined;
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof RangeError) throw error;

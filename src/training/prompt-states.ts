@@ -66,8 +66,8 @@ export class PromptStates {
       else places.set(text, [place]);
     }
     const copy = valueCopier(operation.signal);
-    await this.#each([...places.keys()], operation, async (text, states) => {
-      for (const place of places.get(text)!) await copy(states, conditions, place * this.size, this.size);
+    await this.#each([...places.keys()], operation, async (text, hiddenStates) => {
+      for (const place of places.get(text)!) await copy(hiddenStates, conditions, place * this.size, this.size);
     });
   }
 
@@ -90,7 +90,7 @@ export class PromptStates {
   async #each(
     texts: readonly string[],
     operation: LongOperation,
-    take: (text: string, states: Float32Array) => Promise<void>,
+    take: (text: string, hiddenStates: Float32Array) => Promise<void>,
   ): Promise<void> {
     const missing: string[] = [];
     const files = await this.#knownFiles();
@@ -112,8 +112,8 @@ export class PromptStates {
   async #read(text: string, files: Set<string>, signal: AbortSignal | undefined): Promise<Float32Array | undefined> {
     const name = fileName(text);
     if (!files.has(name)) return undefined;
-    const states = await readStates(join(this.#folder, name), this.size, signal);
-    if (states) return states;
+    const hiddenStates = await readStates(join(this.#folder, name), this.size, signal);
+    if (hiddenStates) return hiddenStates;
     files.delete(name);
     await rm(join(this.#folder, name), { force: true }).catch(() => {});
     return undefined;
@@ -122,13 +122,13 @@ export class PromptStates {
   async #encode(
     texts: readonly string[],
     { signal, onProgress }: LongOperation,
-    take: (text: string, states: Float32Array) => Promise<void>,
+    take: (text: string, hiddenStates: Float32Array) => Promise<void>,
   ): Promise<void> {
     const { encoder, condition } = this.#options;
     const together = Math.max(1, Math.floor(ENCODE_BYTES / (this.size * Float32Array.BYTES_PER_ELEMENT)));
     for (let start = 0; start < texts.length; start += together) {
       const group = texts.slice(start, start + together);
-      const { states } = await encoder.encode(group, {
+      const { hiddenStates } = await encoder.encode(group, {
         ...condition,
         signal,
         onProgress: (fraction) => onProgress?.((start + fraction * group.length) / texts.length),
@@ -136,7 +136,7 @@ export class PromptStates {
       this.encoded += group.length;
       const copy = valueCopier(signal);
       for (const [index, text] of group.entries()) {
-        const own = states.subarray(index * this.size, (index + 1) * this.size);
+        const own = hiddenStates.subarray(index * this.size, (index + 1) * this.size);
         const kept = new Float32Array(await lengthWithoutZeros(own, signal));
         await copy(own, kept, 0, kept.length);
         this.#memory.set(text, kept, kept.byteLength);
@@ -147,13 +147,13 @@ export class PromptStates {
   }
 
   /** A failed cache write is not an error. */
-  async #store(text: string, states: Float32Array, signal: AbortSignal | undefined): Promise<void> {
+  async #store(text: string, hiddenStates: Float32Array, signal: AbortSignal | undefined): Promise<void> {
     const files = await this.#knownFiles();
-    const bytes = bytesOnDisk(states);
+    const bytes = bytesOnDisk(hiddenStates);
     if (bytes > (await this.#freeDiskBytes())) return;
     const name = fileName(text);
     try {
-      await writeStates(join(this.#folder, name), states, signal);
+      await writeStates(join(this.#folder, name), hiddenStates, signal);
     } catch (error) {
       signal?.throwIfAborted();
       if (!(error instanceof DndError)) throw error;

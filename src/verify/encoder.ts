@@ -25,8 +25,8 @@ export async function verifyEncoder(golden: GoldenFile, options: VerifierOptions
 async function verifyHash(golden: GoldenFile, config: unknown): Promise<Check[]> {
   const encoder = new HashEncoder((config as { channels: number }).channels);
   const request = { maxLength: golden.wholeNumber('max_length'), padding: 'encode', pooling: 'none' } as const;
-  const { states } = await encoder.encode(golden.texts('prompts'), request);
-  return [compare('hidden_states', states, await golden.floats('hidden_states'), TOLERANCES.hashHiddenStates)];
+  const { hiddenStates } = await encoder.encode(golden.texts('prompts'), request);
+  return [compare('hidden_states', hiddenStates, await golden.floats('hidden_states'), TOLERANCES.hashHiddenStates)];
 }
 
 async function verifyBert(golden: GoldenFile, config: unknown, options: VerifierOptions): Promise<Check[]> {
@@ -40,7 +40,7 @@ async function verifyBert(golden: GoldenFile, config: unknown, options: Verifier
     const checks: Check[] = [];
     for (const [name, pooling] of ENCODER_REFERENCES) {
       if (!golden.has(name)) continue;
-      const states = await encoder.encodeIds({
+      const hiddenStates = await encoder.encodeIds({
         ids,
         mask,
         prompts,
@@ -50,7 +50,7 @@ async function verifyBert(golden: GoldenFile, config: unknown, options: Verifier
         pooling,
         signal,
       });
-      checks.push(compare(name, states, await golden.floats(name), bertHiddenStates));
+      checks.push(compare(name, hiddenStates, await golden.floats(name), bertHiddenStates));
     }
     return checks;
   } finally {

@@ -27,8 +27,8 @@ export async function verifyRealEncoder(
       if (golden.has(name)) checks.push(compare(name, ours, await golden.integers(name), TOLERANCES.exact));
     for (const [name, pooling] of ENCODER_REFERENCES) {
       if (!golden.has(name)) continue;
-      const { states } = await encoder.encode(prompts, { ...request, pooling });
-      checks.push(compare(name, states, await golden.floats(name), tolerancesOn(device).realEncoderHiddenStates));
+      const { hiddenStates } = await encoder.encode(prompts, { ...request, pooling });
+      checks.push(compare(name, hiddenStates, await golden.floats(name), tolerancesOn(device).realEncoderHiddenStates));
     }
     return checks;
   } finally {

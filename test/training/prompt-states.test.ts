@@ -45,7 +45,7 @@ async function direct(
   texts: readonly string[],
   condition: Omit<EncodeOptions, 'signal'> = CONDITION,
 ): Promise<Float32Array> {
-  return (await new HashEncoder(CHANNELS).encode(texts, condition)).states;
+  return (await new HashEncoder(CHANNELS).encode(texts, condition)).hiddenStates;
 }
 
 async function cachedFiles(): Promise<string[]> {
@@ -58,7 +58,7 @@ describe('states of prompts', () => {
     const { states } = hiddenStatesWith();
     expect(await filled(states, TEXTS)).toEqual(await direct(TEXTS));
     const choice = { name: '', given: 5, prompts: TEXTS, indices: [0, 1, 2, 3, 0], dropped: 0, repeated: 1 };
-    const { states: generated } = await encodeSets(new HashEncoder(CHANNELS), [choice], CONDITION, {});
+    const { hiddenStates: generated } = await encodeSets(new HashEncoder(CHANNELS), [choice], CONDITION, {});
     expect(await filled(states, TEXTS)).toEqual(generated);
   });
 
@@ -73,7 +73,7 @@ describe('states of prompts', () => {
       await using encoder = await BertTextEncoder.load(await writeModel(join(temporary(), 'bert')));
       const condition = { maxLength: 10, padding, pooling };
       const choice = { name: '', given: 5, prompts: TEXTS, indices: [0, 1, 2, 3, 0], dropped: 0, repeated: 1 };
-      const { states: generated } = await encodeSets(encoder, [choice], condition, {});
+      const { hiddenStates: generated } = await encodeSets(encoder, [choice], condition, {});
       const { states } = hiddenStatesWith({ encoder, condition, memoryBytes: 1 });
       // One by one, then all from the disk.
       for (const text of TEXTS) await filled(states, [text]);
