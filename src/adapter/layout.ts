@@ -13,7 +13,7 @@ import { type ChunkView, readToken, type TokenView, writeToken } from './token.j
 const MAX_RANK = 2 ** 13;
 const MAX_CHUNK = 2 ** 16;
 
-/** A tensor of the adapter, and the weight tokens it is cut into. */
+/** A tensor of the adapter, and the weight tokens it is split into. */
 export interface LayoutTensor {
   /** As PEFT names it. */
   name: string;

@@ -1,6 +1,6 @@
 import { MODULES, type Module } from './modules.js';
 
-/** What PEFT puts before every name of the base model. */
+/** PEFT's prefix of every base model name. */
 export const PEFT_PREFIX = 'base_model.model.';
 
 /** The default module path of a base model's layers. */

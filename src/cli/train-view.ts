@@ -85,7 +85,7 @@ function terminalView(io: Io, steps: () => number): TrainView {
         stream: io.stderr as NodeJS.WritableStream,
         hideCursor: true,
         clearOnComplete: true,
-        // Its listeners would take a second Ctrl-C, which has to end the process.
+        // Its listeners would consume a second Ctrl-C, which must end the process.
         gracefulExit: false,
         barsize: 20,
       });

@@ -71,7 +71,7 @@ async function listFolder(folder: string): Promise<Set<string>> {
   }
 }
 
-/** Old folders of sentence-transformers keep the model in a folder of its own, which `modules.json` names. */
+/** Old sentence-transformers folders have the model in a sub-folder, named in `modules.json`. */
 async function transformerAdvice(folder: string, names: ReadonlySet<string>): Promise<string> {
   if (!names.has('modules.json')) return '';
   const modules = await readJson(join(folder, 'modules.json'));

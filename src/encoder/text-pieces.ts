@@ -99,7 +99,7 @@ export class TextCutter {
     );
   }
 
-  /** Where the first separator is, from `start` on, in what is tokenised at once; −1: nowhere. */
+  /** Index of the first separator from `start` on, within one piece; −1 if there is none. */
   #separatorIn(text: string, start: number): number {
     const piece = text.slice(start, this.#endOfPiece(text, start));
     const found = this.#separators.map((separator) => piece.search(separator)).filter((place) => place >= 0);
@@ -108,7 +108,7 @@ export class TextCutter {
 
   /**
    * A word of any length, from `start` on: the part that determines its token, without the accents and control
-   * characters that normalisation drops. Returns where it ends.
+   * characters that normalisation drops. Returns its end.
    */
   *#word(text: string, start: number, longest: number): Generator<string, number, void> {
     let kept = '';

@@ -55,7 +55,7 @@ export interface PlanOptions {
 }
 
 /**
- * What each convolution of a decoder does: algorithm, tiles, work, bytes, predicted time, and why no alternative was
+ * Plans each convolution of a decoder: algorithm, tiles, work, bytes, predicted time, and why no alternative was
  * chosen. No convolution is computed and no weights are needed; the same options give the same plan on every machine.
  *
  * Throws INVALID_ARGUMENT, also for an impossible spectral convolution, or ADDON_UNAVAILABLE.
@@ -102,7 +102,7 @@ export interface CudaPlanOptions {
 }
 
 /**
- * What each convolution of a decoder does on a CUDA device model, with modelled times and bytes; no device is needed.
+ * Plans each convolution of a decoder for a CUDA device model, with modelled times and bytes; no device is needed.
  *
  * Throws INVALID_ARGUMENT, OUT_OF_MEMORY where the weights do not fit, or ADDON_UNAVAILABLE.
  */
