@@ -159,7 +159,7 @@ describe('states of prompts', () => {
     const values = [0, -0, 1, 0, -0, 0, 0, 0];
     const odd: TextEncoder = Object.assign(new HashEncoder(CHANNELS), {
       encode: async () => ({
-        states: Float32Array.from(values),
+        hiddenStates: Float32Array.from(values),
         shape: [1, 1, 8] as [number, number, number],
         tokens: 1,
         truncatedPrompts: [],
