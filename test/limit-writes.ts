@@ -8,8 +8,8 @@ type Call = (...values: unknown[]) => Promise<unknown>;
 type Calls = Record<string, Call>;
 
 /**
- * Until the function returned is called, `node:fs/promises` treats `folder` as a file system of that many bytes, or as
- * a read-only one: writes that need more space fail with ENOSPC, and a write that fits in part writes that part.
+ * Until the function returned is called, `node:fs/promises` treats `folder` as a file system of that many bytes, or as a
+ * read-only one: whatever would need more room fails with ENOSPC, and a write that fits in part writes that part.
  */
 export function limitWrites(folder: string, limit: number | 'read-only'): () => void {
   const calls = fs as unknown as Calls;
