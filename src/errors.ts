@@ -1,4 +1,4 @@
-/** What went wrong, as a stable name that programs may compare. The sentence for people is in `message`. */
+/** Stable error codes for programs; `message` is for people. */
 export type ErrorCode =
   | 'ABORTED'
   | 'ADDON_UNAVAILABLE'
@@ -28,7 +28,10 @@ export type ErrorCode =
   | 'UNSUPPORTED_ENCODER'
   | 'UNSUPPORTED_FORMAT';
 
-/** Every error this package raises on purpose: a stable `code` and a sentence that says what was wrong, where, and what to do. */
+/**
+ * Every error this package raises on purpose: a stable `code`, and a message that says what is wrong, where, and what
+ * to do.
+ */
 export class DndError extends Error {
   override readonly name = 'DndError';
 

@@ -1,4 +1,4 @@
-/** Columns as wide as their widest cell; numbers to the right, texts to the left. */
+/** Columns as wide as their widest cell; numbers right-aligned, text left-aligned. */
 export function table(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string[] {
   const cells = [header, ...rows.map((row) => row.map(String))];
   const widths = header.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));

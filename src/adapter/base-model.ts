@@ -5,9 +5,9 @@ import { checkPath, invalidValue, isObject, isWholeNumber, quoteValue, wholeNumb
 import type { Widths } from './modules.js';
 import { LAYERS_PATH } from './names.js';
 
-/** The shape of a base model, as far as an adapter for it has to know. */
+/** The shape of a base model, as far as an adapter depends on it. */
 export interface BaseModel {
-  /** Its Hugging Face id or path, when its configuration tells. */
+  /** Its Hugging Face id or path, if its configuration has one. */
   name: string | null;
   /** `model_type` of its config.json. */
   modelType: string;
@@ -22,7 +22,7 @@ export interface BaseModel {
 interface Family {
   /** The language model is described in `text_config` (in older files at the top level). */
   nested?: boolean;
-  /** The head dimension that transformers takes when the file has none; hidden size / heads unless told. */
+  /** The head dimension that transformers uses when the file has none. Default: hidden size / heads. */
   headDim?: number;
   /** Where transformers keeps the layers, when not at `model.layers`. */
   layersPath?: string;
@@ -50,10 +50,10 @@ const FAMILIES: Readonly<Record<string, Family>> = {
 };
 const WORKING = 'models of the Llama, Mistral, Qwen2, Qwen2.5-VL and Qwen3 families are';
 
-/** Keys with which mixtures of experts say how many they have. */
+/** Configuration keys for the number of experts in a mixture of experts. */
 const EXPERT_KEYS = ['num_experts', 'num_local_experts', 'n_routed_experts'];
 
-/** Far above any model there is: numbers beyond are mistakes, and would make tables without end. */
+/** Far above any real model: larger numbers are mistakes, and would produce endless tables. */
 const MAX_WIDTH = 2 ** 20;
 export const MAX_LAYERS = 2 ** 12;
 
@@ -146,7 +146,7 @@ export async function readBaseModel(path: string): Promise<BaseModel> {
   return baseModelFromConfig(await readJson(file), file);
 }
 
-/** Where a base model of this `model_type` keeps its layers: what the names of an adapter's tensors begin with. */
+/** Module path of the layers in a base model of this `model_type`: the prefix of an adapter's tensor names. */
 export function layersPathOf(modelType: string): string {
   return (Object.hasOwn(FAMILIES, modelType) && FAMILIES[modelType]!.layersPath) || LAYERS_PATH;
 }

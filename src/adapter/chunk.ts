@@ -11,9 +11,9 @@ function greatestCommonDivisor(a: number, b: number): number {
 }
 
 /**
- * How many columns of a matrix go into one weight token, unless the user tells: the largest divisor between 64 and 512
- * of the greatest common divisor of all widths. If there is none, the multiple of 32 between 64 and 512 that pads
- * least, the larger on a tie; if all widths are below 64, the largest of them, rounded up to even.
+ * The default number of matrix columns in one weight token: the largest divisor between 64 and 512 of the greatest
+ * common divisor of all widths. If there is none, the multiple of 32 between 64 and 512 that pads least, the larger on
+ * a tie; if all widths are below 64, the largest of them, rounded up to even.
  * @param widths the length of the long axis of every matrix A and B in one layer, as often as it occurs
  */
 export function defaultChunk(widths: readonly number[]): number {

@@ -79,7 +79,7 @@ function checkComplete(places: readonly Place[], layers: readonly number[], modu
 }
 
 /**
- * What the tensors of an adapter say about its layout: rank, modules, layers and widths.
+ * The layout fields that an adapter's tensors determine: rank, modules, layers and widths.
  * @throws DndError UNSUPPORTED_BASE, SHAPE_MISMATCH
  */
 export function layoutFields(tensors: Iterable<TensorShape>): LayoutFields {

@@ -11,7 +11,9 @@ interface CommonJson {
   layersPath: string;
 }
 
-/** A layout as it is stored: with its base model, or with the widths and layers of the tensors it was derived from. */
+/**
+ * The stored form of a layout: with its base model, or with the widths and layers of the tensors it was derived from.
+ */
 export type LayoutJson = CommonJson & ({ base: BaseModel } | { widths: Partial<Widths>; layers: number[] });
 
 const MAX_SIZE = 2 ** 20;

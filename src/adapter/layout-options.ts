@@ -1,19 +1,19 @@
 import type { BaseModel } from './base-model.js';
 import type { Widths } from './modules.js';
 
-/** What a layout is made of. */
+/** Options of a layout with a base model. */
 export interface LayoutOptions {
   base: BaseModel;
   rank: number;
-  /** All seven unless told; the order does not matter. */
+  /** Default: all seven; the order does not matter. */
   modules?: readonly string[] | undefined;
-  /** Columns of a matrix in one weight token; the default rule's choice unless told. */
+  /** Columns of a matrix in one weight token. Default: see `defaultChunk`. */
   chunk?: number | undefined;
-  /** Where the base model keeps its layers: `model.layers` unless told, for Qwen2.5-VL `model.language_model.layers`. */
+  /** Module path of the base model's layers. Default: `model.layers`; for Qwen2.5-VL `model.language_model.layers`. */
   layersPath?: string | undefined;
 }
 
-/** What a layout is made of when no base model is at hand: see `AdapterLayout.fromTensors`. */
+/** The options of a layout without a base model: see `AdapterLayout.fromTensors`. */
 export interface LayoutFields {
   base: BaseModel | null;
   /** Of the modules in use. */

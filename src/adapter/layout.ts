@@ -13,7 +13,7 @@ import { type ChunkView, readToken, type TokenView, writeToken } from './token.j
 const MAX_RANK = 2 ** 13;
 const MAX_CHUNK = 2 ** 16;
 
-/** A tensor of the adapter, and the weight tokens it is cut into. */
+/** A tensor of the adapter, and the weight tokens it is split into. */
 export interface LayoutTensor {
   /** As PEFT names it. */
   name: string;
@@ -21,7 +21,7 @@ export interface LayoutTensor {
   shape: [number, number];
   firstToken: number;
   tokenCount: number;
-  /** Of its first element, where the tensors of an adapter lie one after the other. */
+  /** Of its first element in the flat array of an adapter's tensors. */
   offset: number;
   part: Part;
   module: ModuleName;
@@ -55,13 +55,13 @@ export class AdapterLayout {
   readonly tokenHeight: number;
   readonly tokenWidth: number;
   readonly tokenCount: number;
-  /** Where the base model keeps its layers. */
+  /** Module path of the base model's layers. */
   readonly layersPath: string;
   /** In the order of their tokens. */
   readonly tensors: readonly LayoutTensor[];
   readonly #fields: LayoutFields;
 
-  /** @throws DndError INVALID_ARGUMENT for a rank, chunk or module that cannot be */
+  /** @throws DndError INVALID_ARGUMENT for an invalid rank, chunk or module */
   constructor(options: LayoutOptions | LayoutFields) {
     const fields = 'widths' in options ? options : fieldsOfBase(options);
     const modules = selectModules(fields.modules);
@@ -180,11 +180,11 @@ export class AdapterLayout {
   }
 
   /**
-   * Weight tokens → one tensor, in the shape it has in the adapter. What is not finite in the tokens is not in the
-   * tensor either: `writePeft` refuses it.
+   * Weight tokens → one tensor, in the shape it has in the adapter. Values that are not finite are passed through;
+   * `writePeft` rejects them.
    * @throws DndError SHAPE_MISMATCH when `tokens` has another size than [tokenCount, tokenHeight, tokenWidth]
    */
-  restoreTensor(tokens: Float32Array, tensor: LayoutTensor): Float32Array<ArrayBuffer> {
+  reconstructTensor(tokens: Float32Array, tensor: LayoutTensor): Float32Array<ArrayBuffer> {
     this.#checkTokens(tokens);
     const data = new Float32Array(tensor.shape[0] * tensor.shape[1]);
     for (let index = 0; index < tensor.tokenCount; index++) {
@@ -193,12 +193,15 @@ export class AdapterLayout {
     return data;
   }
 
-  /** All tensors by name, restored in slices that leave the event loop room. Errors: as `restoreTensor`. */
-  async restore(tokens: Float32Array, operation: LongOperation = {}): Promise<Map<string, Float32Array<ArrayBuffer>>> {
+  /** All tensors by name, reconstructed in slices that yield to the event loop. Errors: as `reconstructTensor`. */
+  async reconstruct(
+    tokens: Float32Array,
+    operation: LongOperation = {},
+  ): Promise<Map<string, Float32Array<ArrayBuffer>>> {
     this.#checkTokens(tokens);
     const yieldToEventLoop = eventLoopYielder();
     const report = steadyProgress(operation.onProgress);
-    const restored = new Map<string, Float32Array<ArrayBuffer>>();
+    const reconstructed = new Map<string, Float32Array<ArrayBuffer>>();
     for (const tensor of this.tensors) {
       const data = new Float32Array(tensor.shape[0] * tensor.shape[1]);
       for (let index = 0; index < tensor.tokenCount; index++) {
@@ -206,10 +209,10 @@ export class AdapterLayout {
         operation.signal?.throwIfAborted();
         readToken(tokens, this.#token(tensor, index), data, this.#chunk(tensor, index));
       }
-      restored.set(tensor.name, data);
+      reconstructed.set(tensor.name, data);
       report((tensor.firstToken + tensor.tokenCount) / this.tokenCount);
     }
-    return restored;
+    return reconstructed;
   }
 
   #token(tensor: LayoutTensor, index: number): TokenView {

@@ -24,8 +24,8 @@ export interface LoraConfig {
   excludeModules?: string | string[] | null;
 }
 
-/** What a layout does not say of an adapter. */
-export interface RestoredConfig {
+/** The settings of an adapter that its layout does not determine. */
+export interface ReconstructedConfig {
   alpha: number;
   useRslora?: boolean;
   baseModelName?: string | null;
@@ -53,11 +53,11 @@ function mismatch(what: string): DndError {
   return new DndError('SHAPE_MISMATCH', what);
 }
 
-/** Messages show names whole. */
+/** Error messages show whole names, so their length is limited. */
 const LONGEST_NAME = 1024;
 
 /** For callers without types. */
-function checkParts(layout: AdapterLayout, values: Float32Array, config: RestoredConfig): void {
+function checkParts(layout: AdapterLayout, values: Float32Array, config: ReconstructedConfig): void {
   checkOptions(config, 'configuration of LoraAdapter');
   if (layout instanceof AdapterLayout && values instanceof Float32Array) return;
   throw new DndError('INVALID_ARGUMENT', 'an adapter is made of an AdapterLayout and a Float32Array');
@@ -84,20 +84,20 @@ export class LoraAdapter {
   static async fromTokens(
     layout: AdapterLayout,
     tokens: Float32Array,
-    config: RestoredConfig,
+    config: ReconstructedConfig,
     operation: LongOperation = {},
   ): Promise<LoraAdapter> {
     checkParts(layout, tokens, config);
     checkOptions(operation, 'options of fromTokens');
-    const restored = await layout.restore(tokens, operation);
-    return LoraAdapter.#ofLayout(layout, config, ({ name }) => restored.get(name)!);
+    const reconstructed = await layout.reconstruct(tokens, operation);
+    return LoraAdapter.#ofLayout(layout, config, ({ name }) => reconstructed.get(name)!);
   }
 
   /**
-   * The adapter whose tensors lie one after the other in `values`, [layout.elementCount]: they stay there. The base's
-   * name is the layout's.
+   * The adapter whose tensors are contiguous views of `values`, [layout.elementCount], without a copy. The base's name
+   * is the layout's.
    */
-  static fromValues(layout: AdapterLayout, values: Float32Array, config: RestoredConfig): LoraAdapter {
+  static fromValues(layout: AdapterLayout, values: Float32Array, config: ReconstructedConfig): LoraAdapter {
     checkParts(layout, values, config);
     if (values.length !== layout.elementCount)
       throw mismatch(`an adapter of this layout has ${layout.elementCount} elements, not ${values.length}`);
@@ -108,7 +108,7 @@ export class LoraAdapter {
 
   static #ofLayout(
     layout: AdapterLayout,
-    config: RestoredConfig,
+    config: ReconstructedConfig,
     dataOf: (tensor: LayoutTensor) => Float32Array,
   ): LoraAdapter {
     const tensors = new Map(

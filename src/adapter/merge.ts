@@ -10,14 +10,14 @@ function alphaOf(config: LoraConfig, module: string): number {
   return config.alpha;
 }
 
-/** What B·A is multiplied with: alpha / rank, with rsLoRA alpha / √rank. Source: PEFT, `LoraLayer.scaling`. */
+/** The scale of B·A: alpha / rank, with rsLoRA alpha / √rank. Source: PEFT, `LoraLayer.scaling`. */
 export function loraScale(config: LoraConfig, module: string, rank: number): number {
   return alphaOf(config, module) / (config.useRslora ? Math.sqrt(rank) : rank);
 }
 
 /**
- * What an adapter adds to the weight of one module: ΔW = scale · B · A, [output width, input width], row-major;
- * with `fanInFanOut` the base stores the transpose of it. Summed in float64.
+ * The weight update of one module: ΔW = scale · B · A, [output width, input width], row-major; with `fanInFanOut` the
+ * base stores the transpose of it. Summed in float64.
  * @param module the base model's name of it, such as `model.layers.0.self_attn.q_proj`
  * @throws DndError SHAPE_MISMATCH when the adapter has no such module
  */

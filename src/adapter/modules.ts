@@ -8,8 +8,8 @@ export type WidthName = 'hidden' | 'query' | 'keyValue' | 'intermediate';
 export type Widths = Record<WidthName, number>;
 
 /**
- * The projections an adapter may hold, in the order in which their weight tokens follow one another inside a layer
- * (up before gate, as the published code has it). `parent` is the block that holds them in the base model.
+ * The projections an adapter may have, in the order of their weight tokens inside a layer (up before gate, as the
+ * published code has it). `parent` is the block that holds them in the base model.
  */
 export const MODULES = [
   { name: 'q_proj', parent: 'self_attn', input: 'hidden', output: 'query' },
@@ -27,8 +27,7 @@ export type ModuleName = Module['name'];
 export const MODULE_NAMES: readonly ModuleName[] = MODULES.map(({ name }) => name);
 
 /**
- * The modules that `names` ask for, each once, in the order of MODULES whatever the order asked. `self_attn.q_proj`
- * is as good as `q_proj`.
+ * The modules that `names` select, each once, in the order of MODULES. `self_attn.q_proj` is accepted for `q_proj`.
  * @throws DndError INVALID_ARGUMENT for an unknown name, or none at all
  */
 export function selectModules(names: readonly string[]): Module[] {

@@ -9,7 +9,7 @@ function isSet(value: unknown): boolean {
   return Boolean(value);
 }
 
-/** Settings with which ΔW is no longer scale · B · A and nothing else, and what they are. */
+/** Settings with which ΔW is more than scale · B · A, and the name of each for messages. */
 const UNSUPPORTED: Readonly<Record<string, string>> = {
   use_dora: 'DoRA',
   use_qalora: 'QA-LoRA',
@@ -37,12 +37,12 @@ const DEFAULTS: Record<string, unknown> = {
   base_model_name_or_path: null,
 };
 
-/** What `adapter_config.json` says; target modules that it gives as a pattern are left for the tensors to tell. */
+/** The contents of `adapter_config.json`; target modules given as a pattern are derived from the tensors instead. */
 export type ParsedPeftConfig = Omit<LoraConfig, 'targetModules'> & { targetModules: string[] | null };
 
 /**
- * @throws DndError UNSUPPORTED_FORMAT for an adapter that is more than LoRA, by the name of what it is; CORRUPT_FILE for
- * values that cannot be
+ * @throws DndError UNSUPPORTED_FORMAT for an adapter that is more than LoRA, by the name of what it is; CORRUPT_FILE
+ * for invalid values
  */
 export function parsePeftConfig(json: unknown, source: string): ParsedPeftConfig {
   const fields = Fields.withDefaults(json, source, DEFAULTS);
@@ -53,7 +53,7 @@ export function parsePeftConfig(json: unknown, source: string): ParsedPeftConfig
     );
   const patternOf = (key: string, check: (pattern: Fields, name: string) => number): Record<string, number> => {
     const pattern = fields.section(key);
-    // PEFT takes the keys for regular expressions; names are what people write.
+    // PEFT treats the keys as regular expressions, but in practice they are names.
     const expression = Object.keys(pattern.all).find((name) => !/^\^?[\w.-]+$/.test(name));
     if (expression !== undefined) throw refuse(`the regular expression ${quote(expression)} in ${key}`);
     return Object.fromEntries(Object.keys(pattern.all).map((name) => [name, check(pattern, name)]));

@@ -31,8 +31,9 @@ async function openTensors(folder: string): Promise<SafetensorsFile> {
 }
 
 /**
- * The name that a LoRA matrix of the file `path` has in our memory: with PEFT's prefix, without an adapter's name.
- * @throws DndError UNSUPPORTED_FORMAT for another tensor, by the name of what it is; SHAPE_MISMATCH for no float matrix
+ * The normalised name of a LoRA matrix of the file `path`: with PEFT's prefix, without an adapter's name.
+ * @throws DndError UNSUPPORTED_FORMAT for another tensor, with the name of its kind; SHAPE_MISMATCH for anything but a
+ * float matrix
  */
 export function checkedName(info: TensorInfo, path: string): string {
   const parsed = parseTensorName(info.name);
@@ -90,7 +91,8 @@ async function readTensors(
 /**
  * Reads a PEFT LoRA folder, of any base model, into float32.
  * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE; UNSUPPORTED_FORMAT for an adapter that is more than LoRA
- * (DoRA, biases, whole modules, …), by name; SHAPE_MISMATCH for tensors that do not fit together or their configuration
+ * (DoRA, biases, whole modules, …), by name; SHAPE_MISMATCH for tensors that fit neither each other nor their
+ * configuration
  */
 export async function readPeft(folder: string, operation: LongOperation = {}): Promise<LoraAdapter> {
   checkPath(folder, 'the folder of readPeft');

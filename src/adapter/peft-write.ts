@@ -18,12 +18,12 @@ export interface PeftWriteOptions extends LongOperation {
   force?: boolean | undefined;
 }
 
-/** Converting so many values takes about a millisecond. */
+/** Converting this many values takes about a millisecond. */
 const SLICE = 2 ** 17;
 
 const LARGEST: Record<AdapterDtype, string> = { BF16: '3.39e38', F16: '65504', F32: '3.40e38' };
 
-/** Every key that a reader could have a default of its own for. */
+/** Every key for which a reader could have its own default. */
 function peftConfig(config: LoraConfig): Record<string, unknown> {
   return {
     peft_type: 'LORA',
@@ -94,7 +94,7 @@ async function* convert(
  * Writes an adapter as a folder that PEFT, vLLM, SGLang and LoRAX read: `adapter_config.json` and
  * `adapter_model.safetensors` with its tensors ordered by name. The folder appears whole or not at all.
  * @throws DndError INVALID_WEIGHTS for NaN, infinity, or what `dtype` cannot hold; OUTPUT_EXISTS, DISK_FULL,
- * NOT_WRITABLE; INVALID_ARGUMENT for a configuration that no reader would take; `signal.reason` after an abort
+ * NOT_WRITABLE; INVALID_ARGUMENT for a configuration that readers reject; `signal.reason` after an abort
  */
 export async function writePeft(folder: string, adapter: LoraAdapter, options: PeftWriteOptions): Promise<void> {
   const { dtype, force, signal, onProgress } = options;

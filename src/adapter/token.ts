@@ -3,7 +3,7 @@
  * two rows and columns, NaN in between. The scheme is the published code's; docs/formats.md describes it.
  */
 
-/** Where a chunk lies in a flat array: element (row, column) is at start + row·rowStride + column·columnStride. */
+/** Position of a chunk in a flat array: element (row, column) is at start + row·rowStride + column·columnStride. */
 export interface ChunkView {
   start: number;
   rows: number;
@@ -12,7 +12,7 @@ export interface ChunkView {
   columnStride: number;
 }
 
-/** Where a token lies in a flat, row-major array. */
+/** Position of a token in a flat, row-major array. */
 export interface TokenView {
   start: number;
   height: number;
@@ -30,7 +30,10 @@ interface Moments {
   deviation: number;
 }
 
-function momentsOf(weights: Float32Array, { start, rows, columns, rowStride, columnStride }: ChunkView): Moments {
+function meanAndDeviation(
+  weights: Float32Array,
+  { start, rows, columns, rowStride, columnStride }: ChunkView,
+): Moments {
   const count = rows * columns;
   const first = weights[start]!;
   let sum = 0;
@@ -55,9 +58,9 @@ function momentsOf(weights: Float32Array, { start, rows, columns, rowStride, col
   return { mean, deviation: Math.sqrt(squares / (count - 1)) };
 }
 
-/** Normalises a chunk into a token. Every element of the token is written, NaN where nothing belongs. */
+/** Normalises a chunk into a token. Every element of the token is written, NaN in unused elements. */
 export function writeToken(weights: Float32Array, chunk: ChunkView, tokens: Float32Array, token: TokenView): void {
-  const { mean, deviation } = momentsOf(weights, chunk);
+  const { mean, deviation } = meanAndDeviation(weights, chunk);
   const { start, height, width } = token;
   tokens.fill(Number.NaN, start, start + height * width);
   for (let row = 0; row < chunk.rows; row++) {
@@ -89,8 +92,9 @@ function average(tokens: Float32Array, start: number, stride: number, count: num
 }
 
 /**
- * Mean and standard deviation from margins that need not agree. The even rows' estimate is paired with the row before
- * the last, the odd rows' with the last; each pair is averaged and inverted, and the two results are averaged.
+ * Mean and standard deviation from the margins of a generated token, which are not exactly consistent. The even rows'
+ * estimate is paired with the row before the last, the odd rows' with the last; each pair is averaged and inverted, and
+ * the two results are averaged.
  */
 function readMargins(tokens: Float32Array, { start, height, width }: TokenView): Moments {
   let mean = 0;

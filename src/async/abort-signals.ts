@@ -11,8 +11,8 @@ export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | unde
 }
 
 /**
- * Runs `work` with a signal that aborts when any of `signals` does, and lets go of them afterwards.
- * (`AbortSignal.any` came after Node 20.0, and in Node 20 a long-lived signal never forgets those made from it.)
+ * Runs `work` with a signal that aborts when any of `signals` does, and removes its listeners afterwards.
+ * (`AbortSignal.any` is missing in Node 20.0, and in Node 20 a long-lived signal never releases those made from it.)
  */
 export async function withSignals<T>(
   signals: readonly (AbortSignal | undefined)[],

@@ -1,11 +1,11 @@
 import { eventLoopYielder } from './event-loop.js';
 
-/** Copying so many values takes about a millisecond. */
+/** Copying this many values takes about a millisecond. */
 const SLICE = 2 ** 19;
 
 /**
- * Makes a function that copies `from` into elements [offset, offset + size) of `to`, in slices that leave the event loop
- * room, and fills what is left of `size` with zeros. It rejects with `signal.reason`.
+ * Makes a function that copies `from` into elements [offset, offset + size) of `to`, in slices that yield to the event
+ * loop, and fills the rest of `size` with zeros. It rejects with `signal.reason`.
  */
 export function valueCopier(signal: AbortSignal | undefined) {
   const yieldToEventLoop = eventLoopYielder();

@@ -1,7 +1,7 @@
 /**
  * For loops over much data on the JavaScript thread: `await yieldToEventLoop()` every so often lets timers and I/O run.
- * The function resolves at once while the current slice of `sliceMs` lasts; after that on the next turn of the event
- * loop, and a new slice begins.
+ * The function resolves at once within a slice of `sliceMs`; after it, on the next iteration of the event loop, where a
+ * new slice starts.
  */
 export function eventLoopYielder(sliceMs = 4): () => Promise<void> {
   const atOnce = Promise.resolve();

@@ -1,4 +1,4 @@
-/** Work that takes a while: what it shares, its progress, how it is stopped, queued, and kept from blocking the event loop. */
+/** Long-running work: progress, cancellation, queueing, and yielding to the event loop. */
 export { unlessAborted, withSignals } from './abort-signals.js';
 export { valueCopier } from './copy-values.js';
 export { eventLoopYielder } from './event-loop.js';

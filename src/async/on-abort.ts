@@ -6,9 +6,9 @@ interface Shared {
 const shared = new WeakMap<AbortSignal, Shared>();
 
 /**
- * Calls `callback` once when `signal` aborts; not at all where it has aborted before. However many calls have one signal in
- * common, they share one listener: from the eleventh on Node would warn of a leak.
- * @returns a function after which `callback` is not called any more
+ * Calls `callback` once when `signal` aborts; not if it has aborted before. All calls for one signal share one
+ * listener, since Node warns of a leak from the eleventh listener on.
+ * @returns a function that unregisters `callback`
  */
 export function onAbort(signal: AbortSignal, callback: () => void): () => void {
   const entry = { call: callback };

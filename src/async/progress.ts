@@ -1,12 +1,12 @@
-/** Shared by every operation that may take a while: it rejects with `signal.reason`, and reports the fraction done. */
+/** Options of every long operation: it rejects with `signal.reason`, and reports the fraction done. */
 export interface LongOperation {
   signal?: AbortSignal | undefined;
   onProgress?: ((fraction: number) => void) | undefined;
 }
 
 /**
- * Passes at most about 20 reports a second on to `onProgress`; beside these always the first one of each stage, and the
- * last one.
+ * Passes at most about 20 reports a second on to `onProgress`; the first one of each stage and the last one are always
+ * passed on.
  * @param last the fraction of the last report
  */
 export function steadyProgress<Stage extends unknown[]>(

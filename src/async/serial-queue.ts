@@ -1,6 +1,6 @@
 import { unlessAborted, withSignals } from './abort-signals.js';
 
-/** Runs one piece of work at a time, in the order of asking, until it is closed. */
+/** Runs one piece of work at a time, first in, first out, until it is closed. */
 export class SerialQueue {
   readonly #closing = new AbortController();
   #last: Promise<void> = Promise.resolve();
@@ -9,19 +9,19 @@ export class SerialQueue {
     return this.#closing.signal.aborted;
   }
 
-  /** Aborts the work under way; what waits, and what is asked for later, rejects with `reason`. Idempotent. */
+  /** Aborts the running work; queued and later work rejects with `reason`. Idempotent. */
   close(reason: unknown): void {
     this.#closing.abort(reason);
   }
 
-  /** Resolves when everything asked for so far has ended. */
+  /** Resolves when all work queued so far has settled. */
   idle(): Promise<void> {
     return this.#last;
   }
 
   /**
-   * Runs `work` when everything asked for before has ended, with a signal that aborts when `signal` does or the queue is
-   * closed. Rejects with the signal's reason if that comes while waiting.
+   * Runs `work` after all work queued before, with a signal that aborts when `signal` does or the queue is closed.
+   * Rejects with the signal's reason if that comes while waiting.
    */
   run<T>(work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
     return withSignals([this.#closing.signal, signal], async (linked) => {

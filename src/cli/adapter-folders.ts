@@ -2,13 +2,13 @@ import { basename, extname, join } from 'node:path';
 import { DndError } from '../errors.js';
 import { checkFolderName, checkPath } from '../validation/index.js';
 
-/** What `--prompts` calls standard input, which has no name of its own. */
+/** Name used for the prompts of standard input. */
 const STANDARD_INPUT = '-';
 
 /**
- * Where the adapters of several prompt files go: one file's to `out` itself, several files' to sub-folders named after
- * them.
- * @throws DndError INVALID_ARGUMENT when two files have the same name, or one that is no folder inside `out`
+ * Output folders of the adapters: `out` itself for one prompt file; for several, sub-folders named after the files.
+ * @throws DndError INVALID_ARGUMENT when two files have the same name, or a name that is not a valid sub-folder of
+ * `out`
  */
 export function adapterFolders(files: readonly string[], out: string): string[] {
   checkPath(out, '--out');

@@ -86,7 +86,7 @@ async function generate({ json, ...options }: Options, io: Io): Promise<void> {
   const { force, seed, dtype, generator: source, encoder, threads, memoryLimit, device, precision } = options;
   const { signal } = io;
   try {
-    // The folders are begun before the work, so that one that cannot be written costs no time.
+    // The folders are created before the work, so that an unwritable one fails early.
     await writeFoldersTogether(folders, { force, signal, marker: PEFT_CONFIG_FILE }, async (stagings) => {
       const generator = await Generator.load(source, {
         encoder,

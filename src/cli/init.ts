@@ -101,7 +101,7 @@ async function init({ out, force, json, rslora, device: _, ...settings }: Option
   const { onProgress, stop } = showProgress(io, json);
   let made: GeneratorManifest | undefined;
   try {
-    // The folder is begun before the work, so that one that cannot be written costs no time.
+    // The folder is created before the work, so that an unwritable one fails early.
     await writeFolderAtomically(out, { force, signal, marker: MANIFEST_FILE }, async (staging) => {
       const generator = await Generator.create({ ...settings, device: 'cpu', useRslora: rslora, signal, onProgress });
       try {

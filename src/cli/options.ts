@@ -2,7 +2,7 @@ import { InvalidArgumentError, Option } from 'commander';
 import { ALGORITHM_CHOICES, checkDevice, type Device, parseBytes } from '../engine/index.js';
 import { parseJsonText } from '../files/index.js';
 
-/** Parsers of option values. What they refuse is wrong usage, named with its option by commander. */
+/** Parsers of option values. Commander reports a rejected value as a usage error with its option. */
 
 export function wholeNumber(smallest: number, largest = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {

@@ -3,10 +3,10 @@ import type { PairsStatistics, Spread } from '../training/pairs/index.js';
 import { describeProblem } from '../training/pairs/index.js';
 import { counted, grouped, list, shortNumber, table } from './table.js';
 
-/** How many modules and layers of the greatest importance are told. */
+/** Number of modules and layers listed by importance. */
 const FOREMOST = 5;
 
-/** What `dnd pairs stats` shows to people. */
+/** The text output of `dnd pairs stats`. */
 export function statisticsLines(statistics: PairsStatistics): string[] {
   return [
     ...heading(statistics),

@@ -72,7 +72,7 @@ async function check(folder: string, { json, ...options }: CheckOptions, io: Io)
   }).finally(stop);
 }
 
-/** Every tensor of hundreds of checkpoints may be another: JSON gets no more of them than this. */
+/** Limits the mismatches in JSON: every tensor of hundreds of checkpoints may differ. */
 const MOST_MISMATCHES = 1000;
 
 function checkResult({ folder, pairs, problems, mismatches }: PairsExamination) {

@@ -3,7 +3,9 @@ import type { CudaGeneratorPlan } from '../plan/cuda.js';
 import { decoderEntries, gigaflop, HALVED, milliseconds, nameOf, projectionLines, tilingCells } from './plan-table.js';
 import { counted, list, shortNumber, table } from './table.js';
 
-/** A plan for a CUDA device model for people; with `why` also the parts of each time and what was not taken. */
+/**
+ * The text output of a plan for a CUDA device model; with `why` also the parts of each time and rejected alternatives.
+ */
 export function cudaPlanLines(plan: CudaGeneratorPlan, why = false): string[] {
   return [
     ...heading(plan),

@@ -4,7 +4,7 @@ import type { GeneratorPlan, PlannedConvolution } from '../plan/plan.js';
 import type { PlannedDecoder } from '../plan/source.js';
 import { counted, grouped, list, shortNumber, table } from './table.js';
 
-/** A plan for people: what was planned, a row for each convolution, the totals; with `why` also what was not taken. */
+/** The text output of a plan: a heading, a row per convolution, totals; with `why` also rejected alternatives. */
 export function planLines(plan: GeneratorPlan, why = false): string[] {
   return [
     ...heading(plan),
@@ -27,7 +27,7 @@ function heading(plan: GeneratorPlan): string[] {
   ]);
 }
 
-/** What is planned, for a heading. */
+/** The heading of a plan. */
 export function decoderEntries({ generator, preset, decoder }: PlannedDecoder): (readonly [string, string])[] {
   return [
     ...(generator === null ? [] : [['generator', generator] as const]),

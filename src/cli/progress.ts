@@ -18,9 +18,9 @@ const LABELS: Record<ShownStage, string> = {
 const LABEL_WIDTH = Math.max(...Object.values(LABELS).map((label) => label.length));
 
 export interface ProgressView {
-  /** For one long call: the fraction done, and what it is busy with. */
+  /** Progress of one long call: its stage and the fraction done. */
   onProgress: (fraction: number, stage: ShownStage) => void;
-  /** Takes the bar away; to be called whether the call succeeded or not. */
+  /** Removes the bar; must be called whether or not the call succeeded. */
   stop(): void;
 }
 
@@ -44,7 +44,7 @@ function progressBar(io: Io): ProgressView {
     stream: io.stderr as NodeJS.WritableStream,
     hideCursor: true,
     clearOnComplete: true,
-    // Its listeners would take a second Ctrl-C, which has to end the process.
+    // Its listeners would consume a second Ctrl-C, which must end the process.
     gracefulExit: false,
     barsize: 30,
   });

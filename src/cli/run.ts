@@ -19,13 +19,13 @@ import { addReport } from './report.js';
 import { addTrain } from './train.js';
 import { addVerify } from './verify.js';
 
-/** The commands, in the order in which a user meets them. */
+/** The commands, in the order of the help. */
 const COMMANDS = [addInit, addGenerate, addInspect, addPairs, addTrain, addReport, addPlan, addVerify, addDoctor];
 
 /**
  * Runs one command of `dnd`.
  * @param argv what follows the program's name
- * @returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 143 terminated
+ * @returns the exit code: 0 success, 1 failure, 2 usage error, 130 interrupted, 143 terminated
  */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   let exitCode = EXIT_DONE;
@@ -54,7 +54,7 @@ function fail(error: unknown, json: boolean, io: Io): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT_DONE;
     const message = error.message.replace(/^error: /, '');
-    // Commander has told people already.
+    // Commander has already printed the message as text.
     if (json) printFailure(io, json, { error: { code: 'INVALID_ARGUMENT', message } }, []);
     return EXIT_WRONG_USAGE;
   }

@@ -8,17 +8,18 @@ export function addSettingOptions(command: Command): void {
   for (const name of SETTING_NAMES) command.addOption(optionOf(name, SETTINGS[name]));
 }
 
-/** Those settings that were given as flags. */
+/** The settings that were given as flags. */
 export function givenSettings(command: Command): Partial<TrainingSettings> {
   const values = command.opts();
   const given = SETTING_NAMES.filter((name) => command.getOptionValueSource(name) === 'cli');
   return Object.fromEntries(given.map((name) => [name, values[name]])) as Partial<TrainingSettings>;
 }
 
-function optionOf(name: keyof TrainingSettings, { kind, about, default: usual }: Setting): Option {
+function optionOf(name: keyof TrainingSettings, { kind, about, default: defaultValue }: Setting): Option {
   const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  if (kind.is === 'boolean') return new Option(usual === true ? `--no-${flag}` : `--${flag}`, aboutFlag(about, usual));
-  const described = usual === undefined ? about : `${about} (default: ${usual})`;
+  if (kind.is === 'boolean')
+    return new Option(defaultValue === true ? `--no-${flag}` : `--${flag}`, aboutFlag(about, defaultValue));
+  const described = defaultValue === undefined ? about : `${about} (default: ${defaultValue})`;
   const option = (placeholder: string) => new Option(`--${flag} <${placeholder}>`, described);
   switch (kind.is) {
     case 'path':
@@ -40,11 +41,11 @@ function optionOf(name: keyof TrainingSettings, { kind, about, default: usual }:
   }
 }
 
-function aboutFlag(about: string, usual: Setting['default']): string {
-  return usual === true ? `do not ${about}` : about;
+function aboutFlag(about: string, defaultValue: Setting['default']): string {
+  return defaultValue === true ? `do not ${about}` : about;
 }
 
-/** What is refused is wrong usage, named with its flag by commander. */
+/** Commander reports a rejected value as a usage error with its flag. */
 function checked(name: keyof TrainingSettings, value: unknown): unknown {
   try {
     return checkSettings({ [name]: value }, 'the flag')[name];

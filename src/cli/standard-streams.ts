@@ -9,13 +9,14 @@ const DESCRIPTORS = { stdin: 0, stdout: 1, stderr: 2 } as const;
 export interface StandardStreams {
   stdout: Writable;
   stderr: Writable & { isTTY?: boolean };
-  /** Waits until all output has been written. @returns the exit code, which is not EXIT_DONE if some was lost */
+  /** Waits until all output has been written. @returns the exit code, not EXIT_DONE if some was lost */
   finish(exitCode: number): Promise<number>;
 }
 
 /**
- * Standard output and standard error of this process. Either may go away at any time: a reader that ends, a terminal that
- * is closed, a disk that becomes full. Nobody misses what standard error cannot take; of standard output that is a failure.
+ * Standard output and standard error of this process. Either may go away at any time: a reader that ends, a terminal
+ * that is closed, a disk that becomes full. Output lost on standard error is ignored; on standard output it is a
+ * failure.
  * @param onFailure called once, with a DndError NOT_WRITABLE or DISK_FULL
  */
 export function standardStreams(onFailure: (failure: unknown) => void): StandardStreams {
@@ -28,7 +29,7 @@ export function standardStreams(onFailure: (failure: unknown) => void): Standard
     failure = streamError(error, 'standard output');
     onFailure(failure);
   });
-  // Node's own warnings go to the second of them.
+  // Node's own warnings are written to standard error.
   for (const stream of [stderr, process.stderr]) stream.on('error', () => {});
   return {
     stdout,
@@ -38,7 +39,7 @@ export function standardStreams(onFailure: (failure: unknown) => void): Standard
       await new Promise((done) => stdout.write('', done));
       // An interrupted command has printed why.
       if (failure !== undefined && !interrupted) stderr.write(`error: ${describeError(failure).message}\n`);
-      // At its end Node resets terminals, and aborts where one has gone; what is closed it leaves alone.
+      // On exit Node resets terminals and aborts if one is gone; it skips closed streams.
       for (const descriptor of terminals) if (!isatty(descriptor)) closeSync(descriptor);
       return failure === undefined || exitCode !== EXIT_DONE ? exitCode : EXIT_FAILED;
     },
@@ -51,7 +52,7 @@ function isFile(descriptor: number): boolean {
   return !isatty(descriptor) && !status.isFIFO() && !status.isSocket();
 }
 
-/** Node's own stream for files drops what a full disk did not take, and in some versions throws where it is written to. */
+/** Node's stream for files drops what does not fit on a full disk, and in some versions throws on write. */
 function fileStream(descriptor: number): Writable {
   return new Writable({
     decodeStrings: true,

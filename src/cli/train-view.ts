@@ -14,12 +14,12 @@ const LABELS: Record<TrainingStage, string> = {
   save: 'saving a checkpoint',
 };
 
-/** Steps whose mean time tells how fast it goes. */
+/** Number of recent steps whose mean time is shown. */
 const RECENT_STEPS = 20;
-/** So many lines of steps are printed in all, where there is no terminal. */
+/** Total number of step lines printed without a terminal. */
 const LINES = 100;
 
-/** What is told of a run while it goes on. */
+/** Output of a run in progress. */
 export interface TrainView {
   onProgress(fraction: number, stage: TrainingStage): void;
   onStep(step: TrainingStep): void;
@@ -30,7 +30,7 @@ export interface TrainView {
   stop(): void;
 }
 
-/** JSON lines, a bar on a terminal, or lines of text. `steps` tells how many there are to be, once that is known. */
+/** JSON lines, a bar on a terminal, or lines of text. `steps` is the total number of steps, once known. */
 export function trainView(io: Io, json: boolean | undefined, steps: () => number): TrainView {
   if (json) return jsonView(io);
   return io.stderr.isTTY ? terminalView(io, steps) : lineView(io, steps);
@@ -54,7 +54,7 @@ function lineView(io: Io, steps: () => number): TrainView {
   let last: TrainingStage | undefined;
   return {
     onProgress: (_, stage) => {
-      // What belongs to steps has lines of its own.
+      // Stages that belong to steps have their own lines.
       if (stage !== last && stage !== 'evaluate' && stage !== 'save') line(`${LABELS[stage]} …`);
       last = stage;
     },
@@ -85,7 +85,7 @@ function terminalView(io: Io, steps: () => number): TrainView {
         stream: io.stderr as NodeJS.WritableStream,
         hideCursor: true,
         clearOnComplete: true,
-        // Its listeners would take a second Ctrl-C, which has to end the process.
+        // Its listeners would consume a second Ctrl-C, which must end the process.
         gracefulExit: false,
         barsize: 20,
       });
@@ -142,16 +142,16 @@ function evaluationLines({ evaluation, tasks }: Evaluation): string[] {
   );
 }
 
-/** How fast it goes, and how long it will, by all the time so far: evaluations and checkpoints take theirs, too. */
+/** Speed and remaining time, estimated from all elapsed time, evaluations and checkpoints included. */
 class Pace {
   readonly #seconds: number[] = [];
-  #began: number | undefined;
+  #startTime: number | undefined;
   #steps = 0;
 
   constructor(readonly steps: () => number) {}
 
   add({ seconds }: TrainingStep): void {
-    this.#began ??= performance.now() - 1000 * seconds;
+    this.#startTime ??= performance.now() - 1000 * seconds;
     this.#steps++;
     this.#seconds.push(seconds);
     if (this.#seconds.length > RECENT_STEPS) this.#seconds.shift();
@@ -160,7 +160,7 @@ class Pace {
   text(done: number): string {
     const mean = this.#seconds.reduce((sum, value) => sum + value, 0) / this.#seconds.length;
     const rate = mean < 1 ? `${shortNumber(1 / mean)} steps/s` : `${shortNumber(mean)} s/step`;
-    const each = (performance.now() - (this.#began ?? 0)) / 1000 / this.#steps;
+    const each = (performance.now() - (this.#startTime ?? 0)) / 1000 / this.#steps;
     return `${rate}  ${duration(each * (this.steps() - done))} left`;
   }
 }

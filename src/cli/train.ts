@@ -81,11 +81,11 @@ async function train(
     steps = trainer.settings.steps;
     const result = await trainToEnd(trainer, { signal: io.signal, ...view });
     view.stop();
-    if (result.interrupted) setExitCode(tellInterruption(result, folder, options.json, io));
-    else tellResult(result, folder, options.json, io);
+    if (result.interrupted) setExitCode(printInterruption(result, folder, options.json, io));
+    else printResult(result, folder, options.json, io);
   } catch (error) {
     view.stop();
-    setExitCode(await tellFailure(error, folder, trainer !== undefined, options.json, io));
+    setExitCode(await printFailedRun(error, folder, trainer !== undefined, options.json, io));
   } finally {
     view.stop();
     await trainer?.dispose();
@@ -99,16 +99,16 @@ function open(
   { onProgress, onNotice }: TrainView,
   { signal }: Io,
 ): Promise<Trainer> {
-  const watching = { signal, onProgress, onNotice };
+  const callbacks = { signal, onProgress, onNotice };
   if (resume !== undefined)
-    return Trainer.resume(folder, { ...given, ...watching, allowChangedPairs, allowOtherInstructionSet });
-  return Trainer.create({ ...(given as Partial<TrainingSettings> & Needed), out: folder, ...watching });
+    return Trainer.resume(folder, { ...given, ...callbacks, allowChangedPairs, allowOtherInstructionSet });
+  return Trainer.create({ ...(given as Partial<TrainingSettings> & Needed), out: folder, ...callbacks });
 }
 
-/** `Trainer.create` names what of it is missing. */
+/** `Trainer.create` reports missing ones. */
 type Needed = { pairs: string; encoder: string };
 
-function tellResult(
+function printResult(
   { step, newSteps, checkpoint, seconds }: TrainingResult,
   folder: string,
   json: boolean | undefined,
@@ -127,7 +127,7 @@ function tellResult(
   );
 }
 
-function tellInterruption(
+function printInterruption(
   { step, checkpoint }: TrainingResult,
   folder: string,
   json: boolean | undefined,
@@ -141,8 +141,8 @@ function tellInterruption(
   return exitCode;
 }
 
-/** The failure, and from where the run can go on. */
-async function tellFailure(
+/** The failure, and where the run can be resumed. */
+async function printFailedRun(
   error: unknown,
   folder: string,
   opened: boolean,
@@ -151,7 +151,7 @@ async function tellFailure(
 ): Promise<number> {
   const interrupted = io.signal.aborted && error === io.signal.reason;
   const from = await resumePoint(folder);
-  // What never began is told of as every command's failure is.
+  // A run that never started is reported as any other command failure.
   if (!opened && !(interrupted && from)) throw error;
   const { code, message: failure } = describeError(error);
   const message = interrupted && code === 'ABORTED' ? 'interrupted before the first step was completed' : failure;
@@ -169,8 +169,8 @@ async function dryRun(given: Partial<TrainingSettings>, json: boolean | undefine
   let plan: RunPlan;
   try {
     const { onProgress, onNotice } = view;
-    const watching = { signal: io.signal, onNotice, onProgress: json ? undefined : onProgress };
-    plan = await planRun({ ...(given as Partial<TrainingSettings> & Needed), ...watching });
+    const callbacks = { signal: io.signal, onNotice, onProgress: json ? undefined : onProgress };
+    plan = await planRun({ ...(given as Partial<TrainingSettings> & Needed), ...callbacks });
   } finally {
     view.stop();
   }

@@ -45,7 +45,7 @@ export function addVerify(program: Command, io: Io, exit: (code: number) => void
 type Result = 'passed' | 'skipped' | 'failed';
 const MARKS: Record<Result, string> = { passed: 'ok  ', skipped: 'skip', failed: 'FAIL' };
 
-/** A file of which nothing could be compared has not passed. */
+/** A file without a single comparison has not passed. */
 function resultOf({ ok, checks }: FileVerdict): Result {
   if (!ok) return 'failed';
   return checks.every(isSkipped) ? 'skipped' : 'passed';

@@ -12,22 +12,22 @@ import { PACKAGE } from '../package.js';
 import { findGpu, type Gpu } from './gpu.js';
 
 export interface Diagnosis {
-  /** Whether this installation can work. */
+  /** Whether this installation works. */
   ok: boolean;
   version: string;
   node: string;
   system: string;
   addon: { loaded: boolean; path: string | null; problem: string | null };
   cpu: { model: string; cores: number } & { [Key in keyof CpuInfo]: CpuInfo[Key] | null };
-  /** `limit`: of the control group, where there is one. */
+  /** `limit`: of the control group, if any. */
   memoryBytes: { total: number; available: number; limit: number | null };
-  /** What the system says. */
+  /** As reported by the system. */
   gpu: Gpu;
-  /** What the CUDA library says; null without an addon. */
+  /** As reported by the CUDA library; null without an addon. */
   cuda: DeviceInfo | null;
 }
 
-/** What a bug report needs to say about the machine and this installation. */
+/** Facts about the machine and this installation for bug reports. */
 export async function diagnose(): Promise<Diagnosis> {
   const addon = examineAddon();
   const { info } = addon;
@@ -65,7 +65,7 @@ function examineAddon(): { path: string | null; info: CpuInfo | null; problem: s
   }
 }
 
-/** Without a limit, Node says 0 or a number that no machine has. */
+/** Without a limit, Node returns 0 or an impossibly large number. */
 function memoryLimit(): number | null {
   const limit = process.constrainedMemory();
   return limit > 0 && limit < totalmem() ? limit : null;

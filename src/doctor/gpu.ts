@@ -13,7 +13,7 @@ export interface Gpu {
 const NVIDIA_SMI_MS = 10_000;
 
 /**
- * Asks the driver through /proc, and `nvidia-smi` where that is silent (in some containers, on other systems).
+ * Reads the driver's entries in /proc, or runs `nvidia-smi` where they are missing (some containers, other systems).
  * @param root where `/proc` is mounted
  */
 export async function findGpu(root = '/'): Promise<Gpu> {

@@ -2,7 +2,7 @@ import type { EncoderSizes } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { Fields, quoteValue } from '../validation/index.js';
 
-/** What the engine needs to know of a BERT, and the id that pads when the tokeniser names none. */
+/** A BERT's sizes for the engine, and the padding id if the tokeniser names none. */
 export interface BertConfig extends EncoderSizes {
   padTokenId: number;
 }
@@ -27,7 +27,7 @@ const DEFAULTS: Record<string, unknown> = {
 };
 
 const MODELS = 'all-MiniLM-L6-v2, bge-small-en-v1.5 and e5-small-v2 are such models';
-/** Far beyond every real model, and small enough that sizes can be multiplied without loss. */
+/** Far above any real model, and small enough that products of sizes stay exact. */
 const LARGEST = 2 ** 24;
 const MOST_LAYERS = 1024;
 

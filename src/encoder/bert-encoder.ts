@@ -29,7 +29,7 @@ export class BertEncoder implements AsyncDisposable {
 
   /**
    * @param config as in the model's `config.json`
-   * @param weights tensors by their Hugging Face names; others may be among them
+   * @param weights tensors by their Hugging Face names; other tensors are ignored
    * @throws DndError as `parseBertConfig`, `EncoderEngine.create` and `loadBertWeights` do
    */
   static async create(

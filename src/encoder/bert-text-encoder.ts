@@ -42,9 +42,9 @@ export class BertTextEncoder implements TextEncoder {
   }
 
   /**
-   * Reads `config.json`, `tokenizer.json`, `tokenizer_config.json` where there is one, and `model.safetensors` or its
-   * parts. What sentence-transformers puts beside them (`modules.json`, `1_Pooling`, …) is about pooled sentences, and
-   * passed over: a condition is made of the states of all tokens, and what it pools the generator says.
+   * Reads `config.json`, `tokenizer.json`, `tokenizer_config.json` if present, and `model.safetensors` or its parts.
+   * sentence-transformers' own files (`modules.json`, `1_Pooling`, …) are ignored: they describe sentence pooling, but
+   * a condition uses the hidden states of all tokens, and the generator sets its pooling.
    * @throws DndError FILE_NOT_FOUND, CORRUPT_FILE, UNSUPPORTED_ENCODER, INVALID_WEIGHTS, SHAPE_MISMATCH, OUT_OF_MEMORY
    */
   static async load(folder: string, options: EngineOptions & LongOperation = {}): Promise<BertTextEncoder> {
@@ -69,7 +69,7 @@ export class BertTextEncoder implements TextEncoder {
   }
 
   /**
-   * The token ids that `encode` gives to the model.
+   * The token ids that `encode` passes to the model.
    * @throws DndError INVALID_PROMPTS, INVALID_ARGUMENT, SHAPE_MISMATCH; `signal.reason`
    */
   async tokenise(
@@ -84,9 +84,9 @@ export class BertTextEncoder implements TextEncoder {
     const { ids, mask, tokens, truncatedPrompts } = await this.tokenise(prompts, options);
     const { maxLength, padding, pooling, signal, onProgress } = options;
     const request = { ids, mask, prompts: prompts.length, length: maxLength, padding, pooling, signal, onProgress };
-    const states = await this.bert.encodeIds(request);
+    const hiddenStates = await this.bert.encodeIds(request);
     const length = pooling === 'none' ? maxLength : 1;
-    return { states, shape: [prompts.length, length, this.channels], tokens, truncatedPrompts };
+    return { hiddenStates, shape: [prompts.length, length, this.channels], tokens, truncatedPrompts };
   }
 
   dispose(): void {

@@ -4,12 +4,12 @@ import { DndError } from '../errors.js';
 import { elementCount, isFloatDtype } from '../formats/dtypes.js';
 import type { TensorReader } from '../formats/safetensors/index.js';
 
-/** A megabyte takes the engine well below a millisecond. */
+/** The engine copies a megabyte in well below a millisecond. */
 const CHUNK_BYTES = 2 ** 20;
 
 /**
  * Copies a BERT's weights from a safetensors file into the engine. Names may begin with `bert.`, as in models that were
- * saved with a head, and layer norms may be called gamma and beta, as in the oldest ones; other tensors are passed over.
+ * saved with a head, and layer norms may be called gamma and beta, as in the oldest ones; other tensors are ignored.
  * @throws DndError INVALID_WEIGHTS for missing tensors, integers, NaN and infinity; SHAPE_MISMATCH; `signal.reason`
  */
 export async function loadBertWeights(
@@ -39,7 +39,7 @@ export async function loadBertWeights(
   }
 }
 
-/** Parameter name → the name under which the file has it. */
+/** Parameter name → tensor name in the file. */
 function findTensors(parameters: readonly Readonly<ParameterInfo>[], reader: TensorReader): Map<string, string> {
   const found = new Map<string, string>();
   const missing: string[] = [];
@@ -57,12 +57,12 @@ function findTensors(parameters: readonly Readonly<ParameterInfo>[], reader: Ten
   );
 }
 
-function checkTensor(name: string, wanted: readonly number[], reader: TensorReader) {
+function checkTensor(name: string, expected: readonly number[], reader: TensorReader) {
   const { dtype, shape } = reader.tensors.get(name)!;
-  if (shape.length !== wanted.length || shape.some((size, axis) => size !== wanted[axis])) {
+  if (shape.length !== expected.length || shape.some((size, axis) => size !== expected[axis])) {
     throw new DndError(
       'SHAPE_MISMATCH',
-      `${reader.path}: tensor ${name} has the wrong shape; expected [${wanted.join(', ')}] by config.json, got [${shape.join(', ')}]`,
+      `${reader.path}: tensor ${name} has the wrong shape; expected [${expected.join(', ')}] by config.json, got [${shape.join(', ')}]`,
     );
   }
   if (isFloatDtype(dtype)) return dtype;

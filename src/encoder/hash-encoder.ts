@@ -11,21 +11,23 @@ import {
   type TextEncoder,
 } from './text-encoder.js';
 
-/** Channels of the hash encoder unless told: as many as MiniLM has. */
+/** Default channels of the hash encoder: as many as MiniLM has. */
 export const DEFAULT_HASH_CHANNELS = 384;
 const MAX_CHANNELS = 65_536;
 const CACHE_BYTES = 32 * 2 ** 20;
-/** Of a word; the features of so many take about ten seconds. */
+/** Maximum length of a word; its features take about ten seconds. */
 const MOST_LETTERS = 2 ** 20;
-/** Letters of the words that are kept: the cache is counted by its vectors. */
+/** Maximum length of cached words: the cache is counted by its vectors. */
 const LONGEST_REMEMBERED = 64;
-/** A feature takes a few microseconds, a known word less than one; between so many the event loop gets its turn. */
+/**
+ * A feature takes a few microseconds, a known word less than one; after this many the loop yields to the event loop.
+ */
 const FEATURES_PER_SLICE = 128;
 const WORDS_PER_SLICE = 128;
 
 /**
- * The built-in text encoder without weights: a word's state is the sum of ±1 vectors drawn from the hashes of its
- * 2-grams and 3-grams, scaled to norm √channels. Exact on every platform; it knows spelling, but no meaning.
+ * The built-in text encoder without weights: a word's hidden state is the sum of ±1 vectors drawn from the hashes of
+ * its 2-grams and 3-grams, scaled to norm √channels. Exact on every platform; it encodes spelling, not meaning.
  */
 export class HashEncoder implements TextEncoder {
   readonly identity: EncoderIdentity;
@@ -49,7 +51,7 @@ export class HashEncoder implements TextEncoder {
 
   /**
    * A word is a run of ASCII letters or one other character that is no white space. Positions after a prompt's last
-   * word are zero, whatever `padding` says; the pooled state of a prompt without words is zero too.
+   * word are zero, whatever `padding` says; the pooled hidden state of a prompt without words is zero too.
    */
   async encode(prompts: readonly string[], options: EncodeOptions): Promise<EncodedPrompts> {
     checkRequest(prompts, options, this);
@@ -57,11 +59,11 @@ export class HashEncoder implements TextEncoder {
     const progress = steadyProgress(options.onProgress);
     const length = options.pooling === 'none' ? options.maxLength : 1;
     const shape: EncodedPrompts['shape'] = [prompts.length, length, this.channels];
-    const states = allocateStates(shape);
+    const hiddenStates = allocateStates(shape);
     const truncatedPrompts: number[] = [];
     let tokens = 0;
     for (const [index, prompt] of prompts.entries()) {
-      const rows = states.subarray(index * length * this.channels, (index + 1) * length * this.channels);
+      const rows = hiddenStates.subarray(index * length * this.channels, (index + 1) * length * this.channels);
       const add = options.pooling === 'mean' ? meanInto(rows) : copyInto(rows);
       let count = 0;
       for (const word of words(prompt)) {
@@ -79,10 +81,10 @@ export class HashEncoder implements TextEncoder {
       tokens += count;
       progress((index + 1) / prompts.length);
     }
-    return { states, shape, tokens, truncatedPrompts };
+    return { hiddenStates, shape, tokens, truncatedPrompts };
   }
 
-  /** The hash encoder holds nothing but its cache of words. */
+  /** Frees only the word cache. */
   dispose(): void {
     this.#vectors.clear();
   }
@@ -125,7 +127,7 @@ export class HashEncoder implements TextEncoder {
   }
 }
 
-/** Scaled to norm √channels; a sum of zeros has no direction and stays as it is. */
+/** Scaled to norm √channels; a zero sum stays zero. */
 function scaled(sum: Int32Array): Float32Array {
   let squares = 0;
   for (const value of sum) squares += value * value;
@@ -135,7 +137,7 @@ function scaled(sum: Int32Array): Float32Array {
   return vector;
 }
 
-/** Takes vectors one after the other into the rows, as many as there is room for. */
+/** Collects vectors into rows until they are full. */
 function copyInto(rows: Float32Array): (vector: Float32Array) => void {
   let offset = 0;
   return (vector) => {
@@ -144,7 +146,7 @@ function copyInto(rows: Float32Array): (vector: Float32Array) => void {
   };
 }
 
-/** Keeps the mean of the vectors so far in the row. */
+/** Keeps the running mean of the vectors in the row. */
 function meanInto(row: Float32Array): (vector: Float32Array) => void {
   const sum = new Float64Array(row.length);
   let count = 0;

@@ -3,26 +3,26 @@ import { SplitMix64 } from '../random/split-mix.js';
 const { imul, floor } = Math;
 
 /**
- * What Unicode and Python call white space. JavaScript's \s lacks U+001C–U+001F and U+0085 and has U+FEFF; with the
+ * White space as defined by Unicode and Python. JavaScript's \s lacks U+001C–U+001F and U+0085 and has U+FEFF; with the
  * list written out, words are the same on every platform.
  */
 const SPACE = '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
 
-/** Letters, or white space, that are looked for together: less than a millisecond. */
+/** Maximum run of letters or white space matched at once: less than a millisecond. */
 const RUN = 4096;
 
 /**
- * The words of a text, one after the other: runs of ASCII letters, and every other character but white space alone. What
- * is given between them as an empty text is no word, but a moment for the event loop.
+ * The words of a text: runs of ASCII letters, and single characters other than white space. An empty string between
+ * them is not a word but a point at which to yield to the event loop.
  */
 export function* words(text: string): Generator<string, void, void> {
   let [start, end] = [0, 0];
   const runs = new RegExp(`(?<letters>[A-Za-z]{1,${RUN}})|(?<space>[${SPACE}]{1,${RUN}})|.`, 'gsu');
   for (const { 0: run, index, groups } of text.matchAll(runs)) {
-    // A word that is longer than a run goes on in the next one.
-    const goesOn = start < end && groups!.letters !== undefined && index === end;
-    if (start < end && !goesOn) yield text.slice(start, end);
-    if (!goesOn) start = index;
+    // A word longer than one match continues in the next one.
+    const continues = start < end && groups!.letters !== undefined && index === end;
+    if (start < end && !continues) yield text.slice(start, end);
+    if (!continues) start = index;
     end = groups!.letters === undefined ? start : index + run.length;
     if (run.length === RUN) yield '';
     else if (start === end && groups!.space === undefined) yield run;
@@ -32,7 +32,7 @@ export function* words(text: string): Generator<string, void, void> {
 
 /**
  * The features of a word: x = "^word$", then all 2-grams and 3-grams of x, counted in code points and repeated where
- * they occur more than once. Half of a surrogate pair stands for U+FFFD, as in UTF-8.
+ * they occur more than once. A lone surrogate counts as U+FFFD, as in UTF-8.
  */
 export function* features(word: string): Generator<Uint8Array, void, void> {
   const bytes = Buffer.from(`^${word}$`);

@@ -5,7 +5,7 @@ import { HashEncoder } from './hash-encoder.js';
 import type { TextEncoder } from './text-encoder.js';
 
 export interface LoadTextEncoderOptions extends EngineOptions, LongOperation {
-  /** Channels of the hash encoder, which has 384 unless told; a model in a folder has its own. */
+  /** Channels of the hash encoder, default 384; a model in a folder has its own. */
   channels?: number | undefined;
 }
 

@@ -3,12 +3,12 @@ import { basename, join, resolve } from 'node:path';
 import { DndError } from '../errors.js';
 import { isFileError, readError, readJson } from '../files/index.js';
 
-/** The files that say how a text encoder makes tokens of a text. */
+/** The files that define a text encoder's tokeniser. */
 export interface TokeniserFolder {
   folder: string;
   config: string;
   tokenizer: string;
-  /** Not every model has one. */
+  /** Optional. */
   tokenizerConfig: string | undefined;
 }
 
@@ -20,7 +20,7 @@ export interface ModelFolder extends TokeniserFolder {
 }
 
 /**
- * Finds what makes up a text encoder in the layout of Hugging Face or sentence-transformers.
+ * Finds the files of a text encoder in the layout of Hugging Face or sentence-transformers.
  * @throws DndError FILE_NOT_FOUND that names the missing file, READ_FAILED, CORRUPT_FILE
  */
 export async function findModel(folder: string): Promise<ModelFolder> {
@@ -35,7 +35,7 @@ export async function findModel(folder: string): Promise<ModelFolder> {
 }
 
 /**
- * Finds what a text encoder's tokeniser is made from; its weights need not be there.
+ * Finds the files of a text encoder's tokeniser; the weights may be missing.
  * @throws DndError as `findModel`
  */
 export async function findTokeniser(folder: string): Promise<TokeniserFolder> {
@@ -71,7 +71,7 @@ async function listFolder(folder: string): Promise<Set<string>> {
   }
 }
 
-/** Old folders of sentence-transformers keep the model in a folder of its own, which `modules.json` names. */
+/** Old sentence-transformers folders have the model in a sub-folder, named in `modules.json`. */
 async function transformerAdvice(folder: string, names: ReadonlySet<string>): Promise<string> {
   if (!names.has('modules.json')) return '';
   const modules = await readJson(join(folder, 'modules.json'));

@@ -4,18 +4,18 @@ import { DndError, type ErrorCode } from '../errors.js';
 import { quoteValue } from '../validation/index.js';
 
 /**
- * What a text encoder is, as `generator.json` stores it. Encoders that agree in everything but the name give the same
- * conditions.
+ * The identity of a text encoder, as stored in `generator.json`. Encoders that agree in everything but the name give
+ * the same conditions.
  */
 export interface EncoderIdentity {
   type: 'bert' | 'hash';
   /** Size of a hidden state. */
   channels: number;
-  /** For people: the name of the model's folder. Not of the hash encoder. */
+  /** Display name: the name of the model's folder. Not of the hash encoder. */
   name?: string;
   /**
-   * SHA-256 of `model.safetensors`; of a model in several files, of these one after the other in the order of their
-   * names. Not of the hash encoder.
+   * SHA-256 of `model.safetensors`; of a sharded model, over its files in the order of their names. Not of the hash
+   * encoder.
    */
   weightsSha256?: string;
   /** SHA-256 of `tokenizer.json`. Not of the hash encoder. */
@@ -26,17 +26,17 @@ export type Padding = 'encode' | 'zero';
 export type Pooling = 'none' | 'mean' | 'cls';
 
 export interface EncodeOptions extends LongOperation {
-  /** Tokens of each prompt; longer prompts are cut, shorter ones padded. Above `maxWindow` it must be a multiple of it. */
+  /** Tokens per prompt; longer prompts are truncated, shorter ones padded. Above `maxWindow`, a multiple of it. */
   maxLength: number;
-  /** States of padding positions: computed as the published code does, or zeros (and then not computed). */
+  /** Hidden states of padding positions: computed as the published code does, or zeros (and then not computed). */
   padding: Padding;
-  /** 'mean' over the real tokens, or the first token's state alone: one state for each prompt. */
+  /** 'mean' over the real tokens, or only that of the first token: one hidden state per prompt. */
   pooling: Pooling;
 }
 
 /** The condition that a prompt set becomes. */
 export interface EncodedPrompts {
-  states: Float32Array<ArrayBuffer>;
+  hiddenStates: Float32Array<ArrayBuffer>;
   /** Of `states`: [prompts, maxLength, channels], or [prompts, 1, channels] when pooled. */
   shape: [prompts: number, length: number, channels: number];
   /** Real tokens, special ones included, without padding. */
@@ -50,12 +50,12 @@ export interface TextEncoder extends AsyncDisposable {
   /** Size of a hidden state. */
   readonly channels: number;
   readonly identity: EncoderIdentity;
-  /** The longest piece that passes through the encoder at once; Infinity where there is no bound. */
+  /** The longest piece that passes through the encoder at once; Infinity without a bound. */
   readonly maxWindow: number;
   /** The least `maxLength`: one token of a prompt, and the special tokens around it. */
   readonly minLength: number;
   /**
-   * Encodes the prompts, in their order. Works on threads of its own or in short slices: the event loop keeps turning.
+   * Encodes the prompts, in their order. Runs on its own threads or in short slices, without blocking the event loop.
    * @throws DndError INVALID_PROMPTS for no prompts, INVALID_ARGUMENT for a length that does not fit, OUT_OF_MEMORY;
    * `signal.reason` after an abort
    */
@@ -65,8 +65,8 @@ export interface TextEncoder extends AsyncDisposable {
 }
 
 /**
- * The checks that every encoder makes before it begins.
- * @throws DndError INVALID_PROMPTS, INVALID_ARGUMENT; `signal.reason` when it is aborted already
+ * The checks that every encoder makes before it starts.
+ * @throws DndError INVALID_PROMPTS, INVALID_ARGUMENT; `signal.reason` if already aborted
  */
 export function checkRequest(
   prompts: readonly string[],
@@ -83,8 +83,8 @@ export function checkRequest(
 }
 
 /**
- * Whether prompts of `maxLength` tokens can be encoded: there must be room beside the special tokens, and what is longer
- * than the encoder's window must be made of whole windows.
+ * Whether prompts of `maxLength` tokens can be encoded: at least one token must fit beside the special tokens, and a
+ * length above the encoder's window must be a multiple of it.
  * @throws DndError with `code`
  */
 export function checkMaxLength(

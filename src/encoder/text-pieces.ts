@@ -1,11 +1,11 @@
 /** About a millisecond of tokenisation. */
 const PIECE_LENGTH = 2048;
-/** What is tokenised at once at most: some milliseconds where longer words are known to need no more, else tens. */
+/** Maximum characters tokenised at once: a few milliseconds where long words become the unknown token, else tens. */
 const LONGEST_PIECE = 2 ** 13;
 const LONGEST_UNKNOWN_PIECE = 2 ** 16;
 /** Punctuation, and the white space that becomes a space and not nothing. */
 const SEPARATOR = /[\p{P}$+<=>^`|~]|(?![\v\f\ufeff])\s/u;
-/** What begins with punctuation once it is decomposed, as it is where accents are stripped. */
+/** Characters that decompose to leading punctuation where accents are stripped. */
 const DECOMPOSED_SEPARATOR = /[\u1fef\u2260\u226e\u226f]/;
 const IDEOGRAPH =
   /[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u{20000}-\u{2a6df}\u{2a700}-\u{2b81f}\u{2b920}-\u{2ceaf}\u{2f800}-\u{2fa1f}]/u;
@@ -17,24 +17,24 @@ interface AddedToken {
 }
 
 /**
- * Cuts long texts into pieces: the event loop gets its turn in between, and what lies beyond the maximal length is never
- * tokenised. Of BERT tokenisers the pieces' ids, one after the other, are those of the whole text; of others, whose
- * texts are tokenised whole up to 65536 characters, the ids at the seams of longer ones may differ.
+ * Cuts long texts into pieces: the event loop runs in between, and text beyond the maximum length is never tokenised.
+ * For BERT tokenisers the concatenated ids of the pieces equal those of the whole text; for others, texts up to 65536
+ * characters are tokenised whole, and ids at the seams of longer texts may differ.
  */
 export class TextCutter {
   readonly #normalise: (text: string) => string;
-  /** After such a character a cut changes nothing, unless it goes through an added token; none where that is not known. */
+  /** Characters after which a cut does not change the tokens, unless it splits an added token; none if unknown. */
   readonly #separators: readonly RegExp[];
   /** Matched as a whole before anything else, such as [MASK]. */
   readonly #added: readonly string[];
-  /** What added tokens hold that are looked for in the normalised text: they cannot be seen here. */
+  /** Contents of added tokens that match in the normalised text, which is not visible here. */
   readonly #hidden: string;
-  /** Longer words become the unknown token, whatever they are; undefined where that is not known. */
+  /** Longer words always become the unknown token; undefined if unknown. */
   readonly #longestWord: number | undefined;
 
   /**
-   * @param description contents of `tokenizer.json`, with the normalizer that is in force
-   * @param normalise what the tokeniser does with a text before it looks for words in it
+   * @param description contents of `tokenizer.json`, with the effective normalizer
+   * @param normalise the tokeniser's normalisation of a text before it splits words
    */
   constructor(description: Record<string, unknown>, normalise: (text: string) => string) {
     const normalizer = description.normalizer as Record<string, unknown> | null | undefined;
@@ -59,7 +59,7 @@ export class TextCutter {
       wordPiece && apart && hidden.length === 0 ? Number(model.max_input_chars_per_word ?? 100) : undefined;
   }
 
-  /** Some of the pieces may be empty: between them the event loop gets its turn. */
+  /** Some pieces may be empty: points at which to yield to the event loop. */
   *pieces(text: string): Generator<string, void, void> {
     let start = 0;
     while (text.length - start > PIECE_LENGTH) {
@@ -74,12 +74,12 @@ export class TextCutter {
     yield text.slice(start);
   }
 
-  /** The last place for a cut within a piece, else the first one after it; undefined where there is none for long. */
+  /** The last possible cut within a piece, else the first one after it; undefined if none is near. */
   #cutAround(text: string, start: number): number | undefined {
-    const wanted = start + PIECE_LENGTH;
-    for (let end = wanted; end > start; end--) if (this.#allowsCut(text, end)) return end;
+    const target = start + PIECE_LENGTH;
+    for (let end = target; end > start; end--) if (this.#allowsCut(text, end)) return end;
     const limit = this.#endOfPiece(text, start);
-    for (let end = wanted + 1; end <= limit; end++) if (this.#allowsCut(text, end)) return end;
+    for (let end = target + 1; end <= limit; end++) if (this.#allowsCut(text, end)) return end;
     return limit === text.length ? limit : undefined;
   }
 
@@ -99,7 +99,7 @@ export class TextCutter {
     );
   }
 
-  /** Where the first separator is, from `start` on, in what is tokenised at once; −1: nowhere. */
+  /** Index of the first separator from `start` on, within one piece; −1 if there is none. */
   #separatorIn(text: string, start: number): number {
     const piece = text.slice(start, this.#endOfPiece(text, start));
     const found = this.#separators.map((separator) => piece.search(separator)).filter((place) => place >= 0);
@@ -107,8 +107,8 @@ export class TextCutter {
   }
 
   /**
-   * A word of any length, from `start` on: as much of it as decides what becomes of it, without the accents and control
-   * characters that normalisation drops. Returns where it ends.
+   * A word of any length, from `start` on: the part that determines its token, without the accents and control
+   * characters that normalisation drops. Returns its end.
    */
   *#word(text: string, start: number, longest: number): Generator<string, number, void> {
     let kept = '';
@@ -116,7 +116,7 @@ export class TextCutter {
     while (at < text.length) {
       const place = this.#separatorIn(text, at);
       const end = place < 0 ? this.#endOfPiece(text, at) : at + place;
-      // A character takes two places at most: so many are more than the longest word has.
+      // A character takes at most two code units, so this many exceed the longest word.
       if (kept.length <= 2 * longest) kept += this.#normalise(text.slice(at, end));
       at = end;
       if (place >= 0) break;
@@ -126,7 +126,7 @@ export class TextCutter {
     return at;
   }
 
-  /** Where a piece ends that has no better place: not within a character. */
+  /** The fallback end of a piece: not within a character. */
   #endOfPiece(text: string, start: number): number {
     const longest = this.#longestWord === undefined ? LONGEST_UNKNOWN_PIECE : LONGEST_PIECE;
     const end = Math.min(start + longest, text.length);

@@ -7,7 +7,7 @@ import { findTokeniser } from './model-folder.js';
 
 /** Counts the tokens that a text encoder makes of a prompt, without its weights. */
 export interface TokenCounter {
-  /** The longest piece that passes through the encoder at once; Infinity where there is no bound. */
+  /** The longest piece that passes through the encoder at once; Infinity without a bound. */
   readonly maxWindow: number;
   /** Of the whole prompt, special tokens included. */
   count(prompt: string, signal?: AbortSignal): Promise<number>;
@@ -25,7 +25,7 @@ export async function loadTokenCounter(source: string): Promise<TokenCounter> {
   return { maxWindow: maxPositions, count: (prompt, signal) => tokeniser.count(prompt, signal) };
 }
 
-/** Counting so many words takes about a millisecond. */
+/** Counting this many words takes about a millisecond. */
 const WORDS_PER_SLICE = 4096;
 
 async function countWords(prompt: string, signal?: AbortSignal): Promise<number> {

@@ -11,8 +11,8 @@ function isBertNormalizer(normalizer: unknown): normalizer is BertNormalizer {
 }
 
 /**
- * The normalizer that transformers would use: its BertTokenizer goes by `tokenizer_config.json`, and by its own
- * defaults for what is missing there, whatever `tokenizer.json` says. undefined where there is no BertNormalizer.
+ * The normalizer that transformers would use: its BertTokenizer takes `tokenizer_config.json`, with its own defaults,
+ * and ignores `tokenizer.json`. undefined without a BertNormalizer.
  */
 export function effectiveNormalizer(
   normalizer: unknown,
@@ -33,13 +33,13 @@ function flag(value: unknown): boolean | undefined {
   return typeof value === 'boolean' ? value : undefined;
 }
 
-/** Ideographs beyond U+FFFF that the BERT normaliser sets apart. */
+/** Ideographs beyond U+FFFF that the BERT normaliser separates. */
 const RARE_IDEOGRAPHS = /[\u{20000}-\u{2a6df}\u{2a700}-\u{2b81f}\u{2b920}-\u{2ceaf}\u{2f800}-\u{2fa1f}]/gu;
 
 /**
- * Makes up for two differences between @huggingface/tokenizers 0.2 and the Rust tokenizers that transformers uses:
- * it takes ideographs beyond U+FFFF for parts of words, and lower-cases Σ at the end of a word to ς instead of σ.
- * (A third one stays: marks and punctuation of scripts that came after Unicode 8 count as such in JavaScript only.)
+ * Corrects two differences between @huggingface/tokenizers 0.2 and the Rust tokenizers that transformers uses: it
+ * treats ideographs beyond U+FFFF as parts of words, and lower-cases Σ at the end of a word to ς instead of σ. (A third
+ * one remains: marks and punctuation of scripts added after Unicode 8 count as such only in JavaScript.)
  */
 export function correctForRust(text: string, normalizer: BertNormalizer): string {
   const spaced = normalizer.handle_chinese_chars ? text.replace(RARE_IDEOGRAPHS, ' $& ') : text;

@@ -7,7 +7,7 @@ import { checkMaxLength } from './text-encoder.js';
 import { TextCutter } from './text-pieces.js';
 import { type BertNormalizer, correctForRust, effectiveNormalizer } from './tokeniser-corrections.js';
 
-/** Prompts as token ids, each cut or padded to the same length. */
+/** Prompts as token ids, each truncated or padded to the same length. */
 export interface TokenisedPrompts {
   /** [prompts, length] */
   ids: Int32Array<ArrayBuffer>;
@@ -19,19 +19,19 @@ export interface TokenisedPrompts {
   truncatedPrompts: number[];
 }
 
-/** What a tokeniser is made from. */
+/** The files of a tokeniser. */
 export interface TokeniserFiles {
   /** Contents of `tokenizer.json`. */
   tokenizer: unknown;
-  /** Contents of `tokenizer_config.json`; {} where there is none. */
+  /** Contents of `tokenizer_config.json`; {} if there is none. */
   config: unknown;
   /** The folder, for error messages. */
   folder: string;
 }
 
 /**
- * A tokeniser of @huggingface/tokenizers with the truncation and padding of transformers'
- * `tokenizer(prompt, max_length=…, truncation=True, padding='max_length')`: the special tokens stay when a prompt is cut.
+ * A tokeniser of @huggingface/tokenizers with the truncation and padding of transformers' `tokenizer(prompt,
+ * max_length=…, truncation=True, padding='max_length')`: truncation keeps the special tokens.
  */
 export class Tokeniser {
   readonly #tokenizer: Tokenizer;
@@ -45,7 +45,7 @@ export class Tokeniser {
 
   /**
    * @param vocabSize ids must be below it
-   * @param padTokenId pads where the tokeniser's files name no padding token
+   * @param padTokenId used if the tokeniser's files name no padding token
    * @throws DndError CORRUPT_FILE, UNSUPPORTED_ENCODER
    */
   constructor(
@@ -67,12 +67,12 @@ export class Tokeniser {
 
   /**
    * Tokenises each prompt by itself, in short slices of time.
-   * @throws DndError INVALID_ARGUMENT when `length` leaves no room beside the special tokens; SHAPE_MISMATCH for an id
-   * that the model does not know; `signal.reason`
+   * @throws DndError INVALID_ARGUMENT when only the special tokens fit into `length`; SHAPE_MISMATCH for an id outside
+   * the model's vocabulary; `signal.reason`
    */
   async tokenise(prompts: readonly string[], length: number, signal?: AbortSignal): Promise<TokenisedPrompts> {
     checkMaxLength(length, { minLength: this.minLength, maxWindow: Number.POSITIVE_INFINITY }, 'INVALID_ARGUMENT');
-    const room = length - this.minLength + 1;
+    const capacity = length - this.minLength + 1;
     new MemoryBudget(undefined).require({
       purpose: `tokenising ${prompts.length} prompts to ${length} tokens each`,
       bytes: 2 * Int32Array.BYTES_PER_ELEMENT * prompts.length * length,
@@ -89,10 +89,10 @@ export class Tokeniser {
         await yieldToEventLoop();
         signal?.throwIfAborted();
         for (const id of this.#idsOf(piece)) content.push(id);
-        if (content.length > room) break;
+        if (content.length > capacity) break;
       }
-      if (content.length > room) truncatedPrompts.push(index);
-      const row = [...this.#before, ...content.slice(0, room), ...this.#after];
+      if (content.length > capacity) truncatedPrompts.push(index);
+      const row = [...this.#before, ...content.slice(0, capacity), ...this.#after];
       this.#checkIds(row, index);
       ids.set(row, index * length);
       mask.fill(1, index * length, index * length + row.length);
@@ -122,7 +122,7 @@ export class Tokeniser {
     return this.#encode(this.#corrected(text), false);
   }
 
-  /** What is wrong with a part of tokenizer.json may only show when it is used. */
+  /** A fault in tokenizer.json may only surface when the faulty part is used. */
   #encode(text: string, specialTokens: boolean): number[] {
     try {
       return this.#tokenizer.encode(text, { add_special_tokens: specialTokens }).ids;
@@ -149,7 +149,7 @@ export class Tokeniser {
     );
   }
 
-  /** What the post-processor puts before and after a prompt, found out on one. */
+  /** The tokens that the post-processor adds before and after a prompt, found by running it on one. */
   #findSpecialTokens(): [before: number[], after: number[]] {
     const content = this.#idsOf('a');
     const whole = this.#encode('a', true);

@@ -13,8 +13,8 @@ const PACKAGE_ROOT = resolve(__dirname, '..', '..');
 let loaded: NativeBinding | undefined;
 
 /**
- * The addon, loaded on first use: importing the package never fails for want of a binary.
- * Throws ADDON_UNAVAILABLE, with what was tried and the ways out.
+ * The addon, loaded on first use: importing the package never fails for lack of a binary. Throws ADDON_UNAVAILABLE,
+ * which lists what was tried and the remedies.
  */
 export function addon(): NativeBinding {
   if (loaded) return loaded;
@@ -26,7 +26,7 @@ export function addon(): NativeBinding {
   return loaded;
 }
 
-/** The file of the addon that is or would be loaded. Throws ADDON_UNAVAILABLE where there is none. */
+/** The file of the addon that is or would be loaded. Throws ADDON_UNAVAILABLE if there is none. */
 export function addonPath(): string {
   try {
     return load.resolve(PACKAGE_ROOT);
@@ -35,7 +35,7 @@ export function addonPath(): string {
   }
 }
 
-/** What the engine found in this machine's processor. Throws ADDON_UNAVAILABLE. */
+/** The processor features that the engine detected. Throws ADDON_UNAVAILABLE. */
 export function cpuInfo(): CpuInfo {
   return callNative(() => addon().cpuInfo());
 }

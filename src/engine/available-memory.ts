@@ -3,15 +3,15 @@ import { freemem } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * Bytes that this process can still take without swapping or being killed: what the kernel calls available, or what is
- * left below the limit of the control group (version 1 or 2, or one of its ancestors) if that is less. Cached file pages
- * that the kernel would drop count as free in both.
+ * Bytes that this process can still take without swapping or being killed: the kernel's MemAvailable, or the rest of
+ * the control group's limit (version 1 or 2, or of an ancestor) if that is less. Cached file pages that the kernel
+ * would drop count as free in both.
  *
  * @param root where `/proc` and `/sys` are mounted
  */
 export function availableMemoryBytes(root = '/'): number {
   const machine = machineAvailableBytes(root) ?? freemem();
-  return Math.max(0, Math.min(machine, ...controlGroupRoomBytes(root)));
+  return Math.max(0, Math.min(machine, ...controlGroupAvailableBytes(root)));
 }
 
 function machineAvailableBytes(root: string): number | undefined {
@@ -36,9 +36,9 @@ const VERSION_2: ControlGroupFiles = {
   droppable: /^inactive_file (\d+)$/m,
 };
 
-/** What is left in each group that this process belongs to and that has a limit, from its own up to the root. */
-function controlGroupRoomBytes(root: string): number[] {
-  const rooms: number[] = [];
+/** The rest of each limit on this process's groups, from its own up to the root. */
+function controlGroupAvailableBytes(root: string): number[] {
+  const available: number[] = [];
   for (const line of read(join(root, 'proc/self/cgroup')).split('\n')) {
     const [, controllers, path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
     if (controllers === undefined || path === undefined) continue;
@@ -47,15 +47,15 @@ function controlGroupRoomBytes(root: string): number[] {
     const mount = join(root, version2 ? 'sys/fs/cgroup' : 'sys/fs/cgroup/memory');
     // Inside a container the path may be that of the host while the mount is the container's own: its root then counts.
     for (let depth = path.split('/').filter(Boolean); ; depth = depth.slice(0, -1)) {
-      const room = groupRoomBytes(join(mount, ...depth), version2 ? VERSION_2 : VERSION_1);
-      if (room !== undefined) rooms.push(room);
+      const left = groupAvailableBytes(join(mount, ...depth), version2 ? VERSION_2 : VERSION_1);
+      if (left !== undefined) available.push(left);
       if (depth.length === 0) break;
     }
   }
-  return rooms;
+  return available;
 }
 
-function groupRoomBytes(folder: string, files: ControlGroupFiles): number | undefined {
+function groupAvailableBytes(folder: string, files: ControlGroupFiles): number | undefined {
   const limit = Number.parseInt(read(join(folder, files.limit)), 10); // "max" where there is none
   const usage = Number.parseInt(read(join(folder, files.usage)), 10);
   if (!Number.isFinite(limit) || !Number.isFinite(usage)) return undefined;
@@ -63,7 +63,7 @@ function groupRoomBytes(folder: string, files: ControlGroupFiles): number | unde
   return limit - usage + droppable;
 }
 
-/** A small file of the kernel's; empty where there is none. */
+/** A small kernel file; '' if there is none. */
 function read(path: string): string {
   try {
     return readFileSync(path, 'utf8');

@@ -1,6 +1,6 @@
 import { checkWholeNumber } from '../validation/index.js';
 
-/** Tasks that go through a decoder together at most: far more than any machine has memory for. */
+/** Maximum tasks in one decoder batch: far more than fit into any machine's memory. */
 export const LARGEST_BATCH = 2 ** 16;
 
 /** @throws DndError INVALID_ARGUMENT */

@@ -5,10 +5,10 @@ import { runJob } from './job.js';
 import type { CudaDevice, DeviceInfo, DeviceOptions } from './native.js';
 import { warnOfThreads } from './threads.js';
 
-/** Where the work is done: `cuda` is `cuda:0`; `auto` takes the first CUDA device that works, and otherwise the CPU. */
+/** Compute device: `cuda` is `cuda:0`; `auto` uses the first CUDA device that works, else the CPU. */
 export type Device = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
 
-/** What a device computes matrix products with: 'mixed' is float16 operands and float32 sums, of CUDA devices only. */
+/** Precision of matrix products: 'mixed' is float16 operands and float32 sums, on CUDA devices only. */
 export type Precision = 'mixed' | 'fp32';
 
 /** The device that was chosen. Plain data. */
@@ -19,25 +19,25 @@ export interface DeviceUse {
   /** 'NVIDIA H100 80GB HBM3', or 'CPU (avx512)'. */
   name: string;
   precision: Precision;
-  /** Why `auto` came to the CPU; null otherwise. */
+  /** Why `auto` fell back to the CPU; null otherwise. */
   fallback: string | null;
 }
 
 export interface DeviceSettings {
   device?: Device | undefined;
-  /** 'fp32' for a CUDA device: slower, as exact as the CPU. Default: what the device is fastest with. */
+  /** 'fp32': float32 accuracy on a CUDA device, slower. Default: the device's fastest precision. */
   precision?: 'fp32' | undefined;
 }
 
-/** The CUDA library of this build, and the devices that it finds. Throws ADDON_UNAVAILABLE. */
+/** The CUDA library of this build and its devices. Throws ADDON_UNAVAILABLE. */
 export function deviceInfo(): Promise<DeviceInfo> {
   const { deviceInfo: ask } = addon();
   return runJob<DeviceInfo>((done) => ask(done));
 }
 
 /**
- * Checks a device's name, without looking for it.
- * @throws DndError DEVICE_UNAVAILABLE for a name that no device has, INVALID_ARGUMENT for another precision
+ * Checks the form of a device's name only.
+ * @throws DndError DEVICE_UNAVAILABLE for an invalid name, INVALID_ARGUMENT for an unknown precision
  */
 export function checkDevice({ device, precision }: { device?: unknown; precision?: unknown }): void {
   if (device !== undefined && !(typeof device === 'string' && /^(?:auto|cpu|cuda(?::\d{1,4})?)$/.test(device)))
@@ -50,7 +50,7 @@ export function checkDevice({ device, precision }: { device?: unknown; precision
 }
 
 /**
- * Checks what every engine is told, under the names that callers know.
+ * Checks the options of every engine, under the names that callers use.
  * @throws DndError as `checkDevice`, INVALID_ARGUMENT
  */
 export function checkEngineSettings(settings: {
@@ -65,9 +65,8 @@ export function checkEngineSettings(settings: {
 }
 
 /**
- * Chooses a device, which is opened once to see that it works.
- * @throws DndError DEVICE_UNAVAILABLE where the device that is asked for cannot be used: why, and what to do;
- * ADDON_UNAVAILABLE
+ * Chooses a device, which is opened once to check that it works.
+ * @throws DndError DEVICE_UNAVAILABLE if the requested device cannot be used: why, and what to do; ADDON_UNAVAILABLE
  */
 export async function selectDevice(settings: DeviceSettings): Promise<DeviceUse> {
   checkDevice(settings);
@@ -92,7 +91,7 @@ export async function selectDevice(settings: DeviceSettings): Promise<DeviceUse>
 const NO_DEVICE = 'there is no CUDA device';
 const WAY_OUT = "Choose the device cpu, or auto, which falls back to it; 'dnd doctor' shows the available devices.";
 
-/** @param fallback why it is not another device; null where the CPU was asked for */
+/** @param fallback why no other device was chosen; null if the CPU was requested */
 export function cpuUse(fallback: string | null): DeviceUse {
   return { kind: 'cpu', ordinal: 0, name: `CPU (${cpuInfo().isa})`, precision: 'fp32', fallback };
 }
@@ -102,8 +101,7 @@ function cudaUse({ devices }: DeviceInfo, ordinal: number, precision: Precision)
 }
 
 /**
- * What `deviceInfo` tells, and whether the devices work: each that nothing speaks against is opened once.
- * Throws ADDON_UNAVAILABLE.
+ * The result of `deviceInfo`, and whether the devices work: each usable one is opened once. Throws ADDON_UNAVAILABLE.
  */
 export async function examineDevices(): Promise<DeviceInfo> {
   const info = await deviceInfo();
@@ -115,7 +113,7 @@ export async function examineDevices(): Promise<DeviceInfo> {
   return { ...info, problem, devices };
 }
 
-/** Why a device cannot be used; null where it can. */
+/** Why a device cannot be used; null if it can. */
 async function problemOf({ devices }: DeviceInfo, ordinal: number, precision: Precision): Promise<string | null> {
   if (devices[ordinal]?.problem) return devices[ordinal].problem;
   const options = nativeDevice({ kind: 'cuda', ordinal, precision });
@@ -123,13 +121,13 @@ async function problemOf({ devices }: DeviceInfo, ordinal: number, precision: Pr
     await runJob<undefined>((done) => addon().tryDevice(options, done));
     return null;
   } catch (error) {
-    // A device that is full or broken is no use either.
+    // A device that is full or broken is not usable either.
     if (error instanceof DndError && error.code !== 'ABORTED') return error.message;
     throw error;
   }
 }
 
-/** The device of an engine, as the addon wants it. */
+/** The device of an engine, in the addon's form. */
 export function nativeDevice(
   { kind, ordinal, precision }: Pick<DeviceUse, 'kind' | 'ordinal' | 'precision'>,
   { threads = 0, memoryLimitBytes }: { threads?: number | undefined; memoryLimitBytes?: number | undefined } = {},

@@ -7,7 +7,7 @@ import type { EncodeOptions, EncoderHandle, EncoderSizes } from './native.js';
 
 export type EncoderEngineOptions = EncoderSizes & EngineOptions;
 
-/** A text encoder of the BERT family in native memory. Parameters hold nothing sensible until written. */
+/** A text encoder of the BERT family in native memory. Parameters are uninitialised until written. */
 export class EncoderEngine extends ModelEngine<EncoderHandle> {
   readonly hiddenSize: number;
 
@@ -24,7 +24,7 @@ export class EncoderEngine extends ModelEngine<EncoderHandle> {
     this.hiddenSize = options.hiddenSize;
   }
 
-  /** Bytes that `encode` needs beside the parameters, the ids and the result. */
+  /** Workspace of `encode` in bytes, besides parameters, ids and result. */
   workspaceBytes(options: EncodeOptions): number {
     const handle = this.handle();
     return callNative(() => handle.workspaceBytes(options));

@@ -17,7 +17,7 @@ export function nativeError(failure: string): DndError {
   return new DndError(code as ErrorCode, sentence);
 }
 
-/** Runs a native call that may throw, and throws its failure as a DndError. */
+/** Runs a native call and rethrows its failure as a DndError. */
 export function callNative<T>(call: () => T): T {
   try {
     return call();

@@ -1,4 +1,4 @@
-/** The only folder that knows the addon: loading it, models in native memory, jobs, memory, errors. */
+/** The only folder that uses the addon: loading it, models in native memory, jobs, memory, errors. */
 export { addonPath, cpuInfo } from './addon.js';
 export { availableMemoryBytes } from './available-memory.js';
 export { LARGEST_BATCH } from './batch.js';
@@ -68,7 +68,7 @@ export {
   type TrainingPlanRequest,
 } from './plan.js';
 export { abortAtSignals, type StopSignal } from './process-signals.js';
-export { restoreAdapters } from './restore.js';
+export { reconstructAdapters } from './reconstruct.js';
 export {
   TrainerEngine,
   type TrainerEngineOptions,

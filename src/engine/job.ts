@@ -2,19 +2,19 @@ import { onAbort } from '../async/index.js';
 import { callNative, nativeError } from './errors.js';
 import type { Done, Job } from './native.js';
 
-/** How a caller of long work stops and watches it. */
+/** Options to stop and monitor long work. */
 export interface JobOptions {
   /** Stops the work at its next tile; the promise then rejects with `signal.reason`, and the work's memory is free. */
   signal?: AbortSignal | undefined;
-  /** Called with the fraction done, growing, at most 20 times a second; with 1 last, when the work has succeeded. */
+  /** Called with the growing fraction done, at most 20 times a second; last with 1, when the work has succeeded. */
   onProgress?: ((fraction: number) => void) | undefined;
 }
 
 const PROGRESS_INTERVAL_MS = 50;
 
 /**
- * Runs a native job to its end. The promise settles only after the native thread has let go of everything, so that
- * whoever sees it reject may count on the memory.
+ * Runs a native job to its end. The promise settles only after the native thread has released everything, so that the
+ * memory is free again even after a rejection.
  */
 export async function runJob<T>(start: (done: Done<T>) => Job, options: JobOptions = {}): Promise<T> {
   const { signal, onProgress } = options;
@@ -30,7 +30,7 @@ export async function runJob<T>(start: (done: Done<T>) => Job, options: JobOptio
       if (signal) release = onAbort(signal, () => job.cancel());
       if (onProgress) {
         timer = setInterval(() => {
-          // Rounding may reach 1 before the work does; 1 is said only once the work has succeeded.
+          // Rounding may reach 1 early; 1 is reported only once the work has succeeded.
           const fraction = job.progress();
           if (fraction < 1 && !progress.report(fraction)) job.cancel();
         }, PROGRESS_INTERVAL_MS);
@@ -50,7 +50,7 @@ export async function runJob<T>(start: (done: Done<T>) => Job, options: JobOptio
   }
 }
 
-/** Calls the caller's function with growing fractions only, and keeps what it throws: that stops the work. */
+/** Calls the caller's function with growing fractions only; if it throws, the error is kept and the work stops. */
 class ProgressReporter {
   #last = 0;
   #failure: { error: unknown } | undefined;

@@ -3,17 +3,17 @@ import { type JobOptions, runJob } from './job.js';
 import { deviceOf, type EngineOptions } from './model.js';
 import type { ConvolutionMeasurement, Measured, MeasuredConvolution, MeasurementRuns } from './native.js';
 
-/** What the runs of a measurement share; the data are random, and a run that is not timed comes first. */
+/** Options of a measurement on random data, with one untimed warm-up run. */
 export interface MeasureOptions extends JobOptions, Omit<EngineOptions, 'memoryLimitBytes'> {
   /** Default: 1. */
   runs?: number | undefined;
-  /** No further run begins once the runs have taken so long together; default: all are made. */
+  /** No further run starts once the runs have taken this long in total; default: no limit. */
   enoughSeconds?: number | undefined;
 }
 
 type Optional = 'batch' | 'algorithm' | 'workspaceBytes';
 
-/** Defaults: a batch of 1, the algorithm and workspace that the decoder would take. */
+/** Defaults: a batch of 1, the algorithm and workspace that the decoder would use. */
 export interface ConvolutionRequest
   extends Omit<ConvolutionMeasurement, Optional>,
     Partial<Pick<ConvolutionMeasurement, Optional>>,
@@ -23,7 +23,7 @@ export interface ConvolutionRequest
 export interface ConvolutionParts {
   /** Tiles to spectra. */
   forward: number;
-  /** The weights' transform along the axis that is halved, and along the other. */
+  /** The weights' transform along the halved axis, and along the other. */
   halve: number;
   columns: number;
   /** The complex product. */
@@ -33,18 +33,18 @@ export interface ConvolutionParts {
 }
 
 export interface ConvolutionTimes {
-  /** Of each run, in their order. */
+  /** Of each run, in order. */
   seconds: number[];
   algorithm: 'direct' | 'spectral';
-  /** Of the run that took the median time. null for the direct algorithm. */
+  /** Of the median run. null for the direct algorithm. */
   parts: ConvolutionParts | null;
   /** Floating-point operations of the complex product. null for the direct algorithm. */
   productFlop: number | null;
-  /** Points of a tile along both axes of the picture. null for the direct algorithm. */
+  /** Points of a tile along both spatial axes. null for the direct algorithm. */
   tilePoints: [number, number] | null;
 }
 
-/** Seconds of each product of two random n×n float32 matrices by the engine's own GEMM. */
+/** Seconds of each product of two random n×n float32 matrices with the engine's GEMM. */
 export async function measureGemm(n: number, options: MeasureOptions = {}): Promise<number[]> {
   const { measureGemm } = addon();
   const runs = await runsOf(options);
@@ -52,8 +52,8 @@ export async function measureGemm(n: number, options: MeasureOptions = {}): Prom
 }
 
 /**
- * Seconds of each copy of so many bytes by all threads of the CPU. They tell the memory's rate where the bytes are far more than the
- * caches hold; counted as read and written, a run moves twice as many.
+ * Seconds of each copy of this many bytes by all CPU threads. They give the memory bandwidth if the bytes far exceed
+ * the caches; counting reads and writes, a run moves twice as many.
  */
 export async function measureCopy(bytes: number, options: MeasureOptions = {}): Promise<number[]> {
   const { measureCopy } = addon();

@@ -4,15 +4,15 @@ import { availableMemoryBytes } from './available-memory.js';
 import { formatBytes } from './byte-counts.js';
 
 /**
- * How much of the available memory a decision may count on where the caller sets no limit. What is left is for those who
- * allocate meanwhile: the more of them there are, the smaller the share.
+ * The share of available memory that a decision may use if the caller sets no limit. The rest is for concurrent
+ * allocations: the more of them, the smaller the share.
  */
 const SHARES = {
-  /** What was asked for by name may take all there is. */
+  /** Explicitly requested sizes may use all available memory. */
   requested: 1,
-  /** A training step fills what it may with saved activations, and JavaScript's heap grows beside it. */
+  /** A training step fills its share with saved activations while JavaScript's heap grows. */
   savedActivations: 0.9,
-  /** A micro-batch that nobody asked for is there for the whole run, and caches of prompts and targets grow beside it. */
+  /** An automatic micro-batch lasts for the whole run while the caches of prompts and targets grow. */
   chosenMicroBatch: 0.8,
 } as const;
 
@@ -22,30 +22,31 @@ export interface MemoryNeed {
   bytes: number;
   /** How to need less, as an imperative: "generate fewer prompt sets at once". */
   lower: string;
-  /** Of what the limit counts, bytes that are taken already. Default: 0. */
+  /** Bytes already in use that count towards the limit. Default: 0. */
   takenBytes?: number | undefined;
 }
 
 /**
- * The one place that decides whether work fits into the host's memory: within the caller's limit, and within what is
- * available now. Native code says only how many bytes work needs under a limit.
+ * The one place that decides whether work fits into host memory: within the caller's limit, and within available
+ * memory. Native code only reports the bytes that work needs under a limit.
  */
 export class MemoryBudget {
-  /** @param limitBytes most that the caller allows; undefined: what is available */
+  /** @param limitBytes the caller's limit; undefined: available memory */
   constructor(
     readonly limitBytes: number | undefined,
     readonly available: () => number = availableMemoryBytes,
   ) {}
 
   /**
-   * @throws DndError OUT_OF_MEMORY unless the limit and what is available allow it: the need, what there is, what to do
+   * @throws DndError OUT_OF_MEMORY unless it fits into the limit and available memory: states the need, what is
+   * available, and what to do
    */
   require(need: MemoryNeed, share: keyof typeof SHARES = 'requested'): void {
     this.requireAllowed(need);
     this.requireAvailable(need, share);
   }
 
-  /** As `require`, of the limit alone. */
+  /** As `require`, for the limit alone. */
   requireAllowed({ purpose, bytes, lower, takenBytes = 0 }: MemoryNeed): void {
     if (this.limitBytes === undefined || bytes <= this.limitBytes - takenBytes) return;
     throw outOfMemory({
@@ -57,7 +58,7 @@ export class MemoryBudget {
     });
   }
 
-  /** As `require`, of what is available alone. */
+  /** As `require`, for available memory alone. */
   requireAvailable({ purpose, bytes, lower }: MemoryNeed, share: keyof typeof SHARES = 'requested'): void {
     const most = this.available() * SHARES[share];
     if (bytes <= most) return;
@@ -70,27 +71,27 @@ export class MemoryBudget {
     });
   }
 
-  /** What the limit leaves beside bytes that are taken already; without a limit a number beyond all memory. */
+  /** The limit less bytes already in use; without a limit a number larger than any memory. */
   leftBytes(takenBytes: number): number {
     return Math.max(0, (this.limitBytes ?? Number.MAX_SAFE_INTEGER) - takenBytes);
   }
 
-  /** What can be had now, within the limit, beside bytes that are taken already. */
+  /** Available memory within the limit, less bytes already in use. */
   affordableBytes(takenBytes: number): number {
     return Math.min(this.available(), this.leftBytes(takenBytes));
   }
 
   /**
-   * Most that a training step may take in all: what the limit leaves beside its operands, or else a share of what is
-   * available and what the step holds already. A limit counts as it is, whatever is available: the workspaces of
-   * convolutions, and so the bytes that are learnt, may depend on it.
+   * Maximum total memory of a training step: the limit less its operands, else a share of available memory plus what
+   * the step holds. A limit applies regardless of available memory: convolution workspaces, and so the learnt bytes,
+   * may depend on it.
    */
   trainingBytes({ operands, held }: { operands: number; held: () => number }): number {
     if (this.limitBytes !== undefined) return this.leftBytes(operands);
     return Math.floor(this.available() * SHARES.savedActivations) + held();
   }
 
-  /** OUT_OF_MEMORY where what is available would change what is computed. */
+  /** OUT_OF_MEMORY where available memory would change the results. */
   tooLittle({ purpose, bytes, lower }: MemoryNeed): DndError {
     return outOfMemory({
       what: purpose,
@@ -103,8 +104,8 @@ export class MemoryBudget {
 }
 
 /**
- * An allocation that the system or a device refused, with what to do; any other error as it is.
- * @param what that was to be allocated, where the error does not say it
+ * Adds advice to an allocation failure of the system or a device; returns any other error unchanged.
+ * @param what was to be allocated, if the error does not say it
  */
 export function explainRefusal(error: unknown, { what, lower }: { what?: string; lower: string }): unknown {
   if (!(error instanceof DndError && error.code === 'OUT_OF_MEMORY')) return error;

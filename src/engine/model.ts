@@ -15,27 +15,27 @@ import type {
 
 /** Options that every engine takes. */
 export interface EngineOptions {
-  /** Threads that share the work; default: `DND_THREADS`, else the CPUs this process can use. */
+  /** Number of threads; default: `DND_THREADS`, else the CPUs this process can use. */
   threads?: number | undefined;
   /**
-   * Most that the engine may use, parameters, working memory, inputs and results together; of a CUDA device its memory
-   * alone, in which parameters have another size. Default: what is available.
+   * Memory limit of the engine: parameters, workspace, inputs and results together; for a CUDA device only device
+   * memory, where parameters have another size. Default: available memory.
    */
   memoryLimitBytes?: number | undefined;
-  /** A device that was chosen already, or its name. Default: 'cpu'. */
+  /** A selected device, or a device name. Default: 'cpu'. */
   device?: Device | DeviceUse | undefined;
-  /** Of a device that is given by its name: 'fp32' for a CUDA device that shall be as exact as the CPU. */
+  /** For a device given by name: 'fp32' for float32 accuracy on a CUDA device. */
   precision?: 'fp32' | undefined;
 }
 
-/** The device that the options ask for, and what the addon is told about it. Errors: as `selectDevice`. */
+/** The device that the options select, and its form for the addon. Errors: as `selectDevice`. */
 export async function deviceOf(options: EngineOptions): Promise<{ use: DeviceUse; native: DeviceOptions }> {
   const { device = 'cpu', precision } = options;
   const use = typeof device === 'object' ? device : await selectDevice({ device, precision });
   return { use, native: nativeDevice(use, options) };
 }
 
-/** Makes a native handle; where the system refuses the memory, tells what there is and what to lower. */
+/** Creates a native handle; explains a failed allocation with available memory and what to lower. */
 export function createHandle<Handle>(kind: string, make: () => Handle): Handle {
   try {
     return callNative(make);
@@ -45,14 +45,14 @@ export function createHandle<Handle>(kind: string, make: () => Handle): Handle {
 }
 
 /**
- * A model: named parameters in float32 in native memory of the host, a device that works with them, and jobs that run one
- * after the other on threads of their own. `dispose` frees it; every method but `dispose` then throws DISPOSED.
+ * A model: named parameters in float32 in native host memory, a compute device, and jobs that run one after the other
+ * on their own threads. `dispose` frees it; every method but `dispose` then throws DISPOSED.
  */
 export abstract class ModelEngine<Handle extends ParameterStore> implements Disposable {
   readonly parameters: readonly Readonly<ParameterInfo>[];
   /** Bytes of native memory that the parameters occupy. */
   readonly parameterBytes: number;
-  /** Where it works. */
+  /** The compute device. */
   readonly device: DeviceUse;
   readonly #handle: Handle;
   readonly #kind: string;
@@ -60,12 +60,15 @@ export abstract class ModelEngine<Handle extends ParameterStore> implements Disp
   protected readonly budget: MemoryBudget;
   #disposed = false;
 
-  /** Checks the memory for the parameters, which the handle has reserved but not touched; frees it if there is too little. */
+  /**
+   * Checks the memory for the parameters, which the handle has reserved but not touched; disposes of it if there is too
+   * little.
+   */
   protected constructor(kind: string, handle: Handle, device: DeviceUse, memoryLimitBytes: number | undefined) {
     this.#kind = kind;
     this.#handle = handle;
     this.device = device;
-    // A CUDA device keeps to the limit by itself.
+    // A CUDA device enforces the limit itself.
     this.budget = new MemoryBudget(device.kind === 'cpu' ? memoryLimitBytes : undefined);
     this.parameters = handle.parameters();
     this.parameterBytes = handle.parameterBytes;
@@ -83,8 +86,8 @@ export abstract class ModelEngine<Handle extends ParameterStore> implements Disp
   }
 
   /**
-   * Writes little-endian values of `dtype` into elements [elementOffset, …) of a parameter, in the caller's thread: about
-   * a millisecond for 4 MB. Throws INVALID_WEIGHTS for a value that is NaN, infinite or too large for float32.
+   * Writes little-endian values of `dtype` into elements [elementOffset, …) of a parameter, on the calling thread:
+   * about a millisecond for 4 MB. Throws INVALID_WEIGHTS for a value that is NaN, infinite or too large for float32.
    */
   writeParameter(name: string, elementOffset: number, bytes: Uint8Array, dtype: ParameterDtype): void {
     const handle = this.handle();
@@ -98,27 +101,31 @@ export abstract class ModelEngine<Handle extends ParameterStore> implements Disp
     );
   }
 
-  /** A copy of elements [elementOffset, elementOffset + elementCount) of a parameter; take a few megabytes at a time. */
+  /**
+   * A copy of elements [elementOffset, elementOffset + elementCount) of a parameter; read a few megabytes at a time.
+   */
   readParameter(name: string, elementOffset: number, elementCount: number): Float32Array<ArrayBuffer> {
     const handle = this.handle();
     return new Float32Array(callNative(() => handle.readParameter(name, elementOffset, elementCount)));
   }
 
   /**
-   * Brings the parameters to the device now, instead of before the first work.
+   * Uploads the parameters to the device now, instead of before the first job.
    * @throws DndError OUT_OF_MEMORY, DISPOSED; `signal.reason`
    */
   async prepare(options?: JobOptions): Promise<void> {
     await this.run<undefined>((handle, done) => handle.prepare(done), options);
   }
 
-  /** Of a CUDA device only while no job is under way. */
+  /** For a CUDA device only while no job is running. */
   deviceMemory(): DeviceMemory {
     const handle = this.handle();
     return callNative(() => handle.deviceMemory());
   }
 
-  /** Frees the memory now, or as soon as the running job has stopped; jobs under way reject with DISPOSED. Idempotent. */
+  /**
+   * Frees the memory now, or as soon as the running job has stopped; unfinished jobs reject with DISPOSED. Idempotent.
+   */
   dispose(): void {
     this.#disposed = true;
     this.#handle.dispose();
@@ -135,8 +142,8 @@ export abstract class ModelEngine<Handle extends ParameterStore> implements Disp
   }
 
   /**
-   * Throws OUT_OF_MEMORY unless inputs and results, and what a CPU works in, fit beside the parameters. A CUDA device
-   * looks after its own memory, when the work begins.
+   * Throws OUT_OF_MEMORY unless inputs, results and a CPU's workspace fit beside the parameters. A CUDA device checks
+   * its own memory when the work starts.
    */
   protected requireWorkingMemory(
     purpose: string,
@@ -147,7 +154,7 @@ export abstract class ModelEngine<Handle extends ParameterStore> implements Disp
     this.budget.require({ purpose, bytes, lower, takenBytes: this.parameterBytes });
   }
 
-  /** Runs a job of the handle; what ends it early is named: the signal's reason, DISPOSED, or the native failure. */
+  /** Runs a job of the handle; rejects with the signal's reason, DISPOSED, or the native failure. */
   protected async run<T>(start: (handle: Handle, done: Done<T>) => Job, options: JobOptions = {}): Promise<T> {
     options.signal?.throwIfAborted();
     const handle = this.handle();

@@ -27,30 +27,30 @@ import type {
 import type { TrainerHandle, TrainerOptions, TrainingPlan, TrainingPlanOptions } from './native-training.js';
 
 /**
- * What the addon exports: the whole boundary between TypeScript and native code. Kept by hand beside `bindings/`.
+ * The addon's exports: the whole boundary between TypeScript and native code. Maintained by hand to match `bindings/`.
  * Only ArrayBuffers, numbers, strings, booleans and callbacks cross it; memory handed to a job must not be changed,
- * detached or transferred before the job has ended. Handles, jobs and devices are in `native.ts`,
- * plans in `native-plan.ts`, training in `native-training.ts`.
+ * detached or transferred before the job has ended. Handles, jobs and devices are in `native.ts`, plans in
+ * `native-plan.ts`, training in `native-training.ts`.
  *
- * A native failure is a text that begins with its code: `OUT_OF_MEMORY: …`, `ABORTED: …`, `INVALID_ARGUMENT: …`,
- * `DEVICE_UNAVAILABLE: …`, `INTERNAL: …`. It is the message of the Error that a call throws, or what a job tells its `done`;
- * `engine/errors.ts` makes it a DndError.
+ * A native failure is a string that starts with its code: `OUT_OF_MEMORY: …`, `ABORTED: …`, `INVALID_ARGUMENT: …`,
+ * `DEVICE_UNAVAILABLE: …`, `INTERNAL: …`. It is the message of the Error that a call throws, or the argument of a job's
+ * `done`; `engine/errors.ts` converts it to a DndError.
  */
 export interface NativeBinding {
   cpuInfo(): CpuInfo;
   /**
-   * From the first of these signals on (by number), which Node must be listening to, any of them ends the process, even
-   * while the JavaScript thread is busy. Takes the place of the signals of the call before.
+   * After the first of these signals (by number), which Node must be listening to, any of them ends the process, even
+   * while the JavaScript thread is busy. Replaces the signals of the previous call.
    */
   endAtSecondSignal(numbers: number[]): void;
-  /** Opens the CUDA library, where there is one, and asks it for its devices. */
+  /** Opens the CUDA library, if any, and lists its devices. */
   deviceInfo(done: Done<DeviceInfo>): Job;
   /** Opens a device and closes it again. */
   tryDevice(options: DeviceOptions, done: Done<undefined>): Job;
   DecoderHandle: new (options: DecoderOptions) => DecoderHandle;
   EncoderHandle: new (options: EncoderOptions) => EncoderHandle;
   TrainerHandle: new (options: TrainerOptions) => TrainerHandle;
-  /** De-normalises weight tokens, float32 [batch, tokens, height, width]. Result: as of `DecoderHandle.adapters`. */
+  /** Denormalises weight tokens, float32 [batch, tokens, height, width]. Result: as of `DecoderHandle.adapters`. */
   restoreAdapters(
     tokens: BufferSlice,
     batch: number,
@@ -58,22 +58,22 @@ export interface NativeBinding {
     options: DeviceOptions,
     done: Done<ArrayBuffer[]>,
   ): Job;
-  /** sgemm of two random n×n matrices through the engine's own GEMM. */
+  /** sgemm of two random n×n matrices with the engine's GEMM. */
   measureGemm(n: number, options: MeasurementRuns, done: Done<Measured>): Job;
-  /** A copy of so many bytes, by all threads. */
+  /** A copy of this many bytes by all threads. */
   measureCopy(bytes: number, options: MeasurementRuns, done: Done<Measured>): Job;
   /** One hyper-convolution on random data, without normalisation and bias. */
   measureConvolution(options: ConvolutionMeasurement & MeasurementRuns, done: Done<MeasuredConvolution>): Job;
-  /** What each convolution of a decoder would do. Pure: a few milliseconds, no work, the same on every machine. */
+  /** Plans each convolution of a decoder. Pure: takes a few milliseconds, identical on every machine. */
   planDecoder(options: DecoderPlanOptions): DecoderPlan;
-  /** What each convolution of a training step would do. Pure. */
+  /** Plans each convolution of a training step. Pure. */
   planTraining(options: TrainingPlanOptions): TrainingPlan;
-  /** The same as `planDecoder` on a CUDA device model, with what of its memory all takes. No device is needed. */
+  /** As `planDecoder` for a CUDA device model, with its memory. No device is needed. */
   planCudaDecoder(options: CudaDecoderPlanOptions): CudaDecoderPlan;
   /** Modelled time of a BERT on a CUDA device model. */
   planCudaEncoder(options: CudaEncoderPlanOptions): CudaEncoderPlan;
   /** Those with committed rates (native/plan/cuda_rates.cc). */
   cudaDeviceModels(): CudaDeviceModel[];
-  /** Which of them stands for a device, by what the runtime calls it, else by its compute capability. */
+  /** The model that matches a device, by its runtime name, else by its compute capability. */
   cudaDeviceModelOf(name: string, computeMajor: number, computeMinor: number): string;
 }

@@ -1,18 +1,18 @@
 /**
- * Plans as the addon gives them: that part of the boundary which `native-binding.ts` describes. All of it is computed in a few
- * milliseconds, without any device, the same on every machine.
+ * Plans as the addon returns them: part of the boundary described in `native-binding.ts`. All are computed in a few
+ * milliseconds, without a device, and identical on every machine.
  */
 
 import type { AlgorithmChoice, PrecisionChoice } from './native.js';
 
-/** All that a plan depends on. The number of threads is not among it. */
+/** Everything a plan depends on; the number of threads is not part of it. */
 export interface DecoderPlanOptions {
   /** Flat [N0,H0,W0, N1,H1,W1, …], as DecoderOptions. */
   features: number[];
   kernelSize: number;
-  /** Tasks together. */
+  /** Tasks in one batch. */
   batch: number;
-  /** Any that has committed rates, not only this machine's. */
+  /** Any with committed rates, not only this machine's. */
   instructionSet: string;
   algorithm: AlgorithmChoice;
   /** Half of it for tile spectra, half for the threads; 0 = the default. */
@@ -20,9 +20,9 @@ export interface DecoderPlanOptions {
 }
 
 export interface DecoderPlan {
-  /** What was asked for, or the default. */
+  /** As requested, or the default. */
   workspaceBytes: number;
-  /** In the order of their execution: five for each layer. */
+  /** In execution order: five per layer. */
   convolutions: ConvolutionPlan[];
   /** Predicted seconds of one thread for all of them. */
   threadSeconds: number;
@@ -36,48 +36,51 @@ export interface ConvolutionPlan {
   layer: number;
   /** The parameter `decoder.module_list.{layer}.{weight}.weight`. */
   weight: 'linear1.conv1w' | 'linear1.conv1h' | 'linear1.conv2h' | 'linear1.conv2w' | 'linear2';
-  /** The axis that plays the channels. */
+  /** The axis used as channels. */
   axis: 'width' | 'height' | 'token';
   batch: number;
   channels: number;
   outputChannels: number;
-  /** The picture, in the order of the kernel: (height, tokens), (tokens, width) or (height, width). */
+  /** The spatial plane, in the kernel's order: (height, tokens), (tokens, width) or (height, width). */
   sizeI: number;
   sizeJ: number;
   kernelSize: number;
   algorithm: 'direct' | 'spectral';
   /** null for the direct algorithm. */
   tiling: Tiling | null;
-  /** Two for each multiply-add that is executed; the tiles' transforms, mostly additions, are not counted. */
+  /** Two per executed multiply-add; the tiles' transforms, mostly additions, are not counted. */
   executedFlop: number;
-  /** Two for each multiply-add of the direct algorithm, padding taps skipped. */
+  /** Two per multiply-add of the direct algorithm, without padding taps. */
   directFlop: number;
   bytes: {
     weights: number;
     /** Of the whole batch. */
     input: number;
     output: number;
-    /** Held at once; 0 for the direct algorithm. */
+    /** Allocated at once; 0 for the direct algorithm. */
     tileSpectra: number;
   };
   predicted: PredictedSeconds;
-  /** The best of each class of other ways, and why it was not taken. */
+  /** The best of each class of alternatives, and why it was rejected. */
   rejected: RejectedCandidate[];
 }
 
-/** How a spectral convolution is cut. */
+/** The tiling of a spectral convolution. */
 export interface Tiling {
-  /** Points of a tile along each axis of the picture. */
+  /** Points of a tile along each spatial axis. */
   pointsI: number;
   pointsJ: number;
-  /** The axis that is transformed first, as real lines: half of its frequencies are enough. */
+  /** The axis that is transformed first, as real lines: half of its frequencies suffice. */
   halved: 'i' | 'j';
-  /** Tiles along each axis of one picture. */
+  /** Tiles along each spatial axis. */
   tilesI: number;
   tilesJ: number;
   /** Of the whole batch. */
   tiles: number;
-  /** Tiles whose spectra are held at once, and how often that is. The weights are transformed anew for each chunk. */
+  /**
+   * Tiles per chunk, whose spectra are in memory at once, and number of chunks. Weights are transformed again for each
+   * chunk.
+   */
   chunkTiles: number;
   chunks: number;
   /** Input channels, and steps of four frequencies, of a slab of weight spectra. */
@@ -109,14 +112,14 @@ export interface CudaDecoderPlanOptions {
   algorithm: AlgorithmChoice;
   /** Of a convolution; 0 = the default. */
   workspaceBytes: number;
-  /** Most device memory; 0 = the model's, less what the system keeps. */
+  /** Device memory limit; 0 = the model's, less the system's reserve. */
   memoryBytes: number;
 }
 
 export interface CudaDecoderPlan {
   workspaceBytes: number;
   memoryBytes: number;
-  /** In the order of their execution: five for each layer. */
+  /** In execution order: five per layer. */
   convolutions: CudaConvolutionPlan[];
   /** Modelled, all kernels of a forward pass. */
   seconds: number;
@@ -131,17 +134,17 @@ export interface CudaDecoderPlan {
     activations: number;
     /** The largest. */
     workspace: number;
-    /** All of these. */
+    /** The sum of these. */
     device: number;
   };
 }
 
 export interface CudaSeconds {
-  /** The largest magnitude of each task's input. */
+  /** Finding the largest magnitude of each task's input. */
   scale: number;
   /** Tiles to spectra. */
   forward: number;
-  /** Weight spectra that are not kept. */
+  /** Weight spectra that are not resident. */
   weights: number;
   product: number;
   inverse: number;
@@ -151,7 +154,7 @@ export interface CudaSeconds {
 export interface CudaConvolutionPlan extends Omit<ConvolutionPlan, 'tiling' | 'bytes' | 'predicted'> {
   /** null for the direct algorithm. */
   tiling: CudaTiling | null;
-  /** Weights are kept as spectra; otherwise spectra are made from taps each time. */
+  /** Weights are resident as spectra; otherwise spectra are computed from taps each time. */
   spectraHeld: boolean;
   bytes: { weights: number; input: number; output: number; held: number; workspace: number };
   predicted: { seconds: number; parts: CudaSeconds };
@@ -191,7 +194,7 @@ export interface CudaEncoderPlan {
   parts: { embeddings: number; linear: number; attention: number; norms: number };
 }
 
-/** A maker's figures, and what of them our kernels are expected to reach. */
+/** A manufacturer's figures, and the fractions that our kernels are expected to reach. */
 export interface CudaDeviceModel {
   name: string;
   memoryBytes: number;

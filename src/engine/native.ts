@@ -1,12 +1,12 @@
-/** Handles, jobs and devices as the addon has them: that part of the boundary which `native-binding.ts` describes. */
+/** Handles, jobs and devices of the addon: part of the boundary described in `native-binding.ts`. */
 
 export interface CpuInfo {
   /** The instruction set in use: `DND_CPU_ISA` if set, else the best the machine has. */
   isa: 'baseline' | 'avx2' | 'avx512';
   available: string[];
-  /** CPUs that this process can keep busy: those it may run on, or the CPU quota of its control group, rounded up. */
+  /** CPUs that this process can use: those it may run on, or the CPU quota of its control group, rounded up. */
   usableCpus: number;
-  /** What the engine uses when no `threads` are asked for: `DND_THREADS`, else `usableCpus`. */
+  /** The default number of threads: `DND_THREADS`, else `usableCpus`. */
   defaultThreads: number;
   compiler: string;
 }
@@ -14,7 +14,7 @@ export interface CpuInfo {
 export interface DeviceInfo {
   /** Path of the CUDA library: `DND_CUDA_LIBRARY`, else beside the addon. */
   library: string;
-  /** Why there can be no CUDA device: no library, no driver, …; null where there can. */
+  /** Why no CUDA device is available: no library, no driver, …; null otherwise. */
   problem: string | null;
   devices: CudaDevice[];
 }
@@ -28,7 +28,7 @@ export interface CudaDevice {
   /** CUDA versions, as it counts them: 13000 is 13.0. */
   driverVersion: number;
   runtimeVersion: number;
-  /** Why it cannot be used; null where nothing speaks against it. */
+  /** Why it cannot be used; null if no reason is known. */
   problem: string | null;
 }
 
@@ -39,21 +39,21 @@ export interface DeviceOptions {
   ordinal: number;
   /** Of a CUDA device; a CPU has float32 only. */
   precision: 'mixed' | 'fp32';
-  /** Most device memory that the handle may take, of a CUDA device; 0 = what there is. */
+  /** Device memory limit of the handle on a CUDA device; 0 = available memory. */
   deviceLimitBytes: number;
   /** Of the host; 0 = the engine's default. */
   threads: number;
 }
 
-/** Called once, on the JavaScript thread and never before the call that started the job has returned. */
+/** Called once, on the JavaScript thread, never before the call that started the job has returned. */
 export type Done<T> = (failure: string | undefined, result: T) => void;
 
 /**
- * Work on a thread of its own. Jobs of one handle run one after the other, in the order in which they were asked for;
- * those of different handles run side by side.
+ * Work on its own thread. Jobs of one handle run one after the other, in the order requested; those of different
+ * handles run concurrently.
  */
 export interface Job {
-  /** Stops the work at its next tile; a job that waits for its turn never starts. `done` then hears `ABORTED: …`. */
+  /** Stops the work at its next tile; a queued job never starts. `done` is then called with `ABORTED: …`. */
   cancel(): void;
   /** Fraction done, 0…1. */
   progress(): number;
@@ -75,19 +75,19 @@ export interface ParameterInfo {
 }
 
 export interface DeviceMemory {
-  /** Bytes of device memory that the handle holds. */
+  /** Bytes of device memory in use by the handle. */
   heldBytes: number;
-  /** Bytes that its next work may take; of a CPU, which does not tell, a number beyond all memory. */
+  /** Bytes available to its next job; for a CPU, where this is unknown, a number larger than any memory. */
   roomBytes: number;
 }
 
 /**
- * Parameters live in host memory as float32, whatever the device; they are written and read in pieces of a few megabytes, and never while
- * the handle has a job.
+ * Parameters live in host memory as float32, whatever the device; they are written and read in pieces of a few
+ * megabytes, never while the handle has a job.
  */
 export interface ParameterStore {
   parameters(): ParameterInfo[];
-  /** Bytes that the parameters occupy. The memory of parameters never written is not in use yet. */
+  /** Size of the parameters in bytes. Parameters never written do not occupy memory yet. */
   readonly parameterBytes: number;
   /**
    * Converts `bytes` (little-endian values of `dtype`) into elements [elementOffset, …) of the parameter.
@@ -96,9 +96,9 @@ export interface ParameterStore {
   writeParameter(name: string, elementOffset: number, bytes: BufferSlice, dtype: ParameterDtype): number;
   /** A copy, as float32. */
   readParameter(name: string, elementOffset: number, elementCount: number): ArrayBuffer;
-  /** Brings the parameters to the device, as the first work after they were written would. Nothing to do for a CPU. */
+  /** Uploads the parameters to the device, as the first job after a write would. A no-op for a CPU. */
   prepare(done: Done<undefined>): Job;
-  /** Of a CUDA device only while the handle has no job. */
+  /** For a CUDA device only while the handle has no job. */
   deviceMemory(): DeviceMemory;
   /** Cancels the handle's jobs and frees the memory now, or as soon as the running one has stopped. Idempotent. */
   dispose(): void;
@@ -114,7 +114,7 @@ export interface DecoderOptions extends DeviceOptions {
   algorithm: AlgorithmChoice;
 }
 
-/** An adapter layout in numbers. The adapter's tensors lie one after the other, in float32. */
+/** An adapter layout as numbers. The adapter's tensors are contiguous, in float32. */
 export interface FlatLayout {
   /** Of all weight tokens of an adapter; those of the decoder's last feature. */
   tokens: number;
@@ -131,19 +131,19 @@ export interface FlatLayout {
 
 export interface DecoderHandle extends ParameterStore {
   /**
-   * Device memory that `forward` works in, copies of condition and weight tokens included, or that `adapters` does for
-   * adapters of `restoredElements` > 0: at most `limitBytes` if that is possible, else a limit that would do.
-   * Of a CUDA device only while the handle has no job.
+   * Device memory of `forward`, copies of condition and weight tokens included, or of `adapters` for adapters of
+   * `restoredElements` > 0: at most `limitBytes` if possible, else a sufficient limit. For a CUDA device
+   * only while the handle has no job.
    */
   workspaceBytes(batch: number, limitBytes: number, restoredElements: number): number;
   /** PyTorch's default initialisation from a Philox stream: the same numbers for the same seed on every machine and for any number of threads. */
   initialise(seed: number, done: Done<undefined>): Job;
   /**
    * `condition`: float32 [batch, N0, projectedFrom || H0, W0]. Result: weight tokens, float32 [batch, N, H, W] of the
-   * last feature. `limitBytes`: as of `workspaceBytes`; too little of it ends in `OUT_OF_MEMORY: …`.
+   * last feature. `limitBytes`: as of `workspaceBytes`; `OUT_OF_MEMORY: …` if it is too low.
    */
   forward(condition: BufferSlice, batch: number, limitBytes: number, done: Done<ArrayBuffer>): Job;
-  /** `forward`, and de-normalises the tokens on the device. Result: an adapter for each task, float32 [elements]. */
+  /** `forward`, then denormalises the tokens on the device. Result: one adapter per task, float32 [elements]. */
   adapters(
     condition: BufferSlice,
     batch: number,
@@ -176,7 +176,7 @@ export interface EncodeOptions {
   length: number;
   /** Length of the pieces that pass through the encoder one by one (≤ maxPositions); usually = length. */
   window: number;
-  /** States of padding positions: computed as the published code does, or zeros (and then not computed). */
+  /** Hidden states of padding positions: computed as the published code does, or zeros (and then not computed). */
   padding: 'encode' | 'zero';
   pooling: 'none' | 'mean' | 'cls';
 }
@@ -190,15 +190,15 @@ export interface EncoderHandle extends ParameterStore {
   encode(ids: BufferSlice, mask: BufferSlice, options: EncodeOptions, done: Done<ArrayBuffer>): Job;
 }
 
-/** How often something is timed, after a run that is not. */
+/** Number of timed runs, after one warm-up run. */
 export interface MeasurementRuns extends DeviceOptions {
   runs: number;
-  /** No further run begins once the runs have taken so long together. */
+  /** No further run starts once the runs have taken this long in total. */
   enoughSeconds: number;
 }
 
 export interface Measured {
-  /** Of each run, in their order. */
+  /** Of each run, in order. */
   seconds: number[];
 }
 
@@ -213,24 +213,24 @@ export interface ConvolutionMeasurement {
   kernelSize: number;
   batch: number;
   algorithm: AlgorithmChoice;
-  /** Most that the convolution may work in, beside its operands; 0 = the default. */
+  /** Workspace limit of the convolution; 0 = the default. */
   workspaceBytes: number;
 }
 
-/** What follows `seconds` is there for the spectral algorithm only. */
+/** All fields but `seconds` exist for the spectral algorithm only. */
 export interface MeasuredConvolution extends Measured {
   /** Processor time of forward, halve, columns, product, inverse, summed over the threads, of the median run. */
   partSeconds?: [number, number, number, number, number];
   /** Floating-point operations of the complex product. */
   productFlop?: number;
-  /** Points of a tile along the picture's axes. */
+  /** Points of a tile along the spatial axes. */
   pointsI?: number;
   pointsJ?: number;
 }
 
 export type InstructionSet = CpuInfo['isa'];
 
-/** How convolutions are to be computed; auto: as is predicted to be faster. */
+/** Algorithm of the convolutions; auto: the one predicted to be faster. */
 export type AlgorithmChoice = 'auto' | 'direct' | 'spectral';
 
 /** Of matrix products; mixed: float16 operands and float32 sums. */

@@ -44,21 +44,21 @@ export interface PlanOptions {
   features: readonly Feature[];
   /** Odd size of every convolution kernel. */
   kernelSize: number;
-  /** Tasks that go through the decoder together; default: 1. */
+  /** Tasks in one batch; default: 1. */
   batch?: number | undefined;
-  /** Default: the one in use on this machine. */
+  /** Default: this machine's. */
   instructionSet?: InstructionSet | undefined;
-  /** Default: auto, whatever is predicted to be faster. */
+  /** Default: auto, the one predicted to be faster. */
   algorithm?: AlgorithmChoice | undefined;
-  /** Most that a convolution may work in, beside its operands; default: 1 GiB. */
+  /** Workspace limit of a convolution; default: 1 GiB. */
   workspaceBytes?: number | undefined;
 }
 
 /**
- * What each convolution of a decoder does: algorithm, tiles, work, bytes, predicted time, and why nothing else. No
- * convolution is computed and no weights are needed; the same options give the same plan on every machine.
+ * Plans each convolution of a decoder: algorithm, tiles, work, bytes, predicted time, and why no alternative was
+ * chosen. No convolution is computed and no weights are needed; the same options give the same plan on every machine.
  *
- * Throws INVALID_ARGUMENT, for a spectral convolution that cannot be too, or ADDON_UNAVAILABLE.
+ * Throws INVALID_ARGUMENT, also for an impossible spectral convolution, or ADDON_UNAVAILABLE.
  */
 export function planDecoder(options: PlanOptions): DecoderPlan {
   const { features, kernelSize, batch = 1, algorithm = 'auto', workspaceBytes = 0 } = options;
@@ -95,14 +95,14 @@ export interface CudaPlanOptions {
   precision?: PrecisionChoice | undefined;
   /** Default: auto. */
   algorithm?: AlgorithmChoice | undefined;
-  /** Most that a convolution may work in; default: 1 GiB, less where memory is short. */
+  /** Workspace limit of a convolution; default: 1 GiB, less if memory is short. */
   workspaceBytes?: number | undefined;
-  /** Most device memory; default: the model's. */
+  /** Device memory limit; default: the model's. */
   memoryBytes?: number | undefined;
 }
 
 /**
- * What each convolution of a decoder does on a CUDA device model, with modelled times and bytes; no device is needed.
+ * Plans each convolution of a decoder for a CUDA device model, with modelled times and bytes; no device is needed.
  *
  * Throws INVALID_ARGUMENT, OUT_OF_MEMORY where the weights do not fit, or ADDON_UNAVAILABLE.
  */
@@ -125,8 +125,8 @@ export function cudaDeviceModels(): CudaDeviceModel[] {
 }
 
 /**
- * Which model's rates a device is planned with. Throws DEVICE_UNAVAILABLE for a device before compute capability 8.0, or
- * ADDON_UNAVAILABLE.
+ * The model whose rates a device is planned with. Throws DEVICE_UNAVAILABLE for a device before compute capability 8.0,
+ * or ADDON_UNAVAILABLE.
  */
 export function cudaDeviceModelOf(device: { name: string; computeMajor: number; computeMinor: number }) {
   const { name, computeMajor, computeMinor } = device;

@@ -5,12 +5,12 @@ import { addon } from './addon.js';
 
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** The signals of the process that stop long work: Ctrl-C, a request to end, a terminal that went away. */
+/** The signals of the process that stop long work: Ctrl-C, a request to end, a closed terminal. */
 export type StopSignal = (typeof STOP_SIGNALS)[number];
 
 /**
- * Aborts `controller` at the first SIGINT, SIGTERM or SIGHUP of this process, with a DndError ABORTED whose cause is the
- * signal's name. The second one ends the process as if nobody listened, whatever it is doing.
+ * Aborts `controller` at the first SIGINT, SIGTERM or SIGHUP of this process, with a DndError ABORTED whose cause is
+ * the signal's name. The second one ends the process as if there were no listener, even while it is busy.
  * @returns a function that restores what the signals did before
  */
 export function abortAtSignals(controller: AbortController): () => void {
@@ -27,13 +27,13 @@ export function abortAtSignals(controller: AbortController): () => void {
   return release;
 }
 
-/** Without the addon a second signal is heard as well, as long as the JavaScript thread is not busy. */
+/** Without the addon a second signal works too, while the JavaScript thread is not busy. */
 function guard(names: readonly StopSignal[]): void {
-  // Signals are the main thread's: a worker has none to listen to, and must not change those.
+  // Signals belong to the main thread: a worker receives none and must not change its handlers.
   if (!isMainThread) return;
   try {
     addon().endAtSecondSignal(names.map((name) => constants.signals[name]));
   } catch {
-    // Whatever needs the addon says why it cannot be loaded.
+    // Code that needs the addon reports why it cannot be loaded.
   }
 }

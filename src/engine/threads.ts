@@ -3,8 +3,8 @@ import { cpuInfo } from './addon.js';
 let warned = false;
 
 /**
- * Warns, once, of more threads than CPUs: they wait for each other, and the work takes several times as long. Results do
- * not depend on their number.
+ * Warns once about more threads than CPUs: they wait for each other, and the work takes several times as long. Results
+ * do not depend on the number of threads.
  * @param threads 0: the default, which `DND_THREADS` may set
  */
 export function warnOfThreads(threads: number): void {

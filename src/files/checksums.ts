@@ -8,22 +8,22 @@ import { isFileError, readError } from './errors.js';
 import { readJson } from './read.js';
 import { writeFileAtomically } from './write-file.js';
 
-/** Beside the files that it is about. */
+/** In the folder of the files it covers. */
 const CHECKSUMS_FILE = 'checksums.json';
 const FORMAT_VERSION = 1;
 const FIX = 'The file is damaged: use an earlier checkpoint, or a copy of this one';
 
-/** SHA-256, as hexadecimal digits, by the name of the file. */
+/** File name → SHA-256 in hexadecimal. */
 export type Checksums = ReadonlyMap<string, string>;
 
 interface Content {
   formatVersion: number;
   files: Record<string, string>;
-  /** Of all above, as JSON without spaces. In every format version. */
+  /** Of all fields above, as JSON without spaces. In every format version. */
   ownSha256: string;
 }
 
-/** Writes what `verifyChecksums` compares the folder's files with. Errors: as `writeFileAtomically` */
+/** Writes the checksums that `verifyChecksums` compares the folder's files with. Errors: as `writeFileAtomically` */
 export async function writeChecksums(folder: string, checksums: Checksums): Promise<void> {
   const content = { formatVersion: FORMAT_VERSION, files: Object.fromEntries(checksums) };
   const text = JSON.stringify({ ...content, ownSha256: digestOf(content) }, null, 2);
@@ -38,8 +38,8 @@ export interface VerifyOptions {
 }
 
 /**
- * Whether files still have the bytes that were written; folders without checksums are taken as they are.
- * @throws DndError CORRUPT_FILE for a file that has other bytes; FILE_NOT_FOUND, READ_FAILED, NEWER_FORMAT;
+ * Checks that files still have the bytes that were written; folders without checksums are accepted.
+ * @throws DndError CORRUPT_FILE for a file with different bytes; FILE_NOT_FOUND, READ_FAILED, NEWER_FORMAT;
  * `signal.reason`
  */
 export async function verifyChecksums(folder: string, options: VerifyOptions = {}): Promise<void> {

@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import { readError } from './errors.js';
 import { readPieces } from './read-pieces.js';
 
-/** Below a millisecond of hashing. */
+/** Takes less than a millisecond to hash. */
 const PIECE_BYTES = 2 ** 19;
 
 /**
- * SHA-256 of the files one after the other, as hexadecimal digits; read and hashed in small pieces.
- * @param onBytes told how many more bytes were read
+ * SHA-256 of the concatenated files, in hexadecimal; read and hashed in small pieces.
+ * @param onBytes called with the number of bytes just read
  * @throws DndError FILE_NOT_FOUND, READ_FAILED; `signal.reason`
  */
 export async function sha256OfFiles(

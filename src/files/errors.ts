@@ -21,7 +21,7 @@ const REASONS: Record<string, string> = {
   EXDEV: 'it is on another file system',
 };
 
-/** Whether `error` came from the operating system by way of `node:fs`. */
+/** Whether `error` came from the operating system through `node:fs`. */
 export function isFileError(error: unknown): error is NodeJS.ErrnoException & { code: string } {
   return error instanceof Error && typeof (error as NodeJS.ErrnoException).code === 'string' && 'syscall' in error;
 }
@@ -30,7 +30,7 @@ function reasonOf(error: NodeJS.ErrnoException & { code: string }): string {
   return REASONS[error.code] ?? error.message;
 }
 
-/** A failure of `node:fs` while reading `path`, as FILE_NOT_FOUND or READ_FAILED; any other error as it is. */
+/** A failure of `node:fs` while reading `path`, as FILE_NOT_FOUND or READ_FAILED; any other error unchanged. */
 export function readError(error: unknown, path: string): unknown {
   if (isFileError(error)) {
     if (error.code === 'ENOENT') {
@@ -47,15 +47,15 @@ export function readError(error: unknown, path: string): unknown {
 }
 
 /**
- * A failure of `node:fs` while writing `path`, as DISK_FULL or NOT_WRITABLE; any other error as it is.
- * @param neededBytes what should have been written, where that is known
+ * A failure of `node:fs` while writing `path`, as DISK_FULL or NOT_WRITABLE; any other error unchanged.
+ * @param neededBytes the number of bytes to be written, if known
  */
 export function writeError(error: unknown, path: string, neededBytes?: number): unknown {
   const noSpace = isFileError(error) && error.code === 'ENOSPC';
   return streamError(error, path, noSpace ? describeSpace(path, neededBytes) : '');
 }
 
-/** As `writeError`, of a stream whose file is not known. */
+/** As `writeError`, for a stream whose file is unknown. */
 export function streamError(error: unknown, name: string, space = ''): unknown {
   if (!isFileError(error)) return error;
   const full = error.code === 'ENOSPC' || error.code === 'EDQUOT';

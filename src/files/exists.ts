@@ -1,7 +1,7 @@
 import { access, stat } from 'node:fs/promises';
 import { isFileError, readError } from './errors.js';
 
-/** Whether there is something at `path`. What this process may not look at counts as absent. */
+/** Whether `path` exists. A path that this process may not access counts as absent. */
 export function exists(path: string): Promise<boolean> {
   return access(path).then(
     () => true,
@@ -9,7 +9,7 @@ export function exists(path: string): Promise<boolean> {
   );
 }
 
-/** Whether there is a folder at `path`, or a link to one. What this process may not look at counts as absent. */
+/** Whether `path` is a folder, or a link to one. A path that this process may not access counts as absent. */
 export function isFolder(path: string): Promise<boolean> {
   return stat(path).then(
     (status) => status.isDirectory(),
@@ -18,8 +18,8 @@ export function isFolder(path: string): Promise<boolean> {
 }
 
 /**
- * What is at `path`, links followed; undefined where nothing is.
- * @throws DndError READ_FAILED where that cannot be told
+ * The file status of `path`, links followed; undefined if it does not exist.
+ * @throws DndError READ_FAILED if that cannot be determined
  */
 export async function kindOf(path: string): Promise<'file' | 'folder' | undefined> {
   try {

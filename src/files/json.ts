@@ -1,9 +1,9 @@
-/** Far deeper than any file of ours or others'; what is deeper makes functions that call themselves fail. */
+/** Far deeper than any real file; deeper nesting overflows the stack of recursive functions. */
 const DEEPEST = 1000;
 
 /**
  * `JSON.parse` for text from outside.
- * @throws SyntaxError for what is no JSON, and for arrays and objects that are nested more than 1000 deep
+ * @throws SyntaxError for invalid JSON, and for arrays and objects nested more than 1000 deep
  */
 export function parseJsonText(text: string): unknown {
   const value: unknown = JSON.parse(text);

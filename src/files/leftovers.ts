@@ -4,14 +4,14 @@ import { parsePartialName } from './partial-name.js';
 import { hasEnded } from './process-identity.js';
 
 /**
- * Removes from `folder` what processes that were killed have left half done, and gives what they were replacing its
- * name again where the new has not come to stand there. What may belong to a running process, of this machine or of
- * another that shares the disk, is left alone, and so is what cannot be removed: the disk is no worse than before.
+ * Removes incomplete output of killed processes from `folder`, and restores the name of what they were replacing if the
+ * replacement never took its place. Output that may belong to a running process, on this machine or another that shares
+ * the disk, is left alone, as is what cannot be removed.
  */
 export async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder).catch((): string[] => [])) {
     const partial = parsePartialName(name);
-    // The names of running processes are their own, and no process uses that of another again.
+    // Partial names are unique to a process and never reused, so only names of ended processes are touched.
     if (!partial || !hasEnded(partial.owner)) continue;
     const path = join(folder, name);
     if (partial.kind !== 'replaced') await rm(path, { recursive: true, force: true }).catch(() => {});
@@ -24,7 +24,7 @@ async function putBackOrRemove(replaced: string, target: string): Promise<void> 
     if (await exists(target)) await rm(replaced, { recursive: true, force: true });
     else await rename(replaced, target);
   } catch {
-    // Another process does the same.
+    // Another process is cleaning up too.
   }
 }
 

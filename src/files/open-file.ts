@@ -13,12 +13,12 @@ const fsync = promisify(fs.fsync);
 const LARGEST_WRITE = 2 ** 26;
 
 /**
- * An open file. `FileHandle` of node:fs/promises is not used, because a worker that is terminated while one is being
- * opened or closed leaks its descriptor: plain descriptors are those that Node closes with the worker, from the moment
- * they are open (also where the opening is under way) until `close` is called, which therefore must not be asynchronous.
+ * An open file. `FileHandle` of node:fs/promises is not used: a worker that is terminated while opening or closing one
+ * leaks its descriptor. Node closes plain descriptors with the worker, even while they are being opened, until `close`
+ * is called, which therefore must be synchronous.
  */
 export class OpenFile {
-  /** Takes in what is written. */
+  /** Updated with everything written. */
   hash: Hash | undefined;
   readonly #descriptor: number;
   #operations = 0;
@@ -37,15 +37,15 @@ export class OpenFile {
     return new OpenFile(path, await open(path, flags));
   }
 
-  /** @param position where to read; where the last operation ended, unless told */
+  /** @param position where to read. Default: where the last operation ended */
   async read(into: Uint8Array, position: number | null = null): Promise<number> {
     return this.#use(async (file) => (await read(file, into, 0, into.length, position)).bytesRead);
   }
 
-  /** Writes all of `bytes`, however little the system takes at once. `position`: as of `read` */
+  /** Writes all of `bytes`, also when the system accepts only part at a time. `position`: as of `read` */
   async write(bytes: Uint8Array, position: number | null = null): Promise<void> {
     const writing = this.#writeAll(bytes, position);
-    // Meanwhile, on a thread of Node's, the system writes.
+    // Hashing overlaps with the write on Node's thread pool.
     this.hash?.update(bytes);
     await writing;
   }
@@ -66,12 +66,12 @@ export class OpenFile {
     return this.#use((file) => ftruncate(file, bytes));
   }
 
-  /** Waits until the content is on the disk. */
+  /** Flushes the content to the disk. */
   sync(): Promise<void> {
     return this.#use((file) => fsync(file));
   }
 
-  /** Waits for what is under way, then closes the file. May be called twice. */
+  /** Waits for pending operations, then closes the file. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#closeWhenIdle();
     return this.#closing;

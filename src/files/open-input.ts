@@ -6,8 +6,8 @@ import { isatty, ReadStream } from 'node:tty';
 import { promisify } from 'node:util';
 
 /**
- * A stream of a file's bytes that can be destroyed at any time. The usual one blocks a thread of its own where nobody
- * writes: in opening a named pipe, in reading from a terminal.
+ * A stream of a file's bytes that can be destroyed at any time. Node's own stream blocks a thread without a writer:
+ * when opening a named pipe or reading from a terminal.
  */
 export async function openInput(path: string): Promise<Readable> {
   const status = await stat(path);

@@ -3,8 +3,8 @@ import { dirname } from 'node:path';
 import { OpenFile } from './open-file.js';
 
 /**
- * Makes the missing folders above `path`. The function it returns takes away again what was made and is still empty:
- * for when the writing fails.
+ * Creates the missing folders above `path`. Returns a function that removes those that are still empty, for use after a
+ * failed write.
  */
 export async function makeParents(path: string): Promise<() => Promise<void>> {
   const parent = dirname(path);
@@ -14,12 +14,12 @@ export async function makeParents(path: string): Promise<() => Promise<void>> {
     try {
       for (let folder = parent; folder.length >= first.length; folder = dirname(folder)) await rmdir(folder);
     } catch {
-      // Someone else has put a file there in the meantime: it stays.
+      // Another process has written a file there meanwhile: the folder stays.
     }
   };
 }
 
-/** Makes a rename in `folder` durable where the platform can; elsewhere it does nothing. */
+/** Makes a rename in `folder` durable if the platform supports it. */
 export async function syncFolder(folder: string): Promise<void> {
   const opened = await OpenFile.open(folder, 'r').catch(() => undefined);
   await opened?.sync().catch(() => {});

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import { ownIdentity, type ProcessIdentity } from './process-identity.js';
 
-/** What is hidden: something that is not complete yet, that makes way for something new, or that is being removed. */
+/** Kinds of hidden names: not yet complete, being replaced, or being removed. */
 type PartialKind = 'partial' | 'replaced' | 'removed';
 
 /** File systems allow names of 255 bytes; a character takes at most 4. */
@@ -12,25 +12,25 @@ const PARTIAL_NAME = /^\.(.*)\.(partial|replaced|removed)-([0-9a-f]{12})-(\d+)-(
 
 export interface PartialName {
   kind: PartialKind;
-  /** The name that it stands for; undefined where it was too long to be told. */
+  /** The final name; undefined if it was too long to be included. */
   target: string | undefined;
   owner: ProcessIdentity;
 }
 
-/** A hidden name beside `path`, never used before, that tells which process uses it. */
+/** A unique hidden name beside `path` that identifies the process using it. */
 export function partialName(path: string, kind: PartialKind = 'partial'): string {
   const name = basename(path).slice(0, MOST_CHARACTERS);
-  const { system, pid, began } = ownIdentity();
-  return join(dirname(path), `.${name}.${kind}-${system}-${pid}-${began}-${randomBytes(4).toString('hex')}`);
+  const { system, pid, startTime } = ownIdentity();
+  return join(dirname(path), `.${name}.${kind}-${system}-${pid}-${startTime}-${randomBytes(4).toString('hex')}`);
 }
 
-/** Undefined for a name that `partialName` does not make. */
+/** Undefined for a name not made by `partialName`. */
 export function parsePartialName(name: string): PartialName | undefined {
-  const [, target, kind, system, pid, began] = PARTIAL_NAME.exec(name) ?? [];
-  if (target === undefined || system === undefined || began === undefined) return undefined;
+  const [, target, kind, system, pid, startTime] = PARTIAL_NAME.exec(name) ?? [];
+  if (target === undefined || system === undefined || startTime === undefined) return undefined;
   return {
     kind: kind as PartialKind,
     target: target.length < MOST_CHARACTERS ? target : undefined,
-    owner: { system, pid: Number(pid), began },
+    owner: { system, pid: Number(pid), startTime },
   };
 }

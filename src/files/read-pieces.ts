@@ -1,8 +1,8 @@
 import { OpenFile } from './open-file.js';
 
 /**
- * The bytes of a file from its first to its last, in pieces; the next one is read while the caller works on one. A
- * piece is valid until the next is asked for. Errors: those of node:fs.
+ * The bytes of a file in pieces; the next piece is read while the caller processes one. A piece is valid until the next
+ * is requested. Errors: those of node:fs.
  */
 export async function* readPieces(path: string, pieceBytes: number): AsyncGenerator<Uint8Array, void, void> {
   const file = await OpenFile.open(path, 'r');
@@ -10,7 +10,7 @@ export async function* readPieces(path: string, pieceBytes: number): AsyncGenera
     let [current, following] = [new Uint8Array(pieceBytes), new Uint8Array(pieceBytes)];
     for (let bytesRead = await file.read(current); bytesRead > 0; ) {
       const reading = file.read(following);
-      // Looked at below; until then nobody waits for it.
+      // Awaited below; until then a rejection must not count as unhandled.
       reading.catch(() => {});
       yield current.subarray(0, bytesRead);
       bytesRead = await reading;

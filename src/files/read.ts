@@ -26,7 +26,7 @@ function firstInvalidLine(bytes: Uint8Array): number {
 
 /**
  * Decodes UTF-8 strictly and drops a byte order mark.
- * @param source what the bytes are, for the error: a path, or "standard input"
+ * @param source the source of the bytes, for the error: a path, or "standard input"
  * @param invalidCode the code of the error for bytes that are not UTF-8
  */
 export function decodeUtf8(bytes: Uint8Array, source: string, invalidCode: ErrorCode = 'CORRUPT_FILE'): string {
@@ -41,7 +41,7 @@ export function decodeUtf8(bytes: Uint8Array, source: string, invalidCode: Error
 
 async function readBytes(path: string): Promise<Uint8Array> {
   const status = await stat(path);
-  // Pipes and the system's own files do not tell their size, and what is too large has an error of its own.
+  // Pipes and /proc files do not report their size, and too large a file has its own error.
   if (!status.isFile() || status.size === 0 || status.size > LARGEST_BYTES) return readFile(path);
   const file = await OpenFile.open(path, 'r');
   try {
@@ -57,8 +57,8 @@ async function readBytes(path: string): Promise<Uint8Array> {
 
 /**
  * A whole text file, decoded strictly as UTF-8, without its byte order mark.
- * @param what what the file is to the user ("prompt file"), for the error message
- * @param options.invalidCode the code of the error for bytes that are not UTF-8; CORRUPT_FILE unless told
+ * @param what the kind of file ("prompt file"), for the error message
+ * @param options.invalidCode the code of the error for bytes that are not UTF-8; default: CORRUPT_FILE
  * @throws DndError FILE_NOT_FOUND, READ_FAILED, or `invalidCode`
  */
 export async function readText(path: string, what: string, options: { invalidCode?: ErrorCode } = {}): Promise<string> {

@@ -18,25 +18,24 @@ async function refuseUnlessPlainFile(path: string): Promise<void> {
 }
 
 export interface WrittenFiles {
-  /** Told the SHA-256 of what was written, of each file. */
+  /** Called with the SHA-256 of each written file. */
   onWritten?: ((path: string, sha256: string) => void) | undefined;
 }
 
 interface FileOptions extends WrittenFiles {
   signal?: AbortSignal | undefined;
   /**
-   * false: does not wait for the disk, so that a loss of power may leave a damaged file, and does not look for leftovers.
-   * Default: true
+   * false: skips flushing, so that a power loss may leave a damaged file, and skips removing leftovers. Default: true
    */
   durable?: boolean | undefined;
-  /** How many bytes a function will write, for the message where they do not fit. */
+  /** Number of bytes to be written, for the message when they do not fit. */
   expectedBytes?: number | undefined;
 }
 
 /**
- * Writes a file so that under `path` there is only ever the old file or the whole new one: a temporary file beside it
- * is filled, flushed to the disk and renamed. Missing folders on the way are made. After a failure or an abort nothing
- * new is left, and what killed processes have left beside it is removed.
+ * Writes a file atomically, so that `path` is always the old file or the whole new one: a temporary file beside it is
+ * written, flushed and renamed. Missing parent folders are created. A failure or abort leaves nothing behind; leftovers
+ * of killed processes beside it are removed.
  * @param data the content, or a function that writes it into the open file
  * @throws DndError DISK_FULL or NOT_WRITABLE; `signal.reason` after an abort
  */

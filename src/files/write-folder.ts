@@ -12,13 +12,13 @@ import { partialName } from './partial-name.js';
 export interface FolderOptions {
   /** Replace an existing folder. */
   force?: boolean | undefined;
-  /** With `force`: a file, such as `adapter_config.json`, without which an existing folder is not ours to replace. */
+  /** With `force`: a file, such as `adapter_config.json`, that an existing folder must contain to be replaced. */
   marker?: string | undefined;
   signal?: AbortSignal | undefined;
 }
 
 interface Target {
-  /** Where the folder goes, symbolic links followed. */
+  /** The final path, symbolic links followed. */
   path: string;
   exists: boolean;
 }
@@ -58,7 +58,7 @@ async function inspectOnce(path: string, options: FolderOptions): Promise<Target
   if (!status.isDirectory()) {
     throw new DndError('OUTPUT_EXISTS', `${path} exists and is not a folder; choose another name`);
   }
-  // A slip of the hand must not cost a home folder, nor leave a shell in a folder that is gone.
+  // A mistyped path must not delete a home folder, nor the working folder of a shell.
   if (contains(target, process.cwd()) || contains(target, await realpath(homedir()).catch(homedir))) {
     throw new DndError('OUTPUT_EXISTS', `${path} holds the working or home folder and is not replaced, even by force`);
   }
@@ -72,7 +72,7 @@ async function inspectOnce(path: string, options: FolderOptions): Promise<Target
   return { path: target, exists: true };
 }
 
-/** Others may replace, make or remove the folder between two looks at it. */
+/** Another process may replace, create or remove the folder between two checks. */
 const ATTEMPTS = 20;
 
 async function inspectTarget(path: string, options: FolderOptions): Promise<Target> {
@@ -89,7 +89,7 @@ async function inspectTarget(path: string, options: FolderOptions): Promise<Targ
 }
 
 /**
- * Whether `writeFolderAtomically` would refuse `path` as it is now: to be asked before the long work begins.
+ * Whether `writeFolderAtomically` would refuse `path` as it is now: a check to make before long work starts.
  * @throws DndError OUTPUT_EXISTS or NOT_WRITABLE
  */
 export async function checkFolderOutput(path: string, options: FolderOptions): Promise<void> {
@@ -101,7 +101,7 @@ async function syncTree(folder: string): Promise<void> {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) await syncTree(path);
     else if (entry.isFile()) {
-      // Windows wants a writable handle; files that are copied read-only give none.
+      // Windows requires a writable handle, which copied read-only files do not allow.
       const file = await OpenFile.open(path, 'r+').catch(() => OpenFile.open(path, 'r'));
       await file.sync().finally(() => file.close());
     }
@@ -109,7 +109,7 @@ async function syncTree(folder: string): Promise<void> {
   await syncFolder(folder);
 }
 
-/** What is being moved by this process, by target: one move at a time. */
+/** Moves of this process by target: one at a time. */
 const moves = new Map<string, Promise<void>>();
 
 async function inTurn(target: string, move: () => Promise<void>): Promise<void> {
@@ -122,17 +122,17 @@ async function inTurn(target: string, move: () => Promise<void>): Promise<void> 
   });
 }
 
-/** Gives the staging folder its name. Of several who replace the same folder at once the last one's stays. */
+/** Renames the staging folder to its target. Of concurrent replacements, the last one stays. */
 async function moveIntoPlace(staging: string, path: string, before: Target, options: FolderOptions): Promise<void> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const now = await inspectAgain(path, before, options);
     const replaced = now.exists && options.force ? partialName(now.path, 'replaced') : undefined;
     if (replaced && !(await doneUnless(['ENOENT'], rename(now.path, replaced)))) continue;
-    // Without force it was empty, and is left alone where that has changed.
+    // Without force it was empty; if that has changed, it is left alone.
     if (now.exists && !replaced && !(await doneUnless(['ENOENT', 'ENOTEMPTY', 'EEXIST'], rmdir(now.path)))) continue;
     try {
       const moved = await doneUnless(['ENOTEMPTY', 'EEXIST', 'ENOTDIR'], rename(staging, now.path));
-      // What cannot be removed now is a leftover of this process, once that has ended.
+      // What cannot be removed now counts as a leftover once this process has ended.
       if (replaced) await rm(replaced, { recursive: true, force: true }).catch(() => {});
       if (moved) return;
     } catch (error) {
@@ -143,7 +143,7 @@ async function moveIntoPlace(staging: string, path: string, before: Target, opti
   throw new DndError('NOT_WRITABLE', `${path} cannot be written: other processes keep replacing it; try again`);
 }
 
-/** @returns false where one of these errors says that someone else was faster */
+/** @returns false if one of these errors shows that another process was faster */
 async function doneUnless(codes: readonly string[], operation: Promise<void>): Promise<boolean> {
   try {
     await operation;
@@ -154,7 +154,7 @@ async function doneUnless(codes: readonly string[], operation: Promise<void>): P
   }
 }
 
-/** As `inspectTarget`, after the folder has been filled; a refusal tells that the folder was not there before. */
+/** As `inspectTarget`, after the folder has been filled; an error then says that the folder appeared meanwhile. */
 async function inspectAgain(path: string, before: Target, options: FolderOptions): Promise<Target> {
   try {
     return await inspectTarget(path, options);
@@ -170,10 +170,10 @@ async function inspectAgain(path: string, before: Target, options: FolderOptions
 }
 
 /**
- * Writes a folder so that under `path` there is only ever the old folder or the whole new one: `fill` puts the files
- * into a staging folder beside it, which is flushed to the disk and renamed. Missing folders on the way are made.
- * An existing folder that is not empty is refused unless `force`; then it survives until the new one is complete.
- * After a failure or an abort nothing new is left, and what killed processes have left beside it is removed.
+ * Writes a folder atomically, so that `path` is always the old folder or the whole new one: `fill` writes the files
+ * into a staging folder beside it, which is flushed and renamed. Missing parent folders are created. A non-empty
+ * existing folder is an error without `force`; with it, the old folder survives until the new one is complete. A
+ * failure or abort leaves nothing behind; leftovers of killed processes beside it are removed.
  * @throws DndError OUTPUT_EXISTS, DISK_FULL or NOT_WRITABLE; what `fill` throws; `signal.reason` after an abort
  */
 export async function writeFolderAtomically(
@@ -202,7 +202,7 @@ export async function writeFolderAtomically(
   await syncFolder(dirname(target.path));
 }
 
-/** The staging folder is gone and was never of interest: messages name the files as they should have been called. */
+/** The staging folder no longer exists: messages name the files by their final paths. */
 function withoutStaging(error: unknown, staging: string, path: string): unknown {
   if (!(error instanceof DndError) || !error.message.includes(staging)) return error;
   return new DndError(error.code, error.message.replaceAll(staging, path), { cause: error });

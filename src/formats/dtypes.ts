@@ -2,9 +2,8 @@ import { DndError } from '../errors.js';
 import { quoteValue } from '../validation/index.js';
 
 /**
- * The element types this package reads and writes, in the order in which the reference writer of safetensors puts
- * tensors of several types into one file. `bytes` is the size of one element. All are little-endian, as is every
- * machine that Node runs on and this package supports.
+ * The element types this package reads and writes, in the order in which the reference safetensors writer sorts them
+ * within a file. `bytes` is the size of one element. All are little-endian, as is every supported machine.
  */
 export const DTYPES = {
   I64: { bytes: 8, float: false },
@@ -28,9 +27,9 @@ export function isFloatDtype(dtype: Dtype): dtype is FloatDtype {
   return DTYPES[dtype].float;
 }
 
-/** The number of elements of a tensor; Infinity or inexact when it is beyond what a number can count. */
+/** The number of elements of a tensor; Infinity or inexact beyond the range of exact integers. */
 export function elementCount(shape: readonly number[]): number {
-  // A zero anywhere makes it zero, even after a product that overflowed.
+  // A zero dimension makes it zero, even if the product overflowed before.
   return shape.includes(0) ? 0 : shape.reduce((product, size) => product * size, 1);
 }
 
@@ -89,8 +88,8 @@ function aligned(bytes: Uint8Array, elementBytes: number): { buffer: ArrayBuffer
 }
 
 /**
- * Little-endian values of `dtype` as float32; F64 is rounded to nearest. F32 that is aligned is returned as a view of
- * the same memory.
+ * Little-endian values of `dtype` as float32; F64 is rounded to nearest. Aligned F32 is returned as a view of the same
+ * memory.
  */
 export function toFloat32(bytes: Uint8Array<ArrayBuffer>, dtype: FloatDtype): Float32Array<ArrayBuffer> {
   const { buffer, offset, count } = aligned(bytes, DTYPES[dtype].bytes);
@@ -114,7 +113,7 @@ export function fromFloat32(values: Float32Array, dtype: FloatDtype): Uint8Array
   return new Uint8Array(result.buffer);
 }
 
-/** The dtype a user names on the command line or in an option: `bf16`, `F32` … */
+/** Parses a dtype name from the command line or an option: `bf16`, `F32` … */
 export function parseFloatDtype(name: string): FloatDtype {
   const dtype = name.toUpperCase();
   if (isDtype(dtype) && isFloatDtype(dtype)) return dtype;

@@ -14,7 +14,7 @@ import {
 } from './manifest.js';
 import { PRESET_NAMES, PRESETS, type Preset, type PresetName } from './presets.js';
 
-/** What a new generator is to be: a preset, or features and a kernel size; everything else has a default. */
+/** Settings of a new generator: a preset, or features and a kernel size; everything else has a default. */
 export interface GeneratorSettings {
   /** A published configuration. Either this or `features` and `kernelSize`. */
   preset?: PresetName | undefined;
@@ -22,7 +22,7 @@ export interface GeneratorSettings {
   features?: readonly Feature[] | undefined;
   /** Odd. */
   kernelSize?: number | undefined;
-  /** Tokens of each prompt. Default: the preset's, else `features[0][1]`; more than that means a length projection. */
+  /** Tokens per prompt. Default: the preset's, else `features[0][1]`; more adds a length projection. */
   maxLength?: number | undefined;
   /** Default: the preset's, else 8. */
   rank?: number | undefined;
@@ -30,24 +30,24 @@ export interface GeneratorSettings {
   alpha?: number | undefined;
   /** Scale the adapter by alpha/√rank instead of alpha/rank. Default: false. */
   useRslora?: boolean | undefined;
-  /** Projections that get an adapter. Default: all seven. */
+  /** Modules to adapt. Default: all seven. */
   modules?: readonly string[] | undefined;
-  /** Columns of a weight token. Default: the preset's, else what suits the base model. */
+  /** Columns per weight token. Default: the preset's, else derived from the base model. */
   chunk?: number | undefined;
   /**
-   * States of padding positions: computed as published ('encode'), or zeros, which is cheaper. Default: the preset's,
-   * else 'encode'.
+   * Hidden states of padding positions: computed as published ('encode'), or zeros, which is cheaper. Default: the
+   * preset's, else 'encode'.
    */
   padding?: Padding | undefined;
-  /** 'mean' and 'cls' make conditions of length 1. Default: 'none'. */
+  /** 'mean' and 'cls' give conditions of length 1. Default: 'none'. */
   pooling?: Pooling | undefined;
-  /** Of the decoder's initial parameters. Default: 0. */
+  /** Random seed of the decoder's initial parameters. Default: 0. */
   seed?: number | undefined;
 }
 
 /**
- * The decoder that the settings ask for.
- * @throws DndError INVALID_ARGUMENT for a contradiction or a wrong value
+ * The decoder shape that the settings describe.
+ * @throws DndError INVALID_ARGUMENT for contradictory or invalid values
  */
 export function decoderOf(settings: GeneratorSettings): DecoderShape {
   const preset = presetOf(settings);
@@ -70,8 +70,8 @@ export function decoderOf(settings: GeneratorSettings): DecoderShape {
 }
 
 /**
- * The whole description of a new, untrained generator.
- * @throws DndError INVALID_ARGUMENT for a wrong value, SHAPE_MISMATCH where the parts do not fit each other
+ * The manifest of a new, untrained generator.
+ * @throws DndError INVALID_ARGUMENT for an invalid value, SHAPE_MISMATCH if the parts do not fit each other
  */
 export function planGenerator(
   settings: GeneratorSettings,
@@ -107,7 +107,7 @@ export function planGenerator(
   return manifest;
 }
 
-/** What was asked for must pass the checks of what loads it. */
+/** The manifest must pass the checks of the loader. */
 function checkReadable(manifest: GeneratorManifest): void {
   try {
     manifestText(manifest, 'the generator');
@@ -132,7 +132,7 @@ function poolingOf(settings: GeneratorSettings): Pooling {
   return oneOf(settings.pooling ?? 'none', POOLINGS, 'the pooling');
 }
 
-/** For callers without types: another object would make a layout of NaN. */
+/** For JavaScript callers: an invalid object would give a layout of NaN. */
 function checkBase(base: BaseModel): void {
   if (typeof base !== 'object' || base === null) throw wrong('base', 'a path, or what readBaseModel gives', base);
   const { hidden, heads, kvHeads, headDim, intermediate, layers } = base;
@@ -152,6 +152,6 @@ function oneOf<T extends string>(value: unknown, choices: readonly T[], what: st
   throw wrong(what, `one of ${choices.join(', ')}`, value);
 }
 
-function wrong(what: string, wanted: string, value: unknown): DndError {
-  return invalidValue('INVALID_ARGUMENT', what, wanted, value);
+function wrong(what: string, expected: string, value: unknown): DndError {
+  return invalidValue('INVALID_ARGUMENT', what, expected, value);
 }

@@ -13,13 +13,14 @@ export interface DecoderShape {
   projectedFrom: number;
 }
 
-/** Sizes above this are mistakes: products of three of them must stay exact integers. */
+/** Upper limit of sizes: products of three must stay exact integers. */
 const LARGEST_AXIS = 2 ** 17;
 const LARGEST_KERNEL = 255;
 
 /**
  * Checks that `features` is a list of at least two shapes [tokens, height, width] of positive integers, that
- * `kernelSize` is odd, and that a length projection shortens. `where` begins the message of the DndError with `code`.
+ * `kernelSize` is odd, and that a length projection shortens. `where` is the prefix of the DndError's message, `code`
+ * its code.
  */
 export function checkDecoderShape(shape: unknown, where: string, code: ErrorCode): DecoderShape {
   const { features, kernelSize, projectedFrom } = shape as Record<keyof DecoderShape, unknown>;
@@ -53,13 +54,13 @@ function isSize(value: unknown, largest: number): value is number {
   return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= largest;
 }
 
-/** Shape of the condition that the decoder takes: [prompts, length, channels], before any length projection. */
+/** Shape of the decoder's condition: [prompts, length, channels], before any length projection. */
 export function conditionShape(shape: DecoderShape): Feature {
   const [prompts, length, channels] = shape.features[0]!;
   return [prompts, shape.projectedFrom || length, channels];
 }
 
-/** Shape of the weight tokens that it gives: [tokens, height, width]. */
+/** Shape of the decoder's weight tokens: [tokens, height, width]. */
 export function tokenShape(shape: DecoderShape): Feature {
   return shape.features.at(-1)!;
 }
@@ -78,7 +79,7 @@ export function parameterCount({ features, kernelSize, projectedFrom }: DecoderS
   return projectedFrom ? count + length * (projectedFrom + length + 2) : count;
 }
 
-/** Multiply-adds of one forward pass for one prompt set, taps that fall on padding included. */
+/** Multiply-adds of one forward pass for one prompt set, padding taps included. */
 export function multiplyAdds({ features, kernelSize, projectedFrom }: DecoderShape): number {
   const taps = kernelSize * kernelSize;
   let sum = 0;

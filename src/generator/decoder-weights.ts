@@ -11,15 +11,15 @@ import {
   writeSafetensorsSharded,
 } from '../formats/safetensors/index.js';
 
-/** Name of the file, or of the sharded set, in a generator folder. */
+/** Base name of the file, or sharded set, in a generator folder. */
 export const DECODER_BASE_NAME = 'decoder';
 
-/** What training checkpoints of the reference put before each name. */
+/** Name prefix in the reference's training checkpoints. */
 const CHECKPOINT_PREFIX = 'model.';
-/** Other things that they hold. */
+/** Other tensors in those checkpoints. */
 const NOT_PARAMETERS = new Set(['criterion_weight']);
 
-/** A decoder's parameters, wherever they are: in a decoder, or in training. */
+/** The parameters of a decoder, or of a trainer. */
 export type DecoderParameters = Pick<DecoderEngine, 'parameters' | 'readParameter' | 'writeParameter'>;
 
 const CHUNK_ELEMENTS = 2 ** 20;
@@ -27,7 +27,7 @@ const BYTES_PER_ELEMENT = 4;
 
 /**
  * Fills the decoder from `decoder.safetensors` (or its shards) in `folder`, piece by piece. Names and shapes are
- * checked before the first byte is read; any floating dtype is converted.
+ * checked before any data is read; any floating dtype is converted.
  * @throws DndError FILE_NOT_FOUND, CORRUPT_FILE, SHAPE_MISMATCH, UNSUPPORTED_FORMAT (not a floating dtype),
  * INVALID_WEIGHTS (NaN or infinity)
  */
@@ -64,7 +64,7 @@ async function readDecoderWeights(
   options.onProgress?.(1);
 }
 
-/** Which tensor of the file is which parameter. */
+/** Maps parameters to tensors of the file. */
 function matchParameters(file: TensorReader, parameters: readonly ParameterInfo[]): Map<string, TensorInfo> {
   const prefix = [...file.tensors.keys()].some((name) => name.startsWith(`${CHECKPOINT_PREFIX}decoder.`))
     ? CHECKPOINT_PREFIX

@@ -3,8 +3,8 @@ import { DndError } from '../errors.js';
 import type { DeviceReport } from './report.js';
 
 /**
- * Does work on the device that the settings choose. Under `auto`, what a CUDA device has no room for, or fails to begin,
- * is done by the CPU.
+ * Runs work on the selected device. With `auto`, work that does not fit on a CUDA device, or fails to start there, runs
+ * on the CPU.
  */
 export async function onDevice<T>(settings: DeviceSettings, work: (device: DeviceUse) => Promise<T>): Promise<T> {
   const device = await selectDevice(settings);

@@ -4,15 +4,15 @@ import type { GeneratorManifest } from './manifest.js';
 import type { Choice } from './prompts.js';
 
 export interface EncodedSet {
-  /** Tokens of the different prompts that are used, special tokens included. */
+  /** Tokens of the distinct prompts used, special tokens included. */
   tokens: number;
-  /** Indices, in the prompt set, of prompts that were cut. */
+  /** Indices, in the prompt set, of truncated prompts. */
   truncated: number[];
 }
 
 export interface Conditions {
   /** [batch, prompts, length, channels] */
-  states: Float32Array;
+  hiddenStates: Float32Array;
   sets: EncodedSet[];
 }
 
@@ -25,7 +25,7 @@ export async function encodeSets(
 ): Promise<Conditions> {
   const sets: EncodedSet[] = [];
   const copy = valueCopier(signal);
-  let states: Float32Array | undefined;
+  let hiddenStates: Float32Array | undefined;
   for (const [place, choice] of choices.entries()) {
     const distinct = [...new Set(choice.indices)];
     const encoded = await encoder.encode(
@@ -36,14 +36,15 @@ export async function encodeSets(
       tokens: encoded.tokens,
       truncated: encoded.truncatedPrompts.map((row) => distinct[row]!).sort((one, other) => one - other),
     });
-    if (choices.length === 1 && distinct.length === choice.indices.length) return { states: encoded.states, sets };
-    const rowSize = encoded.states.length / distinct.length;
-    states ??= new Float32Array(choices.length * choice.indices.length * rowSize);
+    if (choices.length === 1 && distinct.length === choice.indices.length)
+      return { hiddenStates: encoded.hiddenStates, sets };
+    const rowSize = encoded.hiddenStates.length / distinct.length;
+    hiddenStates ??= new Float32Array(choices.length * choice.indices.length * rowSize);
     for (const [row, index] of choice.indices.entries()) {
       const from = distinct.indexOf(index) * rowSize;
-      const own = encoded.states.subarray(from, from + rowSize);
-      await copy(own, states, (place * choice.indices.length + row) * rowSize);
+      const own = encoded.hiddenStates.subarray(from, from + rowSize);
+      await copy(own, hiddenStates, (place * choice.indices.length + row) * rowSize);
     }
   }
-  return { states: states!, sets };
+  return { hiddenStates: hiddenStates!, sets };
 }

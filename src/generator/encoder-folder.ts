@@ -12,9 +12,7 @@ import { readError } from '../files/index.js';
 /** The folder of the text encoder inside a generator folder. */
 export const ENCODER_FOLDER = 'encoder';
 
-/**
- * What makes up a text encoder; anything else in its folder (other frameworks' weights, read-me files) stays behind.
- */
+/** The files of a text encoder; others in its folder (other frameworks' weights, read-me files) are not copied. */
 const ENCODER_FILES =
   /^(?:config|tokenizer|tokenizer_config|special_tokens_map)\.json$|^vocab\.txt$|^model.*\.safetensors(?:\.index\.json)?$/;
 
@@ -32,30 +30,30 @@ export async function copyEncoderFiles(from: string, to: string, signal: AbortSi
 /**
  * Loads the text encoder that a generator names.
  * @param source folder of the encoder, or 'hash'
- * @throws DndError ENCODER_MISMATCH when it is another one
+ * @throws DndError ENCODER_MISMATCH if it is a different encoder
  */
 export async function loadNamedEncoder(
   source: string,
-  wanted: EncoderIdentity,
+  expected: EncoderIdentity,
   { threads, signal, device }: Pick<LoadTextEncoderOptions, 'threads' | 'signal' | 'device'>,
 ): Promise<TextEncoder> {
-  const encoder = await loadTextEncoder(source, { threads, signal, device, channels: wanted.channels });
-  if (sameIdentity(encoder.identity, wanted)) return encoder;
+  const encoder = await loadTextEncoder(source, { threads, signal, device, channels: expected.channels });
+  if (sameIdentity(encoder.identity, expected)) return encoder;
   encoder.dispose();
   throw new DndError(
     'ENCODER_MISMATCH',
-    `the generator was made with ${described(wanted)}, and ${source} is ${described(encoder.identity)}: ` +
+    `the generator was made with ${described(expected)}, and ${source} is ${described(encoder.identity)}: ` +
       'the decoder could not interpret its conditions. Give the folder of the right encoder',
   );
 }
 
-/** The name is for people; the digest of the weights decides. */
+/** The name is only for display; the digest of the weights identifies the encoder. */
 function sameIdentity(one: EncoderIdentity, other: EncoderIdentity): boolean {
   const settings = ({ name: _, ...rest }: EncoderIdentity) => JSON.stringify(Object.entries(rest).sort());
   return settings(one) === settings(other);
 }
 
-/** For people: `all-MiniLM-L6-v2 (bert, 384 channels, weights 53aa51172d14…)`. */
+/** For messages: `all-MiniLM-L6-v2 (bert, 384 channels, weights 53aa51172d14…)`. */
 export function described(identity: EncoderIdentity): string {
   const digest = identity.weightsSha256 ? `, weights ${identity.weightsSha256.slice(0, 12)}…` : '';
   return `${identity.name ?? 'the built-in encoder'} (${identity.type}, ${identity.channels} channels${digest})`;

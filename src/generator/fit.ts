@@ -5,7 +5,7 @@ import type { GeneratorManifest } from './manifest-types.js';
 
 /**
  * Checks that the parts of a generator fit each other: text encoder → condition → decoder → adapter layout.
- * @throws DndError SHAPE_MISMATCH that names both sides and what to change; `source` begins the message
+ * @throws DndError SHAPE_MISMATCH that names both sides and what to change; `source` is the message's prefix
  */
 export function checkFit(manifest: GeneratorManifest, layout: AdapterLayout, source: string): void {
   checkChannels(manifest, source);
@@ -39,18 +39,18 @@ function checkLength({ condition, decoder }: GeneratorManifest, source: string):
 }
 
 function checkTokens(manifest: GeneratorManifest, layout: AdapterLayout, source: string): void {
-  const wanted: Feature = [layout.tokenCount, layout.tokenHeight, layout.tokenWidth];
+  const expected: Feature = [layout.tokenCount, layout.tokenHeight, layout.tokenWidth];
   const given = tokenShape(manifest.decoder);
-  if (wanted.every((size, axis) => size === given[axis])) return;
+  if (expected.every((size, axis) => size === given[axis])) return;
   const { base, adapter, preset } = manifest;
   const decoder = preset ? `the preset ${preset} decodes` : 'the features end with';
   throw new DndError(
     'SHAPE_MISMATCH',
     `${source}: ${decoder} (tokens, height, width) = ${shown(given)}, and ${base.name ?? 'the base model'} (${base.modelType}, ${base.layers} layers) ` +
-      `with rank ${adapter.rank}, chunk ${adapter.chunk} and modules ${adapter.modules.join(', ')} has ${shown(wanted)}: ` +
+      `with rank ${adapter.rank}, chunk ${adapter.chunk} and modules ${adapter.modules.join(', ')} has ${shown(expected)}: ` +
       (preset
         ? 'take the base model, rank, chunk and modules of the preset, or give features and a kernel size instead'
-        : `make the last entry of features [${wanted.join(', ')}], or change rank, chunk or modules`),
+        : `make the last entry of features [${expected.join(', ')}], or change rank, chunk or modules`),
   );
 }
 

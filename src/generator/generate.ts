@@ -9,8 +9,8 @@ import { GeneratedAdapter } from './generated-adapter.js';
 import type { GeneratorManifest } from './manifest.js';
 import { type OnProgress, Progress } from './progress.js';
 import type { Choice } from './prompts.js';
+import { reconstructAdapter } from './reconstruct.js';
 import type { AdapterSummary, GenerationReport } from './report.js';
-import { restoreAdapter } from './restore.js';
 import { UNTRAINED } from './untrained-notice.js';
 
 interface GeneratorParts {
@@ -26,7 +26,7 @@ interface BatchOptions {
   onProgress: OnProgress | undefined;
 }
 
-/** Prompt sets → adapters: encode, then decode and restore all together, then look at one after the other. */
+/** Prompt sets → adapters: encode, then decode and reconstruct as a batch, then compute statistics one by one. */
 export async function generateBatch(
   { manifest, layout, encoder, engine }: GeneratorParts,
   choices: readonly Choice[],
@@ -34,22 +34,22 @@ export async function generateBatch(
 ): Promise<GeneratedAdapter[]> {
   const progress = new Progress(stageShares(manifest), onProgress);
   const clock = stopwatch();
-  const { states, sets } = await encodeSets(encoder, choices, manifest.condition, {
+  const { hiddenStates, sets } = await encodeSets(encoder, choices, manifest.condition, {
     signal,
     onProgress: progress.stage('encode'),
   });
   const encode = clock();
-  const weights = await engine.adapters(states, choices.length, layout.flat(), {
+  const weights = await engine.adapters(hiddenStates, choices.length, layout.flat(), {
     signal,
     onProgress: progress.stage('decode'),
   });
   const decode = clock();
-  const restoring = progress.stage('restore');
+  const reconstructing = progress.stage('restore');
   const adapters: GeneratedAdapter[] = [];
   for (const [place, choice] of choices.entries()) {
-    const { adapter, summary } = await restoreAdapter(layout, manifest.adapter, weights[place]!, {
+    const { adapter, summary } = await reconstructAdapter(layout, manifest.adapter, weights[place]!, {
       signal,
-      onProgress: (fraction) => restoring((place + fraction) / choices.length),
+      onProgress: (fraction) => reconstructing((place + fraction) / choices.length),
     });
     const seconds = { encode, decode, restore: clock() };
     const device = deviceReport(engine.device);
@@ -81,12 +81,10 @@ function reportOf(
   };
 }
 
-/**
- * Multiply-adds of a small BERT (6 layers of 12·channels²) for each position; the hash encoder does next to nothing.
- */
+/** Multiply-adds of a small BERT (6 layers of 12·channels²) per position; the hash encoder's are negligible. */
 const ENCODER_COST = { bert: 72, hash: 0.1 };
 
-/** How much of the time each stage takes, as far as it can be told beforehand: only the progress depends on it. */
+/** Estimated share of time of each stage, used only for progress. */
 function stageShares({ decoder, encoder }: GeneratorManifest) {
   const [prompts, length, channels] = conditionShape(decoder);
   const encode = prompts * length * channels ** 2 * ENCODER_COST[encoder.type];
@@ -94,7 +92,7 @@ function stageShares({ decoder, encoder }: GeneratorManifest) {
   return { encode, decode, restore: 0.02 * (encode + decode) };
 }
 
-/** Seconds since it was last asked. */
+/** Seconds since the last call. */
 function stopwatch(): () => number {
   let last = performance.now();
   return () => {

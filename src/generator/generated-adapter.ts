@@ -4,18 +4,18 @@ import { DndError } from '../errors.js';
 import { checkOptions, quoteValue } from '../validation/index.js';
 import type { GenerationReport } from './report.js';
 
-/** Of the saved tensors. */
+/** Dtype of the saved tensors. */
 export const ADAPTER_DTYPES = { bf16: 'BF16', f16: 'F16', f32: 'F32' } as const;
 export type SavedDtype = keyof typeof ADAPTER_DTYPES;
 
 export interface SaveAdapterOptions extends LongOperation {
   /** Default: bf16, as the published code saves. */
   dtype?: SavedDtype | undefined;
-  /** Replace an adapter that is there already. */
+  /** Replace an existing adapter. */
   force?: boolean | undefined;
 }
 
-/** An adapter, in float32, with the story of how it was made. */
+/** An adapter, in float32, with the report of its generation. */
 export class GeneratedAdapter {
   readonly #adapter: LoraAdapter;
 
@@ -39,8 +39,8 @@ export class GeneratedAdapter {
   /**
    * Writes a PEFT folder: `adapter_config.json` and `adapter_model.safetensors`. The folder appears whole or not at
    * all.
-   * @throws DndError OUTPUT_EXISTS, NOT_WRITABLE, DISK_FULL, INVALID_ARGUMENT for another dtype, INVALID_WEIGHTS for
-   * weights that the dtype cannot hold; `signal.reason` after an abort
+   * @throws DndError OUTPUT_EXISTS, NOT_WRITABLE, DISK_FULL, INVALID_ARGUMENT for an unknown dtype, INVALID_WEIGHTS for
+   * weights outside the dtype's range; `signal.reason` after an abort
    */
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
     const { dtype = 'bf16', ...rest } = checkOptions(options, 'options of save');

@@ -14,22 +14,22 @@ import { ENCODER_FOLDER, loadNamedEncoder } from './encoder-folder.js';
 import { generateBatch } from './generate.js';
 import type { GeneratedAdapter } from './generated-adapter.js';
 import { type GeneratorManifest, layoutOf, MANIFEST_FILE, readManifest } from './manifest.js';
-import { requireRoom } from './memory.js';
+import { requireDecoderMemory } from './memory.js';
 import { type OnProgress, Progress } from './progress.js';
 import { type Choice, choosePrompts, type PromptSets, promptSetEntries } from './prompts.js';
 import { type SaveOptions, saveGenerator } from './save.js';
 
 interface EngineSettings {
-  /** Threads that share the work. Default: `DND_THREADS`, else the CPUs this process can use. */
+  /** Number of threads. Default: `DND_THREADS`, else the CPUs this process can use. */
   threads?: number | undefined;
-  /** Where text encoder and decoder work. Default: 'auto', a CUDA device that works, and otherwise the CPU. */
+  /** Compute device of text encoder and decoder. Default: 'auto', a CUDA device if one works, else the CPU. */
   device?: Device | undefined;
-  /** 'fp32' for a CUDA device that shall be as exact as the CPU. Default: matrix products of float16. */
+  /** 'fp32' for float32 accuracy on a CUDA device. Default: float16 matrix products. */
   precision?: 'fp32' | undefined;
   /**
-   * Most that the decoder may use, weights included; on a CUDA device of its memory. It works in less, and slower, where
-   * that is needed; OUT_OF_MEMORY names the need where that is impossible. Default: as much as pays off, up to 1 GiB
-   * beside weights and activations.
+   * Memory limit of the decoder in bytes, weights included; device memory on a CUDA device. A lower limit is slower; if
+   * it is too low, OUT_OF_MEMORY states the need. Default: as much as pays off, up to 1 GiB beside weights and
+   * activations.
    */
   memoryLimitBytes?: number | undefined;
   signal?: AbortSignal | undefined;
@@ -37,19 +37,19 @@ interface EngineSettings {
 }
 
 export interface LoadOptions extends EngineSettings {
-  /** Folder of the text encoder, when it is not the one inside the generator; it must hold the same weights. */
+  /** Folder of the text encoder, if not the one inside the generator; it must have the same weights. */
   encoder?: string | undefined;
 }
 
 export interface CreateOptions extends GeneratorSettings, EngineSettings {
-  /** config.json of the base model, the folder that holds it, or its shape. */
+  /** config.json of the base model, the folder containing it, or its shape. */
   base: string | BaseModel;
   /** Folder of a text encoder of the BERT family (config.json, model.safetensors, tokenizer.json), or 'hash'. */
   encoder: string;
 }
 
 export interface GenerateOptions {
-  /** Of the choice of prompts, when there are more or fewer than the generator wants. Default: 0. */
+  /** Random seed for prompt sampling, if there are more or fewer prompts than the generator takes. Default: 0. */
   seed?: number | undefined;
   /** Stops the work at its next tile; the promise rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
@@ -57,7 +57,7 @@ export interface GenerateOptions {
 }
 
 export interface GenerateManyOptions extends GenerateOptions {
-  /** Prompt sets that go through the decoder together, fewer when memory is short. Default: 8. */
+  /** Prompt sets per decoder batch, fewer if memory is short. Default: 8. */
   batchSize?: number | undefined;
 }
 
@@ -65,7 +65,7 @@ interface Parts {
   manifest: GeneratorManifest;
   layout: AdapterLayout;
   encoder: TextEncoder;
-  /** Where the encoder's files are; undefined when it has none. */
+  /** Folder of the encoder's files; undefined if it has none. */
   encoderFolder: string | undefined;
   engine: DecoderEngine;
 }
@@ -73,8 +73,9 @@ interface Parts {
 const DEFAULT_BATCH_SIZE = 8;
 
 /**
- * Text encoder, decoder and adapter layout, ready to make adapters for one base model. Calls on one generator run one
- * after the other; several generators may work at once. Every method but `dispose` throws DISPOSED after `dispose`.
+ * Text encoder, decoder and adapter layout, ready to generate adapters for one base model. Calls on one generator run
+ * one after the other; several generators may run concurrently. Every method but `dispose` throws DISPOSED after
+ * `dispose`.
  */
 export class Generator implements Disposable, AsyncDisposable {
   readonly #parts: Parts;
@@ -111,7 +112,7 @@ export class Generator implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Makes an untrained generator: its decoder holds PyTorch's default initialisation for the seed.
+   * Creates an untrained generator: its decoder has PyTorch's default initialisation for the seed.
    * @throws DndError INVALID_ARGUMENT, SHAPE_MISMATCH, UNSUPPORTED_BASE, UNSUPPORTED_ENCODER, FILE_NOT_FOUND,
    * CORRUPT_FILE, OUT_OF_MEMORY, DEVICE_UNAVAILABLE, ADDON_UNAVAILABLE; `signal.reason` after an abort
    */
@@ -139,7 +140,7 @@ export class Generator implements Disposable, AsyncDisposable {
     });
   }
 
-  /** Makes the decoder, checks the memory, fills it; frees everything when that fails. */
+  /** Creates the decoder, checks the memory and fills the decoder; frees everything on failure. */
   static async #assemble(
     manifest: GeneratorManifest,
     encoder: TextEncoder,
@@ -152,7 +153,7 @@ export class Generator implements Disposable, AsyncDisposable {
     try {
       checkMaxLength(manifest.condition.maxLength, encoder, 'SHAPE_MISMATCH', 'the generator: ');
       engine = await DecoderEngine.create({ ...manifest.decoder, threads, memoryLimitBytes, device });
-      requireRoom(engine, layout, memoryLimitBytes);
+      requireDecoderMemory(engine, layout, memoryLimitBytes);
       await fill(engine);
       await engine.prepare({ signal });
       signal?.throwIfAborted();
@@ -165,7 +166,7 @@ export class Generator implements Disposable, AsyncDisposable {
     return new Generator({ manifest, layout, encoder, encoderFolder, engine });
   }
 
-  /** What the generator is: base model, encoder, decoder, adapter, training. */
+  /** The generator's description: base model, encoder, decoder, adapter, training. */
   get manifest(): Readonly<GeneratorManifest> {
     return this.#parts.manifest;
   }
@@ -174,14 +175,14 @@ export class Generator implements Disposable, AsyncDisposable {
     return this.#queue.closed;
   }
 
-  /** Prompts that a condition is made of; `generate` takes more or fewer, too. */
+  /** Number of prompts in a condition; `generate` also accepts more or fewer. */
   get promptsWanted(): number {
     return conditionShape(this.#parts.manifest.decoder)[0];
   }
 
   /**
-   * Makes an adapter for the task that the prompts describe. The same prompts, seed and memory limit give the same bytes
-   * on one instruction set, whatever the number of threads.
+   * Generates an adapter for the task that the prompts describe. The same prompts, seed and memory limit give the same
+   * bytes on one instruction set, independent of the number of threads.
    * @throws DndError INVALID_PROMPTS, OUT_OF_MEMORY, INVALID_WEIGHTS, DISPOSED; `signal.reason` after an abort
    */
   async generate(prompts: readonly string[], options: GenerateOptions = {}): Promise<GeneratedAdapter> {
@@ -192,12 +193,11 @@ export class Generator implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Makes an adapter for each prompt set, several at a time, and gives them in the order of the sets: of an object by
-   * name, or of pairs [name, prompts] from any iterable or async iterable. A name must stay inside a folder (no `..`,
-   * no absolute path), so that adapters can be saved under it. All sets are read to the end and checked before the
-   * first is begun. Weights are transformed once for all tasks of a batch, so eight together take
-   * little more than half of eight times one; the size of the batch (`report.batch`) may change a result's last bits.
-   * Errors: as `generate`, INVALID_ARGUMENT
+   * Generates an adapter for each prompt set, in batches, in the order of the sets: an object by name, or pairs [name,
+   * prompts] from any iterable or async iterable. A name must stay inside a folder (no `..`, no absolute path), so that
+   * adapters can be saved under it. All sets are read and checked before the first is started. Weights are transformed
+   * once per batch, so a batch of eight takes little more than half the time of eight calls; results of different batch
+   * sizes (`report.batch`) may not be bit-identical. Errors: as `generate`, INVALID_ARGUMENT
    */
   async *generateMany(
     sets: PromptSets,
@@ -226,9 +226,7 @@ export class Generator implements Disposable, AsyncDisposable {
     await this.#queue.run((signal) => saveGenerator(this.#parts, folder, { ...options, signal }), options.signal);
   }
 
-  /**
-   * Frees its memory, at once or as soon as work under way has stopped, which then rejects with DISPOSED. Idempotent.
-   */
+  /** Frees its memory, at once or as soon as running work has stopped, which then rejects with DISPOSED. Idempotent. */
   dispose(): void {
     this.#queue.close(new DndError('DISPOSED', 'the generator has been disposed'));
     this.#parts.engine.dispose();
@@ -256,7 +254,7 @@ export class Generator implements Disposable, AsyncDisposable {
     );
   }
 
-  /** In the queue: a device is not asked while it works. */
+  /** Queued, since a device must not be queried while it works. */
   #affordableBatch(most: number, signal: AbortSignal | undefined): Promise<number> {
     const { engine, layout } = this.#parts;
     return this.#queue.run(async () => engine.affordableBatch(most, layout.elementCount), signal);

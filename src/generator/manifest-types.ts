@@ -9,7 +9,7 @@ export interface GeneratorManifest {
   formatVersion: typeof FORMAT_VERSION;
   /** Package and version that wrote it. */
   createdBy: string;
-  /** The published configuration that it was made from. */
+  /** The published configuration it was created from. */
   preset: string | null;
   base: BaseModel;
   encoder: EncoderIdentity;
@@ -19,18 +19,18 @@ export interface GeneratorManifest {
   training: TrainingProvenance;
 }
 
-/** Where the decoder's parameters come from. */
+/** Origin of the decoder's parameters. */
 export interface TrainingProvenance {
   trained: boolean;
-  /** Of the initial parameters, and of all that is random in training. */
+  /** Random seed of the initial parameters and of training. */
   seed: number;
-  /** Updates of the parameters. This and what follows: of generators that `dnd train` wrote. */
+  /** Optimiser steps. This and the following fields: only in generators written by `dnd train`. */
   steps?: number;
-  /** What of an item was the condition in training: prompts of that form suit the generator best. */
+  /** The part of an item used as condition in training: the generator works best with prompts of that form. */
   form?: string;
   tasks?: string[];
   heldOutTasks?: string[];
-  /** Which prompt–checkpoint pairs. */
+  /** Identity of the prompt–checkpoint pairs. */
   pairsDigest?: string;
 }
 
@@ -40,8 +40,8 @@ export interface AdapterSettings {
   /** Scale by alpha/√rank instead of alpha/rank. */
   useRslora: boolean;
   modules: ModuleName[];
-  /** Columns of a weight token. */
+  /** Columns per weight token. */
   chunk: number;
-  /** Where the base model keeps its layers. */
+  /** Module path of the base model's layers. */
   layersPath: string;
 }

@@ -24,7 +24,7 @@ export async function readManifest(path: string): Promise<GeneratorManifest> {
 }
 
 /**
- * The text of `generator.json`, which has passed the checks of what reads it: nothing is written that cannot be loaded.
+ * The text of `generator.json`, checked as on reading, so that nothing is written that cannot be loaded.
  * @throws DndError as `parseManifest`
  */
 export function manifestText(manifest: GeneratorManifest, source: string): string {
@@ -33,8 +33,7 @@ export function manifestText(manifest: GeneratorManifest, source: string): strin
 }
 
 /**
- * Checks every field of `generator.json`. Fields it does not know are passed over: a change of meaning raises the
- * format version.
+ * Checks every field of `generator.json`. Unknown fields are ignored: a change of meaning raises the format version.
  * @throws DndError CORRUPT_FILE, NEWER_FORMAT, SHAPE_MISMATCH
  */
 export function parseManifest(json: unknown, source: string): GeneratorManifest {

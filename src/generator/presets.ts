@@ -4,14 +4,14 @@ import type { Feature } from './decoder-shape.js';
 export interface Preset {
   /** Hugging Face id of the base model it was published for. */
   base: string;
-  /** Name of the text encoder it was trained with. */
+  /** Name of its text encoder. */
   encoder: string;
   rank: number;
   alpha: number;
-  /** Columns of a weight token; see `AdapterLayout`. */
+  /** Columns per weight token; see `AdapterLayout`. */
   chunk: number;
   kernelSize: number;
-  /** Tokens of a prompt that reach the text encoder; more than `features[0][1]` means a length projection. */
+  /** Maximum tokens per prompt; more than `features[0][1]` adds a length projection. */
   maxLength: number;
   padding: 'encode' | 'zero';
   /** Shapes [tokens, height, width] from the condition to the weight tokens. */

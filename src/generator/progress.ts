@@ -1,15 +1,12 @@
 import { steadyProgress } from '../async/index.js';
 
-/** What a long call is busy with. */
+/** The stage of a long call. */
 export type Stage = 'load' | 'initialise' | 'encode' | 'decode' | 'restore' | 'save';
 
-/**
- * Called with the fraction of the whole call that is done: never less than the time before, at most about 20 times a
- * second; 1 comes last.
- */
+/** Called with the fraction of the whole call done: never decreasing, at most about 20 times a second, last with 1. */
 export type OnProgress = (fraction: number, stage: Stage) => void;
 
-/** Makes one growing fraction out of several stages, each with its share of the work. */
+/** Combines several stages, each with its share of the work, into one growing fraction. */
 export class Progress {
   readonly #shares: [stage: Stage, share: number][];
   readonly #report: OnProgress;
@@ -22,7 +19,7 @@ export class Progress {
     this.#shares = entries.map(([stage, share]) => [stage, share / total]);
   }
 
-  /** To be called with the fraction of that stage which is done. */
+  /** Call with the fraction of that stage done. */
   stage(name: Stage): (fraction: number) => void {
     const index = this.#shares.findIndex(([stage]) => stage === name);
     const before = this.#shares.slice(0, index).reduce((sum, [, share]) => sum + share, 0);

@@ -3,20 +3,20 @@ import { DndError } from '../errors.js';
 import { selectPrompts } from '../prompts/index.js';
 import { errorMessage, quote } from '../validation/index.js';
 
-/** A prompt set, and the prompts that the generator will see of it. */
+/** A prompt set, and the prompts selected from it. */
 export interface Choice {
   name: string;
   given: number;
-  /** As many as the generator wants, in its order. */
+  /** As many as the generator takes, in its order. */
   prompts: string[];
-  /** Where each came from in the prompt set. */
+  /** Index of each in the prompt set. */
   indices: number[];
   dropped: number;
   repeated: number;
 }
 
 /**
- * Checks a prompt set and takes as many prompts as the generator wants.
+ * Checks a prompt set and selects as many prompts as the generator takes.
  * @throws DndError INVALID_PROMPTS
  */
 export function choosePrompts(name: string, prompts: unknown, wanted: number, seed: number): Choice {
@@ -43,8 +43,8 @@ export type PromptSets = Readonly<Record<string, readonly string[]>> | Iterable<
 
 /**
  * All prompt sets, read to the end.
- * @throws DndError INVALID_PROMPTS when `sets` is something else; INVALID_ARGUMENT for a name that cannot be that of a
- * folder inside another; `signal.reason`
+ * @throws DndError INVALID_PROMPTS if `sets` is anything else; INVALID_ARGUMENT for a name that is not a valid folder
+ * name; `signal.reason`
  */
 export async function promptSetEntries(sets: PromptSets, signal?: AbortSignal): Promise<PromptSet[]> {
   if (typeof sets !== 'object' || sets === null)
@@ -64,7 +64,7 @@ export async function promptSetEntries(sets: PromptSets, signal?: AbortSignal): 
   return entries;
 }
 
-/** Callers save each adapter under its name: `../other` must not lead out of their folder. */
+/** Callers save each adapter under its name: `../other` must not escape their folder. */
 function checkSetName(name: string): void {
   const parts = name.split(/[/\\]/);
   const inside = !isAbsolute(name) && !name.includes('\0') && parts.every((part) => !['', '.', '..'].includes(part));

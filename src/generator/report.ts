@@ -1,37 +1,40 @@
 import type { Statistics } from './statistics.js';
 
-/** What `generate` did, for people and programs. Plain data. */
+/** The report of `generate`. Plain data. */
 export interface GenerationReport {
   generator: {
     trained: boolean;
-    /** A sentence for people when there is something they must know, such as that the generator is untrained. */
+    /** A notice for the user, such as that the generator is untrained. */
     notice: string | null;
     preset: string | null;
     base: string | null;
     encoder: string;
   };
-  /** The seed of the choice of prompts. */
+  /** The seed for prompt sampling. */
   seed: number;
   prompts: {
-    /** How many came in, and how many the generator wants. */
+    /** Number of prompts given, and number that the generator takes. */
     given: number;
     wanted: number;
-    /** Different prompts that were used. */
+    /** Distinct prompts used. */
     used: number;
-    /** Given prompts that were left out, because there were more than wanted. */
+    /** Prompts dropped because more were given than the generator takes. */
     dropped: number;
-    /** Draws of a prompt that was used already, because there were fewer than wanted. */
+    /** Repeated draws, because fewer were given than the generator takes. */
     repeated: number;
-    /** Indices, in the order given, of used prompts that were cut to the maximal length. */
+    /** Indices, in the order given, of used prompts truncated to the maximum length. */
     truncated: number[];
-    /** Tokens of the wanted prompts after cutting, special tokens included. */
+    /** Tokens of the selected prompts after truncation, special tokens included. */
     tokens: number;
   };
-  /** Prompt sets that went through the decoder together. */
+  /** Size of the decoder batch. */
   batch: number;
-  /** Where the text encoder and the decoder worked. */
+  /** Devices of the text encoder and the decoder. */
   device: DeviceReport;
-  /** Wall-clock time: encoding, decoding and de-normalising of the whole batch; a look at this adapter's numbers. */
+  /**
+   * Wall-clock time of encoding and decoding the whole batch (reconstruction included), and of this adapter's
+   * statistics.
+   */
   seconds: { encode: number; decode: number; restore: number };
   adapter: AdapterSummary;
 }
@@ -42,7 +45,7 @@ export interface DeviceReport {
   kind: 'cpu' | 'cuda';
   /** Of matrix products: 'mixed' is float16 operands and float32 sums. */
   precision: 'mixed' | 'fp32';
-  /** Why the device `auto` came to the CPU; null where it did not, or another device was asked for. */
+  /** Why `auto` fell back to the CPU; null if it did not, or a device was requested. */
   fallback: string | null;
 }
 
@@ -52,7 +55,7 @@ export interface AdapterSummary {
   useRslora: boolean;
   tensors: number;
   parameters: number;
-  /** Euclidean length of all weights together. */
+  /** Euclidean norm of all weights. */
   norm: number;
   /** By module, over all layers: of A and of B. */
   modules: Record<string, { A: Statistics; B: Statistics }>;

@@ -7,7 +7,7 @@ import { type GeneratorManifest, MANIFEST_FILE, manifestText } from './manifest.
 import { type OnProgress, Progress } from './progress.js';
 
 export interface SaveOptions {
-  /** Replace a generator that is there already. */
+  /** Replace an existing generator. */
   force?: boolean | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: OnProgress | undefined;

@@ -1,4 +1,4 @@
-/** What can be said of a heap of numbers at a glance. Mean, standard deviation and norm are of the finite ones. */
+/** Summary statistics. Mean, standard deviation and norm are over the finite values. */
 export interface Statistics {
   count: number;
   mean: number;
@@ -6,7 +6,7 @@ export interface Statistics {
   std: number;
   min: number | null;
   max: number | null;
-  /** Euclidean length. */
+  /** Euclidean norm. */
   norm: number;
   nan: number;
   infinite: number;
@@ -30,7 +30,7 @@ export class StatisticsCollector {
     let left = 0;
     for (let index = 0; index < values.length; index++) {
       const value = values[index]!;
-      // Infinity − Infinity and NaN − NaN are both NaN, so this one test finds what is not finite.
+      // Infinity − Infinity and NaN − NaN are both NaN, so one test detects all non-finite values.
       if (value - value !== 0) {
         left++;
         if (Number.isNaN(value)) this.#nan++;

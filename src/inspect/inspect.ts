@@ -11,7 +11,7 @@ import { checkPath } from '../validation/index.js';
 import { summariseTensors, type TensorSummary } from './tensors.js';
 
 export interface InspectOptions {
-  /** Look at every number, too. Default: for adapters only; other files may be large. */
+  /** Also compute statistics of every tensor. Default: for adapters only; other files may be large. */
   statistics?: boolean | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -30,7 +30,7 @@ export interface GeneratorInspection {
 export interface AdapterInspection {
   type: 'adapter';
   path: string;
-  /** adapter_config.json as it is. */
+  /** The unmodified adapter_config.json. */
   config: unknown;
   tensors: TensorSummary[];
 }
@@ -45,7 +45,7 @@ export interface SafetensorsInspection {
 export type Inspection = GeneratorInspection | AdapterInspection | SafetensorsInspection;
 
 /**
- * What is in a generator folder, a PEFT folder, or any safetensors file or sharded set.
+ * The contents of a generator folder, a PEFT folder, or any safetensors file or sharded set.
  * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, UNSUPPORTED_FORMAT, NEWER_FORMAT
  */
 export async function inspect(path: string, options: InspectOptions = {}): Promise<Inspection> {
@@ -61,7 +61,7 @@ export async function inspect(path: string, options: InspectOptions = {}): Promi
   }));
 }
 
-/** The folder that is meant: the path itself, or that of the description named. */
+/** The folder: the path itself, or the parent of a given manifest. */
 async function folderOf(path: string): Promise<string | undefined> {
   if ([MANIFEST_FILE, PEFT_CONFIG_FILE].includes(basename(path))) return dirname(path);
   const status = await stat(path).catch((error) => {

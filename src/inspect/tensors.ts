@@ -7,11 +7,11 @@ export interface TensorSummary {
   dtype: Dtype;
   shape: number[];
   bytes: number;
-  /** Of floating tensors, when asked for. */
+  /** For floating tensors, if requested. */
   statistics?: Statistics;
 }
 
-/** Converting and counting so many bytes takes a few milliseconds. */
+/** Converting and scanning this many bytes takes a few milliseconds. */
 const CHUNK_BYTES = 2 ** 19;
 
 /** Every tensor of a file or set, in the order of the file. */

@@ -10,19 +10,19 @@ import { decoderToPlan, type PlannedDecoder, type PlanSource } from './source.js
 
 export interface CudaPlanSettings extends PlanSource {
   device: CudaDeviceModelName;
-  /** Tasks together; default: 1. */
+  /** Tasks in one batch; default: 1. */
   batch?: number | undefined;
   /** Default: mixed. */
   precision?: PrecisionChoice | undefined;
   /** Default: auto. */
   algorithm?: AlgorithmChoice | undefined;
-  /** Most that a convolution may work in; default: 1 GiB, less where memory is short. */
+  /** Workspace limit of a convolution; default: 1 GiB, less if memory is short. */
   workspaceBytes?: number | undefined;
-  /** Most device memory; default: the model's. */
+  /** Device memory limit; default: the model's. */
   memoryBytes?: number | undefined;
 }
 
-/** What `dnd plan --device … --json` prints. Times are modelled: rates are the makers', never measured by us. */
+/** The output of `dnd plan --device … --json`. Times are modelled from the manufacturers' rates, never measured. */
 export interface CudaGeneratorPlan extends PlannedDecoder {
   device: CudaDeviceModelName;
   batch: number;
@@ -33,7 +33,7 @@ export interface CudaGeneratorPlan extends PlannedDecoder {
   convolutions: CudaConvolutionPlan[];
   totals: {
     predictedSeconds: number;
-    /** Of all convolutions, and of the moments of the layers' normalisations. */
+    /** Of all convolutions, and of the layer normalisations' statistics. */
     parts: CudaDecoderPlan['parts'];
     executedFlop: number;
     directFlop: number;
@@ -42,7 +42,7 @@ export interface CudaGeneratorPlan extends PlannedDecoder {
 }
 
 /**
- * What each convolution of a generator's decoder would do on a CUDA device model, without its weights or the device.
+ * Plans each convolution of a generator's decoder for a CUDA device model, without weights or a device.
  * @throws DndError INVALID_ARGUMENT, OUT_OF_MEMORY, ADDON_UNAVAILABLE, and what `decoderToPlan` throws
  */
 export async function planGeneratorOnCuda(settings: CudaPlanSettings): Promise<CudaGeneratorPlan> {

@@ -1,30 +1,30 @@
 import { steadyProgress } from '../async/index.js';
 import { type ConvolutionParts, type ConvolutionPlan, MemoryBudget, measureConvolution } from '../engine/index.js';
 
-/** Seconds of wall-clock time, on random data, with the number of threads asked for. */
+/** Seconds of wall-clock time, on random data, with the requested number of threads. */
 export interface MeasuredTimes {
   /** The median of the runs. */
   seconds: number;
   runs: number[];
-  /** Thread-seconds of the parts of the run that took the median time; null for the direct algorithm. */
+  /** Thread-seconds of the parts of the median run; null for the direct algorithm. */
   parts: ConvolutionParts | null;
 }
 
 export interface MeasureOptions {
   threads: number;
-  /** Of the plans. */
+  /** Predicted seconds. */
   workspaceBytes: number;
   signal?: AbortSignal | undefined;
-  /** Called with the growing fraction that is done, by predicted time; with 0 first. */
+  /** Called with the growing fraction done, by predicted time; first with 0. */
   onProgress?: ((fraction: number) => void) | undefined;
 }
 
 const RUNS = 3;
-/** Runs that took so long together are enough. */
+/** No further run starts after this total time. */
 const ENOUGH_SECONDS = 2;
 
 /**
- * Runs convolutions as they were planned, each distinct one once; results are in the order of the plans.
+ * Runs the planned convolutions, each distinct one once; results are in the order of the plans.
  * @throws DndError OUT_OF_MEMORY; the signal's reason
  */
 export async function measureConvolutions(
@@ -53,12 +53,12 @@ export async function measureConvolutions(
   return keys.map((key) => measured.get(key)!);
 }
 
-/** Plans with the same key do the same work. */
+/** Plans with the same key describe the same work. */
 function keyOf(plan: ConvolutionPlan): string {
   return JSON.stringify([sizesOf(plan), plan.algorithm]);
 }
 
-/** The input's tokens, height and width: what the axis leaves of them is the picture. */
+/** The input's tokens, height and width: all but the channel axis are spatial. */
 function sizesOf({ axis, batch, channels, outputChannels, sizeI, sizeJ, kernelSize }: ConvolutionPlan) {
   const input = {
     width: { tokens: sizeJ, height: sizeI, width: channels },
@@ -71,7 +71,7 @@ function sizesOf({ axis, batch, channels, outputChannels, sizeI, sizeJ, kernelSi
 function needOf({ layer, weight, bytes }: ConvolutionPlan) {
   return {
     purpose: `measuring ${layer}.${weight}`,
-    // At least; what the threads take besides is little.
+    // A lower bound; the threads' own memory is small.
     bytes: bytes.weights + bytes.input + bytes.output + bytes.tileSpectra,
     lower: 'lower the batch',
   };

@@ -10,29 +10,32 @@ import { type MeasuredTimes, measureConvolutions } from './measure.js';
 import { decoderToPlan, type PlannedDecoder, type PlanSource } from './source.js';
 
 export interface PlanSettings extends PlanSource {
-  /** Tasks together; default: 1. */
+  /** Tasks in one batch; default: 1. */
   batch?: number | undefined;
-  /** Default: the one in use on this machine. */
+  /** Default: this machine's. */
   instructionSet?: InstructionSet | undefined;
-  /** The plan does not depend on them, only the time does. Default: `DND_THREADS`, else the CPUs this process can use. */
+  /**
+   * The plan does not depend on the number of threads, only the time does. Default: `DND_THREADS`, else the CPUs this
+   * process can use.
+   */
   threads?: number | undefined;
   /** Default: auto. */
   algorithm?: AlgorithmChoice | undefined;
-  /** Most that a convolution may work in, beside its operands; default: 1 GiB. */
+  /** Workspace limit of a convolution; default: 1 GiB. */
   workspaceBytes?: number | undefined;
-  /** Run each distinct convolution, too, on random data and on this machine. */
+  /** Also run each distinct convolution on random data on this machine. */
   measure?: boolean | undefined;
   signal?: AbortSignal | undefined;
-  /** Called with the fraction of the measurements that is done. */
+  /** Called with the fraction of measurements done. */
   onProgress?: ((fraction: number) => void) | undefined;
 }
 
 export type PlannedConvolution = ConvolutionPlan & {
-  /** null unless it was asked for. */
+  /** null unless requested. */
   measured: MeasuredTimes | null;
 };
 
-/** What `dnd plan --json` prints. */
+/** The output of `dnd plan --json`. */
 export interface GeneratorPlan extends PlannedDecoder {
   batch: number;
   instructionSet: InstructionSet;
@@ -41,10 +44,10 @@ export interface GeneratorPlan extends PlannedDecoder {
   workspaceBytes: number;
   convolutions: PlannedConvolution[];
   totals: {
-    /** Seconds of one thread, and of all threads when they share the work evenly. */
+    /** Seconds of one thread, and of all threads with evenly shared work. */
     predictedThreadSeconds: number;
     predictedSeconds: number;
-    /** null unless it was asked for. */
+    /** null unless requested. */
     measuredSeconds: number | null;
     executedFlop: number;
     directFlop: number;
@@ -53,7 +56,7 @@ export interface GeneratorPlan extends PlannedDecoder {
 }
 
 /**
- * What each convolution of a generator's decoder does, without its weights.
+ * Plans each convolution of a generator's decoder, without its weights.
  * @throws DndError INVALID_ARGUMENT, ADDON_UNAVAILABLE, OUT_OF_MEMORY (measuring), and what `decoderToPlan` throws
  */
 export async function planGenerator(settings: PlanSettings): Promise<GeneratorPlan> {

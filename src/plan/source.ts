@@ -8,7 +8,7 @@ import { checkPath } from '../validation/index.js';
 
 /** Which decoder to plan: exactly one of a generator's folder, a preset, or features with a kernel size. */
 export interface PlanSource {
-  /** Its `generator.json` is read, and nothing else. */
+  /** Only its `generator.json` is read. */
   generator?: string | undefined;
   preset?: PresetName | undefined;
   features?: readonly Feature[] | undefined;
@@ -16,7 +16,7 @@ export interface PlanSource {
 }
 
 export interface PlannedDecoder {
-  /** The folder; null where none was named. */
+  /** The folder; null if none was given. */
   generator: string | null;
   preset: string | null;
   decoder: DecoderShape;

@@ -11,16 +11,15 @@ interface Row {
   info: InfoRecord;
 }
 
-/** In characters: a first row that is longer names no columns. */
+/** In characters: a longer first row is not a header. */
 const LONGEST_HEADER = 2 ** 16;
-/** Parsed at once: a few milliseconds. */
+/** Characters parsed at once, in a few milliseconds. */
 const PIECE_BYTES = 2 ** 16;
 
 /**
- * Comma-separated values with the prompts in the column that the first row calls `prompt` (in any case); or with one
- * column and no such name, and then every row is a prompt. Columns may also be separated by semicolons or tabs, as
- * spreadsheets in some countries write them, if the first row names the prompts. A column called `response` holds the
- * responses.
+ * Comma-separated values with a `prompt` column in the header (case-insensitive), or a single column without a header,
+ * where every row is a prompt. With a header, columns may also be separated by semicolons or tabs, as some spreadsheets
+ * write them. A `response` column contains the responses.
  */
 export async function* parseCsv(text: string, source: string): AsyncGenerator<FoundItem | undefined> {
   const header = text.slice(0, LONGEST_HEADER);
@@ -46,11 +45,11 @@ function columnsOf(header: readonly string[], source: string): { prompt: number;
   );
 }
 
-function columnOf(wanted: string, header: readonly string[]): number {
-  return header.findIndex((name) => name.trim().toLowerCase() === wanted);
+function columnOf(title: string, header: readonly string[]): number {
+  return header.findIndex((name) => name.trim().toLowerCase() === title);
 }
 
-/** For a look at the names: empty where it is broken, which is found again and said when all rows are read. */
+/** Parses the header only: empty if malformed, which is reported when all rows are read. */
 function firstRow(text: string, delimiter: string): string[] {
   try {
     const [row = []] = parseAtOnce(text, { delimiter, to: 1, skip_empty_lines: true });
@@ -63,7 +62,7 @@ function firstRow(text: string, delimiter: string): string[] {
 
 async function* readRows(text: string, delimiter: string, source: string): AsyncGenerator<Row> {
   const rows = parse({ delimiter, info: true, skip_empty_lines: true });
-  // Its failure comes out of the rows.
+  // Its failure is reported by the rows.
   pipeline(Readable.from(pieces(Buffer.from(text))), rows, () => {});
   try {
     for await (const row of rows) yield row as Row;

@@ -9,7 +9,7 @@ const FORMS = 'a string, {"prompt": …} or {"conversations": [{"value": …}, �
 
 /**
  * A JSON array of prompts, or an object with such an array as `prompts` or `data`, or a single item; else JSON Lines,
- * which some tools save under `.json` too.
+ * which some tools also save as `.json`.
  */
 export function* parseJson(text: string, source: string): Generator<FoundItem | undefined> {
   let value: unknown;
@@ -28,7 +28,7 @@ export function* parseJson(text: string, source: string): Generator<FoundItem | 
   for (const [index, item] of items.entries()) yield itemOf(item, source, `of item ${index + 1} of ${items.length}`);
 }
 
-/** One JSON item a line; blank lines are passed over. */
+/** One JSON item per line; blank lines are skipped. */
 export function* parseJsonLines(text: string, source: string): Generator<FoundItem | undefined> {
   for (const { line, number } of linesOf(text, /\n/g)) {
     if (!/\S/.test(line)) {
@@ -46,10 +46,10 @@ export function* parseJsonLines(text: string, source: string): Generator<FoundIt
   }
 }
 
-/** What is made of so many values takes about a gigabyte: a prompt set has a few for each prompt. */
+/** Parsing this many values takes about a gigabyte; a prompt set has a few per prompt. */
 const MOST_VALUES = 2 ** 24;
 
-/** Before they are made: each value comes after a comma, or opens an array or object. */
+/** Counted before parsing: each value follows a comma, or opens an array or object. */
 function refuseManyValues(text: string, source: string): void {
   if (text.length <= MOST_VALUES) return;
   let values = 0;
@@ -63,7 +63,7 @@ function refuseManyValues(text: string, source: string): void {
 
 const [COMMA, BRACKET, BRACE] = [0x2c, 0x5b, 0x7b];
 
-/** Whether the first line with anything in it is a JSON object of its own, and not the last. */
+/** Whether the first non-blank line is a complete JSON object with more lines after it. */
 function beginsAsJsonLines(text: string): boolean {
   const [line] = text.trimStart().split('\n', 1);
   try {
@@ -83,8 +83,8 @@ function itemsOf(value: unknown): unknown[] | undefined {
 }
 
 /**
- * The prompt of an item: itself, its `prompt`, or the first turn of its conversation that is not the system's; and its
- * `response`, or the turn after the prompt's.
+ * The prompt of an item: itself, its `prompt`, or the first non-system turn of its conversation; and its `response`, or
+ * the turn after the prompt.
  */
 function itemOf(item: unknown, source: string, where: string): FoundItem {
   if (typeof item === 'string') return { prompt: checkPrompt(item, source, where), response: undefined, where };
@@ -103,7 +103,7 @@ function itemOf(item: unknown, source: string, where: string): FoundItem {
   throw invalidPrompts(source, `the prompt ${where} is missing: it is ${found}; expected ${FORMS}`);
 }
 
-/** V8 says where JSON is broken as "at position 123"; people count lines. */
+/** Converts V8's "at position 123" of a JSON error to a line number. */
 function whereInText(message: string, text: string): string {
   const position = /at position (\d+)/.exec(message)?.[1];
   if (position === undefined || /line \d+/.test(message)) return message;

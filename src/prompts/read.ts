@@ -10,18 +10,18 @@ import { parseJson, parseJsonLines } from './json.js';
 import { invalidPrompts } from './problems.js';
 import { parseText } from './text.js';
 
-/** A prompt set is hundreds of prompts; this is far beyond, and still fits into one string. */
+/** Far more than a prompt set of hundreds of prompts, and still fits into one string. */
 const LARGEST_BYTES = 256 * 2 ** 20;
 
-/** As with bytes: beyond this it is a mistake, and would take all memory. */
+/** As with bytes: a larger number is a mistake, and would exhaust memory. */
 const MOST_PROMPTS = 1_000_000;
 
-/** Looking at so many takes about a millisecond. */
+/** Checking this many takes about a millisecond. */
 const ITEMS_PER_SLICE = 1024;
 
 const STANDARD_INPUT = 'standard input';
 
-/** Gives the items one after the other, undefined where there is none: between them the event loop gets its turn. */
+/** Yields the items one by one, or undefined at points where only the event loop should run. */
 type Parser = (text: string, source: string) => Iterable<FoundItem | undefined> | AsyncIterable<FoundItem | undefined>;
 
 const PARSERS: Record<string, Parser> = {
@@ -32,10 +32,10 @@ const PARSERS: Record<string, Parser> = {
 };
 
 /**
- * Reads a prompt set in UTF-8: a `.txt` (one prompt a line), `.json`, `.jsonl` or `.csv` file; or standard input for
- * "-" and any named pipe, which may hold JSON, JSON Lines or text. docs/prompts-and-encoders.md describes the forms.
- * @param standardInput what "-" reads; default: the standard input of this process
- * @param signal ends the wait for what someone else writes
+ * Reads a prompt set in UTF-8: a `.txt` (one prompt per line), `.json`, `.jsonl` or `.csv` file; or standard input for
+ * "-" and any named pipe, which may contain JSON, JSON Lines or text. docs/prompts-and-encoders.md describes the forms.
+ * @param standardInput the stream read for "-"; default: the standard input of this process
+ * @param signal aborts waiting for input
  * @throws DndError FILE_NOT_FOUND, READ_FAILED; CORRUPT_FILE when it is not UTF-8; INVALID_PROMPTS that names the file
  * and the line or item; `signal.reason`
  */
@@ -49,12 +49,12 @@ export async function readPromptSet(path: string, standardInput?: Input, signal?
   return parse(bytes, parseAnything, STANDARD_INPUT, take);
 }
 
-/** A Readable, or anything else that gives bytes. */
+/** A Readable, or any other source of bytes. */
 type Input = AsyncIterable<Uint8Array> & { destroy?(): void };
 
 /**
- * Reads a prompt file, in the forms that `readPromptSet` knows, with the responses that are in it: `response` of an
- * item, the turn after the prompt's of a conversation, the column called so.
+ * Reads a prompt file in any form of `readPromptSet`, with its responses: `response` of an item, the turn after the
+ * prompt in a conversation, or the `response` column.
  * @throws DndError as `readPromptSet`
  */
 export async function readPromptItems(path: string): Promise<PromptItem[]> {
@@ -134,7 +134,10 @@ async function parse<Item>(
   throw invalidPrompts(source, 'there are no prompts in it; give at least one');
 }
 
-/** Without an extension: JSON by how it begins, else text. A text line may begin with a bracket too, as in "[INST]". */
+/**
+ * Without an extension: JSON if it starts like JSON, else text. A text line may also start with a bracket, as in
+ * "[INST]".
+ */
 function parseAnything(text: string, source: string): ReturnType<Parser> {
   return /^\s*(?:\[\s*["{\]]|\{\s*")/.test(text) ? parseJson(text, source) : parseText(text, source);
 }

@@ -1,7 +1,7 @@
 import type { FoundItem } from './item.js';
 import { checkPrompt } from './problems.js';
 
-/** One prompt a line; blank lines are passed over. Lines end as on any system. */
+/** One prompt per line; blank lines are skipped. Accepts the line endings of every system. */
 export function* parseText(text: string, source: string): Generator<FoundItem | undefined> {
   for (const { line, number } of linesOf(text, /\r\n|\n|\r/g)) {
     const where = `in line ${number}`;
@@ -9,7 +9,7 @@ export function* parseText(text: string, source: string): Generator<FoundItem | 
   }
 }
 
-/** The lines one after the other: all at once, those of a large file may not fit into memory. */
+/** Yields the lines one by one, since all lines of a large file may not fit into memory. */
 export function* linesOf(text: string, end: RegExp): Generator<{ line: string; number: number }> {
   let start = 0;
   let number = 1;

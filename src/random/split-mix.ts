@@ -43,10 +43,10 @@ export class SplitMix64 {
   }
 
   /**
-   * The generator of one thing among many that share a seed, such as of step 7's choice of tasks: every list of numbers
-   * has a stream of its own, whatever was drawn from others.
+   * A generator derived from a seed for one purpose, such as sampling the tasks of step 7: every path of numbers has
+   * its own stream, independent of draws from others.
    * @param path whole numbers from 0 to 2⁵³ − 1
-   * @throws DndError INVALID_ARGUMENT for another seed or number
+   * @throws DndError INVALID_ARGUMENT for an invalid seed or number
    */
   static derived(seed: number, ...path: readonly number[]): SplitMix64 {
     let random = SplitMix64.seeded(seed);
@@ -74,9 +74,9 @@ export class SplitMix64 {
   }
 
   /**
-   * A whole number from 0 to `limit` − 1, every one equally likely.
+   * A whole number from 0 to `limit` − 1, uniformly distributed.
    * @param limit from 1 to 2⁵³ − 1
-   * @throws DndError INVALID_ARGUMENT for another limit
+   * @throws DndError INVALID_ARGUMENT for an invalid limit
    */
   below(limit: number): number {
     if (!Number.isSafeInteger(limit) || limit < 1) {

@@ -1,20 +1,20 @@
 import type { Evaluation, TaskEvaluation, TrainingStep } from '../training/metrics.js';
 import { type Curve, curveOf, thin } from './curve.js';
 
-/** What pages/training.js draws, as plain data. */
+/** The data that pages/training.js draws. */
 export interface Chart {
   title: string;
   /** Of the y axis. */
   axis: string;
   scale: 'linear' | 'logarithmic';
-  /** Of the y axis, where several charts share one. */
+  /** Of the y axis, if several charts share one. */
   range?: [from: number, to: number];
-  /** Where the x axis ends. */
+  /** End of the x axis. */
   lastStep: number;
   series: Series[];
-  /** Across the whole chart. */
+  /** Horizontal lines across the whole chart. */
   lines: { label: string; value: number }[];
-  /** What a curve should come by. */
+  /** Points that a curve should pass. */
   marks: { label: string; step: number; value: number }[];
 }
 
@@ -31,17 +31,19 @@ export interface Series {
 export type Colour = 'training' | 'checkpoints' | 'task' | 'cosine';
 export type Look = 'faint' | 'line' | 'dots';
 
-/** How each kind of evaluated checkpoints is shown. */
+/** Style of each kind of evaluated checkpoints. */
 export const HELD_OUT: readonly { heldOut: TaskEvaluation['heldOut']; label: string; colour: Colour }[] = [
   { heldOut: 'checkpoints', label: 'held-out checkpoints', colour: 'checkpoints' },
   { heldOut: 'task', label: 'held-out tasks', colour: 'task' },
   { heldOut: 'none', label: 'evaluated, not held out', colour: 'checkpoints' },
 ];
 
-/** A curve that spans more is drawn logarithmically. */
+/** A curve with a larger range is drawn logarithmically. */
 const LINEAR_SPAN = 100;
 
-/** A curve with at most `buckets` smallest and largest values, rounded: five digits are more than a drawing shows. */
+/**
+ * A curve with at most `buckets` smallest and largest values, rounded: five digits are more than the drawing can show.
+ */
 export function series(label: string, colour: Colour, look: Look, curve: Curve, buckets: number): Series {
   const { steps, values } = thin(curve, buckets);
   return { label, colour, look, steps, values: values.map(rounded) };
@@ -59,7 +61,7 @@ export function curveOfSteps(steps: readonly TrainingStep[], read: (step: Traini
   return curveOf(steps, ({ step }) => step, read);
 }
 
-/** Points on either side over which a curve is smoothed: longer runs are looked at from farther away. */
+/** Points on either side over which a curve is smoothed: more for longer runs. */
 export function smoothingReach(points: number): number {
   return Math.min(200, Math.floor(points / 40));
 }
@@ -74,8 +76,8 @@ export function scaleOf(all: readonly Series[]): Chart['scale'] {
 }
 
 /**
- * A y axis on which all of them are seen, from 0 if it is linear.
- * @param atLeast a value that is to be seen, too
+ * A y axis that fits all values, from 0 if it is linear.
+ * @param atLeast a value that must fit as well
  */
 export function rangeOf(all: readonly Series[], scale: Chart['scale'], atLeast?: number): Pick<Chart, 'range'> {
   const [lowest, highest] = boundsOf(all);

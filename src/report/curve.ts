@@ -1,4 +1,4 @@
-/** Values over steps; NaN where there is none. */
+/** Values over steps; NaN for missing ones. */
 export interface Curve {
   steps: readonly number[];
   values: readonly number[];
@@ -8,15 +8,15 @@ export function curveOf<T>(items: readonly T[], stepOf: (item: T) => number, rea
   return { steps: items.map(stepOf), values: items.map(read) };
 }
 
-/** The mean of the finite ones; NaN when there are none. */
+/** The mean of the finite values; NaN if there are none. */
 export function mean(values: readonly number[]): number {
   const finite = values.filter(Number.isFinite);
   return finite.reduce((sum, value) => sum + value, 0) / finite.length;
 }
 
 /**
- * The mean over each value and `reach` values on either side, fewer near the ends, where as many on both sides count:
- * so it does not lag behind. What is not finite is left out of the means.
+ * The mean over each value and `reach` values on either side, fewer near the ends, symmetrically, so that it does not
+ * lag. Non-finite values are excluded.
  */
 export function smooth({ steps, values }: Curve, reach: number): Curve {
   const sums = [0];
@@ -35,8 +35,8 @@ export function smooth({ steps, values }: Curve, reach: number): Curve {
 
 /**
  * At most 2·`buckets` + 2 points of a curve: the first and the last, and of each of `buckets` equal stretches the
- * smallest and the largest, so that a drawing of it that is `buckets` pixels wide looks the same. A stretch that holds
- * nothing finite, or an end that is not, keeps its gap.
+ * smallest and the largest, so that a drawing `buckets` pixels wide looks the same. Stretches without finite values,
+ * and non-finite ends, stay gaps.
  */
 export function thin(curve: Curve, buckets: number): Curve {
   const { steps, values } = curve;

@@ -5,7 +5,7 @@ import type { Run } from './run-folder.js';
 
 type Fact = readonly [name: string, value: string];
 
-/** What a run is made from. */
+/** The settings and inputs of a run. */
 export function factsOf({ description, folder }: Run): { title: string; facts: Fact[] }[] {
   const { base, encoder, condition, decoder, adapter, parameters, weightTokens, pairs, settings } = description;
   const projection = decoder.projectedFrom ? `, length projection from ${decoder.projectedFrom}` : '';
@@ -60,7 +60,7 @@ export interface Tile {
 
 const RECENT_STEPS = 50;
 
-/** How far the run is, in a few numbers. */
+/** The progress of a run in a few numbers. */
 export function tilesOf({ steps, evaluations, description }: Run): Tile[] {
   const last = steps.at(-1);
   const recent = steps.slice(-RECENT_STEPS);

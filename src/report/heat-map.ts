@@ -1,15 +1,15 @@
 import { escapeHtml } from './html.js';
 import { short } from './judgement.js';
 
-/** A table of which every cell is coloured by its value. */
+/** A table whose cells are coloured by value. */
 export interface HeatMap {
   title: string;
   quantity: Quantity;
-  /** What the rows are: `layer`, `task`. */
+  /** Heading of the rows: `layer`, `task`. */
   of: string;
   rows: readonly string[];
   columns: readonly string[];
-  /** NaN: nothing was measured. */
+  /** NaN: no measurement. */
   valueAt(row: number, column: number): number;
 }
 
@@ -20,12 +20,12 @@ const LEGENDS: Record<Quantity, readonly string[]> = {
   normRatio: ['¼, too small', '1, like the true weights', '4, too large'],
   cosine: ['−1, opposite', '0, unrelated', '1, the same direction'],
 };
-/** From here on the colour is so deep that light text is read better on a light page, and dark text on a dark one. */
+/** From this strength on, light text is more readable on a light page, and dark text on a dark one. */
 const DEEP = 0.55;
 
 /**
- * As a table: it can be read aloud, copied and zoomed, and holds its values without a script. Its colours are made of
- * the class (which side) and the strength in pages/training.css, which differ between light and dark pages.
+ * An HTML table, which can be read aloud, copied and zoomed, and shows its values without a script. pages/training.css
+ * derives the colours from the class (sign) and the strength, for light and dark pages.
  */
 export function heatMapHtml(map: HeatMap): string {
   const { title, quantity, of, rows, columns } = map;

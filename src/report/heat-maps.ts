@@ -30,7 +30,7 @@ export function heatMapsOf({ cells, tasks }: Evaluation): { layers: HeatMap[]; t
   };
 }
 
-/** Each once: those that are known in their order, others after them. */
+/** Distinct names: known ones in their order, then others. */
 function inOrder(modules: readonly string[]): string[] {
   const names = new Set(modules);
   const known: readonly string[] = MODULE_NAMES;

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 
 const ESCAPES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 
-/** For text and for attributes in quotes. */
+/** Escapes text and quoted attributes. */
 export function escapeHtml(text: unknown): string {
   return String(text).replace(/[&<>"']/g, (character) => ESCAPES[character]!);
 }
 
-/** A script element with data for the page's scripts: whatever it holds cannot end the element. */
+/** A script element with data for the page's scripts, escaped so that the data cannot close the element. */
 export function dataScript(data: unknown): string {
   return `<script type="application/json">${JSON.stringify(data).replaceAll('<', '\\u003c')}</script>`;
 }
@@ -18,13 +18,13 @@ export interface HtmlDocument {
   /** HTML. */
   body: string;
   styles: readonly string[];
-  /** They run in this order, after the plotting library. */
+  /** Executed in this order, after the plotting library. */
   scripts: readonly string[];
 }
 
 /**
- * One HTML file with everything in it, the plotting library too: it opens without a network, and the policy in it
- * forbids whatever would leave the file.
+ * One self-contained HTML file, including the plotting library: it opens without a network, and its content security
+ * policy forbids all external requests.
  */
 export function htmlDocument({ title, body, styles, scripts }: HtmlDocument): string {
   const library = (name: string) => readFileSync(require.resolve(`uplot/${name}`), 'utf8');
@@ -50,12 +50,14 @@ ${[withoutAddress(library('dist/uPlot.iife.min.js')), ...scripts].map((script) =
 `;
 }
 
-/** The library's first comment says where it is from; a page has no address in it, so that it is seen to need none. */
+/**
+ * Removes the library's first comment, which contains its address: a page without addresses visibly needs no network.
+ */
 function withoutAddress(script: string): string {
   return script.replace(/^(\/\*!?\s*)https:\/\//, '$1');
 }
 
-/** A file of `pages/`, which holds what the pages' browsers get. */
+/** Reads a file of `pages/`, which contains the browser code and styles. */
 export function pageFile(name: string): string {
   return readFileSync(join(__dirname, '..', '..', 'pages', name), 'utf8');
 }

@@ -1,7 +1,7 @@
 import type { Evaluation, TaskEvaluation, TrainingStep } from '../training/metrics.js';
 import { mean } from './curve.js';
 
-/** What a run looks like so far, in plain words. */
+/** The assessment of a run so far, in plain words. */
 export interface Judgement {
   state: 'early' | 'working' | 'slow' | 'failing';
   /** One short sentence. */
@@ -9,21 +9,21 @@ export interface Judgement {
   reasons: string[];
 }
 
-/** Norm ratios by which the paper's authors tell early that a run works: the generated weights grow into size. */
+/** Early norm ratios by which the paper's authors recognise a working run: the generated weights grow to size. */
 export const EARLY_SIGNS: readonly { step: number; normRatio: number }[] = [
   { step: 100, normRatio: 0.5 },
   { step: 200, normRatio: 0.75 },
 ];
-/** A run that works needs about so many steps. */
+/** Approximate number of steps of a working run. */
 const ENOUGH_STEPS = 1000;
 
-/** Of the sign: from here on the run keeps up with it, or is at least on the way. */
+/** Fractions of the expected ratio from which a run counts as on track, or at least on the way. */
 const KEEPS_UP = 0.9;
 const ON_THE_WAY = 0.4;
 const TOO_LARGE = 1.5;
-/** The loss has to be so much above or below another to be called so. */
+/** Minimum relative difference for a loss to count as above or below another. */
 const NOTICEABLE = 0.05;
-/** Too few steps to speak of a trend. */
+/** Too few steps for a trend. */
 const FEWEST_STEPS = 10;
 const LARGEST_WINDOW = 50;
 
@@ -80,7 +80,7 @@ function judgeTrend(step: number, { firstLoss, lastLoss, normRatio }: Trend): Om
   return { state: 'failing', headline: 'Not working: the generated weights stay far too small.' };
 }
 
-/** Straight from 0 through the early signs, and as the last one from there on. */
+/** Linear from 0 through the early values, constant after the last. */
 export function expectedNormRatio(step: number): number {
   let before = { step: 0, normRatio: 0 };
   for (const sign of EARLY_SIGNS) {
@@ -93,7 +93,7 @@ export function expectedNormRatio(step: number): number {
   return before.normRatio;
 }
 
-/** The norm ratio around a step, out of half a tenth of it on each side; NaN when the run has not come so far. */
+/** The mean norm ratio within 5 % of a step; NaN if the run has not reached it. */
 export function normRatioAt(steps: readonly TrainingStep[], step: number): number {
   if ((steps.at(-1)?.step ?? 0) < step) return Number.NaN;
   return mean(steps.filter((each) => Math.abs(each.step - step) <= step / 20).map(({ normRatio }) => normRatio));
@@ -113,7 +113,7 @@ function trendReasons(step: number, steps: readonly TrainingStep[], trend: Trend
   ];
 }
 
-/** The mean loss of one kind of held-out tasks at each evaluation that has some. */
+/** The mean loss of one kind of held-out tasks at each evaluation that includes it. */
 function heldOutLosses(evaluations: readonly Evaluation[], heldOut: TaskEvaluation['heldOut']) {
   return evaluations
     .map(({ evaluation, tasks }) => {

@@ -8,19 +8,18 @@ export interface Metrics {
   /** Ascending. */
   steps: TrainingStep[];
   evaluations: Evaluation[];
-  /** Sentences about what was passed over. */
+  /** Messages about skipped lines. */
   notes: string[];
 }
 
 const PIECE_BYTES = 2 ** 16;
-/** So many lines that cannot be read are named; the others are counted. */
+/** Number of unreadable lines that are listed; the others are counted. */
 const NAMED_LINES = 5;
 
 /**
- * The lines of metrics.jsonl, of which there need not be any yet. A run that goes on from a checkpoint tells the steps
- * after it again: the later line counts. Lines that are cut off or damaged are passed over, with a note.
- * Numbers that are not finite are null in JSON, and NaN here.
- * @throws DndError READ_FAILED; CORRUPT_FILE when not one line can be read; `signal.reason` after an abort
+ * Reads metrics.jsonl, which may be missing or empty. A resumed run repeats the steps after its checkpoint: the later
+ * line counts. Truncated or damaged lines are skipped with a note. Non-finite numbers are null in JSON, and NaN here.
+ * @throws DndError READ_FAILED; CORRUPT_FILE if no line can be read; `signal.reason` after an abort
  */
 export async function readMetrics(path: string, signal?: AbortSignal): Promise<Metrics> {
   const steps: TrainingStep[] = [];
@@ -56,7 +55,7 @@ export async function readMetrics(path: string, signal?: AbortSignal): Promise<M
   return { steps, evaluations, notes: notesOn(damaged, line, basename(path)) };
 }
 
-/** Not node:readline, which lets errors of the file go by. */
+/** Not node:readline, which ignores errors of the file. */
 async function* linesOf(path: string, signal: AbortSignal | undefined): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest = '';
@@ -88,7 +87,7 @@ function notesOn(damaged: readonly number[], lines: number, name: string): strin
 
 type Json = Record<string, unknown>;
 
-/** A line of metrics.jsonl; undefined when it is none. */
+/** Parses a line of metrics.jsonl; undefined if it is invalid. */
 export function parseLine(text: string): TrainingStep | Evaluation | undefined {
   let json: unknown;
   try {

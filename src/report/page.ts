@@ -9,7 +9,7 @@ import type { Run } from './run-folder.js';
 import { taskCharts } from './task-charts.js';
 import { type TaskSummary, tasksOf } from './tasks.js';
 
-/** The page of a run: one file that opens without a network, and tells its figures without scripts, too. */
+/** The page of a run: one file that opens without a network and shows its figures even without scripts. */
 export function pageOf(run: Run, judgement: Judgement = judge(run.steps, run.evaluations)): string {
   const { name, description, notes } = run;
   const base = description.base.name ?? `an unnamed ${description.base.modelType} model`;

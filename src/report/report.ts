@@ -10,7 +10,7 @@ import { readRun } from './run-folder.js';
 export const REPORT_FILE = 'report.html';
 
 export interface ReportOptions {
-  /** Where the page goes; default: REPORT_FILE in the run's folder. An older page there is replaced. */
+  /** Output file; default: REPORT_FILE in the run folder. An existing page is replaced. */
   out?: string | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -18,20 +18,20 @@ export interface ReportOptions {
 export interface Report {
   path: string;
   bytes: number;
-  /** Done so far, and how many there are to be. */
+  /** Steps done so far, and in total. */
   step: number;
   steps: number;
   evaluations: number;
   judgement: Judgement;
-  /** Sentences about what was passed over. */
+  /** Messages about skipped lines. */
   notes: string[];
 }
 
 /**
- * Writes the page of a run, which may still be going on: one self-contained HTML file.
- * @param folder the run's, with run.json and metrics.jsonl
- * @throws DndError FILE_NOT_FOUND for a folder that is no run, CORRUPT_FILE, NEWER_FORMAT, READ_FAILED,
- *   INVALID_ARGUMENT when `out` would replace a file of the run, DISK_FULL, NOT_WRITABLE; `signal.reason` after an abort
+ * Writes the page of a run, which may still be in progress: one self-contained HTML file.
+ * @param folder the run folder, with run.json and metrics.jsonl
+ * @throws DndError FILE_NOT_FOUND for a folder that is not a run, CORRUPT_FILE, NEWER_FORMAT, READ_FAILED,
+ * INVALID_ARGUMENT when `out` would replace a file of the run, DISK_FULL, NOT_WRITABLE; `signal.reason` after an abort
  */
 export async function writeReport(folder: string, options: ReportOptions = {}): Promise<Report> {
   checkPath(folder, 'the folder of the run');

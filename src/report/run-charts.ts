@@ -15,13 +15,13 @@ import { type Curve, curveOf, mean, smooth } from './curve.js';
 import { EARLY_SIGNS } from './judgement.js';
 import type { Run } from './run-folder.js';
 
-/** More than a chart has pixels. */
+/** More points than a chart has pixels. */
 const BUCKETS = 600;
 
-/** Signs that are nearer to the left edge, as a part of the x axis, would lie on the axis and each other. */
+/** Markers nearer to the left edge, as a fraction of the x axis, would overlap the axis and each other. */
 const EARLIEST_MARK = 0.02;
 
-/** The curves of the run as a whole; without those that it has no values for. */
+/** The curves of the whole run, without empty ones. */
 export function runCharts(run: Run): Chart[] {
   return [lossChart(run), normRatioChart(run), gradientNormChart(run), learningRateChart(run)].filter(({ series }) =>
     series.some(hasValues),
@@ -81,7 +81,7 @@ function chart({ steps, evaluations }: Run, title: string, axis: string, all: Se
   };
 }
 
-/** Each step, and the mean that the eye follows. */
+/** Each step, and the smoothed mean. */
 function stepSeries(curve: Curve): Series[] {
   const smoothed = smooth(curve, smoothingReach(curve.steps.length));
   return [

@@ -5,7 +5,7 @@ import { readError } from '../files/index.js';
 import { METRICS_FILE, type RunDescription, readRunDescription } from '../training/run-description.js';
 import { type Metrics, readMetrics } from './metrics.js';
 
-/** All that a run's folder tells about it. */
+/** The contents of a run folder. */
 export interface Run extends Metrics {
   /** The folder's own name. */
   name: string;
@@ -14,7 +14,8 @@ export interface Run extends Metrics {
 }
 
 /**
- * @throws DndError FILE_NOT_FOUND for a folder that is not there or no run; CORRUPT_FILE, NEWER_FORMAT, READ_FAILED
+ * @throws DndError FILE_NOT_FOUND for a folder that does not exist or is not a run; CORRUPT_FILE, NEWER_FORMAT,
+ * READ_FAILED
  */
 export async function readRun(folder: string, signal?: AbortSignal): Promise<Run> {
   const status = await stat(folder).catch((error) => {

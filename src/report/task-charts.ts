@@ -14,17 +14,17 @@ import {
 import { curveOf, smooth } from './curve.js';
 import type { Run } from './run-folder.js';
 
-/** A task's charts are small. */
+/** Fewer points, since a task's charts are small. */
 const BUCKETS = 200;
 
 export interface TaskCharts {
-  /** null where there is no value for it. */
+  /** null without values. */
   loss: Chart | null;
   /** Norm ratio and cosine of each evaluation. */
   fit: Chart | null;
 }
 
-/** The curves of each task, all on the same axes, so that tasks can be compared. */
+/** The curves of each task, all on the same axes for comparison. */
 export function taskCharts({ steps, evaluations }: Run, tasks: readonly string[]): TaskCharts[] {
   const all = tasks.map((task) => seriesOf(task, steps, evaluations));
   const losses = all.flatMap(({ loss }) => loss);
@@ -73,7 +73,7 @@ function seriesOf(task: string, steps: readonly TrainingStep[], evaluations: rea
   };
 }
 
-/** Only steps that the task was in. */
+/** Only steps that include the task. */
 function trainingSeries(task: string, steps: readonly TrainingStep[]): Series[] {
   const trained = steps.filter(({ taskLosses }) => Object.hasOwn(taskLosses, task));
   const curve = curveOfSteps(trained, ({ taskLosses }) => taskLosses[task]!);

@@ -1,21 +1,21 @@
 import type { TaskEvaluation } from '../training/metrics.js';
 import type { Run } from './run-folder.js';
 
-/** A task of a run: what it has, and how it stands. */
+/** A task of a run: its data and latest metrics. */
 export interface TaskSummary {
   name: string;
   heldOut: boolean;
-  /** null for a task that run.json does not name, as after --allow-changed-pairs. */
+  /** null for a task missing from run.json, as after --allow-changed-pairs. */
   prompts: number | null;
   checkpoints: number | null;
   heldOutCheckpoints: number | null;
-  /** Of the last step that it was in. */
+  /** From the last step that includes it. */
   trainingLoss: number | null;
-  /** Of the last evaluation that it was in. */
+  /** From the last evaluation that includes it. */
   last: TaskEvaluation | null;
 }
 
-/** Held-out tasks first, as they are the question; otherwise in the order of run.json. */
+/** Held-out tasks first, as they matter most; otherwise in the order of run.json. */
 export function tasksOf({ description, steps, evaluations }: Run): TaskSummary[] {
   const losses = new Map<string, number>();
   for (const { taskLosses } of steps) for (const [name, loss] of Object.entries(taskLosses)) losses.set(name, loss);

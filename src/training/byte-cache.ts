@@ -1,4 +1,4 @@
-/** Keeps what was used last, up to so many bytes. */
+/** A least-recently-used cache, bounded in bytes. */
 export class ByteCache<Key, Value> {
   readonly #entries = new Map<Key, { value: Value; bytes: number }>();
   #bytes = 0;
@@ -12,7 +12,7 @@ export class ByteCache<Key, Value> {
   get(key: Key): Value | undefined {
     const entry = this.#entries.get(key);
     if (!entry) return undefined;
-    // A Map remembers the order of insertion: what is used moves to the end.
+    // A Map keeps insertion order: a used entry moves to the end.
     this.#entries.delete(key);
     this.#entries.set(key, entry);
     return entry.value;
@@ -22,7 +22,7 @@ export class ByteCache<Key, Value> {
     return this.#entries.has(key);
   }
 
-  /** What is larger than the whole cache is not kept. */
+  /** An entry larger than the whole cache is not stored. */
   set(key: Key, value: Value, bytes: number): void {
     this.#remove(key);
     if (bytes > this.limitBytes) return;

@@ -12,9 +12,9 @@ import {
 import { SETTING_NAMES, SETTINGS, type SettingKind, type TrainingSettings } from './settings.js';
 
 /**
- * The settings that `values` holds, checked; `undefined` counts as left out.
- * @param source where they come from, such as a file: what messages begin with
- * @throws DndError INVALID_ARGUMENT for an unknown name, with the nearest known one, and for a wrong value
+ * Validates the settings in `values`; `undefined` counts as missing.
+ * @param source their source, such as a file: the prefix of messages
+ * @throws DndError INVALID_ARGUMENT for an unknown name, with the nearest known one, and for an invalid value
  */
 export function checkSettings(values: unknown, source: string): Partial<TrainingSettings> {
   if (!isObject(values)) throw invalidValue('INVALID_ARGUMENT', source, 'a JSON object of settings', values);
@@ -31,10 +31,10 @@ export function checkSettings(values: unknown, source: string): Partial<Training
   return checked as Partial<TrainingSettings>;
 }
 
-/** The value as the setting has it: bytes as a number. `where` names the setting in the message. */
+/** The parsed value: bytes as a number. `where` names the setting in the message. */
 function checkValue(value: unknown, kind: SettingKind, where: string): unknown {
-  const refuse = (wanted: string, at = where, found = value) => {
-    throw invalidValue('INVALID_ARGUMENT', at, wanted, found);
+  const refuse = (expected: string, at = where, found = value) => {
+    throw invalidValue('INVALID_ARGUMENT', at, expected, found);
   };
   switch (kind.is) {
     case 'path':
@@ -47,7 +47,7 @@ function checkValue(value: unknown, kind: SettingKind, where: string): unknown {
     case 'whole':
       return isWholeNumber(value, kind.from, kind.to) ? value : refuse(wholeNumberRange(kind.from, kind.to));
     case 'number':
-      return isNumber(value, kind) ? value : refuse(numberWanted(kind));
+      return isNumber(value, kind) ? value : refuse(expectedNumber(kind));
     case 'bytes': {
       const bytes = typeof value === 'string' ? parseBytes(value) : value;
       return isWholeNumber(bytes, 1)
@@ -78,6 +78,6 @@ function isNumber(value: unknown, { from, above, below }: SettingKind & { is: 'n
   return (above ? value > from : value >= from) && (below === undefined || value < below);
 }
 
-function numberWanted({ from, above, below }: SettingKind & { is: 'number' }): string {
+function expectedNumber({ from, above, below }: SettingKind & { is: 'number' }): string {
   return `a number ${above ? 'above' : 'from'} ${from}${below === undefined ? '' : ` and below ${below}`}`;
 }

@@ -20,27 +20,27 @@ import { type GeneratorManifest, MANIFEST_FILE, manifestText, readManifest } fro
 import { PACKAGE } from '../package.js';
 import { Fields } from '../validation/index.js';
 
-/** In a checkpoint, beside what a generator folder has. */
+/** In a checkpoint, beside the files of a generator folder. */
 export const TRAINING_FILE = 'training.json';
-/** Name of the file, or of the sharded set, with what the optimiser remembers. */
+/** Base name of the file, or sharded set, with the optimiser state. */
 const OPTIMISER_BASE_NAME = 'optimiser';
 const FORMAT_VERSION = 1;
 const CHUNK_BYTES = 2 ** 22;
 
-/** Where a run was when the checkpoint was made. All that is random follows from the run's seed and the step. */
+/** Position of the run at the checkpoint. All randomness derives from the run's seed and the step. */
 export interface TrainingState {
-  /** Updates that were done. */
+  /** Number of completed steps. */
   step: number;
-  /** Of the settings that decide over the weights. */
+  /** SHA-256 of the settings that affect the weights. */
   settingsDigest: string;
   pairsDigest: string;
-  /** That the steps so far were computed with. */
+  /** Instruction set of the steps so far. */
   instructionSet: string;
-  /** Of those steps: `convolutionLimits`. */
+  /** `convolutionLimits` of those steps. */
   convolutionLimits: number[];
-  /** The step that was evaluated last; −1: none. */
+  /** The last evaluated step; −1: none. */
   evaluated: number;
-  /** Of metrics.jsonl, up to and with all that. */
+  /** Size of metrics.jsonl up to here. */
   metricsBytes: number;
   createdBy: string;
 }
@@ -53,14 +53,13 @@ type CheckpointEngine = Pick<
 export interface CheckpointParts {
   engine: CheckpointEngine;
   manifest: GeneratorManifest;
-  /** The run's copy of the text encoder; undefined where it has no files. */
+  /** The run's copy of the text encoder; undefined if it has no files. */
   encoderFolder: string | undefined;
   state: Omit<TrainingState, 'createdBy'>;
 }
 
 /**
- * Writes a checkpoint: a generator folder that `dnd generate` takes as it is, with what training needs to go on. It is
- * there whole or not at all.
+ * Writes a checkpoint atomically: a generator folder that `dnd generate` can use, with the state to resume training.
  * @throws DndError DISK_FULL, NOT_WRITABLE, OUTPUT_EXISTS; `signal.reason`
  */
 export async function writeCheckpoint(
@@ -93,7 +92,7 @@ export async function writeCheckpoint(
   });
 }
 
-/** Hard links to the run's copy: a checkpoint takes the encoder's room only where there are no links. */
+/** Hard links to the run's copy: the encoder takes disk space again only where hard links are not supported. */
 async function linkEncoder(from: string, to: string): Promise<void> {
   await mkdir(to);
   const names = await readdir(from).catch((error) => {
@@ -140,7 +139,7 @@ export async function readTrainingState(path: string): Promise<TrainingState> {
 }
 
 /**
- * Fills decoder and optimiser from a checkpoint, after each of its files was compared with its checksum.
+ * Fills decoder and optimiser from a checkpoint, after verifying the checksum of each of its files.
  * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, SHAPE_MISMATCH, INVALID_WEIGHTS; `signal.reason`
  */
 export async function loadCheckpoint(

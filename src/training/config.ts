@@ -6,15 +6,15 @@ import { checkPath, invalidValue, isText, quoteValue } from '../validation/index
 import { checkSettings } from './check-setting.js';
 import { SETTING_NAMES, SETTINGS, type TrainingSettings } from './settings.js';
 
-/** A configuration file: settings, and where the run goes. */
+/** A configuration file: settings and the run's output folder. */
 export interface TrainingConfig extends Partial<TrainingSettings> {
   out?: string;
 }
 
 /**
  * Reads a configuration file (JSON). Its paths are relative to its own folder.
- * @throws DndError FILE_NOT_FOUND, READ_FAILED; INVALID_ARGUMENT for what is no JSON, an unknown setting (with the
- * nearest known one) or a wrong value
+ * @throws DndError FILE_NOT_FOUND, READ_FAILED; INVALID_ARGUMENT for invalid JSON, an unknown setting (with the nearest
+ * known one) or an invalid value
  */
 export async function readConfig(path: string): Promise<TrainingConfig> {
   checkPath(path, 'the configuration file');
@@ -32,7 +32,7 @@ export async function readConfig(path: string): Promise<TrainingConfig> {
   return out === undefined ? absolute : { ...absolute, out: resolve(dirname(path), out) };
 }
 
-/** The settings with paths that are good wherever one stands. 'hash' is the name of a text encoder, and no path. */
+/** The settings with absolute paths. 'hash' names a text encoder and is not a path. */
 export function withAbsolutePaths(settings: Partial<TrainingSettings>, from = '.'): Partial<TrainingSettings> {
   const absolute = { ...settings };
   for (const name of ['pairs', 'base', 'encoder'] as const) {
@@ -44,7 +44,7 @@ export function withAbsolutePaths(settings: Partial<TrainingSettings>, from = '.
 }
 
 /**
- * Fills what is left out with defaults and checks what belongs together.
+ * Adds defaults for missing settings and checks their combination.
  * @throws DndError INVALID_ARGUMENT
  */
 export function resolveSettings(given: Partial<TrainingSettings>, source = 'the settings'): TrainingSettings {
@@ -64,8 +64,8 @@ export function resolveSettings(given: Partial<TrainingSettings>, source = 'the 
 }
 
 /**
- * The settings of a run that goes on, some of them changed.
- * @throws DndError RESUME_MISMATCH for one that decides over the weights; INVALID_ARGUMENT
+ * The settings of a resumed run, some of them changed.
+ * @throws DndError RESUME_MISMATCH for one that affects the weights; INVALID_ARGUMENT
  */
 export function changedSettings(
   run: TrainingSettings,
@@ -87,13 +87,16 @@ export function changedSettings(
   return { ...run, ...checked };
 }
 
-/** SHA-256 of the settings that decide over the weights. */
+/** SHA-256 of the settings that affect the weights. */
 export function settingsDigest(settings: TrainingSettings): string {
   const values = SETTING_NAMES.filter((name) => decides(name, settings)).map((name) => [name, settings[name] ?? null]);
   return createHash('sha256').update(JSON.stringify(values)).digest('hex');
 }
 
-/** Whether another value would give other weights. At a constant rate a run may be made longer or shorter. */
+/**
+ * Whether changing the setting would change the weights. At a constant learning rate a run may be made longer or
+ * shorter.
+ */
 function decides(name: keyof TrainingSettings, settings: TrainingSettings): boolean {
-  return SETTINGS[name].decides && !(name === 'steps' && settings.schedule === 'constant');
+  return SETTINGS[name].affectsWeights && !(name === 'steps' && settings.schedule === 'constant');
 }

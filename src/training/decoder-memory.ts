@@ -2,14 +2,14 @@ import { formatBytes, MemoryBudget, type TrainerEngine, type TrainingNeed } from
 import { DndError } from '../errors.js';
 import type { TrainingSettings } from './settings.js';
 
-/** What a step takes, the data of the next one included, which is made meanwhile. */
+/** Memory of a step, including the data of the next one, which is prepared meanwhile. */
 export function stepBytes({ total, operands }: TrainingNeed): number {
   return total + operands;
 }
 
 /**
- * What convolutions work in, at most, for each size of the parts in which a batch goes through the decoder. A memory limit
- * may lower it, and what is learnt depends on it, byte for byte.
+ * Convolution workspace limits for each micro-batch size. A memory limit may lower them, and the learnt bytes depend on
+ * them.
  */
 export function convolutionLimits(
   engine: Pick<TrainerEngine, 'memory'>,
@@ -20,8 +20,8 @@ export function convolutionLimits(
 }
 
 /**
- * How many checkpoints of a batch go through the decoder at once: what the settings say, or as many as there is room for.
- * @throws DndError OUT_OF_MEMORY where there is no room for it
+ * The micro-batch size: the setting, or as many checkpoints as fit into memory.
+ * @throws DndError OUT_OF_MEMORY if it does not fit
  */
 export function microBatchFor(
   engine: Pick<TrainerEngine, 'memory' | 'requireRoom'>,
@@ -35,7 +35,7 @@ export function microBatchFor(
   return chosen;
 }
 
-/** OUT_OF_MEMORY where so many checkpoints at once have no room, the data of the next ones included. */
+/** Throws OUT_OF_MEMORY if a micro-batch of this size, with the data of the next one, does not fit. */
 function problemOf(
   engine: Pick<TrainerEngine, 'memory' | 'requireRoom'>,
   size: number,
@@ -46,7 +46,7 @@ function problemOf(
     ...(moments === 'fp32' ? ["store AdamW's moments in 8 bits (moments: '8bit')"] : []),
     'use a smaller decoder',
   ];
-  // What the settings ask for may take all there is; what is chosen here leaves some.
+  // An explicit setting may use all available memory; an automatic choice leaves some.
   const share = microBatch === undefined && size > 1 ? 'chosenMicroBatch' : 'requested';
   try {
     const purpose = `a training step over ${size === 1 ? 'one checkpoint' : `a micro-batch of ${size} checkpoints`}`;
@@ -60,10 +60,10 @@ function problemOf(
   }
 }
 
-/** Conditions and weight tokens of an evaluation take no more than this, unless one task's alone do. */
+/** Limit of an evaluation's conditions and weight tokens, unless a single task exceeds it. */
 const EVALUATION_BYTES = 2 ** 28;
 
-/** How many tasks are evaluated at once: it depends on nothing but sizes, since the last bits depend on it. */
+/** Number of tasks evaluated at once. It depends only on sizes, so that results stay bit-identical. */
 export function tasksTogether(
   engine: Pick<TrainerEngine, 'memory'>,
   { batch, microBatch = batch }: Pick<TrainingSettings, 'batch' | 'microBatch'>,

@@ -5,7 +5,7 @@ import type { Preparation } from './prepare.js';
 import type { RunDescription } from './run-description.js';
 import type { TrainingSettings } from './settings.js';
 
-/** What run.json says of a run. */
+/** The contents of run.json. */
 export function describeRun(
   { manifest, pairs, split, layout }: Preparation,
   settings: TrainingSettings,
@@ -37,7 +37,7 @@ export function describeRun(
   };
 }
 
-/** generator.json of a checkpoint. */
+/** The generator.json of a checkpoint. */
 export function checkpointManifest(
   manifest: GeneratorManifest,
   { pairs, split }: Pick<Preparation, 'pairs' | 'split'>,

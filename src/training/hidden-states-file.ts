@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { eventLoopYielder } from '../async/index.js';
 import { OpenFile, writeFileAtomically } from '../files/index.js';
 
-/** The states of one text, without the zeros that end them: a file of the cache of encoded prompts. */
+/** A cache file of one encoded prompt: its hidden states without trailing zeros. */
 
 const MAGIC = Buffer.from('dndstat1');
 const DIGEST_BYTES = 32;
-/** Magic, bytes of the states, SHA-256 of the states. */
+/** Magic, size of the hidden states in bytes, and their SHA-256. */
 const HEADER_BYTES = MAGIC.length + 8 + DIGEST_BYTES;
-/** Below a millisecond of hashing. */
+/** Takes less than a millisecond to hash. */
 const PIECE_BYTES = 2 ** 19;
 
 async function digestOf(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<Buffer> {
@@ -22,16 +22,20 @@ async function digestOf(bytes: Uint8Array, signal: AbortSignal | undefined): Pro
   return hash.digest();
 }
 
-export function bytesOnDisk(states: Float32Array): number {
-  return HEADER_BYTES + states.byteLength;
+export function bytesOnDisk(hiddenStates: Float32Array): number {
+  return HEADER_BYTES + hiddenStates.byteLength;
 }
 
 /**
- * Written whole or not at all, but without waiting for the disk: what a loss of power damages is found when it is read.
- * Errors: as `writeFileAtomically`.
+ * Written atomically, but without flushing: damage from a power loss is detected on reading. Errors: as
+ * `writeFileAtomically`.
  */
-export async function writeStates(path: string, states: Float32Array, signal: AbortSignal | undefined): Promise<void> {
-  const bytes = new Uint8Array(states.buffer, states.byteOffset, states.byteLength);
+export async function writeStates(
+  path: string,
+  hiddenStates: Float32Array,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const bytes = new Uint8Array(hiddenStates.buffer, hiddenStates.byteOffset, hiddenStates.byteLength);
   const header = Buffer.alloc(HEADER_BYTES);
   MAGIC.copy(header);
   header.writeBigUInt64LE(BigInt(bytes.length), MAGIC.length);
@@ -43,7 +47,7 @@ export async function writeStates(path: string, states: Float32Array, signal: Ab
   await writeFileAtomically(path, write, { signal, durable: false });
 }
 
-/** Undefined where the file is not there or does not hold what was written. */
+/** Undefined if the file is missing or damaged. */
 export async function readStates(
   path: string,
   mostElements: number,
@@ -59,8 +63,8 @@ export async function readStates(
     const { size } = await file.stat();
     const element = Float32Array.BYTES_PER_ELEMENT;
     if (length % element !== 0 || length > mostElements * element || size !== HEADER_BYTES + length) return undefined;
-    const states = new Float32Array(length / element);
-    const bytes = new Uint8Array(states.buffer);
+    const hiddenStates = new Float32Array(length / element);
+    const bytes = new Uint8Array(hiddenStates.buffer);
     for (let done = 0; done < length; ) {
       signal?.throwIfAborted();
       const read = await file.read(bytes.subarray(done), HEADER_BYTES + done);
@@ -68,7 +72,7 @@ export async function readStates(
       done += read;
     }
     const expected = header.subarray(HEADER_BYTES - DIGEST_BYTES);
-    return (await digestOf(bytes, signal)).equals(expected) ? states : undefined;
+    return (await digestOf(bytes, signal)).equals(expected) ? hiddenStates : undefined;
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof RangeError) throw error;

@@ -2,8 +2,8 @@ import { dirname } from 'node:path';
 import { OpenFile, syncFolder, writeError } from '../files/index.js';
 
 /**
- * metrics.jsonl of a run. Lines that could not be written, as on a full disk, are kept until it is tried again, so that
- * none is ever lost in the middle.
+ * metrics.jsonl of a run. Lines that could not be written, as on a full disk, are kept for the next attempt, so that no
+ * line is lost in the middle.
  */
 export class MetricsFile {
   #bytes: number;
@@ -18,8 +18,8 @@ export class MetricsFile {
   }
 
   /**
-   * Opens it to be written after its first `keepBytes`; what follows them is dropped.
-   * @returns also whether it was shorter than that, because someone has changed it
+   * Opens it for appending after its first `keepBytes`; the rest is truncated.
+   * @returns also whether it was shorter than that, because it was changed
    * @throws DndError NOT_WRITABLE, DISK_FULL
    */
   static async open(path: string, keepBytes: number): Promise<{ file: MetricsFile; shorter: boolean }> {
@@ -37,18 +37,18 @@ export class MetricsFile {
     }
   }
 
-  /** Where the next line goes, all lines so far being written. */
+  /** Offset of the next line, once all lines so far are written. */
   get bytes(): number {
     return this.#bytes + this.#pending.reduce((sum, { length }) => sum + length, 0);
   }
 
-  /** @throws DndError DISK_FULL, NOT_WRITABLE; the line is then kept for the next time */
+  /** @throws DndError DISK_FULL, NOT_WRITABLE; the line is then kept for the next attempt */
   async append(line: unknown): Promise<void> {
     this.#pending.push(Buffer.from(`${JSON.stringify(line)}\n`));
     await this.#flush();
   }
 
-  /** Returns when all lines are on the disk. Errors: as `append` */
+  /** Flushes all lines to the disk. Errors: as `append` */
   async sync(): Promise<void> {
     await this.#flush();
     try {

@@ -1,23 +1,23 @@
-/** What a run tells of one step; a line of metrics.jsonl. */
+/** Metrics of one step; a line of metrics.jsonl. */
 export interface TrainingStep {
-  /** From 1: the optimiser has done so many steps. */
+  /** Counts from 1: number of optimiser steps done. */
   step: number;
   /** Mean over the valid elements of importance · (y − target)², with noise, before the update. */
   loss: number;
   /** ‖generated‖ / ‖true‖ over the valid elements of the step's targets. */
   normRatio: number;
-  /** Before clipping. */
+  /** Gradient norm before clipping. */
   gradientNorm: number;
   learningRate: number;
-  /** Mean loss of each task that was in the step. */
+  /** Mean loss of each task in the step. */
   taskLosses: Record<string, number>;
-  /** Wall-clock; not compared on resume. */
+  /** Wall-clock time; not compared on resume. */
   seconds: number;
-  /** Of these, waiting for data: sampling, encoding, reading. */
+  /** Part of it spent waiting for data: sampling, encoding, reading. */
   dataSeconds: number;
 }
 
-/** How generated weight tokens compare with true ones. */
+/** Comparison of generated with true weight tokens. */
 export interface Fit {
   loss: number;
   normRatio: number;
@@ -25,12 +25,12 @@ export interface Fit {
   cosine: number;
 }
 
-/** One evaluation; a line of metrics.jsonl, told from a step by `evaluation`. */
+/** One evaluation; a line of metrics.jsonl, distinguished from a step by `evaluation`. */
 export interface Evaluation {
-  /** Steps done before it. */
+  /** Number of steps done before it. */
   evaluation: number;
   tasks: TaskEvaluation[];
-  /** Over all checkpoints that were evaluated, for each layer and projection: what `dnd report` shows as a heat map. */
+  /** Over all evaluated checkpoints, for each layer and projection: the heat map of `dnd report`. */
   cells: Cell[];
   seconds: number;
 }
@@ -44,8 +44,8 @@ export interface Cell extends Omit<Fit, 'loss'> {
 export interface TaskEvaluation extends Fit {
   task: string;
   /**
-   * 'task': no checkpoint of it is trained on; 'checkpoints': of a training task, checkpoints that are kept out; 'none':
-   * checkpoints that are trained on, only where nothing is held out at all.
+   * 'task': a held-out task; 'checkpoints': held-out checkpoints of a training task; 'none': training checkpoints, only
+   * if nothing is held out.
    */
   heldOut: 'task' | 'checkpoints' | 'none';
   checkpoints: number;

@@ -9,26 +9,26 @@ import type { RunDescription } from './run-description.js';
 import type { TrainingSettings } from './settings.js';
 import { createEngine, type MakeOptions } from './trainer-parts.js';
 
-/** What a run would be and take, without one step of it: what `dnd train --dry-run` prints. */
+/** The plan of a run and its costs, without running a step: the output of `dnd train --dry-run`. */
 export interface RunPlan {
   run: RunDescription;
-  /** null where there is no room for it on this machine: `memoryProblem` says why. */
+  /** null if it does not fit on this machine: `memoryProblem` says why. */
   memory:
     | (TrainingNeed & {
-        /** All of it, with the data of the next step, which is made meanwhile. */
+        /** The total, with the data of the next step, which is prepared meanwhile. */
         stepBytes: number;
-        /** At most, beside that. */
+        /** Upper limit in addition. */
         cacheBytes: number;
       })
     | null;
   memoryProblem: string | null;
-  /** Bytes that a checkpoint takes on the disk, the text encoder aside; null without `memory`. */
+  /** Size of a checkpoint on disk, without the text encoder; null without `memory`. */
   checkpointBytes: number | null;
-  /** Of one step, multiply-adds times 2: by the direct algorithm without padding taps, and what is executed. */
+  /** Of one step, multiply-adds times 2: with the direct algorithm without padding taps, and as executed. */
   directFlop: number;
   executedFlop: number;
   threads: number;
-  /** Predicted from committed rates: convolutions alone. */
+  /** Predicted from committed rates, convolutions only. */
   secondsPerStep: number;
   /** Of all steps. */
   seconds: number;
@@ -41,7 +41,7 @@ export interface PlanRunOptions extends Partial<TrainingSettings>, MakeOptions {
 
 /**
  * Reads the pairs and plans a run; nothing is written, and the decoder's memory is not touched.
- * @throws DndError as `Trainer.create`, but not for too little memory
+ * @throws DndError as `Trainer.create`, except for insufficient memory
  */
 export async function planRun(options: PlanRunOptions): Promise<RunPlan> {
   const { signal, onProgress, onNotice, ...given } = checkOptions(options, 'options of planRun');

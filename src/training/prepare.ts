@@ -11,7 +11,7 @@ import type { TrainingSettings } from './settings.js';
 import { type Split, splitPairs } from './split.js';
 import { conditionTexts } from './texts.js';
 
-/** What settings and pairs say together: everything but the decoder's memory. */
+/** Everything that follows from settings and pairs, except the decoder's memory. */
 export interface Preparation {
   settings: TrainingSettings;
   pairs: Pairs;
@@ -19,7 +19,7 @@ export interface Preparation {
   manifest: GeneratorManifest;
   layout: AdapterLayout;
   encoder: TextEncoder;
-  /** What each task is encoded from, by its name. */
+  /** The texts to encode, by task name. */
   texts: ReadonlyMap<string, readonly string[]>;
 }
 
@@ -37,7 +37,7 @@ export interface PrepareOptions {
  */
 export async function prepare(settings: TrainingSettings, options: PrepareOptions): Promise<Preparation> {
   const { signal, onProgress } = options;
-  // What is wrong with the settings alone is said before the pairs are read.
+  // Invalid settings are reported before the pairs are read.
   trainingDevice(settings);
   const decoder = decoderOf(settings);
   const { base, skipCorrupt } = settings;
@@ -68,7 +68,7 @@ export async function prepare(settings: TrainingSettings, options: PrepareOption
   }
 }
 
-/** Tells `onNotice`, in sentences for people, what of the pairs training goes on without or in spite of. */
+/** Reports skipped checkpoints and warnings about the pairs to `onNotice`. */
 export function reportPairs({ pairs }: Preparation, onNotice: ((message: string) => void) | undefined): void {
   for (const { checkpoint, message } of pairs.skipped)
     onNotice?.(`skipped: ${message.includes(checkpoint) ? '' : `${checkpoint}: `}${message}`);

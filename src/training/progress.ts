@@ -1,5 +1,5 @@
-/** What a run is busy with beside its steps. */
+/** Stages of a run besides its steps. */
 export type TrainingStage = 'pairs' | 'load' | 'importance' | 'encode' | 'initialise' | 'evaluate' | 'save';
 
-/** Called with the fraction of that stage which is done. */
+/** Called with the fraction of that stage done. */
 export type OnTrainingProgress = (fraction: number, stage: TrainingStage) => void;

@@ -11,33 +11,33 @@ import { bytesOnDisk, readStates, writeStates } from './hidden-states-file.js';
 export interface PromptStatesOptions {
   encoder: TextEncoder;
   condition: GeneratorManifest['condition'];
-  /** Holds a folder for each way of encoding. */
+  /** Contains a folder per encoder configuration. */
   folder: string;
   memoryBytes: number;
   diskBytes: number;
-  /** Room on the disk that is left to others, such as checkpoints. Default: 0. */
+  /** Free disk space to leave for others, such as checkpoints. Default: 0. */
   reserveBytes?: number | undefined;
 }
 
-/** Texts are encoded together while their states take no more than this. */
+/** Maximum size of the hidden states of one encoder batch. */
 const ENCODE_BYTES = 2 ** 26;
-/** The event loop gets a turn after so many values are looked at. */
+/** Number of values scanned between yields to the event loop. */
 const VALUES_OF_A_SLICE = 2 ** 19;
 const SUFFIX = '.states';
 
 /**
- * The states of texts, [length, channels] each, as `dnd generate` makes them. Each distinct text is encoded once; what
- * the memory has no room for is read from the disk, what that has no room for is encoded again. Zeros at the end of
- * states (as padding has them) are not stored. One call at a time.
+ * A cache of the hidden states of texts, [length, channels] each, as in `dnd generate`. Each distinct text is encoded
+ * once; entries evicted from memory are read from disk, and encoded again if they are not there either. Trailing zeros
+ * (of padding) are not stored. Calls must not overlap.
  */
 export class PromptStates {
   readonly #options: PromptStatesOptions;
   readonly #memory: ByteCache<string, Float32Array>;
   readonly #folder: string;
-  /** Names of the files that are there. */
+  /** Names of the existing files. */
   #files: Set<string> | undefined;
   #diskBytes = 0;
-  /** Texts that were encoded so far: a test of the cache, and a figure for people. */
+  /** Number of texts encoded so far. */
   encoded = 0;
 
   constructor(options: PromptStatesOptions) {
@@ -48,14 +48,14 @@ export class PromptStates {
     this.#folder = join(options.folder, createHash('sha256').update(way).digest('hex').slice(0, 16));
   }
 
-  /** Values of a text's states. */
+  /** Number of values in a text's hidden states. */
   get size(): number {
     const { condition, encoder } = this.#options;
     return (condition.pooling === 'none' ? condition.maxLength : 1) * encoder.channels;
   }
 
   /**
-   * Writes the states of `texts`, one after the other, into `conditions` [texts, length, channels].
+   * Writes the hidden states of `texts` into `conditions` [texts, length, channels].
    * @throws DndError as `TextEncoder.encode`; `signal.reason`
    */
   async fill(texts: readonly string[], conditions: Float32Array, operation: LongOperation = {}): Promise<void> {
@@ -66,19 +66,19 @@ export class PromptStates {
       else places.set(text, [place]);
     }
     const copy = valueCopier(operation.signal);
-    await this.#each([...places.keys()], operation, async (text, states) => {
-      for (const place of places.get(text)!) await copy(states, conditions, place * this.size, this.size);
+    await this.#each([...places.keys()], operation, async (text, hiddenStates) => {
+      for (const place of places.get(text)!) await copy(hiddenStates, conditions, place * this.size, this.size);
     });
   }
 
-  /** Encodes what is in no cache yet, so that steps need not wait; stops where there is no room to keep it. */
+  /** Encodes texts that are not cached yet, so that steps need not wait; stops when the caches are full. */
   async encodeAhead(texts: readonly string[], operation: LongOperation = {}): Promise<void> {
     const missing: string[] = [];
     const files = await this.#knownFiles();
     for (const text of new Set(texts)) if (!this.#memory.has(text) && !files.has(fileName(text))) missing.push(text);
     const bytes = missing.length * this.size * Float32Array.BYTES_PER_ELEMENT;
-    // Where not all have room, the last ones would push the first ones out.
-    if (bytes > Math.max(this.#options.memoryBytes - this.#memory.bytes, await this.#diskRoom())) return;
+    // If they do not all fit, the last ones would evict the first ones.
+    if (bytes > Math.max(this.#options.memoryBytes - this.#memory.bytes, await this.#freeDiskBytes())) return;
     await this.#encode(missing, operation, async () => {});
   }
 
@@ -86,34 +86,34 @@ export class PromptStates {
     this.#memory.clear();
   }
 
-  /** Calls `take` for each of the different texts, in any order. */
+  /** Calls `take` for each distinct text, in any order. */
   async #each(
     texts: readonly string[],
     operation: LongOperation,
-    take: (text: string, states: Float32Array) => Promise<void>,
+    take: (text: string, hiddenStates: Float32Array) => Promise<void>,
   ): Promise<void> {
     const missing: string[] = [];
     const files = await this.#knownFiles();
     for (const text of texts) {
       operation.signal?.throwIfAborted();
-      const kept = this.#memory.get(text);
-      const found = kept ?? (await this.#read(text, files, operation.signal));
+      const cached = this.#memory.get(text);
+      const found = cached ?? (await this.#read(text, files, operation.signal));
       if (!found) {
         missing.push(text);
         continue;
       }
-      if (!kept) this.#memory.set(text, found, found.byteLength);
+      if (!cached) this.#memory.set(text, found, found.byteLength);
       await take(text, found);
     }
     await this.#encode(missing, operation, take);
   }
 
-  /** From the disk; what is damaged is taken away. */
+  /** Reads from disk; a damaged file is removed. */
   async #read(text: string, files: Set<string>, signal: AbortSignal | undefined): Promise<Float32Array | undefined> {
     const name = fileName(text);
     if (!files.has(name)) return undefined;
-    const states = await readStates(join(this.#folder, name), this.size, signal);
-    if (states) return states;
+    const hiddenStates = await readStates(join(this.#folder, name), this.size, signal);
+    if (hiddenStates) return hiddenStates;
     files.delete(name);
     await rm(join(this.#folder, name), { force: true }).catch(() => {});
     return undefined;
@@ -122,13 +122,13 @@ export class PromptStates {
   async #encode(
     texts: readonly string[],
     { signal, onProgress }: LongOperation,
-    take: (text: string, states: Float32Array) => Promise<void>,
+    take: (text: string, hiddenStates: Float32Array) => Promise<void>,
   ): Promise<void> {
     const { encoder, condition } = this.#options;
     const together = Math.max(1, Math.floor(ENCODE_BYTES / (this.size * Float32Array.BYTES_PER_ELEMENT)));
     for (let start = 0; start < texts.length; start += together) {
       const group = texts.slice(start, start + together);
-      const { states } = await encoder.encode(group, {
+      const { hiddenStates } = await encoder.encode(group, {
         ...condition,
         signal,
         onProgress: (fraction) => onProgress?.((start + fraction * group.length) / texts.length),
@@ -136,7 +136,7 @@ export class PromptStates {
       this.encoded += group.length;
       const copy = valueCopier(signal);
       for (const [index, text] of group.entries()) {
-        const own = states.subarray(index * this.size, (index + 1) * this.size);
+        const own = hiddenStates.subarray(index * this.size, (index + 1) * this.size);
         const kept = new Float32Array(await lengthWithoutZeros(own, signal));
         await copy(own, kept, 0, kept.length);
         this.#memory.set(text, kept, kept.byteLength);
@@ -146,18 +146,18 @@ export class PromptStates {
     }
   }
 
-  /** A cache that cannot be written is no reason to stop. */
-  async #store(text: string, states: Float32Array, signal: AbortSignal | undefined): Promise<void> {
+  /** A failed cache write is not an error. */
+  async #store(text: string, hiddenStates: Float32Array, signal: AbortSignal | undefined): Promise<void> {
     const files = await this.#knownFiles();
-    const bytes = bytesOnDisk(states);
-    if (bytes > (await this.#diskRoom())) return;
+    const bytes = bytesOnDisk(hiddenStates);
+    if (bytes > (await this.#freeDiskBytes())) return;
     const name = fileName(text);
     try {
-      await writeStates(join(this.#folder, name), states, signal);
+      await writeStates(join(this.#folder, name), hiddenStates, signal);
     } catch (error) {
       signal?.throwIfAborted();
       if (!(error instanceof DndError)) throw error;
-      // The room is needed for checkpoints.
+      // The space is needed for checkpoints.
       this.#diskBytes = Infinity;
       return;
     }
@@ -165,8 +165,8 @@ export class PromptStates {
     this.#diskBytes += bytes;
   }
 
-  /** What the cache may still write. */
-  async #diskRoom(): Promise<number> {
+  /** Disk space that the cache may still use. */
+  async #freeDiskBytes(): Promise<number> {
     const { diskBytes, reserveBytes = 0 } = this.#options;
     const allowed = diskBytes - this.#diskBytes;
     if (allowed <= 0) return 0;
@@ -174,7 +174,7 @@ export class PromptStates {
     return disk ? Math.min(allowed, disk.bavail * disk.bsize - reserveBytes) : allowed;
   }
 
-  /** What is in the folder, looked at once; what a killed process left half written is taken away. */
+  /** Lists the folder once, and removes incomplete files of killed processes. */
   async #knownFiles(): Promise<Set<string>> {
     if (this.#files) return this.#files;
     const files = new Set<string>();
@@ -197,7 +197,7 @@ function fileName(text: string): string {
   return createHash('sha256').update(text).digest('hex') + SUFFIX;
 }
 
-/** How many values are left when the zeros at the end are dropped; −0 is kept, so that every bit comes back. */
+/** The length without trailing zeros; −0 counts as non-zero, so that the values are bit-identical. */
 async function lengthWithoutZeros(values: Float32Array, signal: AbortSignal | undefined): Promise<number> {
   const yieldToEventLoop = eventLoopYielder();
   for (let length = values.length; length > 0; length--) {

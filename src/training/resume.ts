@@ -25,15 +25,15 @@ import { RunLock } from './run-lock.js';
 import type { TrainingSettings } from './settings.js';
 import { createEngine, type MakeOptions, makeWorkingParts, type TrainerParts } from './trainer-parts.js';
 
-/** Settings that shall change, of those that do not decide over the weights, and what may be different. */
+/** Settings to change, among those that do not affect the weights, and permitted differences. */
 export interface ResumeTrainerOptions extends Partial<TrainingSettings>, MakeOptions {
-  /** Go on though the pairs are others than those that the run began with. Default: false. */
+  /** Accept pairs that differ from those the run started with. Default: false. */
   allowChangedPairs?: boolean | undefined;
-  /** Go on though another instruction set gives other last bits. Default: false. */
+  /** Accept another instruction set; results are not bit-identical. Default: false. */
   allowOtherInstructionSet?: boolean | undefined;
 }
 
-/** Goes on from the newest checkpoint of a run, or from its beginning where there is none yet. */
+/** Resumes a run from its newest checkpoint, or from the start if there is none yet. */
 export async function resumeRun(path: string, options: ResumeTrainerOptions): Promise<TrainerParts> {
   const { signal, onProgress, onNotice, allowChangedPairs, allowOtherInstructionSet, ...changes } = options;
   signal?.throwIfAborted();
@@ -146,7 +146,7 @@ function differenceOf(before: RunDescription['pairs'], { tasks }: Preparation['p
   return differences.join('; ') || 'their contents differ';
 }
 
-/** run.json, where settings or pairs have changed. */
+/** Updates run.json if settings or pairs have changed. */
 async function describeAgain(before: RunDescription, preparation: Preparation, folder: string): Promise<void> {
   const { instructionSet: _, ...now } = describeRun(preparation, preparation.settings);
   const text = `${JSON.stringify({ ...before, ...now }, null, 2)}\n`;
@@ -154,7 +154,7 @@ async function describeAgain(before: RunDescription, preparation: Preparation, f
   await writeFileAtomically(join(folder, RUN_FILE), text);
 }
 
-/** A checkpoint that has one of these is passed over for the one before it. */
+/** Errors of a checkpoint for which the previous one is tried. */
 const UNREADABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'CORRUPT_FILE',
   'FILE_NOT_FOUND',
@@ -170,8 +170,8 @@ interface Unreadable {
 }
 
 /**
- * Fills the engine from the newest checkpoint that can be read; without any checkpoint it is left as it is.
- * @throws DndError RESUME_MISMATCH; the newest one's failure where no checkpoint can be read
+ * Fills the engine from the newest readable checkpoint; without any checkpoint it is unchanged.
+ * @throws DndError RESUME_MISMATCH; the newest one's error if no checkpoint can be read
  */
 async function loadNewest(
   folder: string,

@@ -7,15 +7,15 @@ import { RUN_FILE } from './pairs/discover.js';
 
 export const RUN_FORMAT_VERSION = 1;
 
-/** In a run's folder, beside METRICS_FILE. */
+/** In a run folder, beside METRICS_FILE. */
 export { RUN_FILE };
 /** A `TrainingStep` or an `Evaluation` on each line. */
 export const METRICS_FILE = 'metrics.jsonl';
 
-/** run.json: what a run is made from. Written when the run begins; `dnd report` reads it. */
+/** run.json: the description of a run. Written when the run starts; read by `dnd report`. */
 export interface RunDescription extends Omit<GeneratorManifest, 'formatVersion' | 'training'> {
   formatVersion: typeof RUN_FORMAT_VERSION;
-  /** That the run began with. */
+  /** With which the run started. */
   instructionSet?: string;
   /** Of the decoder. */
   parameters: number;
@@ -27,21 +27,22 @@ export interface RunDescription extends Omit<GeneratorManifest, 'formatVersion' 
       name: string;
       heldOut: boolean;
       prompts: number;
-      /** All of them. */
+      /** Number of checkpoints. */
       checkpoints: number;
-      /** Of these, kept out of training and evaluated. */
+      /** Number of those held out from training and evaluated. */
       heldOutCheckpoints: number;
     }[];
-    /** Checkpoints that could not be used. */
+    /** Skipped checkpoints. */
     skipped: number;
   };
-  /** Every setting of the run by the name that a configuration file has for it; `steps` is how many there are to be. */
+  /** Every setting of the run, under its configuration file name; `steps` is the total. */
   settings: Record<string, unknown> & { steps: number };
 }
 
 /**
- * What a run's folder says it is made from. Fields it does not know are passed over.
- * @throws DndError FILE_NOT_FOUND for a folder that is no run, READ_FAILED, CORRUPT_FILE, NEWER_FORMAT, SHAPE_MISMATCH
+ * Reads the description of a run. Unknown fields are ignored.
+ * @throws DndError FILE_NOT_FOUND for a folder that is not a run, READ_FAILED, CORRUPT_FILE, NEWER_FORMAT,
+ * SHAPE_MISMATCH
  */
 export async function readRunDescription(folder: string): Promise<RunDescription> {
   checkPath(folder, 'the folder of the run');
@@ -58,7 +59,7 @@ export async function readRunDescription(folder: string): Promise<RunDescription
 export function parseRunDescription(json: unknown, source: string): RunDescription {
   const fields = new Fields(json, source);
   fields.checkFormatVersion(RUN_FORMAT_VERSION, 'run');
-  // What a run and the generator that it makes have in common is checked as the generator's.
+  // Fields shared with the generator manifest are checked as there.
   const others = { formatVersion: FORMAT_VERSION, training: { trained: true, seed: 0 } };
   const { training: _, ...made } = parseManifest({ ...fields.all, ...others }, source);
   const tokens = fields.section('weightTokens');

@@ -4,14 +4,14 @@ import { DndError } from '../errors.js';
 import { hasEnded, parsePartialName, partialName, readError, writeError } from '../files/index.js';
 import { RUN_FILE } from './run-description.js';
 
-/** What is in the folder of a run, beside run.json and metrics.jsonl. */
+/** Contents of a run folder besides run.json and metrics.jsonl. */
 export const CHECKPOINTS_FOLDER = 'checkpoints';
 export const CACHE_FOLDER = 'cache';
-/** A symbolic link to the newest checkpoint, where the system has such links: for people; nothing depends on it. */
+/** A symbolic link to the newest checkpoint, if supported: a convenience that nothing depends on. */
 export const LATEST_LINK = 'latest';
 
 const CHECKPOINT_NAME = /^step-(\d{6,})$/;
-/** What a process that was killed may have left: of writing, of replacing, of removing. */
+/** Leftovers of killed processes: from writing, replacing or removing. */
 const LEFTOVER = /^\..*\.(?:partial|replaced|removed)-/;
 
 export interface CheckpointFolder {
@@ -24,8 +24,8 @@ export function checkpointPath(folder: string, step: number): string {
 }
 
 /**
- * Makes the folder of a new run.
- * @throws DndError OUTPUT_EXISTS where there is something else already; NOT_WRITABLE, DISK_FULL
+ * Creates the folder of a new run.
+ * @throws DndError OUTPUT_EXISTS if it contains anything else; NOT_WRITABLE, DISK_FULL
  */
 export async function makeRunFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true }).catch((error) => {
@@ -39,7 +39,7 @@ export async function makeRunFolder(folder: string): Promise<void> {
       'OUTPUT_EXISTS',
       `${folder} already contains a run. Resume it (--resume ${folder}), or choose another folder`,
     );
-  // A run that was killed before it wrote run.json is as good as not begun.
+  // A run that was killed before it wrote run.json counts as not started.
   const other = names.find((name) => !OURS.has(name) && !LEFTOVER.test(name));
   if (other !== undefined)
     throw new DndError('OUTPUT_EXISTS', `${folder} is not empty (it contains ${other}). Choose another folder`);
@@ -47,15 +47,18 @@ export async function makeRunFolder(folder: string): Promise<void> {
 
 const OURS = new Set(['encoder', CACHE_FOLDER, '.lock']);
 
-/** Takes away what killed processes left half done. Only by who holds the run's lock. */
+/** Removes leftovers of killed processes. Requires the run's lock. */
 export async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await namesIn(folder)) if (isAbandoned(name)) await removeQuietly(join(folder, name));
-  // Here nobody writes but who holds the lock.
+  // Only the lock holder writes here.
   for (const place of [join(folder, CHECKPOINTS_FOLDER), ...(await foldersUnder(join(folder, CACHE_FOLDER)))])
     for (const name of await namesIn(place)) if (LEFTOVER.test(name)) await removeQuietly(join(place, name));
 }
 
-/** Others may be at work, too, as on a report, and then finish it. Older versions' names do not tell of whom they are. */
+/**
+ * Other processes may be writing too, such as a report, and finish it themselves. Names of older versions have no
+ * owner.
+ */
 function isAbandoned(name: string): boolean {
   const partial = parsePartialName(name);
   return partial ? hasEnded(partial.owner) : LEFTOVER.test(name);
@@ -69,14 +72,14 @@ function namesIn(folder: string): Promise<string[]> {
   return readdir(folder).catch(() => []);
 }
 
-/** The folder and all in it. */
+/** Removes the folder and its contents. */
 async function foldersUnder(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
   const inner = entries.filter((entry) => entry.isDirectory()).map(({ name }) => foldersUnder(join(folder, name)));
   return [folder, ...(await Promise.all(inner)).flat()];
 }
 
-/** Oldest first. A folder has its name only once it is complete. */
+/** Oldest first. A folder gets its name only once it is complete. */
 export async function listCheckpoints(folder: string): Promise<CheckpointFolder[]> {
   const place = join(folder, CHECKPOINTS_FOLDER);
   const names = await readdir(place).catch((error) => {
@@ -91,7 +94,7 @@ export async function listCheckpoints(folder: string): Promise<CheckpointFolder[
   return found.sort((one, other) => one.step - other.step);
 }
 
-/** Removes all but the newest `keep`. Each loses its name first, so that none is ever seen half removed. */
+/** Removes all but the newest `keep`. Each is renamed first, so that none is visible half removed. */
 export async function removeOldCheckpoints(folder: string, keep: number): Promise<void> {
   const all = await listCheckpoints(folder);
   for (const { path } of all.slice(0, Math.max(0, all.length - keep))) {
@@ -103,7 +106,7 @@ export async function removeOldCheckpoints(folder: string, keep: number): Promis
   }
 }
 
-/** Gives a checkpoint that cannot be read another name, so that it is out of the way and can be looked at. */
+/** Renames an unreadable checkpoint, so that it is out of the way but can be inspected. */
 export async function setAside({ path }: CheckpointFolder): Promise<string> {
   const aside = `${path}.unreadable`;
   await rm(aside, { recursive: true, force: true });
@@ -120,7 +123,7 @@ export async function linkLatest(folder: string, checkpoint: string): Promise<vo
     await symlink(join(CHECKPOINTS_FOLDER, basename(checkpoint)), temporary);
     await rename(temporary, link);
   } catch {
-    // Not every file system and user may have links.
+    // Not every file system and user supports links.
     await rm(temporary, { force: true }).catch(() => {});
   }
 }

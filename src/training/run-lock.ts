@@ -6,18 +6,18 @@ import { DndError } from '../errors.js';
 import { isFileError, isRunning, partialName, startOf, writeError } from '../files/index.js';
 
 const LOCK_FILE = '.lock';
-/** Someone else may take a stale lock away, or the lock itself, between two looks at it. */
+/** Another process may remove a stale lock, or take the lock, between two checks. */
 const ATTEMPTS = 10;
 
-/** Who has a run. A process that was killed leaves its lock, but no other process has its number and beginning. */
+/** The owner of a run. A killed process leaves its lock, but no other process has its id and start time. */
 interface Owner {
   host: string;
   pid: number;
-  /** When the process began, as the system counts; null where it does not tell. */
+  /** Start time of the process; null if unknown. */
   began: string | null;
 }
 
-/** That one process works on a run's folder, and no other. */
+/** Exclusive access of one process to a run folder. */
 export class RunLock {
   private constructor(
     readonly path: string,
@@ -29,7 +29,7 @@ export class RunLock {
     const path = join(folder, LOCK_FILE);
     const own: Owner = { host: hostname(), pid: process.pid, began: startOf(process.pid) ?? null };
     const content = JSON.stringify(own);
-    // The lock appears with its content: nobody sees it empty.
+    // The lock appears atomically with its content.
     const prepared = partialName(path);
     try {
       writeFileSync(prepared, content, { flag: 'wx' });
@@ -81,7 +81,7 @@ async function copied(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** @throws DndError RUN_IN_USE where the owner is at work, or may be */
+/** @throws DndError RUN_IN_USE if the owner is running, or may be */
 async function removeStale(path: string, folder: string): Promise<void> {
   const content = contentOf(path);
   if (content === undefined) return;
@@ -93,7 +93,7 @@ async function removeStale(path: string, folder: string): Promise<void> {
     );
   if (owner && isRunning(owner.pid, owner.began ?? ''))
     throw new DndError('RUN_IN_USE', `${folder} is in use by process ${owner.pid}. Wait for it, or stop it`);
-  // Renamed and looked at, since in the meantime another process may have put its own in place.
+  // Renamed and checked, since another process may have replaced it meanwhile.
   const removed = partialName(path, 'removed');
   await rename(path, removed).catch(() => {});
   const found = contentOf(removed);

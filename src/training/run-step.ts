@@ -15,24 +15,24 @@ export interface StepParts {
   settings: TrainingSettings;
 }
 
-/** Of a whole number that a float64 holds. */
+/** The largest exact integer in a float64. */
 const KEY_LIMIT = 2 ** 53 - 1;
 
 /**
  * One update of the parameters.
- * @param step how many were done before
- * @throws DndError NOT_FINITE for a loss or gradient that is not, before anything has changed; as data and engine;
- * `signal.reason` before anything has changed
+ * @param step number of steps done before
+ * @throws DndError NOT_FINITE for a non-finite loss or gradient, errors of data and engine, `signal.reason`; all before
+ * anything has changed
  */
 export async function runStep(step: number, parts: StepParts, signal: AbortSignal): Promise<TrainingStep> {
   const { engine, settings } = parts;
-  const began = performance.now();
+  const start = performance.now();
   try {
     const { samples, sums, dataMs } = await accumulate(step, parts, signal);
     const loss = lossOf(sums);
     if (!Number.isFinite(loss)) throw notFinite('the loss', loss, step, samples);
     const learningRate = learningRateAt(step, settings);
-    // Without the signal: once begun it is short, and what it has done must be known.
+    // Without the signal: the update is short, and must complete once started.
     const gradientNorm = await engine.update(learningRate);
     if (!Number.isFinite(gradientNorm)) throw notFinite("the gradient's norm", gradientNorm, step, samples);
     return {
@@ -42,11 +42,11 @@ export async function runStep(step: number, parts: StepParts, signal: AbortSigna
       gradientNorm,
       learningRate,
       taskLosses: taskLossesOf(samples, sums),
-      seconds: (performance.now() - began) / 1000,
+      seconds: (performance.now() - start) / 1000,
       dataSeconds: dataMs / 1000,
     };
   } catch (error) {
-    // What the step's first micro-batches have added must not reach the next step.
+    // Gradients of the first micro-batches must not leak into the next step.
     if (!engine.disposed) engine.resetGradient();
     throw error;
   }
@@ -66,9 +66,9 @@ async function accumulate(
   const sums: TaskSums[] = [];
   let dataMs = 0;
   for (const [index, place] of places.entries()) {
-    const asked = performance.now();
+    const waitingSince = performance.now();
     const micro = await data.take(place, places[index + 1] ?? afterwards, signal);
-    dataMs += performance.now() - asked;
+    dataMs += performance.now() - waitingSince;
     const { condition, target, samples: own } = micro;
     const noise = { key, stream: step * batch + place.first, condition: conditionNoise, target: targetNoise };
     const tasks = { condition, target, importance, batch: own.length, weight: own.length / batch, noise };

@@ -2,26 +2,25 @@ import { SplitMix64 } from '../random/split-mix.js';
 import type { Checkpoint } from './pairs/types.js';
 import { nameNumber, STREAMS } from './streams.js';
 
-/** A task that samples are drawn from. */
+/** A task to draw samples from. */
 export interface SampledTask {
   name: string;
-  /** What is encoded, one text for each item. */
+  /** The texts to encode, one per item. */
   texts: readonly string[];
   checkpoints: readonly Checkpoint[];
 }
 
-/** Prompts, and the checkpoint that shall be generated from them. */
+/** Prompts, and the target checkpoint. */
 export interface Sample {
   task: string;
   checkpoint: Checkpoint;
-  /** As many as the decoder wants, in the order in which they make the condition. */
+  /** As many as the decoder takes, in the order of the condition. */
   texts: string[];
 }
 
 /**
  * The batch of a step, counted from 0: for each place a task, a checkpoint of it and prompts of it, each equally likely
- * and in random order. Nothing is remembered from step to step: the same seed and step give the same samples, so a run
- * goes on where it was stopped without any state.
+ * and in random order. It depends only on seed and step, so a run resumes without sampler state.
  */
 export function sampleBatch(
   tasks: readonly SampledTask[],
@@ -36,7 +35,7 @@ export function sampleBatch(
   });
 }
 
-/** What a task is evaluated with, in every evaluation of a run: prompts, and at most so many of its checkpoints. */
+/** The prompts and checkpoints (up to a limit) of a task in every evaluation of a run. */
 export function evaluationSample(
   { name, texts, checkpoints }: SampledTask,
   { seed, prompts, most }: { seed: number; prompts: number; most: number },
@@ -47,9 +46,9 @@ export function evaluationSample(
   return { texts: drawn, checkpoints: checkpoints.filter((_, index) => chosen.has(index)) };
 }
 
-/** Of N texts `wanted` different ones in random order; where there are too few, all of them and then further draws. */
-function drawTexts(texts: readonly string[], wanted: number, random: SplitMix64): string[] {
-  const indices = random.sample(texts.length, Math.min(texts.length, wanted));
-  while (indices.length < wanted) indices.push(random.below(texts.length));
+/** Draws `count` distinct texts in random order; if there are too few, all of them and then further draws. */
+function drawTexts(texts: readonly string[], count: number, random: SplitMix64): string[] {
+  const indices = random.sample(texts.length, Math.min(texts.length, count));
+  while (indices.length < count) indices.push(random.below(texts.length));
   return indices.map((index) => texts[index]!);
 }

@@ -3,20 +3,20 @@ import { DndError } from '../errors.js';
 export const SCHEDULES = ['cosine', 'constant'] as const;
 export type ScheduleName = (typeof SCHEDULES)[number];
 
-/** How the learning rate changes from step to step. */
+/** The learning rate schedule. */
 export interface Schedule {
   learningRate: number;
-  /** Steps in which it grows to `learningRate`. */
+  /** Number of linear warm-up steps. */
   warmupSteps: number;
-  /** Of the whole run. */
+  /** Total steps of the run. */
   steps: number;
   schedule: ScheduleName;
 }
 
 /**
- * The learning rate of a step, counted from 0: during warm-up learningRate · (step + 1) / warmupSteps; afterwards either
- * that, or half a cosine from it to 0 at the end (the schedule of the published training code).
- * @throws DndError INVALID_ARGUMENT for a step that is not one
+ * The learning rate of a step, counted from 0: during warm-up learningRate · (step + 1) / warmupSteps; afterwards
+ * either that, or half a cosine from it to 0 at the end (the schedule of the published training code).
+ * @throws DndError INVALID_ARGUMENT for an invalid step
  */
 export function learningRateAt(step: number, { learningRate, warmupSteps, steps, schedule }: Schedule): number {
   if (!Number.isSafeInteger(step) || step < 0)

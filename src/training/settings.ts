@@ -7,8 +7,8 @@ import { SCHEDULES, type ScheduleName } from './schedule.js';
 import { type ConditionForm, FORMS } from './texts.js';
 
 /**
- * What a training run is made of; `SETTINGS` says what each is, and its default. A configuration file has these names, and
- * flags their spellings with hyphens.
+ * Settings of a training run; `SETTINGS` describes each with its default. Configuration files use these names, flags
+ * the hyphenated form.
  */
 export interface TrainingSettings {
   pairs: string;
@@ -54,7 +54,7 @@ export interface TrainingSettings {
   device: Device | undefined;
 }
 
-/** How the value of a setting looks; `check-setting.ts` checks it. */
+/** The type of a setting's value, checked by `check-setting.ts`. */
 export type SettingKind =
   | { is: 'path' }
   | { is: 'choice'; of: readonly string[] }
@@ -69,11 +69,11 @@ export type SettingKind =
 
 export interface Setting {
   kind: SettingKind;
-  /** Without one it may be left out, unless it is required. */
+  /** A setting without a default is optional unless `required`. */
   default?: string | number | boolean;
   required?: true;
-  /** Whether another value would give other weights, so that a run cannot go on with it. */
-  decides: boolean;
+  /** Whether changing the value would change the weights, so that a run cannot be resumed with it. */
+  affectsWeights: boolean;
   /** For `dnd train --help`. */
   about: string;
 }
@@ -84,180 +84,185 @@ const from0: SettingKind = { is: 'number', from: 0 };
 const beta: SettingKind = { is: 'number', from: 0, below: 1 };
 const GiB = 2 ** 30;
 
-/** The settings in the order of `dnd train --help`. Numbers without another source are the published recipe's. */
+/** The settings in the order of `dnd train --help`. Defaults are the published recipe's unless noted. */
 export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
-  pairs: { kind: { is: 'path' }, required: true, decides: false, about: 'folder of prompt–checkpoint pairs' },
+  pairs: { kind: { is: 'path' }, required: true, affectsWeights: false, about: 'folder of prompt–checkpoint pairs' },
   base: {
     kind: { is: 'path' },
-    decides: false,
+    affectsWeights: false,
     about:
       'config.json of the base model, or the folder containing it (default: as given by pairs.json or the checkpoints)',
   },
   encoder: {
     kind: { is: 'path' },
     required: true,
-    decides: false,
+    affectsWeights: false,
     about: "text encoder folder (BERT family), or 'hash' for the built-in encoder",
   },
-  preset: { kind: choice(PRESET_NAMES), decides: true, about: 'published configuration of the decoder' },
+  preset: { kind: choice(PRESET_NAMES), affectsWeights: true, about: 'published configuration of the decoder' },
   features: {
     kind: { is: 'features' },
-    decides: true,
+    affectsWeights: true,
     about: 'decoder shapes as JSON: [tokens, height, width] from the condition to the weight tokens',
   },
-  kernelSize: { kind: whole(1), decides: true, about: 'kernel size of the convolutions (odd)' },
+  kernelSize: { kind: whole(1), affectsWeights: true, about: 'kernel size of the convolutions (odd)' },
   maxLength: {
     kind: whole(1),
-    decides: true,
+    affectsWeights: true,
     about: 'maximum tokens per prompt; more than features[0][1] adds a length projection',
   },
   chunk: {
     kind: whole(1),
-    decides: true,
+    affectsWeights: true,
     about: "columns per weight token (default: the preset's, else derived from the base model)",
   },
   padding: {
     kind: choice(PADDINGS),
-    decides: true,
+    affectsWeights: true,
     about: 'hidden states of padding positions: encoded as published, or zero (default: encode)',
   },
   pooling: {
     kind: choice(POOLINGS),
-    decides: true,
+    affectsWeights: true,
     about: 'hidden states per prompt: none keeps one per token, mean or cls pools them to one (default: none)',
   },
   form: {
     kind: choice(FORMS),
     default: 'prompt',
-    decides: true,
+    affectsWeights: true,
     about: 'text that is encoded: the prompt, its answer, both, or a mix',
   },
-  steps: { kind: whole(1), default: 2500, decides: true, about: 'number of optimiser steps' },
+  steps: { kind: whole(1), default: 2500, affectsWeights: true, about: 'number of optimiser steps' },
   batch: {
     kind: { is: 'whole', from: 1, to: LARGEST_BATCH },
     default: 8,
-    decides: true,
+    affectsWeights: true,
     about: 'batch size: checkpoints per step',
   },
   microBatch: {
     kind: whole(1),
-    decides: true,
+    affectsWeights: true,
     about: 'micro-batch size; gradients are accumulated over the batch (default: as large as memory allows)',
   },
   learningRate: {
     kind: { is: 'number', from: 0, above: true },
     default: 3e-5,
-    decides: true,
+    affectsWeights: true,
     about: 'learning rate after warm-up',
   },
   schedule: {
     kind: choice(SCHEDULES),
     default: 'cosine',
-    decides: true,
+    affectsWeights: true,
     about: 'learning-rate schedule: cosine decay to 0, or constant',
   },
-  warmupSteps: { kind: whole(0), default: 1, decides: true, about: 'number of linear warm-up steps' },
-  beta1: { kind: beta, default: 0.9, decides: true, about: "AdamW's beta1, decay of the first moment" },
-  beta2: { kind: beta, default: 0.999, decides: true, about: "AdamW's beta2, decay of the second moment" },
-  eps: { kind: { is: 'number', from: 0, above: true }, default: 1e-8, decides: true, about: "AdamW's epsilon" },
+  warmupSteps: { kind: whole(0), default: 1, affectsWeights: true, about: 'number of linear warm-up steps' },
+  beta1: { kind: beta, default: 0.9, affectsWeights: true, about: "AdamW's beta1, decay of the first moment" },
+  beta2: { kind: beta, default: 0.999, affectsWeights: true, about: "AdamW's beta2, decay of the second moment" },
+  eps: { kind: { is: 'number', from: 0, above: true }, default: 1e-8, affectsWeights: true, about: "AdamW's epsilon" },
   weightDecay: {
     kind: from0,
     default: 0.1,
-    decides: true,
+    affectsWeights: true,
     about: 'decoupled weight decay, applied to every parameter',
   },
   maxGradientNorm: {
     kind: from0,
     default: 1,
-    decides: true,
+    affectsWeights: true,
     about: 'gradient clipping threshold (norm over all parameters); 0 disables clipping',
   },
   moments: {
     kind: choice(['fp32', '8bit']),
     default: 'fp32',
-    decides: true,
+    affectsWeights: true,
     about: "precision of AdamW's moments; 8bit takes a quarter of the memory",
   },
   conditionNoise: {
     kind: from0,
     default: 1e-4,
-    decides: true,
+    affectsWeights: true,
     about: 'standard deviation of the noise added to conditions',
   },
   targetNoise: {
     kind: from0,
     default: 1e-5,
-    decides: true,
+    affectsWeights: true,
     about: 'standard deviation of the noise added to target weight tokens',
   },
   tokenImportance: {
     kind: { is: 'boolean' },
     default: true,
-    decides: true,
+    affectsWeights: true,
     about: 'weight the loss of each weight token by how much it differs between checkpoints',
   },
   algorithm: {
     kind: choice(ALGORITHM_CHOICES),
     default: 'auto',
-    decides: true,
+    affectsWeights: true,
     about: 'convolution algorithm; auto: the one predicted to be faster',
   },
-  seed: { kind: whole(0), default: 0, decides: true, about: 'random seed' },
+  seed: { kind: whole(0), default: 0, affectsWeights: true, about: 'random seed' },
   heldOutTasks: {
     kind: { is: 'names' },
-    decides: true,
+    affectsWeights: true,
     about: 'tasks to evaluate but not train on (default: heldOut of pairs.json); none: no task',
   },
   heldOutCheckpoints: {
     kind: { is: 'number', from: 0, below: 1 },
     default: 0.1,
-    decides: true,
+    affectsWeights: true,
     about: "fraction of each other task's checkpoints to evaluate but not train on; at least one of five or more",
   },
-  evaluateEvery: { kind: whole(0), default: 50, decides: false, about: 'steps between evaluations; 0 disables them' },
+  evaluateEvery: {
+    kind: whole(0),
+    default: 50,
+    affectsWeights: false,
+    about: 'steps between evaluations; 0 disables them',
+  },
   evaluationCheckpoints: {
     kind: whole(1),
     default: 8,
-    decides: false,
+    affectsWeights: false,
     about: 'maximum number of held-out checkpoints evaluated per task',
   },
-  checkpointEvery: { kind: whole(1), default: 100, decides: false, about: 'steps between checkpoints' },
-  keepCheckpoints: { kind: whole(1), default: 3, decides: false, about: 'number of checkpoints to keep' },
+  checkpointEvery: { kind: whole(1), default: 100, affectsWeights: false, about: 'steps between checkpoints' },
+  keepCheckpoints: { kind: whole(1), default: 3, affectsWeights: false, about: 'number of checkpoints to keep' },
   skipCorrupt: {
     kind: { is: 'boolean' },
     default: false,
-    decides: false,
+    affectsWeights: false,
     about: 'skip damaged checkpoints of the pairs, and list them',
   },
   promptCacheBytes: {
     kind: { is: 'bytes' },
     default: GiB,
-    decides: false,
+    affectsWeights: false,
     about: 'memory limit of the cache of encoded prompts, e.g. 4GB',
   },
   promptDiskBytes: {
     kind: { is: 'bytes' },
     default: 20 * GiB,
-    decides: false,
+    affectsWeights: false,
     about: 'disk limit of the cache of encoded prompts',
   },
   targetCacheBytes: {
     kind: { is: 'bytes' },
     default: GiB,
-    decides: false,
+    affectsWeights: false,
     about: 'memory limit of the cache of weight tokens',
   },
   memoryLimit: {
     kind: { is: 'bytes' },
-    decides: false,
+    affectsWeights: false,
     about: 'memory limit of the decoder in training, e.g. 20GB (default: available memory)',
   },
   threads: {
     kind: whole(1),
-    decides: false,
+    affectsWeights: false,
     about: 'number of threads (default: DND_THREADS, else all usable CPUs)',
   },
-  device: { kind: { is: 'device' }, decides: false, about: 'compute device: cpu; auto is the same' },
+  device: { kind: { is: 'device' }, affectsWeights: false, about: 'compute device: cpu; auto is the same' },
 };
 
 export const SETTING_NAMES = Object.keys(SETTINGS) as (keyof TrainingSettings)[];

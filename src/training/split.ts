@@ -5,13 +5,13 @@ import type { Checkpoint, Task } from './pairs/types.js';
 import type { TrainingSettings } from './settings.js';
 import { nameNumber, STREAMS } from './streams.js';
 
-/** A task whose checkpoints are trained on. */
+/** A training task with its training checkpoints. */
 export interface TrainingTask {
   task: Task;
   checkpoints: readonly Checkpoint[];
 }
 
-/** A task whose checkpoints are compared with what is generated from its prompts. */
+/** A task whose checkpoints are compared with adapters generated from its prompts. */
 export interface EvaluatedTask {
   task: Task;
   heldOut: 'task' | 'checkpoints' | 'none';
@@ -23,13 +23,13 @@ export interface Split {
   evaluation: EvaluatedTask[];
 }
 
-/** From so many checkpoints on, at least one of a task is held out. */
+/** Minimum checkpoints of a task for one to be held out. */
 const ENOUGH_CHECKPOINTS = 5;
 
 /**
- * Which checkpoints are trained on, and which only evaluated. A checkpoint's fate depends on the seed and its name and on
- * how many there are, so that a new one changes little. Where nothing is held out, evaluation takes what is trained on.
- * @throws DndError INVALID_ARGUMENT for an unknown task, or when none is left to train on
+ * Splits checkpoints into training and evaluation. The choice depends on the seed, the names and their number, so that
+ * a new checkpoint changes little. If nothing is held out, evaluation uses training checkpoints.
+ * @throws DndError INVALID_ARGUMENT for an unknown task, or if none is left for training
  */
 export function splitPairs(
   tasks: readonly Task[],
@@ -49,10 +49,14 @@ export function splitPairs(
       evaluation.push({ task, heldOut: 'task', checkpoints: task.checkpoints });
       continue;
     }
-    const kept = heldOutOf(task.checkpoints, heldOutCheckpoints, seed);
-    training.push({ task, checkpoints: task.checkpoints.filter((checkpoint) => !kept.has(checkpoint)) });
-    if (kept.size > 0)
-      evaluation.push({ task, heldOut: 'checkpoints', checkpoints: task.checkpoints.filter((one) => kept.has(one)) });
+    const excluded = heldOutOf(task.checkpoints, heldOutCheckpoints, seed);
+    training.push({ task, checkpoints: task.checkpoints.filter((checkpoint) => !excluded.has(checkpoint)) });
+    if (excluded.size > 0)
+      evaluation.push({
+        task,
+        heldOut: 'checkpoints',
+        checkpoints: task.checkpoints.filter((one) => excluded.has(one)),
+      });
   }
   if (training.length === 0)
     throw new DndError('INVALID_ARGUMENT', 'heldOutTasks: every task is held out. Leave at least one to train on');

@@ -14,17 +14,17 @@ import { RunLock } from './run-lock.js';
 import type { TrainingSettings } from './settings.js';
 import { createEngine, type MakeOptions, makeWorkingParts, type TrainerParts } from './trainer-parts.js';
 
-/** Settings, and where the run goes. What is left out has a default; see `SETTINGS`. */
+/** Settings and the output folder. For defaults see `SETTINGS`. */
 export interface CreateTrainerOptions extends Partial<TrainingSettings>, MakeOptions {
   /** Folder of the prompt–checkpoint pairs. */
   pairs: string;
   /** Folder of a text encoder, or 'hash'. */
   encoder: string;
-  /** The folder of the run, which must not be one already. */
+  /** Output folder of the run, which must not contain a run. */
   out: string;
 }
 
-/** Starts a run: from run.json on it can be gone on with, until then a failure leaves nothing behind. */
+/** Starts a run: once run.json is written it can be resumed; a failure before leaves nothing behind. */
 export async function startRun(options: CreateTrainerOptions): Promise<TrainerParts> {
   const { out, signal, onProgress, onNotice, ...given } = options;
   signal?.throwIfAborted();
@@ -40,7 +40,7 @@ export async function startRun(options: CreateTrainerOptions): Promise<TrainerPa
   let engine: TrainerEngine | undefined;
   let metrics: MetricsFile | undefined;
   try {
-    // Another process may have started one here since.
+    // Another process may have started a run here meanwhile.
     await makeRunFolder(folder);
     await removeLeftovers(folder);
     preparation = await prepare(settings, { signal, onProgress });
@@ -67,7 +67,10 @@ export async function startRun(options: CreateTrainerOptions): Promise<TrainerPa
   }
 }
 
-/** Copies the text encoder into the run, so that checkpoints can be whole generators and nothing else is needed later. */
+/**
+ * Copies the text encoder into the run, so that checkpoints are complete generators and the original is no longer
+ * needed.
+ */
 async function keepEncoder(
   { manifest, settings }: Preparation,
   folder: string,

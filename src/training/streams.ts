@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 
-/** What random numbers are drawn for: the first number after the seed in `SplitMix64.derived`. */
+/** Ids of random number streams: the first number after the seed in `SplitMix64.derived`. */
 export const STREAMS = {
-  /** Then the step: tasks, checkpoints and prompts of its batch. */
+  /** Followed by the step: tasks, checkpoints and prompts of its batch. */
   sample: 1,
-  /** Then the task: which of its items come with their answers. */
+  /** Followed by the task: which of its items include their responses. */
   mix: 2,
-  /** Then the task: the prompts, and the checkpoints, that it is evaluated with. */
+  /** Followed by the task: its evaluation prompts and checkpoints. */
   evaluation: 3,
-  /** Then the checkpoint: which ones are kept out of training. */
+  /** Followed by the checkpoint: which ones are held out. */
   heldOut: 4,
   /** The key of the noise. */
   noise: 5,
@@ -16,7 +16,7 @@ export const STREAMS = {
 
 const BYTES = 6;
 
-/** A whole number that stands for a task or a checkpoint, whatever others there are. */
+/** An integer id of a task or checkpoint, independent of the others. */
 export function nameNumber(name: string): number {
   return createHash('sha256').update(name).digest().readUIntBE(0, BYTES);
 }

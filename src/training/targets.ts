@@ -2,7 +2,7 @@ import type { AdapterLayout } from '../adapter/index.js';
 import { ByteCache } from './byte-cache.js';
 import type { Checkpoint, ReadTarget } from './pairs/types.js';
 
-/** The weight tokens of checkpoints, [tokens, height, width]; those used last stay in memory. */
+/** The weight tokens of checkpoints, [tokens, height, width]; the most recently used stay in memory. */
 export class Targets {
   readonly #cache: ByteCache<string, Float32Array>;
 

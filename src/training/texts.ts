@@ -3,18 +3,18 @@ import { SplitMix64 } from '../random/split-mix.js';
 import type { Task } from './pairs/types.js';
 import { nameNumber, STREAMS } from './streams.js';
 
-/** What of an item becomes the condition. */
+/** The part of an item that becomes the condition. */
 export const FORMS = ['prompt', 'prompt+answer', 'answer', 'mix'] as const;
 export type ConditionForm = (typeof FORMS)[number];
 
-/** Share of the items that 'mix' takes with their answers, as the published code has it. */
+/** Share of items that 'mix' uses with their responses, as in the published code. */
 const MIX_SHARE = 0.2;
 const MIX_PARTS = 2 ** 32;
 
 /**
- * The texts of a task that are encoded, one for each item: its prompt; "prompt" + "answer: " + "response" with nothing
- * between; its response; or 'mix': the prompt, and with probability 0.2 the answer too, settled once for each item.
- * @throws DndError INVALID_PROMPTS for a form that needs a response where an item has none
+ * The texts of a task to encode, one per item: its prompt; "prompt" + "answer: " + "response" with nothing between; its
+ * response; or 'mix': the prompt, with the answer too at probability 0.2, drawn once per item.
+ * @throws DndError INVALID_PROMPTS for a form that needs a response if an item has none
  */
 export function conditionTexts(
   { name, items }: Pick<Task, 'name' | 'items'>,

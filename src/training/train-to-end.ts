@@ -11,17 +11,17 @@ export interface TrainToEndOptions extends RunOptions {
 }
 
 export interface TrainingResult {
-  /** Steps of the run that are done, and how many of them this call did. */
+  /** Total steps done, and steps done by this call. */
   step: number;
   newSteps: number;
   /** Whether `signal` stopped it before its last step. */
   interrupted: boolean;
-  /** Checkpoint of the steps done: a generator folder. */
+  /** Checkpoint after those steps: a generator folder. */
   checkpoint: string;
   seconds: number;
 }
 
-/** After these no checkpoint is saved: it could not be written, or could be no better than the one before it. */
+/** Errors after which no checkpoint is saved: it could not be written, or would be no better than the last one. */
 const NOT_SAVED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'DISK_FULL',
   'DISPOSED',
@@ -31,9 +31,9 @@ const NOT_SAVED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 /**
- * Runs what is left of a training, and loses none of its steps where that can be helped: when `signal` aborts (see
- * `abortAtSignals`) or a step fails, it saves a checkpoint of the steps done.
- * @returns also after an abort
+ * Runs the remaining steps. If `signal` aborts (see `abortAtSignals`) or a step fails, it saves a checkpoint of the
+ * steps done if possible.
+ * @returns also returns after an abort
  * @throws DndError as `Trainer.run` and `Trainer.save`
  */
 export async function trainToEnd(
@@ -42,7 +42,7 @@ export async function trainToEnd(
 ): Promise<TrainingResult> {
   const { signal, onProgress } = options;
   const before = trainer.step;
-  const began = performance.now();
+  const start = performance.now();
   let interrupted = false;
   try {
     for await (const step of trainer.run(options)) onStep?.(step);
@@ -50,23 +50,23 @@ export async function trainToEnd(
     interrupted = signal?.aborted === true && error === signal.reason;
     if (!interrupted) {
       const worthSaving = !(error instanceof DndError && NOT_SAVED.has(error.code)) && trainer.step > before;
-      // The failure is what has to be told, not what came of it.
+      // Report the original failure, not its consequence.
       if (worthSaving) await trainer.save({ onProgress }).catch(() => {});
       throw error;
     }
   }
   const checkpoint = await trainer.save({ onProgress });
   const { step } = trainer;
-  return { step, newSteps: step - before, interrupted, checkpoint, seconds: (performance.now() - began) / 1000 };
+  return { step, newSteps: step - before, interrupted, checkpoint, seconds: (performance.now() - start) / 1000 };
 }
 
 export interface ResumePoint {
   step: number;
-  /** undefined: the run has to start from step 0. */
+  /** undefined: the run starts from step 0. */
   checkpoint: string | undefined;
 }
 
-/** Where `Trainer.resume` would start; undefined for a folder in which no run was started. */
+/** Where `Trainer.resume` would start; undefined for a folder without a started run. */
 export async function resumePoint(folder: string): Promise<ResumePoint | undefined> {
   if (!(await exists(join(folder, RUN_FILE)))) return undefined;
   const newest = (await listCheckpoints(folder).catch(() => [])).at(-1);

@@ -15,22 +15,22 @@ import type { TrainingSettings } from './settings.js';
 import { Targets } from './targets.js';
 import { TrainingData } from './training-data.js';
 
-/** How far a run is. */
+/** The progress of a run. */
 export interface Position {
-  /** Updates that were done. */
+  /** Number of steps done. */
   step: number;
-  /** The step that was evaluated last, and the step of the newest checkpoint; −1: none. */
+  /** The last evaluated step, and the step of the newest checkpoint; −1: none. */
   evaluated: number;
   saved: number;
 }
 
-/** Everything that a Trainer works with, and frees. */
+/** Everything that a Trainer uses and owns. */
 export interface TrainerParts extends Preparation {
   folder: string;
   lock: RunLock;
   metrics: MetricsFile;
   engine: TrainerEngine;
-  /** The run's copy of the text encoder; undefined where it has no files. */
+  /** The run's copy of the text encoder; undefined if it has no files. */
   encoderFolder: string | undefined;
   work: WorkingParts;
   position: Position;
@@ -44,15 +44,15 @@ export interface WorkingParts {
   evaluationTasks: readonly EvaluationTask[];
 }
 
-/** What watches and stops the making. */
+/** Callbacks and signal of the construction. */
 export interface MakeOptions {
   signal?: AbortSignal | undefined;
   onProgress?: OnTrainingProgress | undefined;
-  /** Hears of what was gone on in spite of, in sentences for people. */
+  /** Called with warnings about problems that do not block training. */
   onNotice?: ((message: string) => void) | undefined;
 }
 
-/** The decoder in training, reserved but not filled. Errors: as `TrainerEngine.create` */
+/** The decoder for training, reserved but not filled. Errors: as `TrainerEngine.create` */
 export function createEngine({ decoder }: GeneratorManifest, settings: TrainingSettings): Promise<TrainerEngine> {
   const { threads, memoryLimit, algorithm, device } = settings;
   const { beta1, beta2, eps, weightDecay, maxGradientNorm, moments } = settings;
@@ -67,8 +67,8 @@ export function createEngine({ decoder }: GeneratorManifest, settings: TrainingS
 }
 
 /**
- * Makes what samples and evaluations come from: computes token importance, and encodes the prompts that there is room
- * for.
+ * Creates the data sources of samples and evaluations: computes token importance, and encodes as many prompts as fit
+ * into the caches.
  * @throws DndError as `readTarget` and `TextEncoder.encode`; `signal.reason`
  */
 export async function makeWorkingParts(
@@ -96,7 +96,7 @@ export async function makeWorkingParts(
     folder: join(cache, 'prompts'),
     memoryBytes: promptCacheBytes,
     diskBytes: promptDiskBytes,
-    // The old checkpoints go only when a new one is in place.
+    // Old checkpoints are removed only once the new one is in place.
     reserveBytes: (settings.keepCheckpoints + 1) * (engine.parameterBytes + engine.stateBytes),
   });
   await states.encodeAhead(
@@ -111,7 +111,7 @@ export async function makeWorkingParts(
   return { states, targets, data, importance, evaluationTasks };
 }
 
-/** Of the checkpoints that are trained on. */
+/** Of the training checkpoints. */
 async function importanceFor(
   { training }: Preparation['split'],
   layout: Preparation['layout'],

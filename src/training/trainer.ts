@@ -24,13 +24,13 @@ export interface WorkOptions {
 
 export interface RunOptions extends WorkOptions {
   onEvaluation?: ((evaluation: Evaluation) => void) | undefined;
-  /** Called with the folder of each checkpoint that was written. */
+  /** Called with the folder of each written checkpoint. */
   onCheckpoint?: ((path: string) => void) | undefined;
 }
 
 /**
- * A training run in its folder: run.json, metrics.jsonl, and checkpoints that are generator folders. Calls on one trainer
- * run one after the other. Every method but `dispose` throws DISPOSED after `dispose`.
+ * A training run in its folder: run.json, metrics.jsonl, and checkpoints, which are generator folders. Calls on one
+ * trainer run one after the other. Every method but `dispose` throws DISPOSED after `dispose`.
  */
 export class Trainer implements AsyncDisposable {
   readonly #parts: TrainerParts;
@@ -42,9 +42,9 @@ export class Trainer implements AsyncDisposable {
   }
 
   /**
-   * Begins a run in a new folder.
-   * @throws DndError INVALID_ARGUMENT, OUTPUT_EXISTS, RUN_IN_USE, SHAPE_MISMATCH, OUT_OF_MEMORY, DISK_FULL, NOT_WRITABLE;
-   * as `openPairs` and `loadTextEncoder`; `signal.reason`
+   * Starts a run in a new folder.
+   * @throws DndError INVALID_ARGUMENT, OUTPUT_EXISTS, RUN_IN_USE, SHAPE_MISMATCH, OUT_OF_MEMORY, DISK_FULL,
+   * NOT_WRITABLE; as `openPairs` and `loadTextEncoder`; `signal.reason`
    */
   static async create(options: CreateTrainerOptions): Promise<Trainer> {
     checkPath(checkOptions(options, 'options of Trainer.create').out, 'out (the folder of the run)');
@@ -52,9 +52,9 @@ export class Trainer implements AsyncDisposable {
   }
 
   /**
-   * Goes on with a run, from its newest checkpoint and exactly as if it had never been stopped.
-   * @throws DndError FILE_NOT_FOUND for a folder that is no run; RUN_IN_USE; PAIRS_CHANGED; RESUME_MISMATCH for other
-   * settings or another instruction set; ENCODER_MISMATCH; as `create`
+   * Resumes a run from its newest checkpoint, exactly as if it had never stopped.
+   * @throws DndError FILE_NOT_FOUND for a folder that is not a run; RUN_IN_USE; PAIRS_CHANGED; RESUME_MISMATCH for
+   * changed settings or another instruction set; ENCODER_MISMATCH; as `create`
    */
   static async resume(folder: string, options: ResumeTrainerOptions = {}): Promise<Trainer> {
     checkPath(folder, 'the folder of Trainer.resume');
@@ -66,17 +66,17 @@ export class Trainer implements AsyncDisposable {
     return this.#parts.folder;
   }
 
-  /** All of them, with their defaults. */
+  /** All settings, with defaults. */
   get settings(): Readonly<TrainingSettings> {
     return this.#parts.settings;
   }
 
-  /** Steps that were done. */
+  /** Number of steps done. */
   get step(): number {
     return this.#parts.position.step;
   }
 
-  /** Distinct prompts that were encoded by this trainer, the rest having been in its cache. */
+  /** Number of distinct prompts encoded by this trainer; the others were cached. */
   get promptsEncoded(): number {
     return this.#parts.work.states.encoded;
   }
@@ -86,13 +86,13 @@ export class Trainer implements AsyncDisposable {
   }
 
   /**
-   * The steps that are left, one after the other; the evaluation and the checkpoint that are due after a step are made
-   * when the next one is asked for. After an abort nothing of the step under way is left, and `run` may be called again.
+   * Runs the remaining steps; an evaluation or checkpoint due after a step is made when the next step is requested. An
+   * abort discards the current step, and `run` may be called again.
    * @throws DndError NOT_FINITE, DISK_FULL, NOT_WRITABLE, OUT_OF_MEMORY; as encoders and pairs; `signal.reason`
    */
   async *run(options: RunOptions = {}): AsyncGenerator<TrainingStep, void> {
     checkOptions(options, 'options of run');
-    // Stages come again and again, so that the end of one is no last report.
+    // Stages repeat, so the end of a stage is not the last report.
     const onProgress = steadyProgress(options.onProgress, undefined, Infinity);
     for (;;) {
       const step = await this.#queue.run((signal) => this.#advance({ ...options, signal, onProgress }), options.signal);
@@ -102,7 +102,7 @@ export class Trainer implements AsyncDisposable {
   }
 
   /**
-   * Compares what is generated now with the held-out checkpoints; metrics.jsonl does not hear of it.
+   * Compares current output with the held-out checkpoints; nothing is written to metrics.jsonl.
    * @throws DndError NOT_FINITE; `signal.reason`
    */
   async evaluate(options: WorkOptions = {}): Promise<Evaluation> {
@@ -112,9 +112,9 @@ export class Trainer implements AsyncDisposable {
   }
 
   /**
-   * Writes a checkpoint of the steps done so far, unless there is one, and removes those that are too many.
-   * @returns its folder, which is a generator's
-   * @throws DndError DISK_FULL, NOT_WRITABLE: the checkpoints before are still there; `signal.reason`
+   * Writes a checkpoint of the steps done so far, unless it exists, and removes the oldest ones beyond the limit.
+   * @returns its folder, a generator folder
+   * @throws DndError DISK_FULL, NOT_WRITABLE: earlier checkpoints are unaffected; `signal.reason`
    */
   async save(options: WorkOptions = {}): Promise<string> {
     checkOptions(options, 'options of save');
@@ -122,7 +122,7 @@ export class Trainer implements AsyncDisposable {
     return this.#queue.run((signal) => this.#save({ signal, onProgress }), options.signal);
   }
 
-  /** Stops what is under way, which then rejects with DISPOSED, frees the memory and lets go of the folder. Idempotent. */
+  /** Stops running work, which then rejects with DISPOSED, frees the memory and releases the folder. Idempotent. */
   dispose(): Promise<void> {
     this.#disposing ??= this.#dispose();
     return this.#disposing;
@@ -146,7 +146,7 @@ export class Trainer implements AsyncDisposable {
     await lock.release();
   }
 
-  /** What is due after the step before, then the next step; undefined when all are done. */
+  /** Does the work due after the previous step, then the next step; undefined when all are done. */
   async #advance(options: RunOptions & { signal: AbortSignal }): Promise<TrainingStep | undefined> {
     const { position, settings, metrics, engine, work } = this.#parts;
     const { data, importance } = work;
@@ -158,7 +158,7 @@ export class Trainer implements AsyncDisposable {
     return step;
   }
 
-  /** Evaluates and saves where that is due and was not done. */
+  /** Evaluates and saves if due and not yet done. */
   async #finishStep(options: RunOptions & { signal: AbortSignal }): Promise<void> {
     const { position, settings, metrics } = this.#parts;
     const { step } = position;
@@ -177,7 +177,7 @@ export class Trainer implements AsyncDisposable {
   }
 
   async #evaluate({ signal, onProgress }: WorkOptions & { signal: AbortSignal }): Promise<Evaluation> {
-    const began = performance.now();
+    const start = performance.now();
     const { engine, layout, position, settings, work } = this.#parts;
     const { states, targets, importance, data, evaluationTasks } = work;
     const together = tasksTogether(engine, settings);
@@ -189,7 +189,7 @@ export class Trainer implements AsyncDisposable {
       ),
     );
     const { tasks, cells } = await unlessAborted(evaluated, signal);
-    return { evaluation: position.step, tasks, cells, seconds: (performance.now() - began) / 1000 };
+    return { evaluation: position.step, tasks, cells, seconds: (performance.now() - start) / 1000 };
   }
 
   async #save({ signal, onProgress }: WorkOptions & { signal: AbortSignal }): Promise<string> {

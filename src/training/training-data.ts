@@ -4,10 +4,10 @@ import type { PromptStates } from './prompt-states.js';
 import { type Sample, type SampledTask, sampleBatch } from './sampler.js';
 import type { Targets } from './targets.js';
 
-/** Some samples of a step, as the engine takes them. */
+/** Some samples of a step, in the engine's format. */
 export interface MicroBatch {
   step: number;
-  /** Of its first sample, in the step's batch. */
+  /** Index of its first sample in the step's batch. */
   first: number;
   samples: readonly Sample[];
   /** [samples, prompts, length, channels] */
@@ -23,7 +23,7 @@ export interface TrainingDataOptions {
   seed: number;
   batch: number;
   microBatch: number;
-  /** That a condition is made of. */
+  /** Number of prompts in a condition. */
   prompts: number;
 }
 
@@ -38,8 +38,8 @@ interface Buffers {
 }
 
 /**
- * Makes micro-batches in the order in which training wants them, each while the one before is worked on: there are two
- * pairs of buffers, and a micro-batch is good until the next but one is asked for.
+ * Prepares micro-batches in training order, each during the processing of the previous one: there are two pairs of
+ * buffers, and a micro-batch is valid until the next but one is requested.
  */
 export class TrainingData {
   readonly #options: TrainingDataOptions;
@@ -52,21 +52,21 @@ export class TrainingData {
     this.#options = options;
   }
 
-  /** Places of a step's batch at which its micro-batches begin. */
+  /** Start indices of the micro-batches in a step's batch. */
   get firsts(): number[] {
     const { batch, microBatch } = this.#options;
     return Array.from({ length: Math.ceil(batch / microBatch) }, (_, index) => index * microBatch);
   }
 
   /**
-   * The micro-batch that was made ahead, or else a new one; then `next` is begun, where it is given.
-   * @throws DndError as encoders and `readTarget`; `signal.reason`, while the work itself goes on for the next to ask
+   * Returns the prefetched micro-batch, or else prepares it; then starts on `next`, if given.
+   * @throws DndError as encoders and `readTarget`; `signal.reason`, while the work itself continues for the next call
    */
   async take(place: Place, next: Place | undefined, signal: AbortSignal | undefined): Promise<MicroBatch> {
     signal?.throwIfAborted();
     if (!this.#ahead || !samePlace(this.#ahead, place)) this.#begin(place);
     const made = await unlessAborted(this.#ahead!.made, signal).catch((error) => {
-      // What failed is made again when it is asked for again.
+      // A failed micro-batch is retried on the next request.
       if (!signal?.aborted) this.#ahead = undefined;
       throw error;
     });
@@ -75,12 +75,12 @@ export class TrainingData {
     return made;
   }
 
-  /** Runs other work with the states and targets, when no micro-batch is being made. */
+  /** Runs other work with hidden states and targets, while no micro-batch is being prepared. */
   exclusively<T>(work: () => Promise<T>): Promise<T> {
     return this.#queue.run(work);
   }
 
-  /** Stops what is being made; resolves when it has stopped. */
+  /** Stops the preparation; resolves when it has stopped. */
   async dispose(reason: unknown): Promise<void> {
     this.#queue.close(reason);
     await this.#queue.idle();
@@ -90,7 +90,7 @@ export class TrainingData {
     const turn = this.#turn;
     this.#turn = 1 - turn;
     const made = this.#queue.run((signal) => this.#make(place, turn as 0 | 1, signal));
-    // Whoever asks for it hears of its failure.
+    // A failure is reported to the next request.
     made.catch(() => {});
     this.#ahead = { ...place, made };
   }
@@ -120,7 +120,7 @@ export class TrainingData {
   }
 }
 
-/** Writes the weight tokens of the checkpoints, one after the other, into `into`. */
+/** Writes the weight tokens of the checkpoints contiguously into `into`. */
 export async function fillTargets(
   checkpoints: readonly Checkpoint[],
   targets: Targets,

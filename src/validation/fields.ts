@@ -4,16 +4,13 @@ import { nearest } from './nearest.js';
 import { quote } from './quote.js';
 import { invalidValue, isObject, isText, isWholeNumber, wholeNumberRange } from './values.js';
 
-/**
- * Reads the fields of a JSON object from outside; an error says which one is wrong, in which file. Unknown fields are
- * skipped.
- */
+/** Reads the fields of a JSON object from outside; errors name the field and the file. Unknown fields are skipped. */
 export class Fields {
   readonly #object: Record<string, unknown>;
 
   /**
    * @param path of the object in the file; empty for the file's own
-   * @param code of the error for what is not valid
+   * @param code of the errors for invalid fields
    * @throws DndError `code` when `value` is not an object
    */
   constructor(
@@ -26,13 +23,13 @@ export class Fields {
     this.#object = value;
   }
 
-  /** As the constructor, for a file in which a field that is missing or null has a default. */
+  /** As the constructor, for a file in which missing or null fields have defaults. */
   static withDefaults(value: unknown, source: string, defaults: Readonly<Record<string, unknown>>): Fields {
     const given = Object.entries(new Fields(value, source).all).filter(([, field]) => field !== null);
     return new Fields({ ...defaults, ...Object.fromEntries(given) }, source);
   }
 
-  /** All fields as they are, unchecked. */
+  /** All fields, unchecked. */
   get all(): Readonly<Record<string, unknown>> {
     return this.#object;
   }
@@ -42,12 +39,12 @@ export class Fields {
     checkFormatVersion(this.wholeNumber('formatVersion', 1), newest, what, this.source);
   }
 
-  /** The field as it is, unchecked; undefined when it is not there. */
+  /** The field, unchecked; undefined if missing. */
   raw(name: string): unknown {
     return Object.hasOwn(this.#object, name) ? this.#object[name] : undefined;
   }
 
-  /** @throws DndError `code` for a field that is not among the known ones, with the nearest of these */
+  /** @throws DndError `code` for an unknown field, with the nearest known one */
   refuseOthers(known: readonly string[]): void {
     const other = Object.keys(this.#object).find((name) => !known.includes(name));
     if (other === undefined) return;
@@ -120,7 +117,7 @@ export class Fields {
     throw this.invalid(name, `one of ${choices.map((choice) => JSON.stringify(choice)).join(', ')}`);
   }
 
-  /** The error for a field that is not what it should be, for checks that are not among these. */
+  /** The error for an invalid field, for checks not provided here. */
   invalid(name: string, expected: string): DndError {
     return invalidValue(this.code, `${this.source}: ${this.#where(name)}`, expected, this.raw(name));
   }

@@ -1,8 +1,8 @@
 import { DndError } from '../errors.js';
 
 /**
- * Refuses a file whose format is newer than the newest that this version knows.
- * @param what of: 'generator', 'run' …
+ * Rejects a file with a newer format version than this package supports.
+ * @param what kind of file: 'generator', 'run' …
  * @throws DndError NEWER_FORMAT
  */
 export function checkFormatVersion(version: number, newest: number, what: string, source: string): void {

@@ -1,4 +1,4 @@
-/** Values from outside: are they what they should be, and how does an error say that they are not? */
+/** Validation of external values, and the form of its errors. */
 export { Fields } from './fields.js';
 export { checkFormatVersion } from './format-version.js';
 export { type ErrorParts, errorMessage } from './message.js';

@@ -1,20 +1,20 @@
 import { quoteValue } from './quote.js';
 
 export interface ErrorParts {
-  /** Where it is: a file, a field, an option. */
+  /** The subject: a file, a field, an option. */
   what: string;
   /** 'is missing', 'is not valid' … */
   problem: string;
   expected?: string | undefined;
-  /** The value itself; it is quoted and cut. Left out, the message does not show it. */
+  /** The value, quoted and truncated; omitted from the message if missing. */
   got?: unknown;
-  /** Instead of `got`: a text of our own, shown as it is. */
+  /** Instead of `got`: trusted text, shown verbatim. */
   shown?: string | undefined;
   /** What to do, as an imperative. */
   advice?: string | undefined;
 }
 
-/** `<what>: <problem>; expected <expected>, got <got>. <advice>`: the one form of the errors of this package. */
+/** `<what>: <problem>; expected <expected>, got <got>. <advice>`: the form of all errors of this package. */
 export function errorMessage(parts: ErrorParts): string {
   const { what, problem, expected, advice } = parts;
   const got = 'got' in parts ? quoteValue(parts.got) : parts.shown;

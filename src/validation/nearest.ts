@@ -1,10 +1,7 @@
-/** From so many letters on, a word that is part of a name is taken for an abbreviation of it. */
+/** Minimum length of a word to match as a part of a longer name. */
 const LETTERS_OF_A_PART = 3;
 
-/**
- * The candidate that takes the fewest insertions, deletions and replacements of characters to become `word`; one that
- * has the word in it counts as one change away.
- */
+/** The candidate with the smallest edit distance to `word`; one that contains the word counts as distance 1. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   let best: { candidate: string; changes: number } | undefined;
   for (const candidate of candidates) {
@@ -17,7 +14,7 @@ export function nearest(word: string, candidates: readonly string[]): string | u
 function changesTo(candidate: string, word: string): number {
   const distance = editDistance(word, candidate);
   const isPart = word.length >= LETTERS_OF_A_PART && candidate.includes(word);
-  // Of several names with the word in them, the shortest.
+  // Of several names that contain the word, the shortest.
   return isPart ? Math.min(distance, 1 + distance / 1000) : distance;
 }
 

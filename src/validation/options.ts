@@ -3,9 +3,9 @@ import { invalidValue, isWholeNumber, wholeNumberRange } from './values.js';
 const CALLBACKS = ['onProgress', 'onNotice', 'onEvaluation', 'onCheckpoint'] as const;
 
 /**
- * The options of a public function, as they are: an object whose `signal` is an AbortSignal and whose callbacks are
- * functions, as far as it has them. The rest is checked where it is used.
- * @param what whose options they are, as in "options of Generator.load"
+ * Validates the options of a public function: an object whose `signal`, if any, is an AbortSignal and whose callbacks
+ * are functions. The rest is checked where it is used.
+ * @param what the subject of messages, as in "options of Generator.load"
  * @throws DndError INVALID_ARGUMENT
  */
 export function checkOptions<Options extends object>(options: Options, what: string): Options {
@@ -21,7 +21,7 @@ export function checkOptions<Options extends object>(options: Options, what: str
   return options;
 }
 
-/** By what is called on it: signals also come from other realms and libraries. */
+/** Checked by its methods, since signals may come from other realms and libraries. */
 function isSignal(value: object): value is AbortSignal {
   const { aborted, throwIfAborted, addEventListener, removeEventListener } = value as Partial<AbortSignal>;
   return (

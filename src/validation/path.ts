@@ -1,13 +1,13 @@
 import { DndError } from '../errors.js';
 import { errorMessage } from './message.js';
 
-/** In characters; no system has longer ones, and messages show a path whole. */
+/** In characters; no system has longer paths, and messages show whole paths. */
 const LONGEST_PATH = process.platform === 'win32' ? 32_767 : 4096;
 
 /**
- * A path that a caller gave, as it is. An empty one would mean the working folder.
+ * Validates a path from a caller. An empty one would mean the working folder.
  * @param what the argument or option, as in "the folder to save to"
- * @throws DndError INVALID_ARGUMENT for what is not a string, empty, longer than any path, or has a NUL character
+ * @throws DndError INVALID_ARGUMENT unless it is a non-empty string without NUL characters and not longer than any path
  */
 export function checkPath(path: unknown, what: string): string {
   const possible = typeof path === 'string' && path !== '' && path.length <= LONGEST_PATH;
@@ -25,12 +25,12 @@ export function checkPath(path: unknown, what: string): string {
   );
 }
 
-/** Devices of Windows, with any extension, and what its names may not hold or end with. */
+/** Windows device names, with any extension, and characters that its names may not contain or end with. */
 const WINDOWS_RESERVED = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)|[<>:"|?*]|[. ]$/i;
 
 /**
- * A name that becomes that of one folder inside another, as it is.
- * @throws DndError INVALID_ARGUMENT for a name that leads elsewhere (`..`, `a/b`, …) or that no folder can have
+ * Validates a name for a sub-folder.
+ * @throws DndError INVALID_ARGUMENT for a name that leaves the folder (`..`, `a/b`, …) or is not a valid folder name
  */
 export function checkFolderName(name: unknown, what: string, platform: string = process.platform): string {
   const plain =

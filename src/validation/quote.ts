@@ -1,29 +1,31 @@
 import { inspect } from 'node:util';
 
-/** Most characters of a value that an error message shows. */
+/** Maximum characters of a value in an error message. */
 const LONGEST = 200;
 const SHORT = { breakLength: Infinity, maxStringLength: LONGEST };
 
-/** What JSON leaves as it is and a terminal obeys: control characters, line separators, changes of direction. */
+/**
+ * Characters that JSON does not escape but terminals interpret: control characters, line separators, direction marks.
+ */
 const UNPRINTABLE = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
 
-/** A text from outside, for an error message: quoted, control characters escaped, cut where it is long. */
+/** An external string for an error message: quoted, control characters escaped, truncated. */
 export function quote(text: string): string {
   return escaped(JSON.stringify(cut(text)));
 }
 
-/** A value from outside, of any type, for an error message: as JSON where that is possible, cut where it is long. */
+/** An external value of any type for an error message: as JSON if possible, truncated. */
 export function quoteValue(value: unknown): string {
   if (typeof value === 'string') return quote(value);
   return escaped(cut((isJson(value) ? jsonOf(value) : undefined) ?? inspect(value, SHORT)));
 }
 
-/** JSON has no NaN and no Infinity, and drops what it does not know. */
+/** JSON has no NaN or Infinity, and drops values of unsupported types. */
 function isJson(value: unknown): boolean {
   return typeof value === 'object' || typeof value === 'boolean' || Number.isFinite(value);
 }
 
-/** Undefined for what JSON refuses: a BigInt inside, a circle. */
+/** Undefined for what JSON rejects: a nested BigInt, a cycle. */
 function jsonOf(value: unknown): string | undefined {
   try {
     return JSON.stringify(value);

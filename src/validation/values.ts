@@ -5,7 +5,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A text that is not empty. */
+/** A non-empty string. */
 export function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '';
 }
@@ -14,14 +14,14 @@ export function isWholeNumber(value: unknown, smallest: number, largest = Number
   return Number.isSafeInteger(value) && (value as number) >= smallest && (value as number) <= largest;
 }
 
-/** What `isWholeNumber` expects, in words. */
+/** The text of an expected whole number. */
 export function wholeNumberRange(smallest: number, largest = Number.MAX_SAFE_INTEGER): string {
   return `a whole number from ${smallest}${largest === Number.MAX_SAFE_INTEGER ? '' : ` to ${largest}`}`;
 }
 
 /**
- * The error for a value from outside that is missing (undefined), or is not what it should be.
- * @param what where the value is: a file and field, an option
+ * The error for an external value that is missing (undefined) or invalid.
+ * @param what the subject: a file and field, an option
  */
 export function invalidValue(code: ErrorCode, what: string, expected: string, got: unknown): DndError {
   const parts = got === undefined ? { problem: 'is missing' } : { problem: 'is not valid', got };

@@ -1,19 +1,19 @@
 import { relativeError } from './compare.js';
 
-/** A reference tensor that was compared. */
+/** The comparison of one reference tensor. */
 export interface Comparison {
-  /** The reference tensor's. */
+  /** Name of the reference tensor. */
   name: string;
   /**
-   * ‖ours − reference‖ / ‖reference‖; Infinity (null in JSON) when shapes or NaN patterns differ. For a gradient that is
-   * zero but for its rounding: ‖ours − reference‖ / ‖gradient of all parameters‖.
+   * ‖ours − reference‖ / ‖reference‖; Infinity (null in JSON) when shapes or NaN patterns differ. For a gradient that
+   * is zero except for rounding: ‖ours − reference‖ / ‖gradient of all parameters‖.
    */
   relativeError: number;
   tolerance: number;
   ok: boolean;
 }
 
-/** A reference tensor that could not be compared, which is no failure unless `strict`. */
+/** A reference tensor that could not be compared, a failure only with `strict`. */
 export interface Skipped {
   name: string;
   skipped: true;

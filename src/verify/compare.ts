@@ -1,16 +1,16 @@
 /** Numbers in any kind of array. */
 type Numbers = ArrayLike<number>;
 
-/** References are computed in float64: below this share of what they are a part of, only its rounding is left. */
+/** References are computed in float64: below this fraction of the whole, they are only rounding error. */
 const ROUNDING = 1e-12;
 
 /**
  * ‖ours − reference‖ / ‖reference‖ over the whole tensor, in double precision. NaN means "no element here": it must be
- * NaN on both sides, and is left out. Infinity when lengths or NaN patterns differ, or the reference is zero and ours
+ * NaN on both sides, and is excluded. Infinity when lengths or NaN patterns differ, or the reference is zero and ours
  * is not.
  *
- * @param whole norm of what the tensor is a part of, where that is known: a reference that is nothing but rounding beside
- * it stands for zero, and the difference is then told relative to the whole
+ * @param whole norm of the whole that the tensor is a part of, if known: a reference that is only rounding error
+ * relative to it counts as zero, and the difference is then relative to the whole
  */
 export function relativeError(ours: Numbers, reference: Numbers, whole = 0): number {
   if (ours.length !== reference.length) return Infinity;
@@ -31,7 +31,7 @@ export function relativeError(ours: Numbers, reference: Numbers, whole = 0): num
   return scale === 0 || !Number.isFinite(difference) ? Infinity : Math.sqrt(difference) / scale;
 }
 
-/** Euclidean norm of several tensors together. */
+/** Euclidean norm over several tensors. */
 export function normOf(tensors: Iterable<Numbers>): number {
   let squares = 0;
   for (const values of tensors) for (let index = 0; index < values.length; index++) squares += values[index]! ** 2;

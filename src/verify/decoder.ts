@@ -42,7 +42,7 @@ async function verifyForward(
   }
 }
 
-/** Checks the shapes of condition and references, which may lack the axis of a batch of 1. */
+/** Checks the shapes of condition and references, which may omit the axis of a batch of 1. */
 function batchOf(golden: GoldenFile, shape: DecoderShape): number {
   const given = golden.shape('condition');
   const batch = given.length === 3 ? 1 : (given[0] ?? 0);

@@ -1,4 +1,4 @@
-/** What a file of the encoder kind may hold as references, each with the pooling that makes it. */
+/** The possible references of an encoder file, each with its pooling. */
 export const ENCODER_REFERENCES = [
   ['hidden_states', 'none'],
   ['pooled_mean', 'mean'],

@@ -7,9 +7,7 @@ import type { VerifierOptions } from './options.js';
 import { verifyRealEncoder } from './real-encoder.js';
 import { TOLERANCES, tolerancesOn } from './tolerances.js';
 
-/**
- * Token ids or prompts → hidden states, by the encoder in the file, the built-in one, or a real one that the user gives.
- */
+/** Token ids or prompts → hidden states, by the encoder in the file, the built-in one, or one given by the user. */
 export async function verifyEncoder(golden: GoldenFile, options: VerifierOptions): Promise<Check[]> {
   if (golden.hasSetting('weights')) return verifyRealEncoder(golden, options);
   const config = golden.setting('config');
@@ -27,13 +25,13 @@ export async function verifyEncoder(golden: GoldenFile, options: VerifierOptions
 async function verifyHash(golden: GoldenFile, config: unknown): Promise<Check[]> {
   const encoder = new HashEncoder((config as { channels: number }).channels);
   const request = { maxLength: golden.wholeNumber('max_length'), padding: 'encode', pooling: 'none' } as const;
-  const { states } = await encoder.encode(golden.texts('prompts'), request);
-  return [compare('hidden_states', states, await golden.floats('hidden_states'), TOLERANCES.hashStates)];
+  const { hiddenStates } = await encoder.encode(golden.texts('prompts'), request);
+  return [compare('hidden_states', hiddenStates, await golden.floats('hidden_states'), TOLERANCES.hashHiddenStates)];
 }
 
 async function verifyBert(golden: GoldenFile, config: unknown, options: VerifierOptions): Promise<Check[]> {
   const { threads, device, signal } = options;
-  const { bertStates } = tolerancesOn(device);
+  const { bertHiddenStates } = tolerancesOn(device);
   const encoder = await BertEncoder.create(config, golden.file, { threads, device, signal });
   try {
     const [ids, mask] = [await golden.integers('input_ids'), await golden.integers('attention_mask')];
@@ -42,7 +40,7 @@ async function verifyBert(golden: GoldenFile, config: unknown, options: Verifier
     const checks: Check[] = [];
     for (const [name, pooling] of ENCODER_REFERENCES) {
       if (!golden.has(name)) continue;
-      const states = await encoder.encodeIds({
+      const hiddenStates = await encoder.encodeIds({
         ids,
         mask,
         prompts,
@@ -52,7 +50,7 @@ async function verifyBert(golden: GoldenFile, config: unknown, options: Verifier
         pooling,
         signal,
       });
-      checks.push(compare(name, states, await golden.floats(name), bertStates));
+      checks.push(compare(name, hiddenStates, await golden.floats(name), bertHiddenStates));
     }
     return checks;
   } finally {

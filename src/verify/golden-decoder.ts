@@ -5,7 +5,7 @@ import type { DecoderParameters } from '../generator/decoder-weights.js';
 import { type Check, compare, skip } from './checks.js';
 import type { GoldenFile } from './golden-file.js';
 
-/** The decoder that a golden file's metadata describe. */
+/** The decoder described by a golden file's metadata. */
 export function decoderShape(golden: GoldenFile): DecoderShape {
   return checkDecoderShape(
     {
@@ -18,13 +18,13 @@ export function decoderShape(golden: GoldenFile): DecoderShape {
   );
 }
 
-/** Checks that a tensor is [batch, …wanted], or just […wanted] for a batch of 1. */
-export function requireShape(golden: GoldenFile, name: string, batch: number, wanted: readonly number[]): void {
+/** Checks that a tensor is [batch, …expected], or just […expected] for a batch of 1. */
+export function requireShape(golden: GoldenFile, name: string, batch: number, expected: readonly number[]): void {
   const found = golden.shape(name);
-  const sizes = found.length === wanted.length ? [1, ...found] : found;
-  if (sizes.length !== wanted.length + 1 || [batch, ...wanted].some((size, axis) => size !== sizes[axis]))
+  const sizes = found.length === expected.length ? [1, ...found] : found;
+  if (sizes.length !== expected.length + 1 || [batch, ...expected].some((size, axis) => size !== sizes[axis]))
     throw golden.wrong(
-      `${name} has the wrong shape; expected [${batch > 0 ? batch : 'batch'}, ${wanted.join(', ')}] by features, got [${found.join(', ')}]`,
+      `${name} has the wrong shape; expected [${batch > 0 ? batch : 'batch'}, ${expected.join(', ')}] by features, got [${found.join(', ')}]`,
     );
 }
 
@@ -44,7 +44,7 @@ export async function writeParameters(golden: GoldenFile, engine: DecoderParamet
 }
 
 /**
- * Compares every tensor `prefix` + parameter with what there is for the parameter.
+ * Compares every tensor `prefix` + parameter with the parameter's own values.
  * @param whole as of `relativeError`
  */
 export async function compareParameters(
@@ -65,7 +65,7 @@ export async function compareParameters(
   return checks;
 }
 
-/** Of every parameter, what `read` gives. */
+/** The result of `read` for every parameter. */
 export function ofEachParameter(
   { parameters }: Pick<DecoderEngine, 'parameters'>,
   read: (name: string, elementCount: number) => Float32Array,
@@ -73,7 +73,7 @@ export function ofEachParameter(
   return new Map(parameters.map(({ name, shape }) => [name, read(name, elementCount(shape))]));
 }
 
-/** Importance of the weight tokens; undefined for ones. */
+/** Importance of the weight tokens; undefined means all ones. */
 export async function importanceOf(golden: GoldenFile, tokens: number): Promise<Float32Array | undefined> {
   if (!golden.has('criterion_weight')) return undefined;
   const weights = await golden.floats('criterion_weight');

@@ -4,7 +4,7 @@ import { isFloatDtype } from '../formats/dtypes.js';
 import { SafetensorsFile } from '../formats/safetensors/index.js';
 import { Fields } from '../validation/index.js';
 
-/** A file of reference numbers: tensors, and in its metadata their kind and settings as JSON texts. */
+/** A file of reference numbers: tensors, with kind and settings as JSON in the metadata. */
 export class GoldenFile {
   private constructor(readonly file: SafetensorsFile) {}
 
@@ -85,7 +85,7 @@ export class GoldenFile {
     return new Fields({ [name]: this.setting(name) }, this.file.path, 'metadata');
   }
 
-  /** All floating tensors whose name begins with `prefix`, by the rest of their name. */
+  /** All floating tensors whose name starts with `prefix`, by the rest of their name. */
   async floatsUnder(prefix: string): Promise<Map<string, Float32Array<ArrayBuffer>>> {
     const found = new Map<string, Float32Array<ArrayBuffer>>();
     for (const { name, dtype } of this.file.tensors.values())

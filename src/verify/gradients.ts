@@ -11,7 +11,7 @@ import { ONLY_CPU_TRAINS, TOLERANCES } from './tolerances.js';
 const GRADIENT = 'grad.';
 const LOSS = 'loss';
 
-/** Nothing is updated: the numbers do not matter. */
+/** Unused, since nothing is updated. */
 const UNUSED: OptimiserOptions = {
   beta1: 0.9,
   beta2: 0.999,

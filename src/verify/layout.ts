@@ -1,5 +1,5 @@
 import { AdapterLayout, type BaseModel, type LayoutTensor } from '../adapter/index.js';
-import { restoreAdapters } from '../engine/index.js';
+import { reconstructAdapters } from '../engine/index.js';
 import { Fields } from '../validation/index.js';
 import { type Check, compare } from './checks.js';
 import { standardDeviation } from './compare.js';
@@ -10,7 +10,7 @@ import { roundTripTolerance, TOLERANCES } from './tolerances.js';
 const WEIGHT = 'weight.';
 const RESTORED = 'restored.';
 
-/** LoRA weights → weight tokens; those tokens, and noisy ones, → LoRA weights, on the device. */
+/** LoRA weights → weight tokens; these and noisy tokens → LoRA weights, on the device. */
 export async function verifyLayout(golden: GoldenFile, options: VerifierOptions): Promise<Check[]> {
   const layout = new AdapterLayout({
     base: baseModel(golden),
@@ -28,16 +28,16 @@ export async function verifyLayout(golden: GoldenFile, options: VerifierOptions)
     checks.push(compare('tokens', everyNthToken(tokens, layout, stride), reference, TOLERANCES.weightTokens));
   }
   if (golden.has('noisy_tokens')) checks.push(...(await verifyNoisy(golden, layout, options)));
-  const restored = await restore(layout, tokens, options);
+  const reconstructed = await reconstruct(layout, tokens, options);
   for (const tensor of layout.tensors) {
     const reference = weights.get(tensor.name)!;
     const tolerance = roundTripTolerance(standardDeviation(reference));
-    checks.push(compare(WEIGHT + tensor.name, restored(tensor), reference, tolerance));
+    checks.push(compare(WEIGHT + tensor.name, reconstructed(tensor), reference, tolerance));
   }
   return checks;
 }
 
-/** Before anything is made of the size that the metadata say. */
+/** Checked before anything is allocated with sizes from the metadata. */
 function requireWeights(golden: GoldenFile, layout: AdapterLayout): void {
   for (const { name, shape } of layout.tensors) {
     const found = golden.shape(WEIGHT + name);
@@ -46,25 +46,25 @@ function requireWeights(golden: GoldenFile, layout: AdapterLayout): void {
   }
 }
 
-async function restore(layout: AdapterLayout, tokens: Float32Array, { threads, device, signal }: VerifierOptions) {
-  const [values] = await restoreAdapters(tokens, 1, layout.flat(), { threads, device, signal });
+async function reconstruct(layout: AdapterLayout, tokens: Float32Array, { threads, device, signal }: VerifierOptions) {
+  const [values] = await reconstructAdapters(tokens, 1, layout.flat(), { threads, device, signal });
   return ({ offset, shape }: LayoutTensor) => values!.subarray(offset, offset + shape[0] * shape[1]);
 }
 
 async function verifyNoisy(golden: GoldenFile, layout: AdapterLayout, options: VerifierOptions): Promise<Check[]> {
-  const wanted = [layout.tokenCount, layout.tokenHeight, layout.tokenWidth];
+  const expected = [layout.tokenCount, layout.tokenHeight, layout.tokenWidth];
   const found = golden.shape('noisy_tokens');
-  if (found.length !== 3 || wanted.some((size, axis) => size !== found[axis]))
+  if (found.length !== 3 || expected.some((size, axis) => size !== found[axis]))
     throw golden.wrong(
-      `noisy_tokens has the wrong shape; expected [${wanted.join(', ')}] by the layout, got [${found.join(', ')}]`,
+      `noisy_tokens has the wrong shape; expected [${expected.join(', ')}] by the layout, got [${found.join(', ')}]`,
     );
-  const restored = await restore(layout, await golden.floats('noisy_tokens'), options);
+  const reconstructed = await reconstruct(layout, await golden.floats('noisy_tokens'), options);
   const references = await golden.floatsUnder(RESTORED);
   const checks: Check[] = [];
   for (const [name, reference] of references) {
     const tensor = layout.tensors.find((candidate) => candidate.name === name);
     if (!tensor) throw golden.wrong(`${RESTORED}${name} is not a tensor of the layout`);
-    checks.push(compare(RESTORED + name, restored(tensor), reference, TOLERANCES.restoredWeights));
+    checks.push(compare(RESTORED + name, reconstructed(tensor), reference, TOLERANCES.reconstructedWeights));
   }
   return checks;
 }

@@ -5,7 +5,7 @@ import type { GoldenFile } from './golden-file.js';
 import type { VerifierOptions } from './options.js';
 import { TOLERANCES, tolerancesOn } from './tolerances.js';
 
-/** Prompts → token ids → hidden states by a real encoder, whose weights the file only names. */
+/** Prompts → token ids → hidden states by a real encoder, which the file names without its weights. */
 export async function verifyRealEncoder(
   golden: GoldenFile,
   { encoder: folder, threads, device, signal }: VerifierOptions,
@@ -27,8 +27,8 @@ export async function verifyRealEncoder(
       if (golden.has(name)) checks.push(compare(name, ours, await golden.integers(name), TOLERANCES.exact));
     for (const [name, pooling] of ENCODER_REFERENCES) {
       if (!golden.has(name)) continue;
-      const { states } = await encoder.encode(prompts, { ...request, pooling });
-      checks.push(compare(name, states, await golden.floats(name), tolerancesOn(device).realEncoderStates));
+      const { hiddenStates } = await encoder.encode(prompts, { ...request, pooling });
+      checks.push(compare(name, hiddenStates, await golden.floats(name), tolerancesOn(device).realEncoderHiddenStates));
     }
     return checks;
   } finally {

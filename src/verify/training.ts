@@ -16,7 +16,7 @@ import type { VerifierOptions } from './options.js';
 import { ONLY_CPU_TRAINS, TOLERANCES } from './tolerances.js';
 
 const FINAL = 'final.';
-/** Curves in the metadata, one number for each step. */
+/** Curves in the metadata, one number per step. */
 const CURVES = ['losses', 'learning_rates', 'grad_norms'] as const;
 type Curve = (typeof CURVES)[number];
 
@@ -83,12 +83,12 @@ async function run(
 
 /** conditions [steps, batch, …], or [steps, …] for a batch of 1; target [batch, …]. */
 function sizesOf(golden: GoldenFile, shape: DecoderShape): Sizes {
-  const wanted = conditionShape(shape);
+  const expected = conditionShape(shape);
   const found = golden.shape('conditions');
   const [most = 0, batch = 0, ...rest] = found.length === 4 ? [found[0]!, 1, ...found.slice(1)] : found;
-  if (rest.length !== 3 || batch < 1 || wanted.some((size, axis) => size !== rest[axis]))
+  if (rest.length !== 3 || batch < 1 || expected.some((size, axis) => size !== rest[axis]))
     throw golden.wrong(
-      `conditions has the wrong shape; expected [steps, batch, ${wanted.join(', ')}] by features, got [${found.join(', ')}]`,
+      `conditions has the wrong shape; expected [steps, batch, ${expected.join(', ')}] by features, got [${found.join(', ')}]`,
     );
   if (golden.hasSetting('batch') && golden.wholeNumber('batch') !== batch)
     throw golden.wrong(

@@ -19,9 +19,9 @@ export type { VerifyOptions };
 
 export interface FileVerdict {
   file: string;
-  /** null when the file could not be read. */
+  /** null if the file could not be read. */
   kind: string | null;
-  /** Where decoders, BERTs and adapters were computed. */
+  /** Device of decoders, BERTs and adapters. */
   device: DeviceReport;
   seconds: number;
   ok: boolean;
@@ -32,7 +32,7 @@ export interface FileVerdict {
 
 type Verifier = (golden: GoldenFile, options: VerifierOptions) => Promise<Check[]>;
 
-/** Kinds of the contract whose references this version cannot compute: which tensors those are, and why it cannot. */
+/** File kinds whose references this version cannot compute: their tensors, and the reason. */
 const NOT_COMPUTED: Record<string, { references: RegExp; reason: string }> = {
   causal: {
     references: /^(?:logits|hidden_states_\w+|greedy|lora_logits|grad\..+|training_losses|trained\..+)$/,
@@ -57,8 +57,8 @@ function skipReferences(references: RegExp, reason: string): Verifier {
 }
 
 /**
- * Checks golden files, or the `.safetensors` files directly inside folders, one after the other. A file that is damaged
- * or of an unknown kind fails, and the others are still checked.
+ * Checks golden files, or the `.safetensors` files directly inside folders, one after the other. A damaged file, or one
+ * of an unknown kind, fails; the others are still checked.
  * @throws DndError FILE_NOT_FOUND for a path that does not exist or a folder without golden files; DEVICE_UNAVAILABLE
  */
 export async function* verify(

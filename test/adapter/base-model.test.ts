@@ -32,7 +32,7 @@ test('the shape of a base is read from its config.json, or from the folder that 
   expect(await readBaseModel(join(folder(), 'model'))).toMatchObject({ name: 'Qwen/Qwen2.5-0.5B', hidden: 64 });
 });
 
-test('a missing file and a file that is no JSON are told apart', async () => {
+test('a missing file and a file that is not JSON are distinguished', async () => {
   await expect(readBaseModel(join(folder(), 'none.json'))).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
   await expect(readBaseModel(folder())).rejects.toMatchObject({
     code: 'FILE_NOT_FOUND',

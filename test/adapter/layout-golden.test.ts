@@ -34,7 +34,7 @@ async function readGolden(name: string) {
   };
   const layout = new AdapterLayout({ base: model, rank: Number(rank), modules: JSON.parse(module_order!) });
   expect(layout.chunk).toBe(Number(chunk));
-  return { layout, tensors, weights: under('weight.'), restored: under('restored.') };
+  return { layout, tensors, weights: under('weight.'), reconstructed: under('restored.') };
 }
 
 /** ‖a − b‖ / ‖b‖ over the elements that both have; the same ones must be NaN. */
@@ -64,17 +64,17 @@ test.each(['fresh', 'query_value', 'ragged', 'small_weights', 'noisy'])(
     const tokens = layout.tokenise(weights);
     expect(relativeError(tokens, tensors.get('tokens')!)).toBeLessThanOrEqual(1e-6);
     const tolerance = 1e-6 * Math.max(1, 0.04 / deviationOf(weights));
-    for (const [tensor, data] of await layout.restore(tokens)) {
+    for (const [tensor, data] of await layout.reconstruct(tokens)) {
       expect(relativeError(data, weights.get(tensor)!)).toBeLessThanOrEqual(tolerance);
     }
   },
 );
 
 test('margins that disagree are read as the published code reads them', async () => {
-  const { layout, tensors, restored } = await readGolden('noisy');
-  expect(restored.size).toBe(layout.tensors.length);
+  const { layout, tensors, reconstructed } = await readGolden('noisy');
+  expect(reconstructed.size).toBe(layout.tensors.length);
   for (const tensor of layout.tensors) {
-    const data = layout.restoreTensor(tensors.get('noisy_tokens')!, tensor);
-    expect(relativeError(data, restored.get(tensor.name)!)).toBeLessThanOrEqual(1e-6);
+    const data = layout.reconstructTensor(tensors.get('noisy_tokens')!, tensor);
+    expect(relativeError(data, reconstructed.get(tensor.name)!)).toBeLessThanOrEqual(1e-6);
   }
 });

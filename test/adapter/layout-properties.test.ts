@@ -32,10 +32,10 @@ test('weights → tokens → weights is the identity, whatever the base, rank, m
       fc.constantFrom(0, 0.05),
       async (layout, seed, scale, mean) => {
         const weights = randomWeights(layout, seed, scale, mean);
-        const restored = await layout.restore(layout.tokenise(weights));
-        expect([...restored.keys()]).toEqual(layout.tensors.map(({ name }) => name));
+        const reconstructed = await layout.reconstruct(layout.tokenise(weights));
+        expect([...reconstructed.keys()]).toEqual(layout.tensors.map(({ name }) => name));
         for (const tensor of layout.tensors) {
-          const data = restored.get(tensor.name)!;
+          const data = reconstructed.get(tensor.name)!;
           const worst = weights
             .get(tensor.name)!
             .reduce((max, value, i) => Math.max(max, Math.abs(value - data[i]!)), 0);

@@ -85,8 +85,8 @@ test('a constant chunk has deviation 0 and values 0, even where the sum of its v
   const weights = weightsOf(layout, Math.fround(0.1));
   const tokens = layout.tokenise(weights);
   for (let column = 0; column < 128; column++) expect(tokens[column]).toBe(0);
-  const restored = await layout.restore(tokens);
-  for (const [name, values] of weights) expect(Math.abs(restored.get(name)![5]! - values[5]!)).toBeLessThan(1e-8);
+  const reconstructed = await layout.reconstruct(tokens);
+  for (const [name, values] of weights) expect(Math.abs(reconstructed.get(name)![5]! - values[5]!)).toBeLessThan(1e-8);
 });
 
 test('a chunk of a single element has deviation 1', () => {
@@ -154,8 +154,10 @@ test('tokens of another size are refused', async () => {
     code: 'SHAPE_MISMATCH',
     message: expect.stringMatching(/weight tokens of 6×194, \d+ elements, not 10/),
   };
-  expect(() => layout.restoreTensor(new Float32Array(10), layout.tensors[0]!)).toThrow(expect.objectContaining(wrong));
-  await expect(layout.restore(new Float32Array(10))).rejects.toMatchObject(wrong);
+  expect(() => layout.reconstructTensor(new Float32Array(10), layout.tensors[0]!)).toThrow(
+    expect.objectContaining(wrong),
+  );
+  await expect(layout.reconstruct(new Float32Array(10))).rejects.toMatchObject(wrong);
 });
 
 test.each([
@@ -172,7 +174,7 @@ test.each([
   expect(attempt).toThrow(message);
 });
 
-test('restoring leaves the event loop turning, stops at an abort, and reports progress', async () => {
+test('reconstructing does not block the event loop, stops at an abort, and reports progress', async () => {
   const layout = new AdapterLayout({ base: base('qwen2.5-0.5b'), rank: 8 });
   const tokens = new Float32Array(layout.size);
   let turns = 0;
@@ -181,15 +183,15 @@ test('restoring leaves the event loop turning, stops at an abort, and reports pr
     handle = setImmediate(turn);
   });
   const seen: number[] = [];
-  const restored = await layout.restore(tokens, { onProgress: (fraction) => seen.push(fraction) });
+  const reconstructed = await layout.reconstruct(tokens, { onProgress: (fraction) => seen.push(fraction) });
   clearImmediate(handle);
-  expect(restored.size).toBe(336);
+  expect(reconstructed.size).toBe(336);
   expect(turns).toBeGreaterThan(2);
   expect(seen.at(-1)).toBe(1);
   const controller = new AbortController();
-  const restoring = layout.restore(tokens, { signal: controller.signal });
+  const reconstructing = layout.reconstruct(tokens, { signal: controller.signal });
   controller.abort('enough');
-  await expect(restoring).rejects.toBe('enough');
+  await expect(reconstructing).rejects.toBe('enough');
 });
 
 test('a layout survives JSON, with a base and without', () => {

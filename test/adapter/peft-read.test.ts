@@ -45,9 +45,9 @@ test('an adapter that PEFT wrote is read, with float64 tensors and no base', asy
   const layout = adapter.layout();
   expect([layout.rank, layout.modules, layout.tensors.length]).toEqual([4, MODULE_NAMES, 42]);
   const weights = new Map(Array.from(adapter.tensors, ([name, { data }]) => [name, data]));
-  const restored = await layout.restore(layout.tokenise(weights));
+  const reconstructed = await layout.reconstruct(layout.tokenise(weights));
   for (const [name, data] of weights) {
-    const worst = data.reduce((max, value, i) => Math.max(max, Math.abs(value - restored.get(name)![i]!)), 0);
+    const worst = data.reduce((max, value, i) => Math.max(max, Math.abs(value - reconstructed.get(name)![i]!)), 0);
     expect(worst).toBeLessThan(1e-6);
   }
 });
@@ -58,7 +58,7 @@ test('rsLoRA and an odd rank are read', async () => {
   expect(adapter.layout().tokenHeight).toBe(6);
 });
 
-test('PEFT’s own defaults stand where the configuration says nothing', async () => {
+test('PEFT’s own defaults fill what the configuration leaves out', async () => {
   const adapter = await readPeft(await folderOf({}, pair(`${PREFIX}.q_proj`, 8)));
   expect(adapter.config).toMatchObject({ rank: 8, alpha: 8, useRslora: false, baseModelName: null });
 });

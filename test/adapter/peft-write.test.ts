@@ -49,7 +49,10 @@ test('a whole adapter for Qwen2.5-0.5B: 336 tensors of the right names, shapes a
   expect(names).toEqual(layout.tensors.map(({ name }) => name).sort());
   for (const { name, shape } of layout.tensors) {
     expect(file.tensors.get(name)).toMatchObject({ dtype: 'BF16', shape });
-    const expected = fromFloat32(layout.restoreTensor(tokens, layout.tensors.find((t) => t.name === name)!), 'BF16');
+    const expected = fromFloat32(
+      layout.reconstructTensor(tokens, layout.tensors.find((t) => t.name === name)!),
+      'BF16',
+    );
     expect(Buffer.compare(await file.read(name), expected)).toBe(0);
   }
   await file.close();

@@ -12,7 +12,7 @@ describe('withSignals', () => {
     await expect(work).rejects.toBe('two');
   });
 
-  test('does not begin when one is aborted already', async () => {
+  test('does not start if one is already aborted', async () => {
     const work = jest.fn();
     await expect(withSignals([AbortSignal.abort('before')], work)).rejects.toBe('before');
     expect(work).not.toHaveBeenCalled();

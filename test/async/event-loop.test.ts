@@ -17,7 +17,7 @@ test('a yielder lets timers and I/O run once the slice is over, and only then', 
   expect(turned).toBe(true);
 });
 
-test('a loop that yields leaves the event loop turning', async () => {
+test('a loop that yields does not block the event loop', async () => {
   const yieldToEventLoop = eventLoopYielder(2);
   let turns = 0;
   let handle = setImmediate(function turn() {

@@ -29,7 +29,7 @@ describe('on a disk that is full or read-only', () => {
     expect(await readdir(small.folder)).toEqual([]);
   });
 
-  test('generate is told before any work', async () => {
+  test('generate fails before any work', async () => {
     const file = await promptFile('p.txt', 'one');
     const argv = ['generate', '--generator', at('none'), '--prompts', file, '--out', join(readOnly.folder, 'adapter')];
     expect(await dndJson(argv)).toMatchObject({ code: 1, result: { error: { code: 'NOT_WRITABLE' } } });

@@ -1,7 +1,7 @@
 import type { Diagnosis } from '../../src/doctor/doctor.js';
 import { dnd, dndJson } from './run-cli.js';
 
-test('dnd doctor tells what there is, and that this installation is ready', async () => {
+test('dnd doctor describes the machine, and reports that this installation is ready', async () => {
   const { code, result } = await dndJson<Diagnosis>(['doctor']);
   expect(code).toBe(0);
   expect(result).toMatchObject({

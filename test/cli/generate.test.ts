@@ -175,7 +175,7 @@ describe('dnd generate refuses, and leaves nothing behind:', () => {
   test('an existing adapter, before any work, and something else even with --force', async () => {
     expect((await dnd(generateArguments([at('good.txt')]))).code).toBe(0);
     const { mtimeMs } = await stat(at('adapter'));
-    // It would be told first if the generator were looked for first.
+    // This error would come first if the generator were looked up first.
     await refused('OUTPUT_EXISTS', [...generateArguments([at('good.txt')]), '--generator', at('none')]);
     expect((await stat(at('adapter'))).mtimeMs).toBe(mtimeMs);
     await refused('OUTPUT_EXISTS', [...generateArguments([at('good.txt')], '--force'), '--out', at('generator')]);

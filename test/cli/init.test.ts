@@ -81,7 +81,7 @@ describe('dnd init', () => {
     expect(await readdir(at())).toEqual(['base']);
   });
 
-  test('refuses prompts without room for a token between the special ones of the encoder', async () => {
+  test('refuses prompts too short for a token between the special ones of the encoder', async () => {
     await writeModel(at('bert'));
     const features = JSON.stringify([[4, 2, 24], [6, 6, 12], TINY_TOKENS]);
     const changes = ['--encoder', at('bert'), '--features', features] as const;

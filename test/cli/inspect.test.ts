@@ -50,7 +50,7 @@ test('an adapter that PEFT wrote', async () => {
   expect(result.tensors.length).toBeGreaterThan(0);
 });
 
-test('any safetensors file, with statistics when asked for', async () => {
+test('any safetensors file, with statistics on request', async () => {
   const path = join(PEFT, 'adapter_model.safetensors');
   const { result: plain } = await dndJson<SafetensorsInspection>(['inspect', path]);
   expect(plain).toMatchObject({ type: 'safetensors', path, metadata: { format: 'pt' } });
@@ -59,7 +59,7 @@ test('any safetensors file, with statistics when asked for', async () => {
   expect(full.tensors.every(({ statistics }) => statistics?.count)).toBe(true);
 });
 
-test('what is damaged is told by name', async () => {
+test('a damaged file is named', async () => {
   await writeFile(at('x.safetensors'), 'not safetensors');
   expect(await dndJson(['inspect', at('x.safetensors')])).toMatchObject({
     code: 1,

@@ -16,7 +16,7 @@ async function truncate(path: string): Promise<void> {
 }
 
 describe('dnd pairs check', () => {
-  test('says what a sound folder holds', async () => {
+  test('summarises a valid folder', async () => {
     await writePairs(at('pairs'), { heldOut: ['plants'] });
     const { code, stdout, stderr } = await dnd(['pairs', 'check', at('pairs')]);
     expect(code).toBe(0);
@@ -39,7 +39,7 @@ describe('dnd pairs check', () => {
     });
   });
 
-  test('says all that is wrong at once, and fails', async () => {
+  test('reports all problems at once, and fails', async () => {
     await writePairs(at('pairs'), { tasks: { a: { checkpoints: 5 }, b: {}, c: {} } });
     await writePairs(at('other'), { tasks: { b: {} }, rank: 4 });
     await cp(at('other/b/checkpoints/checkpoint-2'), at('pairs/b/checkpoints/checkpoint-2'), { recursive: true });
@@ -71,7 +71,7 @@ describe('dnd pairs check', () => {
     );
   });
 
-  test('passes over damaged checkpoints when asked to, and names them', async () => {
+  test('skips damaged checkpoints on request, and names them', async () => {
     await writePairs(at('pairs'), { tasks: { a: { checkpoints: 5 } } });
     await truncate(checkpointPath(at('pairs'), 'a', 3));
     const { code, stdout } = await dnd(['pairs', 'check', at('pairs'), '--skip-corrupt']);
@@ -80,7 +80,7 @@ describe('dnd pairs check', () => {
     expect(stdout).toContain('Ready for training.');
   });
 
-  test('warns when nothing tells the base model; --base does', async () => {
+  test('warns if the base model is unknown; --base sets it', async () => {
     await writePairs(at('pairs'), { tasks: { a: {} }, pairsJson: null });
     const untold = (await dnd(['pairs', 'check', at('pairs')])).stdout;
     expect(untold).toMatch(/warning .*--base/);
@@ -134,7 +134,7 @@ describe('dnd pairs stats', () => {
     expect(result.shapes).toContainEqual({ module: 'down_proj', a: [2, 96], b: [64, 2] });
     const { norm, standardDeviation } = result.tasks[1]!;
     expect(norm.min).toBeLessThan(norm.max);
-    // Tasks lie 0.02 from nothing, and drift on by 0.004 in every checkpoint.
+    // Tasks start at a distance of 0.02 from zero and drift by 0.004 per checkpoint.
     expect(standardDeviation.median).toBeCloseTo(Math.sqrt(0.02 ** 2 + 2.5 * 0.004 ** 2), 3);
     expect(result.importance.max).toBeGreaterThan(result.importance.min);
     expect(result.importance.modules).toHaveLength(7);
@@ -167,7 +167,7 @@ describe('dnd pairs stats', () => {
     expect(await dnd(['pairs', 'stats', at('pairs'), '--max-length', 4])).toMatchObject({ code: 2 });
   });
 
-  test('tells duplicates, and weights that are not finite', async () => {
+  test('reports duplicates, and weights that are not finite', async () => {
     await writePairs(at('pairs'), { tasks: { a: { checkpoints: 5 } } });
     const path = (step: number) => checkpointPath(at('pairs'), 'a', step);
     await cp(path(1), path(2));

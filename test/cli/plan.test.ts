@@ -196,7 +196,7 @@ describe('--measure', () => {
     expect(totals.measuredSeconds).toBeCloseTo(convolutions.reduce((sum, { measured }) => sum + measured!.seconds, 0));
   });
 
-  test('tells the parts of spectral convolutions', async () => {
+  test('prints the parts of spectral convolutions', async () => {
     const { convolutions } = await planOf([...TINY, '--measure', '--algorithm', 'spectral']);
     const parts = { forward: 0, halve: 0, columns: 0, product: 0, inverse: 0 };
     for (const { measured } of convolutions) expect(Object.keys(measured!.parts!)).toEqual(Object.keys(parts));

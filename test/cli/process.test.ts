@@ -98,7 +98,7 @@ test('Ctrl-C ends the wait for prompts of a named pipe', async () => {
   expect((await readdir(at())).sort()).toEqual(['base', 'generator', 'pipe']);
 });
 
-describe('standard output that cannot be written is a failure, told in one line', () => {
+describe('standard output that cannot be written is a failure, reported in one line', () => {
   test.each([
     ['the help', () => ['--help']],
     ['inspect', () => ['inspect', at('generator')]],
@@ -114,7 +114,7 @@ describe('standard output that cannot be written is a failure, told in one line'
     expect(stderr).toMatch(/^error: .*\n$/);
   });
 
-  test('of work that has only just begun, which then leaves nothing behind', async () => {
+  test('of work that has only just started, which then leaves nothing behind', async () => {
     await init();
     const file = await promptFile('p.txt', 'a prompt');
     const { code, stderr } = await outcome(start(generateArguments([file]), { stdout: '/dev/full' }));

@@ -8,7 +8,7 @@ import { dnd, dndJson } from './run-cli.js';
 const temporary = useTemporaryFolder();
 const at = (...names: string[]) => join(temporary(), ...names);
 
-test('the page goes into the run, again and again, and what it shows is told', async () => {
+test('the page is written into the run, repeatedly, with a summary of it', async () => {
   await writeRun(at('run'), { metrics: exampleLines(100).join('\n') });
   await dnd(['report', at('run')]);
   await writeRun(at('run'));
@@ -20,7 +20,7 @@ test('the page goes into the run, again and again, and what it shows is told', a
   expect(await readFile(at('run', 'report.html'), 'utf8')).toContain('after 400 steps');
 });
 
-test('--out puts it elsewhere, --json tells it as JSON', async () => {
+test('--out puts it elsewhere, --json prints JSON', async () => {
   const metrics = `${exampleLines(120).join('\n')}\n{"step":121,"lo`;
   await writeRun(at('run'), { metrics });
   const { result, stderr } = await dndJson<Report>(['report', at('run'), '--out', at('pages', 'one.html')]);

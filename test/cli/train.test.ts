@@ -27,7 +27,7 @@ const SHORT = ['--steps', 6, '--batch', 4, '--learning-rate', 1e-3, '--evaluate-
 beforeEach(() => writePairs(at('pairs'), TINY_PAIRS));
 
 describe('dnd train', () => {
-  test('trains, tells how it goes, and what to do with the result', async () => {
+  test('trains, prints progress, and what to do with the result', async () => {
     const { code, stdout, stderr } = await dnd(train(...SHORT, '--out', at('run')));
     expect(code).toBe(0);
     expect(stdout).toContain(join(at('run'), 'checkpoints', 'step-000006'));
@@ -91,14 +91,14 @@ describe('dnd train', () => {
     expect(await metricsOf(at('elsewhere'))).toHaveLength(3);
   });
 
-  test('with --resume goes on as if it had never stopped', async () => {
+  test('with --resume continues as if it had never stopped', async () => {
     await dnd(train(...SHORT, '--out', at('whole')));
     const controller = new AbortController();
     const stopped = dnd(train(...SHORT, '--out', at('run')), { signal: controller.signal });
     setTimeout(() => controller.abort(new Error('enough')), 0);
     expect((await stopped).code).toBe(130);
     const begun = await readdir(at('run')).catch(() => []);
-    // Stopped before run.json, nothing is left to go on with.
+    // Stopped before run.json is written, nothing is left to resume.
     if (begun.length === 0) await dnd(train(...SHORT, '--out', at('run')));
     const { code, stdout } = await dnd(['train', '--resume', at('run')]);
     expect(code).toBe(0);
@@ -220,7 +220,7 @@ describe('dnd train refuses', () => {
   });
 });
 
-test('one corrupt checkpoint among many is named; --skip-corrupt goes on without it and says so', async () => {
+test('one corrupt checkpoint among many is named; --skip-corrupt continues without it and says so', async () => {
   const corrupt = checkpointPath(at('pairs'), 'numbers', 2);
   await truncate(corrupt, 500);
   const refused = await dnd(train(...SHORT, '--out', at('run')));
@@ -234,7 +234,7 @@ test('one corrupt checkpoint among many is named; --skip-corrupt goes on without
   expect(stderr).toMatch(told);
   const { pairs } = JSON.parse(await readFile(at('run', 'run.json'), 'utf8'));
   expect([pairs.skipped, pairs.tasks[1].checkpoints]).toEqual([1, 3]);
-  // What was asked for when it began holds when it goes on.
+  // Options given at the start still apply after resuming.
   expect((await dnd(['train', '--resume', at('run')])).code).toBe(0);
 });
 
@@ -246,7 +246,7 @@ test('changed pairs are refused on resume, and taken with --allow-changed-pairs'
   expect((await dnd(['train', '--resume', at('run'), '--allow-changed-pairs'])).code).toBe(0);
 });
 
-test('a loss that is not finite stops it with the step and the task, and tells from where it can go on', async () => {
+test('a loss that is not finite stops it with the step and the task, and prints how to resume', async () => {
   const wild = ['--learning-rate', 1e30, '--schedule', 'constant', '--checkpoint-every', 1, '--evaluate-every', 0];
   const { code, stderr } = await dnd(train(...wild, '--steps', 5, '--out', at('run')));
   expect(code).toBe(1);

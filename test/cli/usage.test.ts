@@ -67,14 +67,14 @@ test.each([
   expect(stderr).not.toBe('');
 });
 
-test('with --json, wrong usage is told in JSON, too', async () => {
+test('with --json, usage errors are printed as JSON, too', async () => {
   const { code, result } = await dndJson<{ error: { code: string; message: string } }>([...INIT, '--rank', 'eight']);
   expect(code).toBe(2);
   expect(result.error.code).toBe('INVALID_ARGUMENT');
   expect(result.error.message).toContain("option '--rank <n>' argument 'eight' is invalid");
 });
 
-test('an unknown preset is told together with those there are', async () => {
+test('an unknown preset is named together with the known ones', async () => {
   const { code, stderr } = await dnd([...INIT, '--preset', 'qwen3-8b']);
   expect(code).toBe(2);
   expect(stderr).toContain('qwen2.5-0.5b-common-sense, qwen2.5-1.5b-coding');

@@ -20,7 +20,7 @@ async function withWeights<T>(tensors: TensorSource[], use: (file: SafetensorsFi
 }
 
 /** Hidden states of the golden prompts with the small BERT's weights as changed. */
-async function states(tensors: TensorSource[]): Promise<Float32Array> {
+async function hiddenStates(tensors: TensorSource[]): Promise<Float32Array> {
   const { tensors: golden } = await readGolden(SMALL_BERT);
   const ids = golden.get('input_ids')!;
   const [prompts, length] = ids.shape as [number, number];
@@ -34,7 +34,7 @@ async function states(tensors: TensorSource[]): Promise<Float32Array> {
   });
 }
 
-async function goldenStates(): Promise<ArrayLike<number>> {
+async function goldenHiddenStates(): Promise<ArrayLike<number>> {
   return (await readGolden(SMALL_BERT)).tensors.get('hidden_states')!.data;
 }
 
@@ -67,7 +67,7 @@ describe('weights', () => {
       ...(await smallBertTensors()).map((source) => ({ ...source, name: `bert.${source.name}` })),
       ...head.map((name) => tensor(name, [2], new Float32Array([Number.NaN, 1]))),
     ];
-    expect(relativeError(await states(tensors), await goldenStates())).toBeLessThan(1e-5);
+    expect(relativeError(await hiddenStates(tensors), await goldenHiddenStates())).toBeLessThan(1e-5);
   });
 
   test('may call the parameters of layer norms gamma and beta', async () => {
@@ -78,7 +78,7 @@ describe('weights', () => {
         .replace('LayerNorm.weight', 'LayerNorm.gamma')
         .replace('LayerNorm.bias', 'LayerNorm.beta'),
     }));
-    expect(relativeError(await states(tensors), await goldenStates())).toBeLessThan(1e-5);
+    expect(relativeError(await hiddenStates(tensors), await goldenHiddenStates())).toBeLessThan(1e-5);
   });
 
   test.each([
@@ -91,14 +91,14 @@ describe('weights', () => {
       const values = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
       return { ...source, dtype, bytes: () => [fromFloat32(values, dtype)] };
     });
-    expect(relativeError(await states(tensors), await goldenStates())).toBeLessThan(tolerance);
+    expect(relativeError(await hiddenStates(tensors), await goldenHiddenStates())).toBeLessThan(tolerance);
   });
 
   const wordEmbeddings = 'embeddings.word_embeddings.weight';
 
   test('that are missing are named', async () => {
     const tensors = (await smallBertTensors()).filter(({ name }) => !name.includes('layer.1.attention.output'));
-    await expect(states(tensors)).rejects.toMatchObject({
+    await expect(hiddenStates(tensors)).rejects.toMatchObject({
       code: 'INVALID_WEIGHTS',
       message: expect.stringMatching(
         /model\.safetensors lacks .*encoder\.layer\.1\.attention\.output\.dense\.weight.* and 1 more/,
@@ -115,7 +115,7 @@ describe('weights', () => {
     const tensors = (await smallBertTensors()).map((source) =>
       source.name === wordEmbeddings ? tensor(source.name, shape, new Float32Array(size)) : source,
     );
-    await expect(states(tensors)).rejects.toMatchObject({
+    await expect(hiddenStates(tensors)).rejects.toMatchObject({
       code: 'SHAPE_MISMATCH',
       message: expect.stringContaining(
         `${wordEmbeddings} has the wrong shape; expected [60, 24] by config.json, got [${shape.join(', ')}]`,
@@ -128,7 +128,7 @@ describe('weights', () => {
       (source): TensorSource =>
         source.name === wordEmbeddings ? { ...source, dtype: 'U8', bytes: () => [new Uint8Array(60 * 24)] } : source,
     );
-    await expect(states(tensors)).rejects.toMatchObject({
+    await expect(hiddenStates(tensors)).rejects.toMatchObject({
       code: 'INVALID_WEIGHTS',
       message: expect.stringContaining(`${wordEmbeddings} has dtype U8`),
     });
@@ -142,7 +142,7 @@ describe('weights', () => {
       const tensors = (await smallBertTensors()).map((source) =>
         source.name === wordEmbeddings ? tensor(source.name, [60, 24], data) : source,
       );
-      await expect(states(tensors)).rejects.toMatchObject({
+      await expect(hiddenStates(tensors)).rejects.toMatchObject({
         code: 'INVALID_WEIGHTS',
         message: expect.stringMatching(/model\.safetensors.*embeddings\.word_embeddings\.weight.*\[3, 5\]/),
       });

@@ -20,8 +20,8 @@ afterAll(async () => {
   await rm(temporary, { recursive: true, force: true });
 });
 
-function row(states: Float32Array, index: number): Float32Array {
-  return states.slice(index * CHANNELS, (index + 1) * CHANNELS);
+function row(hiddenStates: Float32Array, index: number): Float32Array {
+  return hiddenStates.slice(index * CHANNELS, (index + 1) * CHANNELS);
 }
 
 function sha256(...contents: Uint8Array[]): string {
@@ -42,19 +42,19 @@ describe('encoding prompts', () => {
     ids.set(second, length);
     mask.fill(1, length);
     const expected = await encoder.bert.encodeIds({ ids, mask, prompts: 2, length, ...plain });
-    expect(result.states).toEqual(expected);
+    expect(result.hiddenStates).toEqual(expected);
     expect(result).toMatchObject({ shape: [2, 12, CHANNELS], tokens: 7 + 12, truncatedPrompts: [1] });
   });
 
-  test('leaves padding zero when asked, and the rest as it was', async () => {
+  test('leaves padding zero on request, and the rest unchanged', async () => {
     const options = { maxLength: 10, pooling: 'none' } as const;
     const encoded = await encoder.encode(['abc'], { ...options, padding: 'encode' });
     const zeroed = await encoder.encode(['abc'], { ...options, padding: 'zero' });
     for (let i = 0; i < 10; i++) {
-      const expected = i < 5 ? row(encoded.states, i) : new Float32Array(CHANNELS);
-      for (let c = 0; c < CHANNELS; c++) expect(row(zeroed.states, i)[c]).toBeCloseTo(expected[c]!, 5);
+      const expected = i < 5 ? row(encoded.hiddenStates, i) : new Float32Array(CHANNELS);
+      for (let c = 0; c < CHANNELS; c++) expect(row(zeroed.hiddenStates, i)[c]).toBeCloseTo(expected[c]!, 5);
     }
-    expect(row(encoded.states, 9)).not.toEqual(new Float32Array(CHANNELS));
+    expect(row(encoded.hiddenStates, 9)).not.toEqual(new Float32Array(CHANNELS));
   });
 
   test('pools to the mean of the real tokens or to the first', async () => {
@@ -65,9 +65,9 @@ describe('encoding prompts', () => {
     expect(mean.shape).toEqual([2, 1, CHANNELS]);
     for (let c = 0; c < CHANNELS; c++) {
       let sum = 0;
-      for (let i = 0; i < 5; i++) sum += row(all.states, i)[c]!;
-      expect(mean.states[c]).toBeCloseTo(sum / 5, 5);
-      expect(row(first.states, 1)[c]).toBeCloseTo(row(all.states, 10)[c]!, 6);
+      for (let i = 0; i < 5; i++) sum += row(all.hiddenStates, i)[c]!;
+      expect(mean.hiddenStates[c]).toBeCloseTo(sum / 5, 5);
+      expect(row(first.hiddenStates, 1)[c]).toBeCloseTo(row(all.hiddenStates, 10)[c]!, 6);
     }
   });
 
@@ -76,12 +76,12 @@ describe('encoding prompts', () => {
     const prompt = 'abcdefghij '.repeat(6);
     const long = await encoder.encode([prompt], { maxLength: 96, ...plain });
     expect(long).toMatchObject({ shape: [1, 96, CHANNELS], tokens: 62, truncatedPrompts: [] });
-    // The second window by itself: positions begin again, and there is no [CLS].
+    // The second window by itself: positions restart, and there is no [CLS].
     const ids = new Int32Array(32);
     ids.set(spell(prompt).slice(32));
     const mask = new Int32Array(32).fill(1, 0, 30);
     const second = await encoder.bert.encodeIds({ ids, mask, prompts: 1, length: 32, ...plain });
-    for (let i = 0; i < second.length; i++) expect(long.states[32 * CHANNELS + i]).toBeCloseTo(second[i]!, 5);
+    for (let i = 0; i < second.length; i++) expect(long.hiddenStates[32 * CHANNELS + i]).toBeCloseTo(second[i]!, 5);
   });
 
   test('refuses lengths above the positions that are no multiple of them', async () => {
@@ -142,7 +142,7 @@ describe('loading', () => {
     const sharded = await BertTextEncoder.load(folder);
     const options = { maxLength: 8, ...plain };
     const [ours, single] = [await sharded.encode(['abc'], options), await encoder.encode(['abc'], options)];
-    expect(ours.states).toEqual(single.states);
+    expect(ours.hiddenStates).toEqual(single.hiddenStates);
     const index = JSON.parse(await readFile(join(folder, 'model.safetensors.index.json'), 'utf8'));
     const names = [...new Set<string>(Object.values(index.weight_map))].sort();
     expect(names.length).toBeGreaterThan(1);

@@ -5,8 +5,8 @@ interface TurnCount {
   end: () => void;
 }
 
-/** Counts turns of the event loop from now on, and aborts a signal with `reason` after so many of them. */
-export function abortedAfterTurns(limit: number): TurnCount {
+/** Counts ticks of the event loop from now on, and aborts a signal with `reason` after the given number. */
+export function abortedAfterTicks(limit: number): TurnCount {
   const controller = new AbortController();
   const reason = new Error(`aborted after ${limit} turns`);
   let turns = 0;

@@ -1,16 +1,16 @@
 import fc from 'fast-check';
 import { HashEncoder } from '../../src/encoder/hash-encoder.js';
 import { features, words } from '../../src/encoder/hash-features.js';
-import { abortedAfterTurns } from './event-loop.js';
+import { abortedAfterTicks } from './event-loop.js';
 import { readGolden, relativeError } from './golden.js';
 
 const plain = { padding: 'encode', pooling: 'none' } as const;
 const wordsOf = (text: string) => [...words(text)].filter((word) => word !== '');
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
 
-function rows(states: Float32Array, channels: number): Float32Array[] {
-  return Array.from({ length: states.length / channels }, (_, row) =>
-    states.slice(row * channels, (row + 1) * channels),
+function rows(hiddenStates: Float32Array, channels: number): Float32Array[] {
+  return Array.from({ length: hiddenStates.length / channels }, (_, row) =>
+    hiddenStates.slice(row * channels, (row + 1) * channels),
   );
 }
 
@@ -27,7 +27,7 @@ describe('the hash encoder', () => {
     const result = await new HashEncoder(channels).encode(prompts, { maxLength, ...plain });
     const expected = golden.tensors.get('hidden_states')!;
     expect(result.shape).toEqual(expected.shape);
-    expect(relativeError(result.states, expected.data)).toBeLessThan(1e-6);
+    expect(relativeError(result.hiddenStates, expected.data)).toBeLessThan(1e-6);
   });
 
   test('scales every word to norm √channels and leaves the rest zero, whatever the text and the channels', async () => {
@@ -37,9 +37,12 @@ describe('the hash encoder', () => {
         fc.integer({ min: 33, max: 200 }),
         async (prompt, channels) => {
           const count = wordsOf(prompt).length;
-          const { states, tokens } = await new HashEncoder(channels).encode([prompt], { maxLength: 50, ...plain });
+          const { hiddenStates, tokens } = await new HashEncoder(channels).encode([prompt], {
+            maxLength: 50,
+            ...plain,
+          });
           expect(tokens).toBe(count);
-          const norms = rows(states, channels).map((row) => norm(row) / Math.sqrt(channels));
+          const norms = rows(hiddenStates, channels).map((row) => norm(row) / Math.sqrt(channels));
           expect(norms.map((value) => Math.round(value * 1e5) / 1e5)).toEqual(
             Array.from({ length: 50 }, (_, position) => (position < count ? 1 : 0)),
           );
@@ -48,18 +51,18 @@ describe('the hash encoder', () => {
     );
   });
 
-  test('gives a word the same state wherever it stands', async () => {
+  test('gives a word the same hidden state at every position', async () => {
     const encoder = new HashEncoder(100);
-    const { states } = await encoder.encode(['red green', 'green'], { maxLength: 2, ...plain });
-    const [, second, third] = rows(states, 100);
+    const { hiddenStates } = await encoder.encode(['red green', 'green'], { maxLength: 2, ...plain });
+    const [, second, third] = rows(hiddenStates, 100);
     expect(second).toEqual(third);
   });
 
   test('counts a narrower encoder as the first channels of a wider one', async () => {
     const wide = await new HashEncoder(130).encode(['word'], { maxLength: 1, ...plain });
     const narrow = await new HashEncoder(70).encode(['word'], { maxLength: 1, ...plain });
-    const ratio = narrow.states[0]! / wide.states[0]!;
-    for (let c = 0; c < 70; c++) expect(narrow.states[c]! / ratio).toBeCloseTo(wide.states[c]!, 5);
+    const ratio = narrow.hiddenStates[0]! / wide.hiddenStates[0]!;
+    for (let c = 0; c < 70; c++) expect(narrow.hiddenStates[c]! / ratio).toBeCloseTo(wide.hiddenStates[c]!, 5);
   });
 
   test('cuts at maxLength words and names the prompts it has cut', async () => {
@@ -73,23 +76,23 @@ describe('the hash encoder', () => {
   test('pools to the mean of the words, or to the first one', async () => {
     const encoder = new HashEncoder(96);
     const prompts = ['alpha beta gamma', '', 'beta'];
-    const all = rows((await encoder.encode(prompts, { maxLength: 3, ...plain })).states, 96);
+    const all = rows((await encoder.encode(prompts, { maxLength: 3, ...plain })).hiddenStates, 96);
     const mean = await encoder.encode(prompts, { maxLength: 3, padding: 'zero', pooling: 'mean' });
     const first = await encoder.encode(prompts, { maxLength: 3, padding: 'zero', pooling: 'cls' });
     expect(mean.shape).toEqual([3, 1, 96]);
-    const [meanOfThree, meanOfNone, meanOfOne] = rows(mean.states, 96);
+    const [meanOfThree, meanOfNone, meanOfOne] = rows(mean.hiddenStates, 96);
     for (let c = 0; c < 96; c++) expect(meanOfThree![c]).toBeCloseTo((all[0]![c]! + all[1]![c]! + all[2]![c]!) / 3, 5);
     expect(norm(meanOfNone!)).toBe(0);
     expect(meanOfOne).toEqual(all[6]);
-    expect(rows(first.states, 96)).toEqual([all[0], new Float32Array(96), all[6]]);
+    expect(rows(first.hiddenStates, 96)).toEqual([all[0], new Float32Array(96), all[6]]);
   });
 
   test('leaves a word at zero whose vectors cancel out', async () => {
     // In one channel a word of two letters is the sum of eight signs, and some such sums are zero.
     const alphabet = [...'abcdefghijklmnopqrstuvwxyz'];
     const prompts = alphabet.flatMap((a) => alphabet.map((b) => a + b));
-    const { states } = await new HashEncoder(1).encode(prompts, { maxLength: 1, ...plain });
-    expect(new Set(states)).toEqual(new Set([-1, 0, 1]));
+    const { hiddenStates } = await new HashEncoder(1).encode(prompts, { maxLength: 1, ...plain });
+    expect(new Set(hiddenStates)).toEqual(new Set([-1, 0, 1]));
   });
 
   test('gives the same states when its cache of words has run over', async () => {
@@ -99,12 +102,12 @@ describe('the hash encoder', () => {
     await encoder.encode([prompt], { maxLength: 140, padding: 'zero', pooling: 'mean' });
     const again = await encoder.encode(['一'], { maxLength: 1, ...plain });
     const fresh = await new HashEncoder(65_536).encode(['一'], { maxLength: 1, ...plain });
-    expect(again.states).toEqual(fresh.states);
+    expect(again.hiddenStates).toEqual(fresh.hiddenStates);
   });
 
   test('takes half of a surrogate pair for U+FFFD', async () => {
-    const { states } = await new HashEncoder(64).encode(['\ud83d', '\ufffd'], { maxLength: 1, ...plain });
-    const [half, replacement] = rows(states, 64);
+    const { hiddenStates } = await new HashEncoder(64).encode(['\ud83d', '\ufffd'], { maxLength: 1, ...plain });
+    const [half, replacement] = rows(hiddenStates, 64);
     expect(half).toEqual(replacement);
   });
 
@@ -122,7 +125,7 @@ describe('the hash encoder', () => {
     await expect(encoder.encode(['a'], { maxLength: 0, ...plain })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
-  test('says that states beyond all memory do not fit', async () => {
+  test('reports hidden states larger than any memory as OUT_OF_MEMORY', async () => {
     const encode = new HashEncoder(65_536).encode(['a'], { maxLength: 2 ** 40, ...plain });
     await expect(encode).rejects.toMatchObject({ code: 'OUT_OF_MEMORY' });
   });
@@ -137,15 +140,15 @@ describe('the hash encoder', () => {
     expect(error.message.length).toBeLessThan(500);
   });
 
-  test('keeps the event loop turning, even within one endless word', async () => {
-    const loop = abortedAfterTurns(Number.POSITIVE_INFINITY);
+  test('does not block the event loop, even within one endless word', async () => {
+    const loop = abortedAfterTicks(Number.POSITIVE_INFINITY);
     await new HashEncoder(384).encode(['ab'.repeat(20_000)], { maxLength: 4, ...plain });
     expect(loop.turns()).toBeGreaterThan(10);
     loop.end();
   });
 
   test('stops with the reason of the signal', async () => {
-    const { signal, reason } = abortedAfterTurns(2);
+    const { signal, reason } = abortedAfterTicks(2);
     const encode = new HashEncoder(384).encode(['ab'.repeat(200_000)], { maxLength: 4, ...plain, signal });
     await expect(encode).rejects.toBe(reason);
   });

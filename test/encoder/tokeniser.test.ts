@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { type TokenisedPrompts, Tokeniser } from '../../src/encoder/index.js';
 import { TextCutter } from '../../src/encoder/text-pieces.js';
-import { abortedAfterTurns } from './event-loop.js';
+import { abortedAfterTicks } from './event-loop.js';
 
 const FIXTURES = join(__dirname, '..', 'fixtures', 'encoder');
 const EXAMPLES = join(__dirname, '..', '..', 'examples', 'prompts');
@@ -161,21 +161,21 @@ describe('a long text', () => {
   });
 
   test('is not tokenised beyond what is needed', async () => {
-    // Whole, these megabytes would take hundreds of turns of the event loop.
-    const { signal } = abortedAfterTurns(50);
+    // Tokenised at once, these megabytes would block the event loop for hundreds of ticks.
+    const { signal } = abortedAfterTicks(50);
     const { truncatedPrompts, tokens } = await minilm.tokenise(['one two three '.repeat(500_000)], 16, signal);
     expect({ truncatedPrompts, tokens }).toEqual({ truncatedPrompts: [0], tokens: 16 });
   });
 
-  test('leaves the event loop turning', async () => {
-    const loop = abortedAfterTurns(Number.POSITIVE_INFINITY);
+  test('does not block the event loop', async () => {
+    const loop = abortedAfterTicks(Number.POSITIVE_INFINITY);
     await minilm.tokenise(['The quick brown fox, again. '.repeat(20_000)], 200_000);
     expect(loop.turns()).toBeGreaterThan(10);
     loop.end();
   });
 
   test('stops with the reason of the signal', async () => {
-    const { signal, reason } = abortedAfterTurns(2);
+    const { signal, reason } = abortedAfterTicks(2);
     const work = minilm.tokenise(['The quick brown fox. '.repeat(100_000)], 2_000_000, signal);
     await expect(work).rejects.toBe(reason);
   });
@@ -210,7 +210,7 @@ describe('truncation and padding', () => {
     expect(result.tokens).toBe(3 + 5 + 2 + 5 + 5);
   });
 
-  test('need room for at least one token beside the special ones', async () => {
+  test('need space for at least one token beside the special ones', async () => {
     expect(await idsOf('the', 3)).toEqual([CLS, 1996, SEP]);
     await expect(minilm.tokenise(['the'], 2)).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',

@@ -53,7 +53,7 @@ test('addonPath names the file that is in use', () => {
   expect(addonPath()).toMatch(/\.node$/);
 });
 
-test('cpuInfo tells the instruction sets, the one in use and the number of threads', () => {
+test('cpuInfo reports the instruction sets, the one in use and the number of threads', () => {
   const { isa, available, usableCpus, defaultThreads, compiler } = cpuInfo();
   expect(available).toContain(isa);
   expect(available[0]).toBe('baseline');

@@ -17,7 +17,7 @@ function program(name: string, script: string): void {
   chmodSync(path, 0o755);
 }
 
-/** A program that prints a version and, when it is told to compile, ends with `status`. */
+/** A program that prints a version and, when asked to compile, exits with `status`. */
 function tool(name: string, version: string, status = 0): void {
   program(name, `case "$1" in --version) echo "${version}";; *) exit ${status};; esac`);
 }
@@ -40,7 +40,7 @@ test('on a bare machine the build names everything that is missing, with the com
   }
 });
 
-test('a tool that is there is not asked for', () => {
+test('an installed tool is not reported missing', () => {
   tool('c++', 'c++ 12.2.0');
   tool('make', 'GNU Make 4.3');
   const { status, stderr } = build();

@@ -48,7 +48,7 @@ test('five convolutions for each layer, named as their weights', () => {
   expect(convolutions[4]!.bytes).toMatchObject({ weights: 4 * 7 * 3 * 9, output: 4 * 2 * 7 * 8 * 9 });
 });
 
-test('a spectral convolution tells its tiles, what is held of its weight and the parts of its time', () => {
+test('a spectral convolution reports its tiles, its resident weights and the parts of its time', () => {
   const { convolutions } = planCudaDecoder(PUBLISHED);
   const { algorithm, tiling, spectraHeld, bytes, predicted, rejected } = convolutions[0]!;
   expect([algorithm, spectraHeld]).toEqual(['spectral', true]);

@@ -29,7 +29,7 @@ describeEmulated('a decoder on an emulated CUDA device', () => {
     expect(error).toBeGreaterThan(0); // other roundings: it was not the CPU that worked
   });
 
-  test('rounds spectra to halves, unless fp32 is asked for', () => {
+  test('rounds spectra to halves, unless fp32 is requested', () => {
     expect(outcomes['spectral mixed']!.error).toBeGreaterThan(10 * outcomes['spectral fp32']!.error);
   });
 
@@ -48,7 +48,7 @@ describeEmulated('a decoder on an emulated CUDA device', () => {
     expect(worked.length).toBeGreaterThan(2);
     expect(new Set(worked.map(({ digest }) => digest)).size).toBe(1);
     for (const { limit, held } of worked) expect(held).toBeLessThanOrEqual(limit);
-    // What is held has become less on the way: the plan adapts.
+    // Fewer weights are resident meanwhile: the plan adapts.
     expect(worked.at(-1)!.held).toBeLessThan(worked[0]!.held!);
     expect(steps.at(-1)).toMatchObject({
       code: 'OUT_OF_MEMORY',

@@ -14,7 +14,7 @@ afterAll(() => {
   large.dispose();
 });
 
-/** Resolves once the work has begun; hand `onProgress` to the job. */
+/** Resolves once the work has started; pass `onProgress` to the job. */
 function started() {
   let onProgress!: (fraction: number) => void;
   const begun = new Promise<number>((resolve) => {
@@ -38,7 +38,7 @@ describe('progress', () => {
     expect(seen.length).toBeLessThanOrEqual(seconds * 20 + 3);
   });
 
-  test('says 1 even when the work is over before anyone could ask', async () => {
+  test('reports 1 even if the work ends before the first poll', async () => {
     const seen: number[] = [];
     await small.forward(conditionOf(small), 1, { onProgress: (fraction) => seen.push(fraction) });
     expect(seen).toEqual([1]);
@@ -61,7 +61,7 @@ describe('an AbortSignal', () => {
     await expect(small.forward(conditionOf(small), 1, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   });
 
-  test('stops running work, which rejects with its reason and never says 1', async () => {
+  test('stops running work, which rejects with its reason and never reports 1', async () => {
     const controller = new AbortController();
     const reason = { any: 'value' };
     const seen: number[] = [];
@@ -77,7 +77,7 @@ describe('an AbortSignal', () => {
     expect(seen[0]).toBeLessThan(1);
   });
 
-  test('stops work that waits for its turn, and the work before it goes on', async () => {
+  test('stops queued work, and the work before it continues', async () => {
     const controller = new AbortController();
     const reason = new Error('changed my mind');
     const { begun, onProgress } = started();
@@ -105,7 +105,7 @@ describe('an AbortSignal', () => {
   });
 });
 
-test('jobs of one engine run one after the other, in the order in which they were asked for', async () => {
+test('jobs of one engine run one after the other, in the order requested', async () => {
   const order: string[] = [];
   const note = (name: string) => () => order.push(name);
   await Promise.all([

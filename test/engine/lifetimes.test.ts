@@ -69,7 +69,7 @@ test('dispose gives the parameters back', async () => {
 });
 
 test('1,000 rounds of create, forward and dispose leave the resident memory flat', async () => {
-  // A small young generation: else it may still be growing when the counting begins.
+  // A small young generation: else it may still be growing when counting starts.
   const nodeOptions = ['--expose-gc', '--max-semi-space-size=1'];
   const { warm, end } = await resultOf<{ warm: number; end: number }>('thousand-rounds', { nodeOptions });
   expect(end - warm).toBeLessThan(4e6);

@@ -25,12 +25,12 @@ test('measurements are the seconds of every run', async () => {
   }
 });
 
-test('a single run is made where none are asked for, and none beyond the time that is enough', async () => {
+test('one run is made by default, and none beyond the time limit', async () => {
   expect(await measureGemm(64)).toHaveLength(1);
   expect(await measureGemm(64, { runs: 1000, enoughSeconds: 1e-9 })).toHaveLength(1);
 });
 
-test('a spectral convolution tells the parts of its time, its tiles and the work of its product', async () => {
+test('a spectral convolution reports the parts of its time, its tiles and the work of its product', async () => {
   const { algorithm, parts, productFlop, tilePoints } = await measureConvolution({
     ...CONVOLUTION,
     algorithm: 'spectral',

@@ -26,7 +26,7 @@ describe('a memory budget', () => {
     expect(() => budget(4e9, 1e9).require(need)).toThrow('than is available');
   });
 
-  test('looks at the limit alone, or at what is available alone, where it is asked to', () => {
+  test('checks only the limit, or only available memory, on request', () => {
     expect(() => budget(4e9, 1e9).requireAllowed(need)).not.toThrow();
     expect(() => budget(1e9, 4e9).requireAvailable(need)).not.toThrow();
   });
@@ -37,7 +37,7 @@ describe('a memory budget', () => {
     expect(() => budget(3.2e9, 4.1e9).require(need, 'chosenMicroBatch')).not.toThrow();
   });
 
-  test('says what is left for a workspace, and what can be had', () => {
+  test('reports the rest of the limit, and available memory', () => {
     expect(budget(4e9, 1e9).leftBytes(1e9)).toBe(3e9);
     expect(budget(4e9, 1e9).leftBytes(5e9)).toBe(0);
     expect(budget(undefined, 1e9).leftBytes(0)).toBe(Number.MAX_SAFE_INTEGER);
@@ -70,7 +70,7 @@ describe('memoryLimitBytes', () => {
     });
   });
 
-  test('is checked before the work begins, and says what a smaller batch needs', async () => {
+  test('is checked before the work starts, and says what a smaller batch needs', async () => {
     const engine = await create(parameterBytes + 1e6);
     try {
       await engine.forward(conditionOf(engine), 1);

@@ -29,7 +29,7 @@ test.each([
   expect([...engine.readParameter(WEIGHT, 104, 4)]).toEqual(wanted);
 });
 
-test('bytes may begin at any address', () => {
+test('bytes may start at any address', () => {
   const shifted = new Uint8Array(9);
   shifted.set(bytesOf(Float32Array.of(1.5, -3)), 1);
   engine.writeParameter(WEIGHT, 0, shifted.subarray(1), 'F32');
@@ -46,7 +46,7 @@ test.each([
   );
 });
 
-describe('wrong arguments are named, with what was wanted and what came', () => {
+describe('wrong arguments are named, with what was expected and what was given', () => {
   const four = new Uint8Array(4);
   test.each<[string, () => unknown, RegExp]>([
     ['name', () => engine.writeParameter('decoder.weight', 0, four, 'F32'), /name: .*got "decoder.weight"/],

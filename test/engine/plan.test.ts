@@ -111,7 +111,7 @@ test('tile spectra keep to half of the workspace: a batch is done in chunks', ()
   }
 });
 
-test('where no tile fits into the workspace, the direct algorithm is taken and the reason told', () => {
+test('where no tile fits into the workspace, the direct algorithm is used and the reason reported', () => {
   const { convolutions } = planDecoder({ features: WIDE, kernelSize: 9, workspaceBytes: 1 });
   for (const { algorithm, rejected } of convolutions) {
     expect(algorithm).toBe('direct');
@@ -145,7 +145,7 @@ test.each<[string, Partial<Record<keyof PlanOptions, unknown>>, string]>([
   );
 });
 
-test('a workspace too small for any spectral tile is too little memory where that algorithm is asked for', () => {
+test('a workspace too small for any spectral tile is too little memory if that algorithm is requested', () => {
   const plan = () => planDecoder({ features: WIDE, kernelSize: 9, workspaceBytes: 1, algorithm: 'spectral' });
   expect(plan).toThrow(expect.objectContaining({ code: 'OUT_OF_MEMORY', message: expect.stringContaining('budget') }));
 });

@@ -207,7 +207,7 @@ describe('states', () => {
     },
   );
 
-  test('begin as zeros at step 0', async () => {
+  test('start as zeros at step 0', async () => {
     const engine = await trainer();
     expect(engine.step).toBe(0);
     for (const [, bytes] of everythingOf(engine).states) expect(bytes.every((byte) => byte === 0)).toBe(true);
@@ -391,7 +391,7 @@ describe('while a job is under way', () => {
   });
 });
 
-describe('wrong arguments are named, with what was wanted and what came:', () => {
+describe('wrong arguments are named, with what was expected and what was given:', () => {
   const invalid = (message: RegExp) => ({ code: 'INVALID_ARGUMENT', message: expect.stringMatching(message) });
 
   test.each<[string, object, RegExp]>([

@@ -67,7 +67,7 @@ export async function train(engine: TrainerEngine, from: number, to: number): Pr
   return norms;
 }
 
-/** All that a checkpoint stores: parameters, states and step. */
+/** The contents of a checkpoint: parameters, optimiser state and step. */
 export function everythingOf(engine: TrainerEngine) {
   return {
     parameters: new Map(engine.parameters.map(({ name, shape }) => [name, readAll(engine, name, shape)])),

@@ -37,7 +37,7 @@ test('seconds are those of the convolutions together, and the spectral algorithm
 test('a length projection is work too', () => {
   const without = planTraining(OPTIONS);
   const plan = planTraining({ ...OPTIONS, projectedFrom: 1000 });
-  // rows · (2 · 1000 · 96 + 3 · 96 · 96): no gradient of the condition is wanted
+  // rows · (2 · 1000 · 96 + 3 · 96 · 96): the gradient of the condition is not computed
   const rows = 8 * 64 * 128;
   expect(plan.directMultiplyAdds - without.directMultiplyAdds).toBeCloseTo(rows * (2 * 1000 * 96 + 3 * 96 * 96), -3);
   expect(plan.seconds).toBeGreaterThan(without.seconds);

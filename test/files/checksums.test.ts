@@ -31,7 +31,7 @@ test('files that are as they were written are accepted, and so are folders witho
   expect(fractions).toEqual([0.5, 1]);
 });
 
-test('a file with other bytes is named, unless it is not asked for', async () => {
+test('a file with different bytes is named, unless it is not checked', async () => {
   await write();
   await writeFile(at('b'), 'abd');
   await expect(verifyChecksums(folder())).rejects.toMatchObject({

@@ -11,7 +11,7 @@ afterAll(() => {
   readOnly.unmount();
 });
 
-test('a full disk is named, and what was begun is removed', async () => {
+test('a full disk is named, and partial output is removed', async () => {
   const path = join(small.folder, 'new', 'big.bin');
   await expect(writeFileAtomically(path, new Uint8Array(2 ** 20))).rejects.toMatchObject({
     code: 'DISK_FULL',

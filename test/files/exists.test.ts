@@ -24,7 +24,7 @@ test.each([
   expect({ exists: await exists(path), folder: await isFolder(path), kind: await kindOf(path) }).toEqual(expected);
 });
 
-test('kindOf fails where it cannot be told what is at a path', async () => {
+test('kindOf fails if the path cannot be inspected', async () => {
   const path = join(temporary(), 'x'.repeat(5000));
   await expect(kindOf(path)).rejects.toMatchObject({ code: 'READ_FAILED' });
   expect(await exists(path)).toBe(false);

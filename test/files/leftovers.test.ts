@@ -18,8 +18,8 @@ async function leave(
   kind: 'partial' | 'replaced' | 'removed',
   changes: Partial<ReturnType<typeof ownIdentity>> = {},
 ): Promise<string> {
-  const { system, pid, began } = { ...ownIdentity(), began: '1', ...changes };
-  const hidden = `.${name}.${kind}-${system}-${pid}-${began}-0123abcd`;
+  const { system, pid, startTime } = { ...ownIdentity(), startTime: '1', ...changes };
+  const hidden = `.${name}.${kind}-${system}-${pid}-${startTime}-0123abcd`;
   await mkdir(join(folder(), hidden));
   await writeFile(join(folder(), hidden, 'a.txt'), name);
   return hidden;
@@ -60,14 +60,14 @@ describe('what a process leaves that is killed while it writes a folder', () => 
 });
 
 test('leftovers of a process whose number another process has by now are removed', async () => {
-  await leave('out', 'partial', { pid: process.pid, began: '1' });
+  await leave('out', 'partial', { pid: process.pid, startTime: '1' });
   await removeLeftovers(folder());
   expect(await readdir(folder())).toEqual([]);
 });
 
 test('what this process, one of another machine, or nobody known is writing is left alone', async () => {
   const names = [
-    await leave('own', 'partial', { began: ownIdentity().began }),
+    await leave('own', 'partial', { startTime: ownIdentity().startTime }),
     await leave('elsewhere', 'partial', { system: '0123456789ab' }),
     await leave('elsewhere', 'replaced', { system: '0123456789ab' }),
     basename(partialName(join(folder(), 'own'), 'removed')),
@@ -96,13 +96,13 @@ test('a folder that had been replaced when the process was killed is removed', a
   expect(await readdir(join(folder(), 'out'))).toEqual(['b.txt']);
 });
 
-test('a replaced folder whose name is too long to be told stays where it is', async () => {
+test('a replaced folder whose name is too long to be recorded stays where it is', async () => {
   const hidden = await leave('x'.repeat(40), 'replaced');
   await removeLeftovers(folder());
   expect(await readdir(folder())).toEqual([hidden]);
 });
 
-test('hidden names of paths with the longest names have room and are found again', async () => {
+test('hidden names of paths with the longest names fit and are found again', async () => {
   const path = partialName(join(folder(), 'ü'.repeat(127)), 'replaced');
   await mkdir(path);
   expect(Buffer.byteLength(basename(path))).toBeLessThanOrEqual(255);

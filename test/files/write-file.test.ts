@@ -75,7 +75,7 @@ test('a symbolic link is replaced, what it points to is left alone', async () =>
   expect(await readFile(join(folder(), 'elsewhere'), 'utf8')).toBe('old');
 });
 
-test('a name of the greatest length has room for its temporary neighbour', async () => {
+test('a file with the longest possible name can be written', async () => {
   const path = join(folder(), 'ü'.repeat(127));
   await writeFileAtomically(path, 'x');
   expect(await readFile(path, 'utf8')).toBe('x');

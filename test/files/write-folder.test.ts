@@ -159,7 +159,7 @@ describe('when a folder is replaced by several at once, all succeed and one of t
     expect(await readdir(folder())).toEqual(['out']);
   }, 60_000);
 
-  test('without force the first is kept, and the others are told what happened', async () => {
+  test('without force the first is kept, and the others fail with the reason', async () => {
     const path = join(folder(), 'out');
     const both = Promise.allSettled([1, 2].map((text) => writeFolderAtomically(path, {}, fillWith(String(text)))));
     const refused = (await both).filter(({ status }) => status === 'rejected') as PromiseRejectedResult[];

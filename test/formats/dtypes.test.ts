@@ -39,7 +39,7 @@ function nearestPattern(value: number, dtype: 'F16' | 'BF16'): number {
     else high = middle;
   }
   const below = VALUES[dtype](low);
-  // Where infinity stands there would be the next finite value, had the exponent room for it.
+  // Infinity takes the place of the next finite value, which the exponent cannot represent.
   const above = low + 1 === infinity ? 2 * below - VALUES[dtype](low - 1) : VALUES[dtype](low + 1);
   if (magnitude === Number.POSITIVE_INFINITY) return sign | infinity;
   const up = magnitude - below > above - magnitude || (magnitude - below === above - magnitude && low % 2 === 1);

@@ -52,7 +52,7 @@ test('tensors are read by name: whole, as float32, and in pieces', async () => {
   ]);
 });
 
-test('neighbours are read together: every element once, in the order of the file, whatever is wanted', async () => {
+test('neighbours are read together: every element once, in the order of the file, for any selection', async () => {
   const names = ['a', 'b', 'c', 'd'] as const;
   const tensor = fc.record({
     dtype: fc.constantFrom('F32' as const, 'F16' as const, 'I64' as const, 'U8' as const),
@@ -310,7 +310,7 @@ test('a tensor beyond 4 GiB is read in pieces', async () => {
   expect(first.value!.bytes).toHaveLength(4 * 2 ** 20);
 });
 
-test('reading a large tensor as float32 leaves the event loop turning', async () => {
+test('reading a large tensor as float32 does not block the event loop', async () => {
   const count = 4e6;
   const file = await openBytes(
     fileBytes(

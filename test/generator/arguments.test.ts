@@ -113,7 +113,7 @@ test('a folder to save to must not be empty', async () => {
   await expect(adapter.save('', { force: true })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
 });
 
-test('a signal that is none is told by name', async () => {
+test('an invalid signal is named', async () => {
   await expect(generator.generate(PROMPTS, { signal: {} as AbortSignal })).rejects.toMatchObject({
     code: 'INVALID_ARGUMENT',
     message: expect.stringContaining('signal in the options of generate'),

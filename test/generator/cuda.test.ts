@@ -64,7 +64,7 @@ describeEmulated('a generator on an emulated CUDA device', () => {
     },
   );
 
-  test('stops when it is aborted, before a pass and within one, and goes on as if nothing had been', async () => {
+  test('stops when it is aborted, before a pass and within one, and continues as if nothing had happened', async () => {
     const { result, machine } = await resultOf('cuda-cancelled');
     expect(result).toEqual({ outcomes: ['enough', 'enough'], same: true, disposed: 'DISPOSED' });
     expect(machine).toMatchObject(NOTHING_LEFT);
@@ -80,10 +80,10 @@ describeEmulated('a generator on an emulated CUDA device', () => {
     expect(machine).toMatchObject(NOTHING_LEFT);
   });
 
-  describe('that has no room for it', () => {
+  describe('without enough memory', () => {
     const little = { DND_EMULATOR_MEMORY_LIMIT: '100000' };
 
-    test('auto takes the CPU and says why', async () => {
+    test('auto uses the CPU and says why', async () => {
       const { result, machine } = await resultOf<Generated>('cuda-generate', {}, little);
       expect(result.device).toMatchObject({ kind: 'cpu', precision: 'fp32' });
       expect(result.device.fallback).toMatch(/^NVIDIA A100-SXM4-80GB \(emulated\): .*needs .*bytes.* free/s);

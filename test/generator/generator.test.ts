@@ -68,7 +68,7 @@ describe('generate', () => {
 });
 
 describe('the report', () => {
-  test('tells what was made, from what, and that the generator is untrained', async () => {
+  test('reports the adapter, its inputs, and that the generator is untrained', async () => {
     const { report, tensors } = await generator.generate(PROMPTS, { seed: 5 });
     expect(report.generator).toEqual({
       trained: false,

@@ -6,7 +6,7 @@ import { createTiny, PROMPTS, SLOW_SETTINGS } from './tiny.js';
 
 const DISPOSED = expect.objectContaining({ code: 'DISPOSED' });
 
-/** A call of `generate` on a slow generator that has begun to decode. */
+/** A `generate` call on a slow generator that has started decoding. */
 async function begin(generator: Generator, signal?: AbortSignal): Promise<{ work: Promise<GeneratedAdapter> }> {
   let work!: Promise<GeneratedAdapter>;
   await new Promise<void>((decoding) => {
@@ -42,7 +42,7 @@ describe('abort', () => {
     generator.dispose();
   });
 
-  test('of a call that waits for its turn rejects at once', async () => {
+  test('of a queued call rejects at once', async () => {
     const generator = await createTiny(SLOW_SETTINGS);
     const { work: running } = await begin(generator);
     const controller = new AbortController();
@@ -85,7 +85,7 @@ describe('dispose', () => {
 });
 
 describe('at once', () => {
-  test('calls on one generator take turns, and give what they would give alone', async () => {
+  test('calls on one generator are serialised, with the same results as alone', async () => {
     const generator = await createTiny();
     const sets = PROMPTS.map((prompt) => [prompt]);
     const alone: string[] = [];

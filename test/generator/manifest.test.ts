@@ -72,7 +72,7 @@ test('where trained parameters come from is read', () => {
     );
 });
 
-test('fields that are not known are passed over', () => {
+test('unknown fields are ignored', () => {
   const json = { ...changed('training.evaluation', { accuracy: 0.5 }), comment: 'mine' };
   expect(parseManifest(json, 'generator.json')).toEqual(manifestJson());
 });
@@ -179,7 +179,7 @@ test('whatever is done to it, it is read or refused by a DndError', () => {
   );
 });
 
-/** As `changed`, on a copy of `json`; a path that an earlier edit has broken is passed over. */
+/** As `changed`, on a copy of `json`; a path broken by an earlier edit is skipped. */
 function edited(json: Json, path: string, value: unknown): Json {
   const copy = structuredClone(json);
   const keys = path.split('.');

@@ -88,7 +88,7 @@ test('loading and saving report progress up to 1', async () => {
 });
 
 describe('decoder.safetensors', () => {
-  test('of a training checkpoint, with names that begin with model., and token importance beside them', async () => {
+  test('of a training checkpoint, with names that start with model., and token importance beside them', async () => {
     const folder = join(temporary(), 'generator');
     const digest = await saved(folder);
     const importance: TensorSource = {
@@ -248,7 +248,7 @@ describe('loading refuses', () => {
 });
 
 describe('parameters so large that numbers overflow', () => {
-  test('are told as INVALID_WEIGHTS, with the tensor', async () => {
+  test('fail with INVALID_WEIGHTS and name the tensor', async () => {
     const folder = join(temporary(), 'generator');
     await saved(folder);
     await rewriteDecoder(folder, (tensors) =>

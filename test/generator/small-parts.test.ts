@@ -25,7 +25,7 @@ test('progress grows over the stages by their shares, and ends with exactly 1', 
 });
 
 describe('StatisticsCollector', () => {
-  test('says of finite numbers what a textbook says', () => {
+  test('agrees with the textbook formulas on finite numbers', () => {
     const collector = new StatisticsCollector();
     collector.add(Float32Array.of(1, 2));
     collector.add(Float32Array.of(3, 6));

@@ -122,8 +122,8 @@ async function encode({ maxLength, ...device }, folder, promptsFile, target) {
     ['encode', 'mean'],
     ['encode', 'cls'],
   ]) {
-    const { states, shape } = await encoder.encode(prompts, { maxLength, padding, pooling });
-    tensors.push({ name: `${padding}.${pooling}`, dtype: 'F32', shape, bytes: () => [bytesOf(states)] });
+    const { hiddenStates, shape } = await encoder.encode(prompts, { maxLength, padding, pooling });
+    tensors.push({ name: `${padding}.${pooling}`, dtype: 'F32', shape, bytes: () => [bytesOf(hiddenStates)] });
   }
   encoder.dispose();
   await writeSafetensors(target, tensors);

@@ -40,7 +40,7 @@ test('the fraction done grows from 0 to 1', async () => {
   expect(fractions.length).toBeGreaterThanOrEqual(convolutions.length);
 });
 
-test('a signal stops it amid the work: no further convolution is begun', async () => {
+test('a signal stops it during the work: no further convolution is started', async () => {
   const controller = new AbortController();
   const reason = new Error('enough');
   const fractions: number[] = [];
@@ -54,7 +54,7 @@ test('a signal stops it amid the work: no further convolution is begun', async (
   expect(fractions[1]).toBeLessThan(1);
 });
 
-test('what cannot be held in memory is refused by name before it is begun', async () => {
+test('what does not fit into memory is refused by name before it is started', async () => {
   const large = planDecoder({
     features: [
       [1, 2 ** 17, 2 ** 17],

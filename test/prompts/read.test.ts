@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { parseCsv } from '../../src/prompts/csv.js';
 import { readPromptSet } from '../../src/prompts/index.js';
-import { abortedAfterTurns } from '../encoder/event-loop.js';
+import { abortedAfterTicks } from '../encoder/event-loop.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -34,7 +34,7 @@ async function* input(content: string): AsyncGenerator<Uint8Array> {
 }
 
 describe('text files', () => {
-  test('hold one prompt a line; blank lines are passed over and spaces are kept', async () => {
+  test('contain one prompt per line; blank lines are skipped and spaces are kept', async () => {
     expect(await read('a.txt', 'first\n\n  second \n \t \nthird')).toEqual(['first', '  second ', 'third']);
   });
 
@@ -42,7 +42,7 @@ describe('text files', () => {
     expect(await read('a.txt', 'first\r\nsecond\rthird\r\n')).toEqual(['first', 'second', 'third']);
   });
 
-  test('may begin with a byte order mark', async () => {
+  test('may start with a byte order mark', async () => {
     expect(await read('a.txt', '\ufefffirst\nsecond')).toEqual(['first', 'second']);
   });
 
@@ -135,7 +135,7 @@ describe('JSON files', () => {
 });
 
 describe('JSON Lines files', () => {
-  test('hold one item a line; blank lines are passed over', async () => {
+  test('contain one item per line; blank lines are skipped', async () => {
     const content = '{"prompt": "one"}\r\n\n"two"\n{"conversations": [{"value": "three"}]}';
     expect(await read('a.jsonl', content)).toEqual(['one', 'two', 'three']);
   });
@@ -151,7 +151,7 @@ describe('CSV files', () => {
     expect(await read('a.csv', 'one\n"two, with a comma"\n')).toEqual(['one', 'two, with a comma']);
   });
 
-  test('may begin with a prompt of several lines', async () => {
+  test('may start with a prompt of several lines', async () => {
     expect(await read('a.csv', '"one\nline"\ntwo\n')).toEqual(['one\nline', 'two']);
   });
 
@@ -175,7 +175,7 @@ describe('standard input', () => {
     expect(await readPromptSet('-', input(content))).toEqual(['one', 'two']);
   });
 
-  test('may hold text that begins with a bracket', async () => {
+  test('may contain text that starts with a bracket', async () => {
     expect(await readPromptSet('-', input('[INST] one\n{name}, two'))).toEqual(['[INST] one', '{name}, two']);
   });
 
@@ -197,7 +197,7 @@ describe('standard input', () => {
 describe('waiting for prompts ends at an abort', () => {
   const reason = new Error('enough');
 
-  /** Aborts once the wait has begun. */
+  /** Aborts once the read is waiting. */
   async function aborted(path: string, input?: Readable): Promise<void> {
     const controller = new AbortController();
     const waiting = readPromptSet(path, input, controller.signal);
@@ -381,7 +381,7 @@ describe('bad prompt files get an error that says what to do', () => {
   });
 });
 
-describe('many lines leave the event loop turning', () => {
+describe('many lines do not block the event loop', () => {
   test.each([
     ['text', 'a prompt\n'],
     ['JSON Lines', '{"prompt": "a prompt"}\n'],
@@ -391,14 +391,14 @@ describe('many lines leave the event loop turning', () => {
     async function* bytes() {
       yield Buffer.from(line.repeat(150_000));
     }
-    const loop = abortedAfterTurns(Number.POSITIVE_INFINITY);
+    const loop = abortedAfterTicks(Number.POSITIVE_INFINITY);
     expect(await readPromptSet('-', bytes())).toHaveLength(150_000);
     loop.end();
     expect(loop.turns()).toBeGreaterThan(3);
   });
 
   test('of CSV', async () => {
-    const loop = abortedAfterTurns(Number.POSITIVE_INFINITY);
+    const loop = abortedAfterTicks(Number.POSITIVE_INFINITY);
     let rows = 0;
     for await (const item of parseCsv('a prompt\n'.repeat(50_000), 'a.csv')) if (item) rows++;
     loop.end();

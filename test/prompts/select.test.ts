@@ -62,7 +62,7 @@ describe('selecting prompts', () => {
     expect(() => selectPrompts([], 4, 0)).toThrow(expect.objectContaining({ code: 'INVALID_PROMPTS' }));
   });
 
-  test.each([0, -1, 1.5, Number.NaN])('refuses %p prompts wanted', (wanted) => {
+  test.each([0, -1, 1.5, Number.NaN])('refuses to select %p prompts', (wanted) => {
     expect(() => selectPrompts(['a'], wanted, 0)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
   });
 

@@ -81,7 +81,7 @@ describe('SplitMix64', () => {
     expect(Math.abs(small - 5_000)).toBeLessThan(250);
   });
 
-  test('samples different numbers below the limit, and all of them when asked', () => {
+  test('samples distinct numbers below the limit, up to all of them', () => {
     fc.assert(
       fc.property(seeds, fc.integer({ min: 0, max: 200 }), fc.integer({ min: 0, max: 200 }), (seed, a, b) => {
         const [count, limit] = a < b ? [a, b] : [b, a];

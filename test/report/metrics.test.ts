@@ -13,7 +13,7 @@ async function read(text: string | Uint8Array) {
   return readMetrics(path);
 }
 
-test('steps and evaluations are told apart, in their order', async () => {
+test('steps and evaluations are distinguished, in their order', async () => {
   const { steps, evaluations, notes } = await read(`${exampleLines(100, 50).join('\n')}\n`);
   expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
   expect(steps[41]).toEqual(exampleStep(42));
@@ -22,7 +22,7 @@ test('steps and evaluations are told apart, in their order', async () => {
   expect(notes).toEqual([]);
 });
 
-test('a last line that was cut off anywhere is passed over, with a note', async () => {
+test('a last line truncated anywhere is skipped, with a note', async () => {
   const lines = exampleLines(3);
   const last = Buffer.from(JSON.stringify(exampleStep(4, { taskLosses: { 'größe ‖': 1 } })));
   for (const length of [1, 9, last.indexOf('ß') + 1, last.length - 1]) {
@@ -43,7 +43,7 @@ test('damaged lines in between are named, and counted when they are many', async
   expect(notes[5]).toBe('2 more damaged lines of metrics.jsonl were skipped');
 });
 
-test('what a resumed run tells again counts, and what it has not come to again is forgotten', async () => {
+test('lines repeated by a resumed run replace the earlier ones, and later steps are dropped', async () => {
   const again = [exampleStep(3, { loss: 7 }), exampleStep(4, { loss: 8 })].map((step) => JSON.stringify(step));
   const first = exampleLines(6, 2);
   const { steps, evaluations } = await read([...first, ...again].join('\n'));
@@ -78,7 +78,7 @@ test('no line, whatever it holds, makes the reader throw', () => {
   );
 });
 
-test('no file yet is a run that has not begun; a file of something else is refused', async () => {
+test('a missing file is a run that has not started; a file of something else is refused', async () => {
   expect(await readMetrics(join(folder(), 'metrics.jsonl'))).toMatchObject({ steps: [], notes: [expect.any(String)] });
   await expect(read('step,loss\n1,0.5\n')).rejects.toMatchObject({ code: 'CORRUPT_FILE' });
   expect(await read('')).toEqual({ steps: [], evaluations: [], notes: [] });

@@ -20,7 +20,7 @@ test('the page holds all that it needs, and no address', async () => {
   expect(html).toContain('Permission is hereby granted');
 });
 
-test('it says whether the run works, how far it is, and what it is made from', async () => {
+test('it says whether the run works, its progress, and its settings and inputs', async () => {
   const html = await page();
   for (const text of [
     '<h1>Training run a &amp; b</h1>',
@@ -62,7 +62,7 @@ test('it takes names for text, whatever they hold', async () => {
   expect(attacked.match(/<!--/g)).toHaveLength(1);
 });
 
-test('a run that has not begun, or never evaluated, has a page, too', async () => {
+test('a run that has not started, or never evaluated, has a page, too', async () => {
   const none = await page({ metrics: null });
   expect(none).toContain('No data yet');
   expect(none).toContain('Note: there is no metrics.jsonl yet');

@@ -121,7 +121,7 @@ describe('a configuration file', () => {
   });
 });
 
-describe('a run that goes on', () => {
+describe('a resumed run', () => {
   const run = resolveSettings(NEEDED);
 
   test('may have other settings only where they decide nothing', () => {

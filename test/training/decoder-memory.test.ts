@@ -21,7 +21,7 @@ async function engineWith(memoryLimit?: number): Promise<TrainerEngine> {
   return TrainerEngine.create({ features, kernelSize: 9, optimiser: OPTIMISER, memoryLimitBytes: memoryLimit });
 }
 
-test('a whole batch goes through at once where there is room, and less of it where a limit leaves less', async () => {
+test('the micro-batch is the whole batch if it fits, and smaller under a lower limit', async () => {
   using roomy = await engineWith();
   expect(microBatchFor(roomy, SETTINGS)).toBe(8);
   const least = stepBytes(roomy.memory(1));
@@ -37,7 +37,7 @@ test('a whole batch goes through at once where there is room, and less of it whe
   expect(chosen.size).toBeGreaterThan(1);
 });
 
-test('what was asked for is kept, or refused with ways out', async () => {
+test('a requested micro-batch is kept, or refused with advice', async () => {
   using roomy = await engineWith();
   expect(microBatchFor(roomy, { ...SETTINGS, microBatch: 3 })).toBe(3);
   const memoryLimit = Math.ceil(roomy.parameterBytes * 4.2);

@@ -16,7 +16,7 @@ test('runs that are killed at random moments and resumed end as if they had not 
   expect(problems).toEqual([]);
   expect(kills).toHaveLength(8);
   expect(runs.reduce((total, run) => total + run.kills, 0)).toBe(8);
-  // The comparison would tell if they did not.
+  // The comparison would fail if they did not.
   const [one, other] = ['fp32', '8bit'].map((moments) => join(folder(), `uninterrupted-${moments}`));
   expect(await differencesOf(one!, other!)).toContain('metrics.jsonl differs');
 });

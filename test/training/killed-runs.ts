@@ -243,7 +243,7 @@ async function metricsLines(folder: string): Promise<number> {
   return text.split('\n').length - 1;
 }
 
-/** What the folder held when the process began that was killed then. */
+/** The contents of the folder when the killed process started. */
 interface Before {
   lines: number;
   leftovers: readonly string[];
@@ -260,7 +260,7 @@ async function phaseOf(folder: string, step: number | null, before: Before): Pro
   return (await metricsLines(folder)) <= before.lines ? 'between resuming and the next step' : 'between checkpoints';
 }
 
-/** Everything that a run would take from it when it goes on. */
+/** Everything that a resumed run would read from it. */
 async function loadWhole(path: string, moments: Moments): Promise<void> {
   const optimiser = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.1, maxGradientNorm: 1, moments };
   const engine = await TrainerEngine.create({ features: FEATURES, kernelSize: KERNEL_SIZE, threads: 1, optimiser });

@@ -4,7 +4,7 @@ import { BertTextEncoder, type EncodeOptions, HashEncoder, type TextEncoder } fr
 import { encodeSets } from '../../src/generator/encode.js';
 import { ByteCache } from '../../src/training/byte-cache.js';
 import { PromptStates, type PromptStatesOptions } from '../../src/training/prompt-states.js';
-import { abortedAfterTurns } from '../encoder/event-loop.js';
+import { abortedAfterTicks } from '../encoder/event-loop.js';
 import { writeModel } from '../encoder/models.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 
@@ -23,7 +23,7 @@ class Recorder extends HashEncoder {
   }
 }
 
-function statesWith(changes: Partial<PromptStatesOptions> = {}): { states: PromptStates; encoder: Recorder } {
+function hiddenStatesWith(changes: Partial<PromptStatesOptions> = {}): { states: PromptStates; encoder: Recorder } {
   const encoder = new Recorder(CHANNELS);
   const options = {
     encoder,
@@ -45,7 +45,7 @@ async function direct(
   texts: readonly string[],
   condition: Omit<EncodeOptions, 'signal'> = CONDITION,
 ): Promise<Float32Array> {
-  return (await new HashEncoder(CHANNELS).encode(texts, condition)).states;
+  return (await new HashEncoder(CHANNELS).encode(texts, condition)).hiddenStates;
 }
 
 async function cachedFiles(): Promise<string[]> {
@@ -55,10 +55,10 @@ async function cachedFiles(): Promise<string[]> {
 
 describe('states of prompts', () => {
   test('are those of the text encoder, and of generate, in the order of the texts', async () => {
-    const { states } = statesWith();
+    const { states } = hiddenStatesWith();
     expect(await filled(states, TEXTS)).toEqual(await direct(TEXTS));
     const choice = { name: '', given: 5, prompts: TEXTS, indices: [0, 1, 2, 3, 0], dropped: 0, repeated: 1 };
-    const { states: generated } = await encodeSets(new HashEncoder(CHANNELS), [choice], CONDITION, {});
+    const { hiddenStates: generated } = await encodeSets(new HashEncoder(CHANNELS), [choice], CONDITION, {});
     expect(await filled(states, TEXTS)).toEqual(generated);
   });
 
@@ -73,8 +73,8 @@ describe('states of prompts', () => {
       await using encoder = await BertTextEncoder.load(await writeModel(join(temporary(), 'bert')));
       const condition = { maxLength: 10, padding, pooling };
       const choice = { name: '', given: 5, prompts: TEXTS, indices: [0, 1, 2, 3, 0], dropped: 0, repeated: 1 };
-      const { states: generated } = await encodeSets(encoder, [choice], condition, {});
-      const { states } = statesWith({ encoder, condition, memoryBytes: 1 });
+      const { hiddenStates: generated } = await encodeSets(encoder, [choice], condition, {});
+      const { states } = hiddenStatesWith({ encoder, condition, memoryBytes: 1 });
       // One by one, then all from the disk.
       for (const text of TEXTS) await filled(states, [text]);
       expect(await filled(states, TEXTS)).toEqual(generated);
@@ -88,33 +88,33 @@ describe('states of prompts', () => {
     ['disk alone', 1, 1e6],
     ['a memory too small for all', 400, 1e6],
   ])('of each distinct text are encoded once with %s', async (_what, memoryBytes, diskBytes) => {
-    const { states, encoder } = statesWith({ memoryBytes, diskBytes });
+    const { states, encoder } = hiddenStatesWith({ memoryBytes, diskBytes });
     for (let round = 0; round < 3; round++) expect(await filled(states, TEXTS)).toEqual(await direct(TEXTS));
     expect(encoder.asked.sort()).toEqual([...new Set(TEXTS)].sort());
     expect(states.encoded).toBe(4);
   });
 
-  test('are encoded again where there is room for them nowhere', async () => {
-    const { states, encoder } = statesWith({ memoryBytes: 1, diskBytes: 1 });
+  test('are encoded again if no cache has space for them', async () => {
+    const { states, encoder } = hiddenStatesWith({ memoryBytes: 1, diskBytes: 1 });
     for (let round = 0; round < 2; round++) expect(await filled(states, TEXTS)).toEqual(await direct(TEXTS));
     expect(encoder.asked).toHaveLength(8);
     expect(await cachedFiles()).toEqual([]);
   });
 
-  test('leave the room on the disk that others need', async () => {
-    const { states, encoder } = statesWith({ memoryBytes: 1, reserveBytes: 1e18 });
+  test('leave reserved disk space free', async () => {
+    const { states, encoder } = hiddenStatesWith({ memoryBytes: 1, reserveBytes: 1e18 });
     for (let round = 0; round < 2; round++) expect(await filled(states, TEXTS)).toEqual(await direct(TEXTS));
     expect(encoder.asked).toHaveLength(8);
     expect(await cachedFiles()).toEqual([]);
   });
 
   test('are read from the disk by the next process, unless it encodes in another way', async () => {
-    await filled(statesWith().states, TEXTS);
-    const same = statesWith();
+    await filled(hiddenStatesWith().states, TEXTS);
+    const same = hiddenStatesWith();
     expect(await filled(same.states, TEXTS)).toEqual(await direct(TEXTS));
     expect(same.encoder.asked).toEqual([]);
     const shorter = { ...CONDITION, maxLength: 3 };
-    const other = statesWith({ condition: shorter });
+    const other = hiddenStatesWith({ condition: shorter });
     expect(await filled(other.states, TEXTS)).toEqual(await direct(TEXTS, shorter));
     expect(other.encoder.asked).toHaveLength(4);
   });
@@ -139,18 +139,18 @@ describe('states of prompts', () => {
       },
     ],
   ])('with %s in the cache are encoded again, and kept', async (_what, damage) => {
-    await filled(statesWith().states, TEXTS);
+    await filled(hiddenStatesWith().states, TEXTS);
     for (const path of await cachedFiles()) await damage(path);
-    const again = statesWith();
+    const again = hiddenStatesWith();
     expect(await filled(again.states, TEXTS)).toEqual(await direct(TEXTS));
     expect(again.encoder.asked).toHaveLength(4);
-    const third = statesWith();
+    const third = hiddenStatesWith();
     expect(await filled(third.states, TEXTS)).toEqual(await direct(TEXTS));
     expect(third.encoder.asked).toEqual([]);
   });
 
-  test('do not take room on the disk for the zeros that end them', async () => {
-    await filled(statesWith().states, ['x']);
+  test('do not store trailing zeros', async () => {
+    await filled(hiddenStatesWith().states, ['x']);
     const [path] = await cachedFiles();
     expect((await readFile(path!)).length).toBeLessThanOrEqual(48 + 4 * CHANNELS);
   });
@@ -159,7 +159,7 @@ describe('states of prompts', () => {
     const values = [0, -0, 1, 0, -0, 0, 0, 0];
     const odd: TextEncoder = Object.assign(new HashEncoder(CHANNELS), {
       encode: async () => ({
-        states: Float32Array.from(values),
+        hiddenStates: Float32Array.from(values),
         shape: [1, 1, 8] as [number, number, number],
         tokens: 1,
         truncatedPrompts: [],
@@ -167,40 +167,40 @@ describe('states of prompts', () => {
     });
     const options = { encoder: odd, condition: { ...CONDITION, pooling: 'mean' as const }, memoryBytes: 1 };
     for (let round = 0; round < 2; round++) {
-      const bits = await filled(statesWith(options).states, ['x']);
+      const bits = await filled(hiddenStatesWith(options).states, ['x']);
       expect(Array.from(bits, (value) => Object.is(value, -0))).toEqual(values.map((value) => Object.is(value, -0)));
     }
   });
 
-  test('are encoded ahead where they have room, and not where they have none', async () => {
-    const roomy = statesWith();
+  test('are encoded ahead if they fit, and not otherwise', async () => {
+    const roomy = hiddenStatesWith();
     await roomy.states.encodeAhead(TEXTS);
     expect(roomy.encoder.asked).toHaveLength(4);
     await filled(roomy.states, TEXTS);
     expect(roomy.encoder.asked).toHaveLength(4);
-    const narrow = statesWith({ folder: join(temporary(), 'narrow'), memoryBytes: 300, diskBytes: 300 });
+    const narrow = hiddenStatesWith({ folder: join(temporary(), 'narrow'), memoryBytes: 300, diskBytes: 300 });
     await narrow.states.encodeAhead(TEXTS);
     expect(narrow.encoder.asked).toEqual([]);
   });
 
   test('clear away what a killed process left, and do without a cache that cannot be written', async () => {
-    await filled(statesWith().states, TEXTS);
+    await filled(hiddenStatesWith().states, TEXTS);
     const [path] = await cachedFiles();
     const leftover = join(path!, '..', '.abc.states.partial-1-00');
     await writeFile(leftover, 'half');
-    await filled(statesWith().states, TEXTS);
+    await filled(hiddenStatesWith().states, TEXTS);
     expect(await cachedFiles()).not.toContain(leftover);
     // A file where the folder should be: no user can write into it.
     const blocked = join(temporary(), 'blocked');
     await writeFile(blocked, '');
-    const { states } = statesWith({ folder: blocked });
+    const { states } = hiddenStatesWith({ folder: blocked });
     expect(await filled(states, TEXTS)).toEqual(await direct(TEXTS));
   });
 
-  test('stop by a signal, and leave the event loop room', async () => {
+  test('stop by a signal, and yield to the event loop', async () => {
     const texts = Array.from({ length: 400 }, (_, index) => `text ${index} ${'and more words '.repeat(20)}`);
-    const { states } = statesWith({ condition: { ...CONDITION, maxLength: 50 } });
-    const count = abortedAfterTurns(5);
+    const { states } = hiddenStatesWith({ condition: { ...CONDITION, maxLength: 50 } });
+    const count = abortedAfterTicks(5);
     const condition = new Float32Array(texts.length * states.size);
     await expect(states.fill(texts, condition, { signal: count.signal })).rejects.toBe(count.reason);
     count.end();

@@ -17,7 +17,7 @@ async function resume(name: string, options: ResumeTrainerOptions = {}): Promise
   await stepsOf(trainer);
 }
 
-/** Begins a run, does some steps of it and lets go of it. */
+/** Starts a run, does some steps and disposes of it. */
 async function begin(
   name: string,
   steps: number,
@@ -35,7 +35,7 @@ async function expectSame(name: string, other: string): Promise<void> {
   expect(await metrics(name)).toEqual(await metrics(other));
 }
 
-describe('a run that is stopped and gone on with ends as if it never was:', () => {
+describe('a run that is stopped and resumed ends as if it had never stopped:', () => {
   test.each([
     ['fp32', [0, 3, 4, 10]],
     ['8bit', [5]],
@@ -58,7 +58,7 @@ describe('a run that is stopped and gone on with ends as if it never was:', () =
     }
   });
 
-  test('stopped and gone on with at every step, in micro-batches', async () => {
+  test('stopped and resumed at every step, in micro-batches', async () => {
     await complete('whole', { microBatch: 3 });
     await begin('steps', 1, { microBatch: 3 }, true);
     for (let step = 1; step < 10; step++) {
@@ -169,7 +169,7 @@ describe('resume refuses', () => {
     expect(await readdir(at('run', 'checkpoints'))).toEqual(['step-000010']);
   });
 
-  test('more steps where the rate falls to 0 at their end; a constant one goes on', async () => {
+  test('more steps where the rate falls to 0 at their end; a constant one continues', async () => {
     await begin('cosine', 5);
     expect((await refusal(Trainer.resume(at('cosine'), { steps: 12 }))).code).toBe('RESUME_MISMATCH');
     await complete('constant', { schedule: 'constant' });
@@ -221,7 +221,7 @@ describe('where the newest checkpoint cannot be read', () => {
     await expectSame('run', 'whole');
   });
 
-  test('and there is no other, the run is not begun anew behind its back', async () => {
+  test('and there is no other, the run is not silently restarted', async () => {
     await begin('run', 5);
     await rm(join(checkpoint('run', 4), 'decoder.safetensors'));
     const names = await readdir(at('run', 'checkpoints'));
@@ -240,7 +240,7 @@ describe('where the newest checkpoint cannot be read', () => {
 });
 
 describe('one process at a time', () => {
-  test('a second trainer of a run is refused, until the first has let go', async () => {
+  test('a second trainer of a run is refused, until the first is disposed', async () => {
     const trainer = await create('run');
     await expect(Trainer.resume(at('run'))).rejects.toMatchObject({ code: 'RUN_IN_USE' });
     await expect(create('run')).rejects.toMatchObject({ code: 'OUTPUT_EXISTS' });
@@ -264,7 +264,7 @@ describe('one process at a time', () => {
   });
 });
 
-test('a copy of a run goes on by itself', async () => {
+test('a copy of a run can be resumed by itself', async () => {
   await complete('whole');
   await begin('run', 5);
   await cp(at('run'), at('copy'), { recursive: true, verbatimSymlinks: true });

@@ -61,7 +61,7 @@ describe('the lock of a run', () => {
     await (await RunLock.take(at())).release();
   });
 
-  test.each(['', 'not JSON', '{"host":"x"}'])('that says nothing (%j) is stale', async (content) => {
+  test.each(['', 'not JSON', '{"host":"x"}'])('without an owner (%j) is stale', async (content) => {
     await writeFile(at('.lock'), content);
     await (await RunLock.take(at())).release();
   });
@@ -75,7 +75,7 @@ describe('the lock of a run', () => {
 });
 
 describe('metrics.jsonl', () => {
-  test('grows by lines, and is cut where it is gone on with', async () => {
+  test('grows by lines, and is truncated when the run is resumed', async () => {
     const { file } = await MetricsFile.open(at('m.jsonl'), 0);
     await file.append({ step: 1 });
     const kept = file.bytes;

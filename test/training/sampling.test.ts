@@ -109,7 +109,7 @@ describe('the split', () => {
     expect(before.filter((name) => !after.has(name)).length).toBeLessThan(5);
   });
 
-  test('takes the tasks that are told instead of those of pairs.json', () => {
+  test('takes the given tasks instead of those of pairs.json', () => {
     const tasks = [taskOf('a'), taskOf('b', 10, 20, true)];
     const { evaluation } = splitPairs(tasks, { ...settings, heldOutTasks: ['a'], heldOutCheckpoints: 0 });
     expect(evaluation.map(({ task, heldOut }) => [task.name, heldOut])).toEqual([['a', 'task']]);

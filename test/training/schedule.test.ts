@@ -20,7 +20,7 @@ test('warm-up grows in equal steps to the learning rate, which then falls as hal
   expect(learningRateAt(1000, schedule)).toBe(0);
 });
 
-test('without warm-up it begins at the full rate; a constant one stays there', () => {
+test('without warm-up it starts at the full rate; a constant one stays there', () => {
   expect(learningRateAt(0, { ...schedule, warmupSteps: 0 })).toBe(2e-3);
   const constant = { ...schedule, schedule: 'constant' } as const;
   expect([0, 3, 4, 500].map((step) => learningRateAt(step, constant))).toEqual([5e-4, 2e-3, 2e-3, 2e-3]);

@@ -2,7 +2,7 @@ import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { OnTrainingProgress, TrainingStage } from '../../src/training/progress.js';
 import { Trainer } from '../../src/training/trainer.js';
-import { abortedAfterTurns } from '../encoder/event-loop.js';
+import { abortedAfterTicks } from '../encoder/event-loop.js';
 import { mountSmallDisk } from '../small-disk.js';
 import { checkpointBytes, metricsOf, stepsOf, useRuns } from './run-workshop.js';
 
@@ -27,12 +27,12 @@ function abortAt(stage: TrainingStage): { signal: AbortSignal; onProgress: OnTra
 }
 
 describe('an abort', () => {
-  test('before it begins leaves nothing', async () => {
+  test('before it starts leaves nothing', async () => {
     await expect(create('run', { signal: AbortSignal.abort(new Error('never mind')) })).rejects.toThrow('never mind');
     expect(await readdir(at())).toEqual(['pairs']);
   });
 
-  test.each(['pairs', 'load'] as const)('while it begins (%s) leaves nothing', async (stage) => {
+  test.each(['pairs', 'load'] as const)('while it starts (%s) leaves nothing', async (stage) => {
     await expect(create('run', abortAt(stage))).rejects.toThrow(`enough of ${stage}`);
     expect(await readdir(at())).toEqual(['pairs']);
   });
@@ -48,7 +48,7 @@ describe('an abort', () => {
     },
   );
 
-  test.each(['evaluate', 'save'] as const)('amid %s, and the trainer goes on as if nothing had been', async (stage) => {
+  test.each(['evaluate', 'save'] as const)('during %s, and the trainer can continue', async (stage) => {
     await complete('whole');
     await using trainer = await create('run');
     await expect(stepsOf(trainer, Infinity, abortAt(stage))).rejects.toThrow(`enough of ${stage}`);
@@ -56,11 +56,11 @@ describe('an abort', () => {
     await expectSame('run', 'whole');
   });
 
-  test('after any number of turns of the event loop leaves the steps before it, which can be saved and gone on with', async () => {
+  test('after any number of event loop ticks keeps the steps before it, which can be saved and resumed', async () => {
     await complete('whole', { microBatch: 1 });
     const trainer = await create('run', { microBatch: 1 });
     for (const turns of [1, 2, 5, 12, 30]) {
-      const count = abortedAfterTurns(turns);
+      const count = abortedAfterTicks(turns);
       await stepsOf(trainer, Infinity, { signal: count.signal }).catch((error) => expect(error).toBe(count.reason));
       count.end();
     }
@@ -74,7 +74,7 @@ describe('an abort', () => {
     await expectSame('run', 'whole');
   });
 
-  test('by dispose ends the work and lets go of the folder', async () => {
+  test('by dispose ends the work and releases the folder', async () => {
     const trainer = await create('run');
     const steps = stepsOf(trainer);
     await trainer.dispose();
@@ -108,7 +108,7 @@ describe('on a disk that becomes full', () => {
   const small = mountSmallDisk('size=2m');
   afterAll(() => small.unmount());
 
-  test('the failure is told, the checkpoint before it survives, and resume when there is room', async () => {
+  test('the failure is reported, the previous checkpoint survives, and resuming works once there is space', async () => {
     await complete('whole');
     const out = join(small.folder, 'run');
     const trainer = await create('run', { out });
@@ -127,7 +127,7 @@ describe('on a disk that becomes full', () => {
     expect(await metricsOf(out)).toEqual(await metrics('whole'));
   });
 
-  test('the same trainer goes on, and no line of metrics.jsonl is lost', async () => {
+  test('the same trainer continues, and no line of metrics.jsonl is lost', async () => {
     await complete('whole');
     const out = join(small.folder, 'patient');
     await using trainer = await create('run', { out });
@@ -146,7 +146,7 @@ describe('on a disk that becomes full', () => {
     expect(await metricsOf(out)).toEqual(await metrics('whole'));
   });
 
-  /** Takes all the room that is left. */
+  /** Fills the remaining disk space. */
   async function fill(path: string): Promise<void> {
     for (const size of [2 ** 16, 2 ** 12])
       for (;;) {
@@ -159,7 +159,7 @@ describe('on a disk that becomes full', () => {
   }
 });
 
-test('the event loop turns while a run works', async () => {
+test('a run does not block the event loop', async () => {
   await using trainer = await create('run', {
     features: [
       [64, 48, 64],
@@ -169,7 +169,7 @@ test('the event loop turns while a run works', async () => {
     kernelSize: 9,
     evaluateEvery: 0,
   });
-  const count = abortedAfterTurns(Infinity);
+  const count = abortedAfterTicks(Infinity);
   await stepsOf(trainer, 2);
   count.end();
   expect(count.turns()).toBeGreaterThan(50);

@@ -85,7 +85,7 @@ describe('progress of a run', () => {
     expect(stages).toEqual(['evaluate', 'save']);
   });
 
-  test('of starting one begins each stage, and ends it', async () => {
+  test('of starting one reports the start and end of each stage', async () => {
     const seen: Record<string, number[]> = {};
     const onProgress = (fraction: number, stage: string) => {
       seen[stage] ??= [];

@@ -10,7 +10,7 @@ jest.setTimeout(60_000);
 const { at, checkpoint, complete, create, metrics } = useRuns();
 
 describe('a run', () => {
-  test('does its steps, evaluates, saves the newest checkpoints and tells all of it', async () => {
+  test('does its steps, evaluates, saves the newest checkpoints and reports all of it', async () => {
     const evaluations: number[] = [];
     const saved: string[] = [];
     await using trainer = await create('run', { keepCheckpoints: 2 });
@@ -113,7 +113,7 @@ describe('a run', () => {
     ]);
   });
 
-  test('encodes each distinct prompt once, and none of them again when it goes on', async () => {
+  test('encodes each distinct prompt once, and none of them again after resuming', async () => {
     const trainer = await create('run');
     await stepsOf(trainer, 5);
     // 12 prompts of each training task, and the four that plants is evaluated with.

@@ -6,7 +6,7 @@ import { type TensorSource, writeSafetensors } from '../../src/formats/safetenso
 import { SplitMix64 } from '../../src/random/split-mix.js';
 import { TINY_BASE } from '../generator/tiny.js';
 
-/** What a checkpoint lies in: HF Trainer's and LLaMA-Factory's folders, or safetensors files alone. */
+/** Form of the checkpoints: HF Trainer's and LLaMA-Factory's folders, or plain safetensors files. */
 export type CheckpointStyle = 'trainer' | 'plain';
 
 export interface TaskSettings {
@@ -32,13 +32,13 @@ export interface PairsSettings {
   seed?: number;
 }
 
-/** How far apart the tasks' weights lie, and how far a task's checkpoints move. */
+/** Distance between the tasks' weights, and drift of a task's checkpoints. */
 const TASK_SPREAD = 0.02;
 const STEP_SPREAD = 0.004;
 
 /**
- * Writes a pairs folder of tiny random adapters: those of a task lie around a place of its own and drift from checkpoint
- * to checkpoint, as a fine-tuning's do.
+ * Writes a pairs folder of tiny random adapters: those of a task are scattered around their own centre and drift from
+ * checkpoint to checkpoint, as a fine-tuning's do.
  */
 export async function writePairs(folder: string, settings: PairsSettings = {}): Promise<void> {
   const { tasks = { animals: {}, numbers: {}, plants: {} }, heldOut, base = TINY_BASE, style = 'trainer' } = settings;

@@ -10,7 +10,7 @@ test.each([[''], ['a\0b'], [undefined], [null], [7], [{}], [['a']]])('%j is not 
   expect(() => checkPath(path, 'the folder')).toThrow(WRONG);
 });
 
-test('an empty path is told how the working folder is named', () => {
+test('an empty path fails with the name of the working folder', () => {
   expect(() => checkPath('', 'the folder')).toThrow('"." is the working folder');
 });
 

@@ -24,7 +24,7 @@ test('elements that are missing on both sides are left out', () => {
   expect(relativeError([nan, nan], [nan, nan])).toBe(0);
 });
 
-test('a reference that is nothing but rounding beside the whole stands for zero', () => {
+test('a reference that is only rounding error relative to the whole counts as zero', () => {
   expect(relativeError([0, 0], [3e-17, 4e-17], 2)).toBeCloseTo(2.5e-17, 25);
   expect(relativeError([0, 0], [0, 0], 2)).toBe(0);
   expect(relativeError([0, 1e-3], [0, 0], 2)).toBe(5e-4);

@@ -20,9 +20,9 @@ const FILES = [
 ];
 
 test('what counts as right depends on the precision and on the layers of a decoder', () => {
-  expect(tolerancesOn({ precision: 'fp32' }, 9)).toMatchObject({ decoderOutput: 1e-5, bertStates: 1e-5 });
-  expect(tolerancesOn({ precision: 'mixed' }, 4)).toMatchObject({ decoderOutput: 1e-3, bertStates: 2e-3 });
-  expect(tolerancesOn({ precision: 'mixed' }, 5)).toMatchObject({ decoderOutput: 2e-3, realEncoderStates: 2e-3 });
+  expect(tolerancesOn({ precision: 'fp32' }, 9)).toMatchObject({ decoderOutput: 1e-5, bertHiddenStates: 1e-5 });
+  expect(tolerancesOn({ precision: 'mixed' }, 4)).toMatchObject({ decoderOutput: 1e-3, bertHiddenStates: 2e-3 });
+  expect(tolerancesOn({ precision: 'mixed' }, 5)).toMatchObject({ decoderOutput: 2e-3, realEncoderHiddenStates: 2e-3 });
 });
 
 describeEmulated('golden files on an emulated CUDA device', () => {

@@ -257,7 +257,7 @@ describe('token importance', () => {
     expect(failedOf(await verdictOf(path))).toEqual(['criterion_weight']);
   });
 
-  test('wants tokens of several checkpoints', async () => {
+  test('requires tokens of several checkpoints', async () => {
     const { tokens, importance } = example();
     const path = await write(importance, { tokens, shape: [tokens.length] });
     expect(await verdictOf(path)).toMatchObject({

@@ -286,7 +286,7 @@ describe('an encoder that is only named', () => {
     const bert = await BertTextEncoder.load(encoder);
     const maxLength = 12;
     const { ids, mask } = await bert.tokenise(prompts, { maxLength });
-    const { states } = await bert.encode(prompts, { maxLength, padding: 'encode', pooling: 'none' });
+    const { hiddenStates } = await bert.encode(prompts, { maxLength, padding: 'encode', pooling: 'none' });
     bert.dispose();
     changeIds(ids);
     const int64 = (values: Int32Array) => [new Uint8Array(BigInt64Array.from(values, BigInt).buffer)];
@@ -298,7 +298,7 @@ describe('an encoder that is only named', () => {
         name: 'hidden_states',
         dtype: 'F32',
         shape: [2, maxLength, bert.channels],
-        bytes: () => [new Uint8Array(states.buffer)],
+        bytes: () => [new Uint8Array(hiddenStates.buffer)],
       },
     ];
     const metadata = {

@@ -8,10 +8,10 @@ import { DTYPES, elementCount, isFloatDtype, toFloat32 } from '../dtypes.js';
 import { corrupt, headerLength, PREFIX_BYTES, parseHeader } from './header.js';
 import type { TensorChunk, TensorInfo, TensorPiece, TensorReader } from './reader.js';
 
-/** One call of read() takes less than 2 GiB; smaller ones leave Node's file threads to others in between. */
+/** read() is limited to less than 2 GiB; smaller reads let other work use Node's thread pool in between. */
 const READ_BYTES = 2 ** 26;
 export const DEFAULT_CHUNK_BYTES = 2 ** 22;
-/** Converting so many values takes about a millisecond. */
+/** Converting this many values takes about a millisecond. */
 const CONVERT_BYTES = 2 ** 19;
 
 async function readExactly(
@@ -22,8 +22,8 @@ async function readExactly(
   what: string,
 ): Promise<void> {
   for (let done = 0; done < into.length; ) {
-    const wanted = Math.min(into.length - done, READ_BYTES);
-    const bytesRead = await file.read(into.subarray(done, done + wanted), position + done).catch((error) => {
+    const length = Math.min(into.length - done, READ_BYTES);
+    const bytesRead = await file.read(into.subarray(done, done + length), position + done).catch((error) => {
       throw readError(error, path);
     });
     if (bytesRead === 0) throw corrupt(path, `it became shorter while ${what} was being read`);
@@ -32,10 +32,10 @@ async function readExactly(
 }
 
 /**
- * A safetensors file, from anyone: everything its header says is checked before it is believed, and tensors are read
- * one at a time, so that a file of any size may be opened.
- * @throws DndError everywhere: FILE_NOT_FOUND or READ_FAILED when the file cannot be read, CORRUPT_FILE when its bytes
- * are not right, UNSUPPORTED_FORMAT for a dtype that is not supported, INVALID_ARGUMENT for a name it does not hold
+ * A safetensors file from an untrusted source: the whole header is validated, and tensors are read one at a time, so
+ * that a file of any size can be opened.
+ * @throws DndError in every method: FILE_NOT_FOUND or READ_FAILED if the file cannot be read, CORRUPT_FILE if its bytes
+ * are invalid, UNSUPPORTED_FORMAT for an unsupported dtype, INVALID_ARGUMENT for an unknown tensor name
  */
 export class SafetensorsFile implements TensorReader {
   readonly #file: OpenFile;
@@ -119,8 +119,8 @@ export class SafetensorsFile implements TensorReader {
   }
 
   /**
-   * All tensors, or those that are wanted, in the order of the file, neighbours read together: many small tensors take a
-   * few large reads instead of one each.
+   * All tensors, or those that `wanted` selects, in file order. Neighbours are read together: many small tensors take a
+   * few large reads.
    * @param maxBytes of one read; larger tensors come in several pieces
    */
   async *pieces(
@@ -141,7 +141,7 @@ export class SafetensorsFile implements TensorReader {
     }
   }
 
-  /** Waits for reads that are under way, then closes the file. May be called twice. */
+  /** Waits for pending reads, then closes the file. Idempotent. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -163,23 +163,23 @@ interface Part {
 /** Cuts tensors into parts of whole elements; those that follow one another in the file are grouped to `maxBytes`. */
 function* partsTogether(tensors: readonly TensorInfo[], maxBytes: number): Generator<Part[], void, void> {
   let group: Part[] = [];
-  let room = maxBytes;
+  let remaining = maxBytes;
   let end = -1;
   for (const info of tensors) {
-    if (info.byteOffset !== end) room = 0;
+    if (info.byteOffset !== end) remaining = 0;
     end = info.byteOffset + info.byteLength;
     const elementBytes = DTYPES[info.dtype].bytes;
     for (let start = 0; start < info.byteLength; ) {
-      if (room < elementBytes) {
+      if (remaining < elementBytes) {
         if (group.length > 0) yield group;
         group = [];
-        room = maxBytes;
+        remaining = maxBytes;
       }
-      const fitting = Math.max(1, Math.floor(room / elementBytes)) * elementBytes;
+      const fitting = Math.max(1, Math.floor(remaining / elementBytes)) * elementBytes;
       const length = Math.min(info.byteLength - start, fitting);
       group.push({ info, start, length });
       start += length;
-      room -= length;
+      remaining -= length;
     }
   }
   if (group.length > 0) yield group;

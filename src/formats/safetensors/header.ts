@@ -9,11 +9,11 @@ export const PREFIX_BYTES = 8;
 export const MAX_HEADER_BYTES = 25_000_000;
 export const METADATA_KEY = '__metadata__';
 
-/** Far beyond any model: messages show names and shapes whole. PyTorch has no more axes. */
+/** Limits beyond any model, since messages show whole names and shapes. PyTorch has no more axes. */
 const LONGEST_NAME = 1024;
 const MOST_AXES = 64;
 
-/** Types that the format knows and this package does not read. */
+/** Dtypes of the format that this package does not read. */
 const OTHER_DTYPES = new Set(
   'C64 U64 U32 U16 I16 I8 F8_E4M3 F8_E4M3FNUZ F8_E5M2 F8_E5M2FNUZ F8_E8M0 F6_E2M3 F6_E3M2 F4'.split(' '),
 );
@@ -53,7 +53,7 @@ function parseText(bytes: Uint8Array, path: string): Record<string, unknown> {
 
 function parseMetadata(value: unknown, path: string): Record<string, string> {
   if (!isRecord(value)) throw corrupt(path, `its ${METADATA_KEY} is not an object`);
-  // Without a prototype, so that no key, not even __proto__, means anything but itself.
+  // Without a prototype, so that no key, not even __proto__, has a special meaning.
   const metadata: Record<string, string> = Object.create(null);
   for (const [key, text] of Object.entries(value)) {
     if (typeof text !== 'string') throw corrupt(path, `its metadata value ${quote(key)} is not text`);
@@ -112,7 +112,7 @@ function parseTensor(name: string, entry: unknown, dataStart: number, dataBytes:
   return { name, dtype, shape, byteOffset: dataStart + begin, byteLength };
 }
 
-/** Tensors must follow one another from the first byte of the data to the last of the file. */
+/** Tensors must cover the data without gaps, to the last byte of the file. */
 function checkCoverage(ordered: TensorInfo[], dataStart: number, fileBytes: number, path: string): void {
   let position = dataStart;
   let previous = 'the header';
@@ -134,7 +134,7 @@ function checkCoverage(ordered: TensorInfo[], dataStart: number, fileBytes: numb
 
 /**
  * The header's length, from the first bytes of a file.
- * @throws DndError CORRUPT_FILE when it cannot be right
+ * @throws DndError CORRUPT_FILE if it is impossible
  */
 export function headerLength(prefix: Uint8Array, fileBytes: number, path: string): number {
   if (fileBytes < PREFIX_BYTES) throw corrupt(path, `it has ${fileBytes} bytes, fewer than the 8 of a header length`);
@@ -149,10 +149,10 @@ export function headerLength(prefix: Uint8Array, fileBytes: number, path: string
 }
 
 /**
- * Checks everything that a header says against the format and against the size of the file.
- * Format: https://huggingface.co/docs/safetensors (section "Format").
+ * Validates a header against the format and the size of the file. Format: https://huggingface.co/docs/safetensors
+ * (section "Format").
  * @param bytes the header, without the 8 bytes before it
- * @throws DndError CORRUPT_FILE, or UNSUPPORTED_FORMAT for a dtype that is not supported
+ * @throws DndError CORRUPT_FILE, or UNSUPPORTED_FORMAT for an unsupported dtype
  */
 export function parseHeader(bytes: Uint8Array, fileBytes: number, path: string): Header {
   const { [METADATA_KEY]: rawMetadata, ...entries } = parseText(bytes, path);

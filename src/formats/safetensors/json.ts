@@ -12,7 +12,7 @@ function isDigit(code: number): boolean {
   return code >= 0x30 && code <= 0x39;
 }
 
-/** The index just behind the string that begins at `start`. */
+/** The index after the string that starts at `start`. */
 function endOfString(text: string, start: number): number {
   for (let end = start + 1; ; end++) {
     end = text.indexOf('"', end);
@@ -29,11 +29,11 @@ function endOfDigits(text: string, start: number): number {
 }
 
 /**
- * JSON.parse keeps the last of two equal keys and accepts 1.0 and 1e3 for whole numbers; a safetensors header may hold
- * neither. This looks for them in text that JSON.parse has accepted. Returns what is wrong, or undefined.
+ * JSON.parse keeps the last of two equal keys and accepts 1.0 and 1e3 for whole numbers; a safetensors header may
+ * contain neither. Searches text that JSON.parse has accepted for them; returns the problem, or undefined.
  */
 export function headerFault(text: string): string | undefined {
-  // The keys of every object that is open at the place reached; none for an array.
+  // The keys of every open object; none for an array.
   const open: (Set<string> | undefined)[] = [];
   for (let at = 0; at < text.length; ) {
     const code = text.charCodeAt(at);

@@ -4,7 +4,7 @@ export interface TensorInfo {
   name: string;
   dtype: Dtype;
   shape: number[];
-  /** Where its first byte is, counted from the beginning of its file. */
+  /** Offset of its first byte in its file. */
   byteOffset: number;
   byteLength: number;
 }
@@ -12,7 +12,7 @@ export interface TensorInfo {
 export interface TensorChunk {
   /** Index within the tensor of the chunk's first element. */
   elementOffset: number;
-  /** Whole elements, in memory of their own. */
+  /** Whole elements, in their own memory. */
   bytes: Uint8Array<ArrayBuffer>;
 }
 
@@ -25,18 +25,18 @@ export interface TensorPiece {
   bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** Named tensors that lie in one file or in several. Errors of every method: see `SafetensorsFile`. */
+/** Named tensors in one or several files. Errors of every method: see `SafetensorsFile`. */
 export interface TensorReader {
-  /** What was opened, for error messages. */
+  /** The path that was opened, for error messages. */
   readonly path: string;
   readonly metadata: Readonly<Record<string, string>>;
   /** In the order of their bytes. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
-  /** The exact bytes of one tensor, in an ArrayBuffer of their own. */
+  /** The exact bytes of one tensor, in their own ArrayBuffer. */
   read(name: string): Promise<Uint8Array<ArrayBuffer>>;
   /** One tensor of any floating dtype, as float32. */
   readFloat32(name: string): Promise<Float32Array<ArrayBuffer>>;
-  /** One tensor in pieces of at most `maxBytes` (4 MiB unless told). */
+  /** One tensor in pieces of at most `maxBytes` (default: 4 MiB). */
   chunks(name: string, maxBytes?: number): AsyncIterable<TensorChunk>;
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

@@ -9,13 +9,13 @@ import type { TensorChunk, TensorInfo, TensorReader } from './reader.js';
 export const INDEX_SUFFIX = '.safetensors.index.json';
 const FILE_SUFFIX = '.safetensors';
 
-/** The one index, or else the one file, in a folder. A single file goes before an index, as in transformers. */
+/** The only file, or else the only index, in a folder. A single file takes precedence, as in transformers. */
 async function findInFolder(folder: string): Promise<string> {
   const names = await readdir(folder).catch((error) => {
     throw readError(error, folder);
   });
   const indices = names.filter((name) => name.endsWith(INDEX_SUFFIX));
-  // The parts of a sharded set are no sets of their own.
+  // Shards of a set do not count as files.
   const files = names.filter((name) => name.endsWith(FILE_SUFFIX) && !/-\d{5}-of-\d{5}\.safetensors$/.test(name));
   const candidates = files.length > 0 ? files : indices;
   if (candidates.length === 1) return join(folder, candidates[0]!);
@@ -39,7 +39,7 @@ async function locate(path: string): Promise<string> {
   );
 }
 
-/** Tensor name → name of the file beside the index that holds it. */
+/** Tensor name → name of its file, beside the index. */
 async function readIndex(path: string): Promise<Map<string, string>> {
   const broken = (what: string) => new DndError('CORRUPT_FILE', `${path} is not a valid safetensors index: ${what}`);
   const index = await readJson(path);
@@ -95,7 +95,7 @@ export class SafetensorsSet implements TensorReader {
   }
 
   /**
-   * @param path a `.safetensors` file; an index; a folder that holds one of them; or `<folder>/<base>` for
+   * @param path a `.safetensors` file; an index; a folder that contains one of them; or `<folder>/<base>` for
    * `<base>.safetensors` or `<base>.safetensors.index.json`
    */
   static async open(path: string): Promise<SafetensorsSet> {

@@ -5,7 +5,7 @@ import { INDEX_SUFFIX } from './set.js';
 import { byteLengthOf, type TensorSource, type WriteOptions, writeSafetensors } from './write.js';
 
 export interface ShardedWriteOptions extends WriteOptions {
-  /** Bytes of tensors in one file, 5·10⁹ unless told; a larger tensor gets a file of its own. */
+  /** Tensor bytes per file, default 5·10⁹; a larger tensor gets its own file. */
   maxShardBytes?: number | undefined;
 }
 
@@ -25,10 +25,9 @@ function divide(tensors: readonly TensorSource[], maxShardBytes: number): Tensor
 }
 
 /**
- * Writes `<base>.safetensors` into `folder`, or, when that would hold more than `maxShardBytes`,
+ * Writes `<base>.safetensors` into `folder`, or, if that would exceed `maxShardBytes`,
  * `<base>-00001-of-0000N.safetensors` … and `<base>.safetensors.index.json`, as transformers names and reads them.
- * Tensors go to the files in the order given. After a failure no file of the set is left.
- * Errors: as `writeSafetensors`.
+ * Tensors are written in the order given. After a failure no file of the set is left. Errors: as `writeSafetensors`.
  */
 export async function writeSafetensorsSharded(
   folder: string,

@@ -5,12 +5,15 @@ import { quote } from '../../validation/index.js';
 import { DTYPES, type Dtype, elementCount } from '../dtypes.js';
 import { MAX_HEADER_BYTES, METADATA_KEY, PREFIX_BYTES } from './header.js';
 
-/** A tensor to be written. Its bytes are asked for when their turn comes, so that they need not all be in memory. */
+/** A tensor to be written. Its bytes are requested only when needed, so that they need not all be in memory. */
 export interface TensorSource {
   name: string;
   dtype: Dtype;
   shape: readonly number[];
-  /** The little-endian elements in row-major order, in pieces of any size. A piece may be reused once the next is asked for. */
+  /**
+   * The little-endian elements in row-major order, in pieces of any size. A piece may be reused once the next is
+   * requested.
+   */
   bytes(): AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 
@@ -25,8 +28,8 @@ export function byteLengthOf(tensor: TensorSource): number {
 }
 
 /**
- * The order of the file: wide elements first, so that every tensor is aligned without gaps, then by name (as UTF-8
- * bytes). It is the reference writer's, so that the same tensors make the same file.
+ * The reference writer's order, so that the same tensors give the same file: wide elements first, so that every tensor
+ * is aligned without gaps, then by name (as UTF-8 bytes).
  */
 function fileOrder(tensors: readonly TensorSource[]): TensorSource[] {
   const keyed = tensors.map((tensor) => ({ tensor, name: Buffer.from(tensor.name) }));
@@ -79,8 +82,8 @@ function headerBytes(ordered: readonly TensorSource[], options: WriteOptions, pa
 
 /**
  * Writes a safetensors file, atomically; the same tensors and metadata always give the same bytes.
- * @throws DndError DISK_FULL, NOT_WRITABLE, INVALID_ARGUMENT for impossible names, SHAPE_MISMATCH when a source gives
- * more or fewer bytes than its shape takes; `signal.reason` after an abort
+ * @throws DndError DISK_FULL, NOT_WRITABLE, INVALID_ARGUMENT for invalid names, SHAPE_MISMATCH when a source gives a
+ * byte count that does not match its shape; `signal.reason` after an abort
  */
 export async function writeSafetensors(
   path: string,

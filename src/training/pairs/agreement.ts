@@ -11,7 +11,7 @@ import { table } from '../../text-table.js';
 import type { ScannedCheckpoint } from './scan.js';
 import type { PairsAdapter } from './types.js';
 
-/** Where a checkpoint is not as the others, or not as the base model and pairs.json want it. */
+/** A difference between a checkpoint and the others, the base model or pairs.json. */
 export interface Mismatch {
   checkpoint: string;
   task: string;
@@ -26,19 +26,19 @@ export interface Agreement {
   /** Of an adapter, in the order of a layout. */
   tensors: TensorShape[];
   mismatches: Mismatch[];
-  /** Whether the adapter's alpha is a guess. */
+  /** Whether the adapter's alpha is assumed. */
   alphaUnknown: boolean;
 }
 
-/** A checkpoint, and the task that it belongs to. */
+/** A checkpoint and its task. */
 export interface Member {
   task: string;
   checkpoint: ScannedCheckpoint;
 }
 
 /**
- * What all checkpoints should be like, and where they are not: widths and layers are those of the base model where it
- * is known; everything else is as pairs.json says, or else as most checkpoints have it (on a tie, as the first has it).
+ * The common layout, and the checkpoints that differ from it: widths and layers are the base model's, if known;
+ * everything else is taken from pairs.json, or else from most checkpoints (on a tie, from the first).
  */
 export function agree(
   members: readonly Member[],
@@ -76,7 +76,7 @@ export function agree(
 const LONGEST_TABLE = 12;
 const ROWS_OF_ONE = 3;
 
-/** Checkpoint × tensor: found and expected. The first few of each checkpoint, and how many more there are. */
+/** Checkpoint × tensor: found and expected. The first few of each checkpoint, and the number of others. */
 export function mismatchTable(mismatches: readonly Mismatch[]): string[] {
   const shown: Mismatch[] = [];
   const rows = new Map<string, number>();
@@ -98,7 +98,7 @@ function shapesOf(layout: AdapterLayout): TensorShape[] {
   return layout.tensors.map(({ name, shape }) => ({ name, shape: [...shape] }));
 }
 
-/** The layout with another rank and other modules: those whose widths are known. */
+/** The layout with another rank and the given modules whose widths are known. */
 function resized(layout: AdapterLayout, rank: number, modules: readonly ModuleName[]): AdapterLayout {
   const json = layout.toJSON();
   const widths = 'widths' in json ? json.widths : widthsOf(json.base);
@@ -108,28 +108,32 @@ function resized(layout: AdapterLayout, rank: number, modules: readonly ModuleNa
   return new AdapterLayout({ base: null, widths, layers, layersPath: layout.layersPath, rank, modules: names });
 }
 
-/** Modules that are wanted, and are in no layout because no checkpoint tells how wide they are. */
-function missingModules({ task, checkpoint: { name } }: Member, wanted: readonly ModuleName[], layout: AdapterLayout) {
-  return wanted
+/** Expected modules missing from the layout because no checkpoint determines their widths. */
+function missingModules(
+  { task, checkpoint: { name } }: Member,
+  expected: readonly ModuleName[],
+  layout: AdapterLayout,
+) {
+  return expected
     .filter((module) => !layout.modules.includes(module))
     .map((what): Mismatch => ({ checkpoint: name, task, what, found: NOTHING, expected: 'lora_A and lora_B' }));
 }
 
 function tensorMismatches({ task, checkpoint }: Member, expected: readonly TensorShape[]): Mismatch[] {
   const found = new Map(checkpoint.layout.tensors.map((tensor) => [placeKey(tensor.name)!, tensor]));
-  const mismatch = (what: string, was: string, wanted: string): Mismatch => ({
+  const mismatch = (what: string, was: string, expected: string): Mismatch => ({
     checkpoint: checkpoint.name,
     task,
     what,
     found: was,
-    expected: wanted,
+    expected,
   });
   const wrong = expected.flatMap(({ name, shape }) => {
     const key = placeKey(name)!;
     const own = found.get(key);
     found.delete(key);
-    const [was, wanted] = [own ? shapeText(own.shape) : NOTHING, shapeText(shape)];
-    return was === wanted ? [] : [mismatch(name, was, wanted)];
+    const [was, expected] = [own ? shapeText(own.shape) : NOTHING, shapeText(shape)];
+    return was === expected ? [] : [mismatch(name, was, expected)];
   });
   return [...wrong, ...Array.from(found.values(), ({ name, shape }) => mismatch(name, shapeText(shape), NOTHING))];
 }
@@ -157,7 +161,7 @@ function shapeText(shape: readonly number[]): string {
   return `[${shape.join(', ')}]`;
 }
 
-/** The first of those whose key most members share. */
+/** The first member with the most common key. */
 function mostCommon(members: readonly Member[], keyOf: (member: Member) => string): Member | undefined {
   const groups = new Map<string, { first: Member; count: number }>();
   let best: { first: Member; count: number } | undefined;
@@ -169,7 +173,7 @@ function mostCommon(members: readonly Member[], keyOf: (member: Member) => strin
     if (!best || group.count > best.count) best = group;
   }
   if (!best) return undefined;
-  // A later group may have overtaken an equal one: on a tie the first stays.
+  // On a tie the first group wins.
   for (const group of groups.values()) if (group.count === best.count) return group.first;
   return best.first;
 }

@@ -6,41 +6,38 @@ import { kindOf, readError } from '../../files/index.js';
 import { compareNaturally } from './natural-order.js';
 import type { CheckpointProblem, PairsProblem } from './types.js';
 
-/** A task's parts as they were found, not yet read. */
+/** The files of a task, not yet read. */
 export interface TaskFiles {
   name: string;
-  /** null where there is no prompts file, or not one alone. */
+  /** null without exactly one prompts file. */
   prompts: string | null;
   checkpoints: CheckpointFile[];
-  /** Checkpoints that are none as they are. */
+  /** Entries that are not usable checkpoints. */
   refused: CheckpointProblem[];
-  /** Of the task as a whole. */
+  /** Problems of the task as a whole. */
   problems: PairsProblem[];
 }
 
 export interface CheckpointFile {
-  /** Its place in the pairs folder, with forward slashes. */
+  /** Its path in the pairs folder, with forward slashes. */
   name: string;
-  /** The safetensors file, and the folder that it lies in. */
+  /** The safetensors file and its folder. */
   path: string;
   folder: string;
   bytes: number;
 }
 
-/**
- * What a training run's folder is told by. A run may be started inside a pairs folder, and is no task though it has
- * checkpoints.
- */
+/** The file that identifies a run folder. A run inside a pairs folder is not a task although it has checkpoints. */
 export const RUN_FILE = 'run.json';
 
 const PROMPT_FILES = ['prompts.json', 'prompts.jsonl', 'prompts.csv', 'prompts.txt'];
 const CHECKPOINTS_FOLDER = 'checkpoints';
 
-/** What trainers write beside a checkpoint, in PyTorch's format, and what is none itself. */
+/** PyTorch files that trainers write beside a checkpoint and that are not checkpoints. */
 const COMPANIONS = /^(?:training_args|optimizer|scheduler|scaler|rng_state\w*|random_states\w*)\.(?:bin|pt|pth|pkl)$/;
 const PYTORCH = /\.(?:bin|pt|pth|ckpt)$/;
 
-/** The subfolders that look like tasks: prompts or checkpoints are in them, or nothing yet. */
+/** The subfolders that look like tasks: with prompts or checkpoints, or empty. */
 export async function findTasks(folder: string): Promise<string[]> {
   const found: string[] = [];
   for (const name of await visible(folder)) {
@@ -55,8 +52,8 @@ export async function findTasks(folder: string): Promise<string[]> {
 }
 
 /**
- * Looks for the prompts file and the checkpoints of a task. What is missing, or is no safetensors, is a problem.
- * @param places where they are, when not in the task's folder
+ * Finds the prompts file and the checkpoints of a task. Missing files, or files of another format, are problems.
+ * @param places their paths, if not in the task's folder
  */
 export async function findTaskFiles(
   folder: string,
@@ -90,7 +87,7 @@ async function findPrompts(own: string, task: string): Promise<string> {
   throw new DndError('INVALID_PAIRS', `task ${task} ${problem}`);
 }
 
-/** Trainers' output folders may be tasks themselves, with a prompts file put in. */
+/** A trainer's output folder with an added prompts file may be a task itself. */
 async function checkpointsFolder(own: string): Promise<string> {
   return (await kindOf(join(own, CHECKPOINTS_FOLDER))) === undefined ? own : join(own, CHECKPOINTS_FOLDER);
 }
@@ -105,7 +102,7 @@ async function findCheckpoints(folder: string, place: string, task: TaskFiles): 
       const named = basename(path) === PEFT_TENSORS_FILE && inside !== place ? inside : path;
       found.push({ name: placeIn(folder, named), path, folder: inside, bytes: size, sortedBy });
     } catch (cause) {
-      // A link to nothing, say.
+      // A dangling link, for example.
       const error = readError(cause, path);
       if (!(error instanceof DndError)) throw error;
       refuse(path, error.code, error.message);
@@ -126,7 +123,7 @@ async function findCheckpoints(folder: string, place: string, task: TaskFiles): 
     } else if (entry.endsWith('.safetensors')) await add(path, place, entry);
     else if (PYTORCH.test(entry) && !COMPANIONS.test(entry)) refuse(path, 'UNSUPPORTED_FORMAT', SAVE_AGAIN);
   }
-  // What a trainer saves at its end lies above its checkpoints, and is the newest.
+  // A trainer's final adapter is in the folder above its checkpoints, and is the newest.
   const isLast = ({ path, folder: inside }: CheckpointFile) =>
     inside === place && basename(path) === PEFT_TENSORS_FILE ? 1 : 0;
   found.sort((a, b) => isLast(a) - isLast(b) || compareNaturally(a.sortedBy, b.sortedBy));
@@ -151,7 +148,7 @@ async function entriesOf(folder: string): Promise<string[]> {
   });
 }
 
-/** What is in a folder, without hidden files, in natural order. */
+/** The entries of a folder, without hidden files, in natural order. */
 async function visible(folder: string): Promise<string[]> {
   const entries = await entriesOf(folder);
   return entries.filter((entry) => !entry.startsWith('.')).sort(compareNaturally);

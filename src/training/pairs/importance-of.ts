@@ -7,33 +7,33 @@ import { SafetensorsFile, writeSafetensors } from '../../formats/safetensors/ind
 import { importanceFromSums, meanImportance, TokenDeviations, type TokenSums } from './importance.js';
 import { readTensors } from './target.js';
 import type { Task } from './types.js';
-import { silentTask } from './warnings.js';
+import { uninformativeTask } from './warnings.js';
 
 export interface ImportanceOptions extends LongOperation {
-  /** Where the result is kept for the next time. Default: nowhere. */
+  /** Cache folder of the result. Default: no cache. */
   cacheFolder?: string | undefined;
 }
 
 export interface PairsImportance {
   /** [tokens] of the layout; their mean over all elements is 1. */
   values: Float32Array<ArrayBuffer>;
-  /** For people: tasks that say nothing, a cache that could not be written. */
+  /** Messages about uninformative tasks, or a cache that could not be written. */
   warnings: string[];
   /** Whether it was read rather than computed. */
   cached: boolean;
 }
 
-/** Another one whenever other numbers are computed from the same checkpoints. */
+/** Changes whenever the computation changes. */
 const CACHE_VERSION = 1;
 
-/** Of tokens whose deviations are counted at once, so that any base fits: 16 bytes for each. */
+/** Elements accumulated at once, so that any base model fits: 16 bytes each. */
 const MOST_ELEMENTS = 2 ** 23;
 
 /**
- * The token importance of the tasks that are trained on, from all of their checkpoints: the mean of the tasks' vectors
- * (see `importanceFromSums`). A task whose checkpoints are all alike says nothing and is left out; if none says
- * anything, every token is as important as any other. What was computed is kept in `cacheFolder`, by the content of the
- * checkpoints; a file there that is damaged is made again.
+ * The token importance of the training tasks, from all of their checkpoints: the mean of the tasks' vectors (see
+ * `importanceFromSums`). A task whose checkpoints are identical is uninformative and skipped; if all are, every token
+ * has importance 1. The result is cached in `cacheFolder` by the content of the checkpoints; a damaged cache file is
+ * replaced.
  * @throws DndError as `readTensors`; INVALID_PAIRS for no checkpoints; `signal.reason`
  */
 export async function importanceOf(
@@ -46,17 +46,17 @@ export async function importanceOf(
   const digest = digestOf(tasks, layout);
   const path =
     cacheFolder === undefined ? undefined : join(cacheFolder, `importance-${digest.slice(0, 16)}.safetensors`);
-  const kept = path === undefined ? undefined : await readCache(path, digest, layout.tokenCount);
-  const result = kept ?? (await compute(tasks, layout, { signal, onProgress }));
-  const warnings = result.silent.map(silentTask);
+  const cached = path === undefined ? undefined : await readCache(path, digest, layout.tokenCount);
+  const result = cached ?? (await compute(tasks, layout, { signal, onProgress }));
+  const warnings = result.silent.map(uninformativeTask);
   if (result.silent.length === tasks.length) warnings.push('token importance is 1 for every token');
-  if (path !== undefined && !kept) warnings.push(...(await writeCache(path, digest, result, signal)));
-  return { values: result.values, warnings, cached: kept !== undefined };
+  if (path !== undefined && !cached) warnings.push(...(await writeCache(path, digest, result, signal)));
+  return { values: result.values, warnings, cached: cached !== undefined };
 }
 
 interface Result {
   values: Float32Array<ArrayBuffer>;
-  /** Names of tasks whose checkpoints do not differ. */
+  /** Names of uninformative tasks, whose checkpoints do not differ. */
   silent: string[];
 }
 
@@ -89,16 +89,16 @@ async function compute(
   return { values: new Float32Array(mean), silent };
 }
 
-/** Neighbouring tensors whose tokens are counted at once. */
+/** Blocks of neighbouring tensors that are accumulated at once. */
 function blocksOf(layout: AdapterLayout): LayoutTensor[][] {
   const elements = layout.tokenHeight * layout.tokenWidth;
   const blocks: LayoutTensor[][] = [];
-  let room = 0;
+  let remaining = 0;
   for (const tensor of layout.tensors) {
-    room -= tensor.tokenCount * elements;
-    if (room < 0 || blocks.length === 0) {
+    remaining -= tensor.tokenCount * elements;
+    if (remaining < 0 || blocks.length === 0) {
       blocks.push([]);
-      room = MOST_ELEMENTS - tensor.tokenCount * elements;
+      remaining = MOST_ELEMENTS - tensor.tokenCount * elements;
     }
     blocks.at(-1)!.push(tensor);
   }
@@ -109,9 +109,9 @@ interface Block {
   checkpoints: Task['checkpoints'];
   layout: AdapterLayout;
   block: readonly LayoutTensor[];
-  /** Of the whole layout, to work in. */
+  /** Scratch tokens of the whole layout. */
   tokens: Float32Array;
-  /** Those of the block's tokens are written. */
+  /** Receives the sums of the block's tokens. */
   sums: TokenSums;
   signal: AbortSignal | undefined;
   advance: () => void;
@@ -147,7 +147,7 @@ function sha256(values: Float32Array): string {
     .digest('hex');
 }
 
-/** undefined for anything that `writeCache` has not written for these checkpoints. */
+/** undefined unless written by `writeCache` for these checkpoints. */
 async function readCache(path: string, digest: string, tokens: number): Promise<Result | undefined> {
   let file: SafetensorsFile | undefined;
   try {
@@ -164,7 +164,7 @@ async function readCache(path: string, digest: string, tokens: number): Promise<
   }
 }
 
-/** @returns a warning where it cannot be written: it is worth a run's time, but not the run */
+/** @returns a warning if it cannot be written, which does not fail the run */
 async function writeCache(
   path: string,
   digest: string,

@@ -1,13 +1,13 @@
 import { eventLoopYielder } from '../../async/index.js';
 import { DndError } from '../../errors.js';
 
-/** Adding so many elements takes about a millisecond. */
+/** Adding this many elements takes about a millisecond. */
 const SLICE = 2 ** 17;
 
 /**
- * How much the elements of weight tokens differ between the checkpoints of one data set, taken up one checkpoint after
- * the other (Welford, "Note on a method for calculating corrected sums of squares and products", 1962): two float64
- * numbers for an element, however many checkpoints there are. Elements that are NaN in any of them do not count.
+ * Streaming standard deviation of weight token elements over the checkpoints of one data set (Welford, "Note on a
+ * method for calculating corrected sums of squares and products", 1962): two float64 numbers per element for any number
+ * of checkpoints. Elements that are NaN in any of them are excluded.
  */
 export class TokenDeviations {
   readonly #means: Float64Array;
@@ -88,9 +88,9 @@ function addSlice(values: Float32Array, means: Float64Array, squares: Float64Arr
 
 /**
  * The token importance of one data set: the mean standard deviation of a token's elements, as a share of the sum over
- * all elements of all tokens, times the number of these elements. Its mean over all elements is 1.
- * Source: the published code's `criterion_weight`.
- * @returns [tokens]; undefined when nothing differs between the checkpoints (there is one, or all are alike)
+ * all elements of all tokens, times the number of these elements. Its mean over all elements is 1. Source: the
+ * published code's `criterion_weight`.
+ * @returns [tokens]; undefined if the checkpoints do not differ (there is only one, or all are identical)
  */
 export function importanceFromSums({ deviations, counts }: TokenSums): Float64Array | undefined {
   const total = deviations.reduce((sum, value) => sum + value, 0);
@@ -100,9 +100,9 @@ export function importanceFromSums({ deviations, counts }: TokenSums): Float64Ar
 }
 
 /**
- * The token importance of one data set whose checkpoints are given one after the other.
- * @param checkpoints each [tokens, …], NaN where there is nothing
- * @returns [tokens]; all ones when nothing differs between the checkpoints
+ * The token importance of one data set from a stream of its checkpoints.
+ * @param checkpoints each [tokens, …], NaN in unused elements
+ * @returns [tokens]; all ones if the checkpoints do not differ
  * @throws DndError SHAPE_MISMATCH for no checkpoints, or sizes that differ; `signal.reason`
  */
 export async function tokenImportance(

@@ -8,16 +8,16 @@ import type { PairsAdapter } from './types.js';
 export const PAIRS_FILE = 'pairs.json';
 export const PAIRS_FORMAT_VERSION = 1;
 
-/** What pairs.json says; all of it may be missing. */
+/** The contents of pairs.json; every field is optional. */
 export interface PairsManifest {
   base: BaseModel | null;
   adapter: Partial<PairsAdapter>;
-  /** null: the subfolders tell. */
+  /** null: taken from the subfolders. */
   tasks: TaskPlaces[] | null;
   heldOut: string[];
 }
 
-/** A task, and where its parts are when not in the usual places. */
+/** A task, with the paths of its files if not the default ones. */
 export interface TaskPlaces {
   name: string;
   /** Absolute. */
@@ -30,9 +30,9 @@ const ADAPTER_KEYS = ['rank', 'alpha', 'useRslora', 'modules'];
 const TASK_KEYS = ['prompts', 'checkpoints'];
 
 /**
- * Reads pairs.json of a pairs folder; nothing where there is none.
- * @throws DndError NEWER_FORMAT; CORRUPT_FILE when it is no JSON; INVALID_PAIRS for a key that it cannot have (naming
- * the nearest one that it can) or a value that cannot be; for the base as `readBaseModel`
+ * Reads pairs.json of a pairs folder; all defaults if there is none.
+ * @throws DndError NEWER_FORMAT; CORRUPT_FILE for invalid JSON; INVALID_PAIRS for an unknown key (with the nearest
+ * known one) or an invalid value; for the base model as `readBaseModel`
  */
 export async function readPairsManifest(folder: string): Promise<PairsManifest> {
   const path = join(folder, PAIRS_FILE);
@@ -107,7 +107,7 @@ function names(fields: Fields, field: string): string[] {
   return value;
 }
 
-/** Not one that leads out of the folder. */
+/** A path that stays inside the folder. */
 function isName(name: unknown): name is string {
   return typeof name === 'string' && /^[^/\\\0]{1,255}$/.test(name) && !name.startsWith('.');
 }

@@ -1,6 +1,6 @@
 /**
- * Compares names so that numbers in them count as numbers: step-9 comes before step-10. A total order: names are equal
- * only when they are the same.
+ * Compares names so that numbers in them count as numbers: step-9 comes before step-10. A total order: only identical
+ * names are equal.
  */
 export function compareNaturally(one: string, other: string): number {
   const ours = one.match(/\d+|\D+/g) ?? [];
@@ -16,7 +16,7 @@ function comparePieces(one: string, other: string): number {
   const numbers = [one, other].map((piece) => /^\d/.test(piece));
   if (numbers[0] !== numbers[1]) return numbers[0] ? -1 : 1;
   if (!numbers[0]) return compareTexts(one, other);
-  // Of any length: more digits are more, once the zeros in front are gone.
+  // Numbers of any length: without leading zeros, more digits are larger.
   const [ours, theirs] = [one.replace(/^0+/, ''), other.replace(/^0+/, '')];
   return ours.length - theirs.length || compareTexts(ours, theirs);
 }

@@ -15,13 +15,13 @@ import type { Checkpoint, CheckpointProblem, PairItem, Pairs, PairsProblem, Task
 import { warningsOf } from './warnings.js';
 
 export interface OpenPairsOptions extends LongOperation {
-  /** Go on without checkpoints that are damaged; what was passed over is in `skipped`. Default: false. */
+  /** Skip damaged checkpoints; they are listed in `skipped`. Default: false. */
   skipCorrupt?: boolean | undefined;
-  /** The base model, or the path of its config.json or folder; default: what pairs.json or the checkpoints say. */
+  /** The base model, or the path of its config.json or folder; default: from pairs.json or the checkpoints. */
   base?: BaseModel | string | undefined;
 }
 
-/** All that is wrong with a pairs folder, and the pairs where nothing is. */
+/** The problems of a pairs folder, and the pairs if there are none. */
 export interface PairsExamination {
   folder: string;
   pairs: Pairs | null;
@@ -30,12 +30,12 @@ export interface PairsExamination {
 }
 
 /**
- * Reads a pairs folder: pairs.json where there is one, the prompts, and every checkpoint from its first byte to its
- * last, in pieces. docs/training.md describes the folder.
- * @throws DndError that names everything that stands in the way of training: INVALID_PAIRS for tasks without prompts or
+ * Reads a pairs folder: pairs.json if there is one, the prompts, and every checkpoint in full, in pieces.
+ * docs/training.md describes the folder.
+ * @throws DndError that lists every problem that blocks training: INVALID_PAIRS for tasks without prompts or
  * checkpoints, LAYOUT_MISMATCH (with a table) for checkpoints that differ in their layout or from the base model; for
- * damaged checkpoints what `scanCheckpoint` throws, unless `skipCorrupt`; for prompts INVALID_PROMPTS; for pairs.json
- * as `readPairsManifest`; FILE_NOT_FOUND, READ_FAILED; `signal.reason`
+ * damaged checkpoints as `scanCheckpoint`, unless `skipCorrupt`; for prompts INVALID_PROMPTS; for pairs.json as
+ * `readPairsManifest`; FILE_NOT_FOUND, READ_FAILED; `signal.reason`
  */
 export async function openPairs(folder: string, options: OpenPairsOptions = {}): Promise<Pairs> {
   const examination = await examinePairs(folder, options);
@@ -44,7 +44,7 @@ export async function openPairs(folder: string, options: OpenPairsOptions = {}):
 }
 
 /**
- * As `openPairs`, but what is wrong with tasks and checkpoints is returned.
+ * As `openPairs`, but returns the problems of tasks and checkpoints.
  * @throws DndError for the folder, pairs.json, or the base model; `signal.reason`
  */
 export async function examinePairs(folder: string, options: OpenPairsOptions = {}): Promise<PairsExamination> {
@@ -98,7 +98,7 @@ export async function examinePairs(folder: string, options: OpenPairsOptions = {
 
 /**
  * The adapter layout of a folder's checkpoints.
- * @param chunk columns of a weight token; the default rule's choice unless told
+ * @param chunk columns per weight token; default: see `defaultChunk`
  */
 export function pairsLayout(
   { base, adapter, tensors }: Pick<Pairs, 'base' | 'adapter' | 'tensors'>,
@@ -190,7 +190,7 @@ async function scanAll(
   return { members, damaged };
 }
 
-/** Hundreds of checkpoints have few layouts: each is kept once. */
+/** Hundreds of checkpoints have few layouts: each is stored once. */
 function shared(layout: AdapterLayout, layouts: Map<string, AdapterLayout>): AdapterLayout {
   const key = JSON.stringify(layout);
   const known = layouts.get(key) ?? layout;
@@ -198,17 +198,17 @@ function shared(layout: AdapterLayout, layouts: Map<string, AdapterLayout>): Ada
   return known;
 }
 
-/** The base that was told, or else the one on this machine that every checkpoint names as its base. */
-async function baseOf(told: BaseModel | string | null, members: readonly Member[]): Promise<BaseModel | null> {
-  if (typeof told === 'string') return readBaseModel(told);
-  if (told) return told;
+/** The given base model, or else the local one that every checkpoint names as its base. */
+async function baseOf(given: BaseModel | string | null, members: readonly Member[]): Promise<BaseModel | null> {
+  if (typeof given === 'string') return readBaseModel(given);
+  if (given) return given;
   const named = new Set(members.map(({ checkpoint }) => checkpoint.config?.baseModelName ?? null));
   const [path] = named;
   if (named.size !== 1 || typeof path !== 'string' || !isAbsolute(path)) return null;
   return (await exists(join(path, 'config.json'))) ? readBaseModel(path) : null;
 }
 
-/** One for each checkpoint; the table has the rest. */
+/** One problem per checkpoint; the table has the rest. */
 function layoutProblems(mismatches: readonly Mismatch[]): PairsProblem[] {
   const byCheckpoint = new Map<string, Mismatch[]>();
   for (const mismatch of mismatches) {
@@ -237,7 +237,7 @@ function digestOf({ adapter }: Agreement, tasks: readonly Task[]): string {
   return hash.digest('hex');
 }
 
-/** Everything that is wrong, in one error: a line for each problem, and a table of layouts that differ. */
+/** All problems in one error: a line for each, and a table of differing layouts. */
 export function pairsError({ folder, problems, mismatches }: PairsExamination): DndError {
   const others = problems.filter(({ code }) => code !== 'LAYOUT_MISMATCH');
   const codes = new Set(problems.map(({ code }) => code));

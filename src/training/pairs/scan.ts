@@ -16,24 +16,24 @@ import { SafetensorsFile, type TensorInfo } from '../../formats/safetensors/inde
 import type { CheckpointFile } from './discover.js';
 import type { Checkpoint } from './types.js';
 
-/** Hashing and counting so many bytes takes about a millisecond or two. */
+/** Hashing and scanning this many bytes takes a millisecond or two. */
 const READ_BYTES = 2 ** 20;
 
-/** The mean of a token's weights is multiplied by 8 in float32: larger ones would become infinite there. */
+/** The mean of a token's weights is multiplied by 8 in float32: larger ones would overflow. */
 const LARGEST_WEIGHT = 2 ** 120;
 
-/** A checkpoint that was read from its first byte to its last, and is sound by itself. */
+/** A checkpoint that was read in full and is valid by itself. */
 export interface ScannedCheckpoint extends Checkpoint {
-  /** What its tensors say: rank, modules, layers, widths. */
+  /** Derived from its tensors: rank, modules, layers, widths. */
   layout: AdapterLayout;
-  /** null where no adapter_config.json lies beside it. */
+  /** null without an adapter_config.json. */
   config: ParsedPeftConfig | null;
 }
 
 /**
- * Reads a whole checkpoint, in pieces: whether it is sound, what its layout is, and what identifies its content.
- * @param onBytes told how many more bytes were read
- * @throws DndError CORRUPT_FILE, FILE_NOT_FOUND, READ_FAILED; UNSUPPORTED_FORMAT for what is no plain LoRA,
+ * Reads a whole checkpoint, in pieces: validates it, and returns its layout and content digests.
+ * @param onBytes called with the number of bytes just read
+ * @throws DndError CORRUPT_FILE, FILE_NOT_FOUND, READ_FAILED; UNSUPPORTED_FORMAT for anything but plain LoRA,
  * UNSUPPORTED_BASE for projections of another family; SHAPE_MISMATCH for matrices that are missing or do not fit
  * together; INVALID_WEIGHTS for NaN, infinity, or weights too large for a weight token; `signal.reason`
  */
@@ -112,7 +112,7 @@ async function scanTensors(
   };
 }
 
-/** All bytes before the first tensor's. */
+/** All bytes before the first tensor. */
 async function readHeader(file: SafetensorsFile): Promise<Uint8Array> {
   const [first] = file.tensors.values();
   const opened = await OpenFile.open(file.path, 'r').catch((error) => {

@@ -8,16 +8,16 @@ import type { CheckpointProblem, Pairs, PairsAdapter, Task } from './types.js';
 import { type Duplicates, duplicatesOf } from './warnings.js';
 
 export interface PairsStatisticsOptions extends Omit<OpenPairsOptions, 'onProgress'> {
-  /** Folder of a text encoder, or 'hash': prompts are counted in its tokens. Its weights are not read. */
+  /** Folder of a text encoder, or 'hash': prompt lengths are counted in its tokens. Its weights are not read. */
   encoder?: string | undefined;
-  /** Tokens that a prompt is cut to. Default: the encoder's window, where it has one. */
+  /** Maximum tokens per prompt. Default: the encoder's window, if it has one. */
   maxLength?: number | undefined;
-  /** Columns of a weight token. Default: what suits the base model. */
+  /** Columns per weight token. Default: derived from the base model. */
   chunk?: number | undefined;
   onProgress?: ((fraction: number, stage: 'pairs' | 'importance') => void) | undefined;
 }
 
-/** The least, the middle one (or the mean of the two in the middle) and the greatest. */
+/** Minimum, median and maximum. */
 export interface Spread {
   min: number;
   median: number;
@@ -30,14 +30,14 @@ export interface TaskStatistics {
   prompts: number;
   /** Prompts with a response. */
   responses: number;
-  /** Prompts that are there a second time or more. */
+  /** Repetitions of earlier prompts. */
   repeatedPrompts: number;
   /** Of prompts, in `lengthUnit`s. */
   length: Spread;
-  /** Prompts longer than `maxLength`; null without an encoder or a bound. */
+  /** Prompts longer than `maxLength`; null without an encoder or a limit. */
   cutPrompts: number | null;
   checkpoints: number;
-  /** Checkpoints that were passed over. */
+  /** Skipped checkpoints. */
   skipped: number;
   bytes: number;
   /** Over the checkpoints: √Σw², and the standard deviation of all weights. */
@@ -55,7 +55,7 @@ export interface PairsStatistics {
   /** Of each module: the shapes of A and B. */
   shapes: { module: ModuleName; a: readonly number[]; b: readonly number[] }[];
   lengthUnit: 'tokens' | 'characters';
-  /** The encoder's positions; null without an encoder, or where there is no bound. */
+  /** The encoder's positions; null without an encoder or a limit. */
   window: number | null;
   maxLength: number | null;
   tasks: TaskStatistics[];
@@ -66,14 +66,14 @@ export interface PairsStatistics {
 }
 
 export interface ImportanceStatistics extends Spread {
-  /** Mean over the tokens of a module in all layers, of a layer in all modules; the greatest first. */
+  /** Mean over the tokens of each module in all layers, and of each layer in all modules; largest first. */
   modules: { module: ModuleName; importance: number }[];
   layers: { layer: number; importance: number }[];
 }
 
 /**
- * What is in a pairs folder, in numbers.
- * @throws DndError as `openPairs`, `importanceOf`, `loadTokenCounter`; INVALID_ARGUMENT for a maximal length without an
+ * Statistics of a pairs folder.
+ * @throws DndError as `openPairs`, `importanceOf`, `loadTokenCounter`; INVALID_ARGUMENT for a maximum length without an
  * encoder; `signal.reason`
  */
 export async function pairsStatistics(folder: string, options: PairsStatisticsOptions = {}): Promise<PairsStatistics> {
@@ -174,7 +174,7 @@ function importanceStatistics({ values }: PairsImportance, layout: AdapterLayout
   };
 }
 
-/** The mean importance of the tokens of each group of tensors, the greatest first. */
+/** The mean token importance of each group of tensors, largest first. */
 function meansBy<Key>(
   values: Float32Array,
   layout: AdapterLayout,

@@ -5,7 +5,7 @@ import { elementCount, type FloatDtype, isFloatDtype, toFloat32 } from '../../fo
 import { SafetensorsFile, type TensorInfo } from '../../formats/safetensors/index.js';
 import type { Checkpoint, ReadTarget } from './types.js';
 
-/** Of one read. Tokenising as much takes a few milliseconds. */
+/** Size of one read. Tokenising it takes a few milliseconds. */
 const READ_BYTES = 2 ** 22;
 
 /** Reads and tokenises a whole checkpoint, in a few reads. Errors: as `readTensors`. */
@@ -18,9 +18,9 @@ export const readTarget: ReadTarget = async (checkpoint, layout, signal) => {
 /**
  * Reads some of a checkpoint's tensors into weight tokens.
  * @param tensors of the layout
- * @param options.tokens of the whole layout; those of the tensors are written
- * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE; SHAPE_MISMATCH for a tensor that is missing or has another
- * shape than in the layout; INVALID_WEIGHTS; all name the checkpoint. `signal.reason`
+ * @param options.tokens of the whole layout; only those of `tensors` are written
+ * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE; SHAPE_MISMATCH for a tensor that is missing or differs
+ * from the layout's shape; INVALID_WEIGHTS; all name the checkpoint. `signal.reason`
  */
 export async function readTensors(
   { name, path }: Pick<Checkpoint, 'name' | 'path'>,
@@ -71,10 +71,10 @@ function placesOf(
 
 function checkedInfo(info: TensorInfo | undefined, { name, shape }: LayoutTensor, checkpoint: string): TensorInfo {
   if (!info) throw new DndError('SHAPE_MISMATCH', `${checkpoint} has no tensor ${name}`);
-  const [found, wanted] = [info.shape.join(', '), shape.join(', ')];
-  if (found === wanted && isFloatDtype(info.dtype)) return info;
+  const [found, expected] = [info.shape.join(', '), shape.join(', ')];
+  if (found === expected && isFloatDtype(info.dtype)) return info;
   throw new DndError(
     'SHAPE_MISMATCH',
-    `${checkpoint}: ${name} does not fit the adapter layout; expected floats of shape [${wanted}], got ${info.dtype} of shape [${found}]`,
+    `${checkpoint}: ${name} does not fit the adapter layout; expected floats of shape [${expected}], got ${info.dtype} of shape [${found}]`,
   );
 }

@@ -2,19 +2,19 @@ import type { AdapterLayout, BaseModel, ModuleName, TensorShape } from '../../ad
 import type { ErrorCode } from '../../errors.js';
 import type { PromptItem } from '../../prompts/index.js';
 
-/** One item of a task's prompts file. The response is empty where the file has none. */
+/** One item of a task's prompts file. The response is empty if the file has none. */
 export type PairItem = PromptItem;
 
 /** A LoRA checkpoint of a task: a PEFT folder, or a plain safetensors file with PEFT names. */
 export interface Checkpoint {
-  /** Its place in the pairs folder, with forward slashes: what messages and reports call it. */
+  /** Its path in the pairs folder, with forward slashes, used in messages and reports. */
   name: string;
   /** The safetensors file. */
   path: string;
   bytes: number;
-  /** Of the header and of each tensor's digest: the same for files that are alike byte for byte, and for no others. */
+  /** SHA-256 over the header and each tensor's digest: equal exactly for byte-identical files. */
   sha256: string;
-  /** Of the matrices alone, in whatever order, under whatever spelling of their names, and with whatever metadata. */
+  /** SHA-256 over the matrices alone, independent of their order, spelling of names, and metadata. */
   tensorsSha256: string;
   weights: WeightStatistics;
 }
@@ -34,27 +34,27 @@ export interface Task {
   items: readonly PairItem[];
   /** In their training order: numbers in names count as numbers. */
   checkpoints: readonly Checkpoint[];
-  /** Kept out of training altogether, and evaluated. */
+  /** Held out from training, and evaluated. */
   heldOut: boolean;
 }
 
-/** Something that stands in the way of training. */
+/** A problem that blocks training. */
 export interface PairsProblem {
-  /** null where it concerns the folder as a whole. */
+  /** null if it concerns the folder as a whole. */
   task: string | null;
-  /** null where it concerns no single checkpoint. */
+  /** null if it does not concern a single checkpoint. */
   checkpoint: string | null;
   code: ErrorCode;
   message: string;
 }
 
-/** What a checkpoint that cannot be used has wrong. */
+/** The problem of an unusable checkpoint. */
 export interface CheckpointProblem extends PairsProblem {
   task: string;
   checkpoint: string;
 }
 
-/** How the adapters are applied, and what they adapt. */
+/** The adapters' scaling and target modules. */
 export interface PairsAdapter {
   rank: number;
   alpha: number;
@@ -62,28 +62,28 @@ export interface PairsAdapter {
   modules: readonly ModuleName[];
 }
 
-/** A pairs folder that was read and found sound: all checkpoints have the same layout. */
+/** A valid pairs folder: all checkpoints have the same layout. */
 export interface Pairs {
   folder: string;
-  /** null where neither pairs.json nor the checkpoints say, and none was given. */
+  /** null if it was not given and is neither in pairs.json nor in the checkpoints. */
   base: BaseModel | null;
   /** Of every checkpoint. */
   adapter: PairsAdapter;
   /** Of every checkpoint: PEFT's names, in the order of an adapter layout. See `pairsLayout`. */
   tensors: readonly TensorShape[];
   tasks: readonly Task[];
-  /** Checkpoints that were passed over, because `skipCorrupt` was asked for. */
+  /** Checkpoints skipped because of `skipCorrupt`. */
   skipped: readonly CheckpointProblem[];
-  /** What training goes on in spite of, for people. */
+  /** Warnings that do not block training. */
   warnings: readonly string[];
   /**
    * SHA-256 over the adapter's settings and the tasks: their names, whether they are held out, prompts and checkpoints
-   * (names and bytes), in their order. Another one, other pairs.
+   * (names and bytes), in their order.
    */
   digest: string;
 }
 
-/** The weight tokens of a checkpoint, [tokens, height, width] of the layout, NaN where there is nothing. */
+/** The weight tokens of a checkpoint, [tokens, height, width] of the layout, NaN in unused elements. */
 export type ReadTarget = (
   checkpoint: Pick<Checkpoint, 'name' | 'path'>,
   layout: AdapterLayout,

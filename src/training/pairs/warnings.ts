@@ -3,15 +3,15 @@ import { counted } from '../../text-table.js';
 import type { Agreement } from './agreement.js';
 import type { Checkpoint, CheckpointProblem, Task } from './types.js';
 
-/** Checkpoints that hold the same. */
+/** Checkpoints with the same contents. */
 export interface Duplicates {
-  /** Byte for byte; otherwise only their matrices are the same. */
+  /** Byte-identical; otherwise only their matrices are equal. */
   bytes: boolean;
   /** Names, in the order of the tasks. */
   checkpoints: string[];
 }
 
-/** What is odd about pairs, and does not stop a training run. */
+/** Oddities of pairs that do not block training. */
 export function warningsOf(
   tasks: readonly Task[],
   { adapter, alphaUnknown }: Agreement,
@@ -32,16 +32,16 @@ export function warningsOf(
   for (const { bytes, checkpoints } of duplicatesOf(tasks))
     warnings.push(`${someOf(checkpoints)} ${bytes ? 'are byte-identical' : 'have the same weights'}`);
   const single = tasks.filter(({ checkpoints, heldOut }) => checkpoints.length === 1 && !heldOut);
-  warnings.push(...single.map(({ name }) => silentTask(name)));
+  warnings.push(...single.map(({ name }) => uninformativeTask(name)));
   return warnings;
 }
 
-/** Said of a task that is trained on. */
-export function silentTask(name: string): string {
+/** The warning for a training task. */
+export function uninformativeTask(name: string): string {
   return `${name} does not contribute to token importance: it has one checkpoint, or all are identical`;
 }
 
-/** Groups of checkpoints, of any tasks, that hold the same. */
+/** Groups of checkpoints, across tasks, with the same contents. */
 export function duplicatesOf(tasks: readonly Task[]): Duplicates[] {
   const groups = new Map<string, Checkpoint[]>();
   for (const checkpoint of tasks.flatMap((task) => task.checkpoints)) {

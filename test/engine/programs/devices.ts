@@ -1,6 +1,6 @@
 import { type Device, deviceInfo, selectDevice } from '../../../src/engine/index.js';
 
-/** What becomes of each device that DND_TEST_DEVICES names, and what the CUDA library tells. */
+/** The outcome for each device named in DND_TEST_DEVICES, and the CUDA library's report. */
 async function main() {
   const devices: Record<string, unknown> = {};
   for (const device of process.env.DND_TEST_DEVICES!.split(' ')) {

@@ -15,7 +15,7 @@ async function main() {
   const engine = await createDecoder(FEATURES, { kernelSize: 5 });
   const held = process.memoryUsage.rss();
   engine.dispose();
-  // Large memory is given back on a thread of its own, a few turns of the event loop later at most.
+  // Large memory is freed on another thread, at most a few ticks of the event loop later.
   for (let turn = 0; turn < 200 && process.memoryUsage.rss() > before + 10e6; turn++) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }

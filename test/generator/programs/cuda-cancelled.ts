@@ -1,7 +1,7 @@
 import { digestOf } from '../bytes.js';
 import { createTiny, PROMPTS, TINY_TOKENS } from '../tiny.js';
 
-/** Aborts a pass in the middle, and one before it begins; then makes the adapter, and disposes in the middle of another. */
+/** Aborts one pass midway and one before it starts; then generates the adapter, and disposes midway through another. */
 async function main() {
   const settings = { device: 'cuda', features: [[8, 16, 16], [24, 24, 24], TINY_TOKENS], kernelSize: 5 } as const;
   const generator = await createTiny({ ...settings });

@@ -81,7 +81,7 @@ describe('what was computed is kept', () => {
   });
 });
 
-test('a task with one checkpoint says nothing; if no task does, every token counts alike', async () => {
+test('a task with one checkpoint is uninformative; if all are, every token has importance 1', async () => {
   await writePairs(at('pairs'), { tasks: { a: {}, b: { checkpoints: 1 } } });
   const both = await opened();
   const { values, warnings } = await importanceOf(both.pairs, both.layout);

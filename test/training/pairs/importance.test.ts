@@ -22,7 +22,7 @@ function byDefinition(checkpoints: readonly Float32Array[], tokens: number): num
   });
 }
 
-test('it is what the definition says, whatever the tokens and wherever nothing is', async () => {
+test('it equals the definition for any tokens and any unused elements', async () => {
   const sizes = fc.record({
     tokens: fc.integer({ min: 1, max: 5 }),
     elements: fc.integer({ min: 2, max: 9 }),

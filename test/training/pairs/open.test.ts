@@ -70,7 +70,7 @@ describe('a sound folder', () => {
     expect(adapter).toMatchObject({ rank: 2, alpha: 4 });
   });
 
-  test('without adapter_config.json: alpha is twice the rank, and a warning says so, unless pairs.json tells', async () => {
+  test('without adapter_config.json: alpha is twice the rank, with a warning, unless pairs.json sets it', async () => {
     await writePairs(temporary(), { style: 'plain', tasks: { a: {} } });
     await rm(at('a/checkpoints/adapter_config.json'));
     const pairs = await open();
@@ -81,7 +81,7 @@ describe('a sound folder', () => {
     expect(await open()).toMatchObject({ adapter: { alpha: 32, useRslora: true }, warnings: [] });
   });
 
-  test('of a trainer’s output folder: the adapter above the checkpoints is the last; what else lies there is passed over', async () => {
+  test('of a trainer’s output folder: the adapter above the checkpoints is the last; other files are skipped', async () => {
     await writePairs(temporary(), { tasks: { a: { checkpoints: 3 } } });
     await rename(at('a/checkpoints/checkpoint-3'), at('final'));
     await cp(at('final'), at('a/checkpoints'), { recursive: true });
@@ -109,7 +109,7 @@ describe('a sound folder', () => {
     expect((await open()).tasks.map(({ name }) => name)).toEqual(['a']);
   });
 
-  test('whose tasks are trainers’ output folders with a prompts file put in, or lie where pairs.json says', async () => {
+  test('whose tasks are trainers’ output folders with a prompts file added, or are where pairs.json says', async () => {
     await writePairs(temporary(), { tasks: { a: {}, b: {} } });
     const places = { prompts: 'b/prompts.json', checkpoints: 'a/checkpoints/checkpoint-2' };
     await writeFile(at('pairs.json'), JSON.stringify({ base: configOf(TINY_BASE), tasks: { one: places } }));
@@ -142,7 +142,7 @@ describe('a sound folder', () => {
     expect(target.every((value) => Number.isNaN(value) || Number.isFinite(value))).toBe(true);
   });
 
-  test('the base may be told, lie in a folder, or be the one that the checkpoints name', async () => {
+  test('the base model may be given, be in a folder, or be named by the checkpoints', async () => {
     await writePairs(temporary(), { tasks: { a: { checkpoints: 2 } }, pairsJson: null });
     await mkdir(at('model/base'), { recursive: true });
     await writeFile(at('model/base/config.json'), JSON.stringify(configOf(TINY_BASE)));
@@ -270,7 +270,7 @@ describe('damaged checkpoints', () => {
     expect(message).toContain('--skip-corrupt');
   });
 
-  test('are passed over when asked for, and reported', async () => {
+  test('are skipped on request, and reported', async () => {
     const damaged = await damage();
     const pairs = await open({ skipCorrupt: true });
     expect(pairs.tasks.map(({ checkpoints }) => checkpoints.length)).toEqual([1, 4]);
@@ -281,7 +281,7 @@ describe('damaged checkpoints', () => {
     expect(pairs.warnings[0]).toContain('7 damaged checkpoints skipped');
   });
 
-  test('one alone is told by its own code', async () => {
+  test('a single one has its own error code', async () => {
     await writePairs(temporary(), { tasks: { a: {} } });
     await spoil(checkpointPath(temporary(), 'a', 2), withNan);
     expect(await failure()).toMatchObject({
@@ -319,7 +319,7 @@ describe('damaged checkpoints', () => {
 });
 
 describe('layouts that differ', () => {
-  test('are refused with a table of checkpoint and tensor, even where damaged ones are passed over', async () => {
+  test('are refused with a table of checkpoint and tensor, even if damaged ones are skipped', async () => {
     await writePairs(temporary(), { tasks: { a: {}, b: {} } });
     await writePairs(at('other'), { tasks: { b: {} }, rank: 3 });
     await cp(at('other/b/checkpoints/checkpoint-1'), at('b/checkpoints/checkpoint-1'), { recursive: true });

@@ -6,7 +6,7 @@ import { DndError } from '../../../src/errors.js';
 import { SplitMix64 } from '../../../src/random/split-mix.js';
 import { openPairs, pairsLayout, readTarget } from '../../../src/training/pairs/index.js';
 import { type ScannedCheckpoint, scanCheckpoint } from '../../../src/training/pairs/scan.js';
-import { abortedAfterTurns } from '../../encoder/event-loop.js';
+import { abortedAfterTicks } from '../../encoder/event-loop.js';
 import { mutate } from '../../formats/mutations.js';
 import { TINY_BASE } from '../../generator/tiny.js';
 import { useTemporaryFolder } from '../../temporary-folder.js';
@@ -55,7 +55,7 @@ test('any damage to a file: a sound checkpoint of other numbers, or an error of 
           continue;
         }
         outcomes.sound++;
-        // Whatever is found sound can be trained on, and is told from what was there before.
+        // Whatever is accepted must be usable for training, and have a new digest.
         const tokens = await readTarget(scanned, scanned.layout);
         expect(tokens.every((value) => Number.isNaN(value) || Number.isFinite(value))).toBe(true);
         expect(tokens).toHaveLength(scanned.layout.size);
@@ -96,7 +96,7 @@ test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e38]
 );
 
 describe('a target', () => {
-  test('of a checkpoint that another layout is wanted of, or that changed since, is refused by its name', async () => {
+  test('of a checkpoint that has another layout, or has changed since, fails with its name', async () => {
     await writePairs(temporary(), { tasks: { a: { checkpoints: 2 } } });
     const pairs = await openPairs(temporary());
     const checkpoint = pairs.tasks[0]!.checkpoints[0]!;
@@ -139,12 +139,12 @@ describe('a target', () => {
     expect([twin.sha256, twin.tensorsSha256]).not.toContain((await scan(checkpointPath(temporary(), 'a', 1))).sha256);
   });
 
-  test('of a large checkpoint is read while the event loop turns, and so is the checkpoint itself', async () => {
+  test('of a large checkpoint is read without blocking the event loop, as is the checkpoint itself', async () => {
     const base = { ...TINY_BASE, hidden: 512, headDim: 128, intermediate: 2048, layers: 4 };
     await writePairs(temporary(), { base, rank: 16, tasks: { a: { checkpoints: 2 } } });
     const path = checkpointPath(temporary(), 'a', 1);
     for (const work of [() => scan(path), async () => readTarget({ name: 'x', path }, (await scan(path)).layout)]) {
-      const count = abortedAfterTurns(Number.POSITIVE_INFINITY);
+      const count = abortedAfterTicks(Number.POSITIVE_INFINITY);
       await work();
       count.end();
       expect(count.turns()).toBeGreaterThan(10);

@@ -6,10 +6,10 @@ import type { AdapterSummary } from './report.js';
 import { StatisticsCollector } from './statistics.js';
 
 /**
- * The weights that the engine restored, [layout.elementCount], as an adapter, and what it is like.
- * @throws DndError INVALID_WEIGHTS when a tensor is not finite
+ * Wraps reconstructed weights, [layout.elementCount], as an adapter with its summary.
+ * @throws DndError INVALID_WEIGHTS if a tensor is not finite
  */
-export async function restoreAdapter(
+export async function reconstructAdapter(
   layout: AdapterLayout,
   settings: AdapterSettings,
   values: Float32Array,
