@@ -3,9 +3,9 @@ import type { LongOperation } from '../async/index.js';
 import type { TrainerEngine } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { FitSums } from './fit-sums.js';
+import type { HiddenStatesCache } from './hidden-states-cache.js';
 import type { Evaluation, TaskEvaluation } from './metrics.js';
 import type { Checkpoint } from './pairs/types.js';
-import type { PromptStates } from './prompt-states.js';
 import type { Targets } from './targets.js';
 
 /** A task with the prompts and checkpoints that it is evaluated with, the same ones each time. */
@@ -20,7 +20,7 @@ export interface EvaluationParts {
   engine: Pick<TrainerEngine, 'forward'>;
   layout: AdapterLayout;
   importance: Float32Array | null;
-  states: PromptStates;
+  states: HiddenStatesCache;
   targets: Targets;
   /** Tasks that go through the decoder together. */
   together: number;

@@ -3,11 +3,11 @@ import { TrainerEngine } from '../engine/index.js';
 import { conditionShape } from '../generator/decoder-shape.js';
 import type { GeneratorManifest } from '../generator/manifest.js';
 import type { EvaluationTask } from './evaluation.js';
+import { HiddenStatesCache } from './hidden-states-cache.js';
 import type { MetricsFile } from './metrics-file.js';
 import { importanceOf, readTarget } from './pairs/index.js';
 import type { Preparation } from './prepare.js';
 import type { OnTrainingProgress } from './progress.js';
-import { PromptStates } from './prompt-states.js';
 import { CACHE_FOLDER } from './run-folder.js';
 import type { RunLock } from './run-lock.js';
 import { evaluationSample, type SampledTask } from './sampler.js';
@@ -37,7 +37,7 @@ export interface TrainerParts extends Preparation {
 }
 
 export interface WorkingParts {
-  states: PromptStates;
+  states: HiddenStatesCache;
   targets: Targets;
   data: TrainingData;
   importance: Float32Array | null;
@@ -90,7 +90,7 @@ export async function makeWorkingParts(
     const most = settings.evaluationCheckpoints;
     return { name: task.name, heldOut, ...evaluationSample(sampled(task.name, checkpoints), { seed, prompts, most }) };
   });
-  const states = new PromptStates({
+  const states = new HiddenStatesCache({
     encoder,
     condition: manifest.condition,
     folder: join(cache, 'prompts'),

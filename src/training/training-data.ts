@@ -1,6 +1,6 @@
 import { type LongOperation, SerialQueue, unlessAborted, valueCopier } from '../async/index.js';
+import type { HiddenStatesCache } from './hidden-states-cache.js';
 import type { Checkpoint } from './pairs/types.js';
-import type { PromptStates } from './prompt-states.js';
 import { type Sample, type SampledTask, sampleBatch } from './sampler.js';
 import type { Targets } from './targets.js';
 
@@ -18,7 +18,7 @@ export interface MicroBatch {
 
 export interface TrainingDataOptions {
   tasks: readonly SampledTask[];
-  states: PromptStates;
+  states: HiddenStatesCache;
   targets: Targets;
   seed: number;
   batch: number;

@@ -8,7 +8,7 @@ import type { GeneratorManifest } from '../generator/manifest.js';
 import { ByteCache } from './byte-cache.js';
 import { bytesOnDisk, readStates, writeStates } from './hidden-states-file.js';
 
-export interface PromptStatesOptions {
+export interface HiddenStatesCacheOptions {
   encoder: TextEncoder;
   condition: GeneratorManifest['condition'];
   /** Contains a folder per encoder configuration. */
@@ -30,8 +30,8 @@ const SUFFIX = '.states';
  * once; entries evicted from memory are read from disk, and encoded again if they are not there either. Trailing zeros
  * (of padding) are not stored. Calls must not overlap.
  */
-export class PromptStates {
-  readonly #options: PromptStatesOptions;
+export class HiddenStatesCache {
+  readonly #options: HiddenStatesCacheOptions;
   readonly #memory: ByteCache<string, Float32Array>;
   readonly #folder: string;
   /** Names of the existing files. */
@@ -40,7 +40,7 @@ export class PromptStates {
   /** Number of texts encoded so far. */
   encoded = 0;
 
-  constructor(options: PromptStatesOptions) {
+  constructor(options: HiddenStatesCacheOptions) {
     this.#options = options;
     this.#memory = new ByteCache(options.memoryBytes);
     const { name: _, ...identity } = options.encoder.identity;

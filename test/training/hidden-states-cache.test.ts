@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { BertTextEncoder, type EncodeOptions, HashEncoder, type TextEncoder } from '../../src/encoder/index.js';
 import { encodeSets } from '../../src/generator/encode.js';
 import { ByteCache } from '../../src/training/byte-cache.js';
-import { PromptStates, type PromptStatesOptions } from '../../src/training/prompt-states.js';
+import { HiddenStatesCache, type HiddenStatesCacheOptions } from '../../src/training/hidden-states-cache.js';
 import { abortedAfterTicks } from '../encoder/event-loop.js';
 import { writeModel } from '../encoder/models.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
@@ -23,7 +23,10 @@ class Recorder extends HashEncoder {
   }
 }
 
-function hiddenStatesWith(changes: Partial<PromptStatesOptions> = {}): { states: PromptStates; encoder: Recorder } {
+function hiddenStatesWith(changes: Partial<HiddenStatesCacheOptions> = {}): {
+  states: HiddenStatesCache;
+  encoder: Recorder;
+} {
   const encoder = new Recorder(CHANNELS);
   const options = {
     encoder,
@@ -32,10 +35,10 @@ function hiddenStatesWith(changes: Partial<PromptStatesOptions> = {}): { states:
     memoryBytes: 1e6,
     diskBytes: 1e6,
   };
-  return { states: new PromptStates({ ...options, ...changes }), encoder };
+  return { states: new HiddenStatesCache({ ...options, ...changes }), encoder };
 }
 
-async function filled(states: PromptStates, texts: readonly string[]): Promise<Float32Array> {
+async function filled(states: HiddenStatesCache, texts: readonly string[]): Promise<Float32Array> {
   const condition = new Float32Array(texts.length * states.size).fill(7);
   await states.fill(texts, condition);
   return condition;
