@@ -26,10 +26,13 @@ test('the API of training is what the documentation shows, and nothing else', ()
   expect(Object.keys(training).sort()).toEqual([
     'DndError',
     'Trainer',
+    'abortAtSignals',
     'openPairs',
     'planRun',
     'readConfig',
     'readRunDescription',
+    'resumePoint',
+    'trainToEnd',
   ]);
   expect(training.DndError).toBe(api.DndError);
 });

@@ -14,7 +14,7 @@ export function steadyProgress<Stage extends unknown[]>(
   intervalMs = 50,
   last = 1,
 ): (fraction: number, ...stage: Stage) => void {
-  if (onProgress === undefined) return () => {};
+  if (!onProgress) return () => {};
   const seen = new Set<unknown>();
   let nextAt = 0;
   return (fraction, ...stage) => {

@@ -33,7 +33,7 @@ function convolutionTable({ convolutions }: CudaGeneratorPlan): string[] {
   const header = [
     'convolution',
     'channels',
-    'picture',
+    'plane',
     'algorithm',
     'points',
     'tiles',

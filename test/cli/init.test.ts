@@ -86,7 +86,7 @@ describe('dnd init', () => {
     const features = JSON.stringify([[4, 2, 24], [6, 6, 12], TINY_TOKENS]);
     const changes = ['--encoder', at('bert'), '--features', features] as const;
     const short = await dnd(initArguments(...changes, '--max-length', 2));
-    expect(short).toMatchObject({ code: 2, stderr: expect.stringContaining('maxLength 2 leaves no room') });
+    expect(short).toMatchObject({ code: 2, stderr: expect.stringContaining('maxLength 2 leaves no space') });
     expect(await readdir(at())).not.toContain('generator');
     const features3 = JSON.stringify([[4, 3, 24], [6, 6, 12], TINY_TOKENS]);
     expect((await dnd(initArguments('--encoder', at('bert'), '--features', features3))).code).toBe(0);

@@ -70,7 +70,7 @@ describe('settings', () => {
 
   test('say what is missing', () => {
     expect(() => resolveSettings({ encoder: 'hash' })).toThrow(
-      'the settings: pairs: is missing; expected folder of the prompt–checkpoint pairs',
+      'the settings: pairs: is missing; expected folder of prompt–checkpoint pairs',
     );
   });
 

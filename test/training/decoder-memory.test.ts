@@ -45,7 +45,7 @@ test('a requested micro-batch is kept, or refused with advice', async () => {
   expect(() => microBatchFor(engine, { ...SETTINGS, microBatch: 8, memoryLimit })).toThrow(
     expect.objectContaining({
       code: 'OUT_OF_MEMORY',
-      message: expect.stringMatching(/8 checkpoints at once: needs .*lower microBatch .*moments: '8bit'/),
+      message: expect.stringMatching(/micro-batch of 8 checkpoints: needs .*lower microBatch .*moments: '8bit'/),
     }),
   );
 });
