@@ -47,7 +47,18 @@ test('a signal stops it during the work: no further convolution is started', asy
     fractions.push(fraction);
     if (fraction > 0) controller.abort(reason);
   };
-  const measured = measureConvolutions(convolutions, { ...options, signal: controller.signal, onProgress });
+  // Each takes longer than the time between two reports.
+  const slow = planDecoder({
+    features: [
+      [64, 96, 96],
+      [64, 100, 110],
+      [64, 110, 120],
+    ],
+    kernelSize: 9,
+    batch: 1,
+    algorithm: 'direct',
+  }).convolutions;
+  const measured = measureConvolutions(slow, { ...options, signal: controller.signal, onProgress });
   await expect(measured).rejects.toBe(reason);
   expect(fractions).toHaveLength(2);
   expect(fractions[1]).toBeLessThan(1);
