@@ -4,7 +4,8 @@ import { basename, join } from 'node:path';
 import { DndError } from '../errors.js';
 import { checkFormatVersion } from '../validation/index.js';
 import { sha256OfFiles } from './digest.js';
-import { isFileError, readError } from './errors.js';
+import { readError } from './errors.js';
+import { kindOf } from './exists.js';
 import { readJson } from './read.js';
 import { writeFileAtomically } from './write-file.js';
 
@@ -65,7 +66,7 @@ export async function verifyChecksums(folder: string, options: VerifyOptions = {
 
 async function readChecksums(folder: string): Promise<Checksums> {
   const path = join(folder, CHECKSUMS_FILE);
-  if (!(await exists(path))) return new Map();
+  if ((await kindOf(path)) === undefined) return new Map();
   const { ownSha256, ...content } = Object(await readJson(path)) as Content;
   if (ownSha256 !== digestOf(content))
     throw new DndError('CORRUPT_FILE', `${path}: its content is not what was written. ${FIX}`);
@@ -79,16 +80,6 @@ async function readChecksums(folder: string): Promise<Checksums> {
 
 function digestOf(content: unknown): string {
   return createHash('sha256').update(JSON.stringify(content)).digest('hex');
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (isFileError(error) && error.code === 'ENOENT') return false;
-    throw readError(error, path);
-  }
 }
 
 async function sizeOf(path: string): Promise<number> {
