@@ -18,7 +18,7 @@ Napi::Function DecoderHandle::define(Napi::Env env) {
 DecoderHandle::DecoderHandle(const Napi::CallbackInfo& info) : ModelHandle(info) {
   guarded(info.Env(), [&] {
     const Argument options(info, 0, "DecoderHandle", "options");
-    hold(info.Env(), std::make_shared<Decoder>(read_decoder_config(options), read_device(options)));
+    take_ownership(info.Env(), std::make_shared<Decoder>(read_decoder_config(options), read_device(options)));
   });
 }
 
@@ -26,8 +26,9 @@ Napi::Value DecoderHandle::workspace_bytes(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const int64_t batch = Argument(info, 0, "workspaceBytes", "batch").integer(1);
     const int64_t limit = Argument(info, 1, "workspaceBytes", "limitBytes").integer(0);
-    const int64_t restored = Argument(info, 2, "workspaceBytes", "restoredElements").integer(0);
-    return Napi::Number::New(info.Env(), double(idle_model("workspaceBytes")->workspace_bytes(batch, limit, restored)));
+    const int64_t adapter_elements = Argument(info, 2, "workspaceBytes", "restoredElements").integer(0);
+    const int64_t bytes = idle_model("workspaceBytes")->workspace_bytes(batch, limit, adapter_elements);
+    return Napi::Number::New(info.Env(), double(bytes));
   });
 }
 

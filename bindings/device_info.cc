@@ -14,8 +14,8 @@
 namespace dnd::bindings {
 namespace {
 
-DeviceInfoResult::OneDevice described(const DndBackend* table, int32_t ordinal) {
-  DeviceInfoResult::OneDevice device;
+DeviceInfoResult::Device described(const DndBackend* table, int32_t ordinal) {
+  DeviceInfoResult::Device device;
   if (table->describe(ordinal, &device.description) != kDndOk) device.problem = table->last_error(nullptr);
   return device;
 }

@@ -30,7 +30,7 @@ TrainerHandle::TrainerHandle(const Napi::CallbackInfo& info) : ModelHandle(info)
     const Argument options(info, 0, "TrainerHandle", "options");
     auto trainer = std::make_shared<Trainer>(read_trainer_config(options), read_device(options));
     const int64_t gradients_and_states = trainer->parameter_bytes() + trainer->state_bytes();
-    hold(info.Env(), std::move(trainer), gradients_and_states);
+    take_ownership(info.Env(), std::move(trainer), gradients_and_states);
   });
 }
 

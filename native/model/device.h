@@ -10,10 +10,10 @@
 
 namespace dnd {
 
-/// The table of the CPU, always there.
+/// The CPU backend.
 const DndBackend* cpu_backend();
 
-/// Which device, and how it is to be used. A number alone is the CPU with so many threads; 0 = the default.
+/// A device and its options. An integer selects the CPU with that many threads; 0 = the default.
 struct DeviceChoice {
   DeviceChoice(int threads) : table(cpu_backend()), options{.threads = threads} {}
   DeviceChoice(const DndBackend* table, const DndDeviceOptions& options) : table(table), options(options) {}
@@ -25,14 +25,14 @@ struct DeviceChoice {
 /// Bytes of device memory.
 struct DeviceMemory {
   int64_t used;       ///< by the model
-  int64_t available;  ///< that its next work may take; INT64_MAX of the host's, which a device does not tell
+  int64_t available;  ///< for the next pass; INT64_MAX for host memory, which a device does not report
 };
 
-/// One open device. Operations are called through `device.call(device->linear, …)`, which throws dnd::Error with the
-/// device's own sentence when the status is a failure.
+/// An open device. `device.call(device->linear, …)` calls an operation and throws dnd::Error with the device's message
+/// on failure.
 class Device {
  public:
-  /// Error(kInvalidArgument) also when the table has another version, Error(kUnavailable) where there is no such
+  /// Error(kInvalidArgument) also for another version of the backend interface, Error(kUnavailable) without such a
   /// device.
   explicit Device(const DeviceChoice& choice) : table_(choice.table) {
     if (table_->version != kDndBackendVersion) {
@@ -50,7 +50,7 @@ class Device {
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
 
-  /// `reusable`: bytes of what it holds that the next work may take again.
+  /// `reusable`: bytes in use that the next pass can reuse.
   DeviceMemory memory_beside(int64_t reusable) const {
     DeviceMemory memory{};
     call(table_->memory, &memory.used, &memory.available);
@@ -92,11 +92,11 @@ class Device {
   void* state_ = nullptr;
 };
 
-/// Memory on a device, uninitialised, freed with the object. The device must outlive it.
+/// Uninitialised device memory, freed with the object. The device must outlive it.
 class DeviceArray {
  public:
   DeviceArray() = default;
-  /// float32. Error(kOutOfMemory) when the device has not that much.
+  /// float32. Error(kOutOfMemory).
   DeviceArray(const Device& device, int64_t elements) : DeviceArray(device, bytes_of(elements), InBytes{}) {}
   ~DeviceArray() { reset(); }
   DeviceArray(DeviceArray&& other) noexcept { swap(other); }
@@ -105,7 +105,7 @@ class DeviceArray {
     return *this;
   }
 
-  /// Memory for anything but float32, counted in bytes.
+  /// For types other than float32.
   static DeviceArray of_bytes(const Device& device, size_t bytes) { return DeviceArray(device, bytes, InBytes{}); }
 
   float* data() const { return static_cast<float*>(memory_); }

@@ -42,7 +42,7 @@ std::string no_library(const std::string& path) {
 const DndBackend* opened(const std::string& path) {
   std::error_code failure;
   if (!std::filesystem::exists(path, failure)) unavailable(no_library(path));
-  // Never closed: devices may be in use by any thread, and the CUDA runtime does not like to be unloaded.
+  // Never closed: any thread may be using a device, and unloading the CUDA runtime is not safe.
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
     const char* reason = dlerror();
@@ -79,7 +79,7 @@ std::string cuda_library_path() {
 }
 
 const DndBackend* device_library(const std::string& path) {
-  // Without destructors: threads may still run when the process ends.
+  // Never destroyed: threads may still be running when the process ends.
   static std::mutex& mutex = *new std::mutex;
   static std::map<std::string, const DndBackend*>& tables = *new std::map<std::string, const DndBackend*>;
   const std::lock_guard lock(mutex);

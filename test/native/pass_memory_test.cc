@@ -26,11 +26,11 @@ TEST(PassMemory, that_only_counts_reports_the_most_bytes_at_once_and_the_block_t
   {
     const std::vector<PassArray> arrays = arrays_of(counted);
     for (const PassArray& array : arrays) EXPECT_EQ(array.data(), nullptr);
-    EXPECT_EQ(counted.most_bytes(), 400 + 260 + 1000);
+    EXPECT_EQ(counted.peak_bytes(), 400 + 260 + 1000);
     EXPECT_EQ(counted.block_bytes(), 512 + 256 + 1024 + 512);
   }
   const PassArray again = counted.bytes(1500);
-  EXPECT_EQ(counted.most_bytes(), 400 + 260 + 1000) << "arrays that are gone were counted";
+  EXPECT_EQ(counted.peak_bytes(), 400 + 260 + 1000) << "arrays that are gone were counted";
 }
 
 TEST(PassMemory, of_a_block_gives_each_array_the_first_gap_that_holds_it) {
@@ -61,7 +61,7 @@ TEST(PassMemory, of_a_device_allocates_each_array_and_frees_it_with_the_object) 
     EXPECT_EQ(used(), 2 * one);
   }
   EXPECT_EQ(used(), 0);
-  EXPECT_EQ(memory.most_bytes(), 8'000'000);
+  EXPECT_EQ(memory.peak_bytes(), 8'000'000);
 }
 
 }  // namespace

@@ -27,12 +27,12 @@ class RecordingDevice {
 
   int64_t capacity = INT64_MAX;  ///< bytes of passes, and of what is resident
 
-  int passes = 0, repeated = 0, abandoned = 0, forgotten = 0;
+  int passes = 0, repeated = 0, abandoned = 0, invalidations = 0;
   int operations = 0;  ///< called from outside, not by repeating
   std::set<const float*> resident;
   std::vector<int64_t> pass_bytes;  ///< as begun
   std::vector<std::string> misuses;
-  int64_t most_allocated = 0;  ///< within a pass
+  int64_t peak_allocated = 0;  ///< within a pass
   std::vector<int64_t> reserved_bytes;
 
  private:
@@ -108,7 +108,7 @@ class RecordingDevice {
     places_.emplace(place, std::max(end, place + 256));
     int64_t allocated = 0;
     for (const auto& [from, to] : places_) allocated += static_cast<int64_t>(to - from);
-    most_allocated = std::max(most_allocated, allocated);
+    peak_allocated = std::max(peak_allocated, allocated);
     *memory = static_cast<char*>(block_.data()) + place;
     return kDndOk;
   }
@@ -171,7 +171,7 @@ inline const DndBackend& RecordingDevice::table() {
     };
     t.invalidate = [](void*) {
       if (self().in_pass_) self().misuse("invalidating within a pass");
-      ++self().forgotten;
+      ++self().invalidations;
       self().resident.clear();
       self().recorded_.clear();
       return kDndOk;
