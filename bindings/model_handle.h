@@ -18,8 +18,8 @@
 
 namespace dnd::bindings {
 
-/// Common base of model handles: chunked parameter access, a serial queue of jobs, disposal. Jobs share ownership of the
-/// model, so a handle may be disposed of or collected while one runs.
+/// Common base of model handles: chunked parameter access, a serial queue of jobs, disposal. Jobs share ownership of
+/// the model, so a handle may be disposed of or collected while one runs.
 template <class Handle, class Model>
 class ModelHandle : public Napi::ObjectWrap<Handle> {
  public:

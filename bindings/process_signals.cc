@@ -21,8 +21,8 @@ namespace {
 struct sigaction forwarded[NSIG];
 bool guarded[NSIG];
 
-/// JavaScript listeners cannot remove themselves while the JavaScript thread is busy, with a regular expression possibly
-/// for ever. So the first signal restores the default action of all of them here, and the next one ends the process.
+/// JavaScript listeners cannot remove themselves while the JavaScript thread is busy, which a regular expression can
+/// make forever. So the first signal restores the default action of all signals here, and the next ends the process.
 /// Async-signal-safe calls only.
 void on_first_signal(int number) {
   struct sigaction by_default {};

@@ -33,7 +33,7 @@ class TrainerHandle : public ModelHandle<TrainerHandle, Trainer> {
     std::string name;
     int64_t offset;
   };
-  /// Bytes [byteOffset, + count) of a state, from the first two arguments; checks the range, and that no job is running.
+  /// Bytes [byteOffset, + count) of a state, from the first two arguments; checks the range, and that no job runs.
   Bytes bytes_of_state(const Napi::CallbackInfo& info, const char* function, int64_t count) const;
 };
 

@@ -11,9 +11,9 @@
 
 namespace dnd {
 
-/// The hyper-convolutional decoder of Drag-and-Drop LLMs (arXiv 2506.16406): condition → weight tokens. float32. Results
-/// depend on the batch size and the memory limit, through the convolution plans; they are bit-identical for any number of
-/// threads and any other tasks in the batch. One forward at a time.
+/// The hyper-convolutional decoder of Drag-and-Drop LLMs (arXiv 2506.16406): condition → weight tokens. float32.
+/// Results depend on the batch size and the memory limit, through the convolution plans; they are bit-identical for any
+/// number of threads and any other tasks in the batch. One forward at a time.
 class Decoder {
  public:
   /// Allocates the parameters, uninitialised, in host memory. Error(kInvalidArgument) for fewer than two features,

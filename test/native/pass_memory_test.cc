@@ -21,7 +21,7 @@ std::vector<PassArray> arrays_of(PassMemory& memory) {
   return arrays;
 }
 
-TEST(PassMemory, that_only_counts_reports_the_most_bytes_at_once_and_the_block_that_they_need) {
+TEST(PassMemory, that_only_counts_reports_peak_bytes_and_the_size_of_a_block) {
   PassMemory counted;
   {
     const std::vector<PassArray> arrays = arrays_of(counted);
@@ -33,7 +33,7 @@ TEST(PassMemory, that_only_counts_reports_the_most_bytes_at_once_and_the_block_t
   EXPECT_EQ(counted.peak_bytes(), 400 + 260 + 1000) << "arrays that are gone were counted";
 }
 
-TEST(PassMemory, of_a_block_gives_each_array_the_first_gap_that_holds_it) {
+TEST(PassMemory, of_a_block_is_allocated_first_fit) {
   alignas(64) char block[512 + 256 + 1024 + 512];
   PassMemory memory(block);
   const std::vector<PassArray> arrays = arrays_of(memory);

@@ -27,7 +27,7 @@ std::vector<float> reconstructed(const Adapter& adapter, const std::vector<float
   return weights;
 }
 
-/// A token that says mean and deviation in all its margins, as src/adapter/token.ts writes them.
+/// Writes mean and deviation into all margins of a token, in the format of src/adapter/token.ts.
 void write_margins(const Adapter& adapter, double mean, double deviation, float* token) {
   const int64_t height = adapter.layout.height, width = adapter.layout.width;
   const float margin_mean = static_cast<float>(mean * 8);
@@ -43,7 +43,7 @@ void write_margins(const Adapter& adapter, double mean, double deviation, float*
   }
 }
 
-TEST(Reconstruct, puts_every_weight_where_its_tensor_has_it) {
+TEST(Reconstruct, writes_every_weight_to_its_position_in_its_tensor) {
   const Adapter adapter;
   const int64_t batch = 2, token = adapter.layout.height * adapter.layout.width;
   std::vector<float> tokens = random_values(batch * adapter.token_elements(), 3);
@@ -68,8 +68,8 @@ TEST(Reconstruct, puts_every_weight_where_its_tensor_has_it) {
   }
 }
 
-/// Margins of which each number differs: the formula of docs/formats.md, written out.
-TEST(Reconstruct, averages_margins_that_do_not_agree) {
+/// Margins of distinct numbers: the formula of docs/formats.md, written out.
+TEST(Reconstruct, averages_margins_that_disagree) {
   std::vector<DndAdapterTensor> tensors = {{0, 1, 2, 0, 0}};
   const DndAdapterLayout layout = {1, 4, 4, 2, 2, 4, tensors.data(), 1};
   const std::vector<float> token = random_values(16, 11);
@@ -99,7 +99,7 @@ TEST(Reconstruct, gives_the_same_bytes_for_any_number_of_threads) {
   for (int threads : {2, 5}) EXPECT_EQ(reconstructed(adapter, tokens, 3, threads), one);
 }
 
-TEST(Reconstruct, refuses_a_layout_that_leads_out_of_its_tokens_or_its_adapter) {
+TEST(Reconstruct, rejects_a_layout_that_exceeds_its_tokens_or_its_adapter) {
   const Device device(1);
   const std::vector<float> tokens(1000);
   std::vector<float> weights(1000);
