@@ -53,9 +53,9 @@ class Argument {
   /// For an offset: throws unless [offset, offset + count) is within the `size` "elements" or "bytes" of `name`.
   void require_within(int64_t offset, int64_t count, int64_t size, const char* units, const std::string& name) const;
 
-  /// Throws: the argument is not `wanted`. `got`: by default, the argument itself.
-  [[noreturn]] void refuse(const std::string& wanted) const { refuse(wanted, got()); }
-  [[noreturn]] void refuse(const std::string& wanted, const std::string& got) const;
+  /// Throws: the argument is not `expected`. `got`: by default, the argument itself.
+  [[noreturn]] void refuse(const std::string& expected) const { refuse(expected, got()); }
+  [[noreturn]] void refuse(const std::string& expected, const std::string& got) const;
 
  private:
   Argument(Napi::Value value, std::string path) : value_(value), path_(std::move(path)) {}

@@ -71,9 +71,9 @@ Napi::Value DecoderHandle::adapters(const Napi::CallbackInfo& info) {
     const auto* values = reinterpret_cast<const float*>(condition.data);
     JobWork work = [model = model(), values, batch, layout, limit, result_bytes](Job& job) -> JobResult {
       std::vector<FloatResult> adapters;
-      std::vector<float*> places;
-      for (int64_t task = 0; task < batch; ++task) places.push_back(adapters.emplace_back(result_bytes).data());
-      model->adapters(values, batch, layout.view(), places.data(), job, limit);
+      std::vector<float*> outputs;
+      for (int64_t task = 0; task < batch; ++task) outputs.push_back(adapters.emplace_back(result_bytes).data());
+      model->adapters(values, batch, layout.view(), outputs.data(), job, limit);
       return adapters;
     };
     return submit(std::move(work), Argument(info, 4, "adapters", "done"), {condition.buffer});

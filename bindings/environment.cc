@@ -99,9 +99,9 @@ void Environment::report(BackgroundJob& job) {
 void Environment::cancel(BackgroundJob& job) {
   job.control->cancel();
   if (!job.waits()) return;
-  const auto place = std::find(job.queue->begin(), job.queue->end(), &job);
-  if (place == job.queue->end()) return;  // already cancelled
-  job.queue->erase(place);
+  const auto position = std::find(job.queue->begin(), job.queue->end(), &job);
+  if (position == job.queue->end()) return;  // already cancelled
+  job.queue->erase(position);
   job.work = nullptr;
   job.failure = "ABORTED: the work was cancelled before it started";
   report(job);

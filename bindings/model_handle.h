@@ -88,14 +88,14 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
   /// is running.
   Elements elements(const Napi::CallbackInfo& info, const char* function, int64_t count) const {
     const Argument name(info, 0, function, "name");
-    const std::string wanted = name.text();
+    const std::string requested = name.text();
     const Argument offset(info, 1, function, "elementOffset");
     const int64_t first = offset.integer(0);
     require_no_job(function);
     for (const ParameterInfo& parameter : model()->parameters()) {
-      if (parameter.name != wanted) continue;
-      offset.require_within(first, count, parameter.elements(), "elements", wanted);
-      return {wanted, first};
+      if (parameter.name != requested) continue;
+      offset.require_within(first, count, parameter.elements(), "elements", requested);
+      return {requested, first};
     }
     name.refuse("the name of a parameter of this model");
   }
@@ -139,18 +139,18 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
         Argument(info, 2, "writeParameter", "bytes")
             .refuse("whole elements of " + dtype_name.text(), std::to_string(values.bytes) + " bytes");
       }
-      const Elements place = elements(info, "writeParameter", count);
-      float* destination = model()->parameter(place.name) + place.offset;
+      const Elements range = elements(info, "writeParameter", count);
+      float* destination = model()->parameter(range.name) + range.offset;
       const int64_t found = convert_to_float32(dtype, values.data, count, destination);
-      return Napi::Number::New(info.Env(), found < 0 ? -1.0 : double(place.offset + found));
+      return Napi::Number::New(info.Env(), found < 0 ? -1.0 : double(range.offset + found));
     });
   }
 
   Napi::Value read_parameter(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&] {
       const int64_t count = Argument(info, 2, "readParameter", "elementCount").integer(0);
-      const Elements place = elements(info, "readParameter", count);
-      const float* source = std::as_const(*model()).parameter(place.name) + place.offset;
+      const Elements range = elements(info, "readParameter", count);
+      const float* source = std::as_const(*model()).parameter(range.name) + range.offset;
       return copy_of(info.Env(), source, count * int64_t{sizeof(float)});
     });
   }

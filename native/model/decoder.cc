@@ -83,7 +83,7 @@ void Decoder::run(const float* condition, int64_t batch, const DndAdapterLayout*
   for (bool invalidated = false;;) {
     try {
       upload_parameters(batch, limit, pass_bytes(batch, limit, adapter_elements), job);
-      run_pass(condition, batch, layout, results, limit, control.table());
+      run_pass(condition, batch, layout, results, limit, control.get());
       break;
     } catch (const Error& error) {
       // Available host memory must not change a plan, and with it the result.
@@ -127,13 +127,13 @@ void Decoder::run_pass(const float* condition, int64_t batch, const DndAdapterLa
   DevicePass pass(device, key_of(batch, limit, layout), bytes);
   pass_bytes_ = std::max(pass_bytes_, bytes);
   PassMemory memory(device);
-  const Results found = steps({memory, &pass, control}, condition, batch, layout, limit);
+  const Results output = steps({memory, &pass, control}, condition, batch, layout, limit);
   pass.run(control);
   if (layout == nullptr) {
-    return device.download(results[0], found.tokens.data(), batch * config().features.back().elements() * kFloat);
+    return device.download(results[0], output.tokens.data(), batch * config().features.back().elements() * kFloat);
   }
   for (int64_t task = 0; task < batch; ++task) {
-    device.download(results[task], found.adapters.data() + task * layout->elements, layout->elements * kFloat);
+    device.download(results[task], output.adapters.data() + task * layout->elements, layout->elements * kFloat);
   }
 }
 
@@ -163,8 +163,8 @@ void Decoder::project(const float* condition, int64_t batch, float* projected, J
   project_steps({counted}, condition, batch);
   DevicePass pass(device, pass_key({kProjectPass, batch}), counted.peak_bytes());
   PassMemory memory(device);
-  const PassArray x = project_steps({memory, &pass, control.table()}, condition, batch);
-  pass.run(control.table());
+  const PassArray x = project_steps({memory, &pass, control.get()}, condition, batch);
+  pass.run(control.get());
   device.download(projected, x.data(), batch * config().features.front().elements() * kFloat);
   job.set_progress(1);
 }
@@ -202,13 +202,13 @@ uint64_t Decoder::key_of(int64_t batch, int64_t limit, const DndAdapterLayout* l
 }
 
 int64_t Decoder::convolution_workspace(int64_t batch, int64_t limit) const {
-  int64_t most = 0;
+  int64_t largest = 0;
   for (const DecoderLayer& layer : model_.layers()) {
     for (const DndConvolution& step : convolutions(layer, batch, limit)) {
-      most = std::max(most, workspace_of(model_.device(), model_.device()->convolution_workspace, step));
+      largest = std::max(largest, workspace_of(model_.device(), model_.device()->convolution_workspace, step));
     }
   }
-  return most;
+  return largest;
 }
 
 int64_t Decoder::activation_bytes(int64_t batch, int64_t adapter_elements) const {

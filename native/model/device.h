@@ -15,10 +15,10 @@ const DndBackend* cpu_backend();
 
 /// A device and its options. An integer selects the CPU with that many threads; 0 = the default.
 struct DeviceChoice {
-  DeviceChoice(int threads) : table(cpu_backend()), options{.threads = threads} {}
-  DeviceChoice(const DndBackend* table, const DndDeviceOptions& options) : table(table), options(options) {}
+  DeviceChoice(int threads) : backend(cpu_backend()), options{.threads = threads} {}
+  DeviceChoice(const DndBackend* backend, const DndDeviceOptions& options) : backend(backend), options(options) {}
 
-  const DndBackend* table;
+  const DndBackend* backend;
   DndDeviceOptions options;
 };
 
@@ -34,18 +34,19 @@ class Device {
  public:
   /// Error(kInvalidArgument) also for another version of the backend interface, Error(kUnavailable) without such a
   /// device.
-  explicit Device(const DeviceChoice& choice) : table_(choice.table) {
-    if (table_->version != kDndBackendVersion) {
-      throw Error(ErrorCode::kInvalidArgument, "device library '" + std::string(table_->name) + "' has backend interface version " +
-                                                   std::to_string(table_->version) + "; this build needs " +
+  explicit Device(const DeviceChoice& choice) : backend_(choice.backend) {
+    if (backend_->version != kDndBackendVersion) {
+      throw Error(ErrorCode::kInvalidArgument, "device library '" + std::string(backend_->name) +
+                                                   "' has backend interface version " +
+                                                   std::to_string(backend_->version) + "; this build needs " +
                                                    std::to_string(kDndBackendVersion));
     }
     DndStatus status = kDndOk;
-    state_ = table_->open(&choice.options, &status);
+    state_ = backend_->open(&choice.options, &status);
     check(status);
   }
   ~Device() {
-    if (state_ != nullptr) table_->close(state_);
+    if (state_ != nullptr) backend_->close(state_);
   }
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
@@ -53,20 +54,20 @@ class Device {
   /// `reusable`: bytes in use that the next pass can reuse.
   DeviceMemory memory_beside(int64_t reusable) const {
     DeviceMemory memory{};
-    call(table_->memory, &memory.used, &memory.available);
+    call(backend_->memory, &memory.used, &memory.available);
     memory.available = memory.available > INT64_MAX - reusable ? INT64_MAX : memory.available + reusable;
     return memory;
   }
 
-  bool in_host_memory() const { return table_->host_memory != 0; }
-  const DndBackend* operator->() const { return table_; }
+  bool in_host_memory() const { return backend_->host_memory != 0; }
+  const DndBackend* operator->() const { return backend_; }
   void* state() const { return state_; }
 
   void upload(void* to, const void* host, int64_t bytes) const {
-    call(table_->upload, to, host, static_cast<size_t>(bytes));
+    call(backend_->upload, to, host, static_cast<size_t>(bytes));
   }
   void download(void* host, const void* from, int64_t bytes) const {
-    call(table_->download, host, from, static_cast<size_t>(bytes));
+    call(backend_->download, host, from, static_cast<size_t>(bytes));
   }
 
   template <typename Operation, typename... Arguments>
@@ -76,7 +77,7 @@ class Device {
 
  private:
   void check(DndStatus status) const {
-    if (status != kDndOk) throw Error(code(status), table_->last_error(state_));
+    if (status != kDndOk) throw Error(code(status), backend_->last_error(state_));
   }
   static ErrorCode code(DndStatus status) {
     switch (status) {
@@ -88,7 +89,7 @@ class Device {
     }
   }
 
-  const DndBackend* table_;
+  const DndBackend* backend_;
   void* state_ = nullptr;
 };
 

@@ -13,14 +13,14 @@ class JobControl {
  public:
   /// `multiply_adds`: total that the operations will report.
   JobControl(Job& job, double multiply_adds) : job_(job), total_(multiply_adds) {
-    table_.context = this;
-    table_.cancelled = [](void* context) -> int32_t { return static_cast<JobControl*>(context)->job_.cancelled(); };
-    table_.advance = [](void* context, double done) { static_cast<JobControl*>(context)->advance(done); };
+    control_.context = this;
+    control_.cancelled = [](void* context) -> int32_t { return static_cast<JobControl*>(context)->job_.cancelled(); };
+    control_.advance = [](void* context, double done) { static_cast<JobControl*>(context)->advance(done); };
   }
   JobControl(const JobControl&) = delete;
   JobControl& operator=(const JobControl&) = delete;
 
-  const DndControl* table() const { return &table_; }
+  const DndControl* get() const { return &control_; }
 
  private:
   void advance(double done) {
@@ -31,7 +31,7 @@ class JobControl {
   Job& job_;
   const double total_;
   std::atomic<double> done_{0};
-  DndControl table_;
+  DndControl control_;
 };
 
 /// Cancellation without progress.

@@ -18,10 +18,10 @@ constexpr int64_t kWorkspaceBytes = 192 << 20;
 Error invalid(const std::string& message) { return Error(ErrorCode::kInvalidArgument, message); }
 
 TextEncoderConfig checked(const TextEncoderConfig& config) {
-  const auto within = [](const char* name, int64_t value, int64_t most) {
-    if (value < 1 || value > most) {
+  const auto within = [](const char* name, int64_t value, int64_t max) {
+    if (value < 1 || value > max) {
       throw invalid("the text encoder's " + std::string(name) + " is " + std::to_string(value) +
-                    "; it must be a whole number from 1 to " + std::to_string(most));
+                    "; it must be a whole number from 1 to " + std::to_string(max));
     }
   };
   within("vocab_size", config.vocab_size, kLargestSize);
@@ -236,7 +236,7 @@ void TextEncoder::encode(const int32_t* ids, const int32_t* mask, const EncodeSh
     job.throw_if_cancelled();
     const WindowBatch::Chunk chunk = batch.chunk(first, max_rows);
     try {
-      encode_chunk(batch, chunk, writer, control.table());
+      encode_chunk(batch, chunk, writer, control.get());
       first = chunk.end;
     } catch (const Error& error) {
       // The hidden states do not depend on the chunks.

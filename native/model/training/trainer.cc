@@ -21,8 +21,8 @@ constexpr int64_t kTrainingPass = 10;
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::kInvalidArgument, message); }
 
 const DeviceChoice& check_trains(const DeviceChoice& device) {
-  if (device.table->training == nullptr) {
-    throw Error(ErrorCode::kUnavailable, "the device '" + std::string(device.table->name) +
+  if (device.backend->training == nullptr) {
+    throw Error(ErrorCode::kUnavailable, "the device '" + std::string(device.backend->name) +
                                              "' does not train; train on the CPU, and generate on any device");
   }
   return device;
@@ -49,8 +49,8 @@ void check_batch_options(const TrainingBatch& batch) {
 
 class Trainer::Implementation {
  public:
-  Implementation(TrainerConfig given, const DeviceChoice& device)
-      : config(std::move(given)),
+  Implementation(TrainerConfig options, const DeviceChoice& device)
+      : config(std::move(options)),
         decoder(config.decoder, device),
         gradients(decoder.model().parameters()),
         states(decoder.parameters(), config.optimiser.moments) {}
@@ -200,7 +200,7 @@ void Trainer::accumulate(const TrainingBatch& batch, DndTokenSums* sums, Job& jo
     self.gradients.reserve();
     self.upload_parameters(plan, job);
     self.reserve_block(plan.bytes, limit);
-    self.run(plan, batch, sums, control.table());
+    self.run(plan, batch, sums, control.get());
   } catch (...) {
     self.drop_gradient();  // some of it may have been added already
     throw;

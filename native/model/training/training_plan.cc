@@ -17,9 +17,9 @@ constexpr int64_t kMinWorkspaceBytes = int64_t{1} << 10;
 /// The largest workspace of all convolutions and gradients; larger than `limit` if that is too low.
 int64_t workspace_bytes(const DecoderModel& model, int64_t batch, int64_t limit) {
   const Device& device = model.device();
-  int64_t most = 0;
+  int64_t largest = 0;
   const auto ask = [&](auto operation, const DndConvolution& convolution) {
-    most = std::max(most, workspace_of(device, operation, convolution));
+    largest = std::max(largest, workspace_of(device, operation, convolution));
   };
   for (const DecoderLayer& layer : model.layers()) {
     const auto steps = convolutions_of(layer, model.config(), batch, limit, Activations::kSaved);
@@ -29,7 +29,7 @@ int64_t workspace_bytes(const DecoderModel& model, int64_t batch, int64_t limit)
     }
     for (const DndConvolution& step : input_gradient_convolutions(steps)) ask(device->convolution_workspace, step);
   }
-  return most;
+  return largest;
 }
 
 /// The first sufficient limit for every workspace: `limit`, or a larger power of two, at most twice what is needed plus
@@ -83,16 +83,16 @@ int64_t TrainingPlan::saved_layers() const { return std::count(saved.begin(), sa
 
 TrainingPlan plan_training_pass(const DecoderModel& model, int64_t batch, int64_t available) {
   TrainingPlan plan{.batch = batch, .saved = std::vector<bool>(model.layers().size(), false)};
-  const int64_t least = counted_bytes(model, plan);
+  const int64_t min_bytes = counted_bytes(model, plan);
   plan.convolution_limit = sufficient_limit(model, batch, PlanOptions::kDefaultWorkspaceBytes);
-  while (plan.convolution_limit > kMinWorkspaceBytes && plan.convolution_limit > available - least) {
+  while (plan.convolution_limit > kMinWorkspaceBytes && plan.convolution_limit > available - min_bytes) {
     plan.convolution_limit /= 2;
   }
   plan.workspace_bytes = workspace_bytes(model, batch, plan.convolution_limit);
-  plan.fits = plan.workspace_bytes <= plan.convolution_limit && plan.convolution_limit <= available - least;
+  plan.fits = plan.workspace_bytes <= plan.convolution_limit && plan.convolution_limit <= available - min_bytes;
   if (!plan.fits) {
     plan.convolution_limit = sufficient_limit(model, batch, plan.convolution_limit);
-    plan.bytes = least + plan.convolution_limit;
+    plan.bytes = min_bytes + plan.convolution_limit;
     return plan;
   }
   plan.bytes = counted_bytes(model, plan);
