@@ -7,11 +7,11 @@
 
 namespace dnd::bindings {
 
-/// An adapter layout with the tensors that it names.
+/// An adapter layout that owns its tensor list.
 class AdapterLayout {
  public:
-  /// { tokens, height, width, rank, chunk, elements, tensors }: flat, five numbers for each tensor in the order of
-  /// DndAdapterTensor. What they mean together is checked by the model.
+  /// { tokens, height, width, rank, chunk, elements, tensors }: flat, five numbers per tensor in the order of
+  /// DndAdapterTensor. Consistency is checked by the model.
   explicit AdapterLayout(const Argument& layout);
 
   DndAdapterLayout view() const;

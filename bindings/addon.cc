@@ -7,7 +7,7 @@
 #include "machine.h"
 #include "plan.h"
 #include "process_signals.h"
-#include "restore.h"
+#include "reconstruct.h"
 #include "trainer_handle.h"
 
 namespace dnd::bindings {
@@ -20,7 +20,7 @@ Napi::Object export_all(Napi::Env env, Napi::Object exports) {
   exports.Set("TrainerHandle", TrainerHandle::define(env));
   exports.Set("deviceInfo", Napi::Function::New(env, device_info, "deviceInfo"));
   exports.Set("tryDevice", Napi::Function::New(env, try_device, "tryDevice"));
-  exports.Set("restoreAdapters", Napi::Function::New(env, restore_adapters, "restoreAdapters"));
+  exports.Set("restoreAdapters", Napi::Function::New(env, reconstruct_adapters, "restoreAdapters"));
   exports.Set("endAtSecondSignal", Napi::Function::New(env, end_at_second_signal, "endAtSecondSignal"));
   exports.Set("cpuInfo", Napi::Function::New(env, cpu_info, "cpuInfo"));
   exports.Set("measureGemm", Napi::Function::New(env, measure_gemm, "measureGemm"));

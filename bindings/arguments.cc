@@ -70,13 +70,13 @@ std::string Argument::text() const {
 }
 
 size_t Argument::choice(std::initializer_list<const char*> allowed) const {
-  std::string wanted;
+  std::string names;
   size_t position = 0;
   for (const char* name : allowed) {
     if (value_.IsString() && value_.As<Napi::String>().Utf8Value() == name) return position;
-    wanted += (position++ == 0 ? "" : ", ") + quoted(name);
+    names += (position++ == 0 ? "" : ", ") + quoted(name);
   }
-  refuse("one of " + wanted);
+  refuse("one of " + names);
 }
 
 std::vector<int64_t> Argument::integers(int64_t minimum) const {
@@ -111,9 +111,9 @@ Slice Argument::slice() const {
 
 Slice Argument::tensor(const char* dtype, const std::vector<int64_t>& shape) const {
   const Slice found = slice();
-  const int64_t wanted = tensor_bytes(shape);
-  if (found.bytes != wanted) {
-    refuse(std::to_string(wanted) + " bytes, " + dtype + " " + describe_shape(shape),
+  const int64_t expected = tensor_bytes(shape);
+  if (found.bytes != expected) {
+    refuse(std::to_string(expected) + " bytes, " + dtype + " " + describe_shape(shape),
            std::to_string(found.bytes) + " bytes");
   }
   if (reinterpret_cast<uintptr_t>(found.data) % 4 != 0) refuse("memory aligned to 4 bytes", "another byteOffset");
@@ -127,8 +127,8 @@ void Argument::require_within(int64_t offset, int64_t count, int64_t size, const
          "[" + std::to_string(offset) + ", " + std::to_string(offset + count) + ")");
 }
 
-void Argument::refuse(const std::string& wanted, const std::string& got) const {
-  throw Error(ErrorCode::kInvalidArgument, path_ + ": want " + wanted + ", got " + got);
+void Argument::refuse(const std::string& expected, const std::string& got) const {
+  throw Error(ErrorCode::kInvalidArgument, path_ + ": want " + expected + ", got " + got);
 }
 
 std::string Argument::got() const {

@@ -11,18 +11,18 @@
 
 namespace dnd::bindings {
 
-/// Part of an ArrayBuffer. The memory lives as long as `buffer` is referenced (and is neither detached nor resized).
+/// Part of an ArrayBuffer. Valid while `buffer` is referenced and neither detached nor resized.
 struct Slice {
   Napi::ArrayBuffer buffer;
   const uint8_t* data;
   int64_t bytes;
 };
 
-/// The largest integer a JavaScript number holds exactly.
+/// JavaScript's Number.MAX_SAFE_INTEGER.
 constexpr int64_t kLargestInteger = (int64_t{1} << 53) - 1;
 
-/// One argument of a call, or a field of one, with the name it has in error messages. Every reader throws
-/// Error(kInvalidArgument) that names the argument, what it wants and what it got.
+/// An argument of a call, or a field of one, with its name for error messages. Every reader throws
+/// Error(kInvalidArgument) with the name, the expected value and the actual one.
 class Argument {
  public:
   Argument(const Napi::CallbackInfo& info, size_t index, const char* function, const char* name);
@@ -37,9 +37,9 @@ class Argument {
   /// ≥ 0 and < 1.
   double fraction() const;
   std::string text() const;
-  /// The position of a string in the list of those allowed.
+  /// Index of a string in the list of allowed ones.
   size_t choice(std::initializer_list<const char*> allowed) const;
-  /// An array of whole numbers from `minimum`.
+  /// An array of integers ≥ `minimum`.
   std::vector<int64_t> integers(int64_t minimum) const;
   std::vector<int64_t> positive_integers() const { return integers(1); }
   Napi::Function function() const;
@@ -47,28 +47,27 @@ class Argument {
 
   /// { buffer, byteOffset, byteLength }; a typed array is one.
   Slice slice() const;
-  /// A slice of exactly the bytes of a dense tensor of four-byte elements ("float32", "int32").
+  /// A slice of exactly the size of a dense tensor of four-byte elements ("float32", "int32").
   Slice tensor(const char* dtype, const std::vector<int64_t>& shape) const;
 
-  /// Throws unless [offset, offset + count) lies within the `size` "elements", "bytes" of what `name` names. This is
-  /// the offset.
+  /// For an offset: throws unless [offset, offset + count) is within the `size` "elements" or "bytes" of `name`.
   void require_within(int64_t offset, int64_t count, int64_t size, const char* units, const std::string& name) const;
 
-  /// Throws: this is not what was wanted. What was got is the argument itself unless it is said.
-  [[noreturn]] void refuse(const std::string& wanted) const { refuse(wanted, got()); }
-  [[noreturn]] void refuse(const std::string& wanted, const std::string& got) const;
+  /// Throws: the argument is not `expected`. `got`: by default, the argument itself.
+  [[noreturn]] void refuse(const std::string& expected) const { refuse(expected, got()); }
+  [[noreturn]] void refuse(const std::string& expected, const std::string& got) const;
 
  private:
   Argument(Napi::Value value, std::string path) : value_(value), path_(std::move(path)) {}
   std::string got() const;
-  /// Not a number: NaN.
+  /// NaN if not a number.
   double number_or_nan() const;
 
   Napi::Value value_;
   std::string path_;
 };
 
-/// Bytes of a dense tensor; Error(kInvalidArgument) where they do not fit into 63 bits.
+/// Bytes of a dense tensor; Error(kInvalidArgument) if they overflow 63 bits.
 int64_t tensor_bytes(const std::vector<int64_t>& shape, int64_t element_bytes = 4);
 
 }  // namespace dnd::bindings

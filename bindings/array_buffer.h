@@ -6,7 +6,7 @@
 
 namespace dnd::bindings {
 
-/// An ArrayBuffer of the first `bytes` of native memory, which it owns from now on; a copy in runtimes that forbid that.
+/// Moves the first `bytes` of native memory into an ArrayBuffer; a copy in runtimes without external buffers.
 Napi::ArrayBuffer hand_over(Napi::Env env, Memory memory, size_t bytes);
 
 }  // namespace dnd::bindings

@@ -31,7 +31,7 @@ Napi::Value text_or_null(Napi::Env env, const std::string& text) {
   return text.empty() ? env.Null() : Napi::String::New(env, text);
 }
 
-Napi::Object describe(Napi::Env env, const DeviceInfoResult::OneDevice& device) {
+Napi::Object describe(Napi::Env env, const DeviceInfoResult::Device& device) {
   const DndDeviceDescription& description = device.description;
   Napi::Object object = Napi::Object::New(env);
   object.Set("name", std::string(description.name));
@@ -110,7 +110,7 @@ void BackgroundJob::deliver(Napi::Env env) {
     }
   }
   if (!failure.empty()) napi_create_string_utf8(env, failure.data(), failure.size(), &arguments[0]);
-  // An exception stays pending, for Node to treat as any other that nobody catches.
+  // An exception stays pending: Node treats it as uncaught.
   napi_call_function(env, env.Undefined(), done.Value(), 2, arguments, nullptr);
 }
 

@@ -17,7 +17,7 @@
 
 namespace dnd::bindings {
 
-/// Float32 values for an ArrayBuffer, allocated and filled on the job's thread.
+/// float32 values for an ArrayBuffer, allocated and written on the job's thread.
 struct FloatResult {
   explicit FloatResult(int64_t bytes) : memory(size_t(bytes)), bytes(size_t(bytes)) {}
   float* data() { return memory.floats(); }
@@ -26,54 +26,54 @@ struct FloatResult {
   size_t bytes;
 };
 
-/// Seconds of the runs of a measurement, and what a spectral convolution did with its time.
+/// Seconds of each measured run, and the parts of a spectral convolution.
 struct MeasurementResult {
   std::vector<double> seconds;
-  std::vector<double> part_seconds;    ///< empty: no spectral convolution
-  double product_flop = 0;             ///< of its complex product
-  int64_t points_i = 0, points_j = 0;  ///< of its tiles
+  std::vector<double> part_seconds;    ///< empty: not a spectral convolution
+  double product_flop = 0;             ///< of the complex product
+  int64_t points_i = 0, points_j = 0;  ///< of a tile
 };
 
 /// The CUDA devices of this machine.
 struct DeviceInfoResult {
-  struct OneDevice {
+  struct Device {
     DndDeviceDescription description{};
     std::string problem;  ///< empty: none
   };
   std::string library;
-  std::string problem;  ///< why there can be no devices; empty: none
-  std::vector<OneDevice> devices;
+  std::string problem;  ///< why no device is available; empty: none
+  std::vector<Device> devices;
 };
 
-/// Several FloatResults become an array of ArrayBuffers, sums one object for each task.
+/// In JavaScript, several FloatResults are an array of ArrayBuffers; sums are one object per task.
 using JobResult = std::variant<std::monostate, double, FloatResult, std::vector<FloatResult>,
                                std::vector<DndTokenSums>, MeasurementResult, DeviceInfoResult>;
 
-/// What a job does on its thread. It owns all it needs (the model through a shared_ptr, plain memory by pointer) and
-/// never touches JavaScript; ArrayBuffers that it reads are in the job's `inputs`.
+/// The function that runs on the job's thread. It owns what it uses (the model by shared_ptr, plain memory by pointer)
+/// and never accesses JavaScript; the job's `inputs` keep the ArrayBuffers that it reads alive.
 using JobWork = std::function<JobResult(Job&)>;
 
 struct BackgroundJob;
 
-/// The jobs of one handle: the first runs, the others wait for their turn. Used on the JavaScript thread only.
+/// Serial queue of a handle's jobs: the first is running. JavaScript thread only.
 using JobQueue = std::deque<BackgroundJob*>;
 
-/// One piece of work on a thread of its own. Owned by the Environment; all but `control`, and what `run` writes while
-/// it runs, belongs to the JavaScript thread. References to JavaScript values die only there.
+/// A job with its own thread. Owned by the Environment. JavaScript thread only, except for `control` and what `run`
+/// writes; references to JavaScript values must be destroyed there.
 struct BackgroundJob {
   JobWork work;
-  std::shared_ptr<JobQueue> queue;  ///< null: starts at once
+  std::shared_ptr<JobQueue> queue;  ///< null: starts immediately
   std::vector<Napi::Reference<Napi::Value>> inputs;
-  Napi::FunctionReference done;  ///< empty: nobody waits
+  Napi::FunctionReference done;  ///< empty: no callback
 
   std::shared_ptr<Job> control = std::make_shared<Job>();
   std::thread thread;
   JobResult result;
-  std::string failure;  ///< empty: it succeeded
+  std::string failure;  ///< empty: success
 
   bool waits() const { return queue && !queue->empty() && queue->front() != this; }
 
-  /// On the job's thread. Lets go of the work at its end, and so of a model that nobody else holds any more.
+  /// Job thread. Destroys `work` at its end, and with it the model if this was the last reference.
   void run();
 
   /// Calls `done(failure | undefined, result | undefined)`. JavaScript thread.

@@ -8,16 +8,16 @@
 #include "core/feature.h"
 #include "model/decoder.h"
 
-/// What the calls about decoders and convolutions have in common.
+/// Arguments shared by calls about decoders and convolutions.
 namespace dnd::bindings {
 
-/// Sizes above this are no decoder's. Below it, what a plan counts stays within 63 bits, and planning takes no time.
+/// Larger than any decoder's sizes. Up to it, planning is fast and its counts fit into 63 bits.
 constexpr int64_t kLargestSize = int64_t{1} << 20;
 
 /// `features`: flat [N0,H0,W0, N1,H1,W1, …] of at least two shapes.
 std::vector<Feature> read_features(const Argument& options);
 
-/// `DecoderOptions` of src/engine/native.ts, but for the device.
+/// `DecoderOptions` of src/engine/native.ts, except the device.
 DecoderConfig read_decoder_config(const Argument& options);
 
 /// float32 [batch, N₀, projected_from or H₀, W₀]

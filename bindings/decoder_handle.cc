@@ -18,7 +18,7 @@ Napi::Function DecoderHandle::define(Napi::Env env) {
 DecoderHandle::DecoderHandle(const Napi::CallbackInfo& info) : ModelHandle(info) {
   guarded(info.Env(), [&] {
     const Argument options(info, 0, "DecoderHandle", "options");
-    hold(info.Env(), std::make_shared<Decoder>(read_decoder_config(options), read_device(options)));
+    take_ownership(info.Env(), std::make_shared<Decoder>(read_decoder_config(options), read_device(options)));
   });
 }
 
@@ -26,8 +26,9 @@ Napi::Value DecoderHandle::workspace_bytes(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const int64_t batch = Argument(info, 0, "workspaceBytes", "batch").integer(1);
     const int64_t limit = Argument(info, 1, "workspaceBytes", "limitBytes").integer(0);
-    const int64_t restored = Argument(info, 2, "workspaceBytes", "restoredElements").integer(0);
-    return Napi::Number::New(info.Env(), double(idle_model("workspaceBytes")->workspace_bytes(batch, limit, restored)));
+    const int64_t adapter_elements = Argument(info, 2, "workspaceBytes", "restoredElements").integer(0);
+    const int64_t bytes = idle_model("workspaceBytes")->workspace_bytes(batch, limit, adapter_elements);
+    return Napi::Number::New(info.Env(), double(bytes));
   });
 }
 
@@ -70,9 +71,9 @@ Napi::Value DecoderHandle::adapters(const Napi::CallbackInfo& info) {
     const auto* values = reinterpret_cast<const float*>(condition.data);
     JobWork work = [model = model(), values, batch, layout, limit, result_bytes](Job& job) -> JobResult {
       std::vector<FloatResult> adapters;
-      std::vector<float*> places;
-      for (int64_t task = 0; task < batch; ++task) places.push_back(adapters.emplace_back(result_bytes).data());
-      model->adapters(values, batch, layout.view(), places.data(), job, limit);
+      std::vector<float*> outputs;
+      for (int64_t task = 0; task < batch; ++task) outputs.push_back(adapters.emplace_back(result_bytes).data());
+      model->adapters(values, batch, layout.view(), outputs.data(), job, limit);
       return adapters;
     };
     return submit(std::move(work), Argument(info, 4, "adapters", "done"), {condition.buffer});

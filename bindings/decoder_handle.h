@@ -10,7 +10,7 @@ class DecoderHandle : public ModelHandle<DecoderHandle, Decoder> {
  public:
   static Napi::Function define(Napi::Env env);
   explicit DecoderHandle(const Napi::CallbackInfo& info);
-  void Finalize(Napi::Env env) override { let_go(env); }
+  void Finalize(Napi::Env env) override { release_model(env); }
 
  private:
   friend class ModelHandle<DecoderHandle, Decoder>;

@@ -6,7 +6,7 @@
 namespace dnd::bindings {
 
 /// `device`: "cpu" or "cuda"; `ordinal` and `deviceLimitBytes` (0 = none) of a CUDA device; `precision`: "mixed" or
-/// "fp32"; `threads`. Error(kUnavailable) where there is no CUDA library.
+/// "fp32"; `threads`. Error(kUnavailable) without a CUDA library.
 DeviceChoice read_device(const Argument& options);
 
 }  // namespace dnd::bindings

@@ -14,25 +14,25 @@
 namespace dnd::bindings {
 namespace {
 
-DeviceInfoResult::OneDevice described(const DndBackend* table, int32_t ordinal) {
-  DeviceInfoResult::OneDevice device;
-  if (table->describe(ordinal, &device.description) != kDndOk) device.problem = table->last_error(nullptr);
+DeviceInfoResult::Device described(const DndBackend* backend, int32_t ordinal) {
+  DeviceInfoResult::Device device;
+  if (backend->describe(ordinal, &device.description) != kDndOk) device.problem = backend->last_error(nullptr);
   return device;
 }
 
 DeviceInfoResult find_devices() {
   DeviceInfoResult result;
   result.library = cuda_library_path();
-  const DndBackend* table = nullptr;
+  const DndBackend* backend = nullptr;
   try {
-    table = device_library(result.library);
+    backend = device_library(result.library);
   } catch (const Error& error) {
     result.problem = error.what();
     return result;
   }
   int32_t count = 0;
-  if (table->count(&count) != kDndOk) result.problem = table->last_error(nullptr);
-  for (int32_t ordinal = 0; ordinal < count; ++ordinal) result.devices.push_back(described(table, ordinal));
+  if (backend->count(&count) != kDndOk) result.problem = backend->last_error(nullptr);
+  for (int32_t ordinal = 0; ordinal < count; ++ordinal) result.devices.push_back(described(backend, ordinal));
   return result;
 }
 

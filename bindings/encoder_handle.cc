@@ -49,7 +49,7 @@ Napi::Function EncoderHandle::define(Napi::Env env) {
 EncoderHandle::EncoderHandle(const Napi::CallbackInfo& info) : ModelHandle(info) {
   guarded(info.Env(), [&] {
     const Argument options(info, 0, "EncoderHandle", "options");
-    hold(info.Env(), std::make_shared<TextEncoder>(read_config(options), read_device(options)));
+    take_ownership(info.Env(), std::make_shared<TextEncoder>(read_config(options), read_device(options)));
   });
 }
 

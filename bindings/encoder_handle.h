@@ -10,7 +10,7 @@ class EncoderHandle : public ModelHandle<EncoderHandle, TextEncoder> {
  public:
   static Napi::Function define(Napi::Env env);
   explicit EncoderHandle(const Napi::CallbackInfo& info);
-  void Finalize(Napi::Env env) override { let_go(env); }
+  void Finalize(Napi::Env env) override { release_model(env); }
 
  private:
   friend class ModelHandle<EncoderHandle, TextEncoder>;

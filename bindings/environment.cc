@@ -20,7 +20,7 @@ void check(napi_env env, napi_status status) {
 
 std::shared_ptr<Environment> Environment::create(Napi::Env env) {
   auto* holder = new std::shared_ptr<Environment>(new Environment(env));
-  env.SetInstanceData(holder);  // deleted by Node when the environment goes
+  env.SetInstanceData(holder);  // deleted by Node with the environment
   return *holder;
 }
 
@@ -33,8 +33,8 @@ Environment::Environment(Napi::Env env) : env_(env) {
     if (alive != nullptr) static_cast<Environment*>(context)->complete(static_cast<BackgroundJob*>(job));
   };
   check(env, napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "dnd-lora"), 0, 1, nullptr,
-                                             nullptr, this, on_report, &line_));
-  check(env, napi_unref_threadsafe_function(env, line_));
+                                             nullptr, this, on_report, &reports_));
+  check(env, napi_unref_threadsafe_function(env, reports_));
   check(env, napi_add_env_cleanup_hook(
                  env, [](void* self) { static_cast<Environment*>(self)->close(); }, this));
 }
@@ -47,7 +47,7 @@ Napi::Object Environment::submit(JobWork work, std::shared_ptr<JobQueue> queue, 
   job->done = Napi::Persistent(done);
   for (const Napi::Value& input : inputs) job->inputs.push_back(Napi::Persistent(input));
 
-  // The functions may outlive the job: they hold its flag and fraction, and the job itself only weakly.
+  // The functions may outlive the job: they share its control, and have only a weak reference to the job.
   Napi::Object controls = Napi::Object::New(env_);
   const std::weak_ptr<BackgroundJob> weak = job;
   controls.Set("cancel", Napi::Function::New(env_, [weak](const Napi::CallbackInfo& info) {
@@ -63,8 +63,8 @@ Napi::Object Environment::submit(JobWork work, std::shared_ptr<JobQueue> queue, 
 void Environment::release(std::shared_ptr<void> model, int64_t bytes) {
   if (closed_ || bytes <= kBytesFreedInPlace) return;
   auto job = std::make_shared<BackgroundJob>();
-  job->work = [held = std::move(model)](Job&) mutable {
-    held.reset();
+  job->work = [owned = std::move(model)](Job&) mutable {
+    owned.reset();
     return JobResult{};
   };
   add(std::move(job));
@@ -72,7 +72,7 @@ void Environment::release(std::shared_ptr<void> model, int64_t bytes) {
 
 void Environment::add(std::shared_ptr<BackgroundJob> job) {
   BackgroundJob& added = *job;
-  if (jobs_.empty()) check(env_, napi_ref_threadsafe_function(env_, line_));
+  if (jobs_.empty()) check(env_, napi_ref_threadsafe_function(env_, reports_));
   jobs_.emplace(&added, std::move(job));
   if (added.queue) added.queue->push_back(&added);
   if (!added.waits()) start(added);
@@ -92,16 +92,16 @@ void Environment::start(BackgroundJob& job) {
 }
 
 void Environment::report(BackgroundJob& job) {
-  // Fails only while the environment closes, and then nobody waits for the report.
-  napi_call_threadsafe_function(line_, &job, napi_tsfn_nonblocking);
+  // Fails only while the environment closes, when the report is not needed.
+  napi_call_threadsafe_function(reports_, &job, napi_tsfn_nonblocking);
 }
 
 void Environment::cancel(BackgroundJob& job) {
   job.control->cancel();
   if (!job.waits()) return;
-  const auto place = std::find(job.queue->begin(), job.queue->end(), &job);
-  if (place == job.queue->end()) return;  // cancelled before
-  job.queue->erase(place);
+  const auto position = std::find(job.queue->begin(), job.queue->end(), &job);
+  if (position == job.queue->end()) return;  // already cancelled
+  job.queue->erase(position);
   job.work = nullptr;
   job.failure = "ABORTED: the work was cancelled before it started";
   report(job);
@@ -115,7 +115,7 @@ void Environment::complete(BackgroundJob* finished) {
     job.queue->pop_front();
     if (!job.queue->empty()) start(*job.queue->front());
   }
-  if (jobs_.empty()) napi_unref_threadsafe_function(env_, line_);
+  if (jobs_.empty()) napi_unref_threadsafe_function(env_, reports_);
   job.deliver(env_);
 }
 

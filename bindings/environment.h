@@ -11,27 +11,26 @@
 
 namespace dnd::bindings {
 
-/// All that the addon keeps for one Node environment (the main thread, or one worker): its jobs and the line over which
-/// their threads report. There are no globals, so environments do not meet.
+/// The addon's state for one Node environment (the main thread or a worker): its jobs, and the thread-safe function
+/// through which their threads report completion. There are no globals, so environments are isolated.
 ///
 /// Teardown (worker.terminate(), the end of a worker): Node runs the cleanup hook on the JavaScript thread; it cancels
 /// every job and joins its thread, which takes until the next tile. Only then are handles and references finalised and
-/// the library unloaded. The hook is registered after the thread-safe function, and hooks run last in first out: no
-/// thread ever reports on a closed line.
+/// the library unloaded. The hook is registered after the thread-safe function, and hooks run last in, first out: no
+/// thread ever calls a closed thread-safe function.
 class Environment {
  public:
   static std::shared_ptr<Environment> create(Napi::Env env);
   static std::shared_ptr<Environment> of(Napi::Env env);
 
-  /// Starts or queues a job and returns its { cancel, progress } for JavaScript.
+  /// Starts or queues a job; returns { cancel, progress }.
   Napi::Object submit(JobWork work, std::shared_ptr<JobQueue> queue, Napi::Function done,
                       const std::vector<Napi::Value>& inputs = {});
 
-  /// Frees a model that held `bytes`: a large one on a thread, because giving gigabytes back takes the system longer
-  /// than the event loop may wait.
+  /// Frees a model of `bytes`: a large one on another thread, because unmapping gigabytes would block the event loop.
   void release(std::shared_ptr<void> model, int64_t bytes);
 
-  /// Stops a job at its next tile; one that waits never starts. Its `done` still hears of it.
+  /// Stops a job at its next tile; a queued one never starts. `done` is called in both cases.
   void cancel(BackgroundJob& job);
 
  private:
@@ -43,7 +42,7 @@ class Environment {
   void close();
 
   Napi::Env env_;
-  napi_threadsafe_function line_ = nullptr;
+  napi_threadsafe_function reports_ = nullptr;
   std::unordered_map<BackgroundJob*, std::shared_ptr<BackgroundJob>> jobs_;
   bool closed_ = false;
 };

@@ -29,7 +29,7 @@ std::string describe_failure(std::exception_ptr failure) {
   } catch (const std::bad_alloc&) {
     return "OUT_OF_MEMORY: memory could not be allocated";
   } catch (const std::system_error& error) {
-    // What std::thread throws where the limit of processes, or of memory, is reached.
+    // Thrown by std::thread at the limit of processes or of memory.
     if (error.code() != std::errc::resource_unavailable_try_again) return std::string("INTERNAL: ") + error.what();
     return "OUT_OF_MEMORY: the system gave no thread for the work: raise its limit of processes (ulimit -u, or the "
            "pids limit of a container), or let fewer things run at once";

@@ -11,7 +11,7 @@ namespace dnd::bindings {
 /// `CODE: sentence` of an exception, as `src/engine/errors.ts` reads it.
 std::string describe_failure(std::exception_ptr failure);
 
-/// Runs the body of a function called from JavaScript: what it throws becomes a JavaScript Error with a code.
+/// Runs the body of a function called from JavaScript; turns exceptions into a JavaScript Error with a code.
 template <class Body>
 auto guarded(Napi::Env env, Body&& body) -> decltype(body()) {
   try {

@@ -7,7 +7,7 @@
 
 namespace dnd::bindings {
 
-/// An object that takes numbers of every kind, and whatever else JavaScript has.
+/// Builder of a JavaScript object from numbers of any type and other values.
 class Fields {
  public:
   explicit Fields(Napi::Env env) : object_(Napi::Object::New(env)) {}

@@ -18,8 +18,8 @@
 
 namespace dnd::bindings {
 
-/// What the handles of all models share: parameters that are written and read in pieces, one queue of jobs, disposal.
-/// Jobs hold the model too, so a handle may be disposed of or collected while one runs.
+/// Common base of model handles: chunked parameter access, a serial queue of jobs, disposal. Jobs share ownership of
+/// the model, so a handle may be disposed of or collected while one runs.
 template <class Handle, class Model>
 class ModelHandle : public Napi::ObjectWrap<Handle> {
  public:
@@ -41,11 +41,11 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
     };
   }
 
-  /// Takes a freshly made model and tells V8 what it weighs, with what it has beside its parameters.
-  void hold(Napi::Env env, std::shared_ptr<Model> model, int64_t beside = 0) {
+  /// Takes ownership of a new model and reports its memory to V8: parameters plus `other_bytes`.
+  void take_ownership(Napi::Env env, std::shared_ptr<Model> model, int64_t other_bytes = 0) {
     model_ = std::move(model);
     parameter_bytes_ = model_->parameter_bytes();
-    bytes_ = parameter_bytes_ + beside;
+    bytes_ = parameter_bytes_ + other_bytes;
     Napi::MemoryManagement::AdjustExternalMemory(env, bytes_);
   }
 
@@ -54,14 +54,13 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
     return model_;
   }
 
-  /// The model for a question to its device, which answers nobody else while a job is under way, unless it works in the
-  /// host's memory.
+  /// The model, for a query to its device. Unless it uses host memory, a device must not be queried while a job runs.
   const std::shared_ptr<Model>& idle_model(const char* function) const {
     if (!model()->in_host_memory()) require_no_job(function);
     return model();
   }
 
-  /// For what a job works with, and only jobs may while there are any.
+  /// Guards state that only jobs may access while there are any.
   void require_no_job(const char* function) const {
     if (queue_->empty()) return;
     throw Error(ErrorCode::kInvalidArgument, std::string(function) +
@@ -69,8 +68,8 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
                                                  "it starts");
   }
 
-  /// Frees the model, unless a job still holds it: then that job does at its end.
-  void let_go(Napi::Env env) {
+  /// Drops the reference to the model; the last job that shares it frees it.
+  void release_model(Napi::Env env) {
     if (!model_) return;
     Napi::MemoryManagement::AdjustExternalMemory(env, -bytes_);
     environment_->release(std::move(model_), bytes_);
@@ -85,18 +84,18 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
     int64_t offset;
   };
 
-  /// Elements [elementOffset, + count) of the parameter that the first two arguments name: within it, and no job may be
-  /// under way.
+  /// Elements [elementOffset, + count) of a parameter, from the first two arguments; checks the range, and that no job
+  /// is running.
   Elements elements(const Napi::CallbackInfo& info, const char* function, int64_t count) const {
     const Argument name(info, 0, function, "name");
-    const std::string wanted = name.text();
+    const std::string requested = name.text();
     const Argument offset(info, 1, function, "elementOffset");
     const int64_t first = offset.integer(0);
     require_no_job(function);
     for (const ParameterInfo& parameter : model()->parameters()) {
-      if (parameter.name != wanted) continue;
-      offset.require_within(first, count, parameter.elements(), "elements", wanted);
-      return {wanted, first};
+      if (parameter.name != requested) continue;
+      offset.require_within(first, count, parameter.elements(), "elements", requested);
+      return {requested, first};
     }
     name.refuse("the name of a parameter of this model");
   }
@@ -140,18 +139,18 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
         Argument(info, 2, "writeParameter", "bytes")
             .refuse("whole elements of " + dtype_name.text(), std::to_string(values.bytes) + " bytes");
       }
-      const Elements place = elements(info, "writeParameter", count);
-      float* destination = model()->parameter(place.name) + place.offset;
+      const Elements range = elements(info, "writeParameter", count);
+      float* destination = model()->parameter(range.name) + range.offset;
       const int64_t found = convert_to_float32(dtype, values.data, count, destination);
-      return Napi::Number::New(info.Env(), found < 0 ? -1.0 : double(place.offset + found));
+      return Napi::Number::New(info.Env(), found < 0 ? -1.0 : double(range.offset + found));
     });
   }
 
   Napi::Value read_parameter(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&] {
       const int64_t count = Argument(info, 2, "readParameter", "elementCount").integer(0);
-      const Elements place = elements(info, "readParameter", count);
-      const float* source = std::as_const(*model()).parameter(place.name) + place.offset;
+      const Elements range = elements(info, "readParameter", count);
+      const float* source = std::as_const(*model()).parameter(range.name) + range.offset;
       return copy_of(info.Env(), source, count * int64_t{sizeof(float)});
     });
   }
@@ -179,14 +178,14 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
   void dispose(const Napi::CallbackInfo& info) {
     const JobQueue pending = *queue_;  // cancelling changes the queue
     for (auto job = pending.rbegin(); job != pending.rend(); ++job) environment_->cancel(**job);
-    let_go(info.Env());
+    release_model(info.Env());
   }
 
   std::shared_ptr<Environment> environment_;
   std::shared_ptr<JobQueue> queue_ = std::make_shared<JobQueue>();
   std::shared_ptr<Model> model_;
   int64_t parameter_bytes_ = 0;
-  int64_t bytes_ = 0;  ///< as V8 was told
+  int64_t bytes_ = 0;  ///< as reported to V8
 };
 
 }  // namespace dnd::bindings

@@ -8,18 +8,18 @@
 #include "fields.h"
 #include "plan/decoder_plan.h"
 
-/// What plans for CPUs and for CUDA devices have in common in JavaScript.
+/// JavaScript representation shared by CPU and CUDA plans.
 namespace dnd::bindings {
 
 constexpr double kFlopPerMultiplyAdd = 2;
 
-/// `features` of plan options, none of them beyond counting.
+/// `features` of plan options; sizes up to kLargestSize.
 std::vector<Feature> read_planned_features(const Argument& options);
 
-/// Which parameter of the layer: "linear1.conv1w" and so on.
+/// Parameter name within the layer: "linear1.conv1w" etc.
 std::string weight_of(LayerConvolution convolution);
 
-/// layer, weight, axis, batch, channels, outputChannels, sizeI, sizeJ, kernelSize, algorithm.
+/// Fields layer, weight, axis, batch, channels, outputChannels, sizeI, sizeJ, kernelSize, algorithm.
 Fields convolution_fields(Napi::Env env, int64_t layer, LayerConvolution convolution, const ConvolutionShape& shape,
                           Algorithm algorithm);
 

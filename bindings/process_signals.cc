@@ -10,20 +10,20 @@ namespace dnd::bindings {
 
 #ifdef _WIN32
 
-/// There are no dispositions to restore: the console ends a process that does not answer.
+/// Windows has no signal dispositions; the console ends an unresponsive process.
 void end_at_second_signal(const Napi::CallbackInfo&) {}
 
 #else
 
 namespace {
 
-/// What Node had installed: its handler only tells the event loop. A disposition is of the whole process, and so is this.
+/// Node's handlers, which only notify the event loop. Dispositions are per process, and so is this.
 struct sigaction forwarded[NSIG];
 bool guarded[NSIG];
 
-/// Node's own listeners can take themselves off only once the JavaScript thread is free, and a regular expression may keep
-/// it busy for ever. So the default is restored here, on the first signal's arrival, for all of them: the next one ends
-/// the process whatever it does. Only calls that are safe within a signal handler.
+/// JavaScript listeners cannot remove themselves while the JavaScript thread is busy, which a regular expression can
+/// make forever. So the first signal restores the default action of all signals here, and the next ends the process.
+/// Async-signal-safe calls only.
 void on_first_signal(int number) {
   struct sigaction by_default {};
   by_default.sa_handler = SIG_DFL;
@@ -36,7 +36,7 @@ void on_first_signal(int number) {
 void guard(int number) {
   struct sigaction current {};
   if (guarded[number] || sigaction(number, nullptr, &current) != 0) return;
-  // There is nothing of Node's, or something that takes more than a number.
+  // Not a handler of Node's, or one with another signature.
   if (current.sa_handler == SIG_DFL || current.sa_handler == SIG_IGN || (current.sa_flags & SA_SIGINFO) != 0) return;
   forwarded[number] = current;
   guarded[number] = true;

@@ -5,7 +5,7 @@
 #include "arguments.h"
 #include "model/training/trainer.h"
 
-/// What a decoder in training is told.
+/// Arguments of training.
 namespace dnd::bindings {
 
 /// `TrainerOptions` of src/engine/native-training.ts.
@@ -14,7 +14,7 @@ TrainerConfig read_trainer_config(const Argument& options);
 /// `TrainingBatch` of src/engine/native-training.ts, in memory that JavaScript owns.
 struct TrainingTasks {
   TrainingBatch batch;
-  std::vector<Napi::Value> buffers;  ///< what the memory lives as long as
+  std::vector<Napi::Value> buffers;  ///< own the memory of `batch`
 };
 
 TrainingTasks read_tasks(const Argument& tasks, const DecoderConfig& config);

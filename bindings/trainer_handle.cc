@@ -30,7 +30,7 @@ TrainerHandle::TrainerHandle(const Napi::CallbackInfo& info) : ModelHandle(info)
     const Argument options(info, 0, "TrainerHandle", "options");
     auto trainer = std::make_shared<Trainer>(read_trainer_config(options), read_device(options));
     const int64_t gradients_and_states = trainer->parameter_bytes() + trainer->state_bytes();
-    hold(info.Env(), std::move(trainer), gradients_and_states);
+    take_ownership(info.Env(), std::move(trainer), gradients_and_states);
   });
 }
 
@@ -94,8 +94,8 @@ void TrainerHandle::reset_gradient(const Napi::CallbackInfo& info) {
 Napi::Value TrainerHandle::read_gradient(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const int64_t count = Argument(info, 2, "readGradient", "elementCount").integer(0);
-    const Elements place = elements(info, "readGradient", count);
-    const float* source = std::as_const(*model()).gradient(place.name) + place.offset;
+    const Elements range = elements(info, "readGradient", count);
+    const float* source = std::as_const(*model()).gradient(range.name) + range.offset;
     return copy_of(info.Env(), source, count * int64_t{sizeof(float)});
   });
 }
@@ -155,32 +155,32 @@ Napi::Value TrainerHandle::state_bytes(const Napi::CallbackInfo& info) {
 Napi::Value TrainerHandle::read_state(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const int64_t count = Argument(info, 2, "readState", "byteCount").integer(0);
-    const Bytes place = bytes_of_state(info, "readState", count);
-    const void* state = std::as_const(*model()).state(place.name);
-    return copy_of(info.Env(), static_cast<const uint8_t*>(state) + place.offset, count);
+    const Bytes range = bytes_of_state(info, "readState", count);
+    const void* state = std::as_const(*model()).state(range.name);
+    return copy_of(info.Env(), static_cast<const uint8_t*>(state) + range.offset, count);
   });
 }
 
 void TrainerHandle::write_state(const Napi::CallbackInfo& info) {
   guarded(info.Env(), [&] {
     const Slice values = Argument(info, 2, "writeState", "bytes").slice();
-    const Bytes place = bytes_of_state(info, "writeState", values.bytes);
-    auto* state = static_cast<uint8_t*>(model()->state(place.name));
-    if (values.bytes > 0) std::memcpy(state + place.offset, values.data, size_t(values.bytes));
+    const Bytes range = bytes_of_state(info, "writeState", values.bytes);
+    auto* state = static_cast<uint8_t*>(model()->state(range.name));
+    if (values.bytes > 0) std::memcpy(state + range.offset, values.data, size_t(values.bytes));
   });
 }
 
 TrainerHandle::Bytes TrainerHandle::bytes_of_state(const Napi::CallbackInfo& info, const char* function,
                                                    int64_t count) const {
   const Argument name(info, 0, function, "name");
-  const std::string wanted = name.text();
+  const std::string requested = name.text();
   const Argument offset(info, 1, function, "byteOffset");
   const int64_t first = offset.integer(0);
   require_no_job(function);
   for (const StateInfo& state : model()->states()) {
-    if (state.name != wanted) continue;
-    offset.require_within(first, count, state.bytes(), "bytes", wanted);
-    return {wanted, first};
+    if (state.name != requested) continue;
+    offset.require_within(first, count, state.bytes(), "bytes", requested);
+    return {requested, first};
   }
   name.refuse("the name of a state of this optimiser");
 }

@@ -10,7 +10,7 @@ class TrainerHandle : public ModelHandle<TrainerHandle, Trainer> {
  public:
   static Napi::Function define(Napi::Env env);
   explicit TrainerHandle(const Napi::CallbackInfo& info);
-  void Finalize(Napi::Env env) override { let_go(env); }
+  void Finalize(Napi::Env env) override { release_model(env); }
 
  private:
   friend class ModelHandle<TrainerHandle, Trainer>;
@@ -33,8 +33,7 @@ class TrainerHandle : public ModelHandle<TrainerHandle, Trainer> {
     std::string name;
     int64_t offset;
   };
-  /// Bytes [byteOffset, + count) of the state that the first two arguments name: within it, and no job may be under
-  /// way.
+  /// Bytes [byteOffset, + count) of a state, from the first two arguments; checks the range, and that no job runs.
   Bytes bytes_of_state(const Napi::CallbackInfo& info, const char* function, int64_t count) const;
 };
 

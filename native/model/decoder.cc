@@ -14,12 +14,12 @@ namespace {
 
 constexpr int64_t kFloat = sizeof(float);
 
-/// What a decoder's passes are for; they begin their keys.
+/// Kinds of passes, the first part of their keys.
 constexpr int64_t kForwardPass = 1, kAdaptersPass = 2, kProjectPass = 3;
 
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::kInvalidArgument, message); }
 
-/// Of a convolution's weight, [out_channels, in_channels, k, k].
+/// Bytes of a convolution's weight [out_channels, in_channels, k, k].
 int64_t weight_bytes(const DndConvolution& c) {
   const int64_t channels = c.axis == kDndWidth ? c.width : c.axis == kDndHeight ? c.height : c.tokens;
   return c.out_channels * channels * c.kernel_size * c.kernel_size * kFloat;
@@ -36,7 +36,7 @@ void Decoder::upload_parameters(int64_t batch, int64_t limit, int64_t reserved_b
   const DndControl control = cancel_only(job);
   const Device& device = model_.device();
   model_.upload_values();
-  // Of what follows, at least the taps must fit beside a weight that is resident in a larger form.
+  // A weight may be resident in a larger form (spectra) only if at least the taps of all later ones still fit.
   int64_t later = convolution_weight_bytes();
   for (const DecoderLayer& layer : model_.layers()) {
     const std::vector<DndConvolution> steps = convolutions(layer, batch, limit);
@@ -69,39 +69,39 @@ int64_t Decoder::smaller_workspace(int64_t batch, int64_t limit) const {
 }
 
 void Decoder::run(const float* condition, int64_t batch, const DndAdapterLayout* layout, float* const* results,
-                  Job& job, int64_t most) {
+                  Job& job, int64_t max_bytes) {
   model_.check_batch(batch);
-  const int64_t restored = layout != nullptr ? layout->elements : 0;
-  int64_t limit = convolution_limit(batch, most, restored);
+  const int64_t adapter_elements = layout != nullptr ? layout->elements : 0;
+  int64_t limit = convolution_limit(batch, max_bytes, adapter_elements);
   if (convolution_workspace(batch, limit) > limit) {
     throw Error(ErrorCode::kOutOfMemory, "a forward pass over a batch of " + std::to_string(batch) + " needs " +
-                                             std::to_string(workspace_bytes(batch, most, restored)) +
-                                             " bytes of workspace, and " + std::to_string(most) + " are allowed");
+                                             std::to_string(workspace_bytes(batch, max_bytes, adapter_elements)) +
+                                             " bytes of workspace, and " + std::to_string(max_bytes) + " are allowed");
   }
   const JobControl control(job, multiply_adds(batch));
   model_.invalidate_stale();
-  for (bool forgotten = false;;) {
+  for (bool invalidated = false;;) {
     try {
-      upload_parameters(batch, limit, pass_bytes(batch, limit, restored), job);
-      run_pass(condition, batch, layout, results, limit, control.table());
+      upload_parameters(batch, limit, pass_bytes(batch, limit, adapter_elements), job);
+      run_pass(condition, batch, layout, results, limit, control.get());
       break;
     } catch (const Error& error) {
-      // What is free of the host's memory shall not change a plan, nor so the result.
+      // Available host memory must not change a plan, and with it the result.
       if (error.code() != ErrorCode::kOutOfMemory || in_host_memory()) throw;
       const int64_t less = smaller_workspace(batch, limit);
       if (less < convolution_workspace(batch, limit)) {
         limit = less;
         continue;
       }
-      if (forgotten) {
+      if (invalidated) {
         throw Error(ErrorCode::kOutOfMemory,
                     "a forward pass over a batch of " + std::to_string(batch) + " needs " +
-                        std::to_string(pass_bytes(batch, limit, restored)) +
+                        std::to_string(pass_bytes(batch, limit, adapter_elements)) +
                         " bytes of device memory beside the parameters at least: " + error.what());
       }
-      // Resident beside smaller passes, the parameters leave too little; there may be a smaller form of them.
+      // Parameters made resident beside smaller passes leave too little memory; upload again, maybe in a smaller form.
       model_.device().call(model_.device()->invalidate);
-      forgotten = true;
+      invalidated = true;
     }
   }
   job.set_progress(1);
@@ -110,7 +110,7 @@ void Decoder::run(const float* condition, int64_t batch, const DndAdapterLayout*
 Decoder::Results Decoder::steps(const PassContext& context, const float* condition, int64_t batch,
                                 const DndAdapterLayout* layout, int64_t limit) const {
   DecoderPass pass(model_, batch, limit, Activations::kDropped, context);
-  // Input and results come first.
+  // Allocate input and results first.
   PassArray x = pass.upload(condition, batch * config().condition_elements());
   PassArray tokens = pass.allocate(batch * config().features.back().elements()), adapters;
   if (layout != nullptr) adapters = pass.allocate(batch * layout->elements);
@@ -127,13 +127,13 @@ void Decoder::run_pass(const float* condition, int64_t batch, const DndAdapterLa
   DevicePass pass(device, key_of(batch, limit, layout), bytes);
   pass_bytes_ = std::max(pass_bytes_, bytes);
   PassMemory memory(device);
-  const Results found = steps({memory, &pass, control}, condition, batch, layout, limit);
+  const Results output = steps({memory, &pass, control}, condition, batch, layout, limit);
   pass.run(control);
   if (layout == nullptr) {
-    return device.download(results[0], found.tokens.data(), batch * config().features.back().elements() * kFloat);
+    return device.download(results[0], output.tokens.data(), batch * config().features.back().elements() * kFloat);
   }
   for (int64_t task = 0; task < batch; ++task) {
-    device.download(results[task], found.adapters.data() + task * layout->elements, layout->elements * kFloat);
+    device.download(results[task], output.adapters.data() + task * layout->elements, layout->elements * kFloat);
   }
 }
 
@@ -161,10 +161,10 @@ void Decoder::project(const float* condition, int64_t batch, float* projected, J
   const Device& device = model_.device();
   PassMemory counted;
   project_steps({counted}, condition, batch);
-  DevicePass pass(device, pass_key({kProjectPass, batch}), counted.most_bytes());
+  DevicePass pass(device, pass_key({kProjectPass, batch}), counted.peak_bytes());
   PassMemory memory(device);
-  const PassArray x = project_steps({memory, &pass, control.table()}, condition, batch);
-  pass.run(control.table());
+  const PassArray x = project_steps({memory, &pass, control.get()}, condition, batch);
+  pass.run(control.get());
   device.download(projected, x.data(), batch * config().features.front().elements() * kFloat);
   job.set_progress(1);
 }
@@ -202,40 +202,40 @@ uint64_t Decoder::key_of(int64_t batch, int64_t limit, const DndAdapterLayout* l
 }
 
 int64_t Decoder::convolution_workspace(int64_t batch, int64_t limit) const {
-  int64_t most = 0;
+  int64_t largest = 0;
   for (const DecoderLayer& layer : model_.layers()) {
     for (const DndConvolution& step : convolutions(layer, batch, limit)) {
-      most = std::max(most, workspace_of(model_.device(), model_.device()->convolution_workspace, step));
+      largest = std::max(largest, workspace_of(model_.device(), model_.device()->convolution_workspace, step));
     }
   }
-  return most;
+  return largest;
 }
 
-int64_t Decoder::activation_bytes(int64_t batch, int64_t restored) const {
+int64_t Decoder::activation_bytes(int64_t batch, int64_t adapter_elements) const {
   PassMemory counted;
   DecoderPass pass(model_, batch, 0, Activations::kDropped, {counted});
   PassArray x = pass.allocate(batch * config().features.front().elements());
   PassArray tokens = pass.allocate(batch * config().features.back().elements());
-  const PassArray adapters = pass.allocate(batch * restored);
+  const PassArray adapters = pass.allocate(batch * adapter_elements);
   pass.decode(std::move(x), std::move(tokens), 0);
-  return counted.most_bytes();
+  return counted.peak_bytes();
 }
 
-int64_t Decoder::convolution_limit(int64_t batch, int64_t limit, int64_t restored) const {
-  return std::clamp<int64_t>(limit - activation_bytes(batch, restored), 0, PlanOptions::kDefaultWorkspaceBytes);
+int64_t Decoder::convolution_limit(int64_t batch, int64_t limit, int64_t adapter_elements) const {
+  return std::clamp<int64_t>(limit - activation_bytes(batch, adapter_elements), 0, PlanOptions::kDefaultWorkspaceBytes);
 }
 
-int64_t Decoder::pass_bytes(int64_t batch, int64_t limit, int64_t restored) const {
+int64_t Decoder::pass_bytes(int64_t batch, int64_t limit, int64_t adapter_elements) const {
   PassMemory counted;
   DndAdapterLayout layout{};
-  layout.elements = restored;
-  steps({counted}, nullptr, batch, restored > 0 ? &layout : nullptr, limit);
-  return counted.most_bytes();
+  layout.elements = adapter_elements;
+  steps({counted}, nullptr, batch, adapter_elements > 0 ? &layout : nullptr, limit);
+  return counted.peak_bytes();
 }
 
-int64_t Decoder::workspace_bytes(int64_t batch, int64_t limit, int64_t restored) const {
+int64_t Decoder::workspace_bytes(int64_t batch, int64_t limit, int64_t adapter_elements) const {
   model_.check_batch(batch);
-  return pass_bytes(batch, convolution_limit(batch, limit, restored), restored);
+  return pass_bytes(batch, convolution_limit(batch, limit, adapter_elements), adapter_elements);
 }
 
 }  // namespace dnd

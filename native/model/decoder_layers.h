@@ -7,23 +7,23 @@
 #include "backend.h"
 #include "core/feature.h"
 
-/// What a decoder is made of, for the passes over it: forward alone (decoder_pass.h) and in training (training/).
+/// Structure of a decoder, shared by inference (decoder_pass.h) and training (training/).
 namespace dnd {
 
 struct DecoderConfig {
-  std::vector<Feature> features;  ///< the condition's first, the weight tokens' last
+  std::vector<Feature> features;  ///< from the condition to the weight tokens
   int kernel_size;                ///< odd
   int64_t projected_from = 0;     ///< length of the condition before the length projection; 0 = none
   DndAlgorithm algorithm = kDndAuto;
 
-  /// Of the condition of one task, before the length projection.
+  /// Elements of the condition of one task, before the length projection.
   int64_t condition_elements() const {
     const Feature& first = features.front();
     return projected_from > 0 ? first.tokens * projected_from * first.width : first.elements();
   }
 };
 
-/// A layer's parameters, in host memory. Reference names in comments; shapes as [out, in, k, k] for the convolutions.
+/// A layer's parameters, in host memory. Comments: published names and shapes, [out, in, k, k] for convolutions.
 struct DecoderLayer {
   Feature in, out;
   const float *norm_weight, *norm_bias;  ///< linear1.norm [H, W]
@@ -39,7 +39,7 @@ struct LengthProjection {
   const float *gate_weight, *gate_bias;  ///< gate_proj [H₀, H₀], [H₀]
 };
 
-/// What a forward pass leaves of its activations: nothing, or what a backward pass needs.
+/// Whether a forward pass saves the activations that a backward pass needs.
 enum class Activations { kDropped, kSaved };
 
 constexpr float kNormEpsilon = 1e-5f;
@@ -47,16 +47,16 @@ constexpr float kNormEpsilon = 1e-5f;
 /// "[N, H, W]"
 std::string text_of(const Feature& feature);
 
-/// The five convolutions of a layer, in the order of LayerConvolution, with this limit to the workspace of each. Where
-/// nothing is saved the last of the width and height convolutions merges the paths itself; a backward pass needs the
-/// tangent, which an operation of its own leaves (merge_paths).
+/// The five convolutions of a layer, in the order of LayerConvolution, each with this workspace limit. If nothing is
+/// saved, the last of the width and height convolutions also merges the paths; a backward pass needs the tanh before
+/// the merge, so then merge_paths is a separate operation.
 std::vector<DndConvolution> convolutions_of(const DecoderLayer& layer, const DecoderConfig& config, int64_t batch,
                                             int64_t limit, Activations activations);
 
 /// Their weights, in the same order.
 std::vector<const float*> convolution_weights(const DecoderLayer& layer);
 
-/// Elements of a convolution's result.
+/// Elements of a convolution's output.
 int64_t elements_after(const DndConvolution& convolution);
 
 }  // namespace dnd

@@ -9,13 +9,13 @@
 namespace dnd {
 namespace {
 
-/// Beyond this many floats sizes could no longer be counted; no machine holds them either.
-constexpr double kMostElements = 1ull << 56;
+/// Keeps size arithmetic from overflowing; more than any machine's memory.
+constexpr double kMaxElements = 1ull << 56;
 
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::kInvalidArgument, message); }
 
-/// Of everything that a layer computes for one task, the largest has at most as many elements.
-double most_elements(const Feature& in, const Feature& out) {
+/// Upper bound on the elements of every array that a layer computes for one task.
+double max_elements(const Feature& in, const Feature& out) {
   return static_cast<double>(std::max(in.tokens, out.tokens)) * static_cast<double>(std::max(in.height, out.height)) *
          static_cast<double>(std::max(in.width, out.width));
 }
@@ -30,7 +30,7 @@ void check_config(const DecoderConfig& config) {
     if (feature.tokens < 1 || feature.height < 1 || feature.width < 1) {
       refuse("feature " + std::to_string(i) + " is " + text_of(feature) + "; every size must be at least 1");
     }
-    if (i > 0 && most_elements(config.features[i - 1], feature) > kMostElements) {
+    if (i > 0 && max_elements(config.features[i - 1], feature) > kMaxElements) {
       refuse("features " + text_of(config.features[i - 1]) + " and " + text_of(feature) +
              " together: size overflow");
     }
@@ -80,7 +80,7 @@ DecoderModel::DecoderModel(DecoderConfig config, const DeviceChoice& device)
 void DecoderModel::check_batch(int64_t batch) const {
   if (batch < 1) refuse("the batch is " + std::to_string(batch) + "; it must be at least 1");
   for (const DecoderLayer& layer : layers_) {
-    if (most_elements(layer.in, layer.out) * static_cast<double>(batch) > kMostElements) {
+    if (max_elements(layer.in, layer.out) * static_cast<double>(batch) > kMaxElements) {
       refuse("a batch of " + std::to_string(batch) + ": size overflow");
     }
   }

@@ -12,11 +12,11 @@
 
 namespace dnd {
 
-/// A decoder's sizes, its parameters in host memory, and the device that computes with them: what passes over it share,
-/// in inference (decoder.h) and in training (training/trainer.h).
+/// A decoder's configuration, parameters in host memory and device: shared by inference (decoder.h) and training
+/// (training/trainer.h).
 class DecoderModel {
  public:
-  /// Errors: as of Decoder.
+  /// Errors: as Decoder.
   DecoderModel(DecoderConfig config, const DeviceChoice& device);
 
   const DecoderConfig& config() const { return config_; }
@@ -26,13 +26,13 @@ class DecoderModel {
   ParameterStore& parameters() { return parameters_; }
   const ParameterStore& parameters() const { return parameters_; }
 
-  /// Error(kInvalidArgument) for a batch that is not positive, or too large to count its elements.
+  /// Error(kInvalidArgument) for a batch that is not positive, or whose element count overflows.
   void check_batch(int64_t batch) const;
 
-  /// Before an upload: drops resident parameters that were written since.
+  /// Call before an upload: invalidates resident parameters that were written since the last one.
   void invalidate_stale();
   void upload_projection() const;
-  /// All parameters but the convolutions' weights.
+  /// All parameters except the convolution weights.
   void upload_values() const;
 
  private:
@@ -44,8 +44,8 @@ class DecoderModel {
   std::optional<LengthProjection> projection_;
 };
 
-/// Workspace bytes of a convolution by `operation`, which is convolution_workspace or has its signature. Above the
-/// convolution's limit where that is too little: bytes that would be sufficient.
+/// Workspace bytes of a convolution by `operation`: convolution_workspace, or another of its signature. If the
+/// convolution's limit is too low: the bytes that would suffice.
 template <typename Operation>
 int64_t workspace_of(const Device& device, Operation operation, const DndConvolution& convolution) {
   int64_t bytes = 0, sufficient = 0;

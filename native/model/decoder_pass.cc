@@ -12,7 +12,7 @@ PassArray DecoderPass::upload(const float* host, int64_t elements) {
   return array;
 }
 
-/// [B, N, L, W] is read as [B, N, W, L], not transposed: that is how the reference was trained.
+/// The memory of [B, N, L, W] is reinterpreted as [B, N, W, L], not transposed: as in the published training.
 PassArray DecoderPass::project_length(PassArray condition) {
   const LengthProjection& p = *model_.projection();
   const Feature& first = model_.config().features.front();

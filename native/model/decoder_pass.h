@@ -10,47 +10,47 @@
 
 namespace dnd {
 
-/// What a pass works with. Without a DevicePass it computes nothing: its memory is only counted.
+/// Resources of a pass. Without a DevicePass nothing is computed, only memory counted.
 struct PassContext {
   PassMemory& memory;
   const DevicePass* pass = nullptr;
   const DndControl* control = nullptr;
 };
 
-/// What a layer's backward pass needs beside its input, by the names of the equations.
+/// What a layer's backward pass needs beside its input, named as in docs/mathematics.md.
 struct LayerActivations {
-  PassArray mean_rstd;     ///< of x, as DndBackend::norm_statistics makes them
+  PassArray mean_rstd;     ///< of x, from DndBackend::norm_statistics
   PassArray width_first;   ///< convW(x̂; K1w)
   PassArray height_first;  ///< convH(x̂; K2h)
   PassArray t;             ///< tanh(convW(convH(x̂; K2h); K2w))
   PassArray s;
 };
 
-/// And that of the length projection.
+/// The same for the length projection.
 struct ProjectionActivations {
-  PassArray condition;  ///< as it was given, [B·N·W rows, L]
+  PassArray condition;  ///< input, [B·N·W rows, L]
   PassArray shorter;    ///< after down_proj, [rows, L']
 };
 
-/// One forward pass: the equations of docs/mathematics.md. Arrays live as long as they are needed, and are allocated and
-/// freed in an order that depends on the decoder, the batch and what is saved alone: so a device that repeats a pass
-/// finds them at the same addresses, and a pass that only counts finds the memory that others take.
+/// One forward pass: the equations of docs/mathematics.md. Arrays are freed after their last use. The order of
+/// allocations depends only on the decoder, the batch and what is saved: a device that replays a pass gets the same
+/// addresses, and a counting pass the memory that a real one needs.
 class DecoderPass {
  public:
-  /// `limit`: of each convolution's workspace.
+  /// `limit`: on each convolution's workspace.
   DecoderPass(const DecoderModel& model, int64_t batch, int64_t limit, Activations activations,
               const PassContext& context)
       : model_(model), batch_(batch), limit_(limit), activations_(activations), context_(context) {}
 
-  /// Not filled.
+  /// Uninitialised.
   PassArray allocate(int64_t elements) { return context_.memory.floats(elements); }
-  /// Before the first operation.
+  /// Call before the first operation.
   PassArray upload(const float* host, int64_t elements);
 
   /// condition [B, N, L, W] → x [B, N, L', W].
   PassArray project_length(PassArray condition);
 
-  /// x → tokens, in the array that is given for them: the layers, one after the other. Saves nothing.
+  /// x → tokens, written to the given array: all layers in order. Saves nothing.
   PassArray decode(PassArray x, PassArray tokens, int64_t workspace_bytes);
 
   /// tokens of the last feature → adapters [batch, layout.elements]
@@ -59,7 +59,7 @@ class DecoderPass {
   }
 
  protected:
-  /// All of a layer up to s. Where nothing is saved, s alone is left, and x only for a residual.
+  /// A layer up to s. If nothing is saved, returns only s, and frees x unless it is needed for a residual.
   LayerActivations paths(const DecoderLayer& layer, PassArray& x);
   /// y = convN(s; KN) + biasN (+ x)
   void convolve_tokens(const DecoderLayer& layer, const PassArray& s, const PassArray& x, const PassArray& y) const;
@@ -75,7 +75,7 @@ class DecoderPass {
   void convolve_into(const PassArray& y, const DndConvolution& step, DndConvolutionOperands operands,
                      const float* weight) const;
 
-  /// Nothing where memory is only counted. Error(kAborted) also between operations.
+  /// Does nothing when only counting memory. Error(kAborted) also between operations.
   template <typename Operation, typename... Arguments>
   void call(Operation operation, Arguments... arguments) const {
     if (context_.pass == nullptr) return;

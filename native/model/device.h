@@ -10,63 +10,64 @@
 
 namespace dnd {
 
-/// The table of the CPU, always there.
+/// The CPU backend.
 const DndBackend* cpu_backend();
 
-/// Which device, and how it is to be used. A number alone is the CPU with so many threads; 0 = the default.
+/// A device and its options. An integer selects the CPU with that many threads; 0 = the default.
 struct DeviceChoice {
-  DeviceChoice(int threads) : table(cpu_backend()), options{.threads = threads} {}
-  DeviceChoice(const DndBackend* table, const DndDeviceOptions& options) : table(table), options(options) {}
+  DeviceChoice(int threads) : backend(cpu_backend()), options{.threads = threads} {}
+  DeviceChoice(const DndBackend* backend, const DndDeviceOptions& options) : backend(backend), options(options) {}
 
-  const DndBackend* table;
+  const DndBackend* backend;
   DndDeviceOptions options;
 };
 
 /// Bytes of device memory.
 struct DeviceMemory {
   int64_t used;       ///< by the model
-  int64_t available;  ///< that its next work may take; INT64_MAX of the host's, which a device does not tell
+  int64_t available;  ///< for the next pass; INT64_MAX for host memory, which a device does not report
 };
 
-/// One open device. Operations are called through `device.call(device->linear, …)`, which throws dnd::Error with the
-/// device's own sentence when the status is a failure.
+/// An open device. `device.call(device->linear, …)` calls an operation and throws dnd::Error with the device's message
+/// on failure.
 class Device {
  public:
-  /// Error(kInvalidArgument) also when the table has another version, Error(kUnavailable) where there is no such
+  /// Error(kInvalidArgument) also for another version of the backend interface, Error(kUnavailable) without such a
   /// device.
-  explicit Device(const DeviceChoice& choice) : table_(choice.table) {
-    if (table_->version != kDndBackendVersion) {
-      throw Error(ErrorCode::kInvalidArgument, "device library '" + std::string(table_->name) + "' has backend interface version " +
-                                                   std::to_string(table_->version) + "; this build needs " +
+  explicit Device(const DeviceChoice& choice) : backend_(choice.backend) {
+    if (backend_->version != kDndBackendVersion) {
+      throw Error(ErrorCode::kInvalidArgument, "device library '" + std::string(backend_->name) +
+                                                   "' has backend interface version " +
+                                                   std::to_string(backend_->version) + "; this build needs " +
                                                    std::to_string(kDndBackendVersion));
     }
     DndStatus status = kDndOk;
-    state_ = table_->open(&choice.options, &status);
+    state_ = backend_->open(&choice.options, &status);
     check(status);
   }
   ~Device() {
-    if (state_ != nullptr) table_->close(state_);
+    if (state_ != nullptr) backend_->close(state_);
   }
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
 
-  /// `reusable`: bytes of what it holds that the next work may take again.
+  /// `reusable`: bytes in use that the next pass can reuse.
   DeviceMemory memory_beside(int64_t reusable) const {
     DeviceMemory memory{};
-    call(table_->memory, &memory.used, &memory.available);
+    call(backend_->memory, &memory.used, &memory.available);
     memory.available = memory.available > INT64_MAX - reusable ? INT64_MAX : memory.available + reusable;
     return memory;
   }
 
-  bool in_host_memory() const { return table_->host_memory != 0; }
-  const DndBackend* operator->() const { return table_; }
+  bool in_host_memory() const { return backend_->host_memory != 0; }
+  const DndBackend* operator->() const { return backend_; }
   void* state() const { return state_; }
 
   void upload(void* to, const void* host, int64_t bytes) const {
-    call(table_->upload, to, host, static_cast<size_t>(bytes));
+    call(backend_->upload, to, host, static_cast<size_t>(bytes));
   }
   void download(void* host, const void* from, int64_t bytes) const {
-    call(table_->download, host, from, static_cast<size_t>(bytes));
+    call(backend_->download, host, from, static_cast<size_t>(bytes));
   }
 
   template <typename Operation, typename... Arguments>
@@ -76,7 +77,7 @@ class Device {
 
  private:
   void check(DndStatus status) const {
-    if (status != kDndOk) throw Error(code(status), table_->last_error(state_));
+    if (status != kDndOk) throw Error(code(status), backend_->last_error(state_));
   }
   static ErrorCode code(DndStatus status) {
     switch (status) {
@@ -88,15 +89,15 @@ class Device {
     }
   }
 
-  const DndBackend* table_;
+  const DndBackend* backend_;
   void* state_ = nullptr;
 };
 
-/// Memory on a device, uninitialised, freed with the object. The device must outlive it.
+/// Uninitialised device memory, freed with the object. The device must outlive it.
 class DeviceArray {
  public:
   DeviceArray() = default;
-  /// float32. Error(kOutOfMemory) when the device has not that much.
+  /// float32. Error(kOutOfMemory).
   DeviceArray(const Device& device, int64_t elements) : DeviceArray(device, bytes_of(elements), InBytes{}) {}
   ~DeviceArray() { reset(); }
   DeviceArray(DeviceArray&& other) noexcept { swap(other); }
@@ -105,7 +106,7 @@ class DeviceArray {
     return *this;
   }
 
-  /// Memory for anything but float32, counted in bytes.
+  /// For types other than float32.
   static DeviceArray of_bytes(const Device& device, size_t bytes) { return DeviceArray(device, bytes, InBytes{}); }
 
   float* data() const { return static_cast<float*>(memory_); }

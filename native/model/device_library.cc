@@ -42,7 +42,7 @@ std::string no_library(const std::string& path) {
 const DndBackend* opened(const std::string& path) {
   std::error_code failure;
   if (!std::filesystem::exists(path, failure)) unavailable(no_library(path));
-  // Never closed: devices may be in use by any thread, and the CUDA runtime does not like to be unloaded.
+  // Never closed: any thread may be using a device, and unloading the CUDA runtime is not safe.
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
     const char* reason = dlerror();
@@ -52,14 +52,14 @@ const DndBackend* opened(const std::string& path) {
   if (entry == nullptr) {
     unavailable(path + " is not a dnd-lora device library: it has no symbol " + DND_DEVICE_LIBRARY_ENTRY);
   }
-  const DndBackend* table = entry();
-  if (table == nullptr) unavailable(path + " is not a dnd-lora device library: it returns no backend interface");
-  if (table->version != kDndBackendVersion) {
-    unavailable("the CUDA library " + path + " has backend interface version " + std::to_string(table->version) +
+  const DndBackend* backend = entry();
+  if (backend == nullptr) unavailable(path + " is not a dnd-lora device library: it returns no backend interface");
+  if (backend->version != kDndBackendVersion) {
+    unavailable("the CUDA library " + path + " has backend interface version " + std::to_string(backend->version) +
                 ", and this build needs " + std::to_string(kDndBackendVersion) +
                 ": build the addon and the library from the same sources");
   }
-  return table;
+  return backend;
 }
 
 #else
@@ -79,15 +79,15 @@ std::string cuda_library_path() {
 }
 
 const DndBackend* device_library(const std::string& path) {
-  // Without destructors: threads may still run when the process ends.
+  // Never destroyed: threads may still be running when the process ends.
   static std::mutex& mutex = *new std::mutex;
-  static std::map<std::string, const DndBackend*>& tables = *new std::map<std::string, const DndBackend*>;
+  static std::map<std::string, const DndBackend*>& backends = *new std::map<std::string, const DndBackend*>;
   const std::lock_guard lock(mutex);
-  const auto found = tables.find(path);
-  if (found != tables.end()) return found->second;
-  const DndBackend* table = opened(path);
-  tables.emplace(path, table);
-  return table;
+  const auto found = backends.find(path);
+  if (found != backends.end()) return found->second;
+  const DndBackend* backend = opened(path);
+  backends.emplace(path, backend);
+  return backend;
 }
 
 }  // namespace dnd

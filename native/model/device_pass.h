@@ -7,12 +7,12 @@
 
 namespace dnd {
 
-/// One number for all that tells a pass from others on the same device: which operations, on which shapes.
+/// Hash of what distinguishes a pass from others on the same device: its operations and shapes.
 inline uint64_t pass_key(std::initializer_list<int64_t> parts) {
   uint64_t key = 0x9e3779b97f4a7c15;
   for (const int64_t part : parts) {
     key ^= static_cast<uint64_t>(part);
-    key *= 0xbf58476d1ce4e5b9;  // the finaliser of MurmurHash3 with Stafford's constants, one half for each part
+    key *= 0xbf58476d1ce4e5b9;  // one half per part of the MurmurHash3 finaliser, with Stafford's constants
     key ^= key >> 29;
     key *= 0x94d049bb133111eb;
     key ^= key >> 32;
@@ -20,19 +20,19 @@ inline uint64_t pass_key(std::initializer_list<int64_t> parts) {
   return key;
 }
 
-/// A run of operations that the device may record and repeat (backend.h). Allocations are made in all cases; operations
-/// only through `call`, which passes over them where the device repeats by itself. A pass that ends before `run`, as by
-/// an exception, is abandoned.
+/// A sequence of operations that the device may record and replay (backend.h). Allocations always happen; operations go
+/// through `call`, which skips them when the device replays. Destroyed before `run`, as by an exception, the pass is
+/// abandoned.
 class DevicePass {
  public:
-  /// `bytes`: that are allocated at the same time, at most. Error(kOutOfMemory) where the device has not that much.
+  /// `bytes`: peak allocated. Error(kOutOfMemory) if the device has less.
   DevicePass(const Device& device, uint64_t key, int64_t bytes) : device_(device) {
     const DndPass pass = {key, bytes};
     device.call(device->begin_pass, &pass, &recorded_);
-    begun_ = true;
+    active_ = true;
   }
   ~DevicePass() {
-    if (begun_) device_->end_pass(device_.state(), nullptr, 0);
+    if (active_) device_->end_pass(device_.state(), nullptr, 0);
   }
   DevicePass(const DevicePass&) = delete;
   DevicePass& operator=(const DevicePass&) = delete;
@@ -43,16 +43,16 @@ class DevicePass {
     if (recorded_ == 0) device_.call(operation, arguments...);
   }
 
-  /// Waits for the work; what was allocated is there until the next pass begins.
+  /// Waits for completion; allocations stay valid until the next pass begins.
   void run(const DndControl* control) {
-    begun_ = false;
+    active_ = false;
     device_.call(device_->end_pass, control, int32_t{1});
   }
 
  private:
   const Device& device_;
   int32_t recorded_ = 0;
-  bool begun_ = false;
+  bool active_ = false;
 };
 
 }  // namespace dnd

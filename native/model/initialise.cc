@@ -23,7 +23,7 @@ struct Distribution {
   double value;  ///< the constant, or the uniform's bound
 };
 
-/// The distribution of a parameter by its reference name; a bias follows the weight that was added before it.
+/// The distribution of a parameter by its published name; a bias uses the size of the weight before it.
 Distribution distribution_of(const ParameterInfo& info, const ParameterInfo* previous) {
   const std::string_view name = info.name;
   const auto inverse_root_of_inputs = [](const ParameterInfo& weight) {
@@ -37,7 +37,7 @@ Distribution distribution_of(const ParameterInfo& info, const ParameterInfo* pre
   return {Kind::kUniform, inverse_root_of_inputs(info)};
 }
 
-constexpr int64_t kChunk = int64_t{1} << 16;  ///< elements; a multiple of the four that a Philox block makes
+constexpr int64_t kChunk = int64_t{1} << 16;  ///< elements; a multiple of the four in a Philox block
 
 /// Elements [begin, begin + count) of parameter number `parameter`; begin is a multiple of 4.
 void fill(const Distribution& distribution, uint64_t seed, uint32_t parameter, int64_t begin, int64_t count,

@@ -7,14 +7,14 @@
 
 namespace dnd {
 
-/// Fills a decoder's parameters as PyTorch's defaults do: convolution weights uniform ±1/√(C·k²), `linear1.bias`
+/// Initialises a decoder's parameters with PyTorch's defaults: convolution weights uniform ±1/√(C·k²), `linear1.bias`
 /// uniform ±1/elements, `linear2.bias` uniform ±1/√(N·k²), norms 1 and 0, the length projection's weights N(0, 1) and
 /// its biases uniform ±1/√inputs.
 ///
 /// Element e of parameter p (in the store's order) comes from word e mod 4 of the Philox block with counter
-/// (e / 4 as 64 bits, p, 0) and key `seed`: any piece can be made on its own, so the numbers do not depend on the
-/// number of threads. Only operations that IEEE 754 defines exactly are used (+ − · / √, no libm, no contraction), so
-/// they do not depend on the machine either. Error(kAborted) soon after the job was cancelled.
+/// (e / 4 as 64 bits, p, 0) and key `seed`: every piece is independent, so the numbers do not depend on the number
+/// of threads; and they do not depend on the machine, because only operations that IEEE 754 defines exactly are used
+/// (+ − · / √, no libm, no contraction). Error(kAborted) soon after the job is cancelled.
 void initialise_decoder(ParameterStore& parameters, uint64_t seed, int threads, Job& job);
 
 }  // namespace dnd

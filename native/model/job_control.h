@@ -8,19 +8,19 @@
 
 namespace dnd {
 
-/// A job as a device sees it: asked whether to stop, told of multiply-adds done, which become the job's progress.
+/// Adapts a job for a device: cancellation, and progress from completed multiply-adds.
 class JobControl {
  public:
-  /// `multiply_adds`: of the whole work, as its operations will report them.
+  /// `multiply_adds`: total that the operations will report.
   JobControl(Job& job, double multiply_adds) : job_(job), total_(multiply_adds) {
-    table_.context = this;
-    table_.cancelled = [](void* context) -> int32_t { return static_cast<JobControl*>(context)->job_.cancelled(); };
-    table_.advance = [](void* context, double done) { static_cast<JobControl*>(context)->advance(done); };
+    control_.context = this;
+    control_.cancelled = [](void* context) -> int32_t { return static_cast<JobControl*>(context)->job_.cancelled(); };
+    control_.advance = [](void* context, double done) { static_cast<JobControl*>(context)->advance(done); };
   }
   JobControl(const JobControl&) = delete;
   JobControl& operator=(const JobControl&) = delete;
 
-  const DndControl* table() const { return &table_; }
+  const DndControl* get() const { return &control_; }
 
  private:
   void advance(double done) {
@@ -31,10 +31,10 @@ class JobControl {
   Job& job_;
   const double total_;
   std::atomic<double> done_{0};
-  DndControl table_;
+  DndControl control_;
 };
 
-/// For work that reports no progress of its own to the job.
+/// Cancellation without progress.
 inline DndControl cancel_only(Job& job) {
   return {&job, [](void* context) -> int32_t { return static_cast<Job*>(context)->cancelled(); }, nullptr};
 }

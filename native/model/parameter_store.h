@@ -14,28 +14,28 @@ namespace dnd {
 /// The named parameters of a model: float32 in host memory, whatever the device.
 class ParameterStore {
  public:
-  /// Memory for a new parameter, uninitialised. Error(kOutOfMemory) naming the tensor and its shape,
-  /// Error(kInvalidArgument) when its size does not fit any memory.
+  /// Uninitialised memory for a new parameter. Error(kOutOfMemory) naming the tensor and its shape,
+  /// Error(kInvalidArgument) for a size overflow.
   float* add(const std::string& name, std::vector<int64_t> shape) { return add_stacked({name}, std::move(shape)); }
 
-  /// The same for parameters of equal shapes that lie one after the other, to be read as one. Returns the first.
+  /// The same for contiguous parameters of equal shape, readable as one. Returns the first.
   float* add_stacked(const std::vector<std::string>& names, std::vector<int64_t> shape);
 
   const std::vector<ParameterInfo>& infos() const { return infos_; }
   int64_t bytes() const { return bytes_; }
 
   const float* at(size_t index) const { return data_[index]; }
-  /// Error(kInvalidArgument) for a name that the model does not have.
+  /// Error(kInvalidArgument) for an unknown name.
   const float* find(const std::string& name) const { return at(index_of(name)); }
 
-  /// To be written, before the model's next work: what a device holds of the parameters is out of date then.
+  /// For writing before the model's next job; marks resident copies of the parameters as stale.
   float* writable(size_t index) {
     ++generation_;
     return data_[index];
   }
   float* writable(const std::string& name) { return writable(index_of(name)); }
 
-  /// Another number whenever parameters may have changed.
+  /// Changes whenever parameters may have changed.
   uint64_t generation() const { return generation_; }
 
  private:

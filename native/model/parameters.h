@@ -7,7 +7,7 @@
 namespace dnd {
 
 struct ParameterInfo {
-  std::string name;            ///< the reference's (decoder) or Hugging Face's (encoder) name
+  std::string name;            ///< as published (decoder) or in Hugging Face (encoder)
   std::vector<int64_t> shape;
   int64_t elements() const {
     int64_t product = 1;

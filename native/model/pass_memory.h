@@ -12,7 +12,7 @@ namespace dnd {
 
 class PassMemory;
 
-/// Memory of a pass, uninitialised; free for others when the object goes.
+/// Uninitialised memory of a pass, freed with the object.
 class PassArray {
  public:
   PassArray() = default;
@@ -43,19 +43,18 @@ class PassArray {
   void* address_ = nullptr;
 };
 
-/// What a pass gets its arrays from: a device, which allocates each of them, or one block, of which each takes the first
-/// gap that is large enough. With neither, arrays are only counted, so that a pass reports the memory it needs by going
-/// through its own steps. Must outlive its arrays.
+/// Allocator for the arrays of a pass: from a device, or first fit from one block. With neither, it only counts: the
+/// steps of a pass then report the memory they need. Must outlive its arrays.
 class PassMemory {
  public:
   PassMemory() = default;
   explicit PassMemory(const Device& device) : device_(&device) {}
-  /// `block`: as large as the same arrays made block_bytes() before.
+  /// `block`: of block_bytes() from counting the same arrays.
   explicit PassMemory(void* block) : block_(static_cast<char*>(block)) {}
   PassMemory(const PassMemory&) = delete;
   PassMemory& operator=(const PassMemory&) = delete;
 
-  /// Error(kOutOfMemory) when the device has not that much.
+  /// Error(kOutOfMemory).
   PassArray bytes(int64_t count) {
     void* address = nullptr;
     int64_t place = 0;
@@ -65,15 +64,15 @@ class PassMemory {
       place = take_gap(round_up(std::max<int64_t>(count, 1), kAlignment));
       if (block_ != nullptr) address = block_ + place;
     }
-    taken_ += count;
-    most_ = std::max(most_, taken_);
+    in_use_ += count;
+    peak_ = std::max(peak_, in_use_);
     return PassArray(*this, count, place, address);
   }
   PassArray floats(int64_t elements) { return bytes(elements * static_cast<int64_t>(sizeof(float))); }
 
-  /// Of the arrays that were there at the same time, at most.
-  int64_t most_bytes() const { return most_; }
-  /// Size of a block in which all arrays had their places.
+  /// Peak bytes of all arrays.
+  int64_t peak_bytes() const { return peak_; }
+  /// Size of a block that fits all arrays.
   int64_t block_bytes() const { return block_bytes_; }
 
  private:
@@ -93,7 +92,7 @@ class PassMemory {
   }
 
   void release(int64_t bytes, int64_t place, void* address) {
-    taken_ -= bytes;
+    in_use_ -= bytes;
     if (device_ != nullptr) {
       (*device_)->release(device_->state(), address);
     } else {
@@ -103,9 +102,9 @@ class PassMemory {
 
   const Device* const device_ = nullptr;
   char* const block_ = nullptr;
-  std::map<int64_t, int64_t> places_;  ///< begin → end, of the block
+  std::map<int64_t, int64_t> places_;  ///< begin → end, in the block
   int64_t block_bytes_ = 0;
-  int64_t taken_ = 0, most_ = 0;
+  int64_t in_use_ = 0, peak_ = 0;
 };
 
 inline void PassArray::reset() {

@@ -4,29 +4,29 @@
 #include <utility>
 
 #include "model/device_pass.h"
-#include "model/state_writer.h"
+#include "model/hidden_state_writer.h"
 
 namespace dnd {
 namespace {
 
 constexpr int64_t kFloat = sizeof(float);
 constexpr int64_t kLargestSize = 1 << 22;
-constexpr int64_t kMostLayers = 4096;
-/// Of a chunk's activations. Every chunk packs the weights again, so it should not be small.
+constexpr int64_t kMaxLayers = 4096;
+/// Activations of a chunk. Every chunk packs the weights again, so it should not be small.
 constexpr int64_t kWorkspaceBytes = 192 << 20;
 
 Error invalid(const std::string& message) { return Error(ErrorCode::kInvalidArgument, message); }
 
 TextEncoderConfig checked(const TextEncoderConfig& config) {
-  const auto within = [](const char* name, int64_t value, int64_t most) {
-    if (value < 1 || value > most) {
+  const auto within = [](const char* name, int64_t value, int64_t max) {
+    if (value < 1 || value > max) {
       throw invalid("the text encoder's " + std::string(name) + " is " + std::to_string(value) +
-                    "; it must be a whole number from 1 to " + std::to_string(most));
+                    "; it must be a whole number from 1 to " + std::to_string(max));
     }
   };
   within("vocab_size", config.vocab_size, kLargestSize);
   within("hidden_size", config.hidden_size, kLargestSize);
-  within("number of layers", config.layers, kMostLayers);
+  within("number of layers", config.layers, kMaxLayers);
   within("number of heads", config.heads, kLargestSize);
   within("intermediate_size", config.intermediate_size, kLargestSize);
   within("max_positions", config.max_positions, kLargestSize);
@@ -49,7 +49,7 @@ DndActivation device_activation(Activation activation) {
   return kDndNoActivation;
 }
 
-/// Host values as device memory.
+/// A copy of host values in device memory.
 template <typename Value>
 DeviceArray uploaded(const Device& device, const std::vector<Value>& values) {
   const size_t bytes = values.size() * sizeof(Value);
@@ -58,14 +58,13 @@ DeviceArray uploaded(const Device& device, const std::vector<Value>& values) {
   return array;
 }
 
-/// The array's memory as the integers that `uploaded` put there.
+/// The integers of an array made by `uploaded`.
 template <typename Value>
 const Value* values_of(const DeviceArray& array) {
   return static_cast<const Value*>(array.memory());
 }
 
-/// Floats of a row of the wide activations: query, key and value, and their context after them; then the intermediate
-/// layer.
+/// Floats per row of the wide activations: first query, key, value and their context; then the intermediate layer.
 int64_t wide_columns(const TextEncoderConfig& config) {
   return std::max(4 * config.hidden_size, config.intermediate_size);
 }
@@ -74,12 +73,12 @@ int64_t row_bytes(const TextEncoderConfig& config) { return (2 * config.hidden_s
 
 }  // namespace
 
-/// A chunk's way through the layers, in device memory of its own.
+/// The forward pass of one chunk, in its own device memory.
 class TextEncoder::Pass {
  public:
   Pass(const TextEncoder& encoder, const WindowBatch::Chunk& chunk, Pooling pooling, const DndControl* control);
 
-  /// The operations, and waits for them.
+  /// Runs the operations and waits for them.
   void run();
 
   /// After `run`: hidden states [chunk.rows(), hidden_size], or the mean of each window [chunk.windows(), hidden_size].
@@ -155,7 +154,7 @@ int64_t TextEncoder::pass_bytes(int64_t rows, int64_t windows, Pooling pooling) 
 
 int64_t TextEncoder::workspace_bytes(const EncodeShape& shape) const {
   const int64_t hidden = config_.hidden_size;
-  // Beside the activations, the device packs one weight at a time, and pooling holds sums in double.
+  // Beside the activations, the device packs one weight at a time, and mean pooling has sums in double.
   const int64_t weight = hidden * std::max(3 * hidden, config_.intermediate_size) * kFloat;
   const int64_t sums =
       shape.pooling == Pooling::kMean ? shape.prompts * hidden * static_cast<int64_t>(sizeof(double)) : 0;
@@ -208,7 +207,7 @@ void TextEncoder::upload_parameters(Job& job) {
   };
   device_.call(device_->upload_values, word_, config_.vocab_size * hidden);
   device_.call(device_->upload_values, position_, config_.max_positions * hidden);
-  device_.call(device_->upload_values, type_, hidden);  // the first of them is what every token has
+  device_.call(device_->upload_values, type_, hidden);  // row 0: every token has type 0
   upload_norm(embedding_norm_);
   for (const Layer& layer : layers_) {
     job.throw_if_cancelled();
@@ -229,27 +228,27 @@ void TextEncoder::prepare(Job& job) {
 void TextEncoder::encode(const int32_t* ids, const int32_t* mask, const EncodeShape& shape, float* states, Job& job) {
   check(ids, shape);
   const WindowBatch batch(ids, mask, shape);
-  StateWriter writer(device_, mask, shape, config_.hidden_size, states);
+  HiddenStateWriter writer(device_, mask, shape, config_.hidden_size, states);
   const JobControl control(job, multiply_adds(batch));
   upload_parameters(job);
-  int64_t most_rows = chunk_rows(shape);
+  int64_t max_rows = chunk_rows(shape);
   for (size_t first = 0; first < batch.windows().size();) {
     job.throw_if_cancelled();
-    const WindowBatch::Chunk chunk = batch.chunk(first, most_rows);
+    const WindowBatch::Chunk chunk = batch.chunk(first, max_rows);
     try {
-      encode_chunk(batch, chunk, writer, control.table());
+      encode_chunk(batch, chunk, writer, control.get());
       first = chunk.end;
     } catch (const Error& error) {
-      // The states do not depend on what passes together.
+      // The hidden states do not depend on the chunks.
       if (error.code() != ErrorCode::kOutOfMemory || chunk.windows() == 1) throw;
-      most_rows = chunk.rows() / 2;
+      max_rows = chunk.rows() / 2;
     }
   }
   writer.finish();
   job.set_progress(1);
 }
 
-void TextEncoder::encode_chunk(const WindowBatch& batch, const WindowBatch::Chunk& chunk, StateWriter& writer,
+void TextEncoder::encode_chunk(const WindowBatch& batch, const WindowBatch::Chunk& chunk, HiddenStateWriter& writer,
                                const DndControl* control) {
   Pass pass(*this, chunk, writer.pooling(), control);
   pass_bytes_ = std::max(pass_bytes_, pass_bytes(chunk.rows(), chunk.windows(), writer.pooling()));

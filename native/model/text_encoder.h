@@ -12,7 +12,7 @@
 
 namespace dnd {
 
-class StateWriter;
+class HiddenStateWriter;
 
 enum class Activation { kNone, kGelu, kGeluTanh, kRelu };
 
@@ -23,8 +23,8 @@ struct TextEncoderConfig {
 };
 
 /// A BERT text encoder: token ids → hidden states of the last layer. Padding keys are masked by the lowest finite
-/// score, as in Hugging Face's BertModel. The states of a prompt have the same bytes whatever else is in its batch and
-/// for any number of threads.
+/// score, as in Hugging Face's BertModel. The hidden states of a prompt are bit-identical for any batch and number of
+/// threads.
 class TextEncoder {
  public:
   /// Allocates the parameters, uninitialised, in host memory. Error(kInvalidArgument) for sizes that are not positive
@@ -33,28 +33,28 @@ class TextEncoder {
 
   const TextEncoderConfig& config() const { return config_; }
 
-  /// Hugging Face's names without `bert.`: embeddings.word_embeddings.weight …
+  /// Names as in Hugging Face, without `bert.`: embeddings.word_embeddings.weight …
   const std::vector<ParameterInfo>& parameters() const { return parameters_.infos(); }
   int64_t parameter_bytes() const { return parameters_.bytes(); }
-  /// Where the parameter lies, to be written before the next work begins. Error(kInvalidArgument) for an unknown name.
+  /// Address of the parameter; write before the next job starts. Error(kInvalidArgument) for an unknown name.
   float* parameter(const std::string& name) { return parameters_.writable(name); }
   const float* parameter(const std::string& name) const { return parameters_.find(name); }
 
-  /// Bytes that `encode` needs beside the parameters, its arguments and its result, at most.
+  /// Upper bound on the memory of `encode` beside parameters, arguments and result.
   int64_t workspace_bytes(const EncodeShape& shape) const;
 
   bool in_host_memory() const { return device_.in_host_memory(); }
   DeviceMemory device_memory() const { return device_.memory_beside(pass_bytes_); }
 
-  /// Brings the parameters to the device, as the first work after they were written would. Error(kOutOfMemory).
+  /// Uploads the parameters ahead of the first job. Error(kOutOfMemory).
   void prepare(Job& job);
 
   /// ids, mask [prompts, length], mask nonzero for a real token; states [prompts, length, hidden_size], or
-  /// [prompts, hidden_size] when pooled: the mean over a prompt's real tokens (zeros if it has none) or the state of
-  /// its first position.
+  /// [prompts, hidden_size] if pooled: the mean over a prompt's real tokens (zeros if it has none) or the hidden state
+  /// of its first position.
   ///
-  /// Error(kInvalidArgument) for a length that is no multiple of the window, a window longer than max_positions or an
-  /// id outside the vocabulary (naming its place); Error(kAborted) soon after the job was cancelled.
+  /// Error(kInvalidArgument) for a length that is not a multiple of the window, a window longer than max_positions or
+  /// an id outside the vocabulary (naming its position); Error(kAborted) soon after the job is cancelled.
   void encode(const int32_t* ids, const int32_t* mask, const EncodeShape& shape, float* states, Job& job);
 
  private:
@@ -79,10 +79,10 @@ class TextEncoder {
   void check(const int32_t* ids, const EncodeShape& shape) const;
   int64_t chunk_rows(const EncodeShape& shape) const;
   double multiply_adds(const WindowBatch& batch) const;
-  /// Device memory of a chunk, at most.
+  /// Upper bound on the device memory of a chunk.
   int64_t pass_bytes(int64_t rows, int64_t windows, Pooling pooling) const;
   void upload_parameters(Job& job);
-  void encode_chunk(const WindowBatch& batch, const WindowBatch::Chunk& chunk, StateWriter& writer,
+  void encode_chunk(const WindowBatch& batch, const WindowBatch::Chunk& chunk, HiddenStateWriter& writer,
                     const DndControl* control);
 
   TextEncoderConfig config_;
@@ -92,7 +92,7 @@ class TextEncoder {
   Norm embedding_norm_;
   std::vector<Layer> layers_;
   uint64_t resident_generation_ = 0;  ///< of the resident parameters
-  int64_t pass_bytes_ = 0;            ///< of the largest pass: the device keeps that memory for the next one
+  int64_t pass_bytes_ = 0;            ///< of the largest pass; the device keeps that memory for the next one
 };
 
 }  // namespace dnd

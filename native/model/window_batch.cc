@@ -22,7 +22,7 @@ WindowBatch::WindowBatch(const int32_t* ids, const int32_t* mask, const EncodeSh
   };
   std::unordered_map<int64_t, size_t, decltype(hash), decltype(equal)> seen(16, hash, equal);
 
-  // Pooling by the first position asks for the first window of each prompt only.
+  // Pooling by the first position needs only the first window of each prompt.
   const int64_t step = shape.pooling == Pooling::kCls ? shape.windows_per_prompt() : 1;
   for (int64_t place = 0; place < shape.prompts * shape.windows_per_prompt(); place += step) {
     const int64_t real = shape.window - std::count(mask_of(place), mask_of(place) + shape.window, 0);
@@ -45,9 +45,9 @@ bool WindowBatch::needs_padding(int64_t place) const {
   return true;
 }
 
-WindowBatch::Chunk WindowBatch::chunk(size_t first, int64_t most_rows) const {
+WindowBatch::Chunk WindowBatch::chunk(size_t first, int64_t max_rows) const {
   Chunk chunk{.first = first, .end = first, .offsets = {0}, .ids = {}, .positions = {}, .mask = {}, .longest = 0};
-  while (chunk.end < windows_.size() && (chunk.end == first || chunk.rows() + windows_[chunk.end].rows <= most_rows)) {
+  while (chunk.end < windows_.size() && (chunk.end == first || chunk.rows() + windows_[chunk.end].rows <= max_rows)) {
     const Window& window = windows_[chunk.end++];
     const int32_t* ids = ids_of(window.places[0]);
     const int32_t* mask = mask_of(window.places[0]);

@@ -7,13 +7,13 @@
 namespace dnd {
 
 enum class Padding {
-  kEncode,  ///< states of padding positions are computed, as the published code does
-  kZero,    ///< they are zeros, and cost nothing
+  kEncode,  ///< hidden states of padding positions are computed, as in the published code
+  kZero,    ///< they are zeros, without computation
 };
 enum class Pooling { kNone, kMean, kCls };
 
-/// A batch for the text encoder. Rows of `length` ids are cut into windows that pass through it one by one, positions
-/// counted anew in each.
+/// A batch for the text encoder. Rows of `length` ids are split into windows that are encoded separately, each with
+/// positions from 0.
 struct EncodeShape {
   int64_t prompts, length, window;
   Padding padding;
@@ -22,22 +22,22 @@ struct EncodeShape {
   int64_t windows_per_prompt() const { return length / window; }
 };
 
-/// What of a batch has to pass through the encoder: its distinct windows, and of each all positions or only the real
-/// ones. No real token sees a padding position, so the latter suffice where padding states are zeros or pooled away.
+/// The part of a batch that has to be encoded: its distinct windows, each with all positions or only the real ones.
+/// Real tokens do not attend to padding, so the latter suffice where hidden states of padding are zeros or not pooled.
 class WindowBatch {
  public:
-  /// Keeps the pointers: ids, mask [prompts, length].
+  /// ids, mask [prompts, length]; must outlive the object.
   WindowBatch(const int32_t* ids, const int32_t* mask, const EncodeShape& shape);
 
   struct Window {
     std::vector<int64_t> places;  ///< prompt · windows_per_prompt + window of each equal window in the batch
-    bool whole;                   ///< padding positions too
+    bool whole;                   ///< including padding positions
     int64_t rows;                 ///< positions to compute
-    int64_t real;                 ///< of them with a real token
+    int64_t real;                 ///< number of real tokens
   };
   const std::vector<Window>& windows() const { return windows_; }
 
-  /// Some windows with their positions packed one after the other, as the device's operations take them.
+  /// Some windows with their positions packed contiguously, as the device's operations require.
   struct Chunk {
     size_t first, end;                          ///< windows()[first, end)
     std::vector<int64_t> offsets;               ///< [windows + 1] first row of each
@@ -47,8 +47,8 @@ class WindowBatch {
     int64_t rows() const { return offsets.back(); }
     int64_t windows() const { return static_cast<int64_t>(end - first); }
   };
-  /// Windows from `first` on, as many as fit into `most_rows`, one at least.
-  Chunk chunk(size_t first, int64_t most_rows) const;
+  /// As many windows from `first` on as fit into `max_rows`, at least one.
+  Chunk chunk(size_t first, int64_t max_rows) const;
 
  private:
   const int32_t* ids_of(int64_t place) const { return ids_ + place * shape_.window; }

@@ -65,7 +65,7 @@ TEST(Activation, tanh_gelu_is_exact_to_a_float_of_its_argument) {
   EXPECT_LE(worst_relative_error(right, activated(right, kDndGeluTanh), exact_gelu_tanh), 6e-7);
 }
 
-TEST(Activation, infinities_have_their_limits_and_nan_is_kept) {
+TEST(Activation, infinities_have_their_limits_and_nan_is_preserved) {
   for (const DndActivation activation : {kDndGelu, kDndGeluTanh, kDndRelu}) {
     EXPECT_EQ(activated(kInfinity, activation), kInfinity) << activation;
     EXPECT_EQ(activated(-kInfinity, activation), 0.0f) << activation;
@@ -76,7 +76,7 @@ TEST(Activation, infinities_have_their_limits_and_nan_is_kept) {
   }
 }
 
-TEST(Activation, relu_keeps_positive_values_as_they_are) {
+TEST(Activation, relu_leaves_positive_values_unchanged) {
   EXPECT_EQ(activated({-2.5f, -0.0f, 1e-40f, 3.25f}, kDndRelu), (std::vector<float>{0.0f, 0.0f, 1e-40f, 3.25f}));
 }
 

@@ -33,7 +33,7 @@ DndAdamW at_step(int64_t step) {
   return options;
 }
 
-/// Moments of `elements`, as they begin.
+/// Initial moments of `elements` elements.
 struct Quantised {
   explicit Quantised(int64_t elements)
       : first(elements), second(elements), largest(2 * divide_up(elements, kDndStateBlock)) {}
@@ -100,7 +100,7 @@ TEST(AdamW, counts_steps_from_one) {
   }
 }
 
-TEST(DynamicMap, holds_256_numbers_with_zero_and_one_among_them) {
+TEST(DynamicMap, has_256_numbers_including_zero_and_one) {
   for (const DynamicMap* map : {&signed_dynamic_map(), &unsigned_dynamic_map()}) {
     std::vector<float> values(map->values, map->values + 256);
     EXPECT_EQ(values[0], 0);
@@ -109,13 +109,13 @@ TEST(DynamicMap, holds_256_numbers_with_zero_and_one_among_them) {
     EXPECT_EQ(values.back(), 1);
     EXPECT_FLOAT_EQ(values.front(), map->with_sign ? -0.99296875f : 0);
   }
-  // A decade's only step in the signed map, its first of two in the unsigned one, and the middle of [0.1, 1].
+  // The only step of a decade in the signed map, the first of two in the unsigned one, and the middle of [0.1, 1].
   EXPECT_FLOAT_EQ(signed_dynamic_map().values[1], 5.5e-7f);
   EXPECT_FLOAT_EQ(unsigned_dynamic_map().values[2], 3.25e-7f);
   EXPECT_FLOAT_EQ(signed_dynamic_map().values[96], 0.1f + 0.9f * 32.5f / 64);
 }
 
-/// Moments after one step with β of 0 from gradients, which they then are themselves.
+/// Moments after one step with β = 0, which equal the gradient and its square.
 Quantised stored(const std::vector<float>& gradient, int64_t step = 1) {
   const int64_t elements = static_cast<int64_t>(gradient.size());
   ThreadPool pool(2);
@@ -128,15 +128,15 @@ Quantised stored(const std::vector<float>& gradient, int64_t step = 1) {
   return quantised;
 }
 
-/// Whether `code` is the number's neighbour, below or above it, but for rounding.
+/// Whether `code` is one of the two neighbours of the number, up to rounding.
 bool is_neighbour(const DynamicMap& map, uint8_t code, float number) {
   std::vector<float> values(map.values, map.values + 256);
   std::sort(values.begin(), values.end());
   const auto above = std::lower_bound(values.begin(), values.end(), number - 1e-6f * std::abs(number));
   const auto below = std::upper_bound(values.begin(), values.end(), number + 1e-6f * std::abs(number));
-  const float least = below == values.begin() ? values.front() : *(below - 1);
-  const float most = above == values.end() ? values.back() : *above;
-  return map.values[code] == least || map.values[code] == most;
+  const float lower = below == values.begin() ? values.front() : *(below - 1);
+  const float upper = above == values.end() ? values.back() : *above;
+  return map.values[code] == lower || map.values[code] == upper;
 }
 
 TEST(QuantisedMoments, are_neighbouring_codes_times_the_largest_of_their_block) {
@@ -185,13 +185,13 @@ TEST(QuantisedMoments, are_right_in_expectation) {
   }
 }
 
-TEST(QuantisedMoments, are_rounded_otherwise_in_another_step) {
+TEST(QuantisedMoments, are_rounded_differently_in_another_step) {
   const std::vector<float> gradient = random_values(1000, 8);
   EXPECT_EQ(stored(gradient, 3).first, stored(gradient, 3).first);
   EXPECT_NE(stored(gradient, 3).first, stored(gradient, 4).first);
 }
 
-TEST(QuantisedMoments, come_back_as_the_code_they_were) {
+TEST(QuantisedMoments, represent_every_value_of_the_map_exactly) {
   // All positive codes and all negative ones, with a largest magnitude of 1.
   for (float sign : {1.0f, -1.0f}) {
     std::vector<float> gradient;
@@ -209,7 +209,7 @@ TEST(QuantisedMoments, come_back_as_the_code_they_were) {
   for (int code = 0; code < 256; ++code) EXPECT_EQ(states.second[code], code);
 }
 
-TEST(QuantisedMoments, of_nothing_are_zero_bytes_and_move_nothing_but_by_decay) {
+TEST(QuantisedMoments, of_zero_gradients_are_zero_bytes_and_change_parameters_only_by_decay) {
   const int64_t elements = 600;
   ThreadPool pool(1);
   const std::vector<float> gradient(elements);
@@ -243,7 +243,7 @@ TEST(QuantisedMoments, stay_finite_whatever_the_size_of_gradients) {
   }
 }
 
-/// Least squares, y = A·x: the loss after some hundred steps.
+/// Loss of least squares, y = A·x, after some hundred steps.
 double fitted(bool quantised) {
   constexpr int64_t kOutputs = 32, kInputs = 48, kSamples = 64;
   ThreadPool pool(2);
@@ -281,9 +281,9 @@ double fitted(bool quantised) {
   return loss;
 }
 
-TEST(QuantisedMoments, lead_to_the_loss_that_float32_leads_to) {
+TEST(QuantisedMoments, reach_the_loss_of_float32) {
   const double loss = fitted(false);
-  EXPECT_LT(loss, 0.2);  // it has learnt something
+  EXPECT_LT(loss, 0.2);  // it has learned something
   EXPECT_NEAR(fitted(true), loss, 0.02 * loss);
 }
 

@@ -55,7 +55,7 @@ std::vector<double> naive_attention(const Problem& problem) {
             score += static_cast<double>(problem.at(begin + query, 0, head, i)) * problem.at(begin + key, 1, head, i);
           }
           score /= std::sqrt(static_cast<double>(problem.head_width));
-          if (problem.mask[begin + key] == 0) score = std::numeric_limits<float>::lowest();  // it swallows the score
+          if (problem.mask[begin + key] == 0) score = std::numeric_limits<float>::lowest();  // absorbs the score
           weights[key] = score;
           largest = std::max(largest, score);
         }
@@ -91,7 +91,7 @@ TEST(Attention, agrees_with_double_for_any_heads_widths_and_lengths) {
   }
 }
 
-TEST(Attention, leaves_padding_keys_out_wherever_they_are) {
+TEST(Attention, ignores_padding_keys_at_any_position) {
   Problem problem(3, 6, {17, 40, 9, 1}, 8);
   std::mt19937 random(9);
   for (int32_t& real : problem.mask) real = static_cast<int32_t>(random() % 2);
@@ -105,7 +105,7 @@ TEST(Attention, of_a_sequence_without_any_real_token_is_uniform) {
   EXPECT_LE(relative_error(attended(problem), naive_attention(problem)), 2e-6);
 }
 
-TEST(Attention, survives_scores_that_no_exponential_could_hold) {
+TEST(Attention, handles_scores_whose_exponential_would_overflow) {
   const Problem problem(2, 8, {50}, 11, 60.0f);
   EXPECT_LE(relative_error(attended(problem), naive_attention(problem)), 1e-4);
 }

@@ -26,7 +26,7 @@ using test::relative_error;
 
 constexpr DndAlgorithm kAlgorithms[] = {kDndDirect, kDndSpectral, kDndAuto};
 
-/// Everything that a convolution can read, random.
+/// Random operands of a convolution.
 struct Operands {
   std::vector<float> x, weight, mean_rstd, norm_weight, norm_bias, addend, bias;
 
@@ -40,14 +40,14 @@ struct Operands {
         bias(random_values(c.axis == kDndToken ? c.outs : c.height * c.outs, 7)) {}
 };
 
-/// `residual`: whether a token bias comes with one.
+/// `residual`: whether the token bias epilogue also adds a residual.
 std::vector<float> run(const DndConvolution& c, const Operands& values, int64_t outputs, int threads,
                        const DndControl* control = nullptr, bool residual = true) {
   ThreadPool pool(threads);
   ConvolutionChoices choices(threads);
   int64_t sufficient = 0;
   const Memory workspace(convolution_workspace(choices, c, &sufficient));
-  std::memset(workspace.data(), 0xff, workspace.bytes());  // NaN everywhere: nothing may be taken as given
+  std::memset(workspace.data(), 0xff, workspace.bytes());  // all NaN: workspace must not be read before it is written
   std::vector<float> y(outputs, 1e30f);
   DndConvolutionOperands operands = {
       .x = values.x.data(), .weight = values.weight.data(), .y = y.data(), .workspace = workspace.data()};
@@ -172,7 +172,7 @@ TEST(Convolution, gives_a_task_the_same_bytes_whatever_the_others_of_its_batch_a
   }
 }
 
-TEST(Convolution, keeps_to_its_limit_and_says_what_it_needs_below_that) {
+TEST(Convolution, stays_within_its_limit_and_reports_what_it_needs_if_that_is_too_low) {
   const ConvolutionCase shape = {kDndHeight, 4, 60, 50, 70, 40, 7};
   const Operands values(shape);
   const std::vector<double> wanted = naive_convolution(shape, values.x, values.weight);
@@ -206,7 +206,7 @@ TEST(Convolution, keeps_to_its_limit_and_says_what_it_needs_below_that) {
   }
 }
 
-TEST(ConvolutionChoices, remembers_each_convolution_and_none_that_differs) {
+TEST(ConvolutionChoices, caches_each_convolution_separately) {
   ConvolutionChoices choices(2);
   const DndConvolution c = convolution_of({kDndToken, 1, 32, 20, 40, 24, 5});
   const std::shared_ptr<const ConvolutionChoice> first = choices.of(c);
@@ -217,7 +217,7 @@ TEST(ConvolutionChoices, remembers_each_convolution_and_none_that_differs) {
   other = c;
   other.batch = 700;
   EXPECT_EQ(choices.of(other)->geometry.batch, 700);
-  for (other.batch = 1; other.batch < 700; ++other.batch) {  // more than it keeps
+  for (other.batch = 1; other.batch < 700; ++other.batch) {  // more than the cache has
     EXPECT_EQ(choices.of(other)->geometry.batch, other.batch);
   }
   EXPECT_EQ(choices.of(c)->workspace_bytes, first->workspace_bytes);
@@ -253,7 +253,7 @@ TEST(Convolution, stops_at_the_next_tile_when_it_is_cancelled) {
   }
 }
 
-TEST(Convolution, refuses_what_makes_no_sense_and_says_which) {
+TEST(Convolution, rejects_invalid_sizes_by_name) {
   const auto message_of = [](DndConvolution c) -> std::string {
     ConvolutionChoices choices(1);
     int64_t sufficient = 0;

@@ -25,7 +25,7 @@ int64_t resident_of(const CudaDecoderPlan& plan) {
                        [](const CudaPlannedConvolution& each) { return each.spectra_resident; });
 }
 
-TEST(CudaDecoderPlan, keeps_all_spectra_where_the_device_has_room_for_them) {
+TEST(CudaDecoderPlan, keeps_all_spectra_resident_if_memory_allows) {
   for (const PublishedDecoder& decoder : published_decoders()) {
     SCOPED_TRACE(decoder.name);
     const CudaDecoderPlan plan = plan_of(decoder, "h200");
@@ -41,7 +41,7 @@ TEST(CudaDecoderPlan, keeps_all_spectra_where_the_device_has_room_for_them) {
   }
 }
 
-TEST(CudaDecoderPlan, keeps_to_the_memory_it_may_take_and_is_slower_with_less) {
+TEST(CudaDecoderPlan, stays_within_its_memory_limit_and_is_slower_with_less) {
   const PublishedDecoder& decoder = published_decoders()[0];
   double before = 0;
   int64_t resident_before = 41;
@@ -63,7 +63,7 @@ TEST(CudaDecoderPlan, keeps_to_the_memory_it_may_take_and_is_slower_with_less) {
   EXPECT_LT(resident_before, 40);
 }
 
-TEST(CudaDecoderPlan, names_memory_that_would_do_where_there_is_too_little) {
+TEST(CudaDecoderPlan, reports_sufficient_memory_if_there_is_too_little) {
   const PublishedDecoder& decoder = published_decoders()[0];
   for (int64_t batch : {1, 64}) {
     std::string message;
@@ -91,7 +91,7 @@ TEST(CudaDecoderPlan, counts_activations_as_the_decoder_allocates_them) {
   EXPECT_EQ(cuda_activation_bytes(equal, 1), 4 * 4 * 60);
 }
 
-TEST(CudaDecoderPlan, takes_twice_the_bytes_for_spectra_of_floats_cut_alike) {
+TEST(CudaDecoderPlan, needs_twice_the_bytes_for_float_spectra_of_the_same_tiling) {
   const CudaDecoderPlan mixed = plan_of(published_decoders()[0], "h200");
   const CudaDecoderPlan floats = plan_of(published_decoders()[0], "h200", 1, 0, kDndFloat32);
   for (size_t i = 0; i < mixed.convolutions.size(); ++i) {
@@ -108,8 +108,8 @@ TEST(CudaDecoderPlan, needs_two_features_and_a_known_device) {
   EXPECT_THROW(plan_of(published_decoders()[0], "h2000"), Error);
 }
 
-// The marks of the issue, as the model has them: a change of rates or tilings that misses one is to be seen.
-TEST(CudaDecoderPlan, is_predicted_to_meet_the_marks_of_an_h200) {
+// Performance targets, as predicted by the model: a change of rates or tilings that misses one fails here.
+TEST(CudaDecoderPlan, is_predicted_to_meet_the_targets_on_an_h200) {
   const CudaDecoderPlan half_billion = plan_of(published_decoders()[0], "h200");
   EXPECT_LE(half_billion.seconds(), 6e-3);
   EXPECT_LE(half_billion.device_bytes(), int64_t{9} * 1000 * 1000 * 1000);

@@ -62,8 +62,8 @@ void for_each(const std::function<void(const ConvolutionShape&, const CudaPlanOp
   }
 }
 
-/// All that a plan says, numbers exactly.
-std::string told(const CudaConvolutionPlan& plan) {
+/// Every field of a plan, numbers exactly.
+std::string fields_of(const CudaConvolutionPlan& plan) {
   std::string text = plan.algorithm == Algorithm::kDirect ? "direct" : "spectral";
   const CudaTiling& t = plan.tiling;
   for (int64_t number : {t.full.size, t.full.points, t.halved.size, t.halved.points, int64_t{t.halved_is_rows},
@@ -131,7 +131,7 @@ TEST(CudaPlan, is_the_same_for_the_same_shape_and_options) {
   for (DndAlgorithm algorithm : {kDndAuto, kDndDirect, kDndSpectral}) {
     for_each(
         [](const ConvolutionShape& shape, const CudaPlanOptions& options) {
-          EXPECT_EQ(told(plan_cuda_convolution(shape, options)), told(plan_cuda_convolution(shape, options)));
+          EXPECT_EQ(fields_of(plan_cuda_convolution(shape, options)), fields_of(plan_cuda_convolution(shape, options)));
         },
         algorithm);
   }
@@ -162,7 +162,7 @@ TEST(CudaPlan, of_every_published_convolution_is_spectral_and_valid_for_any_batc
   }
 }
 
-TEST(CudaPlan, cuts_tiles_alike_for_every_batch_workspace_and_way_of_holding_weights) {
+TEST(CudaPlan, has_the_same_tiling_for_every_batch_workspace_and_form_of_weights) {
   for_each([](ConvolutionShape shape, CudaPlanOptions options) {
     const CudaTiling tiling = cuda_tiling(shape, options.device_model, options.precision);
     const Algorithm algorithm = [&] {
@@ -213,7 +213,7 @@ TEST(CudaPlan, counts_the_bytes_that_the_layouts_take) {
   });
 }
 
-TEST(CudaPlan, keeps_to_its_workspace_down_to_the_least_and_more_of_it_is_never_slower) {
+TEST(CudaPlan, stays_within_its_workspace_and_is_never_slower_with_more) {
   for (bool resident : {true, false}) {
     for_each([resident](const ConvolutionShape& shape, CudaPlanOptions options) {
       options.spectra_resident = resident;
@@ -269,7 +269,7 @@ TEST(CudaPlan, predicts_positive_times_and_takes_the_faster_algorithm_for_one_ta
       kDndAuto);
 }
 
-TEST(CudaPlan, is_direct_for_one_channel_of_a_small_picture_and_spectral_for_many) {
+TEST(CudaPlan, is_direct_for_one_channel_of_a_small_plane_and_spectral_for_many) {
   EXPECT_EQ(plan_cuda_convolution({1, 1, 1, 8, 8, 9}, options_for("h200")).algorithm, Algorithm::kDirect);
   EXPECT_EQ(plan_cuda_convolution({1, 300, 300, 100, 100, 9}, options_for("h200")).algorithm, Algorithm::kSpectral);
 }
@@ -289,7 +289,7 @@ TEST(CudaPlan, is_direct_for_kernels_that_have_no_transform) {
   }
 }
 
-TEST(CudaPlan, says_of_each_algorithm_and_tiling_that_was_not_taken_why_it_was_not) {
+TEST(CudaPlan, gives_the_reason_for_each_rejected_algorithm_and_tiling) {
   for_each(
       [](const ConvolutionShape& shape, const CudaPlanOptions& options) {
         const CudaConvolutionPlan plan = plan_cuda_convolution(shape, options);
@@ -308,7 +308,7 @@ TEST(CudaPlan, says_of_each_algorithm_and_tiling_that_was_not_taken_why_it_was_n
             "the direct algorithm was requested");
 }
 
-TEST(CudaPlan, refuses_sizes_kernels_and_devices_that_are_none) {
+TEST(CudaPlan, rejects_invalid_sizes_kernels_and_devices) {
   const auto expect_refused = [](const ConvolutionShape& shape, const char* model, const char* reason) {
     const Error error = error_of([&] { plan_cuda_convolution(shape, options_for(model)); });
     EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);

@@ -14,7 +14,7 @@ std::string model_of(const char* runtime_name, int major, int minor) {
   return cuda_rates_of_device(runtime_name, major, minor).name;
 }
 
-TEST(CudaRates, are_found_by_what_the_runtime_calls_a_device) {
+TEST(CudaRates, are_found_by_the_device_name_of_the_runtime) {
   EXPECT_EQ(model_of("NVIDIA H200", 9, 0), "h200");
   EXPECT_EQ(model_of("NVIDIA A100-SXM4-80GB", 8, 0), "a100-sxm-80gb");
   EXPECT_EQ(model_of("NVIDIA A100-SXM4-40GB", 8, 0), "a100-40gb");
@@ -30,10 +30,10 @@ TEST(CudaRates, are_those_of_a_part_of_a_device_too) {
   EXPECT_EQ(model_of("NVIDIA A100-SXM4-80GB MIG 3g.40gb", 8, 0), "a100-sxm-80gb");
 }
 
-TEST(CudaRates, take_names_by_whole_words) {
+TEST(CudaRates, match_whole_words_of_names) {
   EXPECT_EQ(model_of("NVIDIA L4", 8, 9), "l4");
   EXPECT_EQ(model_of("NVIDIA L40S", 8, 9), "l40s");
-  EXPECT_EQ(model_of("NVIDIA A100X", 8, 0), "a100-40gb");  // no A10 either
+  EXPECT_EQ(model_of("NVIDIA A100X", 8, 0), "a100-40gb");  // not an A10
 }
 
 TEST(CudaRates, of_an_unknown_device_are_those_of_its_compute_capability) {
@@ -55,7 +55,7 @@ TEST(CudaRates, refuse_a_device_that_is_too_old) {
   }
 }
 
-TEST(CudaRates, of_an_unknown_model_are_refused_with_those_there_are) {
+TEST(CudaRates, of_an_unknown_model_are_an_error_that_lists_the_known_ones) {
   try {
     cuda_rates_of("voodoo");
     FAIL() << "no error";
@@ -65,7 +65,7 @@ TEST(CudaRates, of_an_unknown_model_are_refused_with_those_there_are) {
   }
 }
 
-TEST(CudaRates, are_a_device_s_that_could_exist) {
+TEST(CudaRates, are_plausible) {
   std::set<std::string> names;
   for (const CudaRates& rates : cuda_rates()) {
     SCOPED_TRACE(rates.name);
@@ -77,7 +77,7 @@ TEST(CudaRates, are_a_device_s_that_could_exist) {
     EXPECT_LT(rates.attainable_bytes_per_second(), rates.bytes_per_second);
     EXPECT_LT(rates.attainable_half_flop_per_second(), rates.half_flop_per_second);
     EXPECT_LT(rates.attainable_float_flop_per_second(), rates.float_flop_per_second);
-    // Matrix units are faster than the others, and a cache than memory.
+    // Tensor cores are faster than the other units, and a cache is faster than memory.
     EXPECT_GT(rates.attainable_half_flop_per_second(), rates.attainable_float_flop_per_second());
     EXPECT_GT(rates.attainable_level2_bytes_per_second(), 0.8 * rates.attainable_bytes_per_second());
     // Two operations of 128 lanes a clock, 64 on an A100; makers' boost clocks differ a little between their figures.

@@ -30,7 +30,7 @@ std::string text_of(const DecoderConfig& config) {
   return text;
 }
 
-/// The gradient that a trainer accumulates, and the sums of its tokens.
+/// The gradient accumulated by a trainer, and the sums of its tokens.
 std::map<std::string, std::vector<float>> gradients_of(Trainer& trainer, const RandomTask& task,
                                                        std::vector<DndTokenSums>* sums = nullptr) {
   std::vector<DndTokenSums> own(task.batch);
@@ -51,7 +51,7 @@ std::map<std::string, std::vector<float>> gradients_of(Trainer& trainer, const R
   return gradients;
 }
 
-/// Of one parameter's gradient; where the expected one is nothing but rounding, relative to the whole.
+/// Relative error of one parameter's gradient; if the expected one is only rounding, relative to the whole gradient.
 template <typename Gradient>
 double error_of(const Gradient& gradient, const Values& expected, const std::map<std::string, Values>& all) {
   double own = 0, whole = 0;
@@ -111,7 +111,7 @@ TEST(DecoderGradient, agrees_with_its_equations_in_double_whatever_the_shapes_an
   }
 }
 
-/// Along the gradient itself and along a random direction, which it may not have missed.
+/// Along the gradient, and along a random direction, which also detects missing components.
 TEST(DecoderGradient, agrees_with_finite_differences_along_any_direction_whatever_the_shapes) {
   for (uint32_t seed = 100; seed < 120; ++seed) {
     const DecoderConfig config = random_config(seed);
@@ -129,7 +129,7 @@ TEST(DecoderGradient, agrees_with_finite_differences_along_any_direction_whateve
           norm += std::pow(gradient[i], 2);
           expected += static_cast<double>(gradient[i]) * (*direction)[i];
         }
-        if (length == 0) continue;  // the gradient of a bias that a norm takes away
+        if (length == 0) continue;  // the gradient of a bias that a norm removes
         length = std::sqrt(length);
         norm = std::sqrt(norm);
         Values& parameter = naive.parameters.at(name);
@@ -158,7 +158,7 @@ TEST(DecoderGradient, of_a_layer_whose_norm_is_over_one_element_is_finite_and_ri
   }
 }
 
-TEST(DecoderGradient, comes_with_the_sums_of_each_task) {
+TEST(DecoderGradient, reports_the_sums_of_each_task) {
   const DecoderConfig config{{{3, 7, 9}, {5, 7, 8}, {6, 4, 5}}, 5};
   Trainer trainer({config}, 2);
   randomise(trainer);

@@ -90,7 +90,7 @@ TEST(Decoder, gives_the_same_bytes_for_any_number_of_threads_and_whatever_the_ot
   }
 }
 
-TEST(Decoder, works_within_a_limit_and_says_what_it_needs_below_that) {
+TEST(Decoder, works_within_a_limit_and_reports_what_it_needs_if_that_is_too_low) {
   Decoder decoder({{{40, 60, 70}, {50, 60, 70}, {60, 30, 40}}, 7}, 2);
   Job initialisation;
   decoder.initialise(1, initialisation);
@@ -136,19 +136,19 @@ TEST(Decoder, allocates_exactly_the_workspace_bytes_that_it_reports) {
     std::vector<float> tokens(batch * 6 * 4 * 6);
     Job job;
     decoder.forward(condition.data(), batch, tokens.data(), job, limit);
-    EXPECT_EQ(device.most_allocated, decoder.workspace_bytes(batch, limit)) << seed;
+    EXPECT_EQ(device.peak_allocated, decoder.workspace_bytes(batch, limit)) << seed;
 
-    device.most_allocated = 0;
+    device.peak_allocated = 0;
     std::vector<std::vector<float>> adapters(batch, std::vector<float>(34));
     std::vector<float*> places;
     for (std::vector<float>& adapter : adapters) places.push_back(adapter.data());
     decoder.adapters(condition.data(), batch, layout, places.data(), job);
-    EXPECT_EQ(device.most_allocated, decoder.workspace_bytes(batch, Decoder::kNoLimit, 34)) << seed;
+    EXPECT_EQ(device.peak_allocated, decoder.workspace_bytes(batch, Decoder::kNoLimit, 34)) << seed;
     EXPECT_EQ(device.misuses, std::vector<std::string>());
   }
 }
 
-TEST(Decoder, names_its_parameters_as_the_reference_does) {
+TEST(Decoder, names_its_parameters_as_published) {
   const Decoder decoder(kProjected, 1);
   std::vector<std::string> names;
   for (const ParameterInfo& info : decoder.parameters()) names.push_back(info.name);
@@ -180,7 +180,7 @@ TEST(Decoder, stops_when_its_job_is_cancelled) {
   EXPECT_EQ(forward(decoder, condition, 1), forward(decoder, condition, 1));  // and is still usable
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // whose bookkeeping stays
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // sanitizers keep their bookkeeping resident
 TEST(Decoder, frees_the_memory_of_a_forward_pass_that_was_cancelled_halfway) {
   Decoder decoder({{{40, 200, 200}, {60, 100, 160}, {60, 100, 160}}, 7}, 2);
   Job initialisation;
@@ -210,7 +210,7 @@ std::string refusal(DecoderConfig config) {
   return "";
 }
 
-TEST(Decoder, refuses_sizes_that_make_no_sense_and_says_which) {
+TEST(Decoder, rejects_invalid_sizes_by_name) {
   EXPECT_NE(refusal({{{1, 2, 3}}, 3}).find("at least two features"), std::string::npos);
   EXPECT_NE(refusal({{{1, 2, 3}, {1, 0, 3}}, 3}).find("feature 1 is [1, 0, 3]"), std::string::npos);
   EXPECT_NE(refusal({{{1, 2, 3}, {1, 2, 3}}, 4}).find("kernel size is 4"), std::string::npos);
@@ -222,7 +222,7 @@ TEST(Decoder, refuses_sizes_that_make_no_sense_and_says_which) {
   EXPECT_THROW(decoder.workspace_bytes(int64_t{1} << 60), Error);
 }
 
-TEST(Decoder, says_which_parameter_did_not_fit_into_memory) {
+TEST(Decoder, names_the_parameter_that_did_not_fit_into_memory) {
   const std::string message = refusal({{{1 << 20, 1, 1}, {1 << 24, 1, 1}}, 5});
   EXPECT_NE(message.find("decoder.module_list.0.linear2.weight [16777216, 1048576, 5, 5]"), std::string::npos)
       << message;

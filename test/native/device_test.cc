@@ -22,8 +22,8 @@ TEST(Device, gives_aligned_memory_of_any_size) {
   }
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // whose bookkeeping stays
-TEST(Device, returns_the_memory_of_an_array_to_the_system_when_it_goes) {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // sanitizers keep their bookkeeping resident
+TEST(Device, returns_the_memory_of_a_destroyed_array_to_the_system) {
   const Device device(1);
   const int64_t bytes = int64_t{64} << 20, before = resident_bytes();
   DeviceArray array = DeviceArray::of_bytes(device, bytes);
@@ -35,7 +35,7 @@ TEST(Device, returns_the_memory_of_an_array_to_the_system_when_it_goes) {
 }
 #endif
 
-TEST(Device, says_how_much_memory_it_was_refused) {
+TEST(Device, reports_how_much_memory_could_not_be_allocated) {
   const Device device(1);
   for (size_t bytes : {size_t{1} << 60, SIZE_MAX - 100, SIZE_MAX}) {
     try {
@@ -48,7 +48,7 @@ TEST(Device, says_how_much_memory_it_was_refused) {
   }
 }
 
-TEST(Device, passes_on_the_sentence_of_an_operation_that_failed) {
+TEST(Device, throws_with_the_message_of_a_failed_operation) {
   const Device device(1);
   const DndConvolution even = {kDndWidth, 1, 2, 3, 4, 5, 2, 0, kDndStore, kDndAuto, int64_t{1} << 30};
   int64_t bytes, sufficient;
@@ -61,7 +61,7 @@ TEST(Device, passes_on_the_sentence_of_an_operation_that_failed) {
   }
 }
 
-TEST(Device, refuses_a_table_of_another_version_by_name) {
+TEST(Device, rejects_a_backend_interface_of_another_version_by_name) {
   DndBackend newer = *cpu_backend();
   newer.version = kDndBackendVersion + 1;
   newer.name = "tomorrow";
@@ -73,7 +73,7 @@ TEST(Device, refuses_a_table_of_another_version_by_name) {
   }
 }
 
-TEST(Device, refuses_a_number_of_threads_that_makes_no_sense) { EXPECT_THROW(Device(-3), Error); }
+TEST(Device, rejects_an_invalid_number_of_threads) { EXPECT_THROW(Device(-3), Error); }
 
 }  // namespace
 }  // namespace dnd

@@ -27,7 +27,7 @@ std::vector<float> converted(FloatType type, const std::vector<T>& values, int64
   return floats;
 }
 
-TEST(FloatConversion, TakesEveryHalfToItsValue) {
+TEST(FloatConversion, ConvertsEveryHalfToItsValue) {
   for (int bits = 0; bits < 65536; ++bits) {
     const std::vector<uint16_t> half = {uint16_t(bits)};
     const double exact = half_value(half[0]);
@@ -40,7 +40,7 @@ TEST(FloatConversion, TakesEveryHalfToItsValue) {
   }
 }
 
-TEST(FloatConversion, TakesBfloat16AsTheUpperHalfOfAFloat) {
+TEST(FloatConversion, ConvertsBfloat16AsTheUpperHalfOfAFloat) {
   EXPECT_EQ(converted(FloatType::kBF16, std::vector<uint16_t>{0x3f80, 0xc049, 0x0001, 0x8000}),
             (std::vector<float>{1.0f, -3.140625f, std::ldexp(1.0f, -133), -0.0f}));
 }
@@ -51,7 +51,7 @@ TEST(FloatConversion, RoundsDoublesToTheNearestFloat) {
             (std::vector<float>{0.1f, 1.0f, std::nextafter(1.0f, 2.0f), std::numeric_limits<float>::denorm_min()}));
 }
 
-TEST(FloatConversion, TellsTheFirstValueThatIsNoFiniteFloat) {
+TEST(FloatConversion, ReportsTheFirstValueThatIsNotAFiniteFloat) {
   for (const float bad : {std::nanf(""), INFINITY, -INFINITY}) {
     for (const int64_t index : {0, 1, 4095, 4096, 9999}) {
       std::vector<float> values(10000, 1.0f);
@@ -72,7 +72,7 @@ TEST(FloatConversion, ReadsFromAnyAddress) {
   EXPECT_EQ(floats, (std::vector<float>{1.5f, -2.25f, INFINITY}));
 }
 
-TEST(FloatConversion, ConvertsNothingWhereThereIsNothing) {
+TEST(FloatConversion, AcceptsAnEmptyInput) {
   EXPECT_EQ(convert_to_float32(FloatType::kF16, nullptr, 0, nullptr), -1);
 }
 

@@ -86,7 +86,7 @@ TEST(WeightGradientPlan, has_tiles_that_cover_both_axes_and_spectra_that_fit_the
   EXPECT_GT(plans, 300);  // of 750
 }
 
-TEST(WeightGradientPlan, takes_the_faster_algorithm_unless_one_is_asked_for) {
+TEST(WeightGradientPlan, uses_the_faster_algorithm_unless_one_is_requested) {
   for_each_plan(kDndAuto, [](const WeightGradientPlan& plan, const PlanOptions&) {
     EXPECT_GT(plan.direct_seconds, 0);
     const bool spectral = plan.has_spectral() && plan.spectral_cost.total() < plan.direct_seconds;
@@ -102,7 +102,7 @@ TEST(WeightGradientPlan, takes_the_faster_algorithm_unless_one_is_asked_for) {
   }
 }
 
-TEST(WeightGradientPlan, refuses_what_no_spectral_gradient_can_be_computed_for) {
+TEST(WeightGradientPlan, rejects_convolutions_without_a_spectral_gradient) {
   EXPECT_EQ(code_of({1, 20, 20, 50, 50, 17}, {"avx2", kDndSpectral}), ErrorCode::kInvalidArgument);
   EXPECT_EQ(code_of({1, 20, 20, 50, 50, 9}, {"avx2", kDndSpectral, 1000}), ErrorCode::kOutOfMemory);
   EXPECT_EQ(code_of({1, 20, 20, 50, 50, 8}, {"avx2"}), ErrorCode::kInvalidArgument);
@@ -124,7 +124,7 @@ TEST(WeightGradientPlan, counts_executed_multiply_adds_once_per_chunk_for_the_ta
   EXPECT_EQ(plan.direct_multiply_adds(), direct_multiply_adds(shape));
 }
 
-TEST(GradientLayout, gives_every_row_and_vector_to_one_task_and_keeps_to_its_half_of_the_budget) {
+TEST(GradientLayout, assigns_every_row_and_vector_to_one_task_within_its_half_of_the_budget) {
   const cpu::SpectralKernels& isa = cpu::spectral_kernels(cpu::kernels().name);
   for (int64_t budget : {16 * kMebibyte, 1024 * kMebibyte}) {
     for (const ConvolutionShape& shape : random_shapes(80)) {

@@ -43,7 +43,7 @@ void expect_uniform(const std::vector<float>& values, double bound) {
   EXPECT_NEAR(square / (bound * bound), 1.0 / 3, error);
 }
 
-TEST(Initialise, draws_every_parameter_from_the_distribution_pytorch_would) {
+TEST(Initialise, draws_every_parameter_from_pytorchs_distribution) {
   Decoder decoder(kConfig, 2);
   initialised(decoder, 3);
   const std::string layer = "decoder.module_list.0.";
@@ -73,11 +73,11 @@ TEST(Initialise, draws_the_length_projection_from_the_normal_distribution) {
   EXPECT_LT(distance, 1.95 / std::sqrt(n));
 }
 
-TEST(Initialise, gives_the_same_numbers_for_a_seed_whatever_the_threads_and_others_for_another_seed) {
+TEST(Initialise, depends_on_the_seed_but_not_on_the_number_of_threads) {
   Decoder one(kConfig, 1), three(kConfig, 3), other(kConfig, 2);
   initialised(one, 12345678901234567ull);
   initialised(three, 12345678901234567ull);
-  initialised(other, 12345678901234567ull + (1ull << 40));  // the seed's upper half counts too
+  initialised(other, 12345678901234567ull + (1ull << 40));  // the upper half of the seed matters too
   for (const ParameterInfo& info : one.parameters()) {
     const std::vector<float> expected = values_of(one, info.name);
     EXPECT_EQ(values_of(three, info.name), expected) << info.name;

@@ -31,7 +31,7 @@ std::vector<float> run(const DndConvolution& c, const std::vector<float>& x, con
   ConvolutionChoices choices(threads);
   int64_t sufficient = 0;
   const Memory workspace(convolution_workspace(choices, c, &sufficient));
-  std::memset(workspace.data(), 0xff, workspace.bytes());  // NaN everywhere: nothing may be taken as given
+  std::memset(workspace.data(), 0xff, workspace.bytes());  // all NaN: workspace must not be read before it is written
   std::vector<float> y = addend;
   if (where != Addend::kResult) std::fill(y.begin(), y.end(), 1e30f);
   DndConvolutionOperands operands = {
@@ -56,7 +56,7 @@ TEST(InputGradient, is_the_convolution_with_the_transposed_weight_for_every_axis
   }
 }
 
-TEST(InputGradient, is_added_to_another_tensor_or_to_what_is_there) {
+TEST(InputGradient, is_added_to_another_tensor_or_to_its_output) {
   for (const ConvolutionCase& shape : odd_convolutions()) {
     const std::vector<float> dy = random_values(shape.outputs(), 1), weight = random_values(shape.weights(), 2),
                              addend = random_values(shape.inputs(), 3);

@@ -15,7 +15,7 @@ TEST(InstructionSets, begin_with_the_baseline_and_the_best_is_chosen_when_none_i
   for (const Kernels* kernels : available) EXPECT_EQ(&select_kernels(kernels->name), kernels);
 }
 
-TEST(InstructionSets, that_nobody_knows_are_refused_and_the_possible_ones_named) {
+TEST(InstructionSets, that_are_unknown_are_an_error_that_lists_the_known_ones) {
   try {
     select_kernels("avx1024");
     FAIL() << "avx1024 was accepted";

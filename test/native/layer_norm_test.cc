@@ -53,7 +53,7 @@ TEST(LayerNorm, agrees_with_double_for_short_odd_and_very_long_rows) {
   }
 }
 
-TEST(LayerNorm, loses_nothing_when_the_mean_is_large_beside_the_deviations) {
+TEST(LayerNorm, is_accurate_when_the_mean_is_large_relative_to_the_deviations) {
   std::vector<float> x = random_values(2 * 20'000, 4);
   for (float& value : x) value = 1000.0f + value;
   const std::vector<float> weight(20'000, 1.0f), bias(20'000, 0.0f);

@@ -28,7 +28,7 @@ DndConvolution small_convolution(DndAlgorithm algorithm) {
 
 double sum(const auto& values) { return std::accumulate(values.begin(), values.end(), 0.0); }
 
-TEST(Measure, tells_the_seconds_of_every_run) {
+TEST(Measure, reports_the_seconds_of_every_run) {
   Job job;
   const ConvolutionRuns convolution = measure_convolution(small_convolution(kDndAuto), kThreeRuns, job);
   for (const auto& seconds : {measure_gemm(100, kThreeRuns, job), measure_copy(1 << 20, kThreeRuns, job),
@@ -39,13 +39,13 @@ TEST(Measure, tells_the_seconds_of_every_run) {
   EXPECT_EQ(job.progress(), 1);
 }
 
-TEST(Measure, tells_the_parts_of_a_spectral_convolution_alone) {
+TEST(Measure, reports_parts_only_for_a_spectral_convolution) {
   Job job;
   EXPECT_GT(sum(measure_convolution(small_convolution(kDndSpectral), kThreeRuns, job).part_seconds), 0);
   EXPECT_EQ(sum(measure_convolution(small_convolution(kDndDirect), kThreeRuns, job).part_seconds), 0);
 }
 
-TEST(Measure, begins_no_further_run_when_enough_time_was_spent) {
+TEST(Measure, starts_no_further_run_after_enough_time) {
   Job job;
   EXPECT_EQ(measure_gemm(64, {.device = 1, .runs = 1000, .enough_seconds = 0}, job).size(), 1u);
 }
@@ -60,7 +60,7 @@ TEST(Measure, takes_longer_for_more_work) {
   EXPECT_GT(fastest(512), 4 * fastest(64));
 }
 
-TEST(Measure, refuses_sizes_that_make_no_sense_and_stops_when_cancelled) {
+TEST(Measure, rejects_invalid_sizes_and_stops_when_cancelled) {
   Job job;
   EXPECT_THROW(measure_gemm(0, kThreeRuns, job), Error);
   EXPECT_THROW(measure_gemm(10, {.device = 1, .runs = 0}, job), Error);

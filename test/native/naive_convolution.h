@@ -7,7 +7,7 @@
 
 #include "backend.h"
 
-/// Convolutions to test with, and what they are by definition.
+/// Test convolutions, and their direct computation by definition.
 namespace dnd::test {
 
 struct ConvolutionCase {
@@ -84,13 +84,13 @@ inline std::vector<ConvolutionCase> odd_convolutions() {
   std::vector<ConvolutionCase> shapes;
   for (DndAxis axis : {kDndWidth, kDndHeight, kDndToken}) {
     shapes.insert(shapes.end(), {
-                                    {axis, 1, 1, 1, 1, 1, 1},      // nothing but a product
+                                    {axis, 1, 1, 1, 1, 1, 1},      // just a product
                                     {axis, 1, 1, 1, 1, 1, 11},     // every tap but one is padding
                                     {axis, 2, 3, 2, 5, 4, 9},      // axes shorter than the kernel
                                     {axis, 1, 20, 10, 30, 33, 1},  // no neighbours
                                     {axis, 3, 2, 17, 3, 1, 3},     // one output channel
                                     {axis, 1, 165, 3, 18, 20, 3},  // more than one strip of tokens
-                                    {axis, 1, 3, 4, 330, 40, 3},   // and of the width
+                                    {axis, 1, 3, 4, 330, 40, 3},   // and more than one strip of the width
                                     {axis, 1, 40, 30, 33, 15, 9},  // more than one block of channels
                                 });
   }

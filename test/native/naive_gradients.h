@@ -43,7 +43,7 @@ void for_each_product(const ConvolutionCase& s, const Visit& visit) {
   }
 }
 
-/// With respect to x, from dy [the shape of y] and the convolution's weight.
+/// Gradient of x, from dy [the shape of y] and the convolution's weight.
 inline std::vector<double> naive_input_gradient(const ConvolutionCase& s, const std::vector<float>& dy,
                                                 const std::vector<float>& weight) {
   std::vector<double> dx(s.inputs());
@@ -51,7 +51,7 @@ inline std::vector<double> naive_input_gradient(const ConvolutionCase& s, const 
   return dx;
 }
 
-/// With respect to the weight, from the (normalised) x and dy.
+/// Gradient of the weight, from the (normalised) x and dy.
 inline std::vector<double> naive_weight_gradient(const ConvolutionCase& s, const std::vector<float>& x,
                                                  const std::vector<float>& dy) {
   std::vector<double> gradient(s.weights());
@@ -59,7 +59,7 @@ inline std::vector<double> naive_weight_gradient(const ConvolutionCase& s, const
   return gradient;
 }
 
-/// The convolution whose input is dy and whose result is dx, as an operation: the weight is s's own.
+/// The convolution operation from dy to dx, with the weight of the forward convolution s.
 inline DndConvolution input_gradient_of(const ConvolutionCase& s) {
   ConvolutionCase backward = s;
   (s.axis == kDndWidth ? backward.width : s.axis == kDndHeight ? backward.height : backward.tokens) = s.outs;

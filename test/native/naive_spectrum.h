@@ -50,7 +50,7 @@ struct TwiddleMatrix {
   std::vector<double> cosines, sines;
 };
 
-/// Σ tile[a][b] e^(−2πi(ah/halved + bf/full)); lines of zeros cost nothing.
+/// Σ tile[a][b] e^(−2πi(ah/halved + bf/full)); lines of zeros are skipped.
 inline NaiveSpectrum naive_spectrum(const std::vector<double>& tile, int64_t halved, int64_t full) {
   const TwiddleMatrix &halved_twiddles = TwiddleMatrix::of(halved), &full_twiddles = TwiddleMatrix::of(full);
   NaiveSpectrum spectrum(halved, full);
@@ -105,13 +105,13 @@ inline std::vector<double> naive_tile(const NaiveSpectrum& spectrum) {
   return tile;
 }
 
-/// Where a frequency is stored.
+/// Position of a stored frequency.
 struct StoredPoint {
   int64_t h, f, point;
   bool real;  ///< its own conjugate
 };
 
-/// All stored frequencies, as the comment at FrequencyOrder has them.
+/// All stored frequencies, in the order documented at FrequencyOrder.
 inline std::vector<StoredPoint> stored_points(const cpu::FrequencyOrder& order) {
   const int64_t halved = order.halved_points, full = order.full_points;
   std::vector<StoredPoint> points;
@@ -134,7 +134,7 @@ inline std::vector<std::pair<int64_t, int64_t>> tile_sizes() {
   return sizes;
 }
 
-/// A sum that passes through n roundings of random sign has a relative error of about √n · 2^−24 / √3. Transforms along
+/// A sum with n roundings of random sign has a relative error of about √n · 2^−24 / √3. Transforms along
 /// two axes have some thirty of them: two for a coefficient, then the sums of three radixes or of half a kernel's taps,
 /// and the same again. Twice that is allowed.
 constexpr double kTransformTolerance = 4e-7;

@@ -15,7 +15,7 @@ namespace dnd::test {
 using Values = std::vector<double>;
 
 struct NaiveTask {
-  Values condition, target;  ///< of `batch` tasks; the target NaN where there is nothing
+  Values condition, target;  ///< of `batch` tasks; the target NaN where there is no target
   Values importance;         ///< by token; empty: ones
   int64_t batch;
 };
@@ -42,7 +42,7 @@ struct NaiveDecoder {
   }
 };
 
-/// Mean over elements that are there of importance · (y − target)²; dy where it is wanted.
+/// Mean of importance · (y − target)² over elements with a target; dy unless null.
 inline double naive_loss(const Tensor& y, const NaiveTask& task, Values* dy = nullptr) {
   double valid = 0, sum = 0;
   for (const double target : task.target) valid += !std::isnan(target);
@@ -91,7 +91,7 @@ inline Tensor naive_convolution_gradient(Tensor x, char axis, const double* weig
   return dx;
 }
 
-/// From x and dy of a layer: its parameters' gradients, and dx.
+/// Parameter gradients and dx of a layer, from x and dy.
 inline Tensor naive_layer_gradient(const NaiveDecoder& decoder, size_t index, const Tensor& x, const Tensor& dy,
                                    std::map<std::string, Values>& gradients) {
   const std::string name = "decoder.module_list." + std::to_string(index) + ".";
@@ -169,7 +169,7 @@ inline Tensor naive_layer_gradient(const NaiveDecoder& decoder, size_t index, co
   return dx;
 }
 
-/// Of y = x · weightᵀ + bias.
+/// Gradients of y = x · weightᵀ + bias.
 inline Values naive_linear_gradient(const Values& x, int64_t in, int64_t out, const Values& weight, const Values& dy,
                                     Values& dweight, Values& dbias) {
   Values dx(x.size(), 0);
@@ -186,7 +186,7 @@ inline Values naive_linear_gradient(const Values& x, int64_t in, int64_t out, co
   return dx;
 }
 
-/// Of the loss with respect to every parameter.
+/// Gradients of the loss with respect to every parameter.
 inline std::map<std::string, Values> naive_gradients(const NaiveDecoder& decoder, const NaiveTask& task) {
   std::map<std::string, Values> gradients;
   const size_t layers = decoder.config.features.size() - 1;

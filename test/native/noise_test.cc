@@ -52,7 +52,7 @@ TEST(Noise, is_the_same_on_every_machine) {
   EXPECT_EQ(x, wanted);
 }
 
-TEST(Noise, has_the_mean_and_deviation_that_were_asked_for) {
+TEST(Noise, has_the_requested_mean_and_deviation) {
   const int64_t elements = 400'000;
   const std::vector<float> x = noise_of({3, 9, 2.0f}, elements, 2);
   double mean = 0, square = 0;
@@ -64,7 +64,7 @@ TEST(Noise, has_the_mean_and_deviation_that_were_asked_for) {
   EXPECT_NEAR(square, 4, 0.05);
 }
 
-TEST(Noise, differs_between_keys_and_streams_and_leaves_what_is_missing) {
+TEST(Noise, differs_between_keys_and_streams_and_preserves_missing_values) {
   const std::vector<float> x = noise_of({1, 2, 1.0f}, 100, 1);
   EXPECT_NE(noise_of({2, 2, 1.0f}, 100, 1), x);
   EXPECT_NE(noise_of({1, 3, 1.0f}, 100, 1), x);

@@ -21,19 +21,19 @@ std::vector<PassArray> arrays_of(PassMemory& memory) {
   return arrays;
 }
 
-TEST(PassMemory, that_only_counts_reports_the_most_bytes_at_once_and_the_block_that_they_need) {
+TEST(PassMemory, that_only_counts_reports_peak_bytes_and_the_size_of_a_block) {
   PassMemory counted;
   {
     const std::vector<PassArray> arrays = arrays_of(counted);
     for (const PassArray& array : arrays) EXPECT_EQ(array.data(), nullptr);
-    EXPECT_EQ(counted.most_bytes(), 400 + 260 + 1000);
+    EXPECT_EQ(counted.peak_bytes(), 400 + 260 + 1000);
     EXPECT_EQ(counted.block_bytes(), 512 + 256 + 1024 + 512);
   }
   const PassArray again = counted.bytes(1500);
-  EXPECT_EQ(counted.most_bytes(), 400 + 260 + 1000) << "arrays that are gone were counted";
+  EXPECT_EQ(counted.peak_bytes(), 400 + 260 + 1000) << "arrays that are gone were counted";
 }
 
-TEST(PassMemory, of_a_block_gives_each_array_the_first_gap_that_holds_it) {
+TEST(PassMemory, of_a_block_is_allocated_first_fit) {
   alignas(64) char block[512 + 256 + 1024 + 512];
   PassMemory memory(block);
   const std::vector<PassArray> arrays = arrays_of(memory);
@@ -61,7 +61,7 @@ TEST(PassMemory, of_a_device_allocates_each_array_and_frees_it_with_the_object) 
     EXPECT_EQ(used(), 2 * one);
   }
   EXPECT_EQ(used(), 0);
-  EXPECT_EQ(memory.most_bytes(), 8'000'000);
+  EXPECT_EQ(memory.peak_bytes(), 8'000'000);
 }
 
 }  // namespace

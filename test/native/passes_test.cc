@@ -38,7 +38,7 @@ std::vector<float> forward(Decoder& decoder, int64_t batch, uint32_t seed = 7) {
   return tokens;
 }
 
-/// What a decoder on the CPU gives.
+/// Result of a decoder on the CPU.
 std::vector<float> expected(const DecoderConfig& config, int64_t batch, uint32_t seed = 7, uint64_t parameters = 5) {
   Decoder decoder(config, 2);
   initialise(decoder, parameters);
@@ -53,7 +53,7 @@ TEST(Passes, of_a_decoder_are_recorded_once_for_each_batch_and_repeated_with_new
     EXPECT_EQ(forward(decoder, 1), expected(config, 1));
     EXPECT_EQ(forward(decoder, 3), expected(config, 3));
     EXPECT_EQ(device.repeated, 0);
-    forward(decoder, 1);  // the block may have grown for the other
+    forward(decoder, 1);  // the block may have grown for the other batch
     const int operations = device.operations, repeated = device.repeated;
     EXPECT_EQ(forward(decoder, 1, 99), expected(config, 1, 99));
     EXPECT_EQ(forward(decoder, 1, 100), expected(config, 1, 100));
@@ -69,25 +69,25 @@ TEST(Passes, never_allocate_more_than_they_report) {
   initialise(decoder);
   for (int64_t batch : {1, 4}) {
     forward(decoder, batch);
-    // Each allocation may round up by 256; fewer than ten are there at the same time.
-    EXPECT_LE(device.most_allocated, device.pass_bytes.back() + 10 * 256);
+    // Each allocation may round up by 256; fewer than ten exist at the same time.
+    EXPECT_LE(device.peak_allocated, device.pass_bytes.back() + 10 * 256);
     EXPECT_EQ(decoder.workspace_bytes(batch), device.pass_bytes.back());
   }
 }
 
-TEST(Passes, see_parameters_that_were_written_and_drop_those_of_before) {
+TEST(Passes, use_written_parameters_and_invalidate_the_previous_ones) {
   RecordingDevice device;
   Decoder decoder(kConfig, device.choice());
   initialise(decoder);
   forward(decoder, 1);
   forward(decoder, 1);
-  const int forgotten = device.forgotten;
+  const int invalidations = device.invalidations;
   forward(decoder, 1);
-  EXPECT_EQ(device.forgotten, forgotten);  // nothing was written
+  EXPECT_EQ(device.invalidations, invalidations);  // nothing was written
 
   initialise(decoder, 6);
   EXPECT_EQ(forward(decoder, 1), expected(kConfig, 1, 7, 6));
-  EXPECT_EQ(device.forgotten, forgotten + 1);
+  EXPECT_EQ(device.invalidations, invalidations + 1);
 
   const Decoder& reader = decoder;
   EXPECT_EQ(reader.parameter("decoder.module_list.0.linear2.bias"),
@@ -98,11 +98,11 @@ TEST(Passes, see_parameters_that_were_written_and_drop_those_of_before) {
   const std::vector<float> found = forward(decoder, 1);
   EXPECT_NE(found[0], expected(kConfig, 1, 7, 6)[0]);
   EXPECT_EQ(std::vector<float>(found.begin() + 24, found.end()), std::vector<float>(moved.begin() + 24, moved.end()));
-  EXPECT_EQ(device.forgotten, forgotten + 2);
+  EXPECT_EQ(device.invalidations, invalidations + 2);
   EXPECT_EQ(device.misuses, std::vector<std::string>());
 }
 
-TEST(Passes, that_are_prepared_find_everything_held) {
+TEST(Passes, after_prepare_find_everything_resident) {
   RecordingDevice device;
   Decoder decoder(kProjected, device.choice());
   initialise(decoder);
@@ -111,14 +111,14 @@ TEST(Passes, that_are_prepared_find_everything_held) {
   EXPECT_EQ(job.progress(), 1);
   EXPECT_EQ(device.resident.size(), decoder.parameters().size());
   EXPECT_EQ(device.passes, 0);
-  // What is uploaded first leaves space for what is uploaded after it, too.
+  // Earlier uploads also leave space for later ones.
   EXPECT_TRUE(std::is_sorted(device.reserved_bytes.rbegin(), device.reserved_bytes.rend()));
   EXPECT_EQ(device.reserved_bytes.back(), decoder.workspace_bytes(1));
   forward(decoder, 1);
   EXPECT_EQ(device.resident.size(), decoder.parameters().size());
 }
 
-TEST(Passes, restore_adapters_and_are_told_apart_by_their_layout) {
+TEST(Passes, reconstruct_adapters_and_have_keys_that_depend_on_the_layout) {
   std::vector<DndAdapterTensor> tensors = {{0, 3, 8, 0, 0}, {3, 3, 9, 1, 16}};
   DndAdapterLayout layout = {6, 4, 6, 2, 3, 34, tensors.data(), 2};
   RecordingDevice device;
@@ -154,7 +154,7 @@ TEST(Passes, restore_adapters_and_are_told_apart_by_their_layout) {
   }
 }
 
-TEST(Passes, that_are_cancelled_are_abandoned_and_the_next_one_is_as_ever) {
+TEST(Passes, that_are_cancelled_are_abandoned_and_do_not_affect_the_next) {
   RecordingDevice device;
   Decoder decoder(kConfig, device.choice());
   initialise(decoder);
@@ -168,7 +168,7 @@ TEST(Passes, that_are_cancelled_are_abandoned_and_the_next_one_is_as_ever) {
   EXPECT_EQ(device.misuses, std::vector<std::string>());
 }
 
-TEST(Passes, take_smaller_workspaces_where_memory_is_short_and_then_upload_again_and_then_report) {
+TEST(Passes, use_smaller_workspaces_if_memory_is_short_then_upload_again_then_fail) {
   DecoderConfig config = {{{40, 60, 70}, {50, 60, 70}, {60, 30, 40}}, 7};
   config.algorithm = kDndSpectral;
   RecordingDevice device;
@@ -182,7 +182,7 @@ TEST(Passes, take_smaller_workspaces_where_memory_is_short_and_then_upload_again
   EXPECT_LE(test::relative_error(little, plenty), 3e-6);
 
   device.capacity = 1000;
-  const int forgotten = device.forgotten;
+  const int invalidations = device.invalidations;
   try {
     forward(decoder, 2);
     FAIL() << "a thousand bytes were enough";
@@ -191,7 +191,7 @@ TEST(Passes, take_smaller_workspaces_where_memory_is_short_and_then_upload_again
     EXPECT_NE(std::string(error.what()).find("a forward pass over a batch of 2 needs "), std::string::npos);
     EXPECT_NE(std::string(error.what()).find("the pass does not fit"), std::string::npos) << error.what();
   }
-  EXPECT_EQ(device.forgotten, forgotten + 1);
+  EXPECT_EQ(device.invalidations, invalidations + 1);
   device.capacity = INT64_MAX;
   EXPECT_EQ(forward(decoder, 2), plenty);
 }
@@ -224,7 +224,7 @@ TEST(Passes, of_a_text_encoder_are_recorded_for_each_shape_of_a_chunk) {
   encoder.parameter("embeddings.LayerNorm.bias")[0] += 1;
   Job job;
   encoder.prepare(job);
-  EXPECT_EQ(device.forgotten, 1 + 1);
+  EXPECT_EQ(device.invalidations, 1 + 1);
   EXPECT_EQ(device.misuses, std::vector<std::string>());
 }
 

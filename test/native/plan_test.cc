@@ -31,8 +31,8 @@ std::string name(const ConvolutionShape& s) {
          std::to_string(s.size_i) + " × " + std::to_string(s.size_j) + ", kernel " + std::to_string(s.kernel);
 }
 
-/// All that a plan says; numbers of any type, exactly.
-std::string told(const ConvolutionPlan& plan) {
+/// Every field of a plan, numbers exactly.
+std::string fields_of(const ConvolutionPlan& plan) {
   std::string text = plan.algorithm == Algorithm::kDirect ? "direct" : "spectral";
   const SpectralPlan& s = plan.spectral;
   for (int64_t number :
@@ -50,8 +50,8 @@ std::string told(const ConvolutionPlan& plan) {
   return text;
 }
 
-/// Shapes of every order of magnitude, small ones being as likely as large ones; axes shorter than the kernel, kernels
-/// that no weight transform knows, and the ends of every range among them.
+/// Shapes log-uniform over every order of magnitude, including axes shorter than the kernel, kernels without a weight
+/// transform, and the ends of every range.
 std::vector<ConvolutionShape> random_shapes(int count) {
   std::mt19937 random(31);
   const auto up_to = [&random](double most) {
@@ -68,7 +68,7 @@ std::vector<ConvolutionShape> random_shapes(int count) {
   return shapes;
 }
 
-/// Budgets from one that holds no tile at all to one that holds everything.
+/// Budgets from less than one tile to all of them.
 constexpr int64_t kBudgets[] = {1000, 100 * 1000, 4 * kMebibyte, 64 * kMebibyte, 1024 * kMebibyte};
 
 void for_each_plan(DndAlgorithm algorithm,
@@ -102,7 +102,7 @@ void expect_refused(const ConvolutionShape& shape, const PlanOptions& options, E
 
 TEST(ConvolutionPlan, is_the_same_for_the_same_shape_and_options) {
   for_each_plan(kDndAuto, [](const ConvolutionPlan& plan, const PlanOptions& options) {
-    EXPECT_EQ(told(plan_convolution(plan.shape, options)), told(plan));
+    EXPECT_EQ(fields_of(plan_convolution(plan.shape, options)), fields_of(plan));
   });
 }
 
@@ -111,7 +111,7 @@ void expect_axis(const TileAxis& axis, int64_t size, int64_t kernel) {
   EXPECT_EQ(axis.kernel, kernel);
   EXPECT_EQ(std::count(std::begin(kTransformSizes), std::end(kTransformSizes), axis.points), 1) << axis.points;
   EXPECT_TRUE(axis.whole() || axis.points >= kernel);
-  // Points beyond those that hold the whole axis would be padding alone.
+  // More points than the whole axis needs would be only padding.
   for (int64_t smaller : kTransformSizes) {
     EXPECT_FALSE((smaller < axis.points && TileAxis{size, kernel, smaller}.whole())) << axis.points << " points";
   }
@@ -174,14 +174,14 @@ TEST(ConvolutionPlan, predicts_a_positive_time_for_each_part_and_takes_the_faste
   });
 }
 
-TEST(ConvolutionPlan, says_of_each_algorithm_and_tiling_that_was_not_taken_why_it_was_not) {
+TEST(ConvolutionPlan, gives_the_reason_for_each_rejected_algorithm_and_tiling) {
   for_each_plan(kDndAuto, [](const ConvolutionPlan& plan, const PlanOptions&) {
     ASSERT_FALSE(plan.rejected.empty());
     const std::string& first = plan.rejected.front().candidate;
     EXPECT_EQ(first.find(plan.algorithm == Algorithm::kDirect ? "spectral" : "direct"), 0u) << first;
     for (const RejectedCandidate& rejected : plan.rejected) {
       EXPECT_FALSE(rejected.reason.empty()) << rejected.candidate;
-      // "predicted 2 s, -1 s more" would have been the better choice.
+      // "predicted 2 s, -1 s more" would be the better choice.
       EXPECT_EQ(rejected.reason.find(", -"), std::string::npos) << rejected.candidate << ": " << rejected.reason;
     }
   });
@@ -197,7 +197,7 @@ TEST(ConvolutionPlan, says_of_each_algorithm_and_tiling_that_was_not_taken_why_i
   EXPECT_EQ(last.reason, "one tile exceeds the budget of 4 MiB");
 }
 
-TEST(ConvolutionPlan, does_what_is_asked_for_where_it_can) {
+TEST(ConvolutionPlan, uses_the_requested_algorithm_if_possible) {
   for_each_plan(kDndDirect, [](const ConvolutionPlan& plan, const PlanOptions&) {
     EXPECT_EQ(plan.algorithm, Algorithm::kDirect);
     if (!plan.has_spectral()) return;
@@ -228,7 +228,7 @@ TEST(ConvolutionPlan, is_direct_where_the_kernel_is_too_large_for_the_weight_tra
   }
 }
 
-TEST(ConvolutionPlan, is_direct_where_the_budget_holds_no_tile) {
+TEST(ConvolutionPlan, is_direct_if_the_budget_is_too_small_for_a_tile) {
   const ConvolutionShape shape = {1, 16, 400, 300, 300, 9};
   for (const char* instruction_set : kInstructionSets) {
     const ConvolutionPlan plan = plan_convolution(shape, options_for(instruction_set, kDndAuto, 1000));
@@ -266,7 +266,7 @@ TEST(ConvolutionPlan, is_direct_for_single_channels_and_single_taps) {
   }
 }
 
-// Smaller blocks of outputs, which a tight budget may force, count as no loss.
+// Smaller blocks of outputs, which a tight budget may force, are not counted as a loss.
 TEST(ConvolutionPlan, predicts_no_less_time_with_a_smaller_budget_and_blocks_of_the_same_size) {
   int64_t compared = 0;
   for (const char* instruction_set : kInstructionSets) {
@@ -346,7 +346,7 @@ TEST(ConvolutionPlan, counts_three_products_per_stored_frequency_and_the_weight_
   }
 }
 
-TEST(ConvolutionPlan, refuses_sizes_that_no_convolution_has_and_names_them) {
+TEST(ConvolutionPlan, rejects_invalid_sizes_by_name) {
   const PlanOptions options = options_for("avx2");
   expect_refused({0, 1, 1, 1, 1, 1}, options, ErrorCode::kInvalidArgument, "the batch is 0");
   expect_refused({1, 0, 1, 1, 1, 1}, options, ErrorCode::kInvalidArgument, "the number of channels is 0");
@@ -359,7 +359,7 @@ TEST(ConvolutionPlan, refuses_sizes_that_no_convolution_has_and_names_them) {
   }
 }
 
-TEST(ConvolutionPlan, refuses_an_instruction_set_without_committed_rates) {
+TEST(ConvolutionPlan, rejects_an_instruction_set_without_committed_rates) {
   for (const char* unknown : {"", "avx", "AVX2", "avx1024"}) {
     expect_refused({1, 1, 1, 1, 1, 1}, options_for(unknown), ErrorCode::kInvalidArgument,
                    "no committed rates for the instruction set '" + std::string(unknown) + "'");
@@ -392,7 +392,7 @@ TEST(DecoderPlan, has_the_five_convolutions_of_each_layer_with_the_axes_of_the_e
   for (size_t i = 0; i < 5; ++i) EXPECT_EQ(name(plan.convolutions[i].plan.shape), name(wanted[i].shape));
 }
 
-TEST(DecoderPlan, is_its_convolutions_plans_added_up) {
+TEST(DecoderPlan, is_the_sum_of_its_convolution_plans) {
   for (const char* instruction_set : kInstructionSets) {
     const PublishedDecoder& decoder = published_decoders().front();
     const PlanOptions options = options_for(instruction_set);
@@ -400,7 +400,7 @@ TEST(DecoderPlan, is_its_convolutions_plans_added_up) {
     double seconds = 0, direct = 0, executed = 0;
     int64_t bytes = 0;
     for (const PlannedConvolution& planned : plan.convolutions) {
-      EXPECT_EQ(told(plan_convolution(planned.plan.shape, options)), told(planned.plan));
+      EXPECT_EQ(fields_of(plan_convolution(planned.plan.shape, options)), fields_of(planned.plan));
       seconds += planned.plan.seconds();
       direct += planned.plan.direct_multiply_adds();
       executed += planned.plan.executed_multiply_adds();
@@ -431,7 +431,7 @@ TEST(DecoderPlan, of_the_published_decoders_is_spectral_for_nearly_all_of_the_wo
   }
 }
 
-TEST(DecoderPlan, does_the_published_work) {
+TEST(DecoderPlan, has_the_published_work) {
   // docs/mathematics.md: multiply-adds ×2 of one pass
   const double tera_flop[] = {7.3, 24.3, 34.7, 46.9, 24.8};
   for (size_t i = 0; i < published_decoders().size(); ++i) {
@@ -441,7 +441,7 @@ TEST(DecoderPlan, does_the_published_work) {
   }
 }
 
-TEST(DecoderPlan, refuses_fewer_than_two_features_and_what_a_convolution_refuses) {
+TEST(DecoderPlan, rejects_fewer_than_two_features_and_invalid_convolutions) {
   const auto code_of = [](const std::vector<Feature>& features, int64_t kernel, const PlanOptions& options) {
     try {
       plan_decoder(features, kernel, 1, options);

@@ -7,8 +7,8 @@
 
 namespace dnd {
 
-/// The published configurations, as src/generator/presets.ts has them; those for coding and mathematics of the 7B base
-/// differ in their length projection alone.
+/// The published configurations, as in src/generator/presets.ts; those for coding and mathematics of the 7B base
+/// differ only in their length projection.
 struct PublishedDecoder {
   std::string name;
   std::vector<Feature> features;

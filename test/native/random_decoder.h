@@ -10,10 +10,10 @@
 #include "naive_training.h"
 #include "random_values.h"
 
-/// Decoders and tasks to test with, the same on every machine.
+/// Random decoders and tasks for tests, the same on every machine.
 namespace dnd::test {
 
-/// Parameters that are nowhere special: norms and biases too are random. `model`: a Decoder or a Trainer.
+/// Random parameters, norms and biases included. `model`: a Decoder or a Trainer.
 template <typename Model>
 void randomise(Model& model) {
   uint32_t seed = 100;
@@ -26,7 +26,7 @@ void randomise(Model& model) {
   }
 }
 
-/// Some tasks, in the decoder's precision.
+/// A batch of tasks in float32.
 struct RandomTask {
   std::vector<float> condition, target, importance;
   int64_t batch;
@@ -37,7 +37,7 @@ struct RandomTask {
             {importance.begin(), importance.end()},
             batch};
   }
-  /// Of them, tasks [begin, begin + count).
+  /// Tasks [begin, begin + count).
   RandomTask part(int64_t begin, int64_t count) const {
     const auto cut = [&](const std::vector<float>& values) {
       const int64_t one = static_cast<int64_t>(values.size()) / batch;
@@ -47,7 +47,7 @@ struct RandomTask {
   }
 };
 
-/// `missing`: every so many elements of a target are NaN, the same in every task; 0: none.
+/// `missing`: period of NaN elements in a target, the same in every task; 0: none.
 inline RandomTask random_task(const DecoderConfig& config, int64_t batch, uint32_t seed, int missing = 5,
                               bool importance = true) {
   const int64_t elements = config.features.back().elements();
@@ -66,7 +66,7 @@ inline RandomTask random_task(const DecoderConfig& config, int64_t batch, uint32
 }
 
 /// Two to four layers, every kernel up to 9, with and without residual layers and a length projection. A norm is always
-/// over several elements: over one or two it is all but constant, and what is left of its derivative is rounding.
+/// over several elements: over one or two it is nearly constant, and its derivative mostly rounding.
 inline DecoderConfig random_config(uint32_t seed) {
   std::mt19937 random(seed);
   const auto between = [&](int64_t least, int64_t most) {

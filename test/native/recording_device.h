@@ -14,10 +14,9 @@
 
 namespace dnd::test {
 
-/// The CPU's operations behind a table that holds parameters and records passes as a GPU's does: within a pass,
-/// allocations come from one block, first fit; a pass whose key is known is repeated by calling again what was
-/// recorded, with the addresses of then. It notes what is misused, and can have little memory. One at a time, as the
-/// table's functions know no other state.
+/// The CPU's operations behind a backend interface with resident parameters and recorded passes, like a GPU's: within a
+/// pass, allocations come from one block, first fit; a pass with a known key is replayed with the recorded addresses.
+/// It reports misuse, and can have little memory. One instance at a time: the functions of the interface use a global.
 class RecordingDevice {
  public:
   RecordingDevice() : cpu_(2) { instance_ = this; }
@@ -25,14 +24,14 @@ class RecordingDevice {
 
   DeviceChoice choice() const { return {&table(), {.threads = 2}}; }
 
-  int64_t capacity = INT64_MAX;  ///< bytes of passes, and of what is resident
+  int64_t capacity = INT64_MAX;  ///< for passes and resident parameters, in bytes
 
-  int passes = 0, repeated = 0, abandoned = 0, forgotten = 0;
-  int operations = 0;  ///< called from outside, not by repeating
+  int passes = 0, repeated = 0, abandoned = 0, invalidations = 0;
+  int operations = 0;  ///< called by the code under test, not by replay
   std::set<const float*> resident;
-  std::vector<int64_t> pass_bytes;  ///< as begun
+  std::vector<int64_t> pass_bytes;  ///< as passed to begin_pass
   std::vector<std::string> misuses;
-  int64_t most_allocated = 0;  ///< within a pass
+  int64_t peak_allocated = 0;  ///< within a pass
   std::vector<int64_t> reserved_bytes;
 
  private:
@@ -108,7 +107,7 @@ class RecordingDevice {
     places_.emplace(place, std::max(end, place + 256));
     int64_t allocated = 0;
     for (const auto& [from, to] : places_) allocated += static_cast<int64_t>(to - from);
-    most_allocated = std::max(most_allocated, allocated);
+    peak_allocated = std::max(peak_allocated, allocated);
     *memory = static_cast<char*>(block_.data()) + place;
     return kDndOk;
   }
@@ -123,7 +122,7 @@ class RecordingDevice {
   Device cpu_;
   std::string failure_;
   Memory block_;
-  std::map<size_t, size_t> places_;  ///< begin → end of what is allocated in the block
+  std::map<size_t, size_t> places_;  ///< allocations in the block: begin → end
   std::map<uint64_t, std::vector<Operation>> recorded_;
   std::vector<Operation> recording_;
   uint64_t key_ = 0;
@@ -171,7 +170,7 @@ inline const DndBackend& RecordingDevice::table() {
     };
     t.invalidate = [](void*) {
       if (self().in_pass_) self().misuse("invalidating within a pass");
-      ++self().forgotten;
+      ++self().invalidations;
       self().resident.clear();
       self().recorded_.clear();
       return kDndOk;
@@ -200,7 +199,7 @@ inline const DndBackend& RecordingDevice::table() {
       for (const float* parameter : {o->norm_weight, o->norm_bias, o->weight, o->bias}) {
         self().check_resident(parameter, "a convolution's parameter");
       }
-      // The control lives as long as one pass.
+      // The control is valid only during one pass.
       return self().run([c = *c, o = *o, k, first = true]() mutable {
         const DndControl* control = std::exchange(first, false) ? k : nullptr;
         return self().cpu()->convolution(self().cpu_.state(), control, &c, &o);

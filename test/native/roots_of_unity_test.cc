@@ -47,7 +47,7 @@ TEST(RootsOfUnity, agree_with_long_double_to_the_last_bits_of_a_double) {
   });
 }
 
-TEST(RootsOfUnity, are_exact_at_quarter_turns_however_these_are_written) {
+TEST(RootsOfUnity, are_exact_at_quarter_turns_in_any_notation) {
   for (int64_t quarter : {1, 2, 3, 7, 1000, 1000003}) {
     for (int64_t turns = -2; turns <= 2; ++turns) {
       const auto at = [&](int64_t quarters) { return quarter * (quarters + 4 * turns); };

@@ -98,9 +98,9 @@ std::vector<float> adjoint_of(const Gradients& spectra, const Layout& layout, co
   return gradient;
 }
 
-/// The taps' gradients by definition: over all frequencies the real part of the gradient times the conjugate of how a
-/// tap turns. That is the inverse transform, at the place where the flipped kernel has the tap; every frequency counts
-/// for a half.
+/// The taps' gradients by definition: over all frequencies the real part of the gradient times the conjugate of a
+/// tap's twiddle factor. That is the inverse transform, at the position of the tap in the flipped kernel; every
+/// frequency counts for a half.
 std::vector<double> naive_taps(const Gradients& spectra, const Layout& layout, const FrequencyOrder& order, int64_t out,
                                int64_t channel) {
   const int64_t halved = order.halved_points, full = order.full_points, half = layout.kernel / 2;
@@ -123,7 +123,7 @@ std::vector<double> naive_taps(const Gradients& spectra, const Layout& layout, c
   return taps;
 }
 
-/// Every kernel with every `step`th pair of sizes; which axis is halved and how weights are changes in turn.
+/// Every kernel with every `step`th pair of sizes; alternating the halved axis and the weight layout.
 template <typename Check>
 void for_each_kernel_and_tile(size_t step, Check check) {
   for (int64_t kernel = 1; kernel <= kLargestSpectralKernel; kernel += 2) {
@@ -157,7 +157,7 @@ TEST(WeightAdjoint, agrees_with_its_definition_in_double_for_every_kernel_and_ti
   });
 }
 
-TEST(WeightAdjoint, gives_the_same_bytes_however_the_steps_are_cut_into_slabs) {
+TEST(WeightAdjoint, gives_the_same_bytes_for_any_slab_size) {
   for_each_kernel_and_tile(3, [](const Layout& layout, const FrequencyOrder& order) {
     const Gradients spectra(order);
     const std::vector<float> nothing(layout.outs * kChannels * layout.taps(), 1e30f);
@@ -168,7 +168,7 @@ TEST(WeightAdjoint, gives_the_same_bytes_however_the_steps_are_cut_into_slabs) {
   });
 }
 
-TEST(WeightAdjoint, adds_each_tap_once_where_it_accumulates) {
+TEST(WeightAdjoint, adds_each_tap_once_when_it_accumulates) {
   for_each_kernel_and_tile(5, [](const Layout& layout, const FrequencyOrder& order) {
     const Gradients spectra(order);
     const int64_t count = layout.outs * kChannels * layout.taps();

@@ -23,7 +23,7 @@ using test::relative_error;
 
 Geometry geometry_of(const ConvolutionCase& c) { return convolution_geometry(convolution_of(c)); }
 
-/// Any plan will do for a right result: tiles and blocks of random sizes.
+/// Any valid plan must give the right result: tiles and blocks of random sizes.
 SpectralPlan random_plan(const Geometry& geometry, std::mt19937& random) {
   const auto below = [&random](uint32_t limit) { return static_cast<int64_t>(random() % limit); };
   const auto axis = [&](int64_t size) {
@@ -44,12 +44,12 @@ SpectralPlan random_plan(const Geometry& geometry, std::mt19937& random) {
   return plan;
 }
 
-/// What a convolution is run with, besides its plan.
+/// Options of a convolution beside its plan.
 struct Variant {
   WeightOrder weight_order = WeightOrder::kPlain;
   const float* weight = nullptr;  ///< null: random
   const float* addend = nullptr;  ///< to which the result is added
-  bool in_place = false;          ///< the addend is what y holds before
+  bool in_place = false;          ///< the addend is the previous content of y
 };
 
 std::vector<float> run(const ConvolutionCase& c, const SpectralPlan& plan, int threads,
@@ -60,7 +60,7 @@ std::vector<float> run(const ConvolutionCase& c, const SpectralPlan& plan, int t
   const SpectralLayout layout = spectral_layout(plan, shape_of(geometry), isa, threads);
   ThreadPool pool(threads);
   const Memory workspace(layout.workspace_floats(threads) * sizeof(float));
-  std::memset(workspace.data(), 0xff, workspace.bytes());  // NaN everywhere: nothing may be taken as given
+  std::memset(workspace.data(), 0xff, workspace.bytes());  // all NaN: workspace must not be read before it is written
   std::vector<float> y(c.outputs(), 1e30f);
   DndConvolutionOperands operands = {
       .x = x.data(), .weight = weight.data(), .y = y.data(), .workspace = workspace.data()};
@@ -90,7 +90,7 @@ std::vector<float> transposed(const ConvolutionCase& c, const std::vector<float>
   return exchanged;
 }
 
-TEST(SpectralConvolution, agrees_with_the_definition_in_double_however_it_is_cut) {
+TEST(SpectralConvolution, agrees_with_the_definition_in_double_for_any_tiling) {
   std::mt19937 random(21);
   for (const ConvolutionCase& c : odd_convolutions()) {
     const std::vector<double> wanted =
@@ -127,7 +127,7 @@ TEST(SpectralConvolution, with_a_transposed_weight_gives_the_bytes_of_the_weight
   }
 }
 
-TEST(SpectralConvolution, adds_its_result_to_another_tensor_or_to_what_y_holds) {
+TEST(SpectralConvolution, adds_its_result_to_another_tensor_or_to_y) {
   std::mt19937 random(25);
   for (const ConvolutionCase& c : odd_convolutions()) {
     const SpectralPlan plan = random_plan(geometry_of(c), random);

@@ -24,7 +24,7 @@ using test::relative_error;
 
 Geometry geometry_of(const ConvolutionCase& c) { return convolution_geometry(convolution_of(c)); }
 
-/// Any plan will do for a right result: tiles, slabs, groups and chunks of random sizes.
+/// Any valid plan must give the right result: tiles, slabs, groups and chunks of random sizes.
 SpectralGradientPlan random_plan(const ConvolutionCase& c, std::mt19937& random) {
   const Geometry geometry = geometry_of(c);
   const auto below = [&random](uint32_t limit) { return static_cast<int64_t>(random() % limit); };
@@ -59,7 +59,7 @@ std::vector<float> run(const ConvolutionCase& c, const Operands& values, const S
   const GradientLayout layout = gradient_layout(plan, shape_of(geometry), isa, threads);
   ThreadPool pool(threads);
   const Memory workspace(layout.workspace_floats(threads) * sizeof(float));
-  std::memset(workspace.data(), 0xff, workspace.bytes());  // NaN everywhere: nothing may be taken as given
+  std::memset(workspace.data(), 0xff, workspace.bytes());  // all NaN: workspace must not be read before it is written
   std::vector<float> gradient = accumulate ? values.before : std::vector<float>(c.weights(), 1e30f);
   const DndWeightGradientOperands operands = {.x = values.x.data(),
                                               .dy = values.dy.data(),
@@ -70,7 +70,7 @@ std::vector<float> run(const ConvolutionCase& c, const Operands& values, const S
   return gradient;
 }
 
-TEST(SpectralGradient, agrees_with_the_definition_in_double_however_it_is_cut) {
+TEST(SpectralGradient, agrees_with_the_definition_in_double_for_any_tiling) {
   std::mt19937 random(61);
   for (const ConvolutionCase& c : odd_convolutions()) {
     const Operands values(c);
@@ -84,7 +84,7 @@ TEST(SpectralGradient, agrees_with_the_definition_in_double_however_it_is_cut) {
   }
 }
 
-TEST(SpectralGradient, is_added_to_what_is_there_where_that_is_asked_for) {
+TEST(SpectralGradient, accumulates_on_request) {
   std::mt19937 random(62);
   for (const ConvolutionCase& c : odd_convolutions()) {
     const Operands values(c);

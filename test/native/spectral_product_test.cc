@@ -20,7 +20,7 @@ constexpr int64_t kMostRows = 60, kMostVectors = 9;
 constexpr float kUntouched = 1234.5f;
 constexpr int64_t kGap = 5;  ///< floats between rows
 
-/// `count` numbers, others for each `start`; made once.
+/// `count` cached numbers, different for each `start`.
 std::vector<float> numbers(int64_t start, int64_t count) {
   static const std::vector<float> all = random_values(1 << 17, 51);
   return {all.begin() + start, all.begin() + start + count};
@@ -84,7 +84,7 @@ void expect_product(const Product& product, bool accumulate) {
         sum += term;
         sizes += std::abs(term);
       }
-      // Each term is rounded once as a product and in at most depth + 1 sums, by 2^−24 of at most all sizes.
+      // Each term is rounded once as a product and in at most depth + 1 sums, by 2^−24 of the sum of magnitudes.
       const double bound = static_cast<double>(product.depth + 2) * 0x1p-24 * sizes;
       const double error = std::abs(found[r * product.y_stride() + l] - sum);
       if (error <= bound) continue;
@@ -105,7 +105,7 @@ TEST(SpectralProduct, agrees_with_a_product_in_double_for_any_number_of_rows_and
       expect_product(Product(rows, depths[(rows + vectors) % 3], vectors), (rows + vectors) % 2 == 0);
     }
   }
-  for (bool accumulate : {false, true}) expect_product(Product(13, 80, 4), accumulate);  // as plans have them
+  for (bool accumulate : {false, true}) expect_product(Product(13, 80, 4), accumulate);  // as in plans
 }
 
 TEST(SpectralProduct, gives_an_element_the_same_bits_whatever_is_computed_beside_it) {

@@ -92,7 +92,7 @@ struct SpectrumMemory {
   }
 };
 
-/// Scratch memory that ends where it is said to, with nothing in it to rely on.
+/// Scratch memory of exactly the documented size, with arbitrary contents.
 Memory scratch_for(const FrequencyOrder& order) {
   Memory scratch(TileScratch(isa().lanes, order.halved_points, order.full_points).floats() * sizeof(float));
   std::memset(scratch.data(), 0xff, scratch.bytes());
@@ -200,7 +200,7 @@ void expect_spectrum(const Case& c, const SpectrumScale& scale, SpectrumMemory& 
   }
 }
 
-TEST(ForwardTransform, agrees_with_its_definition_for_every_size_however_tiles_lie_and_whatever_is_padding) {
+TEST(ForwardTransform, agrees_with_its_definition_for_every_size_layout_and_padding) {
   constexpr float kScale = 0.37f;
   for (const Case& c : cases()) {
     SCOPED_TRACE(c.name());
@@ -215,7 +215,7 @@ TEST(ForwardTransform, agrees_with_its_definition_for_every_size_however_tiles_l
   }
 }
 
-TEST(ForwardTransform, normalises_what_it_reads_and_leaves_the_padding_zero) {
+TEST(ForwardTransform, normalises_its_input_and_leaves_the_padding_zero) {
   constexpr float kScale = 0.37f, kCentre = 1000;
   for (const Case& c : cases(3)) {
     // Lines along an axis of the plane are parts of one token, so that the other axis is that of the tokens; where
@@ -302,7 +302,7 @@ void expect_tile(const Case& c, const Products& products, TileMemory tile, Exact
   EXPECT_EQ(touched, 0) << "floats between the tile's lines";
 }
 
-TEST(InverseTransform, agrees_with_its_definition_for_every_size_and_writes_what_is_wanted_and_nothing_else) {
+TEST(InverseTransform, agrees_with_its_definition_for_every_size_and_writes_nothing_else) {
   for (const Case& c : cases()) {
     SCOPED_TRACE(c.name());
     const Products products(c);
@@ -312,7 +312,7 @@ TEST(InverseTransform, agrees_with_its_definition_for_every_size_and_writes_what
   }
 }
 
-TEST(InverseTransform, adds_a_bias_of_each_channel_and_what_it_is_given_to_add) {
+TEST(InverseTransform, adds_a_bias_per_channel_and_an_addend) {
   for (const Case& c : cases(3)) {
     SCOPED_TRACE(c.name());
     const Products products(c);
@@ -329,7 +329,7 @@ TEST(InverseTransform, adds_a_bias_of_each_channel_and_what_it_is_given_to_add) 
   }
 }
 
-TEST(InverseTransform, merges_both_paths_where_channels_lie_side_by_side) {
+TEST(InverseTransform, merges_both_paths_if_channels_are_adjacent) {
   for (const Case& c : cases(3)) {
     if (c.unit != Unit::kChannel) continue;
     SCOPED_TRACE(c.name());

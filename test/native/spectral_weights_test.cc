@@ -28,7 +28,7 @@ using test::tile_sizes;
 constexpr float kUntouched = 1234.5f;
 constexpr int64_t kGap = 16;  ///< floats that must not be touched, behind every column and every component
 
-/// Kernels [output channel][input channel][k][k] for two vectors of output channels, as a panel has them; the second
+/// Kernels [output channel][input channel][k][k] for two vectors of output channels, as in a panel; the second
 /// vector is not full.
 struct Weights {
   int64_t kernel, channels, outs;
@@ -112,7 +112,7 @@ std::vector<double> flipped_tile(const Weights& weights, const FrequencyOrder& o
   return tile;
 }
 
-/// Every kernel with every `step`th pair of sizes, the axis of i being the halved one or the full one in turn.
+/// Every kernel with every `step`th pair of sizes, alternating whether axis i is the halved or the full one.
 template <typename Check>
 void for_each_kernel_and_tile(size_t step, Check check) {
   for (int64_t kernel = 1; kernel <= kLargestSpectralKernel; kernel += 2) {
@@ -170,7 +170,7 @@ TEST(WeightTransform, agrees_with_the_transform_of_the_flipped_kernel_for_every_
   });
 }
 
-TEST(WeightTransform, gives_the_same_bytes_however_the_steps_are_cut_into_slabs) {
+TEST(WeightTransform, gives_the_same_bytes_for_any_slab_size) {
   for_each_kernel_and_tile(3, [](const Weights& weights, const FrequencyOrder& order) {
     const std::vector<float> whole = spectra_of(weights, order, 1 << 20).floats;
     for (int64_t slab_steps : {1, 3}) EXPECT_EQ(spectra_of(weights, order, slab_steps).floats, whole) << slab_steps;

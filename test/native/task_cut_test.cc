@@ -25,7 +25,7 @@ struct Planned {
   SpectralPlan plan;
 };
 
-/// Convolutions of the published decoders, thin and broad, few tiles and many, and the smallest that there are; with
+/// Convolutions of the published decoders, narrow and wide, with few and many tiles, and the smallest possible; with
 /// budgets for one chunk and for many.
 std::vector<Planned> planned_convolutions(const char* instruction_set) {
   const ConvolutionShape shapes[] = {
@@ -57,7 +57,7 @@ struct Cut {
   TaskCut cut;
 };
 
-/// Of all convolutions, instruction sets and numbers of threads; made once.
+/// Cached; for all convolutions, instruction sets and numbers of threads.
 const std::vector<Cut>& all_cuts() {
   static const std::vector<Cut> all = [] {
     std::vector<Cut> cuts;
@@ -110,7 +110,7 @@ TEST(TaskCut, makes_no_more_tasks_than_the_plan_needs_for_a_single_thread) {
 }
 
 /// One more part may leave the longest task as long as it was, so that some threads may well be idle.
-TEST(TaskCut, gives_most_threads_a_task_where_there_is_much_to_do) {
+TEST(TaskCut, gives_most_threads_a_task_if_there_is_enough_work) {
   for (const auto& [planned, lanes, threads, cut] : all_cuts()) {
     const int64_t pieces = divide_up(planned.shape.out_channels, lanes) * planned.plan.chunk_tiles;
     if (pieces < 16 * threads) continue;
@@ -124,7 +124,7 @@ class Layout : public testing::Test {
   const std::vector<Planned> all = planned_convolutions(kernels().name);
 };
 
-TEST_F(Layout, holds_a_chunk_of_tile_spectra_and_each_slab_apart) {
+TEST_F(Layout, separates_the_tile_spectra_of_a_chunk_and_each_slab) {
   for (const Planned& planned : all) {
     const SpectralLayout layout = spectral_layout(planned.plan, planned.shape, isa, 2);
     EXPECT_EQ(layout.chunk_tiles, planned.plan.chunk_tiles);
@@ -163,12 +163,12 @@ TEST_F(Layout, needs_no_more_memory_for_a_thread_among_many_than_for_one_alone) 
   }
 }
 
-TEST_F(Layout, keeps_all_threads_within_their_budget_as_long_as_tiles_can_be_parted) {
+TEST_F(Layout, keeps_all_threads_within_their_budget_while_tiles_can_be_split) {
   for (const Planned& planned : all) {
     for (int threads : thread_counts()) {
       const SpectralLayout layout = spectral_layout(planned.plan, planned.shape, isa, threads);
       EXPECT_LE(layout.tile_parts, layout.chunk_tiles);
-      if (layout.tile_parts == layout.chunk_tiles) continue;  // a tile a task: nothing is left to part
+      if (layout.tile_parts == layout.chunk_tiles) continue;  // one tile per task: nothing to split
       EXPECT_LE(threads * layout.thread_floats() * static_cast<int64_t>(sizeof(float)), planned.plan.threads_bytes)
           << name(planned, threads);
     }

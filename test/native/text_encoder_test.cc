@@ -79,7 +79,7 @@ std::vector<float> encoded(TextEncoder& encoder, const Batch& batch) {
   return states;
 }
 
-/// BERT in double, one window at a time, padding and all, written from the paper and Hugging Face's modelling code.
+/// BERT in double, one window at a time, padding included, written from the paper and Hugging Face's modelling code.
 class NaiveBert {
  public:
   NaiveBert(TextEncoder& encoder) : config_(encoder.config()) {
@@ -238,14 +238,14 @@ TEST(TextEncoder, agrees_with_bert_in_double_for_other_sizes_and_masks_with_hole
   EXPECT_LE(relative_error(encoded(encoder, batch), NaiveBert(encoder).encode(batch)), 2e-6);
 }
 
-TEST(TextEncoder, encodes_windows_apart_and_the_empty_ones_too) {
+TEST(TextEncoder, encodes_windows_separately_including_empty_ones) {
   TextEncoder encoder(small_config(), 2);
   fill(encoder);
   const Batch batch({48, 20, 0}, 48, 16, 4);
   EXPECT_LE(relative_error(encoded(encoder, batch), NaiveBert(encoder).encode(batch)), 2e-6);
 }
 
-TEST(TextEncoder, zero_padding_leaves_real_tokens_as_they_are_and_zeros_the_rest) {
+TEST(TextEncoder, zero_padding_does_not_change_real_tokens_and_zeros_the_rest) {
   TextEncoder encoder(small_config(), 2);
   fill(encoder);
   Batch batch({48, 20, 1, 0}, 48, 16, 5);
@@ -280,7 +280,7 @@ TEST(TextEncoder, pools_the_real_tokens_of_a_whole_prompt) {
   }
 }
 
-TEST(TextEncoder, pools_by_the_state_of_the_first_position) {
+TEST(TextEncoder, pools_by_the_hidden_state_of_the_first_position) {
   TextEncoder encoder(small_config(), 2);
   fill(encoder);
   Batch batch({48, 20, 0, 7}, 48, 16, 8);
@@ -294,7 +294,7 @@ TEST(TextEncoder, pools_by_the_state_of_the_first_position) {
   }
 }
 
-TEST(TextEncoder, states_of_a_prompt_are_the_same_bytes_whatever_is_beside_it) {
+TEST(TextEncoder, hidden_states_of_a_prompt_do_not_depend_on_the_rest_of_the_batch) {
   TextEncoder encoder(small_config(), 2);
   fill(encoder);
   const Batch batch({33, 1, 40, 17, 0, 8, 40}, 40, 40, 9);
@@ -377,7 +377,7 @@ TEST(TextEncoder, stops_at_the_next_tile_when_cancelled) {
   EXPECT_LT(job.progress(), 0.5);
 }
 
-TEST(TextEncoder, refuses_what_does_not_fit_and_names_it) {
+TEST(TextEncoder, rejects_invalid_inputs_by_name) {
   TextEncoder encoder(small_config(), 1);
   fill(encoder);
   Batch batch({17, 17}, 17, 17, 14);
@@ -395,7 +395,7 @@ TEST(TextEncoder, refuses_what_does_not_fit_and_names_it) {
             std::string::npos);
 }
 
-TEST(TextEncoder, refuses_configurations_that_make_no_sense) {
+TEST(TextEncoder, rejects_invalid_configurations) {
   TextEncoderConfig config = small_config();
   config.heads = 4;
   EXPECT_NE(failure_of([&] { TextEncoder(config, 1); }).find("hidden size 18 is not a multiple of its 4 heads"),

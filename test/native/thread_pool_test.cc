@@ -43,7 +43,7 @@ TEST(ThreadPool, sees_all_that_its_tasks_wrote_when_a_loop_returns) {
   }
 }
 
-TEST(ThreadPool, throws_the_first_failure_skips_the_rest_and_works_on) {
+TEST(ThreadPool, throws_the_first_failure_skips_the_rest_and_stays_usable) {
   ThreadPool pool(2);
   std::atomic<int> ran{0};
   try {
@@ -61,7 +61,7 @@ TEST(ThreadPool, throws_the_first_failure_skips_the_rest_and_works_on) {
   EXPECT_EQ(again, 10);
 }
 
-TEST(ThreadPool, refuses_a_loop_inside_its_own_loop_but_not_inside_another_pools) {
+TEST(ThreadPool, rejects_a_loop_inside_its_own_loop_but_not_inside_another_pools) {
   ThreadPool pool(2), other(2);
   EXPECT_THROW(
       pool.parallel_for(4, [&](int64_t, int) { pool.parallel_for(2, [](int64_t, int) {}); }), Error);
@@ -90,9 +90,9 @@ TEST(ThreadPool, takes_loops_from_several_callers_in_turn) {
 }
 
 #if defined(__linux__)
-TEST(ThreadPool, makes_do_with_the_threads_that_the_system_gives) {
+TEST(ThreadPool, works_with_fewer_threads_if_the_system_refuses_more) {
   const auto work_without_more_threads = [] {
-    (void)!setuid(54321);  // limits do not hold for an administrator
+    (void)!setuid(54321);  // limits do not apply to root
     const rlimit one{1, 1};
     if (setrlimit(RLIMIT_NPROC, &one) != 0) _exit(100);
     ThreadPool pool(4);
@@ -121,7 +121,7 @@ TEST_F(ThreadsVariable, sets_the_default_number_of_threads) {
   EXPECT_EQ(ThreadPool(2).threads(), 2);
 }
 
-TEST_F(ThreadsVariable, is_refused_by_name_unless_it_is_a_sensible_number) {
+TEST_F(ThreadsVariable, is_rejected_by_name_unless_it_is_a_valid_number) {
   for (const char* value : {"0", "-1", "two", "3x", "1025", "99999999999999999999"}) {
     setenv("DND_THREADS", value, 1);
     try {

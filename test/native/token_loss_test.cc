@@ -121,7 +121,7 @@ TEST(TokenLoss, without_a_single_target_is_zero_and_so_is_its_gradient) {
   EXPECT_EQ(sums[0].weighted_squares, 0);
 }
 
-TEST(TokenLoss, shows_an_output_that_is_no_number_only_where_it_is_wanted) {
+TEST(TokenLoss, propagates_a_nan_output_only_where_there_is_a_target) {
   LossCase c(1, 1, 40);
   ThreadPool pool(1);
   std::vector<DndTokenSums> sums(1);
@@ -129,7 +129,7 @@ TEST(TokenLoss, shows_an_output_that_is_no_number_only_where_it_is_wanted) {
     token_loss(pool, Control(), c.y.data(), c.target.data(), nullptr, 1, 1, 40, 1, nullptr, sums.data());
     return sums[0].weighted_squares;
   };
-  c.y[6] = kNothing;  // there is no target
+  c.y[6] = kNothing;  // no target
   EXPECT_TRUE(std::isfinite(loss()));
   c.y[7] = kNothing;
   EXPECT_TRUE(std::isnan(loss()));

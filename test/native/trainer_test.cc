@@ -80,7 +80,7 @@ TEST(Trainer, adds_the_gradients_of_a_steps_batches_by_their_weights) {
   }
 }
 
-TEST(Trainer, gets_from_two_halves_what_it_gets_from_the_whole_batch) {
+TEST(Trainer, gets_the_same_gradient_from_two_halves_as_from_the_whole_batch) {
   for (const DecoderConfig& config : {kSmall, kProjected}) {
     Trainer trainer({config}, 2);
     randomise(trainer);
@@ -106,7 +106,7 @@ TEST(Trainer, gets_from_two_halves_what_it_gets_from_the_whole_batch) {
   }
 }
 
-/// The noise of an element, by its definition in backend_training.h, with other functions.
+/// The noise of an element, by its definition in backend_training.h, implemented independently.
 float noise_at(uint64_t key, uint64_t stream, int64_t element, double sigma) {
   const auto words = philox({static_cast<uint32_t>(element / 4), 0, static_cast<uint32_t>(stream), 0},
                             {static_cast<uint32_t>(key), static_cast<uint32_t>(key >> 32)});
@@ -145,7 +145,7 @@ TEST(Trainer, adds_each_tasks_own_noise_to_condition_and_target) {
   accumulate(trainer, batch_of(by_hand));
   for (const auto& [name, gradient] : gradients(trainer)) {
     EXPECT_LE(relative_error(by_trainer.at(name), gradient), 1e-5) << name;
-    if (norm_of({{name, gradient}}) == 0) continue;  // a bias that a norm takes away
+    if (norm_of({{name, gradient}}) == 0) continue;  // a bias that a norm removes
     EXPECT_GT(relative_error(by_trainer.at(name), without.at(name)), 1e-3) << name;
   }
 }
@@ -173,7 +173,7 @@ TEST(Trainer, adds_a_conditions_noise_after_the_length_projection) {
   }
 }
 
-TEST(Trainer, drops_the_steps_gradient_when_a_batch_is_cancelled_whenever_that_is) {
+TEST(Trainer, drops_the_steps_gradient_whenever_a_batch_is_cancelled) {
   TrainingDevice device;
   Trainer trainer({kProjected}, device.choice());
   randomise(trainer);
@@ -224,7 +224,7 @@ TEST(Trainer, forwards_with_the_parameters_of_the_last_step) {
   }
 }
 
-TEST(Trainer, tells_of_every_operation_that_fails) {
+TEST(Trainer, reports_every_operation_that_fails) {
   TrainingDevice device;
   Trainer trainer({kProjected, {.moments = MomentType::kEightBit}}, device.choice());
   randomise(trainer);
@@ -269,7 +269,7 @@ TEST(Trainer, tells_of_every_operation_that_fails) {
   EXPECT_EQ(device.misuses, std::vector<std::string>());
 }
 
-TEST(Trainer, refuses_what_makes_no_sense) {
+TEST(Trainer, rejects_invalid_arguments) {
   const auto refusal = [](OptimiserOptions options) {
     return failure_of([&] { Trainer({kSmall, options}, 1); }, ErrorCode::kInvalidArgument);
   };

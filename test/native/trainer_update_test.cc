@@ -31,7 +31,7 @@ using test::relative_error;
 using test::states;
 using test::update;
 
-/// PyTorch's AdamW, one step after the other in double.
+/// PyTorch's AdamW in double.
 struct NaiveAdamW {
   OptimiserOptions options;
   int64_t step = 0;
@@ -114,7 +114,7 @@ TEST(TrainerUpdate, continues_with_the_same_bytes_from_copied_parameters_states_
   }
 }
 
-TEST(TrainerUpdate, says_which_states_a_checkpoint_stores) {
+TEST(TrainerUpdate, lists_the_states_of_a_checkpoint) {
   const Trainer exact({kWide}, 1), quantised({kWide, {.moments = MomentType::kEightBit}}, 1);
   EXPECT_EQ(exact.state_bytes(), 2 * exact.parameter_bytes());
   EXPECT_EQ(exact.states().size(), 2 * exact.parameters().size());
@@ -144,9 +144,9 @@ TEST(TrainerUpdate, says_which_states_a_checkpoint_stores) {
             std::string::npos);
 }
 
-/// Each step's conditions are new, and so is the noise on one target: what can be learned is that target, and what is
-/// left is the noise.
-TEST(TrainerUpdate, learns_a_toy_and_as_well_with_moments_in_eight_bits) {
+/// Each step has new conditions and new noise on one target: only the target can be learned, and the remaining loss is
+/// the noise.
+TEST(TrainerUpdate, learns_a_toy_problem_equally_well_with_8_bit_moments) {
   constexpr int kSteps = 60, kLast = 10;
   const double noise = 0.3;
   const RandomTask first = random_task(kWide, 2, 77, 5, false);
@@ -174,7 +174,7 @@ TEST(TrainerUpdate, learns_a_toy_and_as_well_with_moments_in_eight_bits) {
   EXPECT_NEAR(last[MomentType::kEightBit], last[MomentType::kFloat32], 0.02 * last[MomentType::kFloat32]);
 }
 
-TEST(TrainerUpdate, leaves_a_bias_that_a_norm_takes_away_to_the_decay) {
+TEST(TrainerUpdate, changes_a_bias_that_a_norm_removes_only_by_decay) {
   const DecoderConfig config = {{{3, 6, 7}, {4, 6, 7}, {4, 6, 7}, {5, 4, 6}, {5, 4, 6}}, 3};
   Trainer trainer({config, {.weight_decay = 0.5}}, 2);
   randomise(trainer);
@@ -185,7 +185,7 @@ TEST(TrainerUpdate, leaves_a_bias_that_a_norm_takes_away_to_the_decay) {
   update(trainer, 0.1);
   for (const int layer : {0, 1, 2, 3}) {
     const std::string name = "decoder.module_list." + std::to_string(layer) + ".linear2.bias";
-    const bool counts = layer >= 2;  // behind layers 0 and 1 comes the third, which has no residual
+    const bool counts = layer >= 2;  // layer 2, which has no residual, comes after layers 0 and 1
     for (size_t i = 0; i < all.at(name).size(); ++i) {
       EXPECT_EQ(all.at(name)[i] != 0, counts) << name;
       const float decayed = 0.95f * before.at(name)[i];
@@ -198,7 +198,7 @@ TEST(TrainerUpdate, leaves_a_bias_that_a_norm_takes_away_to_the_decay) {
   }
 }
 
-TEST(TrainerUpdate, changes_nothing_when_the_gradient_is_not_finite_but_drops_it) {
+TEST(TrainerUpdate, drops_a_gradient_that_is_not_finite_and_changes_nothing_else) {
   for (const float broken : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     Trainer trainer({kSmall}, 2);
     randomise(trainer);
@@ -216,7 +216,7 @@ TEST(TrainerUpdate, changes_nothing_when_the_gradient_is_not_finite_but_drops_it
     EXPECT_EQ(trainer.step(), 1);
     Job job;
     failure_of([&] { trainer.update(1e-3, job); }, ErrorCode::kInvalidArgument);
-    accumulate(trainer, batch_of(good));  // of the broken gradient nothing is left
+    accumulate(trainer, batch_of(good));  // nothing of the broken gradient remains
     EXPECT_TRUE(std::isfinite(update(trainer)));
   }
 }

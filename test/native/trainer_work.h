@@ -12,15 +12,15 @@
 #include "model/training/trainer.h"
 #include "random_decoder.h"
 
-/// What the tests of a trainer do with it again and again.
+/// Helpers shared by the tests of the trainer.
 namespace dnd::test {
 
-/// By the parameters' names.
+/// Values by parameter name.
 using Bytes = std::map<std::string, std::vector<float>>;
 
 inline const DecoderConfig kSmall = {{{3, 7, 9}, {5, 7, 8}, {5, 7, 8}, {6, 4, 5}}, 5};
 inline const DecoderConfig kProjected = {{{4, 10, 6}, {6, 8, 12}, {7, 5, 6}}, 3, 35};
-/// With parameters of more than 4,096 elements, so that there are states to quantise.
+/// With parameters of more than 4,096 elements, so that there are moments to quantise.
 inline const DecoderConfig kWide = {{{6, 10, 14}, {10, 8, 12}, {14, 6, 8}}, 9};
 
 inline TrainingBatch batch_of(const RandomTask& task, double weight = 1) {

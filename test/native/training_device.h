@@ -14,8 +14,8 @@
 
 namespace dnd::test {
 
-/// The CPU behind a table that counts operations, their work and memory, notes what is misused, and fails the operation
-/// of a given number. One at a time, as the table's functions know no other state.
+/// The CPU behind a backend interface that counts operations, their work and memory, reports misuse, and can fail the
+/// n-th operation. One instance at a time: the functions of the interface use a global.
 class TrainingDevice {
  public:
   TrainingDevice() { instance_ = this; }
@@ -24,17 +24,17 @@ class TrainingDevice {
   DeviceChoice choice() const { return {&table(), {.threads = 2}}; }
 
   int operations = 0;
-  int failing = 0;                       ///< the operation that fails, from 1; 0: none
+  int failing = 0;                       ///< number of the operation that fails, from 1; 0: none
   std::atomic<double> multiply_adds{0};  ///< reported
-  std::function<void()> when_asked;      ///< called whenever an operation asks whether to stop
-  int64_t most_allocated = 0;
+  std::function<void()> when_asked;      ///< called whenever an operation polls for cancellation
+  int64_t peak_allocated = 0;
   std::vector<std::string> misuses;
 
  private:
   static TrainingDevice& self() { return *instance_; }
   static const DndBackend& table();
 
-  /// The caller's control, watched.
+  /// Intercepts the caller's control.
   struct Watched {
     const DndControl* inner;
     DndControl control{this,
@@ -59,7 +59,7 @@ class TrainingDevice {
     return entry(device, &watched.control, arguments...);
   }
 
-  /// An entry of a table that is noted before it is the CPU's.
+  /// Function of a backend interface that is recorded and then forwarded to the CPU.
   template <auto Entry>
   struct Noted;
   template <typename... Arguments, DndStatus (*DndBackend::*Entry)(void*, const DndControl*, Arguments...)>
@@ -155,7 +155,7 @@ inline const DndBackend& TrainingDevice::table() {
       self().allocated_[*memory] = static_cast<int64_t>(bytes);
       int64_t sum = 0;
       for (const auto& [place, count] : self().allocated_) sum += count;
-      self().most_allocated = std::max(self().most_allocated, sum);
+      self().peak_allocated = std::max(self().peak_allocated, sum);
       return status;
     };
     t.release = [](void* device, void* memory) {

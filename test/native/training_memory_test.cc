@@ -40,14 +40,15 @@ std::vector<std::vector<float>> gradients_of(Trainer& trainer, const RandomTask&
   return gradients;
 }
 
-/// The limit decides how many layers are saved, and how large a convolution's workspace may be; only the latter counts.
-TEST(TrainingMemory, decides_which_layers_are_computed_again_but_not_what_comes_out) {
+/// The limit decides how many layers are saved and the workspace of convolutions; only the latter changes results.
+TEST(TrainingMemory, decides_which_layers_are_recomputed_but_not_the_result) {
   for (const DecoderConfig& config : {kLayers, kProjected}) {
     Trainer trainer({config}, 2);
     randomise(trainer);
     const RandomTask task = random_task(config, 3, 7);
     const int64_t least = trainer.memory(3, 0).total(), all = trainer.memory(3).total();
-    std::map<int64_t, std::map<int64_t, std::vector<std::vector<float>>>> by_limit;  // of workspaces; saved → gradients
+    // by_limit[convolution limit][saved layers] = gradients
+    std::map<int64_t, std::map<int64_t, std::vector<std::vector<float>>>> by_limit;
     for (int64_t limit = least; limit < 2 * all; limit += least / 50) {
       const TrainingMemory memory = trainer.memory(3, limit);
       ASSERT_LE(memory.total(), limit);
@@ -63,7 +64,7 @@ TEST(TrainingMemory, decides_which_layers_are_computed_again_but_not_what_comes_
   }
 }
 
-TEST(TrainingMemory, is_what_is_allocated) {
+TEST(TrainingMemory, equals_what_is_allocated) {
   for (const DecoderConfig& config : {kLayers, kProjected}) {
     TrainingDevice device;
     Trainer trainer({config}, device.choice());
@@ -74,9 +75,9 @@ TEST(TrainingMemory, is_what_is_allocated) {
     for (const int64_t limit : {least, least + (int64_t{1} << 20), least * 3 / 2, INT64_MAX}) {
       const TrainingMemory memory = trainer.memory(2, limit);
       saved.insert(memory.saved_layers);
-      device.most_allocated = 0;
+      device.peak_allocated = 0;
       gradients_of(trainer, task, limit);
-      EXPECT_EQ(device.most_allocated, memory.activations);
+      EXPECT_EQ(device.peak_allocated, memory.activations);
       EXPECT_EQ(memory.gradients, trainer.parameter_bytes());
       EXPECT_EQ(memory.states, trainer.state_bytes());
     }
@@ -110,7 +111,7 @@ TEST(TrainingMemory, stays_for_the_next_step_unless_an_evaluation_needs_it) {
   EXPECT_LT(used(), memory.activations);
 }
 
-/// What progress is measured by.
+/// Progress is measured by it.
 TEST(TrainingPlan, counts_the_work_that_operations_report) {
   for (DecoderConfig config : {kLayers, kProjected}) {
     for (const DndAlgorithm algorithm : {kDndDirect, kDndSpectral}) {
@@ -131,7 +132,7 @@ TEST(TrainingPlan, counts_the_work_that_operations_report) {
   }
 }
 
-TEST(TrainingMemory, refuses_a_limit_that_is_too_little_and_says_what_would_do) {
+TEST(TrainingMemory, rejects_a_limit_that_is_too_low_and_reports_a_sufficient_one) {
   Trainer trainer({kLayers}, 2);
   randomise(trainer);
   const RandomTask task = random_task(kLayers, 2, 7);
@@ -173,7 +174,7 @@ TEST(TrainingMemory, of_an_evaluation_is_bounded_too) {
   EXPECT_NE(tokens, std::vector<float>(tokens.size()));
 }
 
-/// Two steps at batch 1 within 20 GB, with moments in 8 bits. Nothing of that is touched here.
+/// Batch 1 within 20 GB, with 8-bit moments. The memory is not touched here.
 TEST(TrainingMemory, of_the_published_decoder_of_half_a_billion_weights_is_below_twenty_gigabytes) {
   constexpr int64_t kLimit = 20'000'000'000;
   const PublishedDecoder& half = published_decoders()[0];
@@ -184,7 +185,7 @@ TEST(TrainingMemory, of_the_published_decoder_of_half_a_billion_weights_is_below
   EXPECT_EQ(limited.saved_layers, 8);
   EXPECT_EQ(limited.convolution_limit, free.convolution_limit);
   EXPECT_GT(limited.parameters, int64_t{4'400'000'000});
-  EXPECT_LE(limited.states, limited.parameters * 2 * 3 / 10);  // 30 % of moments in float32
+  EXPECT_LE(limited.states, limited.parameters * 2 * 3 / 10);  // 30 % of float32 moments
   const TrainingMemory least = trainer.memory(1, 0);
   EXPECT_LT(least.total(), int64_t{13'500'000'000});
   EXPECT_EQ(least.saved_layers, 0);

@@ -24,7 +24,7 @@ struct Size {
 /// Short, odd, longer than a vector, than a block of columns and than a task; few and many rows.
 constexpr Size kSizes[] = {{1, 1}, {3, 7}, {5, 33}, {40, 130}, {700, 10}, {3, 4097}, {2, 70'001}, {1100, 65}};
 
-/// The same bytes from 1, 2 and 3 threads: those of one.
+/// Expects the same bytes from 1, 2 and 3 threads; returns them.
 std::vector<float> with_any_threads(const std::function<std::vector<float>(ThreadPool&)>& run) {
   ThreadPool alone(1);
   const std::vector<float> expected = run(alone);
@@ -35,7 +35,7 @@ std::vector<float> with_any_threads(const std::function<std::vector<float>(Threa
   return expected;
 }
 
-TEST(MergePaths, gives_the_mean_of_both_paths_and_their_bias_and_keeps_the_tangent) {
+TEST(MergePaths, gives_the_mean_of_both_paths_and_their_bias_and_saves_the_tanh) {
   for (const Size size : kSizes) {
     const int64_t count = size.rows * size.columns;
     const std::vector<float> a = random_values(count, 1), bias = random_values(size.columns, 3);
@@ -162,7 +162,7 @@ struct NormCase {
         dweight_before(random_values(of.columns, 5)),
         dbias_before(random_values(of.columns, 6)),
         size(of) {
-    for (float& value : x) value += 20;  // a mean that is large beside the deviations
+    for (float& value : x) value += 20;  // a mean that is large relative to the deviations
     ThreadPool pool(1);
     cpu::norm_statistics(pool, Control(), x.data(), of.rows, of.columns, 1e-5f, mean_rstd.data());
   }
@@ -204,7 +204,7 @@ NormGradients naive(const NormCase& c, bool addend, bool accumulate) {
 
 TEST(LayerNormGradient, agrees_with_its_definition_in_double) {
   for (const Size size : kSizes) {
-    if (size.columns == 1) continue;  // its gradient is 0 but for rounding
+    if (size.columns == 1) continue;  // its gradient is 0 up to rounding
     const NormCase c(size);
     for (bool addend : {false, true}) {
       for (bool accumulate : {false, true}) {

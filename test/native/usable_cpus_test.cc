@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder in the place of `/`, with the files of control groups. Limits are far below one CPU or far above all, since
+/// A folder used as `/`, with the files of control groups. Limits are far below one CPU or far above all, since
 /// the machine of the test may have any number of them.
 class UsableCpus : public testing::Test {
  protected:
@@ -74,7 +74,7 @@ TEST_F(UsableCpus, follow_groups_of_version_1_under_either_name_of_their_mount) 
   EXPECT_EQ(usable(), 1);
 }
 
-TEST_F(UsableCpus, are_not_taken_from_groups_without_the_cpu_controller_or_from_nonsense) {
+TEST_F(UsableCpus, ignore_groups_without_the_cpu_controller_and_invalid_files) {
   write("proc/self/cgroup", "9:cpuset:/x\nnonsense\n3:\n2:cpu\n1:cpu:\n0::/service\n");
   write("sys/fs/cgroup/cpu/x/cpu.cfs_quota_us", "1\n");
   write("sys/fs/cgroup/cpu/x/cpu.cfs_period_us", "100000\n");

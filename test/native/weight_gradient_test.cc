@@ -42,7 +42,7 @@ std::vector<float> run(const DndConvolution& c, const Operands& values, int64_t 
   WeightGradientChoices choices(threads);
   int64_t sufficient = 0;
   const Memory workspace(weight_gradient_workspace(choices, c, &sufficient));
-  std::memset(workspace.data(), 0xff, workspace.bytes());  // NaN everywhere: nothing may be taken as given
+  std::memset(workspace.data(), 0xff, workspace.bytes());  // all NaN: workspace must not be read before it is written
   std::vector<float> gradient = before != nullptr ? *before : std::vector<float>(weights, 1e30f);
   DndWeightGradientOperands operands = {.x = values.x.data(),
                                         .dy = values.dy.data(),
@@ -95,7 +95,7 @@ TEST(WeightGradient, normalises_its_input_while_it_reads_it) {
   }
 }
 
-TEST(WeightGradient, is_added_to_what_is_there_when_it_accumulates) {
+TEST(WeightGradient, is_added_to_the_previous_gradient_when_it_accumulates) {
   for (const ConvolutionCase& shape : odd_convolutions()) {
     const Operands values(shape);
     const std::vector<float> before = random_values(shape.weights(), 9);
@@ -132,7 +132,7 @@ TEST(WeightGradient, gives_the_same_bytes_for_any_number_of_threads) {
   }
 }
 
-TEST(WeightGradient, keeps_to_its_limit_and_says_what_it_needs_below_that) {
+TEST(WeightGradient, stays_within_its_limit_and_reports_what_it_needs_if_that_is_too_low) {
   const ConvolutionCase shape = {kDndHeight, 3, 40, 50, 40, 40, 5};
   const Operands values(shape);
   const std::vector<double> wanted = naive_weight_gradient(shape, values.x, values.dy);

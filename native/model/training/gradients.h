@@ -8,13 +8,13 @@
 
 namespace dnd {
 
-/// The gradient of every parameter, where parameters lie: in host memory. Zero at first, and always where no pass
-/// stores anything; the first pass of a step stores into the rest, later ones add to it.
+/// The gradient of every parameter, in host memory. Initially zero, and zero for good where no pass writes; elsewhere
+/// the first pass of a step overwrites it and later passes add to it.
 class Gradients {
  public:
   explicit Gradients(const ParameterStore& parameters) : parameters_(parameters) {}
 
-  /// Takes the memory, the first time. Error(kOutOfMemory) naming the parameter.
+  /// Allocates the memory on the first call. Error(kOutOfMemory) naming the parameter.
   void reserve() {
     for (size_t i = places_.size(); i < parameters_.infos().size(); ++i) {
       const ParameterInfo& info = parameters_.infos()[i];
@@ -24,12 +24,12 @@ class Gradients {
     }
   }
 
-  /// Of the parameter that lies there.
+  /// `parameter`: its address in the parameter store.
   float* of(const float* parameter) const { return places_.at(parameter); }
   const float* find(const std::string& name) const { return store_.find(name); }
   const float* at(size_t index) const { return store_.at(index); }
 
-  /// Whether there is a gradient, to which the next pass adds.
+  /// Whether there is a gradient for the next pass to add to.
   bool accumulated = false;
 
  private:

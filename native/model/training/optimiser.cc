@@ -13,7 +13,7 @@ namespace {
 
 constexpr int64_t kNormPass = 5, kStepPass = 6;
 
-/// Parts of an update: the norm reads every gradient, the step all that there is of a parameter.
+/// Share of the gradient norm in the progress of an update: it reads only the gradients, the step everything.
 constexpr double kNormShare = 0.2;
 
 double elements_of(const ParameterStore& parameters) {
@@ -40,7 +40,9 @@ double gradient_norm(const Device& device, const ParameterStore& parameters, con
   return std::sqrt(sum);
 }
 
-double clipping_factor(double norm, double most) { return most > 0 ? std::min(1.0, most / (norm + 1e-6)) : 1.0; }
+double clipping_factor(double norm, double max_norm) {
+  return max_norm > 0 ? std::min(1.0, max_norm / (norm + 1e-6)) : 1.0;
+}
 
 void step_parameters(const Device& device, const DndAdamW& step, const Gradients& gradients, ParameterStore& parameters,
                      OptimiserStates& states, Job& job) {

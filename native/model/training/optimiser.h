@@ -8,13 +8,13 @@
 
 namespace dnd {
 
-/// √Σ gradient² over all parameters, in their order.
+/// √Σ gradient² over all parameters, summed in their order.
 double gradient_norm(const Device& device, const ParameterStore& parameters, const Gradients& gradients, Job& job);
 
-/// What the gradient is multiplied with, as torch.nn.utils.clip_grad_norm_ does; `most` 0: not clipped.
-double clipping_factor(double norm, double most);
+/// Scale of the gradient, as in torch.nn.utils.clip_grad_norm_; `max_norm` 0: no clipping.
+double clipping_factor(double norm, double max_norm);
 
-/// One step on all parameters. Not to be cancelled: that would leave some of them changed.
+/// One step on all parameters. Not cancellable: that would leave only some of them updated.
 void step_parameters(const Device& device, const DndAdamW& step, const Gradients& gradients, ParameterStore& parameters,
                      OptimiserStates& states, Job& job);
 

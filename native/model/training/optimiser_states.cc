@@ -10,7 +10,7 @@ namespace dnd {
 OptimiserStates::OptimiserStates(const std::vector<ParameterInfo>& parameters, MomentType type) {
   for (const ParameterInfo& parameter : parameters) {
     const int64_t elements = parameter.elements();
-    const bool quantised = type == MomentType::kEightBit && elements >= kLeastQuantisedElements;
+    const bool quantised = type == MomentType::kEightBit && elements >= kMinQuantisedElements;
     first_info_.push_back(infos_.size());
     add("first." + parameter.name, elements, quantised);
     add("second." + parameter.name, elements, quantised);
@@ -27,7 +27,7 @@ void OptimiserStates::add(const std::string& name, int64_t elements, bool quanti
   infos_.push_back({name + ".largest", StateInfo::Type::kFloat32, divide_up(elements, kDndStateBlock)});
 }
 
-/// A moment is a code times its block's largest magnitude: where that is zero, it is zero whatever the code.
+/// A quantised moment is its code times its block's largest magnitude, so all-zero memory is zero for every code.
 void OptimiserStates::reserve() {
   if (memory_.size() == infos_.size()) return;
   memory_.clear();

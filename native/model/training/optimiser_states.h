@@ -11,11 +11,10 @@
 
 namespace dnd {
 
-/// Smaller parameters keep their moments in float32 always, as bitsandbytes does.
-constexpr int64_t kLeastQuantisedElements = 4096;
+/// Moments of smaller parameters are always float32, as in bitsandbytes.
+constexpr int64_t kMinQuantisedElements = 4096;
 
-/// The moments of every parameter, in host memory: known from the beginning, allocated and set to zero when they are
-/// first asked for.
+/// The moments of every parameter, in host memory. Allocated and zeroed on first use.
 class OptimiserStates {
  public:
   OptimiserStates(const std::vector<ParameterInfo>& parameters, MomentType type);
@@ -26,22 +25,22 @@ class OptimiserStates {
   /// Error(kInvalidArgument) for an unknown name, Error(kOutOfMemory) naming the state.
   void* find(const std::string& name);
 
-  /// One step of the parameter of this number, by `adamw` or `adamw_quantised`.
+  /// The operands of `adamw` or, if quantised, `adamw_quantised`.
   struct Moments {
     bool quantised;
-    float *first, *second;  ///< where not quantised
+    float *first, *second;  ///< if not quantised
     DndQuantisedMoments codes;
   };
   Moments of(size_t parameter);
 
-  /// Takes the memory, the first time.
+  /// Allocates the memory on the first call.
   void reserve();
 
  private:
   void add(const std::string& name, int64_t elements, bool quantised);
 
   std::vector<StateInfo> infos_;
-  std::vector<size_t> first_info_;  ///< by parameter: the first moment, its largest, the second, its largest
+  std::vector<size_t> first_info_;  ///< index into infos_, by parameter: first, (largest,) second, (largest)
   std::unordered_map<std::string, size_t> index_;
   std::vector<Memory> memory_;
   int64_t bytes_ = 0;

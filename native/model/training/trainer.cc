@@ -21,8 +21,8 @@ constexpr int64_t kTrainingPass = 10;
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::kInvalidArgument, message); }
 
 const DeviceChoice& check_trains(const DeviceChoice& device) {
-  if (device.table->training == nullptr) {
-    throw Error(ErrorCode::kUnavailable, "the device '" + std::string(device.table->name) +
+  if (device.backend->training == nullptr) {
+    throw Error(ErrorCode::kUnavailable, "the device '" + std::string(device.backend->name) +
                                              "' does not train; train on the CPU, and generate on any device");
   }
   return device;
@@ -49,23 +49,23 @@ void check_batch_options(const TrainingBatch& batch) {
 
 class Trainer::Implementation {
  public:
-  Implementation(TrainerConfig given, const DeviceChoice& device)
-      : config(std::move(given)),
+  Implementation(TrainerConfig options, const DeviceChoice& device)
+      : config(std::move(options)),
         decoder(config.decoder, device),
         gradients(decoder.model().parameters()),
         states(decoder.parameters(), config.optimiser.moments) {}
 
   const Device& device() const { return decoder.model().device(); }
 
-  /// Parameters, gradients and states.
+  /// Parameters, gradients and optimiser state.
   int64_t lasting_bytes() const { return 2 * decoder.parameter_bytes() + states.bytes(); }
 
   TrainingPlan planned(int64_t batch, int64_t limit) const;
-  /// The same, remembered: for jobs only.
+  /// Cached. For jobs only, because it changes the cache.
   const TrainingPlan& plan(int64_t batch, int64_t limit);
   void upload_parameters(const TrainingPlan& plan, Job& job);
   void run(const TrainingPlan& plan, const TrainingBatch& batch, DndTokenSums* sums, const DndControl* control);
-  /// The block that passes work in stays for the next one, within a limit to all memory: its pages are at hand then.
+  /// Reuses the memory block of passes, whose pages are already mapped, within a limit on total memory.
   void reserve_block(int64_t bytes, int64_t limit);
   void free_block_beyond(int64_t limit, int64_t other_bytes);
   void drop_gradient() { gradients.accumulated = false; }
@@ -77,9 +77,9 @@ class Trainer::Implementation {
   int64_t step = 0;
 
  private:
-  std::optional<TrainingPlan> plan_;  ///< the last one, made for this limit
+  std::optional<TrainingPlan> plan_;  ///< the last one, for planned_limit_
   int64_t planned_limit_ = 0;
-  DeviceArray block_;  ///< in host memory; other devices have memory for passes themselves
+  DeviceArray block_;  ///< host memory only; other devices reuse the memory of passes themselves
   int64_t block_bytes_ = 0;
 };
 
@@ -96,7 +96,7 @@ const TrainingPlan& Trainer::Implementation::plan(int64_t batch, int64_t limit) 
   return *plan_;
 }
 
-/// What the device reads, before the pass begins: each convolution's weight also for the gradient of its input.
+/// Uploads before the pass begins; each convolution weight also in the form for the gradient of the input.
 void Trainer::Implementation::upload_parameters(const TrainingPlan& plan, Job& job) {
   const DndControl control = cancel_only(job);
   decoder.model().invalidate_stale();
@@ -116,9 +116,9 @@ void Trainer::Implementation::upload_parameters(const TrainingPlan& plan, Job& j
 void Trainer::Implementation::run(const TrainingPlan& plan, const TrainingBatch& batch, DndTokenSums* sums,
                                   const DndControl* control) {
   const auto bits = [](double number) { return std::bit_cast<int64_t>(number); };
-  uint64_t kept = 0;
-  for (const bool layer : plan.saved) kept = pass_key({static_cast<int64_t>(kept), layer});
-  const uint64_t key = pass_key({kTrainingPass, plan.batch, plan.convolution_limit, static_cast<int64_t>(kept),
+  uint64_t saved = 0;
+  for (const bool layer : plan.saved) saved = pass_key({static_cast<int64_t>(saved), layer});
+  const uint64_t key = pass_key({kTrainingPass, plan.batch, plan.convolution_limit, static_cast<int64_t>(saved),
                                  gradients.accumulated, batch.importance != nullptr, bits(batch.weight),
                                  static_cast<int64_t>(batch.noise_key), static_cast<int64_t>(batch.noise_stream),
                                  bits(batch.condition_noise), bits(batch.target_noise), std::bit_cast<int64_t>(sums)});
@@ -200,9 +200,9 @@ void Trainer::accumulate(const TrainingBatch& batch, DndTokenSums* sums, Job& jo
     self.gradients.reserve();
     self.upload_parameters(plan, job);
     self.reserve_block(plan.bytes, limit);
-    self.run(plan, batch, sums, control.table());
+    self.run(plan, batch, sums, control.get());
   } catch (...) {
-    self.drop_gradient();  // part of it may have been added to
+    self.drop_gradient();  // some of it may have been added already
     throw;
   }
   self.gradients.accumulated = true;

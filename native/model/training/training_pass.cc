@@ -38,8 +38,8 @@ void TrainingPass::run(const TrainingBatch& batch, DndTokenSums* sums) {
 
   for (size_t i = layers.size(); i-- > 0;) {
     LayerActivations inner = plan_.saved[i] ? std::move(saved[i]) : paths(layers[i], x[i]);
-    const bool wants_dx = i > 0 || model_.projection() != nullptr;
-    dy = backward(layers[i], std::move(x[i]), std::move(inner), std::move(dy), wants_dx);
+    const bool needs_dx = i > 0 || model_.projection() != nullptr;
+    dy = backward(layers[i], std::move(x[i]), std::move(inner), std::move(dy), needs_dx);
   }
   if (model_.projection() != nullptr) project_length_backward(std::move(dy));
 }
@@ -58,10 +58,9 @@ void TrainingPass::project_length_backward(PassArray dy) {
   projection_.condition.reset();
 }
 
-/// A layer normalises each token's plane: a number that is added to all of it, as biasN is, makes no difference to
-/// what follows. Only along residuals does it come to the weight tokens, unchanged. The other biases' gradients are
-/// zero, and left so: sums that only rounding keeps from it would be as good as any gradient to AdamW, which looks at
-/// signs.
+/// LayerNorm over a token's plane removes a constant added to all of it, as biasN is, so biasN reaches the weight
+/// tokens only through residuals, unchanged. The other gradients are exactly zero and are left zero: computed, they
+/// would be rounding noise, which AdamW, sensitive to signs, would follow like any other gradient.
 void TrainingPass::token_bias_gradients(const PassArray& dy) {
   const std::vector<DecoderLayer>& layers = model_.layers();
   const Feature& last = layers.back().out;
@@ -72,10 +71,9 @@ void TrainingPass::token_bias_gradients(const PassArray& dy) {
   }
 }
 
-/// The derivatives of DecoderPass's equations, from the last one up; each array goes as soon as it was read for the last
-/// time.
+/// The derivatives of DecoderPass's equations in reverse order; each array is freed after its last use.
 PassArray TrainingPass::backward(const DecoderLayer& layer, PassArray x, LayerActivations saved, PassArray dy,
-                                 bool wants_dx) {
+                                 bool needs_dx) {
   const std::vector<DndConvolution> steps = convolutions(layer), back = input_gradient_convolutions(steps);
   const int64_t rows = batch_ * layer.in.tokens, columns = layer.out.height * layer.out.width;
 
@@ -105,9 +103,9 @@ PassArray TrainingPass::backward(const DecoderLayer& layer, PassArray x, LayerAc
   d_height_first.reset();
 
   call(training().layer_norm_gradient, x.data(), saved.mean_rstd.data(), layer.norm_weight, dx.data(), dy.data(), rows,
-       layer.in.height * layer.in.width, accumulate(), wants_dx ? dx.data() : nullptr, gradient(layer.norm_weight),
+       layer.in.height * layer.in.width, accumulate(), needs_dx ? dx.data() : nullptr, gradient(layer.norm_weight),
        gradient(layer.norm_bias));
-  return wants_dx ? std::move(dx) : PassArray();
+  return needs_dx ? std::move(dx) : PassArray();
 }
 
 void TrainingPass::add_noise(const PassArray& x, int64_t elements, const TrainingBatch& batch, double sigma,

@@ -9,33 +9,32 @@
 
 namespace dnd {
 
-/// Forward, loss and backward: the forward pass of decoder_pass.h that saves what the derivatives of its equations need,
-/// and those derivatives.
+/// Forward, loss and backward: the forward pass of decoder_pass.h, saving activations, and its derivatives.
 class TrainingPass : private DecoderPass {
  public:
-  /// `gradients`: null where memory is only counted. In a block of plan.bytes, where it is not.
+  /// `gradients`: null when only counting memory. Otherwise the memory is a block of plan.bytes.
   TrainingPass(const DecoderModel& model, const TrainingPlan& plan, const Gradients* gradients,
                const PassContext& context)
       : DecoderPass(model, plan.batch, plan.convolution_limit, Activations::kSaved, context),
         plan_(plan),
         gradients_(gradients) {}
 
-  /// sums [batch], there when the pass has run. Of what is only counted, the batch's arrays are not read, but whether
-  /// there is an importance.
+  /// sums [batch], valid after the pass has run. When only counting memory, the arrays of the batch are not read, but
+  /// whether `importance` is null still matters.
   void run(const TrainingBatch& batch, DndTokenSums* sums);
 
  private:
   void add_noise(const PassArray& x, int64_t elements, const TrainingBatch& batch, double sigma, int64_t substream);
-  /// Of every layer's biasN, from the gradient of the weight tokens.
+  /// Gradients of every layer's biasN from the gradient of the weight tokens.
   void token_bias_gradients(const PassArray& dy);
-  /// dy → dx, or an empty array where dx is not wanted.
-  PassArray backward(const DecoderLayer& layer, PassArray x, LayerActivations saved, PassArray dy, bool wants_dx);
+  /// dy → dx, or an empty array unless needs_dx.
+  PassArray backward(const DecoderLayer& layer, PassArray x, LayerActivations saved, PassArray dy, bool needs_dx);
   void project_length_backward(PassArray dy);
 
-  /// From the gradient of a convolution's result: that of its weight, which goes to the gradients, …
+  /// Gradient of a convolution's weight from that of its output, added to the gradients.
   void weight_gradient(const DndConvolution& step, const DndConvolutionOperands& operands, const PassArray& dy,
                        const float* weight);
-  /// … and that of its input, in an array of its own. `step`: of input_gradient_convolutions.
+  /// Gradient of its input, in a new array. `step`: one of input_gradient_convolutions.
   PassArray input_gradient(const DndConvolution& step, const PassArray& dy, const float* weight) {
     return convolve(step, {.x = dy.data()}, weight);
   }

@@ -12,14 +12,14 @@
 namespace dnd {
 namespace {
 
-constexpr int64_t kLeastWorkspace = int64_t{1} << 10;
+constexpr int64_t kMinWorkspaceBytes = int64_t{1} << 10;
 
-/// The largest workspace of all convolutions and gradients; above `limit`, which is then too little.
+/// The largest workspace of all convolutions and gradients; larger than `limit` if that is too low.
 int64_t workspace_bytes(const DecoderModel& model, int64_t batch, int64_t limit) {
   const Device& device = model.device();
-  int64_t most = 0;
+  int64_t largest = 0;
   const auto ask = [&](auto operation, const DndConvolution& convolution) {
-    most = std::max(most, workspace_of(device, operation, convolution));
+    largest = std::max(largest, workspace_of(device, operation, convolution));
   };
   for (const DecoderLayer& layer : model.layers()) {
     const auto steps = convolutions_of(layer, model.config(), batch, limit, Activations::kSaved);
@@ -29,11 +29,11 @@ int64_t workspace_bytes(const DecoderModel& model, int64_t batch, int64_t limit)
     }
     for (const DndConvolution& step : input_gradient_convolutions(steps)) ask(device->convolution_workspace, step);
   }
-  return most;
+  return largest;
 }
 
-/// A power of two from `limit` on that is enough for every workspace, and no more than twice what is needed and a
-/// megabyte.
+/// The first sufficient limit for every workspace: `limit`, or a larger power of two, at most twice what is needed plus
+/// 1 MiB.
 int64_t sufficient_limit(const DecoderModel& model, int64_t batch, int64_t limit) {
   for (;;) {
     const int64_t bytes = workspace_bytes(model, batch, limit);
@@ -50,7 +50,7 @@ int64_t counted_bytes(const DecoderModel& model, const TrainingPlan& plan) {
   return counted.block_bytes();
 }
 
-/// Multiply-adds that computing a layer's inner activations again takes.
+/// Multiply-adds of recomputing a layer's inner activations.
 double recomputed_multiply_adds(const DecoderLayer& layer, const DecoderConfig& config, int64_t batch) {
   double sum = 0;
   for (LayerConvolution convolution : kLayerConvolutions) {
@@ -65,8 +65,8 @@ int64_t inner_elements(const DecoderLayer& layer) {
   return in.tokens * (3 + in.height * out.width + out.height * in.width + 2 * out.height * out.width);
 }
 
-/// Layers in the order in which they are to be kept.
-std::vector<size_t> layers_worth_keeping(const DecoderModel& model) {
+/// Layers by the recomputation that saving avoids per byte, most first.
+std::vector<size_t> layers_by_saved_work(const DecoderModel& model) {
   std::vector<double> saved;
   for (const DecoderLayer& layer : model.layers()) {
     saved.push_back(recomputed_multiply_adds(layer, model.config(), 1) / static_cast<double>(inner_elements(layer)));
@@ -83,20 +83,20 @@ int64_t TrainingPlan::saved_layers() const { return std::count(saved.begin(), sa
 
 TrainingPlan plan_training_pass(const DecoderModel& model, int64_t batch, int64_t available) {
   TrainingPlan plan{.batch = batch, .saved = std::vector<bool>(model.layers().size(), false)};
-  const int64_t least = counted_bytes(model, plan);
+  const int64_t min_bytes = counted_bytes(model, plan);
   plan.convolution_limit = sufficient_limit(model, batch, PlanOptions::kDefaultWorkspaceBytes);
-  while (plan.convolution_limit > kLeastWorkspace && plan.convolution_limit > available - least) {
+  while (plan.convolution_limit > kMinWorkspaceBytes && plan.convolution_limit > available - min_bytes) {
     plan.convolution_limit /= 2;
   }
   plan.workspace_bytes = workspace_bytes(model, batch, plan.convolution_limit);
-  plan.fits = plan.workspace_bytes <= plan.convolution_limit && plan.convolution_limit <= available - least;
+  plan.fits = plan.workspace_bytes <= plan.convolution_limit && plan.convolution_limit <= available - min_bytes;
   if (!plan.fits) {
     plan.convolution_limit = sufficient_limit(model, batch, plan.convolution_limit);
-    plan.bytes = least + plan.convolution_limit;
+    plan.bytes = min_bytes + plan.convolution_limit;
     return plan;
   }
   plan.bytes = counted_bytes(model, plan);
-  for (const size_t layer : layers_worth_keeping(model)) {
+  for (const size_t layer : layers_by_saved_work(model)) {
     plan.saved[layer] = true;
     const int64_t bytes = counted_bytes(model, plan);
     if (bytes <= available) {

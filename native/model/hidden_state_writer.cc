@@ -1,4 +1,4 @@
-#include "model/state_writer.h"
+#include "model/hidden_state_writer.h"
 
 #include <algorithm>
 
@@ -9,11 +9,11 @@ constexpr size_t kFloat = sizeof(float);
 
 }  // namespace
 
-StateWriter::StateWriter(const Device& device, const int32_t* mask, const EncodeShape& shape, int64_t columns,
-                         float* states)
+HiddenStateWriter::HiddenStateWriter(const Device& device, const int32_t* mask, const EncodeShape& shape,
+                                     int64_t columns, float* states)
     : device_(device), mask_(mask), shape_(shape), columns_(columns), states_(states) {
   const int64_t rows = shape.pooling == Pooling::kNone ? shape.prompts * shape.length : shape.prompts;
-  // Where padding is not encoded, some rows are never written.
+  // Without encoded padding, some rows are never written.
   if (shape.padding == Padding::kZero || shape.pooling != Pooling::kNone) std::fill_n(states, rows * columns, 0.0f);
   if (shape.pooling == Pooling::kMean) {
     sums_.resize(shape.prompts * columns);
@@ -21,7 +21,7 @@ StateWriter::StateWriter(const Device& device, const int32_t* mask, const Encode
   }
 }
 
-void StateWriter::write(const WindowBatch& batch, const WindowBatch::Chunk& chunk, const float* results) {
+void HiddenStateWriter::write(const WindowBatch& batch, const WindowBatch::Chunk& chunk, const float* results) {
   if (shape_.pooling == Pooling::kMean) return add_means(batch, chunk, results);
   for (size_t index = chunk.first; index < chunk.end; ++index) {
     const WindowBatch::Window& window = batch.windows()[index];
@@ -37,7 +37,7 @@ void StateWriter::write(const WindowBatch& batch, const WindowBatch::Chunk& chun
   fetch();
 }
 
-void StateWriter::write_positions(const WindowBatch::Window& window, const float* rows) {
+void HiddenStateWriter::write_positions(const WindowBatch::Window& window, const float* rows) {
   const int32_t* mask = mask_ + window.places[0] * shape_.window;
   const auto wanted = [&](int64_t position) { return window.whole || mask[position] != 0; };
   for (int64_t position = 0; position < shape_.window;) {
@@ -52,8 +52,9 @@ void StateWriter::write_positions(const WindowBatch::Window& window, const float
   }
 }
 
-/// The means of windows, weighted, so that windows of one prompt may lie in different chunks.
-void StateWriter::add_means(const WindowBatch& batch, const WindowBatch::Chunk& chunk, const float* device_means) {
+/// Weighted sums of window means, because the windows of a prompt may be in different chunks.
+void HiddenStateWriter::add_means(const WindowBatch& batch, const WindowBatch::Chunk& chunk,
+                                  const float* device_means) {
   std::vector<float> means(chunk.windows() * columns_);
   download(means.data(), device_means, chunk.windows());
   fetch();
@@ -69,7 +70,7 @@ void StateWriter::add_means(const WindowBatch& batch, const WindowBatch::Chunk& 
   }
 }
 
-void StateWriter::finish() {
+void HiddenStateWriter::finish() {
   if (shape_.pooling != Pooling::kMean) return;
   for (int64_t prompt = 0; prompt < shape_.prompts; ++prompt) {
     if (real_[prompt] == 0) continue;
@@ -79,7 +80,7 @@ void StateWriter::finish() {
   }
 }
 
-void StateWriter::download(float* destination, const float* source, int64_t rows) {
+void HiddenStateWriter::download(float* destination, const float* source, int64_t rows) {
   const int64_t before = pending_.count * columns_;
   if (pending_.count > 0 && destination == pending_.destination + before && source == pending_.source + before) {
     pending_.count += rows;
@@ -89,7 +90,7 @@ void StateWriter::download(float* destination, const float* source, int64_t rows
   pending_ = {destination, source, rows};
 }
 
-void StateWriter::fetch() {
+void HiddenStateWriter::fetch() {
   if (pending_.count > 0) {
     device_.call(device_->download, static_cast<void*>(pending_.destination), static_cast<const void*>(pending_.source),
                  static_cast<size_t>(pending_.count * columns_) * kFloat);

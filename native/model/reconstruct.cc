@@ -1,4 +1,4 @@
-#include "model/restore.h"
+#include "model/reconstruct.h"
 
 #include "model/device_pass.h"
 #include "model/job_control.h"
@@ -6,8 +6,8 @@
 
 namespace dnd {
 
-void restore_adapters(const DeviceChoice& choice, const float* tokens, int64_t batch, const DndAdapterLayout& layout,
-                      float* const* adapters, Job& job) {
+void reconstruct_adapters(const DeviceChoice& choice, const float* tokens, int64_t batch,
+                          const DndAdapterLayout& layout, float* const* adapters, Job& job) {
   check_adapter_layout(layout);
   const Device device(choice);
   const DndControl control = cancel_only(job);

@@ -5,6 +5,6 @@
 namespace dnd::bindings {
 
 /// `restoreAdapters` of src/engine/native.ts.
-Napi::Value restore_adapters(const Napi::CallbackInfo& info);
+Napi::Value reconstruct_adapters(const Napi::CallbackInfo& info);
 
 }  // namespace dnd::bindings

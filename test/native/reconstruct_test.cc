@@ -20,14 +20,14 @@ struct Adapter {
   int64_t token_elements() const { return layout.tokens * layout.height * layout.width; }
 };
 
-std::vector<float> restored(const Adapter& adapter, const std::vector<float>& tokens, int64_t batch, int threads) {
+std::vector<float> reconstructed(const Adapter& adapter, const std::vector<float>& tokens, int64_t batch, int threads) {
   const Device device(threads);
   std::vector<float> weights(batch * adapter.layout.elements, std::numeric_limits<float>::quiet_NaN());
   device.call(device->reconstruct, nullptr, tokens.data(), batch, &adapter.layout, weights.data());
   return weights;
 }
 
-/// A token that says mean and deviation in all its margins, as src/adapter/token.ts writes them.
+/// Writes mean and deviation into all margins of a token, in the format of src/adapter/token.ts.
 void write_margins(const Adapter& adapter, double mean, double deviation, float* token) {
   const int64_t height = adapter.layout.height, width = adapter.layout.width;
   const float margin_mean = static_cast<float>(mean * 8);
@@ -43,14 +43,14 @@ void write_margins(const Adapter& adapter, double mean, double deviation, float*
   }
 }
 
-TEST(Restore, puts_every_weight_where_its_tensor_has_it) {
+TEST(Reconstruct, writes_every_weight_to_its_position_in_its_tensor) {
   const Adapter adapter;
   const int64_t batch = 2, token = adapter.layout.height * adapter.layout.width;
   std::vector<float> tokens = random_values(batch * adapter.token_elements(), 3);
   for (int64_t t = 0; t < batch * adapter.layout.tokens; ++t) {
     write_margins(adapter, 0.01 * static_cast<double>(t), 0.02 + 0.01 * static_cast<double>(t), &tokens[t * token]);
   }
-  const std::vector<float> weights = restored(adapter, tokens, batch, 2);
+  const std::vector<float> weights = reconstructed(adapter, tokens, batch, 2);
   const auto expected = [&](int64_t t, int64_t row, int64_t column) {
     return tokens[t * token + row * adapter.layout.width + column] * (0.02 + 0.01 * static_cast<double>(t)) +
            0.01 * static_cast<double>(t);
@@ -68,8 +68,8 @@ TEST(Restore, puts_every_weight_where_its_tensor_has_it) {
   }
 }
 
-/// Margins of which each number differs: the formula of docs/formats.md, written out.
-TEST(Restore, averages_margins_that_do_not_agree) {
+/// Margins of distinct numbers: the formula of docs/formats.md, written out.
+TEST(Reconstruct, averages_margins_that_disagree) {
   std::vector<DndAdapterTensor> tensors = {{0, 1, 2, 0, 0}};
   const DndAdapterLayout layout = {1, 4, 4, 2, 2, 4, tensors.data(), 1};
   const std::vector<float> token = random_values(16, 11);
@@ -92,14 +92,14 @@ TEST(Restore, averages_margins_that_do_not_agree) {
   }
 }
 
-TEST(Restore, gives_the_same_bytes_for_any_number_of_threads) {
+TEST(Reconstruct, gives_the_same_bytes_for_any_number_of_threads) {
   const Adapter adapter;
   const std::vector<float> tokens = random_values(3 * adapter.token_elements(), 5);
-  const std::vector<float> one = restored(adapter, tokens, 3, 1);
-  for (int threads : {2, 5}) EXPECT_EQ(restored(adapter, tokens, 3, threads), one);
+  const std::vector<float> one = reconstructed(adapter, tokens, 3, 1);
+  for (int threads : {2, 5}) EXPECT_EQ(reconstructed(adapter, tokens, 3, threads), one);
 }
 
-TEST(Restore, refuses_a_layout_that_leads_out_of_its_tokens_or_its_adapter) {
+TEST(Reconstruct, rejects_a_layout_that_exceeds_its_tokens_or_its_adapter) {
   const Device device(1);
   const std::vector<float> tokens(1000);
   std::vector<float> weights(1000);
@@ -127,7 +127,7 @@ TEST(Restore, refuses_a_layout_that_leads_out_of_its_tokens_or_its_adapter) {
             "adapter layout: the number of tensors is 0; it must be from 1 to 5");
 }
 
-TEST(Restore, stops_when_it_is_cancelled) {
+TEST(Reconstruct, stops_when_it_is_cancelled) {
   const Adapter adapter;
   const Device device(1);
   const std::vector<float> tokens(adapter.token_elements());

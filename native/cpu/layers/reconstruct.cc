@@ -7,7 +7,7 @@
 namespace dnd::cpu {
 namespace {
 
-// As src/adapter/token.ts writes them: docs/formats.md.
+// The format of the margins: src/adapter/token.ts, docs/formats.md.
 constexpr double kMeanScale = 8;
 constexpr double kDeviationScale = 0.9;
 constexpr double kDeviationOffset = 0.1;
@@ -23,8 +23,8 @@ double average(const float* values, int64_t stride, int64_t count) {
   return sum / static_cast<double>(count);
 }
 
-/// From margins that need not agree. The even rows' estimate is paired with the row before the last, the odd rows' with
-/// the last; each pair is averaged and inverted, and the two results are averaged.
+/// Margins may disagree. The even rows' estimate is paired with the second-to-last row, the odd rows' with the last;
+/// each pair is averaged and inverted, and the two results are averaged.
 MeanDeviation read_margins(const float* token, int64_t height, int64_t width) {
   MeanDeviation result{0, 0};
   for (int64_t parity = 0; parity < 2; ++parity) {
@@ -39,8 +39,8 @@ MeanDeviation read_margins(const float* token, int64_t height, int64_t width) {
 }
 
 /// Token `index` of a tensor; `weights`: the whole tensor.
-void restore_token(const float* token, const DndAdapterLayout& layout, const DndAdapterTensor& tensor, int64_t index,
-                   float* weights) {
+void denormalise_token(const float* token, const DndAdapterLayout& layout, const DndAdapterTensor& tensor,
+                       int64_t index, float* weights) {
   const auto [mean, deviation] = read_margins(token, layout.height, layout.width);
   const int64_t first = index * layout.chunk, columns = std::min(layout.chunk, tensor.length - first);
   const int64_t row_stride = tensor.transposed != 0 ? 1 : tensor.length;
@@ -67,7 +67,7 @@ void reconstruct(ThreadPool& pool, const Control& control, const float* tokens, 
     float* weights = adapters + task * layout.elements + tensor.offset;
     const float* token = tokens + (task * layout.tokens + tensor.first_token) * token_elements;
     for (int64_t index = 0; index < tensor.tokens; ++index) {
-      restore_token(token + index * token_elements, layout, tensor, index, weights);
+      denormalise_token(token + index * token_elements, layout, tensor, index, weights);
     }
   });
 }

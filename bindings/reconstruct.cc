@@ -1,4 +1,4 @@
-#include "restore.h"
+#include "reconstruct.h"
 
 #include <utility>
 #include <vector>
@@ -9,11 +9,11 @@
 #include "device_arguments.h"
 #include "environment.h"
 #include "failure.h"
-#include "model/restore.h"
+#include "model/reconstruct.h"
 
 namespace dnd::bindings {
 
-Napi::Value restore_adapters(const Napi::CallbackInfo& info) {
+Napi::Value reconstruct_adapters(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const int64_t batch = Argument(info, 1, "restoreAdapters", "batch").integer(1);
     const AdapterLayout layout(Argument(info, 2, "restoreAdapters", "layout"));
@@ -26,9 +26,9 @@ Napi::Value restore_adapters(const Napi::CallbackInfo& info) {
     const int64_t bytes = tensor_bytes({sizes.elements});
     JobWork work = [choice, values, batch, layout, bytes](Job& job) -> JobResult {
       std::vector<FloatResult> adapters;
-      std::vector<float*> places;
-      for (int64_t task = 0; task < batch; ++task) places.push_back(adapters.emplace_back(bytes).data());
-      dnd::restore_adapters(choice, values, batch, layout.view(), places.data(), job);
+      std::vector<float*> outputs;
+      for (int64_t task = 0; task < batch; ++task) outputs.push_back(adapters.emplace_back(bytes).data());
+      dnd::reconstruct_adapters(choice, values, batch, layout.view(), outputs.data(), job);
       return adapters;
     };
     return Environment::of(info.Env())->submit(std::move(work), nullptr, done, {tokens.buffer});

@@ -8,25 +8,26 @@
 
 namespace dnd {
 
-/// Puts the encoder's hidden states where a batch's result has them: every window at each of its places, or pooled.
-class StateWriter {
+/// Writes the encoder's hidden states into the result of a batch: each window at all its positions, or pooled.
+class HiddenStateWriter {
  public:
   /// states: [prompts, length, columns], or [prompts, columns] when pooled; host memory.
-  StateWriter(const Device& device, const int32_t* mask, const EncodeShape& shape, int64_t columns, float* states);
+  HiddenStateWriter(const Device& device, const int32_t* mask, const EncodeShape& shape, int64_t columns,
+                    float* states);
 
   Pooling pooling() const { return shape_.pooling; }
 
-  /// results: hidden states [chunk.rows(), columns], or means of windows [chunk.windows(), columns] when pooled so; on
-  /// the device.
+  /// results, in device memory: hidden states [chunk.rows(), columns], or with mean pooling the means of the windows
+  /// [chunk.windows(), columns].
   void write(const WindowBatch& batch, const WindowBatch::Chunk& chunk, const float* results);
 
-  /// After the last chunk.
+  /// Call after the last chunk.
   void finish();
 
  private:
   void write_positions(const WindowBatch::Window& window, const float* rows);
   void add_means(const WindowBatch& batch, const WindowBatch::Chunk& chunk, const float* device_means);
-  /// Rows that follow those before them, on both sides, are fetched together with them.
+  /// Merges rows that are contiguous on both sides into one copy.
   void download(float* destination, const float* source, int64_t rows);
   void fetch();
 
@@ -41,9 +42,9 @@ class StateWriter {
   const EncodeShape shape_;
   const int64_t columns_;
   float* const states_;
-  std::vector<double> sums_;  ///< [prompts, columns] of the real tokens' states, when pooled by their mean
-  std::vector<double> real_;  ///< [prompts] tokens in them
-  Rows pending_{};            ///< not yet fetched
+  std::vector<double> sums_;  ///< [prompts, columns] over the real tokens, for mean pooling
+  std::vector<double> real_;  ///< [prompts] number of real tokens
+  Rows pending_{};            ///< not yet copied
 };
 
 }  // namespace dnd
