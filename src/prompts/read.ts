@@ -120,15 +120,25 @@ async function parse<Item>(
   const yieldToEventLoop = eventLoopYielder();
   const items: Item[] = [];
   let looked = 0;
-  for await (const item of parser(decodeUtf8(bytes, source), source)) {
-    if (++looked % ITEMS_PER_SLICE === 0) await yieldToEventLoop();
-    if (item === undefined) continue;
-    if (items.length === MOST_PROMPTS)
+  /** @returns what to wait for before the next item, if anything */
+  const add = (item: FoundItem | undefined): Promise<void> | undefined => {
+    if (item !== undefined && items.length === MOST_PROMPTS)
       throw invalidPrompts(
         source,
         `it has more than ${MOST_PROMPTS} prompts, which no prompt set has; give a few hundred prompts of the task`,
       );
-    items.push(take(item));
+    if (item !== undefined) items.push(take(item));
+    return ++looked % ITEMS_PER_SLICE === 0 ? yieldToEventLoop() : undefined;
+  };
+  const found = parser(decodeUtf8(bytes, source), source);
+  if (Symbol.asyncIterator in found) {
+    for await (const item of found) await add(item);
+  } else {
+    // Awaiting every one of millions of blank lines would take seconds.
+    for (const item of found) {
+      const pause = add(item);
+      if (pause) await pause;
+    }
   }
   if (items.length > 0) return items;
   throw invalidPrompts(source, 'there are no prompts in it; give at least one');

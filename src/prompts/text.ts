@@ -4,8 +4,12 @@ import { checkPrompt } from './problems.js';
 /** One prompt per line; blank lines are skipped. Accepts the line endings of every system. */
 export function* parseText(text: string, source: string): Generator<FoundItem | undefined> {
   for (const { line, number } of linesOf(text, /\r\n|\n|\r/g)) {
+    if (!/\S/.test(line)) {
+      yield undefined;
+      continue;
+    }
     const where = `in line ${number}`;
-    yield /\S/.test(line) ? { prompt: checkPrompt(line, source, where), response: undefined, where } : undefined;
+    yield { prompt: checkPrompt(line, source, where), response: undefined, where };
   }
 }
 
