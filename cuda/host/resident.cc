@@ -94,7 +94,7 @@ bool ResidentParameters::upload_convolution(const Control& control, const DndCon
     throw Error(ErrorCode::kOutOfMemory,
                 sentence + ", and beside the " + bytes_text(std::max<int64_t>(0, reserved_bytes)) +
                     " reserved for forward passes there are " + bytes_text(std::max<int64_t>(0, supply)) +
-                    ": a smaller batch or a larger memory limit would help");
+                    " available: a smaller batch or a larger memory limit would help");
   }
   convolutions_.emplace(key, std::move(resident));
   return true;

@@ -113,7 +113,9 @@ test('jobs of one engine run one after the other, in the order requested', async
     large.forward(conditionOf(large), 1).then(note('large, second')),
     small.forward(conditionOf(small), 1).then(note('small')),
   ]);
-  expect(order).toEqual(['small', 'large, first', 'large, second']);
+  expect(order.filter((name) => name !== 'small')).toEqual(['large, first', 'large, second']);
+  // Another engine's job waits for none of them; which of two jobs at work ends first is the system's choice.
+  expect(order.indexOf('small')).toBeLessThan(2);
 });
 
 test('two engines that work at once give what each gives alone', async () => {

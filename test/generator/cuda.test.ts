@@ -86,7 +86,7 @@ describeEmulated('a generator on an emulated CUDA device', () => {
     test('auto uses the CPU and says why', async () => {
       const { result, machine } = await resultOf<Generated>('cuda-generate', {}, little);
       expect(result.device).toMatchObject({ kind: 'cpu', precision: 'fp32' });
-      expect(result.device.fallback).toMatch(/^NVIDIA A100-SXM4-80GB \(emulated\): .*needs .*bytes.* free/s);
+      expect(result.device.fallback).toMatch(/^NVIDIA A100-SXM4-80GB \(emulated\): .*needs .*bytes.* available/s);
       expect(result.error).toBe(0);
       expect(machine).toMatchObject(NOTHING_LEFT);
     });

@@ -3,6 +3,12 @@ import { StatisticsCollector } from '../../src/generator/statistics.js';
 
 test('progress grows over the stages by their shares, and ends with exactly 1', () => {
   const seen: [number, string][] = [];
+  let now = 0;
+  // So far apart that none is withheld.
+  const clock = jest.spyOn(performance, 'now').mockImplementation(() => {
+    now += 1000;
+    return now;
+  });
   const progress = new Progress({ encode: 1, decode: 8, restore: 1 }, (fraction, stage) =>
     seen.push([fraction, stage]),
   );
@@ -14,6 +20,7 @@ test('progress grows over the stages by their shares, and ends with exactly 1', 
   encode(0.7);
   decode(1);
   restore(1);
+  clock.mockRestore();
   expect(seen).toEqual([
     [0.05, 'encode'],
     [0.1, 'encode'],
