@@ -4,7 +4,9 @@ module.exports = {
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/interop/'],
-  // Sources name their neighbours with .js, as Node wants them; jest reads the .ts.
+  // For hangs only: machines are shared, and no test asserts a time.
+  testTimeout: 60_000,
+  // Sources import their neighbours with .js, as Node requires; jest reads the .ts.
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: {
     '^.+\\.[cm]?ts$': [
