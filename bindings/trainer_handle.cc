@@ -3,6 +3,7 @@
 #include "decoder_arguments.h"
 #include "device_arguments.h"
 #include "fields.h"
+#include "forward_call.h"
 #include "trainer_arguments.h"
 
 namespace dnd::bindings {
@@ -102,19 +103,8 @@ Napi::Value TrainerHandle::read_gradient(const Napi::CallbackInfo& info) {
 
 Napi::Value TrainerHandle::forward(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    const DecoderConfig& config = model()->config().decoder;
-    const Feature last = config.features.back();
-    const int64_t batch = Argument(info, 1, "forward", "batch").integer(1);
-    const Slice condition = read_condition(Argument(info, 0, "forward", "condition"), config, batch);
-    const int64_t limit = Argument(info, 2, "forward", "limitBytes").integer(0);
-    const int64_t result_bytes = tensor_bytes({batch, last.tokens, last.height, last.width});
-    const auto* values = reinterpret_cast<const float*>(condition.data);
-    JobWork work = [model = model(), values, batch, limit, result_bytes](Job& job) -> JobResult {
-      FloatResult tokens(result_bytes);
-      model->forward(values, batch, tokens.data(), job, limit);
-      return tokens;
-    };
-    return submit(std::move(work), Argument(info, 3, "forward", "done"), {condition.buffer});
+    ForwardCall call = read_forward_call(info, model(), model()->config().decoder);
+    return submit(std::move(call.work), Argument(info, 3, "forward", "done"), {call.condition.buffer});
   });
 }
 

@@ -38,7 +38,7 @@ describe('an abort', () => {
   });
 
   test.each(['initialise', 'importance', 'encode'] as const)(
-    'after run.json is written (%s) leaves a run that can be gone on with',
+    'after run.json is written (%s) leaves a run that can be resumed',
     async (stage) => {
       await complete('whole');
       await expect(create('run', abortAt(stage))).rejects.toThrow(`enough of ${stage}`);
