@@ -1,4 +1,4 @@
-import { SerialQueue, steadyProgress, unlessAborted } from '../async/index.js';
+import { SerialQueue, steadyProgress } from '../async/index.js';
 import { cpuInfo } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { checkOptions, checkPath } from '../validation/index.js';
@@ -181,14 +181,15 @@ export class Trainer implements AsyncDisposable {
     const { engine, layout, position, settings, work } = this.#parts;
     const { states, targets, importance, data, evaluationTasks } = work;
     const together = tasksTogether(engine, settings);
-    const evaluated = data.exclusively(() =>
-      evaluateTasks(
-        evaluationTasks,
-        { engine, layout, importance, states, targets, together },
-        { signal, onProgress: (fraction) => onProgress?.(fraction, 'evaluate') },
-      ),
+    const { tasks, cells } = await data.exclusively(
+      (linked) =>
+        evaluateTasks(
+          evaluationTasks,
+          { engine, layout, importance, states, targets, together },
+          { signal: linked, onProgress: (fraction) => onProgress?.(fraction, 'evaluate') },
+        ),
+      signal,
     );
-    const { tasks, cells } = await unlessAborted(evaluated, signal);
     return { evaluation: position.step, tasks, cells, seconds: (performance.now() - start) / 1000 };
   }
 

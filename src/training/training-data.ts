@@ -75,9 +75,12 @@ export class TrainingData {
     return made;
   }
 
-  /** Runs other work with hidden states and targets, while no micro-batch is being prepared. */
-  exclusively<T>(work: () => Promise<T>): Promise<T> {
-    return this.#queue.run(work);
+  /**
+   * Runs other work with hidden states and targets, while no micro-batch is being prepared. Aborted while it waits, it
+   * rejects at once; later the promise settles when the work has.
+   */
+  exclusively<T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    return this.#queue.run(work, signal);
   }
 
   /** Stops the preparation; resolves when it has stopped. */

@@ -1,6 +1,8 @@
 import { renameSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { TrainerEngine } from '../../src/engine/index.js';
 import { resumePoint, trainToEnd } from '../../src/training/train-to-end.js';
 import { Trainer } from '../../src/training/trainer.js';
 import { checkpointBytes, useRuns } from './run-workshop.js';
@@ -9,6 +11,7 @@ import { checkpointPath } from './workshop.js';
 jest.setTimeout(60_000);
 
 const { at, checkpoint, complete, create } = useRuns();
+afterEach(() => jest.restoreAllMocks());
 const checkpoints = (name: string) => readdir(at(name, 'checkpoints'));
 /** No checkpoint but that of the last step is due. */
 const RARELY = { checkpointEvery: 1000, evaluateEvery: 0 };
@@ -33,6 +36,28 @@ test('an abort saves the steps done, from which it can be resumed as if nothing 
   await using resumed = await Trainer.resume(at('run'));
   expect(await trainToEnd(resumed)).toMatchObject({ step: 10, newSteps: 7, interrupted: false });
   expect(await checkpointBytes(checkpoint('run', 10))).toEqual(await checkpointBytes(checkpoint('whole', 10)));
+});
+
+test('an abort during an evaluation saves only once the evaluation has stopped', async () => {
+  await using trainer = await create('run', { checkpointEvery: 1000, evaluateEvery: 3 });
+  const controller = new AbortController();
+  const events: string[] = [];
+  const { forward, readParameter } = TrainerEngine.prototype;
+  jest.spyOn(TrainerEngine.prototype, 'forward').mockImplementation(async function (this: TrainerEngine, ...call) {
+    const work = forward.apply(this, call);
+    controller.abort();
+    await work.catch(() => {});
+    await setTimeout(50);
+    events.push('evaluation stopped');
+    return work;
+  });
+  jest.spyOn(TrainerEngine.prototype, 'readParameter').mockImplementation(function (this: TrainerEngine, ...call) {
+    events.push('parameters read');
+    return readParameter.apply(this, call);
+  });
+  const result = await trainToEnd(trainer, { signal: controller.signal });
+  expect(result).toMatchObject({ step: 0, interrupted: true, checkpoint: checkpoint('run', 0) });
+  expect(events.slice(0, 2)).toEqual(['evaluation stopped', 'parameters read']);
 });
 
 test('a failure of the caller or of a step saves the steps done before it is thrown', async () => {
@@ -73,9 +98,6 @@ test('a folder without a run has nothing to resume', async () => {
 describe('progress of a run', () => {
   beforeEach(() => {
     jest.spyOn(performance, 'now').mockReturnValue(1000);
-  });
-  afterEach(() => {
-    jest.restoreAllMocks();
   });
 
   test('of stages that come again and again is reported once where no time passes', async () => {
