@@ -126,6 +126,7 @@ struct DndPass {
 };
 
 struct DndTrainingOperations;  // backend_training.h
+struct DndLanguageOperations;  // backend_language.h
 
 struct DndBackend {
   uint32_t version;  ///< kDndBackendVersion of the header that the implementation was built with
@@ -215,6 +216,7 @@ struct DndBackend {
                            float* adapters);
 
   const DndTrainingOperations* training;  ///< null: this device does not train
+  const DndLanguageOperations* language;  ///< null: this device does not run language models
 };
 
 /// What a device library exports under this name.
@@ -222,4 +224,4 @@ typedef const DndBackend* (*DndDeviceLibrary)(void);
 #define DND_DEVICE_LIBRARY_ENTRY "dnd_device_library"
 }
 
-constexpr uint32_t kDndBackendVersion = 5;
+constexpr uint32_t kDndBackendVersion = 6;

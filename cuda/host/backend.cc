@@ -237,6 +237,7 @@ constexpr DndBackend kBackend = {
     .mean_pool = mean_pool,
     .reconstruct = reconstruct,
     .training = nullptr,
+    .language = nullptr,
 };
 
 }  // namespace

@@ -203,6 +203,7 @@ constexpr DndBackend kCpuBackend = {
     .mean_pool = mean_pool,
     .reconstruct = reconstruct,
     .training = &cpu::kTraining,
+    .language = nullptr,
 };
 
 const DndBackend* cpu_backend() { return &kCpuBackend; }
