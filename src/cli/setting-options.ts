@@ -31,6 +31,8 @@ function optionOf(
   switch (kind.is) {
     case 'path':
       return option('path');
+    case 'text':
+      return option('text');
     case 'choice':
       return option('name').choices(kind.of);
     case 'whole':

@@ -13,17 +13,17 @@ export interface EndTokens {
 /**
  * generation_config.json names the tokens at which generation ends, or else config.json; the tokeniser's `eos_token` is
  * always one, and ends the responses that a model is trained on.
+ * @param configured `eos_token_id` of config.json
  * @throws DndError CORRUPT_FILE
  */
 export function findEndTokens(
-  { config, generationConfig, folder }: { config: unknown; generationConfig: unknown; folder: string },
+  { generationConfig, folder }: { generationConfig: unknown; folder: string },
+  configured: readonly number[],
   tokeniser: Pick<LanguageTokeniser, 'specialTokens' | 'idOf' | 'vocabSize'>,
 ): EndTokens {
   const { vocabSize, specialTokens } = tokeniser;
   const named =
-    idsIn(generationConfig, `${folder}/generation_config.json`, vocabSize) ??
-    idsIn(config, `${folder}/config.json`, vocabSize) ??
-    [];
+    idsIn(generationConfig, `${folder}/generation_config.json`, vocabSize) ?? configured.filter((id) => id < vocabSize);
   const own = specialTokens.eos_token === undefined ? undefined : tokeniser.idOf(specialTokens.eos_token);
   const usable = own !== undefined && own < vocabSize ? own : undefined;
   const ids = new Set(usable === undefined ? named : [...named, usable]);

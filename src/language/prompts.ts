@@ -1,3 +1,4 @@
+import { IGNORED_LABEL } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import type { ChatTemplate } from './chat-template.js';
 import type { EndTokens } from './end-tokens.js';
@@ -26,9 +27,6 @@ export interface Example extends Pick<PromptOptions, 'system' | 'raw'> {
   prompt: string;
   response: string;
 }
-
-/** A label of Hugging Face's convention for tokens that no loss is computed of. */
-export const IGNORED_LABEL = -100;
 
 /** Token ids of an example and, for each token of the response and its end, the same id as its label; −100 elsewhere. */
 export interface EncodedExample {

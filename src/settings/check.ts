@@ -45,6 +45,8 @@ function checkValue(value: unknown, kind: SettingKind, where: string): unknown {
   switch (kind.is) {
     case 'path':
       return isText(value) && !value.includes('\0') ? value : refuse('a path');
+    case 'text':
+      return isText(value) && !value.includes('\0') ? value : refuse('a text');
     case 'boolean':
       return typeof value === 'boolean' ? value : refuse('true or false');
     case 'choice':

@@ -1,6 +1,7 @@
 /** The type of a setting's value, checked by `checkSettings`. */
 export type SettingKind =
   | { is: 'path' }
+  | { is: 'text' }
   | { is: 'choice'; of: readonly string[] }
   | { is: 'whole'; from: number; to?: number }
   /** A number from `from` (with `above`: greater than it) and below `below`. */
