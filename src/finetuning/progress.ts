@@ -1,5 +1,5 @@
 /** Stages of a run besides its steps. */
-export type FinetuneStage = 'load' | 'read' | 'save';
+export type FinetuneStage = 'load' | 'read';
 
 /** A step of fine-tuning. */
 export interface FinetuneStep {
@@ -34,5 +34,4 @@ export interface FinetuneCallbacks {
   onStep?: ((step: FinetuneStep) => void) | undefined;
   /** Called with each finished task. */
   onTask?: ((task: FinishedTask) => void) | undefined;
-  onNotice?: ((message: string) => void) | undefined;
 }

@@ -1,5 +1,4 @@
 import { MODULE_NAMES } from '../adapter/index.js';
-import type { Device } from '../engine/index.js';
 import type { SettingKind, SettingTable } from '../settings/index.js';
 import { SCHEDULES, type ScheduleName } from '../training/schedule.js';
 
@@ -39,7 +38,6 @@ export interface FinetuneSettings {
   saveEvery: number;
   memoryLimit: number | undefined;
   threads: number | undefined;
-  device: Device | undefined;
 }
 
 /** With every default in its place. */
@@ -160,7 +158,6 @@ export const FINETUNE_SETTINGS: SettingTable<FinetuneSettings> = {
     affectsWeights: false,
     about: 'number of threads (default: DND_THREADS, else all usable CPUs)',
   },
-  device: { kind: { is: 'device' }, affectsWeights: false, about: 'compute device: cpu; auto is the same' },
 };
 
 export const FINETUNE_SETTING_NAMES = Object.keys(FINETUNE_SETTINGS) as (keyof FinetuneSettings)[];

@@ -13,6 +13,7 @@ export {
   type Example,
   encodeExample,
   encodePrompt,
+  encodeSequence,
   type PromptFormat,
   type PromptOptions,
   promptText,

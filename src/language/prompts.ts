@@ -99,3 +99,32 @@ export function encodeExample(format: PromptFormat, example: Example, what = 'th
   labels.set(ids.subarray(before.length), before.length);
   return { ids, labels, labelled: ids.length - before.length };
 }
+
+/**
+ * A sequence of token ids to learn as a whole: every token but the first is predicted, or those that have labels.
+ * @param what the subject of messages, as in "sequence 3 of the corpus"
+ * @throws DndError SHAPE_MISMATCH for an id outside the vocabulary; INVALID_ARGUMENT for a sequence without anything to
+ * predict, or longer than the context
+ */
+export function encodeSequence(
+  sequence: ArrayLike<number> | Pick<EncodedExample, 'ids' | 'labels'>,
+  { vocabSize, maxPositions }: { vocabSize: number; maxPositions: number },
+  what: string,
+): EncodedExample {
+  const given = 'ids' in sequence ? sequence : { ids: sequence, labels: sequence };
+  const ids = Int32Array.from(given.ids);
+  const labels = Int32Array.from(given.labels);
+  const fits = (id: number) => id >= 0 && id < vocabSize;
+  const wrong = [...ids, ...labels.filter((label) => label !== IGNORED_LABEL)].find((id) => !fits(id));
+  if (wrong !== undefined)
+    throw new DndError('SHAPE_MISMATCH', `${what} has the token id ${wrong}, but the vocab_size is ${vocabSize}`);
+  // Nothing predicts the first token.
+  if (labels.length > 0) labels[0] = IGNORED_LABEL;
+  const labelled = labels.reduce((count, label) => count + Number(label !== IGNORED_LABEL), 0);
+  if (labelled > 0 && ids.length <= maxPositions && labels.length === ids.length) return { ids, labels, labelled };
+  const labelText = labels.length === ids.length ? `${labelled} of them to predict` : `${labels.length} labels`;
+  throw new DndError(
+    'INVALID_ARGUMENT',
+    `${what} cannot be learnt; expected 2 to ${maxPositions} tokens, with a label each, got ${ids.length} tokens, ${labelText}`,
+  );
+}
