@@ -10,6 +10,7 @@
 #include "core/status.h"
 #include "model/initialise.h"
 #include "model/job_control.h"
+#include "model/language/adapters.h"
 #include "model/language/pass.h"
 #include "model/language/training/adapter_gradients.h"
 #include "model/language/training/pass.h"
@@ -94,7 +95,8 @@ CausalTrainingMemory CausalTrainer::memory(const CausalBatchShape& shape, int64_
   check_batch(config(), adapted.batch);
   std::vector<size_t> order(adapted.batch.lengths.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  const std::optional<LoraOperands> lora = operands();
+  std::optional<LoraOperands> lora;
+  if (adapted.batch.lora) lora = counted_operands(*adapted.batch.lora);
   const int64_t other = lasting_bytes() + runtime_.other_bytes(adapted.batch.longest());
   const CausalTrainingPlan plan = plan_training_pass(runtime_, counted_rows(adapted, order), lora ? &*lora : nullptr,
                                                      !trains_adapter(), limit - other);
