@@ -9,7 +9,6 @@
 
 #include "core/status.h"
 #include "model/job_control.h"
-#include "model/language/adapters.h"
 #include "model/language/chunks.h"
 #include "model/language/pass.h"
 
@@ -62,7 +61,7 @@ class Generation {
         job_(job),
         lock_(runtime.model().access()),
         control_(cancel_only(job)),
-        adapters_(runtime.device(), batch.lora),
+        lora_(operands_of(batch.lora)),
         sequences_(batch.lengths.size()) {
     int64_t row = 0, longest = 0;
     const int32_t* ids = batch.ids;
@@ -148,10 +147,10 @@ class Generation {
     runtime_.run(
         key, &control_,
         [&](const PassContext& context) {
-          return cached_steps(runtime_, rows, adapters_.operands(), cache_, kind, context);
+          return cached_steps(runtime_, rows, address_of(lora_), cache_, kind, context);
         },
         [&](const PassArray& result) {
-          const float* logits = on_host(result, static_cast<int64_t>(members.size()) * vocabulary);
+          const float* logits = result.data();
           for (const size_t member : members) {
             append(member, logits);
             logits += vocabulary;
@@ -179,13 +178,6 @@ class Generation {
     std::erase_if(running_, [&](size_t index) { return sequences_[index].room == 0; });
   }
 
-  const float* on_host(const PassArray& array, int64_t elements) {
-    if (runtime_.device().in_host_memory()) return array.data();
-    host_.resize(static_cast<size_t>(elements));
-    runtime_.device().download(host_.data(), array.data(), elements * kFloat);
-    return host_.data();
-  }
-
   void report_progress() {
     double done = 0;
     for (const Sequence& sequence : sequences_) {
@@ -201,11 +193,10 @@ class Generation {
   Job& job_;
   const std::shared_lock<std::shared_mutex> lock_;
   const DndControl control_;
-  DeviceAdapters adapters_;
+  const std::optional<LoraOperands> lora_;
   std::vector<Sequence> sequences_;
   std::vector<size_t> running_;  ///< ascending
   KeyValueCache cache_;
-  std::vector<float> host_;
 };
 
 }  // namespace
@@ -220,11 +211,10 @@ std::vector<GeneratedSequence> generate(CausalRuntime& runtime, const CausalBatc
 int64_t generation_bytes(const CausalRuntime& runtime, const CausalBatch& batch, int64_t max_new_tokens) {
   const CausalConfig& config = runtime.config();
   check_batch(config, batch);
-  std::optional<LoraOperands> lora;
-  if (batch.lora) lora = counted_operands(*batch.lora);
+  const std::optional<LoraOperands> lora = operands_of(batch.lora);
   const auto counted = [&](const CausalRows& rows, ProductKind kind) {
     return CausalRuntime::counted_bytes([&](const PassContext& context) {
-      return cached_steps(runtime, rows, lora ? &*lora : nullptr, KeyValueCache{}, kind, context);
+      return cached_steps(runtime, rows, address_of(lora), KeyValueCache{}, kind, context);
     });
   };
   CausalRows step;

@@ -9,7 +9,6 @@
 #include "core/status.h"
 #include "model/initialise.h"
 #include "model/job_control.h"
-#include "model/language/adapters.h"
 #include "model/language/chunks.h"
 #include "model/language/pass.h"
 
@@ -50,13 +49,13 @@ PassArray state_steps(const CausalRuntime& runtime, const CausalRows& rows, cons
 class ChunkedCall {
  public:
   ChunkedCall(CausalRuntime& runtime, const CausalBatch& batch, int64_t rows, int64_t layers, Job& job)
-      : runtime_(runtime), batch_(batch), job_(job), lock_(runtime.model().access()) {
+      : runtime_(runtime), job_(job), lock_(runtime.model().access()) {
     for (size_t begin = 0; begin < batch.lengths.size(); begin = ends_.back()) {
       ends_.push_back(chunk_end(batch.lengths, begin, rows));
     }
     progress_.total = static_cast<double>(ends_.size()) * static_cast<double>(layers);
     runtime.prepare(batch.longest(), job);
-    adapters_.emplace(runtime.device(), batch.lora);
+    lora_ = operands_of(batch.lora);
   }
   ~ChunkedCall() { runtime_.free_block_beyond(0); }
 
@@ -72,17 +71,16 @@ class ChunkedCall {
     job_.set_progress(1);
   }
 
-  LoraOperands* lora() { return adapters_->operands(); }
+  const LoraOperands* lora() const { return address_of(lora_); }
   LayerProgress* progress() { return &progress_; }
 
  private:
   CausalRuntime& runtime_;
-  const CausalBatch& batch_;
   Job& job_;
   std::shared_lock<std::shared_mutex> lock_;
   std::vector<size_t> ends_;
   LayerProgress progress_{job_, 1};
-  std::optional<DeviceAdapters> adapters_;
+  std::optional<LoraOperands> lora_;
 };
 
 }  // namespace
@@ -104,9 +102,7 @@ void CausalLanguageModel::initialise(uint64_t seed, double standard_deviation, J
 int64_t CausalLanguageModel::workspace_bytes(const CausalBatchShape& shape) const {
   const CausalBatch& batch = shape.batch;
   check_batch(config(), batch);
-  std::optional<LoraOperands> lora;
-  if (batch.lora) lora = counted_operands(*batch.lora);
-  const LoraOperands* const operands = lora ? &*lora : nullptr;
+  const std::optional<LoraOperands> lora = operands_of(batch.lora);
   const bool with_logits = shape.labelled.empty();
   const int64_t rows_at_once = chunk_rows(config(), with_logits);
   int64_t largest = 0;
@@ -118,8 +114,8 @@ int64_t CausalLanguageModel::workspace_bytes(const CausalBatchShape& shape) cons
     rows.outputs.resize(static_cast<size_t>(outputs));
     rows.labels.resize(static_cast<size_t>(outputs));
     const auto steps = [&](const PassContext& context) {
-      return with_logits ? logit_steps(runtime_, rows, operands, context, nullptr)
-                         : loss_steps(runtime_, rows, operands, context, nullptr, nullptr);
+      return with_logits ? logit_steps(runtime_, rows, address_of(lora), context, nullptr)
+                         : loss_steps(runtime_, rows, address_of(lora), context, nullptr, nullptr);
     };
     largest = std::max(largest, CausalRuntime::counted_bytes(steps));
     begin = end;

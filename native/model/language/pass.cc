@@ -11,6 +11,11 @@ constexpr int64_t kWord = sizeof(int32_t);
 
 }  // namespace
 
+std::optional<LoraOperands> operands_of(const std::optional<AdapterBatch>& lora) {
+  if (!lora) return std::nullopt;
+  return LoraOperands{.layout = lora->layout.get(), .scale = lora->scale, .adapters = lora->adapters};
+}
+
 CausalPass::CausalPass(const CausalRuntime& runtime, const CausalRows& rows, const LoraOperands* lora,
                        ProductKind kind, const PassContext& context, LayerProgress* progress)
     : runtime_(runtime), rows_(rows), lora_(lora), kind_(kind), context_(context), progress_(progress) {

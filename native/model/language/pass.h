@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "model/language/batch.h"
@@ -10,15 +11,20 @@
 
 namespace dnd {
 
-/// Adapters where operations read them: gradients only while they are computed.
+/// Adapters as operations read them: gradients only while they are computed.
 struct LoraOperands {
   const LoraLayout* layout = nullptr;
   float scale = 1;
-  std::vector<const float*> adapters;  ///< [elements] each, in device memory
-  std::vector<float*> gradients;       ///< the same, or empty
+  std::vector<const float*> adapters;   ///< [elements] each
+  std::vector<float*> gradients = {};  ///< the same, or empty
 };
+/// None if there are no adapters.
+std::optional<LoraOperands> operands_of(const std::optional<AdapterBatch>& lora);
 
-/// Keys and values of all layers, in device memory.
+/// Null for none.
+inline const LoraOperands* address_of(const std::optional<LoraOperands>& lora) { return lora ? &*lora : nullptr; }
+
+/// Keys and values of all layers.
 struct KeyValueCache {
   std::vector<DeviceArray> keys, values;  ///< of each layer [capacity, kv_heads · head_width]
 };

@@ -12,7 +12,7 @@ constexpr int64_t kFloat = sizeof(float);
 constexpr int64_t kPackedBytes = int64_t{64} << 20;
 
 const DeviceChoice& check_language(const DeviceChoice& device) {
-  if (device.backend->language == nullptr) {
+  if (device.backend->language == nullptr || device.backend->host_memory == 0) {
     throw Error(ErrorCode::kUnavailable, "the device '" + std::string(device.backend->name) +
                                              "' runs no language models; choose the device cpu");
   }
@@ -82,7 +82,7 @@ int64_t CausalRuntime::other_bytes(int64_t positions) const {
 }
 
 void CausalRuntime::reserve_block(int64_t bytes) {
-  if (!device_.in_host_memory() || block_bytes_ >= bytes) return;
+  if (block_bytes_ >= bytes) return;
   free_block_beyond(0);
   block_ = DeviceArray::of_bytes(device_, static_cast<size_t>(bytes));
   block_bytes_ = bytes;

@@ -18,7 +18,8 @@ namespace dnd {
 /// A model on a device, and what its passes share: the rotary table, and the memory that they work in.
 class CausalRuntime {
  public:
-  /// Error(kUnavailable) on a device that runs no language models.
+  /// Error(kUnavailable) on a device that runs no language models, or works in another memory than the host's, where
+  /// adapters and the key–value cache are.
   CausalRuntime(std::shared_ptr<const CausalModel> model, const DeviceChoice& device);
 
   const CausalModel& model() const { return *model_; }
@@ -55,9 +56,7 @@ class CausalRuntime {
   void run_within(int64_t bytes, uint64_t key, const DndControl* control, const Steps& steps, const Read& read) {
     reserve_block(bytes);
     DevicePass pass(device_, key, bytes);
-    DeviceArray of_pass;
-    if (!device_.in_host_memory()) of_pass = DeviceArray::of_bytes(device_, static_cast<size_t>(bytes));
-    PassMemory memory(device_.in_host_memory() ? block_.memory() : of_pass.memory());
+    PassMemory memory(block_.memory());
     const auto result = steps(PassContext{memory, &pass, control});
     pass.run(control);
     read(result);
@@ -77,7 +76,7 @@ class CausalRuntime {
   Device device_;
   std::vector<float> rotary_;
   uint64_t resident_generation_ = 0;
-  DeviceArray block_;  ///< host memory only; other devices reuse the memory of passes themselves
+  DeviceArray block_;
   int64_t block_bytes_ = 0;
 };
 

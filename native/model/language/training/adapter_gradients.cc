@@ -9,7 +9,6 @@
 
 #include "core/status.h"
 #include "model/job_control.h"
-#include "model/language/adapters.h"
 #include "model/language/training/pass.h"
 
 namespace dnd {
@@ -43,37 +42,6 @@ CausalRows ordered_rows(const CausalBatch& batch, const int32_t* labels, const s
   return rows;
 }
 
-/// Gradients in device memory: where they are on a device that works in the host's.
-class DeviceGradients {
- public:
-  DeviceGradients(const Device& device, const std::vector<float*>& gradients, int64_t elements)
-      : device_(device), host_(gradients), bytes_(elements * static_cast<int64_t>(sizeof(float))) {
-    for (float* const gradient : gradients) {
-      std::fill_n(gradient, elements, 0.0f);
-      if (device.in_host_memory()) continue;
-      copies_.emplace_back(device, elements);
-      device.upload(copies_.back().data(), gradient, bytes_);
-    }
-  }
-
-  std::vector<float*> addresses() const {
-    if (device_.in_host_memory()) return host_;
-    std::vector<float*> addresses;
-    for (const DeviceArray& copy : copies_) addresses.push_back(copy.data());
-    return addresses;
-  }
-
-  void download() const {
-    for (size_t i = 0; i < copies_.size(); ++i) device_.download(host_[i], copies_[i].data(), bytes_);
-  }
-
- private:
-  const Device& device_;
-  const std::vector<float*> host_;
-  const int64_t bytes_;
-  std::vector<DeviceArray> copies_;
-};
-
 /// Likelihoods in the order of the batch.
 std::vector<LikelihoodSum> in_order(const std::vector<LikelihoodSum>& sums, const std::vector<size_t>& order) {
   std::vector<LikelihoodSum> ordered(sums.size());
@@ -98,10 +66,10 @@ CausalRows counted_rows(const CausalBatchShape& shape, const std::vector<size_t>
 CausalPassMemory adapter_gradient_memory(const CausalRuntime& runtime, const CausalBatchShape& shape, int64_t limit) {
   require_adapters(shape.batch);
   check_batch(runtime.config(), shape.batch);
-  const LoraOperands lora = counted_operands(*shape.batch.lora);
+  const std::optional<LoraOperands> lora = operands_of(shape.batch.lora);
   const CausalRows rows = counted_rows(shape, order_by_adapter(shape.batch));
   const int64_t other = runtime.other_bytes(shape.batch.longest());
-  const CausalTrainingPlan plan = plan_training_pass(runtime, rows, &lora, false, limit - other);
+  const CausalTrainingPlan plan = plan_training_pass(runtime, rows, &*lora, false, limit - other);
   return {.activations = plan.bytes + other, .saved_layers = plan.saved_layers};
 }
 
@@ -119,32 +87,31 @@ std::vector<LikelihoodSum> adapter_gradients(CausalRuntime& runtime, const Causa
   const DndControl control = cancel_only(job);
   const std::vector<size_t> order = order_by_adapter(batch);
   const CausalRows rows = ordered_rows(batch, labels, order);
-  DeviceGradients on_device(runtime.device(), gradients, batch.lora->layout->elements());
+  for (float* const gradient : gradients) std::fill_n(gradient, batch.lora->layout->elements(), 0.0f);
   std::vector<double> losses(rows.outputs.size());
   if (losses.empty()) return in_order(likelihoods(rows, losses), order);
 
   runtime.prepare(batch.longest(), job);
-  DeviceAdapters adapters(runtime.device(), batch.lora);
-  adapters.operands()->gradients = on_device.addresses();
+  LoraOperands lora = *operands_of(batch.lora);
+  lora.gradients = gradients;
   const int64_t other = runtime.other_bytes(batch.longest());
-  const CausalTrainingPlan plan = plan_training_pass(runtime, rows, adapters.operands(), false, limit - other);
+  const CausalTrainingPlan plan = plan_training_pass(runtime, rows, &lora, false, limit - other);
   if (!plan.fits) {
     throw Error(ErrorCode::kOutOfMemory, "the gradient of adapters needs " + std::to_string(plan.bytes + other) +
                                              " bytes of memory, and " + std::to_string(limit) +
                                              " are allowed; give fewer or shorter sequences");
   }
   const int64_t passes =
-      CausalTrainingPass::layer_passes(runtime.config(), adapters.operands(), plan.saved_layers);
+      CausalTrainingPass::layer_passes(runtime.config(), &lora, plan.saved_layers);
   LayerProgress progress{job, static_cast<double>(passes)};
   runtime.run_within(
       plan.bytes, pass_key({static_cast<int64_t>(rows_key(kGradientPass, rows)), plan.saved_layers}), &control,
       [&](const PassContext& context) {
-        CausalTrainingPass(runtime, rows, adapters.operands(), {}, plan.saved_layers, context, &progress)
+        CausalTrainingPass(runtime, rows, &lora, {}, plan.saved_layers, context, &progress)
             .run(weight, losses.data());
         return 0;
       },
       [](int) {});
-  on_device.download();
   runtime.free_block_beyond(0);
   job.set_progress(1);
   return in_order(likelihoods(rows, losses), order);

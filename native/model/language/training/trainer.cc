@@ -10,7 +10,6 @@
 #include "core/status.h"
 #include "model/initialise.h"
 #include "model/job_control.h"
-#include "model/language/adapters.h"
 #include "model/language/pass.h"
 #include "model/language/training/adapter_gradients.h"
 #include "model/language/training/pass.h"
@@ -95,10 +94,9 @@ CausalTrainingMemory CausalTrainer::memory(const CausalBatchShape& shape, int64_
   check_batch(config(), adapted.batch);
   std::vector<size_t> order(adapted.batch.lengths.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::optional<LoraOperands> lora;
-  if (adapted.batch.lora) lora = counted_operands(*adapted.batch.lora);
+  const std::optional<LoraOperands> lora = operands_of(adapted.batch.lora);
   const int64_t other = lasting_bytes() + runtime_.other_bytes(adapted.batch.longest());
-  const CausalTrainingPlan plan = plan_training_pass(runtime_, counted_rows(adapted, order), lora ? &*lora : nullptr,
+  const CausalTrainingPlan plan = plan_training_pass(runtime_, counted_rows(adapted, order), address_of(lora),
                                                      !trains_adapter(), limit - other);
   return {.parameters = trains_adapter() ? adapter_.bytes() : 0,
           .gradients = trained().bytes(),
@@ -139,7 +137,7 @@ std::vector<LikelihoodSum> CausalTrainer::accumulate(const CausalBatch& batch, c
 CausalTrainingPlan CausalTrainer::planned(const CausalRows& rows, int64_t available) const {
   const std::optional<LoraOperands> lora = operands();
   const CausalTrainingPlan plan =
-      plan_training_pass(runtime_, rows, lora ? &*lora : nullptr, !trains_adapter(), available);
+      plan_training_pass(runtime_, rows, address_of(lora), !trains_adapter(), available);
   if (plan.fits) return plan;
   throw Error(ErrorCode::kOutOfMemory, "training on " + std::to_string(rows.sequences()) + " sequences of " +
                                            std::to_string(rows.rows()) + " tokens together needs " +
@@ -151,7 +149,7 @@ CausalTrainingPlan CausalTrainer::planned(const CausalRows& rows, int64_t availa
 void CausalTrainer::run(const CausalRows& rows, const CausalTrainingPlan& plan, double weight, double* losses,
                         Job& job) {
   const std::optional<LoraOperands> lora = operands();
-  const LoraOperands* const adapter = lora ? &*lora : nullptr;
+  const LoraOperands* const adapter = address_of(lora);
   const DndControl control = cancel_only(job);
   const int64_t passes = CausalTrainingPass::layer_passes(config(), adapter, plan.saved_layers);
   LayerProgress progress{job, static_cast<double>(passes)};
