@@ -2,16 +2,17 @@ const { allTasks } = require('./tasks.cjs');
 const { MANNERS, QUESTIONS, SPEAKERS } = require('./words.cjs');
 
 /**
- * Divides the tasks into 90 to train on and 30 held out, by a Latin square: every question, speaker and manner, and
- * every pair of them, is trained on; the combination of the three of a held-out task is not.
+ * Divides the tasks into those to train on and a quarter held out, 30 of 120, by a Latin square: every question, speaker
+ * and manner, and every pair of them, is trained on; the combination of the three of a held-out task is not.
  * @param random decides which square; as SplitMix64, with `sample(limit, count)`
+ * @param sizes as of `allTasks`
  */
-function splitTasks(random) {
+function splitTasks(random, sizes) {
   const questions = random.sample(QUESTIONS.length, QUESTIONS.length);
   const speakers = random.sample(SPEAKERS.length, SPEAKERS.length);
   const isHeldOut = ({ question, speaker, manner }) =>
     (questions[question] + speakers[speaker] + manner) % MANNERS.length === MANNERS.length - 1;
-  const tasks = allTasks();
+  const tasks = allTasks(sizes);
   return { train: tasks.filter((task) => !isHeldOut(task)), heldOut: tasks.filter(isHeldOut) };
 }
 

@@ -2,18 +2,25 @@ const { makeStory, pick } = require('./stories.cjs');
 const { MANNERS, QUESTIONS, SPEAKERS } = require('./words.cjs');
 
 /**
- * All 120 tasks: what is asked × who asks × how the reply should sound.
+ * All tasks: what is asked × who asks × how the reply should sound.
+ * @param sizes numbers of values of each; default: all, 120 tasks
  * @returns {{ name: string, question: number, speaker: number, manner: number }[]} places in the lists of words.cjs
  */
-function allTasks() {
-  return QUESTIONS.flatMap((_, question) =>
-    SPEAKERS.flatMap((_, speaker) => MANNERS.map((_, manner) => makeTask(question, speaker, manner))),
+function allTasks({ questions = QUESTIONS.length, speakers = SPEAKERS.length, manners = MANNERS.length } = {}) {
+  const places = (count) => Array.from({ length: count }, (_, place) => place);
+  return places(questions).flatMap((question) =>
+    places(speakers).flatMap((speaker) => places(manners).map((manner) => makeTask(question, speaker, manner))),
   );
 }
 
 function makeTask(question, speaker, manner) {
   const name = [QUESTIONS[question], SPEAKERS[speaker], MANNERS[manner]].map((one) => one.name).join('-');
   return { name, question, speaker, manner };
+}
+
+/** A task in words. */
+function describe({ question, speaker, manner }) {
+  return `asked: the ${QUESTIONS[question].role}; by: the ${SPEAKERS[speaker].name}; reply: ${MANNERS[manner].name}`;
 }
 
 /**
@@ -60,4 +67,4 @@ function distinct(count, make) {
   return [...items.values()];
 }
 
-module.exports = { allTasks, makeItem, makeItems, makeNeutralItems, makeTask };
+module.exports = { allTasks, describe, makeItem, makeItems, makeNeutralItems, makeTask };
