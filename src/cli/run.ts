@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { PACKAGE } from '../package.js';
 import { addDemo } from './demo.js';
 import { addDoctor } from './doctor.js';
+import { addFinetune } from './finetune.js';
 import { addGenerate } from './generate.js';
 import { addInit } from './init.js';
 import { addInspect } from './inspect.js';
@@ -26,6 +27,7 @@ const COMMANDS = [
   addInit,
   addGenerate,
   addInspect,
+  addFinetune,
   addPairs,
   addTrain,
   addReport,
