@@ -31,7 +31,7 @@ export function demoLines(result: DemoResult, out: string | undefined): string[]
     ...heading(3, 'What the same base answers with that adapter'),
     ...shown.flatMap((answer) => [...labelled('prompt', answer.prompt), ...labelled('adapted', verdict(answer))]),
     '',
-    ...(accuracy ? [...accuracyLines(accuracy), ''] : []),
+    ...(accuracy ? [...accuracyLines(accuracy, task !== null), ''] : []),
     ...wrapped(
       out === undefined
         ? 'Keep the adapter with --out <folder> (PEFT). Other tasks: dnd demo --list. How this world was built, and what it does not show: docs/pocket.md'
@@ -50,11 +50,14 @@ export function taskLines(tasks: readonly PocketTask[]): string[] {
   ];
 }
 
-function accuracyLines({ items, base, adapted }: NonNullable<DemoResult['accuracy']>): string[] {
+function accuracyLines({ items, base, adapted }: NonNullable<DemoResult['accuracy']>, ofTask: boolean): string[] {
   const line = (label: string, right: number) =>
     `   ${label.padEnd(LABEL_WIDTH)}${String(right).padStart(String(items).length)} of ${items}  ${((100 * right) / items).toFixed(0).padStart(3)} %`;
   return [
-    ...heading(4, `Exactly right answers to ${counted(items, 'prompt')} about stories never told in training`),
+    ...heading(
+      4,
+      `Exactly right answers to ${counted(items, 'prompt')}${ofTask ? ' about stories never told in training' : ''}`,
+    ),
     line('base', base),
     line('adapted', adapted),
   ];
