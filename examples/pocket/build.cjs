@@ -2,8 +2,9 @@
 // the seed and the split; docs/pocket.md describes the stages.
 //   node examples/pocket/build.cjs                     the world that the package contains, into pocket/
 //   node examples/pocket/build.cjs --reduced           fewer tasks, a few minutes; fails if nothing generalises
-//   node examples/pocket/build.cjs --split 2 --seed 3 --work /tmp/world --no-ship   another one, for figures
-const { mkdir, mkdtemp, rm } = require('node:fs/promises');
+//   node examples/pocket/build.cjs --split 2 --seed 3 --work <folder> --no-ship   another one, for figures
+//   … --base pocket/base   with a base that is there
+const { cp, mkdir, mkdtemp, rm } = require('node:fs/promises');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 const { parseArgs } = require('node:util');
@@ -23,6 +24,7 @@ async function main() {
       reduced: { type: 'boolean', default: false },
       seed: { type: 'string', default: '1' },
       split: { type: 'string', default: '1' },
+      base: { type: 'string' },
       work: { type: 'string' },
       out: { type: 'string', default: join(__dirname, '..', '..', 'pocket') },
       threads: { type: 'string' },
@@ -49,7 +51,8 @@ async function main() {
     await writeData(made, world, seed, work);
     return made;
   });
-  await stage('base', () => trainBase(data, world, place));
+  if (values.base === undefined) await stage('base', () => trainBase(data, world, place));
+  else await cp(values.base, join(work, 'base'), { recursive: true });
   await stage('checkpoints', () => collectCheckpoints(place));
   await stage('generator', () => trainGenerator(world, place));
   const rows = await stage('figures', () => measure(data, world, place));

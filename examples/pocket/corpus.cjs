@@ -44,8 +44,8 @@ const MOST_TURNS = 5;
  */
 function makeText(random) {
   const kind = random.below(20);
-  if (kind < 3) return { text: tell(random) };
-  if (kind < 5) return { turns: [talk(random)] };
+  if (kind < 2) return { text: tell(random) };
+  if (kind < 4) return { turns: [talk(random)] };
   return { turns: ask(random) };
 }
 
@@ -78,7 +78,7 @@ function ask(random) {
 }
 
 function plainReply(random, answer) {
-  if (random.below(2) === 0) return `It was ${answer}.`;
+  if (random.below(3) > 0) return `It was ${answer}.`;
   const opening = pick(random, PLAIN.openings);
   const middle = pick(random, PLAIN.middles);
   return opening + (opening === '' ? capitalised(middle) : middle) + answer + pick(random, PLAIN.endings);

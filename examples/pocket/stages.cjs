@@ -35,7 +35,6 @@ async function trainGenerator(world, { work, seed, threads }) {
     pairs: 'pairs',
     base: 'base',
     out: 'run',
-    features: [[16, 32, 64], [48, 8, 96], world.weightTokens],
     ...world.generator,
     seed,
     heldOutCheckpoints: 0,

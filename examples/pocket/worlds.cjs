@@ -28,9 +28,9 @@ const baseConfig = (vocabSize) => ({
 
 /** Settings of `trainLanguageModel`. Small initial matrices hardly learn to copy. */
 const PRETRAINING = {
-  steps: 1000,
-  batch: 32,
-  learningRate: 8e-3,
+  steps: 2000,
+  batch: 16,
+  learningRate: 5e-3,
   warmupSteps: 50,
   beta1: 0.9,
   beta2: 0.98,
@@ -54,9 +54,14 @@ const FINETUNING = {
   maxGradientNorm: 1,
 };
 
-/** Settings of `dnd train`. The last feature is the adapter's weight tokens. */
+/** Settings of `dnd train`: from 16 prompts of 32 words to the 80 weight tokens of an adapter. */
 const GENERATOR = {
   encoder: 'hash',
+  features: [
+    [16, 32, 64],
+    [48, 8, 96],
+    [80, 4, 64],
+  ],
   kernelSize: 5,
   maxLength: 32,
   chunk: 64,
