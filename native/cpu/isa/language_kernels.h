@@ -36,6 +36,10 @@ struct LanguageKernels {
   /// y[i] (+)= Σ factors[r · factor_stride] · x[r · x_stride + i] over r < rows, in their order.
   void (*weighted_rows)(const float* factors, int64_t factor_stride, int64_t rows, const float* x, int64_t x_stride,
                         int64_t count, bool accumulate, float* y);
+  /// The same for several columns of factors, `outs` of them: y[o · y_stride + i] = Σ factors[r · factor_stride + o] ·
+  /// x[r · x_stride + i].
+  void (*sum_products)(const float* factors, int64_t factor_stride, int64_t outs, int64_t rows, const float* x,
+                       int64_t x_stride, int64_t count, float* y, int64_t y_stride);
 
   /// y[i] += factor · x[i]
   void (*add_scaled)(const float* x, float factor, int64_t count, float* y);

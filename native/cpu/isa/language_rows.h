@@ -164,6 +164,57 @@ inline void weighted_rows(const float* factors, int64_t factor_stride, int64_t r
   }
 }
 
+/// kOuts columns of factors, kVectors vectors of x; the last vector may have fewer elements.
+template <int kOuts, int kVectors>
+inline void sum_products_block(const float* factors, int64_t factor_stride, int64_t rows, const float* x,
+                               int64_t x_stride, int64_t last, float* y, int64_t y_stride) {
+  Vector sums[kOuts][kVectors] = {};
+  for (int64_t row = 0; row < rows; ++row) {
+    Vector values[kVectors];
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) {
+      values[v] = load_up_to(x + row * x_stride + v * kLanes, v + 1 < kVectors ? kLanes : last);
+    }
+#pragma GCC unroll 4
+    for (int out = 0; out < kOuts; ++out) {
+      const float factor = factors[row * factor_stride + out];
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; ++v) sums[out][v] += values[v] * factor;
+    }
+  }
+#pragma GCC unroll 4
+  for (int out = 0; out < kOuts; ++out) {
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) {
+      store_up_to(y + out * y_stride + v * kLanes, sums[out][v], v + 1 < kVectors ? kLanes : last);
+    }
+  }
+}
+
+template <int kOuts>
+inline void sum_products_columns(const float* factors, int64_t factor_stride, int64_t rows, const float* x,
+                                 int64_t x_stride, int64_t count, float* y, int64_t y_stride) {
+  int64_t i = 0;
+  for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
+    sum_products_block<kOuts, 2>(factors, factor_stride, rows, x + i, x_stride, kLanes, y + i, y_stride);
+  }
+  for (; i < count; i += kLanes) {
+    const int64_t here = count - i < kLanes ? count - i : kLanes;
+    sum_products_block<kOuts, 1>(factors, factor_stride, rows, x + i, x_stride, here, y + i, y_stride);
+  }
+}
+
+inline void sum_products(const float* factors, int64_t factor_stride, int64_t outs, int64_t rows, const float* x,
+                         int64_t x_stride, int64_t count, float* y, int64_t y_stride) {
+  int64_t out = 0;
+  for (; out + 4 <= outs; out += 4) {
+    sum_products_columns<4>(factors + out, factor_stride, rows, x, x_stride, count, y + out * y_stride, y_stride);
+  }
+  for (; out < outs; ++out) {
+    sum_products_columns<1>(factors + out, factor_stride, rows, x, x_stride, count, y + out * y_stride, y_stride);
+  }
+}
+
 inline void add_scaled(const float* x, float factor, int64_t count, float* y) {
   for_vectors(count, [&](int64_t i, int64_t here) {
     store_up_to(y + i, load_up_to(x + i, here) * factor + load_up_to(y + i, here), here);

@@ -18,6 +18,7 @@ LanguageKernels table() {
   kernels.rotate = rotate_pairs;
   kernels.dot = dot;
   kernels.weighted_rows = weighted_rows;
+  kernels.sum_products = sum_products;
   kernels.add_scaled = add_scaled;
   kernels.largest = largest;
   kernels.exponentials = exponentials;
