@@ -3,6 +3,16 @@ export { type AdapterTensor, type BaseModel, LoraAdapter, type LoraConfig, readP
 export { abortAtSignals, type StopSignal } from './engine/index.js';
 export { DndError, type ErrorCode } from './errors.js';
 export {
+  type Comparison,
+  type EvaluateOptions,
+  type EvaluationResult,
+  type EvaluationRow,
+  type EvaluationTask,
+  evaluate,
+  evaluationPage,
+  type Verdict,
+} from './evaluation/index.js';
+export {
   type FinetuneCallbacks,
   type FinetuneConfig,
   type FinetuneOptions,

@@ -52,7 +52,10 @@ export function addFinetune(program: Command, io: Io, setExitCode: SetExitCode):
     .addOption(new Option('--resume <folder>', 'resume the run in this output folder').conflicts('out'))
     .option('--tasks <folder>', 'folder of tasks: a folder for each, with train.json (prompts and responses)')
     .addOption(new Option('--train <file>', 'prompts and responses of a single task').conflicts('tasks'))
-    .option('--prompts <file>', 'with --train: prompts from which the adapter is to be generated (default: those)')
+    .option(
+      '--prompts <file>',
+      'with --train: prompts from which the adapter is to be generated (default: those of --train)',
+    )
     .option('--task <name>', "with --train: the task's name (default: that of the file)");
   addSettingOptions(command, FINETUNE_SETTINGS);
   command

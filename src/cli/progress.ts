@@ -2,7 +2,7 @@ import { SingleBar } from 'cli-progress';
 import type { Stage } from '../generator/progress.js';
 import type { Io } from './io.js';
 
-type ShownStage = Stage | 'measure' | 'pairs' | 'importance';
+type ShownStage = Stage | 'measure' | 'pairs' | 'importance' | 'evaluate';
 
 const LABELS: Record<ShownStage, string> = {
   load: 'loading the generator',
@@ -14,6 +14,7 @@ const LABELS: Record<ShownStage, string> = {
   measure: 'measuring convolutions',
   pairs: 'reading the pairs',
   importance: 'computing token importance',
+  evaluate: 'evaluating',
 };
 const LABEL_WIDTH = Math.max(...Object.values(LABELS).map((label) => label.length));
 

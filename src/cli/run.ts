@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { PACKAGE } from '../package.js';
 import { addDemo } from './demo.js';
 import { addDoctor } from './doctor.js';
+import { addEval } from './eval.js';
 import { addFinetune } from './finetune.js';
 import { addGenerate } from './generate.js';
 import { addInit } from './init.js';
@@ -31,6 +32,7 @@ const COMMANDS = [
   addPairs,
   addTrain,
   addReport,
+  addEval,
   addPlan,
   addVerify,
   addDoctor,
