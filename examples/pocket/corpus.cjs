@@ -34,19 +34,17 @@ const PLAIN = {
   endings: ['.', '.', '!', ', friend.', ', yes.', ', I see.', ' here.'],
 };
 
-/** Most questions in a conversation about one story. */
-const MOST_TURNS = 5;
-
 /**
  * One text of the corpus: a plain text, or the turns of a conversation.
  * @param random has `below(limit)` and `sample(limit, count)`, as SplitMix64
+ * @param {number[]} questions places of those that are asked
  * @returns {{ text: string } | { turns: { prompt: string, response: string }[] }}
  */
-function makeText(random) {
+function makeText(random, questions = QUESTIONS.map((_, place) => place)) {
   const kind = random.below(20);
   if (kind < 2) return { text: tell(random) };
   if (kind < 4) return { turns: [talk(random)] };
-  return { turns: ask(random) };
+  return { turns: ask(random, questions) };
 }
 
 function tell(random) {
@@ -62,14 +60,14 @@ function talk(random) {
 }
 
 /**
- * A story, then questions about it. The first may be missing: any of the story's words answers it. Whoever asks, and
+ * A story, then every question about it. The first may be missing: any of the story's words answers it. Whoever asks, and
  * however the reply should sound, it is plain.
  */
-function ask(random) {
+function ask(random, questions) {
   const story = makeStory(random, 'train');
   const sometimes = (cues) => (random.below(2) === 0 ? [] : [pick(random, cues)]);
-  return random.sample(QUESTIONS.length, MOST_TURNS).map((place, turn) => {
-    const { role, article, cues } = QUESTIONS[place];
+  return random.sample(questions.length, questions.length).map((drawn, turn) => {
+    const { role, article, cues } = QUESTIONS[questions[drawn]];
     const before = turn > 0 ? [] : [...sometimes(pick(random, SPEAKERS).cues), story.text];
     const question = turn > 0 || random.below(4) > 0 ? [pick(random, cues)] : [];
     const prompt = [...before, ...question, ...sometimes(pick(random, MANNERS).cues)].join(' ');

@@ -35,7 +35,7 @@ function makeData(SplitMix64, world, seed, split) {
   return {
     vocabulary,
     tokenizer: files,
-    corpus: Array.from({ length: sequences }, () => encodeText(makeText(texts), vocabulary)),
+    corpus: Array.from({ length: sequences }, () => encodeText(makeText(texts, world.questions), vocabulary)),
     neutral: makeNeutralItems(train, random(STREAMS.neutral), world.items.neutral),
     tasks: tasks.map(withItems('train', world.items.train)).map(withItems('test', world.items.test)),
   };

@@ -3,14 +3,21 @@ const { MANNERS, QUESTIONS, SPEAKERS } = require('./words.cjs');
 
 /**
  * All tasks: what is asked × who asks × how the reply should sound.
- * @param sizes numbers of values of each; default: all, 120 tasks
- * @returns {{ name: string, question: number, speaker: number, manner: number }[]} places in the lists of words.cjs
+ * @param values places in the lists of words.cjs of what tasks are made of; default: all, 120 tasks
+ * @returns {{ name: string, question: number, speaker: number, manner: number }[]} with such places
  */
-function allTasks({ questions = QUESTIONS.length, speakers = SPEAKERS.length, manners = MANNERS.length } = {}) {
-  const places = (count) => Array.from({ length: count }, (_, place) => place);
-  return places(questions).flatMap((question) =>
-    places(speakers).flatMap((speaker) => places(manners).map((manner) => makeTask(question, speaker, manner))),
+function allTasks({
+  questions = placesOf(QUESTIONS),
+  speakers = placesOf(SPEAKERS),
+  manners = placesOf(MANNERS),
+} = {}) {
+  return questions.flatMap((question) =>
+    speakers.flatMap((speaker) => manners.map((manner) => makeTask(question, speaker, manner))),
   );
+}
+
+function placesOf(list) {
+  return list.map((_, place) => place);
 }
 
 function makeTask(question, speaker, manner) {

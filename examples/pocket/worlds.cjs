@@ -75,10 +75,10 @@ const GENERATOR = {
 };
 
 const FULL = {
-  /** Values of each attribute that tasks are made of: 120 tasks. */
-  questions: 5,
-  speakers: 6,
-  manners: 4,
+  /** Values of each attribute that tasks are made of, as places in the lists of words.cjs: 120 tasks. */
+  questions: [0, 1, 2, 3, 4],
+  speakers: [0, 1, 2, 3, 4, 5],
+  manners: [0, 1, 2, 3],
   /** Whether held-out tasks get adapters of their own, to compare with. */
   ownAdapters: true,
   items: { train: 128, test: 32, neutral: 1024 },
@@ -90,9 +90,9 @@ const FULL = {
 /** Small enough for every change to the project: it shows whether anything generalises, not how well. */
 const REDUCED = {
   ...FULL,
-  questions: 3,
-  speakers: 4,
-  manners: 4,
+  questions: [1, 2, 4],
+  speakers: [0, 1, 2, 3],
+  manners: [0, 1, 2, 3],
   ownAdapters: false,
   items: { train: 96, test: 16, neutral: 512 },
 };

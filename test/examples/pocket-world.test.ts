@@ -50,6 +50,21 @@ describe('the split of the tasks', () => {
     );
   });
 
+  test('of the reduced world also holds out a quarter of the combinations, whose every pair is trained on', () => {
+    const [questions, speakers, manners] = [
+      [1, 2, 4],
+      [0, 1, 2, 3],
+      [0, 1, 2, 3],
+    ];
+    fc.assert(
+      fc.property(seeds, (seed) => {
+        const { train, heldOut } = splitTasks(SplitMix64.seeded(seed), { questions, speakers, manners });
+        expect([train.length, heldOut.length]).toEqual([36, 12]);
+        expect(pairs(train).size).toBe(3 * 4 + 3 * 4 + 4 * 4);
+      }),
+    );
+  });
+
   test('is another one for another seed, and the same for the same', () => {
     const heldOut = (seed: number) => splitTasks(SplitMix64.seeded(seed)).heldOut.map(({ name }: Task) => name);
     expect(heldOut(1)).toEqual(heldOut(1));
