@@ -9,10 +9,9 @@ const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 const { parseArgs } = require('node:util');
 const { SplitMix64 } = require('../../dist/random/split-mix.js');
-const { makeData, writeData, writeJson } = require('./data.cjs');
-const { measure } = require('./measure.cjs');
+const { makeData, writeData } = require('./data.cjs');
 const { ship } = require('./ship.cjs');
-const { collectCheckpoints, trainBase, trainGenerator } = require('./stages.cjs');
+const { collectCheckpoints, evaluateGenerator, trainBase, trainGenerator } = require('./stages.cjs');
 const { FULL, REDUCED } = require('./worlds.cjs');
 
 /** Points by which generated adapters of the reduced world must beat the best training adapter. */
@@ -55,17 +54,17 @@ async function main() {
   else await cp(values.base, join(work, 'base'), { recursive: true });
   await stage('checkpoints', () => collectCheckpoints(place));
   await stage('generator', () => trainGenerator(world, place));
-  const rows = await stage('figures', () => measure(data, world, place));
-  await writeJson(join(work, 'figures.json'), { seed, split, reduced: values.reduced, accuracy: rows });
+  const rows = await stage('evaluation', () => evaluateGenerator(world, place));
   if (!values.reduced && !values['no-ship']) await stage('shipping', () => ship(data, rows, place));
   console.log(`the ${values.reduced ? 'reduced ' : ''}world: ${((Date.now() - began) / 60_000).toFixed(1)} min`);
   if (values.work === undefined) await rm(work, { recursive: true });
 
-  const gain = rows.generated - Math.max(rows.bestSingle, rows.base, rows.meanOfTraining);
-  if (gain >= LEAST_GAIN) return;
-  console.error(
-    `generated adapters are right in ${rows.generated.toFixed(1)} % of held-out items, ${gain.toFixed(1)} points more than the best of the others; expected at least ${LEAST_GAIN} points`,
+  const gain = rows.generated - rows.bestSingle;
+  console.log(
+    `generated adapters: ${rows.generated.toFixed(1)} % of held-out items exactly right, ${gain.toFixed(1)} points more than the best training adapter`,
   );
+  if (gain >= LEAST_GAIN) return;
+  console.error(`expected at least ${LEAST_GAIN} points more: the generator does not generalise`);
   process.exitCode = 1;
 }
 

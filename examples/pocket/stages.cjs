@@ -1,4 +1,5 @@
 const { spawn } = require('node:child_process');
+const { readFile } = require('node:fs/promises');
 const { join } = require('node:path');
 const { trainLanguageModel } = require('dnd-lora/language');
 const { writeJson } = require('./data.cjs');
@@ -45,6 +46,17 @@ async function trainGenerator(world, { work, seed, threads }) {
   await dnd(['train', '--config', join(work, 'train.json'), ...threadsOf(threads)]);
 }
 
+/** Generator → figures on the held-out tasks, in percent: exactly right answers by each kind of adapter. */
+async function evaluateGenerator(world, { work, threads, log }) {
+  const result = join(work, 'evaluation.json');
+  const folders = ['--generator', join(work, 'run', 'latest'), '--base', join(work, 'base')];
+  const data = ['--tasks', join(work, 'tasks'), '--pairs', join(work, 'pairs'), '--out', result];
+  await dnd(['eval', ...folders, ...data, ...world.evaluation, ...threadsOf(threads)]);
+  const { rows, verdict } = JSON.parse(await readFile(result, 'utf8'));
+  log(verdict.headline);
+  return Object.fromEntries(rows.map(({ row, exactMatch }) => [row, 100 * exactMatch.mean]));
+}
+
 function threadsOf(threads) {
   return threads === undefined ? [] : ['--threads', String(threads)];
 }
@@ -61,4 +73,4 @@ function dnd(parameters) {
   });
 }
 
-module.exports = { collectCheckpoints, trainBase, trainGenerator };
+module.exports = { collectCheckpoints, evaluateGenerator, trainBase, trainGenerator };

@@ -81,10 +81,12 @@ const FULL = {
   manners: [0, 1, 2, 3],
   /** Whether held-out tasks get adapters of their own, to compare with. */
   ownAdapters: true,
-  items: { train: 128, test: 32, neutral: 1024 },
+  items: { train: 128, test: 20, neutral: 1024 },
   pretraining: PRETRAINING,
   finetuning: FINETUNING,
   generator: { ...GENERATOR, steps: 450 },
+  /** Options of `dnd eval`. No reply has more than 10 tokens. */
+  evaluation: ['--max-new-tokens', '16'],
 };
 
 /** Small enough for every change to the project: it shows whether anything generalises, not how well. */
@@ -94,7 +96,11 @@ const REDUCED = {
   speakers: [0, 1, 2, 3],
   manners: [0, 1, 2, 3],
   ownAdapters: false,
-  items: { train: 96, test: 16, neutral: 512 },
+  items: { train: 96, test: 12, neutral: 512 },
+  pretraining: { ...PRETRAINING, steps: 1200 },
+  finetuning: { ...FINETUNING, jointSteps: 100, steps: 50, checkpoints: 10 },
+  generator: { ...GENERATOR, steps: 300 },
+  evaluation: ['--max-new-tokens', '16', '--draws', '2', '--single-limit', '12'],
 };
 
 module.exports = { baseConfig, FULL, REDUCED };
