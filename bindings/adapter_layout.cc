@@ -4,7 +4,7 @@
 
 namespace dnd::bindings {
 
-AdapterLayout::AdapterLayout(const Argument& layout) {
+AdapterLayout::AdapterLayout(const Argument& layout, std::vector<Napi::Value>& inputs) {
   layout_.tokens = layout.field("tokens").integer(1);
   layout_.height = layout.field("height").integer(1);
   layout_.width = layout.field("width").integer(1);
@@ -19,6 +19,14 @@ AdapterLayout::AdapterLayout(const Argument& layout) {
   for (size_t i = 0; i < numbers.size(); i += 5) {
     tensors_.push_back({numbers[i], numbers[i + 1], numbers[i + 2], numbers[i + 3], numbers[i + 4]});
   }
+  const Argument residual = layout.field("residual");
+  if (residual.is_null()) return;
+  const auto floats = [&](const char* name, int64_t elements) {
+    const Slice slice = residual.field(name).tensor("float32", {elements});
+    inputs.push_back(slice.buffer);
+    return reinterpret_cast<const float*>(slice.data);
+  };
+  residual_ = {floats("mean", layout_.elements), floats("scales", layout_.tokens)};
 }
 
 DndAdapterLayout AdapterLayout::view() const {

@@ -55,7 +55,8 @@ Napi::Value DecoderHandle::adapters(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const int64_t batch = Argument(info, 1, "adapters", "batch").integer(1);
     const Slice condition = read_condition(Argument(info, 0, "adapters", "condition"), model()->config(), batch);
-    const AdapterLayout layout(Argument(info, 2, "adapters", "layout"));
+    std::vector<Napi::Value> inputs = {condition.buffer};
+    const AdapterLayout layout(Argument(info, 2, "adapters", "layout"), inputs);
     const int64_t limit = Argument(info, 3, "adapters", "limitBytes").integer(0);
     const int64_t result_bytes = tensor_bytes({layout.view().elements});
     const auto* values = reinterpret_cast<const float*>(condition.data);
@@ -63,10 +64,10 @@ Napi::Value DecoderHandle::adapters(const Napi::CallbackInfo& info) {
       std::vector<FloatResult> adapters;
       std::vector<float*> outputs;
       for (int64_t task = 0; task < batch; ++task) outputs.push_back(adapters.emplace_back(result_bytes).data());
-      model->adapters(values, batch, layout.view(), outputs.data(), job, limit);
+      model->adapters(values, batch, layout.view(), outputs.data(), job, limit, layout.residual());
       return adapters;
     };
-    return submit(std::move(work), Argument(info, 4, "adapters", "done"), {condition.buffer});
+    return submit(std::move(work), Argument(info, 4, "adapters", "done"), inputs);
   });
 }
 

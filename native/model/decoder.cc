@@ -142,14 +142,20 @@ void Decoder::forward(const float* condition, int64_t batch, float* tokens, Job&
 }
 
 void Decoder::adapters(const float* condition, int64_t batch, const DndAdapterLayout& layout, float* const* adapters,
-                       Job& job, int64_t limit) {
-  check_adapter_layout(layout);
+                       Job& job, int64_t limit, const ResidualReference& residual) {
+  check_adapter_layout(layout, !residual);
   const Feature& last = config().features.back();
   if (last.tokens != layout.tokens || last.height != layout.height || last.width != layout.width) {
     refuse("the adapter layout has weight tokens " + text_of({layout.tokens, layout.height, layout.width}) +
            ", and the decoder gives " + text_of(last));
   }
-  run(condition, batch, &layout, adapters, job, limit);
+  if (!residual) return run(condition, batch, &layout, adapters, job, limit);
+  const int64_t elements = last.elements();
+  std::vector<float> tokens(static_cast<size_t>(batch * elements));
+  forward(condition, batch, tokens.data(), job, limit);
+  for (int64_t task = 0; task < batch; ++task) {
+    restore_residual(layout, residual, tokens.data() + task * elements, adapters[task]);
+  }
 }
 
 void Decoder::project(const float* condition, int64_t batch, float* projected, Job& job) {

@@ -8,6 +8,7 @@
 #include "model/decoder_model.h"
 #include "model/decoder_pass.h"
 #include "model/job_control.h"
+#include "model/residual.h"
 
 namespace dnd {
 
@@ -52,9 +53,10 @@ class Decoder {
   void forward(const float* condition, int64_t batch, float* tokens, Job& job, int64_t limit = kNoLimit);
 
   /// As forward, then reconstructs adapters from the tokens: `batch` pointers to layout.elements floats each.
+  /// With a `residual` tokens have no margins, and are downloaded: then the device's pass is that of `forward`.
   /// Error(kInvalidArgument) for a layout whose tokens are not those of the last feature.
   void adapters(const float* condition, int64_t batch, const DndAdapterLayout& layout, float* const* adapters, Job& job,
-                int64_t limit = kNoLimit);
+                int64_t limit = kNoLimit, const ResidualReference& residual = {});
 
   /// The length projection alone: condition [batch, N₀, projected_from, W₀] → projected [batch, N₀, H₀, W₀].
   /// Error(kInvalidArgument) for a decoder without one.

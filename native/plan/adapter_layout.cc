@@ -32,13 +32,13 @@ void check_tensor(const DndAdapterLayout& layout, const DndAdapterTensor& tensor
 
 }  // namespace
 
-void check_adapter_layout(const DndAdapterLayout& layout) {
+void check_adapter_layout(const DndAdapterLayout& layout, bool margins) {
   const int64_t largest_axis = int64_t{1} << 20;
   check_within("the number of tokens", layout.tokens, 1, largest_axis);
-  check_within("the height", layout.height, 2, largest_axis);
-  check_within("the width", layout.width, 2, largest_axis);
+  check_within("the height", layout.height, margins ? 2 : 1, largest_axis);
+  check_within("the width", layout.width, margins ? 2 : 1, largest_axis);
   // The margins' averages take every other row and column.
-  if (layout.height % 2 != 0 || layout.width % 2 != 0) {
+  if (margins && (layout.height % 2 != 0 || layout.width % 2 != 0)) {
     refuse("tokens are [" + std::to_string(layout.height) + ", " + std::to_string(layout.width) +
            "]; both sizes must be even");
   }

@@ -7,6 +7,7 @@ export { type AdapterTensor, LoraAdapter, type LoraConfig, type LoraPair } from 
 export { loraScale, mergeDelta } from './merge.js';
 export { MODULE_NAMES, MODULES, type Module, type ModuleName, selectModules, type Widths } from './modules.js';
 export { placeKey } from './names.js';
+export { NORMALISATIONS, type Normalisation, ResidualStatistics } from './normalisation.js';
 export { type ParsedPeftConfig, parsePeftConfig } from './peft-config.js';
 export { checkedName, readPeft } from './peft-read.js';
 export {
@@ -16,3 +17,4 @@ export {
   type PeftWriteOptions,
   writePeft,
 } from './peft-write.js';
+export { ResidualSums } from './residual-sums.js';

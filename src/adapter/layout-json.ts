@@ -3,12 +3,15 @@ import type { BaseModel } from './base-model.js';
 import { widthsOf } from './base-model.js';
 import type { LayoutFields, LayoutOptions } from './layout-options.js';
 import { MODULE_NAMES, MODULES, type ModuleName, type Widths } from './modules.js';
+import { NORMALISATIONS, type Normalisation } from './normalisation.js';
 
 interface CommonJson {
   rank: number;
   modules: ModuleName[];
   chunk: number;
   layersPath: string;
+  /** Missing: 'chunk'. */
+  normalisation?: Normalisation;
 }
 
 /**
@@ -24,7 +27,9 @@ export function parseLayout(json: unknown, source: string): LayoutOptions | Layo
   const modules = fields.texts('modules');
   if (modules.length === 0 || !modules.every((name) => MODULE_NAMES.includes(name as ModuleName)))
     throw fields.invalid('modules', `a list of ${MODULE_NAMES.join(', ')}`);
-  const common = { rank: sizeOf(fields, 'rank'), chunk: sizeOf(fields, 'chunk'), modules };
+  const normalisation =
+    fields.raw('normalisation') === undefined ? 'chunk' : fields.oneOf('normalisation', NORMALISATIONS);
+  const common = { rank: sizeOf(fields, 'rank'), chunk: sizeOf(fields, 'chunk'), modules, normalisation };
   const layersPath = fields.raw('layersPath');
   if (typeof layersPath !== 'string') throw fields.invalid('layersPath', 'a text');
   if (isObject(fields.raw('base'))) return { base: parseBase(fields.section('base')), ...common, layersPath };

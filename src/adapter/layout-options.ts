@@ -1,5 +1,6 @@
 import type { BaseModel } from './base-model.js';
 import type { Widths } from './modules.js';
+import type { Normalisation } from './normalisation.js';
 
 /** Options of a layout with a base model. */
 export interface LayoutOptions {
@@ -11,6 +12,8 @@ export interface LayoutOptions {
   chunk?: number | undefined;
   /** Module path of the base model's layers. Default: `model.layers`; for Qwen2.5-VL `model.language_model.layers`. */
   layersPath?: string | undefined;
+  /** Default: 'chunk'. */
+  normalisation?: Normalisation | undefined;
 }
 
 /** The options of a layout without a base model: see `AdapterLayout.fromTensors`. */
@@ -23,4 +26,5 @@ export interface LayoutFields {
   rank: number;
   modules: readonly string[];
   chunk?: number | undefined;
+  normalisation?: Normalisation | undefined;
 }

@@ -8,6 +8,8 @@ import { type LayoutJson, parseLayout } from './layout-json.js';
 import type { LayoutFields, LayoutOptions } from './layout-options.js';
 import { MODULE_NAMES, type Module, type ModuleName, selectModules } from './modules.js';
 import { modulePath, type Part, placeKey, tensorName } from './names.js';
+import type { Normalisation, ResidualStatistics } from './normalisation.js';
+import { type Reference, readResidualToken, writeResidualToken } from './residual-token.js';
 import { type ChunkView, readToken, type TokenView, writeToken } from './token.js';
 
 const MAX_RANK = 2 ** 13;
@@ -39,12 +41,15 @@ export interface FlatAdapterLayout {
   elements: number;
   /** Five for each tensor: first token, tokens, length of the long axis, 1 for a B (else 0), offset. */
   tensors: number[];
+  /** What tokens of the normalisation 'residual' are relative to; null for 'chunk'. */
+  residual: { mean: Float32Array; scales: Float32Array } | null;
 }
 
 /**
  * The exact, ordered mapping between the tensors of an adapter and weight tokens.
  * Layers ascend; in a layer the modules follow the order of MODULES; of a module first A, then B, transposed; each is
  * cut along its long axis into chunks of `chunk` columns, the last one possibly shorter.
+ * A layout with the normalisation 'residual' converts only `withResidual`; without, it describes sizes alone.
  */
 export class AdapterLayout {
   /** Unknown for a layout that was derived from tensors. */
@@ -52,6 +57,9 @@ export class AdapterLayout {
   readonly rank: number;
   readonly modules: readonly ModuleName[];
   readonly chunk: number;
+  readonly normalisation: Normalisation;
+  /** null for the normalisation 'chunk', and until `withResidual`. */
+  readonly residual: ResidualStatistics | null = null;
   readonly tokenHeight: number;
   readonly tokenWidth: number;
   readonly tokenCount: number;
@@ -74,8 +82,10 @@ export class AdapterLayout {
     this.chunk =
       fields.chunk ??
       defaultChunk(modules.flatMap(({ input, output }) => [fields.widths[input]!, fields.widths[output]!]));
-    this.tokenHeight = roundUpToEven(this.rank + 2);
-    this.tokenWidth = roundUpToEven(this.chunk + 2);
+    this.normalisation = fields.normalisation ?? 'chunk';
+    const margins = this.normalisation === 'chunk';
+    this.tokenHeight = margins ? roundUpToEven(this.rank + 2) : this.rank;
+    this.tokenWidth = margins ? roundUpToEven(this.chunk + 2) : this.chunk;
     this.tensors = tensorsOf(fields, modules, this.chunk);
     const last = this.tensors.at(-1)!;
     this.tokenCount = last.firstToken + last.tokenCount;
@@ -87,8 +97,11 @@ export class AdapterLayout {
    * @throws DndError UNSUPPORTED_BASE for a tensor that is no projection of a supported family, SHAPE_MISMATCH where
    * shapes or ranks do not fit together
    */
-  static fromTensors(tensors: Iterable<TensorShape>, options: { chunk?: number | undefined } = {}): AdapterLayout {
-    return new AdapterLayout({ ...layoutFields(tensors), chunk: options.chunk });
+  static fromTensors(
+    tensors: Iterable<TensorShape>,
+    { chunk, normalisation }: { chunk?: number | undefined; normalisation?: Normalisation | undefined } = {},
+  ): AdapterLayout {
+    return new AdapterLayout({ ...layoutFields(tensors), chunk, normalisation });
   }
 
   /** @throws DndError CORRUPT_FILE for anything that `toJSON` cannot have written */
@@ -111,9 +124,28 @@ export class AdapterLayout {
       modules: [...this.modules],
       chunk: this.chunk,
       layersPath: this.layersPath,
+      // Absent for 'chunk', as in every file before there was a choice.
+      ...(this.normalisation === 'chunk' ? {} : { normalisation: this.normalisation }),
     };
     if (this.base) return { base: this.base, ...common };
     return { widths: this.#fields.widths, layers: [...this.#fields.layers], ...common };
+  }
+
+  /**
+   * The same layout, able to convert weights.
+   * @throws DndError SHAPE_MISMATCH for statistics of another size; INVALID_ARGUMENT for the normalisation 'chunk'
+   */
+  withResidual(residual: ResidualStatistics): AdapterLayout {
+    if (this.normalisation !== 'residual')
+      throw new DndError('INVALID_ARGUMENT', `an adapter layout of normalisation '${this.normalisation}' has no mean`);
+    const [expected, got] = [
+      [this.elementCount, this.tokenCount],
+      [residual.mean.length, residual.scales.length],
+    ].map(([elements, tokens]) => `a mean of ${elements} elements and ${tokens} scales`);
+    if (expected !== got) throw new DndError('SHAPE_MISMATCH', `the mean adapter: expected ${expected}, got ${got}`);
+    const layout = new AdapterLayout({ ...this.#fields, chunk: this.chunk });
+    (layout as { residual: ResidualStatistics }).residual = residual;
+    return layout;
   }
 
   /** Elements of all weight tokens together. */
@@ -127,7 +159,9 @@ export class AdapterLayout {
     return offset + shape[0] * shape[1];
   }
 
+  /** @throws DndError INVALID_ARGUMENT for the normalisation 'residual' before `withResidual` */
   flat(): FlatAdapterLayout {
+    const residual = this.#residual();
     return {
       tokens: this.tokenCount,
       height: this.tokenHeight,
@@ -135,6 +169,7 @@ export class AdapterLayout {
       rank: this.rank,
       chunk: this.chunk,
       elements: this.elementCount,
+      residual: residual && { mean: residual.mean, scales: residual.scales },
       tensors: this.tensors.flatMap(({ firstToken, tokenCount, shape, part, offset }) =>
         part === 'A' ? [firstToken, tokenCount, shape[1], 0, offset] : [firstToken, tokenCount, shape[0], 1, offset],
       ),
@@ -173,6 +208,11 @@ export class AdapterLayout {
     for (let index = 0; index < tensor.tokenCount; index++) {
       const token = this.#token(tensor, index);
       const chunk = this.#chunk(tensor, index);
+      const reference = this.#reference(tensor, index);
+      if (reference) {
+        if (!writeResidualToken(data, chunk, reference, tokens, token)) throw notFinite(data, tensor);
+        continue;
+      }
       writeToken(data, chunk, tokens, token);
       // A NaN or an infinity anywhere in the chunk makes its mean one.
       if (!Number.isFinite(tokens[token.start + token.width - 2]!)) throw notFinite(data, tensor);
@@ -188,7 +228,7 @@ export class AdapterLayout {
     this.#checkTokens(tokens);
     const data = new Float32Array(tensor.shape[0] * tensor.shape[1]);
     for (let index = 0; index < tensor.tokenCount; index++) {
-      readToken(tokens, this.#token(tensor, index), data, this.#chunk(tensor, index));
+      this.#readToken(tokens, tensor, index, data);
     }
     return data;
   }
@@ -207,12 +247,35 @@ export class AdapterLayout {
       for (let index = 0; index < tensor.tokenCount; index++) {
         await yieldToEventLoop();
         operation.signal?.throwIfAborted();
-        readToken(tokens, this.#token(tensor, index), data, this.#chunk(tensor, index));
+        this.#readToken(tokens, tensor, index, data);
       }
       reconstructed.set(tensor.name, data);
       report((tensor.firstToken + tensor.tokenCount) / this.tokenCount);
     }
     return reconstructed;
+  }
+
+  #readToken(tokens: Float32Array, tensor: LayoutTensor, index: number, data: Float32Array): void {
+    const [token, chunk] = [this.#token(tensor, index), this.#chunk(tensor, index)];
+    const reference = this.#reference(tensor, index);
+    if (reference) readResidualToken(tokens, token, reference, data, chunk);
+    else readToken(tokens, token, data, chunk);
+  }
+
+  /** null for the normalisation 'chunk'. */
+  #reference({ offset, shape, firstToken }: LayoutTensor, index: number): Reference | null {
+    const residual = this.#residual();
+    if (!residual) return null;
+    const mean = residual.mean.subarray(offset, offset + shape[0] * shape[1]);
+    return { mean, scale: residual.scales[firstToken + index]! };
+  }
+
+  #residual(): ResidualStatistics | null {
+    if (this.normalisation === 'chunk' || this.residual) return this.residual;
+    throw new DndError(
+      'INVALID_ARGUMENT',
+      "the adapter layout: no mean adapter for the normalisation 'residual'. Make it with withResidual",
+    );
   }
 
   #token(tensor: LayoutTensor, index: number): TokenView {
@@ -244,10 +307,11 @@ function fieldsOfBase({
   modules = MODULE_NAMES,
   chunk,
   layersPath = layersPathOf(base.modelType),
+  normalisation,
 }: LayoutOptions): LayoutFields {
   checkSize('number of layers', base.layers, MAX_LAYERS);
   const layers = Array.from({ length: base.layers }, (_, layer) => layer);
-  return { base, widths: widthsOf(base), layers, layersPath, rank, modules, chunk };
+  return { base, widths: widthsOf(base), layers, layersPath, rank, modules, chunk, normalisation };
 }
 
 function checkSize(what: string, value: number, max: number): void {

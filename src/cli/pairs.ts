@@ -1,4 +1,5 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { NORMALISATIONS } from '../adapter/index.js';
 import { formatBytes } from '../engine/index.js';
 import {
   describeProblem,
@@ -21,7 +22,7 @@ interface CheckOptions extends Pick<OpenPairsOptions, 'skipCorrupt' | 'base'> {
 }
 
 interface StatsOptions
-  extends Pick<PairsStatisticsOptions, 'skipCorrupt' | 'base' | 'encoder' | 'maxLength' | 'chunk'> {
+  extends Pick<PairsStatisticsOptions, 'skipCorrupt' | 'base' | 'encoder' | 'maxLength' | 'chunk' | 'normalisation'> {
   json?: boolean;
 }
 
@@ -45,6 +46,11 @@ export function addPairs(program: Command, io: Io, exit: (code: number) => void)
     )
     .option('--max-length <n>', "maximum tokens per prompt (default: the encoder's window)", wholeNumber(1))
     .option('--chunk <n>', 'columns per weight token (default: derived from the base model)', wholeNumber(1))
+    .addOption(
+      new Option('--normalisation <how>', 'of the weight tokens whose importance is given (default: chunk)').choices(
+        NORMALISATIONS,
+      ),
+    )
     .action(async (folder: string, { json, ...options }: StatsOptions) => {
       const { onProgress, stop } = showProgress(io, json);
       const statistics = await pairsStatistics(folder, { ...options, signal: io.signal, onProgress }).finally(stop);

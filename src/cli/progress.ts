@@ -2,7 +2,7 @@ import { SingleBar } from 'cli-progress';
 import type { Stage } from '../generator/progress.js';
 import type { Io } from './io.js';
 
-type ShownStage = Stage | 'measure' | 'pairs' | 'importance' | 'evaluate';
+type ShownStage = Stage | 'measure' | 'pairs' | 'normalisation' | 'importance' | 'evaluate';
 
 const LABELS: Record<ShownStage, string> = {
   load: 'loading the generator',
@@ -13,6 +13,7 @@ const LABELS: Record<ShownStage, string> = {
   save: 'saving',
   measure: 'measuring convolutions',
   pairs: 'reading the pairs',
+  normalisation: 'computing the mean of the checkpoints',
   importance: 'computing token importance',
   evaluate: 'evaluating',
 };

@@ -7,6 +7,7 @@ import { counted, shortNumber } from './table.js';
 const LABELS: Record<TrainingStage, string> = {
   pairs: 'reading the pairs',
   load: 'loading',
+  normalisation: 'computing the mean of the checkpoints',
   importance: 'computing token importance',
   encode: 'encoding prompts',
   initialise: 'initialising the decoder',

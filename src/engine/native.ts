@@ -127,6 +127,11 @@ export interface FlatLayout {
   elements: number;
   /** Five for each tensor: first token, tokens, length, 1 if [length, rank] (else [rank, length]), first element. */
   tensors: number[];
+  /**
+   * float32 [elements] and [tokens]: weight = mean + scale · element, and tokens have no margins. null: mean and standard
+   * deviation of each chunk are in its token's margins.
+   */
+  residual: { mean: BufferSlice; scales: BufferSlice } | null;
 }
 
 export interface DecoderHandle extends ParameterStore {

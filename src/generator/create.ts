@@ -1,4 +1,4 @@
-import { AdapterLayout, type BaseModel } from '../adapter/index.js';
+import { AdapterLayout, type BaseModel, NORMALISATIONS, type Normalisation } from '../adapter/index.js';
 import { checkMaxLength, type Padding, type Pooling, type TextEncoder } from '../encoder/index.js';
 import { DndError } from '../errors.js';
 import { PACKAGE } from '../package.js';
@@ -6,7 +6,7 @@ import { invalidValue, isWholeNumber, wholeNumberRange } from '../validation/ind
 import { checkDecoderShape, type DecoderShape, type Feature } from './decoder-shape.js';
 import {
   adapterSettings,
-  FORMAT_VERSION,
+  formatVersionOf,
   type GeneratorManifest,
   manifestText,
   PADDINGS,
@@ -35,6 +35,11 @@ export interface GeneratorSettings {
   /** Columns per weight token. Default: the preset's, else derived from the base model. */
   chunk?: number | undefined;
   /**
+   * How weights become weight tokens: by the mean and standard deviation of each chunk, as published ('chunk'), or as
+   * deviations from the mean of the training checkpoints ('residual', only in training). Default: 'chunk'.
+   */
+  normalisation?: Normalisation | undefined;
+  /**
    * Hidden states of padding positions: computed as published ('encode'), or zeros, which is cheaper. Default: the
    * preset's, else 'encode'.
    */
@@ -53,7 +58,7 @@ export function decoderOf(settings: GeneratorSettings): DecoderShape {
   const preset = presetOf(settings);
   if (preset && (settings.features !== undefined || settings.kernelSize !== undefined))
     throw new DndError('INVALID_ARGUMENT', 'give a preset, or features and a kernel size, but not both');
-  const features = preset?.features ?? settings.features;
+  const features = preset ? presetFeatures(preset, settings) : settings.features;
   const kernelSize = preset?.kernelSize ?? settings.kernelSize;
   if (features === undefined || kernelSize === undefined)
     throw new DndError(
@@ -83,13 +88,14 @@ export function planGenerator(
   const preset = presetOf(settings);
   const rank = settings.rank ?? preset?.rank ?? 8;
   const chunk = settings.chunk ?? preset?.chunk;
-  const layout = new AdapterLayout({ base, rank, modules: settings.modules, chunk });
+  const normalisation = normalisationOf(settings);
+  const layout = new AdapterLayout({ base, rank, modules: settings.modules, chunk, normalisation });
   const alpha = settings.alpha ?? preset?.alpha ?? 2 * rank;
   if (!(Number.isFinite(alpha) && alpha > 0)) throw wrong('alpha', 'a number above 0', alpha);
   const maxLength = maxLengthOf(settings, decoder);
   checkMaxLength(maxLength, encoder, 'INVALID_ARGUMENT');
   const manifest: GeneratorManifest = {
-    formatVersion: FORMAT_VERSION,
+    formatVersion: formatVersionOf(layout),
     createdBy: `${PACKAGE.name} ${PACKAGE.version}`,
     preset: settings.preset ?? null,
     base,
@@ -121,6 +127,26 @@ function presetOf({ preset }: GeneratorSettings): Preset | undefined {
   if (preset === undefined) return undefined;
   if (typeof preset === 'string' && Object.hasOwn(PRESETS, preset)) return PRESETS[preset];
   throw wrong('the preset', `one of ${PRESET_NAMES.join(', ')}`, preset);
+}
+
+/** Weight tokens without margins make the last shape smaller than the published one. */
+function presetFeatures({ features, rank, chunk }: Preset, settings: GeneratorSettings): readonly Feature[] {
+  if (normalisationOf(settings) === 'chunk') return features;
+  return [...features.slice(0, -1), [features.at(-1)![0], rank, chunk]];
+}
+
+function normalisationOf({ normalisation }: GeneratorSettings): Normalisation {
+  return oneOf(normalisation ?? 'chunk', NORMALISATIONS, 'the normalisation');
+}
+
+/** @throws DndError INVALID_ARGUMENT: before training there are no checkpoints to take the mean of */
+export function requireNoResidual(settings: GeneratorSettings): void {
+  if (normalisationOf(settings) === 'chunk') return;
+  throw new DndError(
+    'INVALID_ARGUMENT',
+    "normalisation 'residual' needs the mean of training checkpoints, and a new generator has none. " +
+      "Train with it: dnd train --normalisation residual (its first checkpoint is the untrained generator), or create one with 'chunk'",
+  );
 }
 
 function maxLengthOf(settings: GeneratorSettings, decoder: DecoderShape): number {

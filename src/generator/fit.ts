@@ -47,7 +47,7 @@ function checkTokens(manifest: GeneratorManifest, layout: AdapterLayout, source:
   throw new DndError(
     'SHAPE_MISMATCH',
     `${source}: ${decoder} (tokens, height, width) = ${shown(given)}, and ${base.name ?? 'the base model'} (${base.modelType}, ${base.layers} layers) ` +
-      `with rank ${adapter.rank}, chunk ${adapter.chunk} and modules ${adapter.modules.join(', ')} has ${shown(expected)}: ` +
+      `with rank ${adapter.rank}, chunk ${adapter.chunk}${layout.normalisation === 'chunk' ? '' : `, normalisation ${layout.normalisation}`} and modules ${adapter.modules.join(', ')} has ${shown(expected)}: ` +
       (preset
         ? 'take the base model, rank, chunk and modules of the preset, or give features and a kernel size instead'
         : `make the last entry of features [${expected.join(', ')}], or change rank, chunk or modules`),

@@ -6,7 +6,7 @@ import { checkEngineSettings, DecoderEngine, type Device, type DeviceUse } from 
 import { DndError } from '../errors.js';
 import { verifyChecksums } from '../files/index.js';
 import { checkOptions, checkPath, checkWholeNumber } from '../validation/index.js';
-import { decoderOf, type GeneratorSettings, planGenerator } from './create.js';
+import { decoderOf, type GeneratorSettings, planGenerator, requireNoResidual } from './create.js';
 import { conditionShape } from './decoder-shape.js';
 import { DECODER_BASE_NAME, loadDecoderWeights } from './decoder-weights.js';
 import { onDevice } from './device.js';
@@ -16,6 +16,7 @@ import { decodeCondition, generateBatch } from './generate.js';
 import type { GeneratedAdapter } from './generated-adapter.js';
 import { type GeneratorManifest, layoutOf, MANIFEST_FILE, readManifest } from './manifest.js';
 import { requireDecoderMemory } from './memory.js';
+import { NORMALISATION_FILE, readLayout } from './normalisation-file.js';
 import { type OnProgress, Progress } from './progress.js';
 import { type Choice, choosePrompts, type PromptSets, promptSetEntries } from './prompts.js';
 import { type SaveOptions, saveGenerator } from './save.js';
@@ -98,15 +99,17 @@ export class Generator implements Disposable, AsyncDisposable {
     if (options.encoder !== undefined) checkPath(options.encoder, 'encoder');
     options.signal?.throwIfAborted();
     // Checkpoints of a training run have checksums.
-    const read = (name: string) => name === MANIFEST_FILE || name.startsWith(DECODER_BASE_NAME);
+    const read = (name: string) =>
+      [MANIFEST_FILE, NORMALISATION_FILE].includes(name) || name.startsWith(DECODER_BASE_NAME);
     await verifyChecksums(folder, { only: read, signal: options.signal });
     const manifest = await readManifest(join(folder, MANIFEST_FILE));
+    const layout = await readLayout(folder, manifest, options.signal);
     const inside = manifest.encoder.type === 'hash' ? 'hash' : join(folder, ENCODER_FOLDER);
     const source = options.encoder ?? inside;
     const progress = new Progress({ load: 1 }, options.onProgress);
     return onDevice(options, async (device) => {
       const encoder = await loadNamedEncoder(source, manifest.encoder, { ...options, device });
-      return Generator.#assemble(manifest, encoder, source, { ...options, device }, (engine) =>
+      return Generator.#assemble(manifest, layout, encoder, source, { ...options, device }, (engine) =>
         loadDecoderWeights(folder, engine, { signal: options.signal, onProgress: progress.stage('load') }),
       );
     });
@@ -121,6 +124,7 @@ export class Generator implements Disposable, AsyncDisposable {
     checkEngineSettings(checkOptions(options, 'options of Generator.create'));
     checkPath(options.encoder, "encoder (a folder, or 'hash')");
     options.signal?.throwIfAborted();
+    requireNoResidual(options);
     const decoder = decoderOf(options);
     const base = typeof options.base === 'string' ? await readBaseModel(options.base) : options.base;
     const [, , channels] = conditionShape(decoder);
@@ -135,8 +139,13 @@ export class Generator implements Disposable, AsyncDisposable {
         encoder.dispose();
         throw error;
       }
-      return Generator.#assemble(manifest, encoder, options.encoder, { ...options, device }, (engine) =>
-        engine.initialise(manifest.training.seed, { signal, onProgress: progress.stage('initialise') }),
+      return Generator.#assemble(
+        manifest,
+        layoutOf(manifest),
+        encoder,
+        options.encoder,
+        { ...options, device },
+        (engine) => engine.initialise(manifest.training.seed, { signal, onProgress: progress.stage('initialise') }),
       );
     });
   }
@@ -144,12 +153,12 @@ export class Generator implements Disposable, AsyncDisposable {
   /** Creates the decoder, checks the memory and fills the decoder; frees everything on failure. */
   static async #assemble(
     manifest: GeneratorManifest,
+    layout: AdapterLayout,
     encoder: TextEncoder,
     encoderSource: string,
     { threads, memoryLimitBytes, signal, device }: Omit<EngineSettings, 'device'> & { device: DeviceUse },
     fill: (engine: DecoderEngine) => Promise<void>,
   ): Promise<Generator> {
-    const layout = layoutOf(manifest);
     let engine: DecoderEngine | undefined;
     try {
       checkMaxLength(manifest.condition.maxLength, encoder, 'SHAPE_MISMATCH', 'the generator: ');

@@ -1,12 +1,13 @@
-import type { BaseModel, ModuleName } from '../adapter/index.js';
+import type { BaseModel, ModuleName, Normalisation } from '../adapter/index.js';
 import type { EncoderIdentity, Padding, Pooling } from '../encoder/index.js';
 import type { DecoderShape } from './decoder-shape.js';
 
-export const FORMAT_VERSION = 1;
+/** The newest; without the normalisation 'residual', 1 is written, which older versions read. */
+export const FORMAT_VERSION = 2;
 
 /** The contents of `generator.json`; docs/generator-folder.md describes each field. */
 export interface GeneratorManifest {
-  formatVersion: typeof FORMAT_VERSION;
+  formatVersion: 1 | typeof FORMAT_VERSION;
   /** Package and version that wrote it. */
   createdBy: string;
   /** The published configuration it was created from. */
@@ -44,4 +45,8 @@ export interface AdapterSettings {
   chunk: number;
   /** Module path of the base model's layers. */
   layersPath: string;
+  /** Missing: 'chunk'. */
+  normalisation?: Normalisation;
+  /** Of the mean adapter and scales in `normalisation.safetensors`; only with the normalisation 'residual'. */
+  normalisationSha256?: string;
 }

@@ -42,14 +42,19 @@ export function parseManifest(json: unknown, source: string): GeneratorManifest 
   const adapter = fields.section('adapter');
   const layout = AdapterLayout.fromJSON({ ...adapter.all, base: fields.raw('base') }, `${source}: adapter`);
   const manifest: GeneratorManifest = {
-    formatVersion: FORMAT_VERSION,
+    formatVersion: formatVersionOf(layout),
     createdBy: fields.text('createdBy'),
     preset: fields.textOrNull('preset'),
     base: layout.base!,
     encoder: parseEncoder(fields.section('encoder')),
     condition: parseCondition(fields.section('condition')),
     decoder: parseDecoder(fields.section('decoder')),
-    adapter: adapterSettings(layout, adapter.positiveNumber('alpha'), adapter.boolean('useRslora')),
+    adapter: adapterSettings(
+      layout,
+      adapter.positiveNumber('alpha'),
+      adapter.boolean('useRslora'),
+      adapter.raw('normalisationSha256') === undefined ? undefined : adapter.text('normalisationSha256'),
+    ),
     training: parseTraining(fields.section('training')),
   };
   checkFit(manifest, layout, source);
@@ -61,9 +66,21 @@ export function layoutOf({ base, adapter }: Pick<GeneratorManifest, 'base' | 'ad
   return new AdapterLayout({ base, ...adapter });
 }
 
-export function adapterSettings(layout: AdapterLayout, alpha: number, useRslora: boolean): AdapterSettings {
-  const { rank, modules, chunk, layersPath } = layout.toJSON();
-  return { rank, alpha, useRslora, modules, chunk, layersPath };
+export function formatVersionOf({ normalisation }: AdapterLayout): GeneratorManifest['formatVersion'] {
+  return normalisation === 'chunk' ? 1 : 2;
+}
+
+/** @param normalisationSha256 of the layout's mean adapter and scales, once there are any */
+export function adapterSettings(
+  layout: AdapterLayout,
+  alpha: number,
+  useRslora: boolean,
+  normalisationSha256 = layout.residual?.sha256,
+): AdapterSettings {
+  const { rank, modules, chunk, layersPath, normalisation } = layout.toJSON();
+  const settings = { rank, alpha, useRslora, modules, chunk, layersPath };
+  if (normalisation === undefined) return settings;
+  return { ...settings, normalisation, ...(normalisationSha256 === undefined ? {} : { normalisationSha256 }) };
 }
 
 function parseEncoder(fields: Fields): EncoderIdentity {

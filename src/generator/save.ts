@@ -1,9 +1,11 @@
 import { join } from 'node:path';
+import type { AdapterLayout } from '../adapter/index.js';
 import type { DecoderEngine } from '../engine/index.js';
 import { writeFileAtomically, writeFolderAtomically } from '../files/index.js';
 import { saveDecoderWeights } from './decoder-weights.js';
 import { copyEncoderFiles, ENCODER_FOLDER } from './encoder-folder.js';
 import { type GeneratorManifest, MANIFEST_FILE, manifestText } from './manifest.js';
+import { writeNormalisation } from './normalisation-file.js';
 import { type OnProgress, Progress } from './progress.js';
 
 export interface SaveOptions {
@@ -15,6 +17,7 @@ export interface SaveOptions {
 
 interface Saveable {
   manifest: GeneratorManifest;
+  layout: AdapterLayout;
   encoderFolder: string | undefined;
   engine: DecoderEngine;
 }
@@ -30,6 +33,7 @@ export async function saveGenerator(parts: Saveable, folder: string, options: Sa
   await writeFolderAtomically(folder, { force, signal, marker: MANIFEST_FILE }, async (staging) => {
     if (parts.encoderFolder) await copyEncoderFiles(parts.encoderFolder, join(staging, ENCODER_FOLDER), signal);
     await saveDecoderWeights(staging, parts.engine, { signal, onProgress: progress.stage('save') });
+    await writeNormalisation(staging, parts.layout, { signal });
     await writeFileAtomically(join(staging, MANIFEST_FILE), manifest, { signal });
   });
 }

@@ -1,5 +1,6 @@
 import { copyFile, link, mkdir, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import type { AdapterLayout } from '../adapter/index.js';
 import type { LongOperation } from '../async/index.js';
 import type { TrainerEngine } from '../engine/index.js';
 import { DndError } from '../errors.js';
@@ -17,6 +18,7 @@ import { SafetensorsSet, writeSafetensorsSharded } from '../formats/safetensors/
 import { loadDecoderWeights, saveDecoderWeights } from '../generator/decoder-weights.js';
 import { ENCODER_FOLDER } from '../generator/encoder-folder.js';
 import { type GeneratorManifest, MANIFEST_FILE, manifestText, readManifest } from '../generator/manifest.js';
+import { writeNormalisation } from '../generator/normalisation-file.js';
 import { PACKAGE } from '../package.js';
 import { Fields } from '../validation/index.js';
 
@@ -53,6 +55,7 @@ type CheckpointEngine = Pick<
 export interface CheckpointParts {
   engine: CheckpointEngine;
   manifest: GeneratorManifest;
+  layout: AdapterLayout;
   /** The run's copy of the text encoder; undefined if it has no files. */
   encoderFolder: string | undefined;
   state: Omit<TrainingState, 'createdBy'>;
@@ -64,7 +67,7 @@ export interface CheckpointParts {
  */
 export async function writeCheckpoint(
   path: string,
-  { engine, manifest, encoderFolder, state }: CheckpointParts,
+  { engine, manifest, layout, encoderFolder, state }: CheckpointParts,
   { signal, onProgress }: LongOperation,
 ): Promise<void> {
   const parameterBytes = engine.parameters.reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0);
@@ -84,6 +87,7 @@ export async function writeCheckpoint(
       onWritten,
       onProgress: (fraction) => onProgress?.(share + (1 - share) * fraction),
     });
+    await writeNormalisation(staging, layout, { signal, onWritten });
     const training = { formatVersion: FORMAT_VERSION, createdBy: `${PACKAGE.name} ${PACKAGE.version}`, ...state };
     await writeFileAtomically(join(staging, TRAINING_FILE), `${JSON.stringify(training, null, 2)}\n`, { onWritten });
     const text = manifestText(manifest, 'the generator of the checkpoint');

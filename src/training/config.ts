@@ -89,8 +89,16 @@ export function changedSettings(
 
 /** SHA-256 of the settings that affect the weights. */
 export function settingsDigest(settings: TrainingSettings): string {
-  const values = SETTING_NAMES.filter((name) => decides(name, settings)).map((name) => [name, settings[name] ?? null]);
+  const values = SETTING_NAMES.filter((name) => decides(name, settings) && !isImplied(name, settings)).map((name) => [
+    name,
+    settings[name] ?? null,
+  ]);
   return createHash('sha256').update(JSON.stringify(values)).digest('hex');
+}
+
+/** Digests of runs from before the setting existed stay valid. */
+function isImplied(name: keyof TrainingSettings, { normalisation }: TrainingSettings): boolean {
+  return name === 'normalisation' && normalisation === 'chunk';
 }
 
 /**

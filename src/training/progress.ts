@@ -1,5 +1,13 @@
 /** Stages of a run besides its steps. */
-export type TrainingStage = 'pairs' | 'load' | 'importance' | 'encode' | 'initialise' | 'evaluate' | 'save';
+export type TrainingStage =
+  | 'pairs'
+  | 'load'
+  | 'normalisation'
+  | 'importance'
+  | 'encode'
+  | 'initialise'
+  | 'evaluate'
+  | 'save';
 
 /** Called with the fraction of that stage done. */
 export type OnTrainingProgress = (fraction: number, stage: TrainingStage) => void;

@@ -4,6 +4,7 @@ import { cpuInfo, formatBytes, type TrainerEngine } from '../engine/index.js';
 import { DndError, type ErrorCode } from '../errors.js';
 import { writeFileAtomically } from '../files/index.js';
 import { ENCODER_FOLDER, loadNamedEncoder } from '../generator/encoder-folder.js';
+import { readLayout } from '../generator/normalisation-file.js';
 import { PACKAGE } from '../package.js';
 import { checkSettings } from './check-setting.js';
 import { loadCheckpoint, readTrainingState, type TrainingState } from './checkpoint.js';
@@ -109,7 +110,11 @@ async function prepareAgain(
       loadNamedEncoder(source, description.encoder, { threads, signal: options.signal, device: 'cpu' }),
   });
   const { encoder, createdBy } = description;
-  preparation.manifest = { ...preparation.manifest, encoder, createdBy };
+  const { normalisationSha256 } = description.adapter;
+  const made = preparation.manifest;
+  // What weight tokens are relative to stays the run's own, whatever the pairs are now.
+  const adapter = normalisationSha256 === undefined ? made.adapter : { ...made.adapter, normalisationSha256 };
+  preparation.manifest = { ...made, encoder, createdBy, adapter };
   for (const part of ['base', 'adapter', 'condition', 'decoder'] as const) {
     if (isDeepStrictEqual(preparation.manifest[part], description[part])) continue;
     preparation.encoder.dispose();
@@ -119,6 +124,10 @@ async function prepareAgain(
         `got ${JSON.stringify(preparation.manifest[part])}. Start a new run`,
     );
   }
+  preparation.layout = await readLayout(folder, description, options.signal).catch((error) => {
+    preparation.encoder.dispose();
+    throw error;
+  });
   return preparation;
 }
 

@@ -1,3 +1,4 @@
+import { NORMALISATIONS, type Normalisation } from '../adapter/index.js';
 import type { Padding, Pooling } from '../encoder/index.js';
 import { ALGORITHM_CHOICES, type AlgorithmChoice, type Device, LARGEST_BATCH } from '../engine/index.js';
 import type { Feature } from '../generator/decoder-shape.js';
@@ -20,6 +21,7 @@ export interface TrainingSettings {
   kernelSize: number | undefined;
   maxLength: number | undefined;
   chunk: number | undefined;
+  normalisation: Normalisation;
   padding: Padding | undefined;
   pooling: Pooling | undefined;
   form: ConditionForm;
@@ -92,6 +94,13 @@ export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
     kind: whole(1),
     affectsWeights: true,
     about: "columns per weight token (default: the preset's, else derived from the base model)",
+  },
+  normalisation: {
+    kind: choice(NORMALISATIONS),
+    default: 'chunk',
+    affectsWeights: true,
+    about:
+      'weight tokens: each chunk by its own mean and deviation, as published, or residual, its deviation from the mean of the training checkpoints',
   },
   padding: {
     kind: choice(PADDINGS),

@@ -3,10 +3,13 @@ import { join, resolve } from 'node:path';
 import type { TrainerEngine } from '../engine/index.js';
 import { exists, writeFileAtomically, writeFolderAtomically } from '../files/index.js';
 import { copyEncoderFiles, ENCODER_FOLDER } from '../generator/encoder-folder.js';
+import { adapterSettings } from '../generator/manifest.js';
+import { NORMALISATION_FILE, writeNormalisation } from '../generator/normalisation-file.js';
 import { resolveSettings, withAbsolutePaths } from './config.js';
 import { microBatchFor } from './decoder-memory.js';
 import { describeRun } from './describe-run.js';
 import { MetricsFile } from './metrics-file.js';
+import { residualOf } from './pairs/index.js';
 import { type Preparation, prepare, reportPairs } from './prepare.js';
 import { METRICS_FILE, RUN_FILE } from './run-description.js';
 import { CACHE_FOLDER, makeRunFolder, removeLeftovers } from './run-folder.js';
@@ -48,6 +51,7 @@ export async function startRun(options: CreateTrainerOptions): Promise<TrainerPa
     engine = await createEngine(preparation.manifest, settings);
     preparation.settings = { ...settings, microBatch: microBatchFor(engine, settings) };
     const encoderFolder = await keepEncoder(preparation, folder, signal);
+    await normalise(preparation, folder, options);
     const description = describeRun(preparation, preparation.settings);
     await writeFileAtomically(join(folder, RUN_FILE), `${JSON.stringify(description, null, 2)}\n`, { signal });
     metrics = (await MetricsFile.open(join(folder, METRICS_FILE), 0)).file;
@@ -83,7 +87,24 @@ async function keepEncoder(
   return path;
 }
 
+/**
+ * Computes what weight tokens of the normalisation 'residual' are relative to, from the training checkpoints alone, and
+ * keeps it in the run: a resumed run must not compute it again, since its pairs may have changed.
+ */
+async function normalise(preparation: Preparation, folder: string, { signal, onProgress }: MakeOptions): Promise<void> {
+  const { manifest, split } = preparation;
+  const checkpoints = split.training.flatMap((task) => task.checkpoints);
+  const layout = await residualOf(checkpoints, preparation.layout, {
+    signal,
+    onProgress: (fraction) => onProgress?.(fraction, 'normalisation'),
+  });
+  await writeNormalisation(folder, layout, { signal });
+  const { alpha, useRslora } = manifest.adapter;
+  preparation.layout = layout;
+  preparation.manifest = { ...manifest, adapter: adapterSettings(layout, alpha, useRslora) };
+}
+
 async function removeUnstarted(folder: string): Promise<void> {
-  for (const name of [ENCODER_FOLDER, CACHE_FOLDER])
+  for (const name of [ENCODER_FOLDER, CACHE_FOLDER, NORMALISATION_FILE])
     await rm(join(folder, name), { recursive: true, force: true }).catch(() => {});
 }

@@ -131,6 +131,7 @@ describe('adapters', () => {
   const layout = {
     ...{ tokens: 4, height: 6, width: 4, rank: 2, chunk: 2, elements: 14 },
     tensors: [...[0, 2, 4, 0, 0], ...[2, 2, 3, 1, 8]],
+    residual: null,
   };
   const features = [...SMALL.slice(0, 2), [4, 6, 4] as const];
 

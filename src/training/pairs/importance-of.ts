@@ -135,7 +135,7 @@ async function addBlock({ checkpoints, layout, block, tokens, sums, signal, adva
 function digestOf(tasks: readonly CountedTask[], layout: AdapterLayout): string {
   const parts = tasks.map(({ name, checkpoints }) => [name, ...checkpoints.map(({ sha256 }) => sha256)]);
   return createHash('sha256')
-    .update(JSON.stringify([CACHE_VERSION, layout, parts]))
+    .update(JSON.stringify([CACHE_VERSION, layout, parts, ...(layout.residual ? [layout.residual.sha256] : [])]))
     .digest('hex');
 }
 

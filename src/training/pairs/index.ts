@@ -12,6 +12,7 @@ export {
   type PairsExamination,
   pairsLayout,
 } from './open.js';
+export { residualOf } from './residual-of.js';
 export {
   type PairsStatistics,
   type PairsStatisticsOptions,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
-import { AdapterLayout, type BaseModel, readBaseModel } from '../../adapter/index.js';
+import { AdapterLayout, type BaseModel, type Normalisation, readBaseModel } from '../../adapter/index.js';
 import { type LongOperation, steadyProgress } from '../../async/index.js';
 import { DndError } from '../../errors.js';
 import { exists, readError } from '../../files/index.js';
@@ -99,13 +99,15 @@ export async function examinePairs(folder: string, options: OpenPairsOptions = {
 /**
  * The adapter layout of a folder's checkpoints.
  * @param chunk columns per weight token; default: see `defaultChunk`
+ * @param normalisation default: 'chunk'
  */
 export function pairsLayout(
   { base, adapter, tensors }: Pick<Pairs, 'base' | 'adapter' | 'tensors'>,
   chunk?: number,
+  normalisation?: Normalisation,
 ): AdapterLayout {
-  if (base) return new AdapterLayout({ base, rank: adapter.rank, modules: adapter.modules, chunk });
-  return AdapterLayout.fromTensors(tensors, { chunk });
+  if (base) return new AdapterLayout({ base, rank: adapter.rank, modules: adapter.modules, chunk, normalisation });
+  return AdapterLayout.fromTensors(tensors, { chunk, normalisation });
 }
 
 function damagedOf(name: string, damaged: readonly CheckpointProblem[]): CheckpointProblem[] {

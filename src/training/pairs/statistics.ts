@@ -1,9 +1,16 @@
-import { type AdapterLayout, type BaseModel, MODULES, type ModuleName } from '../../adapter/index.js';
+import {
+  type AdapterLayout,
+  type BaseModel,
+  MODULES,
+  type ModuleName,
+  type Normalisation,
+} from '../../adapter/index.js';
 import { eventLoopYielder } from '../../async/index.js';
 import { loadTokenCounter, type TokenCounter } from '../../encoder/index.js';
 import { DndError } from '../../errors.js';
 import { importanceOf, type PairsImportance } from './importance-of.js';
 import { type OpenPairsOptions, openPairs, pairsLayout } from './open.js';
+import { residualOf } from './residual-of.js';
 import type { CheckpointProblem, Pairs, PairsAdapter, Task } from './types.js';
 import { type Duplicates, duplicatesOf } from './warnings.js';
 
@@ -14,7 +21,9 @@ export interface PairsStatisticsOptions extends Omit<OpenPairsOptions, 'onProgre
   maxLength?: number | undefined;
   /** Columns per weight token. Default: derived from the base model. */
   chunk?: number | undefined;
-  onProgress?: ((fraction: number, stage: 'pairs' | 'importance') => void) | undefined;
+  /** Of the weight tokens whose importance is given; mean and scales are those of all training tasks. Default: 'chunk'. */
+  normalisation?: Normalisation | undefined;
+  onProgress?: ((fraction: number, stage: 'pairs' | 'normalisation' | 'importance') => void) | undefined;
 }
 
 /** Minimum, median and maximum. */
@@ -50,7 +59,7 @@ export interface PairsStatistics {
   digest: string;
   base: BaseModel | null;
   adapter: PairsAdapter;
-  weightTokens: { count: number; height: number; width: number; chunk: number };
+  weightTokens: { count: number; height: number; width: number; chunk: number; normalisation: Normalisation };
   layers: number;
   /** Of each module: the shapes of A and B. */
   shapes: { module: ModuleName; a: readonly number[]; b: readonly number[] }[];
@@ -82,7 +91,11 @@ export async function pairsStatistics(folder: string, options: PairsStatisticsOp
     throw new DndError('INVALID_ARGUMENT', 'maxLength (--max-length) requires an encoder (--encoder)');
   const counter = encoder === undefined ? null : await loadTokenCounter(encoder);
   const pairs = await openPairs(folder, { ...options, onProgress: (fraction) => onProgress?.(fraction, 'pairs') });
-  const layout = pairsLayout(pairs, options.chunk);
+  const training = pairs.tasks.filter(({ heldOut }) => !heldOut).flatMap(({ checkpoints }) => checkpoints);
+  const layout = await residualOf(training, pairsLayout(pairs, options.chunk, options.normalisation), {
+    signal,
+    onProgress: (fraction) => onProgress?.(fraction, 'normalisation'),
+  });
   const window = counter && Number.isFinite(counter.maxWindow) ? counter.maxWindow : null;
   const maxLength = options.maxLength ?? window;
   const tasks: TaskStatistics[] = [];
@@ -101,6 +114,7 @@ export async function pairsStatistics(folder: string, options: PairsStatisticsOp
       height: layout.tokenHeight,
       width: layout.tokenWidth,
       chunk: layout.chunk,
+      normalisation: layout.normalisation,
     },
     layers: new Set(layout.tensors.map(({ layer }) => layer)).size,
     shapes: shapesOf(layout),

@@ -19,14 +19,29 @@ export const readTarget: ReadTarget = async (checkpoint, layout, signal) => {
  * Reads some of a checkpoint's tensors into weight tokens.
  * @param tensors of the layout
  * @param options.tokens of the whole layout; only those of `tensors` are written
- * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE; SHAPE_MISMATCH for a tensor that is missing or differs
- * from the layout's shape; INVALID_WEIGHTS; all name the checkpoint. `signal.reason`
+ * @throws DndError as `readWeights`
  */
 export async function readTensors(
-  { name, path }: Pick<Checkpoint, 'name' | 'path'>,
+  checkpoint: Pick<Checkpoint, 'name' | 'path'>,
   layout: AdapterLayout,
   tensors: readonly LayoutTensor[],
   { tokens, signal }: { tokens: Float32Array; signal?: AbortSignal | undefined },
+): Promise<void> {
+  await readWeights(checkpoint, tensors, (data, tensor) => layout.tokeniseTensor(data, tensor, tokens), signal);
+}
+
+/**
+ * Reads some of a checkpoint's tensors, in the order of the file.
+ * @param tensors of a layout
+ * @param take called with the weights of each whole tensor, in float32
+ * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE; SHAPE_MISMATCH for a tensor that is missing or differs
+ * from the layout's shape; INVALID_WEIGHTS; all name the checkpoint. `signal.reason`
+ */
+export async function readWeights(
+  { name, path }: Pick<Checkpoint, 'name' | 'path'>,
+  tensors: readonly LayoutTensor[],
+  take: (data: Float32Array, tensor: LayoutTensor) => void,
+  signal?: AbortSignal | undefined,
 ): Promise<void> {
   const yieldToEventLoop = eventLoopYielder();
   const file = await SafetensorsFile.open(path);
@@ -40,12 +55,12 @@ export async function readTensors(
         const values = toFloat32(bytes, info.dtype as FloatDtype);
         const elements = elementCount(info.shape);
         if (values.length === elements) {
-          layout.tokeniseTensor(values, places.get(info.name)!, tokens);
+          take(values, places.get(info.name)!);
           continue;
         }
         if (elementOffset === 0) whole = new Float32Array(elements);
         whole.set(values, elementOffset);
-        if (elementOffset + values.length === elements) layout.tokeniseTensor(whole, places.get(info.name)!, tokens);
+        if (elementOffset + values.length === elements) take(whole, places.get(info.name)!);
       }
     }
   } catch (error) {

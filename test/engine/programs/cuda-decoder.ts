@@ -11,6 +11,7 @@ const FEATURES: Feature[] = [
 const LAYOUT = {
   ...{ tokens: 5, height: 6, width: 4, rank: 2, chunk: 2, elements: 18 },
   tensors: [...[0, 2, 4, 0, 0], ...[2, 3, 5, 1, 8]],
+  residual: null,
 };
 
 interface Outcome {

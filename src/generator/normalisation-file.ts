@@ -1,0 +1,90 @@
+import { join } from 'node:path';
+import { type AdapterLayout, ResidualStatistics } from '../adapter/index.js';
+import { DndError } from '../errors.js';
+import type { WrittenFiles } from '../files/index.js';
+import { SafetensorsFile, writeSafetensors } from '../formats/safetensors/index.js';
+import { type GeneratorManifest, layoutOf } from './manifest.js';
+
+/** In a generator folder and in a run folder, only with the normalisation 'residual'. */
+export const NORMALISATION_FILE = 'normalisation.safetensors';
+
+/** Of the scales; the other tensors are the mean adapter, by PEFT name. */
+const SCALES = 'scales';
+
+/**
+ * Writes mean adapter and scales, if the layout has them; a layout of the normalisation 'chunk' has no file.
+ * @throws DndError DISK_FULL, NOT_WRITABLE; `signal.reason`
+ */
+export async function writeNormalisation(
+  folder: string,
+  { residual, tensors }: AdapterLayout,
+  options: WrittenFiles & { signal?: AbortSignal | undefined } = {},
+): Promise<void> {
+  if (!residual) return;
+  const source = (name: string, shape: readonly number[], { buffer, byteOffset, byteLength }: Float32Array) => ({
+    name,
+    dtype: 'F32' as const,
+    shape,
+    bytes: () => [new Uint8Array(buffer, byteOffset, byteLength)],
+  });
+  const mean = tensors.map(({ name, shape, offset }) =>
+    source(name, shape, residual.mean.subarray(offset, offset + shape[0] * shape[1])),
+  );
+  const sources = [source(SCALES, [residual.scales.length], residual.scales), ...mean];
+  await writeSafetensors(join(folder, NORMALISATION_FILE), sources, options);
+}
+
+/**
+ * The adapter layout of a generator or a run, able to convert weights: with the mean adapter and scales of the folder if
+ * its normalisation is 'residual'.
+ * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, SHAPE_MISMATCH: all name the file; `signal.reason`
+ */
+export async function readLayout(
+  folder: string,
+  manifest: Pick<GeneratorManifest, 'base' | 'adapter'>,
+  signal?: AbortSignal,
+): Promise<AdapterLayout> {
+  const layout = layoutOf(manifest);
+  if (layout.normalisation === 'chunk') return layout;
+  const path = join(folder, NORMALISATION_FILE);
+  const residual = await readResidual(path, layout, signal);
+  const expected = manifest.adapter.normalisationSha256;
+  if (residual.sha256 === expected) return layout.withResidual(residual);
+  throw new DndError(
+    'CORRUPT_FILE',
+    `${path}: other values than the decoder was trained with; expected SHA-256 ${expected ?? 'of training'}, got ${residual.sha256}. ` +
+      `Restore the file, from a checkpoint of the same run if there is one`,
+  );
+}
+
+async function readResidual(
+  path: string,
+  layout: AdapterLayout,
+  signal: AbortSignal | undefined,
+): Promise<ResidualStatistics> {
+  const file = await SafetensorsFile.open(path);
+  try {
+    const mean = new Float32Array(layout.elementCount);
+    for (const { name, shape, offset } of layout.tensors) {
+      signal?.throwIfAborted();
+      mean.set(await readTensor(file, name, shape), offset);
+    }
+    return new ResidualStatistics(mean, await readTensor(file, SCALES, [layout.tokenCount]));
+  } catch (error) {
+    if (!(error instanceof DndError) || error.message.includes(path)) throw error;
+    throw new DndError('CORRUPT_FILE', `${path}: ${error.message}`, { cause: error });
+  } finally {
+    await file.close();
+  }
+}
+
+async function readTensor(file: SafetensorsFile, name: string, shape: readonly number[]): Promise<Float32Array> {
+  const info = file.tensors.get(name);
+  if (info?.dtype === 'F32' && info.shape.join() === shape.join()) return file.readFloat32(name);
+  const found = info ? `${info.dtype} [${info.shape.join(', ')}]` : 'no such tensor';
+  throw new DndError(
+    'SHAPE_MISMATCH',
+    `${file.path}: ${name} does not fit the adapter layout; expected F32 [${shape.join(', ')}], got ${found}. ` +
+      "Restore the generator's own file",
+  );
+}
