@@ -1,5 +1,7 @@
 #include <napi.h>
 
+#include "causal_handle.h"
+#include "causal_trainer_handle.h"
 #include "decoder_handle.h"
 #include "device_info.h"
 #include "encoder_handle.h"
@@ -18,6 +20,8 @@ Napi::Object export_all(Napi::Env env, Napi::Object exports) {
   exports.Set("DecoderHandle", DecoderHandle::define(env));
   exports.Set("EncoderHandle", EncoderHandle::define(env));
   exports.Set("TrainerHandle", TrainerHandle::define(env));
+  exports.Set("CausalHandle", CausalHandle::define(env));
+  exports.Set("CausalTrainerHandle", CausalTrainerHandle::define(env));
   exports.Set("deviceInfo", Napi::Function::New(env, device_info, "deviceInfo"));
   exports.Set("tryDevice", Napi::Function::New(env, try_device, "tryDevice"));
   exports.Set("restoreAdapters", Napi::Function::New(env, reconstruct_adapters, "restoreAdapters"));

@@ -42,6 +42,12 @@ int64_t Argument::integer(int64_t minimum, int64_t maximum) const {
   return int64_t(value);
 }
 
+double Argument::number() const {
+  const double value = number_or_nan();
+  if (!std::isfinite(value)) refuse("a finite number");
+  return value;
+}
+
 double Argument::positive_number() const {
   const double value = number_or_nan();
   if (!(value > 0) || std::isinf(value)) refuse("a finite number > 0");
@@ -64,6 +70,11 @@ double Argument::number_or_nan() const {
   return value_.IsNumber() ? value_.As<Napi::Number>().DoubleValue() : std::nan("");
 }
 
+bool Argument::boolean() const {
+  if (!value_.IsBoolean()) refuse("true or false");
+  return value_.As<Napi::Boolean>().Value();
+}
+
 std::string Argument::text() const {
   if (!value_.IsString()) refuse("a string");
   return value_.As<Napi::String>().Utf8Value();
@@ -79,19 +90,31 @@ size_t Argument::choice(std::initializer_list<const char*> allowed) const {
   refuse("one of " + names);
 }
 
+std::vector<Argument> Argument::items() const {
+  if (!value_.IsArray()) refuse("an array");
+  const Napi::Array array = value_.As<Napi::Array>();
+  std::vector<Argument> items;
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    items.push_back(Argument(array.Get(i), path_ + "[" + std::to_string(i) + "]"));
+  }
+  return items;
+}
+
 std::vector<int64_t> Argument::integers(int64_t minimum) const {
   if (!value_.IsArray()) refuse("an array of whole numbers");
-  const Napi::Array array = value_.As<Napi::Array>();
-  std::vector<int64_t> numbers(array.Length());
-  for (uint32_t i = 0; i < array.Length(); ++i) {
-    numbers[i] = Argument(array.Get(i), path_ + "[" + std::to_string(i) + "]").integer(minimum);
-  }
+  std::vector<int64_t> numbers;
+  for (const Argument& item : items()) numbers.push_back(item.integer(minimum));
   return numbers;
 }
 
 Napi::Function Argument::function() const {
   if (!value_.IsFunction()) refuse("a function");
   return value_.As<Napi::Function>();
+}
+
+Napi::Object Argument::tagged_object(const napi_type_tag* tag, const std::string& expected) const {
+  if (!value_.IsObject() || !value_.As<Napi::Object>().CheckTypeTag(tag)) refuse(expected);
+  return value_.As<Napi::Object>();
 }
 
 Slice Argument::slice() const {

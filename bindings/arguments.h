@@ -32,17 +32,24 @@ class Argument {
   int64_t integer(int64_t minimum, int64_t maximum = kLargestInteger) const;
   /// A number of threads; 0 = the engine's default.
   int threads() const { return int(integer(0, kMaxThreads)); }
+  /// Finite.
+  double number() const;
   double positive_number() const;
   double not_negative_number() const;
   /// ≥ 0 and < 1.
   double fraction() const;
+  bool boolean() const;
   std::string text() const;
   /// Index of a string in the list of allowed ones.
   size_t choice(std::initializer_list<const char*> allowed) const;
+  /// Of an array.
+  std::vector<Argument> items() const;
   /// An array of integers ≥ `minimum`.
   std::vector<int64_t> integers(int64_t minimum) const;
   std::vector<int64_t> positive_integers() const { return integers(1); }
   Napi::Function function() const;
+  /// An object with this type tag; `expected` says what it marks.
+  Napi::Object tagged_object(const napi_type_tag* tag, const std::string& expected) const;
   bool is_null() const { return value_.IsNull(); }
 
   /// { buffer, byteOffset, byteLength }; a typed array is one.

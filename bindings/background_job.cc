@@ -1,5 +1,6 @@
 #include "background_job.h"
 
+#include <cstring>
 #include <exception>
 #include <utility>
 
@@ -76,6 +77,32 @@ Napi::Array describe(Napi::Env env, const std::vector<DndTokenSums>& sums) {
   return array;
 }
 
+Napi::Array describe(Napi::Env env, const std::vector<LikelihoodSum>& sums) {
+  const Napi::Array array = Napi::Array::New(env, sums.size());
+  for (uint32_t i = 0; i < sums.size(); ++i) {
+    array.Set(i, Fields(env).set("sum", sums[i].sum).set("count", sums[i].count).object());
+  }
+  return array;
+}
+
+Napi::Array describe(Napi::Env env, const std::vector<GeneratedSequence>& sequences) {
+  const Napi::Array array = Napi::Array::New(env, sequences.size());
+  for (uint32_t i = 0; i < sequences.size(); ++i) {
+    const std::vector<int32_t>& ids = sequences[i].ids;
+    Napi::ArrayBuffer copy = Napi::ArrayBuffer::New(env, ids.size() * sizeof(int32_t));
+    if (!ids.empty()) std::memcpy(copy.Data(), ids.data(), ids.size() * sizeof(int32_t));
+    array.Set(i, Fields(env).set("ids", copy).set("ended", sequences[i].ended).object());
+  }
+  return array;
+}
+
+Napi::Object describe(Napi::Env env, AdapterGradientResult& result) {
+  return Fields(env)
+      .set("likelihoods", describe(env, result.likelihoods))
+      .set("gradients", hand_over_all(env, result.gradients))
+      .object();
+}
+
 Napi::Value to_javascript(Napi::Env env, JobResult&& result) {
   if (auto* number = std::get_if<double>(&result)) return Napi::Number::New(env, *number);
   if (auto* sums = std::get_if<std::vector<DndTokenSums>>(&result)) return describe(env, *sums);
@@ -83,6 +110,9 @@ Napi::Value to_javascript(Napi::Env env, JobResult&& result) {
   if (auto* floats = std::get_if<FloatResult>(&result)) return hand_over(env, std::move(floats->memory), floats->bytes);
   if (auto* several = std::get_if<std::vector<FloatResult>>(&result)) return hand_over_all(env, *several);
   if (auto* devices = std::get_if<DeviceInfoResult>(&result)) return describe(env, *devices);
+  if (auto* likelihoods = std::get_if<std::vector<LikelihoodSum>>(&result)) return describe(env, *likelihoods);
+  if (auto* sequences = std::get_if<std::vector<GeneratedSequence>>(&result)) return describe(env, *sequences);
+  if (auto* gradients = std::get_if<AdapterGradientResult>(&result)) return describe(env, *gradients);
   return env.Undefined();
 }
 

@@ -14,6 +14,8 @@
 #include "backend_training.h"
 #include "core/job.h"
 #include "core/memory.h"
+#include "model/language/batch.h"
+#include "model/language/generation.h"
 
 namespace dnd::bindings {
 
@@ -34,6 +36,12 @@ struct MeasurementResult {
   int64_t points_i = 0, points_j = 0;  ///< of a tile
 };
 
+/// Of AdapterGradients of src/engine/native-language.ts.
+struct AdapterGradientResult {
+  std::vector<LikelihoodSum> likelihoods;
+  std::vector<FloatResult> gradients;
+};
+
 /// The CUDA devices of this machine.
 struct DeviceInfoResult {
   struct Device {
@@ -45,9 +53,11 @@ struct DeviceInfoResult {
   std::vector<Device> devices;
 };
 
-/// In JavaScript, several FloatResults are an array of ArrayBuffers; sums are one object per task.
+/// In JavaScript, several FloatResults are an array of ArrayBuffers; sums, likelihoods and
+/// generated ids are one object per task or sequence.
 using JobResult = std::variant<std::monostate, double, FloatResult, std::vector<FloatResult>,
-                               std::vector<DndTokenSums>, MeasurementResult, DeviceInfoResult>;
+                               std::vector<DndTokenSums>, MeasurementResult, DeviceInfoResult,
+                               std::vector<LikelihoodSum>, std::vector<GeneratedSequence>, AdapterGradientResult>;
 
 /// The function that runs on the job's thread. It owns what it uses (the model by shared_ptr, plain memory by pointer)
 /// and never accesses JavaScript; the job's `inputs` keep the ArrayBuffers that it reads alive.

@@ -4,17 +4,20 @@
 
 namespace dnd::bindings {
 
-TrainerConfig read_trainer_config(const Argument& options) {
+OptimiserOptions read_optimiser_options(const Argument& options) {
   constexpr MomentType kMoments[] = {MomentType::kFloat32, MomentType::kEightBit};
-  TrainerConfig config{.decoder = read_decoder_config(options), .optimiser = {}};
-  OptimiserOptions& optimiser = config.optimiser;
+  OptimiserOptions optimiser;
   optimiser.beta1 = options.field("beta1").fraction();
   optimiser.beta2 = options.field("beta2").fraction();
   optimiser.eps = options.field("eps").positive_number();
   optimiser.weight_decay = options.field("weightDecay").not_negative_number();
   optimiser.max_gradient_norm = options.field("maxGradientNorm").not_negative_number();
   optimiser.moments = kMoments[options.field("moments").choice({"fp32", "8bit"})];
-  return config;
+  return optimiser;
+}
+
+TrainerConfig read_trainer_config(const Argument& options) {
+  return {.decoder = read_decoder_config(options), .optimiser = read_optimiser_options(options)};
 }
 
 TrainingTasks read_tasks(const Argument& tasks, const DecoderConfig& config) {

@@ -8,6 +8,9 @@
 /// Arguments of training.
 namespace dnd::bindings {
 
+/// `OptimiserOptions` of src/engine/native-training.ts.
+OptimiserOptions read_optimiser_options(const Argument& options);
+
 /// `TrainerOptions` of src/engine/native-training.ts.
 TrainerConfig read_trainer_config(const Argument& options);
 

@@ -9,24 +9,15 @@
 namespace dnd::bindings {
 
 Napi::Function TrainerHandle::define(Napi::Env env) {
-  std::vector<PropertyDescriptor> properties = store_properties();
+  std::vector<PropertyDescriptor> properties = training_properties();
   properties.push_back(InstanceMethod("initialise", &TrainerHandle::initialise));
   properties.push_back(InstanceMethod("memory", &TrainerHandle::memory));
   properties.push_back(InstanceMethod("accumulate", &TrainerHandle::accumulate));
-  properties.push_back(InstanceMethod("update", &TrainerHandle::update));
-  properties.push_back(InstanceMethod("resetGradient", &TrainerHandle::reset_gradient));
-  properties.push_back(InstanceMethod("readGradient", &TrainerHandle::read_gradient));
   properties.push_back(InstanceMethod("forward", &TrainerHandle::forward));
-  properties.push_back(InstanceMethod("step", &TrainerHandle::step));
-  properties.push_back(InstanceMethod("setStep", &TrainerHandle::set_step));
-  properties.push_back(InstanceMethod("states", &TrainerHandle::states));
-  properties.push_back(InstanceAccessor("stateBytes", &TrainerHandle::state_bytes, nullptr));
-  properties.push_back(InstanceMethod("readState", &TrainerHandle::read_state));
-  properties.push_back(InstanceMethod("writeState", &TrainerHandle::write_state));
   return DefineClass(env, "TrainerHandle", properties);
 }
 
-TrainerHandle::TrainerHandle(const Napi::CallbackInfo& info) : ModelHandle(info) {
+TrainerHandle::TrainerHandle(const Napi::CallbackInfo& info) : TrainingHandle(info) {
   guarded(info.Env(), [&] {
     const Argument options(info, 0, "TrainerHandle", "options");
     auto trainer = std::make_shared<Trainer>(read_trainer_config(options), read_device(options));
@@ -75,104 +66,11 @@ Napi::Value TrainerHandle::accumulate(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value TrainerHandle::update(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    const double learning_rate = Argument(info, 0, "update", "learningRate").not_negative_number();
-    JobWork work = [model = model(), learning_rate](Job& job) -> JobResult {
-      return model->update(learning_rate, job);
-    };
-    return submit(std::move(work), Argument(info, 1, "update", "done"));
-  });
-}
-
-void TrainerHandle::reset_gradient(const Napi::CallbackInfo& info) {
-  guarded(info.Env(), [&] {
-    require_no_job("resetGradient");
-    model()->reset_gradient();
-  });
-}
-
-Napi::Value TrainerHandle::read_gradient(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    const int64_t count = Argument(info, 2, "readGradient", "elementCount").integer(0);
-    const Elements range = elements(info, "readGradient", count);
-    const float* source = std::as_const(*model()).gradient(range.name) + range.offset;
-    return copy_of(info.Env(), source, count * int64_t{sizeof(float)});
-  });
-}
-
 Napi::Value TrainerHandle::forward(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     ForwardCall call = read_forward_call(info, model(), model()->config().decoder);
     return submit(std::move(call.work), Argument(info, 3, "forward", "done"), {call.condition.buffer});
   });
-}
-
-Napi::Value TrainerHandle::step(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    require_no_job("step");
-    return Napi::Number::New(info.Env(), double(model()->step()));
-  });
-}
-
-void TrainerHandle::set_step(const Napi::CallbackInfo& info) {
-  guarded(info.Env(), [&] {
-    const int64_t step = Argument(info, 0, "setStep", "step").integer(0);
-    require_no_job("setStep");
-    model()->set_step(step);
-  });
-}
-
-Napi::Value TrainerHandle::states(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    const std::vector<StateInfo>& states = model()->states();
-    Napi::Array list = Napi::Array::New(info.Env(), states.size());
-    for (size_t i = 0; i < states.size(); ++i) {
-      list.Set(uint32_t(i), Fields(info.Env())
-                                .set("name", states[i].name)
-                                .set("dtype", states[i].type == StateInfo::Type::kFloat32 ? "F32" : "U8")
-                                .set("elements", states[i].elements)
-                                .object());
-    }
-    return list;
-  });
-}
-
-Napi::Value TrainerHandle::state_bytes(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] { return Napi::Number::New(info.Env(), double(model()->state_bytes())); });
-}
-
-Napi::Value TrainerHandle::read_state(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    const int64_t count = Argument(info, 2, "readState", "byteCount").integer(0);
-    const Bytes range = bytes_of_state(info, "readState", count);
-    const void* state = std::as_const(*model()).state(range.name);
-    return copy_of(info.Env(), static_cast<const uint8_t*>(state) + range.offset, count);
-  });
-}
-
-void TrainerHandle::write_state(const Napi::CallbackInfo& info) {
-  guarded(info.Env(), [&] {
-    const Slice values = Argument(info, 2, "writeState", "bytes").slice();
-    const Bytes range = bytes_of_state(info, "writeState", values.bytes);
-    auto* state = static_cast<uint8_t*>(model()->state(range.name));
-    if (values.bytes > 0) std::memcpy(state + range.offset, values.data, size_t(values.bytes));
-  });
-}
-
-TrainerHandle::Bytes TrainerHandle::bytes_of_state(const Napi::CallbackInfo& info, const char* function,
-                                                   int64_t count) const {
-  const Argument name(info, 0, function, "name");
-  const std::string requested = name.text();
-  const Argument offset(info, 1, function, "byteOffset");
-  const int64_t first = offset.integer(0);
-  require_no_job(function);
-  for (const StateInfo& state : model()->states()) {
-    if (state.name != requested) continue;
-    offset.require_within(first, count, state.bytes(), "bytes", requested);
-    return {requested, first};
-  }
-  name.refuse("the name of a state of this optimiser");
 }
 
 }  // namespace dnd::bindings

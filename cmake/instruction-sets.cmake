@@ -1,4 +1,4 @@
-# native/cpu/isa/table.cc, spectral_table.cc, training_table.cc and normals.cc, compiled once per instruction set that
+# native/cpu/isa/table.cc, spectral_table.cc, training_table.cc, language_table.cc and normals.cc, compiled once per instruction set that
 # the target processor family can have. Which one runs is decided at run time (native/cpu/isa/select.cc).
 
 # Random numbers are the same by every instruction set. (A source's own options follow those of its target.)
@@ -6,7 +6,7 @@ set_source_files_properties(native/cpu/isa/normals.cc PROPERTIES COMPILE_OPTIONS
 
 function(dnd_add_instruction_set core name)
   add_library(dnd_isa_${name} OBJECT native/cpu/isa/table.cc native/cpu/isa/spectral_table.cc
-    native/cpu/isa/training_table.cc native/cpu/isa/normals.cc)
+    native/cpu/isa/training_table.cc native/cpu/isa/language_table.cc native/cpu/isa/normals.cc)
   target_compile_features(dnd_isa_${name} PRIVATE cxx_std_20)
   target_include_directories(dnd_isa_${name} PRIVATE native)
   target_compile_definitions(dnd_isa_${name} PRIVATE DND_ISA=${name})

@@ -97,7 +97,7 @@ struct DndTrainingOperations {
                                    int64_t columns, int32_t accumulate, float* dx, float* dweight, float* dbias);
 
   /// Of y = x · weightᵀ + bias as `linear` computes it: dx = dy · weight [rows, in], dweight (+)= dyᵀ · x [out, in],
-  /// dbias (+)= Σ dy over rows. dx may be null.
+  /// dbias (+)= Σ dy over rows. dx and dbias may be null.
   DndStatus (*linear_gradient)(void* device, const DndControl*, const float* x, const float* dy, int64_t rows,
                                int64_t in, int64_t out, const float* weight, int32_t accumulate, float* dx,
                                float* dweight, float* dbias);

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { cp, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as api from '../src/index.js';
+import * as language from '../src/language.js';
 import * as training from '../src/training/index.js';
 import { TINY_BASE, TINY_SETTINGS } from './generator/tiny.js';
 import { useTemporaryFolder } from './temporary-folder.js';
@@ -35,6 +36,22 @@ test('the API of training is what the documentation shows, and nothing else', ()
     'trainToEnd',
   ]);
   expect(training.DndError).toBe(api.DndError);
+});
+
+test('the API of language models is what the documentation shows, and nothing else', () => {
+  expect(Object.keys(language).sort()).toEqual([
+    'DndError',
+    'LanguageModel',
+    'LoraAdapter',
+    'abortAtSignals',
+    'encodeExample',
+    'finetune',
+    'loadLanguageModel',
+    'readFinetuneConfig',
+    'readPeft',
+    'trainLanguageModel',
+  ]);
+  expect(language.DndError).toBe(api.DndError);
 });
 
 test('as a user would write it', async () => {
@@ -81,6 +98,7 @@ test('require and import of the built package give the same classes', async () =
     join(temporary(), 'both.mjs'),
     `import { createRequire } from 'node:module';
 import * as imported from 'dnd-lora';
+import * as language from 'dnd-lora/language';
 import * as training from 'dnd-lora/training';
 const required = createRequire(import.meta.url)('dnd-lora');
 const error = await imported.Generator.load('nowhere').catch((thrown) => thrown);
@@ -89,6 +107,8 @@ console.log(JSON.stringify({
   same: Object.keys(required).every((name) => required[name] === imported[name]),
   ours: error instanceof required.DndError,
   training: Object.keys(training).filter((name) => name !== '__esModule').sort(),
+  language: Object.keys(language).filter((name) => name !== '__esModule').sort(),
+  sameLanguage: language.LanguageModel === createRequire(import.meta.url)('dnd-lora/language').LanguageModel,
   sameTraining: training.Trainer === createRequire(import.meta.url)('dnd-lora/training').Trainer,
 }));`,
   );
@@ -98,6 +118,8 @@ console.log(JSON.stringify({
     same: true,
     ours: true,
     training: Object.keys(training).sort(),
+    language: Object.keys(language).sort(),
+    sameLanguage: true,
     sameTraining: true,
   });
 }, 60_000);

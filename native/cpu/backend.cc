@@ -14,6 +14,7 @@
 #include "control.h"
 #include "core/memory.h"
 #include "core/status.h"
+#include "cpu/language_backend.h"
 #include "cpu/training_backend.h"
 #include "cpu/convolution/convolution.h"
 #include "cpu/device.h"
@@ -203,7 +204,7 @@ constexpr DndBackend kCpuBackend = {
     .mean_pool = mean_pool,
     .reconstruct = reconstruct,
     .training = &cpu::kTraining,
-    .language = nullptr,
+    .language = &cpu::kLanguage,
 };
 
 const DndBackend* cpu_backend() { return &kCpuBackend; }

@@ -3,19 +3,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/status.h"
 #include "model/decoder_model.h"
-#include "model/device_pass.h"
-#include "model/pass_memory.h"
+#include "model/pass_context.h"
 
 namespace dnd {
-
-/// Resources of a pass. Without a DevicePass nothing is computed, only memory counted.
-struct PassContext {
-  PassMemory& memory;
-  const DevicePass* pass = nullptr;
-  const DndControl* control = nullptr;
-};
 
 /// What a layer's backward pass needs beside its input, named as in docs/mathematics.md.
 struct LayerActivations {
@@ -75,12 +66,9 @@ class DecoderPass {
   void convolve_into(const PassArray& y, const DndConvolution& step, DndConvolutionOperands operands,
                      const float* weight) const;
 
-  /// Does nothing when only counting memory. Error(kAborted) also between operations.
   template <typename Operation, typename... Arguments>
   void call(Operation operation, Arguments... arguments) const {
-    if (context_.pass == nullptr) return;
-    throw_if_cancelled();
-    context_.pass->call(operation, context_.control, arguments...);
+    context_.call(operation, arguments...);
   }
 
   bool saves() const { return activations_ == Activations::kSaved; }
@@ -95,10 +83,6 @@ class DecoderPass {
 
  private:
   PassArray linear(const PassArray& x, int64_t rows, int64_t in, const float* weight, const float* bias);
-  void throw_if_cancelled() const {
-    const DndControl& control = *context_.control;
-    if (control.cancelled(control.context) != 0) throw Error(ErrorCode::kAborted, "the work was cancelled");
-  }
 };
 
 }  // namespace dnd

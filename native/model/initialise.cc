@@ -20,19 +20,20 @@ enum class Kind { kConstant, kUniform, kNormal };
 
 struct Distribution {
   Kind kind;
-  double value;  ///< the constant, or the uniform's bound
+  double value;  ///< the constant, the uniform's bound, or the normal's standard deviation
 };
 
-/// The distribution of a parameter by its published name; a bias uses the size of the weight before it.
-Distribution distribution_of(const ParameterInfo& info, const ParameterInfo* previous) {
+double inverse_root_of_inputs(const ParameterInfo& weight) {
+  return 1.0 / std::sqrt(static_cast<double>(weight.elements() / weight.shape[0]));
+}
+
+/// The distribution of a decoder's parameter by its published name; a bias uses the size of the weight before it.
+Distribution decoder_distribution(const ParameterInfo& info, const ParameterInfo* previous) {
   const std::string_view name = info.name;
-  const auto inverse_root_of_inputs = [](const ParameterInfo& weight) {
-    return 1.0 / std::sqrt(static_cast<double>(weight.elements() / weight.shape[0]));
-  };
   if (name.ends_with("norm.weight")) return {Kind::kConstant, 1};
   if (name.ends_with("norm.bias")) return {Kind::kConstant, 0};
   if (name.ends_with("linear1.bias")) return {Kind::kUniform, 1.0 / static_cast<double>(info.elements())};
-  if (name.ends_with("_proj.weight")) return {Kind::kNormal, 0};
+  if (name.ends_with("_proj.weight")) return {Kind::kNormal, 1};
   if (name.ends_with(".bias")) return {Kind::kUniform, inverse_root_of_inputs(*previous)};
   return {Kind::kUniform, inverse_root_of_inputs(info)};
 }
@@ -56,14 +57,16 @@ void fill(const Distribution& distribution, uint64_t seed, uint32_t parameter, i
     } else {
       normals_from(words[0], words[1], &four[0], &four[1]);
       normals_from(words[2], words[3], &four[2], &four[3]);
+      for (float& number : four) number *= static_cast<float>(distribution.value);
     }
     std::copy_n(four.begin(), std::min<int64_t>(4, count - i), values + i);
   }
 }
 
-}  // namespace
-
-void initialise_decoder(ParameterStore& parameters, uint64_t seed, int threads, Job& job) {
+/// `distribution_of(info, previous)`: previous is null for the first.
+template <typename DistributionOf>
+void initialise(ParameterStore& parameters, uint64_t seed, int threads, Job& job,
+                const DistributionOf& distribution_of) {
   ThreadPool pool(threads);
   int64_t done_before = 0;
   const int64_t total = parameters.bytes() / static_cast<int64_t>(sizeof(float));
@@ -82,6 +85,29 @@ void initialise_decoder(ParameterStore& parameters, uint64_t seed, int threads, 
     done_before += elements;
   }
   job.set_progress(1);
+}
+
+}  // namespace
+
+void initialise_decoder(ParameterStore& parameters, uint64_t seed, int threads, Job& job) {
+  initialise(parameters, seed, threads, job, decoder_distribution);
+}
+
+void initialise_language_model(ParameterStore& parameters, uint64_t seed, double standard_deviation, int threads,
+                               Job& job) {
+  initialise(parameters, seed, threads, job, [&](const ParameterInfo& info, const ParameterInfo*) -> Distribution {
+    const std::string_view name = info.name;
+    if (name.ends_with("norm.weight")) return {Kind::kConstant, 1};
+    if (name.ends_with(".bias")) return {Kind::kConstant, 0};
+    return {Kind::kNormal, standard_deviation};
+  });
+}
+
+void initialise_adapter(ParameterStore& parameters, uint64_t seed, int threads, Job& job) {
+  initialise(parameters, seed, threads, job, [](const ParameterInfo& info, const ParameterInfo*) -> Distribution {
+    const bool first = std::string_view(info.name).ends_with("lora_A.weight");
+    return first ? Distribution{Kind::kUniform, inverse_root_of_inputs(info)} : Distribution{Kind::kConstant, 0};
+  });
 }
 
 }  // namespace dnd

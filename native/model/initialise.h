@@ -17,4 +17,11 @@ namespace dnd {
 /// (+ − · / √, no libm, no contraction). Error(kAborted) soon after the job is cancelled.
 void initialise_decoder(ParameterStore& parameters, uint64_t seed, int threads, Job& job);
 
+/// The same for a causal language model: matrices N(0, standard_deviation²), norms 1, biases 0.
+void initialise_language_model(ParameterStore& parameters, uint64_t seed, double standard_deviation, int threads,
+                               Job& job);
+
+/// The same for a LoRA adapter, as PEFT begins one: every lora_A [rank, in] uniform ±1/√in, every lora_B 0.
+void initialise_adapter(ParameterStore& parameters, uint64_t seed, int threads, Job& job);
+
 }  // namespace dnd

@@ -24,25 +24,32 @@ int64_t checked_bytes(const std::string& name, const std::vector<int64_t>& shape
 
 }  // namespace
 
-float* ParameterStore::add_stacked(const std::vector<std::string>& names, std::vector<int64_t> shape) {
-  const int64_t count = static_cast<int64_t>(names.size());
-  std::vector<int64_t> stacked = shape;
-  if (count > 1) stacked.insert(stacked.begin(), count);
-  const int64_t bytes = checked_bytes(names[0], stacked, bytes_);
-  const int64_t elements = bytes / static_cast<int64_t>(sizeof(float));
+float* ParameterStore::add_stacked(const std::vector<std::string>& names, const std::vector<int64_t>& shape) {
+  std::vector<ParameterInfo> parameters;
+  for (const std::string& name : names) parameters.push_back({name, shape});
+  return add_contiguous(parameters);
+}
+
+float* ParameterStore::add_contiguous(const std::vector<ParameterInfo>& parameters) {
+  int64_t bytes = 0;
+  for (const ParameterInfo& info : parameters) bytes += checked_bytes(info.name, info.shape, bytes_ + bytes);
   try {
     memory_.emplace_back(static_cast<size_t>(bytes));
   } catch (const Error& error) {
-    throw Error(error.code(), "parameter " + names[0] + " " + shape_text(stacked) + " needs " +
-                                  std::to_string(bytes >> 20) + " MiB beside the " + std::to_string(bytes_ >> 20) +
-                                  " MiB of those before it: " + error.what());
+    const std::string others = parameters.size() > 1 ? " with those stored beside it" : "";
+    throw Error(error.code(), "parameter " + parameters[0].name + " " + shape_text(parameters[0].shape) + others +
+                                  " needs " + std::to_string(bytes >> 20) + " MiB beside the " +
+                                  std::to_string(bytes_ >> 20) + " MiB of those before it: " + error.what());
   }
   bytes_ += bytes;
+  blocks_.push_back(infos_.size());
   float* const first = memory_.back().floats();
-  for (int64_t i = 0; i < count; ++i) {
-    index_.emplace(names[i], infos_.size());
-    infos_.push_back({names[i], shape});
-    data_.push_back(first + i * (elements / count));
+  float* place = first;
+  for (const ParameterInfo& info : parameters) {
+    index_.emplace(info.name, infos_.size());
+    infos_.push_back(info);
+    data_.push_back(place);
+    place += info.elements();
   }
   return first;
 }

@@ -16,12 +16,19 @@ class ParameterStore {
  public:
   /// Uninitialised memory for a new parameter. Error(kOutOfMemory) naming the tensor and its shape,
   /// Error(kInvalidArgument) for a size overflow.
-  float* add(const std::string& name, std::vector<int64_t> shape) { return add_stacked({name}, std::move(shape)); }
+  float* add(const std::string& name, std::vector<int64_t> shape) {
+    return add_contiguous({{name, std::move(shape)}});
+  }
 
   /// The same for contiguous parameters of equal shape, readable as one. Returns the first.
-  float* add_stacked(const std::vector<std::string>& names, std::vector<int64_t> shape);
+  float* add_stacked(const std::vector<std::string>& names, const std::vector<int64_t>& shape);
+
+  /// The same for contiguous parameters of any shapes.
+  float* add_contiguous(const std::vector<ParameterInfo>& parameters);
 
   const std::vector<ParameterInfo>& infos() const { return infos_; }
+  /// Those that were added together and are contiguous: the index of the first of each such block.
+  const std::vector<size_t>& blocks() const { return blocks_; }
   int64_t bytes() const { return bytes_; }
 
   const float* at(size_t index) const { return data_[index]; }
@@ -43,7 +50,8 @@ class ParameterStore {
 
   std::vector<ParameterInfo> infos_;
   std::vector<Memory> memory_;
-  std::vector<float*> data_;  ///< within memory_, one per info
+  std::vector<size_t> blocks_;  ///< first info of each of memory_
+  std::vector<float*> data_;    ///< within memory_, one per info
   std::unordered_map<std::string, size_t> index_;
   int64_t bytes_ = 0;
   uint64_t generation_ = 0;

@@ -25,6 +25,7 @@ class PassArray {
 
   float* data() const { return static_cast<float*>(address_); }
   void* memory() const { return address_; }
+  int64_t size() const { return bytes_; }  ///< bytes; 0 if it is none
   void reset();
 
  private:
@@ -111,6 +112,7 @@ inline void PassArray::reset() {
   if (owner_ != nullptr) owner_->release(bytes_, place_, address_);
   owner_ = nullptr;
   address_ = nullptr;
+  bytes_ = 0;
 }
 
 }  // namespace dnd

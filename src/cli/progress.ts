@@ -2,7 +2,7 @@ import { SingleBar } from 'cli-progress';
 import type { Stage } from '../generator/progress.js';
 import type { Io } from './io.js';
 
-type ShownStage = Stage | 'measure' | 'pairs' | 'normalisation' | 'importance';
+type ShownStage = Stage | 'measure' | 'pairs' | 'normalisation' | 'importance' | 'evaluate';
 
 const LABELS: Record<ShownStage, string> = {
   load: 'loading the generator',
@@ -15,6 +15,7 @@ const LABELS: Record<ShownStage, string> = {
   pairs: 'reading the pairs',
   normalisation: 'computing the mean of the checkpoints',
   importance: 'computing token importance',
+  evaluate: 'evaluating',
 };
 const LABEL_WIDTH = Math.max(...Object.values(LABELS).map((label) => label.length));
 

@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import { PACKAGE } from '../package.js';
 import { addDoctor } from './doctor.js';
+import { addEval } from './eval.js';
+import { addFinetune } from './finetune.js';
 import { addGenerate } from './generate.js';
 import { addInit } from './init.js';
 import { addInspect } from './inspect.js';
@@ -20,7 +22,19 @@ import { addTrain } from './train.js';
 import { addVerify } from './verify.js';
 
 /** The commands, in the order of the help. */
-const COMMANDS = [addInit, addGenerate, addInspect, addPairs, addTrain, addReport, addPlan, addVerify, addDoctor];
+const COMMANDS = [
+  addInit,
+  addGenerate,
+  addInspect,
+  addFinetune,
+  addPairs,
+  addTrain,
+  addReport,
+  addEval,
+  addPlan,
+  addVerify,
+  addDoctor,
+];
 
 /**
  * Runs one command of `dnd`.

@@ -1,21 +1,28 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { checkSettings } from '../training/check-setting.js';
-import { SETTING_NAMES, SETTINGS, type Setting, type TrainingSettings } from '../training/settings.js';
+import { checkSettings, type Setting, type SettingTable } from '../settings/index.js';
 import { byteCount, commaSeparated, json, wholeNumber } from './options.js';
 
-/** A flag for each setting of a training run: `--learning-rate` for `learningRate`. */
-export function addSettingOptions(command: Command): void {
-  for (const name of SETTING_NAMES) command.addOption(optionOf(name, SETTINGS[name]));
+/** A flag for each setting of a run: `--learning-rate` for `learningRate`. */
+export function addSettingOptions<Settings extends object>(command: Command, table: SettingTable<Settings>): void {
+  for (const name of Object.keys(table) as (keyof Settings & string)[])
+    command.addOption(optionOf(name, table[name], (value) => checked(name, value, table)));
 }
 
 /** The settings that were given as flags. */
-export function givenSettings(command: Command): Partial<TrainingSettings> {
+export function givenSettings<Settings extends object>(
+  command: Command,
+  table: SettingTable<Settings>,
+): Partial<Settings> {
   const values = command.opts();
-  const given = SETTING_NAMES.filter((name) => command.getOptionValueSource(name) === 'cli');
-  return Object.fromEntries(given.map((name) => [name, values[name]])) as Partial<TrainingSettings>;
+  const given = Object.keys(table).filter((name) => command.getOptionValueSource(name) === 'cli');
+  return Object.fromEntries(given.map((name) => [name, values[name]])) as Partial<Settings>;
 }
 
-function optionOf(name: keyof TrainingSettings, { kind, about, default: defaultValue }: Setting): Option {
+function optionOf(
+  name: string,
+  { kind, about, default: defaultValue }: Setting,
+  check: (value: unknown) => unknown,
+): Option {
   const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   if (kind.is === 'boolean')
     return new Option(defaultValue === true ? `--no-${flag}` : `--${flag}`, aboutFlag(about, defaultValue));
@@ -24,6 +31,8 @@ function optionOf(name: keyof TrainingSettings, { kind, about, default: defaultV
   switch (kind.is) {
     case 'path':
       return option('path');
+    case 'text':
+      return option('text');
     case 'choice':
       return option('name').choices(kind.of);
     case 'whole':
@@ -33,11 +42,11 @@ function optionOf(name: keyof TrainingSettings, { kind, about, default: defaultV
     case 'names':
       return option('names').argParser((text) => (text === 'none' ? [] : commaSeparated(text)));
     case 'features':
-      return option('json').argParser((text) => checked(name, json(text)));
+      return option('json').argParser((text) => check(json(text)));
     case 'number':
-      return option('number').argParser((text) => checked(name, text.trim() === '' ? Number.NaN : Number(text)));
+      return option('number').argParser((text) => check(text.trim() === '' ? Number.NaN : Number(text)));
     case 'device':
-      return option('name').argParser((text) => checked(name, text));
+      return option('name').argParser((text) => check(text));
   }
 }
 
@@ -46,9 +55,9 @@ function aboutFlag(about: string, defaultValue: Setting['default']): string {
 }
 
 /** Commander reports a rejected value as a usage error with its flag. */
-function checked(name: keyof TrainingSettings, value: unknown): unknown {
+function checked<Settings extends object>(name: string, value: unknown, table: SettingTable<Settings>): unknown {
   try {
-    return checkSettings({ [name]: value }, 'the flag')[name];
+    return checkSettings({ [name]: value }, table, 'the flag')[name as keyof Settings];
   } catch (error) {
     throw new InvalidArgumentError((error as Error).message.replace(/^the flag: /, ''));
   }

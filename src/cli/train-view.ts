@@ -144,14 +144,14 @@ function evaluationLines({ evaluation, tasks }: Evaluation): string[] {
 }
 
 /** Speed and remaining time, estimated from all elapsed time, evaluations and checkpoints included. */
-class Pace {
+export class Pace {
   readonly #seconds: number[] = [];
   #startTime: number | undefined;
   #steps = 0;
 
   constructor(readonly steps: () => number) {}
 
-  add({ seconds }: TrainingStep): void {
+  add({ seconds }: { seconds: number }): void {
     this.#startTime ??= performance.now() - 1000 * seconds;
     this.#steps++;
     this.#seconds.push(seconds);

@@ -3,7 +3,7 @@ import { formatBytes } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { readConfig } from '../training/config.js';
 import { planRun, type RunPlan } from '../training/plan-run.js';
-import type { TrainingSettings } from '../training/settings.js';
+import { SETTINGS, type TrainingSettings } from '../training/settings.js';
 import { resumePoint, type TrainingResult, trainToEnd } from '../training/train-to-end.js';
 import { Trainer } from '../training/trainer.js';
 import {
@@ -41,7 +41,7 @@ export function addTrain(program: Command, io: Io, setExitCode: SetExitCode): vo
     .option('--config <file>', 'JSON file of settings, named as the flags in camelCase; flags take precedence')
     .addOption(new Option('--resume <run>', 'resume a run from its newest checkpoint').conflicts(['out', 'dryRun']))
     .option('--dry-run', 'print parameters, memory, work and predicted time without training');
-  addSettingOptions(command);
+  addSettingOptions(command, SETTINGS);
   command
     .option('--allow-changed-pairs', 'with --resume: accept pairs that differ from those the run started with')
     .option(
@@ -50,7 +50,7 @@ export function addTrain(program: Command, io: Io, setExitCode: SetExitCode): vo
     )
     .addOption(jsonOption())
     .addHelpText('after', TAIL)
-    .action((options: Options, self: Command) => train(options, givenSettings(self), io, setExitCode));
+    .action((options: Options, self: Command) => train(options, givenSettings(self, SETTINGS), io, setExitCode));
 }
 
 const TAIL = `

@@ -1,7 +1,7 @@
-import { Tokenizer } from '@huggingface/tokenizers';
 import { eventLoopYielder } from '../async/index.js';
 import { MemoryBudget } from '../engine/index.js';
 import { DndError } from '../errors.js';
+import { describeTokeniser, LibraryTokeniser, type TokeniserFiles } from '../tokeniser/index.js';
 import { quoteValue } from '../validation/index.js';
 import { checkMaxLength } from './text-encoder.js';
 import { TextCutter } from './text-pieces.js';
@@ -19,22 +19,12 @@ export interface TokenisedPrompts {
   truncatedPrompts: number[];
 }
 
-/** The files of a tokeniser. */
-export interface TokeniserFiles {
-  /** Contents of `tokenizer.json`. */
-  tokenizer: unknown;
-  /** Contents of `tokenizer_config.json`; {} if there is none. */
-  config: unknown;
-  /** The folder, for error messages. */
-  folder: string;
-}
-
 /**
  * A tokeniser of @huggingface/tokenizers with the truncation and padding of transformers' `tokenizer(prompt,
  * max_length=…, truncation=True, padding='max_length')`: truncation keeps the special tokens.
  */
 export class Tokeniser {
-  readonly #tokenizer: Tokenizer;
+  readonly #library: LibraryTokeniser;
   readonly #normalizer: BertNormalizer | undefined;
   readonly #cutter: TextCutter;
   /** Special tokens before and after each prompt. */
@@ -54,12 +44,12 @@ export class Tokeniser {
     padTokenId: number,
   ) {
     this.#folder = files.folder;
-    const settings = requireObject(files.config, `${files.folder}/tokenizer_config.json`);
-    const stored = requireObject(files.tokenizer, `${files.folder}/tokenizer.json`);
+    const { tokenizer: stored, config: settings } = describeTokeniser(files);
     refuseLeftSide(settings, files.folder);
     this.#normalizer = effectiveNormalizer(stored.normalizer, settings);
     const description = this.#normalizer ? { ...stored, normalizer: this.#normalizer } : stored;
-    this.#tokenizer = createTokenizer(description, settings, files.folder);
+    const described = { tokenizer: description, config: settings, folder: files.folder };
+    this.#library = new LibraryTokeniser(described, 'UNSUPPORTED_ENCODER');
     this.#cutter = new TextCutter(description, (text) => this.#normalise(text));
     [this.#before, this.#after] = this.#findSpecialTokens();
     this.#padId = this.#findPadId(settings, description) ?? padTokenId;
@@ -119,16 +109,7 @@ export class Tokeniser {
   }
 
   #idsOf(text: string): number[] {
-    return this.#encode(this.#corrected(text), false);
-  }
-
-  /** A fault in tokenizer.json may only surface when the faulty part is used. */
-  #encode(text: string, specialTokens: boolean): number[] {
-    try {
-      return this.#tokenizer.encode(text, { add_special_tokens: specialTokens }).ids;
-    } catch (cause) {
-      throw unsound(cause, this.#folder);
-    }
+    return this.#library.encode(this.#corrected(text), false);
   }
 
   #corrected(text: string): string {
@@ -136,8 +117,7 @@ export class Tokeniser {
   }
 
   #normalise(text: string): string {
-    const corrected = this.#corrected(text);
-    return this.#tokenizer.normalizer?.normalize(corrected) ?? corrected;
+    return this.#library.normalise(this.#corrected(text));
   }
 
   #checkIds(ids: readonly number[], prompt: number): void {
@@ -149,32 +129,22 @@ export class Tokeniser {
     );
   }
 
-  /** The tokens that the post-processor adds before and after a prompt, found by running it on one. */
   #findSpecialTokens(): [before: number[], after: number[]] {
-    const content = this.#idsOf('a');
-    const whole = this.#encode('a', true);
-    const start = whole.findIndex((_, at) => content.every((id, place) => whole[at + place] === id));
-    if (content.length === 0 || start < 0) {
-      throw new DndError(
-        'UNSUPPORTED_ENCODER',
-        `${this.#folder}: tokenizer.json has an unsupported post-processor; only adding special tokens around a text is supported`,
-      );
-    }
-    return [whole.slice(0, start), whole.slice(start + content.length)];
+    const around = this.#library.specialTokensAround();
+    if (around) return [around.before, around.after];
+    throw new DndError(
+      'UNSUPPORTED_ENCODER',
+      `${this.#folder}: tokenizer.json has an unsupported post-processor; only adding special tokens around a text is supported`,
+    );
   }
 
   #findPadId(settings: Record<string, unknown>, description: Record<string, unknown>): number | undefined {
     const named = settings.pad_token as string | { content?: unknown } | null | undefined;
     const content = typeof named === 'object' && named !== null ? named.content : named;
-    const id = this.#tokenizer.token_to_id(typeof content === 'string' ? content : '[PAD]');
+    const id = this.#library.idOf(typeof content === 'string' ? content : '[PAD]');
     const stored = (description.padding as { pad_id?: unknown } | null | undefined)?.pad_id;
     return id ?? (Number.isInteger(stored) ? (stored as number) : undefined);
   }
-}
-
-function requireObject(value: unknown, source: string): Record<string, unknown> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw new DndError('CORRUPT_FILE', `${source} must hold a JSON object`);
 }
 
 function refuseLeftSide(settings: Record<string, unknown>, folder: string): void {
@@ -185,22 +155,4 @@ function refuseLeftSide(settings: Record<string, unknown>, folder: string): void
       `${folder}/tokenizer_config.json: ${name} is ${quoteValue(settings[name])}, and only "right" is supported`,
     );
   }
-}
-
-function createTokenizer(description: object, settings: object, folder: string): Tokenizer {
-  try {
-    return new Tokenizer(description, settings);
-  } catch (cause) {
-    throw unsound(cause, folder);
-  }
-}
-
-function unsound(cause: unknown, folder: string): DndError {
-  const { message } = cause as Error;
-  const unknown = /^Unknown .* type/.test(message);
-  return new DndError(
-    unknown ? 'UNSUPPORTED_ENCODER' : 'CORRUPT_FILE',
-    `${folder}/tokenizer.json ${unknown ? 'uses an unsupported feature' : 'is not a valid tokeniser'}: ${message}`,
-    { cause },
-  );
 }

@@ -3,6 +3,15 @@ export { addonPath, cpuInfo } from './addon.js';
 export { availableMemoryBytes } from './available-memory.js';
 export { LARGEST_BATCH } from './batch.js';
 export { formatBytes, parseBytes } from './byte-counts.js';
+export {
+  type AdapterGradient,
+  CausalEngine,
+  type CausalEngineOptions,
+  type GeneratedSequence,
+  type GenerationOptions,
+} from './causal.js';
+export { type CausalSequences, IGNORED_LABEL, labelledCounts, type SequenceAdapters } from './causal-batch.js';
+export { CausalTrainerEngine, type CausalTrainerEngineOptions, type CausalTrainingNeed } from './causal-trainer.js';
 export { DecoderEngine, type DecoderEngineOptions, type Feature } from './decoder.js';
 export {
   checkDevice,
@@ -42,6 +51,14 @@ export type {
   ParameterInfo,
   PrecisionChoice,
 } from './native.js';
+export type {
+  CausalPassMemory,
+  CausalSizes,
+  CausalTrainingMemory,
+  LikelihoodSum,
+  LoraShape,
+  TrainedParameters,
+} from './native-language.js';
 export type {
   ConvolutionPlan,
   CudaConvolutionPlan,

@@ -15,6 +15,7 @@ import type {
   MeasuredConvolution,
   MeasurementRuns,
 } from './native.js';
+import type { CausalHandle, CausalOptions, CausalTrainerHandle, CausalTrainerOptions } from './native-language.js';
 import type {
   CudaDecoderPlan,
   CudaDecoderPlanOptions,
@@ -30,7 +31,7 @@ import type { TrainerHandle, TrainerOptions, TrainingPlan, TrainingPlanOptions }
  * The addon's exports: the whole boundary between TypeScript and native code. Maintained by hand to match `bindings/`.
  * Only ArrayBuffers, numbers, strings, booleans and callbacks cross it; memory handed to a job must not be changed,
  * detached or transferred before the job has ended. Handles, jobs and devices are in `native.ts`, plans in
- * `native-plan.ts`, training in `native-training.ts`.
+ * `native-plan.ts`, training in `native-training.ts`, language models in `native-language.ts`.
  *
  * A native failure is a string that starts with its code: `OUT_OF_MEMORY: …`, `ABORTED: …`, `INVALID_ARGUMENT: …`,
  * `DEVICE_UNAVAILABLE: …`, `INTERNAL: …`. It is the message of the Error that a call throws, or the argument of a job's
@@ -50,6 +51,8 @@ export interface NativeBinding {
   DecoderHandle: new (options: DecoderOptions) => DecoderHandle;
   EncoderHandle: new (options: EncoderOptions) => EncoderHandle;
   TrainerHandle: new (options: TrainerOptions) => TrainerHandle;
+  CausalHandle: new (options: CausalOptions) => CausalHandle;
+  CausalTrainerHandle: new (model: CausalHandle, options: CausalTrainerOptions) => CausalTrainerHandle;
   /** Denormalises weight tokens, float32 [batch, tokens, height, width]. Result: as of `DecoderHandle.adapters`. */
   restoreAdapters(
     tokens: BufferSlice,

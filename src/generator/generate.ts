@@ -1,4 +1,4 @@
-import type { AdapterLayout } from '../adapter/index.js';
+import type { AdapterLayout, LoraAdapter } from '../adapter/index.js';
 import type { TextEncoder } from '../encoder/index.js';
 import type { DecoderEngine } from '../engine/index.js';
 import { conditionShape, multiplyAdds } from './decoder-shape.js';
@@ -57,6 +57,20 @@ export async function generateBatch(
     adapters.push(new GeneratedAdapter(adapter, report));
   }
   return adapters;
+}
+
+/**
+ * Decodes one condition, whatever it was made from.
+ * @param condition [prompts, length, channels]
+ */
+export async function decodeCondition(
+  { manifest, layout, engine }: GeneratorParts,
+  condition: Float32Array,
+  { signal }: Pick<BatchOptions, 'signal'>,
+): Promise<LoraAdapter> {
+  const [weights] = await engine.adapters(condition, 1, layout.flat(), { signal });
+  const { adapter } = await reconstructAdapter(layout, manifest.adapter, weights!, { signal });
+  return adapter;
 }
 
 function reportOf(

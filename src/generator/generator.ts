@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type AdapterLayout, type BaseModel, readBaseModel } from '../adapter/index.js';
+import { type AdapterLayout, type BaseModel, type LoraAdapter, readBaseModel } from '../adapter/index.js';
 import { SerialQueue, steadyProgress } from '../async/index.js';
 import { checkMaxLength, loadTextEncoder, type TextEncoder } from '../encoder/index.js';
 import { checkEngineSettings, DecoderEngine, type Device, type DeviceUse } from '../engine/index.js';
@@ -10,8 +10,9 @@ import { decoderOf, type GeneratorSettings, planGenerator, requireNoResidual } f
 import { conditionShape } from './decoder-shape.js';
 import { DECODER_BASE_NAME, loadDecoderWeights } from './decoder-weights.js';
 import { onDevice } from './device.js';
+import { encodeSets } from './encode.js';
 import { ENCODER_FOLDER, loadNamedEncoder } from './encoder-folder.js';
-import { generateBatch } from './generate.js';
+import { decodeCondition, generateBatch } from './generate.js';
 import type { GeneratedAdapter } from './generated-adapter.js';
 import { type GeneratorManifest, layoutOf, MANIFEST_FILE, readManifest } from './manifest.js';
 import { requireDecoderMemory } from './memory.js';
@@ -227,6 +228,40 @@ export class Generator implements Disposable, AsyncDisposable {
       done += batch.length;
       for (const [index, adapter] of adapters.entries()) yield { name: batch[index]!.name, adapter };
     }
+  }
+
+  /**
+   * The condition that `generate` makes from prompts: hidden states of the text encoder, [prompts, length, channels] as
+   * the decoder takes them. Errors: as `generate`
+   */
+  async condition(prompts: readonly string[], options: GenerateOptions = {}): Promise<Float32Array> {
+    const { seed = 0, signal } = checkOptions(options, 'options of condition');
+    const choice = choosePrompts('', prompts, this.promptsWanted, seed);
+    const { encoder, manifest } = this.#parts;
+    const encoded = this.#queue.run(
+      (linked) => encodeSets(encoder, [choice], manifest.condition, { signal: linked }),
+      signal,
+    );
+    return (await encoded).hiddenStates;
+  }
+
+  /**
+   * The adapter of a condition, for experiments with conditions that no prompts have; `generate` is `condition` and
+   * `decode` in one.
+   * @param condition [prompts, length, channels], as from `condition`
+   * @throws DndError SHAPE_MISMATCH for a condition of another size; as `generate`
+   */
+  async decode(condition: Float32Array, options: Pick<GenerateOptions, 'signal'> = {}): Promise<LoraAdapter> {
+    const { signal } = checkOptions(options, 'options of decode');
+    const { decoder } = this.#parts.manifest;
+    const [prompts, , channels] = conditionShape(decoder);
+    const length = this.#parts.manifest.condition.maxLength;
+    if (condition.length !== prompts * length * channels)
+      throw new DndError(
+        'SHAPE_MISMATCH',
+        `the condition has ${condition.length} elements; expected [${prompts}, ${length}, ${channels}], ${prompts * length * channels}`,
+      );
+    return this.#queue.run((linked) => decodeCondition(this.#parts, condition, { signal: linked }), signal);
   }
 
   /** Writes the generator as a folder that `load` reads. The folder appears whole or not at all. */

@@ -4,6 +4,7 @@ import { ALGORITHM_CHOICES, type AlgorithmChoice, type Device, LARGEST_BATCH } f
 import type { Feature } from '../generator/decoder-shape.js';
 import { PADDINGS, POOLINGS } from '../generator/manifest.js';
 import { PRESET_NAMES, type PresetName } from '../generator/presets.js';
+import type { Setting, SettingKind } from '../settings/index.js';
 import { SCHEDULES, type ScheduleName } from './schedule.js';
 import { type ConditionForm, FORMS } from './texts.js';
 
@@ -54,30 +55,6 @@ export interface TrainingSettings {
   memoryLimit: number | undefined;
   threads: number | undefined;
   device: Device | undefined;
-}
-
-/** The type of a setting's value, checked by `check-setting.ts`. */
-export type SettingKind =
-  | { is: 'path' }
-  | { is: 'choice'; of: readonly string[] }
-  | { is: 'whole'; from: number; to?: number }
-  /** A number from `from` (with `above`: greater than it) and below `below`. */
-  | { is: 'number'; from: number; above?: boolean; below?: number }
-  | { is: 'boolean' }
-  | { is: 'bytes' }
-  | { is: 'names' }
-  | { is: 'features' }
-  | { is: 'device' };
-
-export interface Setting {
-  kind: SettingKind;
-  /** A setting without a default is optional unless `required`. */
-  default?: string | number | boolean;
-  required?: true;
-  /** Whether changing the value would change the weights, so that a run cannot be resumed with it. */
-  affectsWeights: boolean;
-  /** For `dnd train --help`. */
-  about: string;
 }
 
 const whole = (from: number): SettingKind => ({ is: 'whole', from });

@@ -23,6 +23,9 @@ export const TOLERANCES = {
   hashHiddenStates: 1e-6,
   /** A real encoder with its real weights, on real prompts. */
   realEncoderHiddenStates: 1e-4,
+  causalLogits: 1e-5,
+  causalHiddenStates: 1e-5,
+  causalLoss: 1e-5,
   /** Token ids and masks. */
   exact: 0,
 } as const;

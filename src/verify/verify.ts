@@ -6,6 +6,7 @@ import { readError } from '../files/index.js';
 import { deviceReport } from '../generator/device.js';
 import type { DeviceReport } from '../generator/report.js';
 import { checkPath, quote } from '../validation/index.js';
+import { verifyCausal } from './causal.js';
 import { type Check, isSkipped, skip } from './checks.js';
 import { verifyDecoder } from './decoder.js';
 import { verifyEncoder } from './encoder.js';
@@ -34,10 +35,6 @@ type Verifier = (golden: GoldenFile, options: VerifierOptions) => Promise<Check[
 
 /** File kinds whose references this version cannot compute: their tensors, and the reason. */
 const NOT_COMPUTED: Record<string, { references: RegExp; reason: string }> = {
-  causal: {
-    references: /^(?:logits|hidden_states_\w+|greedy|lora_logits|grad\..+|training_losses|trained\..+)$/,
-    reason: 'this version does not run language models',
-  },
   state_dict: { references: /./, reason: 'this version does not read PyTorch archives' },
 };
 
@@ -47,6 +44,7 @@ const VERIFIERS: Record<string, Verifier> = {
   encoder: verifyEncoder,
   training: verifyTraining,
   importance: verifyImportance,
+  causal: verifyCausal,
   ...Object.fromEntries(
     Object.entries(NOT_COMPUTED).map(([kind, { references, reason }]) => [kind, skipReferences(references, reason)]),
   ),

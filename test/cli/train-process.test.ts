@@ -119,7 +119,7 @@ test('a reader of standard error that ends changes nothing', async () => {
 
 const onLinux = process.platform === 'linux' ? describe : describe.skip;
 
-onLinux('a terminal that goes away', () => {
+onLinux('a terminal that goes away (on Linux: util-linux makes the terminal)', () => {
   const program = (run: string, ...more: string[]) =>
     [process.execPath, ...TYPESCRIPT, MAIN, ...training(run), ...more].map(String);
 

@@ -252,10 +252,8 @@ describe('a file that cannot be checked at all fails with a reason, and the othe
 });
 
 describe('what this version does not compute is skipped with a reason', () => {
-  test.each([
-    ['causal', 'logits', 'this version does not run language models'],
-    ['state_dict', 'anything', 'this version does not read PyTorch archives'],
-  ])('kind %s', async (kind, name, reason) => {
+  test('kind state_dict', async () => {
+    const [kind, name, reason] = ['state_dict', 'anything', 'this version does not read PyTorch archives'];
     const path = join(temporary(), 'later.safetensors');
     const tensor = { name, dtype: 'F32', shape: [1], bytes: () => [new Uint8Array(4)] } as const;
     await writeSafetensors(path, [tensor], { metadata: { kind } });

@@ -10,7 +10,7 @@ void linear_gradient(ThreadPool& pool, const Control& control, const float* x, c
   Epilogue adding;
   if (accumulate) adding = {.residual = dweight, .residual_stride = in};
   gemm(pool, control, out, in, rows, {dy, 1, out}, {x, in, 1}, dweight, in, adding);
-  sum_rows(pool, control, dy, rows, out, accumulate, dbias);
+  if (dbias != nullptr) sum_rows(pool, control, dy, rows, out, accumulate, dbias);
 }
 
 }  // namespace dnd::cpu

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <string>
 #include <vector>
 
 #include "model/device_pass.h"
@@ -64,6 +65,28 @@ void step_parameters(const Device& device, const DndAdamW& step, const Gradients
     job.set_progress(kNormShare + (1 - kNormShare) * done / elements_of(parameters));
   }
   pass.run(&control);
+}
+
+double update_parameters(const Device& device, const OptimiserOptions& options, double learning_rate,
+                         const Gradients& gradients, ParameterStore& parameters, OptimiserStates& states, int64_t& steps,
+                         Job& job) {
+  if (!(learning_rate >= 0) || !std::isfinite(learning_rate)) {
+    throw Error(ErrorCode::kInvalidArgument, "update: the learning rate is " + std::to_string(learning_rate) +
+                                                 "; it must be finite and not negative");
+  }
+  states.reserve();
+  const double norm = gradient_norm(device, parameters, gradients, job);
+  if (!std::isfinite(norm)) return norm;
+  const DndAdamW step = {.learning_rate = learning_rate,
+                         .beta1 = options.beta1,
+                         .beta2 = options.beta2,
+                         .eps = options.eps,
+                         .weight_decay = options.weight_decay,
+                         .gradient_scale = clipping_factor(norm, options.max_gradient_norm),
+                         .step = steps + 1};
+  step_parameters(device, step, gradients, parameters, states, job);
+  ++steps;
+  return norm;
 }
 
 }  // namespace dnd

@@ -18,4 +18,11 @@ double clipping_factor(double norm, double max_norm);
 void step_parameters(const Device& device, const DndAdamW& step, const Gradients& gradients, ParameterStore& parameters,
                      OptimiserStates& states, Job& job);
 
+/// Norm, clipping, one step, which is counted. Where the norm is not finite, nothing changes. Returns the norm before
+/// clipping. Error(kInvalidArgument) for a learning rate that is negative or not finite; Error(kAborted), nothing
+/// changed.
+double update_parameters(const Device& device, const OptimiserOptions& options, double learning_rate,
+                         const Gradients& gradients, ParameterStore& parameters, OptimiserStates& states, int64_t& steps,
+                         Job& job);
+
 }  // namespace dnd

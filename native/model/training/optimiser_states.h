@@ -5,9 +5,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "backend_training.h"
 #include "core/memory.h"
 #include "model/parameters.h"
-#include "model/training/trainer.h"
+#include "model/training/optimiser_options.h"
 
 namespace dnd {
 

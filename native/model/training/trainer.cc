@@ -20,24 +20,6 @@ constexpr int64_t kTrainingPass = 10;
 
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::kInvalidArgument, message); }
 
-const DeviceChoice& check_trains(const DeviceChoice& device) {
-  if (device.backend->training == nullptr) {
-    throw Error(ErrorCode::kUnavailable, "the device '" + std::string(device.backend->name) +
-                                             "' does not train; train on the CPU, and generate on any device");
-  }
-  return device;
-}
-
-OptimiserOptions check_options(const OptimiserOptions& options) {
-  const auto fraction = [](double beta) { return beta >= 0 && beta < 1; };
-  if (!fraction(options.beta1) || !fraction(options.beta2)) refuse("AdamW: beta1 and beta2 must be in [0, 1)");
-  const auto amount = [](double value) { return value >= 0 && std::isfinite(value); };
-  if (!amount(options.eps) || !amount(options.weight_decay) || !amount(options.max_gradient_norm)) {
-    refuse("AdamW: eps, the weight decay and the largest gradient norm must be finite and not negative");
-  }
-  return options;
-}
-
 void check_batch_options(const TrainingBatch& batch) {
   if (!std::isfinite(batch.weight)) refuse("the weight of a training batch must be finite");
   for (const double sigma : {batch.condition_noise, batch.target_noise}) {
@@ -212,24 +194,9 @@ void Trainer::accumulate(const TrainingBatch& batch, DndTokenSums* sums, Job& jo
 double Trainer::update(double learning_rate, Job& job) {
   Implementation& self = *implementation_;
   if (!self.gradients.accumulated) refuse("update: no gradient was accumulated since the last step");
-  if (!(learning_rate >= 0) || !std::isfinite(learning_rate)) {
-    refuse("update: the learning rate is " + std::to_string(learning_rate) + "; it must be finite and not negative");
-  }
   ParameterStore& parameters = self.decoder.model().parameters();
-  self.states.reserve();
-  const double norm = gradient_norm(self.device(), parameters, self.gradients, job);
-  if (std::isfinite(norm)) {
-    const OptimiserOptions& options = self.config.optimiser;
-    const DndAdamW step = {.learning_rate = learning_rate,
-                           .beta1 = options.beta1,
-                           .beta2 = options.beta2,
-                           .eps = options.eps,
-                           .weight_decay = options.weight_decay,
-                           .gradient_scale = clipping_factor(norm, options.max_gradient_norm),
-                           .step = self.step + 1};
-    step_parameters(self.device(), step, self.gradients, parameters, self.states, job);
-    ++self.step;
-  }
+  const double norm = update_parameters(self.device(), self.config.optimiser, learning_rate, self.gradients, parameters,
+                                        self.states, self.step, job);
   self.drop_gradient();
   job.set_progress(1);
   return norm;

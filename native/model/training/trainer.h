@@ -7,17 +7,9 @@
 
 #include "backend_training.h"
 #include "model/decoder.h"
+#include "model/training/optimiser_options.h"
 
 namespace dnd {
-
-/// How moments are stored.
-enum class MomentType { kFloat32, kEightBit };
-
-struct OptimiserOptions {
-  double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0.1;
-  double max_gradient_norm = 1.0;  ///< 0: no clipping
-  MomentType moments = MomentType::kFloat32;
-};
 
 struct TrainerConfig {
   DecoderConfig decoder;
@@ -34,15 +26,6 @@ struct TrainingBatch {
   uint64_t noise_key = 0;
   uint64_t noise_stream = 0;  ///< task i uses streams 2 · (noise_stream + i) (condition) and + 1 (target)
   double condition_noise = 0, target_noise = 0;  ///< standard deviations; condition noise is added after projection
-};
-
-/// A tensor of the optimiser state, as stored in a checkpoint.
-struct StateInfo {
-  enum class Type { kFloat32, kUint8 };
-  std::string name;  ///< "first.<parameter>", "second.<parameter>", and "….largest", by block, if quantised
-  Type type;
-  int64_t elements;
-  int64_t bytes() const { return elements * (type == Type::kFloat32 ? 4 : 1); }
 };
 
 /// Memory of training, in bytes.

@@ -1,0 +1,96 @@
+import { type Command, Option } from 'commander';
+import { type EvaluationResult, evaluate, evaluationPage, intervalText } from '../evaluation/index.js';
+import { writeFileAtomically } from '../files/index.js';
+import { checkPath } from '../validation/index.js';
+import { type Io, print } from './io.js';
+import { commaSeparated, jsonOption, threadsOption, wholeNumber } from './options.js';
+import { showProgress } from './progress.js';
+import { counted, table } from './table.js';
+
+interface Options {
+  generator: string;
+  base: string;
+  tasks: string;
+  pairs?: string;
+  only?: string[];
+  draws: number;
+  singleLimit?: number;
+  maxNewTokens: number;
+  system?: string;
+  raw?: boolean;
+  seed: number;
+  skipCorrupt?: boolean;
+  page?: string;
+  out?: string;
+  threads?: number;
+  json?: boolean;
+}
+
+export function addEval(program: Command, io: Io): void {
+  program
+    .command('eval')
+    .description('Try generated adapters on held-out tasks, beside trained LoRAs and controls.')
+    .requiredOption('--generator <folder>', 'generator folder')
+    .requiredOption('--base <folder>', 'base model folder, with weights and tokenizer')
+    .requiredOption('--tasks <folder>', 'tasks: <task>/prompts.json and test.json, or <task>.json with train and test')
+    .option('--pairs <folder>', 'pairs folder of the training LoRAs, to compare with')
+    .addOption(new Option('--only <names>', 'evaluate these tasks, comma-separated').argParser(commaSeparated))
+    .addOption(new Option('--draws <n>', 'prompt sets drawn per task').argParser(wholeNumber(1)).default(3))
+    .addOption(
+      new Option(
+        '--single-limit <n>',
+        'most training LoRAs to try one by one, sampled; 0: none (default: all)',
+      ).argParser(wholeNumber(0)),
+    )
+    .addOption(new Option('--max-new-tokens <n>', 'most tokens of an answer').argParser(wholeNumber(1)).default(64))
+    .option('--system <text>', 'system prompt of every item')
+    .option('--raw', 'continue prompts as they are, without the chat template')
+    .addOption(
+      new Option('--seed <n>', 'random seed for draws, samples, controls and intervals')
+        .argParser(wholeNumber(0))
+        .default(0),
+    )
+    .option('--skip-corrupt', 'skip damaged checkpoints of the pairs folder')
+    .option('--out <file>', 'write the result there as JSON')
+    .option('--page <file>', 'write an HTML page of the result there')
+    .addOption(threadsOption())
+    .addOption(jsonOption())
+    .action((options: Options) => run(options, io));
+}
+
+async function run({ page, out, json, only, ...options }: Options, io: Io): Promise<void> {
+  for (const [path, flag] of [
+    [page, '--page'],
+    [out, '--out'],
+  ] as const)
+    if (path !== undefined) checkPath(path, flag);
+  const view = showProgress(io, json);
+  let result: EvaluationResult;
+  try {
+    const onProgress = (fraction: number) => view.onProgress(fraction, 'evaluate');
+    result = await evaluate({ ...options, names: only, signal: io.signal, onProgress });
+  } finally {
+    view.stop();
+  }
+  if (out !== undefined) await writeFileAtomically(out, `${JSON.stringify(result, null, 1)}\n`);
+  if (page !== undefined) await writeFileAtomically(page, evaluationPage(result));
+  print(io, json, result, () => lines(result));
+}
+
+function lines({ tasks, singles, rows, verdict, notes, draws }: EvaluationResult): string[] {
+  const items = tasks.reduce((sum, { test }) => sum + test, 0);
+  const cells = rows.map(({ label, of, exactMatch, logLikelihood }) => [
+    of === null ? label : `${label}: ${of}`,
+    intervalText(exactMatch),
+    logLikelihood.mean.toFixed(3),
+  ]);
+  return [
+    `${counted(tasks.length, 'task')}, ${counted(items, 'test item')}, ${counted(draws, 'prompt draw')}, ${singles.tried} of ${counted(singles.of, 'training LoRA')} one by one`,
+    '',
+    ...table(['adapter', 'exact match (95 % interval)', 'log-likelihood'], cells),
+    '',
+    verdict.headline,
+    ...verdict.reasons.map((reason) => `  ${reason}`),
+    ...notes.map((note) => `Note: ${note}.`),
+  ];
+}

@@ -1,0 +1,84 @@
+import { basename, dirname, join } from 'node:path';
+import { AdapterLayout, LoraAdapter, PEFT_CONFIG_FILE, PEFT_TENSORS_FILE, readPeft } from '../adapter/index.js';
+import { DndError } from '../errors.js';
+import { exists } from '../files/index.js';
+import { openPairs, type Task } from '../training/pairs/index.js';
+
+/** The adapter of one task: its last checkpoint. */
+export interface TaskAdapter {
+  task: string;
+  adapter: LoraAdapter;
+}
+
+/** What a pairs folder has to compare generated adapters with. */
+export interface PairsAdapters {
+  /** Of the tasks that the generator was trained on. */
+  training: TaskAdapter[];
+  /** Of held-out tasks: the adapter that was fine-tuned on the task itself. */
+  own: Map<string, LoraAdapter>;
+  /** What all of them started from, if the folder has it. */
+  joint: LoraAdapter | null;
+  /** Prompts of the training tasks. */
+  prompts: Map<string, readonly string[]>;
+}
+
+/** The folder of a joint run's adapter inside a pairs folder, as `dnd finetune` writes it. */
+const JOINT_FOLDER = 'joint';
+
+/**
+ * Reads the last checkpoint of every task of a pairs folder.
+ * @throws DndError as `openPairs` and `readPeft`; `signal.reason`
+ */
+export async function readPairsAdapters(
+  folder: string,
+  { skipCorrupt, signal }: { skipCorrupt?: boolean | undefined; signal?: AbortSignal | undefined },
+): Promise<PairsAdapters> {
+  const { tasks } = await openPairs(folder, { skipCorrupt, signal });
+  const training: TaskAdapter[] = [];
+  const own = new Map<string, LoraAdapter>();
+  const prompts = new Map<string, readonly string[]>();
+  for (const task of tasks) {
+    signal?.throwIfAborted();
+    const adapter = await lastCheckpoint(task, signal);
+    if (task.heldOut) own.set(task.name, adapter);
+    else training.push({ task: task.name, adapter });
+    if (!task.heldOut)
+      prompts.set(
+        task.name,
+        task.items.map(({ prompt }) => prompt),
+      );
+  }
+  const joint = join(folder, JOINT_FOLDER);
+  const hasJoint = await exists(join(joint, PEFT_CONFIG_FILE));
+  return { training, own, prompts, joint: hasJoint ? await readPeft(joint, { signal }) : null };
+}
+
+function lastCheckpoint({ name, checkpoints }: Task, signal: AbortSignal | undefined): Promise<LoraAdapter> {
+  const { path } = checkpoints.at(-1)!;
+  if (basename(path) === PEFT_TENSORS_FILE) return readPeft(dirname(path), { signal });
+  throw new DndError(
+    'UNSUPPORTED_FORMAT',
+    `task ${name}: ${path} is a bare safetensors file, whose alpha is not known; expected a PEFT folder`,
+  );
+}
+
+/**
+ * The mean of adapters, element by element of A and of B.
+ * @param adapters at least one, all of one layout
+ */
+export function meanAdapter(adapters: readonly LoraAdapter[]): LoraAdapter {
+  const [first] = adapters;
+  const shapes = Array.from(first!.tensors, ([name, { shape }]) => ({ name, shape }));
+  const layout = AdapterLayout.fromTensors(shapes);
+  const tensors = new Map(
+    layout.tensors.map(({ name, shape }) => {
+      const sum = new Float64Array(shape[0] * shape[1]);
+      for (const { tensors: own } of adapters) {
+        const { data } = own.get(name)!;
+        for (let index = 0; index < sum.length; index++) sum[index]! += data[index]!;
+      }
+      return [name, { shape, data: Float32Array.from(sum, (value) => value / adapters.length) }] as const;
+    }),
+  );
+  return new LoraAdapter(first!.config, tensors);
+}

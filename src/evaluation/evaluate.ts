@@ -1,0 +1,320 @@
+import { type LongOperation, steadyProgress } from '../async/index.js';
+import { DndError } from '../errors.js';
+import { Generator } from '../generator/generator.js';
+import { type AppliedAdapter, type LanguageModel, layoutOn, loadLanguageModel } from '../language/index.js';
+import { PACKAGE } from '../package.js';
+import { checkSeed, SplitMix64 } from '../random/split-mix.js';
+import { checkOptions, checkPath, checkWholeNumber } from '../validation/index.js';
+import { meanAdapter, type PairsAdapters, readPairsAdapters } from './adapters.js';
+import { meanState, nearestCondition, randomCondition, shuffledPrompts } from './controls.js';
+import { bootstrap, pairedDifference } from './intervals.js';
+import { EVALUATION_VERSION, type EvaluationResult, type EvaluationRow } from './result.js';
+import { ROW_IDS, ROWS, type RowId } from './rows.js';
+import { type Score, type ScoreOptions, scoreOf } from './score.js';
+import { type EvaluationTask, readTasks } from './tasks.js';
+import { compare, verdictOf } from './verdict.js';
+
+export interface EvaluateOptions extends LongOperation {
+  /** Folder of the generator. */
+  generator: string;
+  /** Folder of the base model, with its weights and tokenizer. */
+  base: string;
+  /** Folder of tasks; see `readTasks`. */
+  tasks: string;
+  /** Pairs folder of the training LoRAs, to compare with. Default: none. */
+  pairs?: string | undefined;
+  /** Names of the tasks to evaluate. Default: those of the folder that the pairs folder does not train on. */
+  names?: readonly string[] | undefined;
+  /** Prompt sets that are drawn for each task, if it has more prompts than the generator takes. Default: 3. */
+  draws?: number | undefined;
+  /** Most training LoRAs to try one by one, sampled; 0: none. Default: all. */
+  singleLimit?: number | undefined;
+  /** Of draws, samples, controls and intervals. Default: 0. */
+  seed?: number | undefined;
+  /** Default: 64. */
+  maxNewTokens?: number | undefined;
+  system?: string | undefined;
+  raw?: boolean | undefined;
+  /** Skip damaged checkpoints of the pairs folder. */
+  skipCorrupt?: boolean | undefined;
+  threads?: number | undefined;
+}
+
+/** The streams of `SplitMix64.derived`. */
+const STREAMS = { singles: 0, shuffle: 1, condition: 2 };
+
+const METHOD =
+  'Means over tasks of means over prompt draws. 95 % intervals: percentile bootstrap, 2,000 resamples of tasks with ' +
+  'replacement and of one draw for each; differences are paired by task.';
+
+/**
+ * Tries adapters on tasks that the generator never saw: generated ones, the LoRAs it was trained on, and controls.
+ * @throws DndError INVALID_ARGUMENT, for unknown tasks too, or where there is no held-out task; SHAPE_MISMATCH for a
+ * generator of another base; as `readTasks`, `readPairsAdapters`, `Generator.load`, `loadLanguageModel`;
+ * `signal.reason`
+ */
+export async function evaluate(options: EvaluateOptions): Promise<EvaluationResult> {
+  const { generator: folder, base, tasks, pairs, names, ...rest } = checkOptions(options, 'options of evaluate');
+  for (const [path, what] of [
+    [folder, 'generator'],
+    [base, 'base'],
+    [tasks, 'tasks'],
+  ] as const)
+    checkPath(path, what);
+  const { draws = 3, singleLimit = Number.MAX_SAFE_INTEGER, seed = 0, maxNewTokens = 64, threads, signal } = rest;
+  checkWholeNumber(draws, 'draws', 1);
+  checkWholeNumber(singleLimit, 'singleLimit', 0);
+  checkWholeNumber(maxNewTokens, 'maxNewTokens', 1);
+  checkSeed(seed);
+  const began = performance.now();
+  const trained = pairs === undefined ? undefined : await readPairsAdapters(pairs, rest);
+  const evaluated = heldOut(await readTasks(tasks, names), trained, names, tasks);
+  const model = await loadLanguageModel(base, { threads, signal });
+  try {
+    const generator = await Generator.load(folder, { threads, signal, device: 'cpu' });
+    try {
+      const scoring = { maxNewTokens, system: rest.system, raw: rest.raw, signal };
+      const run = new Evaluation({ model, generator, trained, tasks: evaluated, draws, singleLimit, seed, scoring });
+      const { rows, tried, notes } = await run.rows(steadyProgress(rest.onProgress));
+      const comparisons = comparisonsOf(rows, seed);
+      return {
+        formatVersion: EVALUATION_VERSION,
+        createdBy: `${PACKAGE.name} ${PACKAGE.version}`,
+        generator: folder,
+        base,
+        tasks: evaluated.map(({ name, prompts, test }) => ({ name, prompts: prompts.length, test: test.length })),
+        singles: { tried, of: trained?.training.length ?? 0 },
+        draws,
+        seed,
+        method: METHOD,
+        rows,
+        comparisons,
+        verdict: verdictOf(comparisons),
+        notes,
+        seconds: (performance.now() - began) / 1000,
+      };
+    } finally {
+      generator.dispose();
+    }
+  } finally {
+    model.dispose();
+  }
+}
+
+function heldOut(
+  tasks: readonly EvaluationTask[],
+  trained: PairsAdapters | undefined,
+  names: readonly string[] | undefined,
+  folder: string,
+): readonly EvaluationTask[] {
+  if (names || !trained) return tasks;
+  const evaluated = tasks.filter(({ name }) => !trained.prompts.has(name));
+  if (evaluated.length > 0) return evaluated;
+  throw new DndError(
+    'INVALID_ARGUMENT',
+    `all ${tasks.length} tasks of ${folder} were trained on; expected a held-out task. Name tasks to evaluate them all the same`,
+  );
+}
+
+interface Parts {
+  model: LanguageModel;
+  generator: Generator;
+  trained: PairsAdapters | undefined;
+  tasks: readonly EvaluationTask[];
+  draws: number;
+  singleLimit: number;
+  seed: number;
+  scoring: ScoreOptions;
+}
+
+/** One value for each draw, of one task. */
+type Scores = readonly Score[];
+
+class Evaluation {
+  readonly #parts: Parts;
+  readonly #rows: EvaluationRow[] = [];
+  readonly #notes: string[] = [];
+  #done = 0;
+  #work = 1;
+  #report: (fraction: number) => void = () => {};
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  async rows(report: (fraction: number) => void): Promise<{ rows: EvaluationRow[]; tried: number; notes: string[] }> {
+    const { trained, tasks, singleLimit, seed, generator, draws } = this.#parts;
+    const singles = trained ? sampled(trained.training, singleLimit, seed) : [];
+    this.#work = tasks.length * (8 + draws + singles.length);
+    this.#report = report;
+    await this.#row('base', () => [null]);
+    if (trained) await this.#trainedRows(trained, singles);
+    await this.#generatedRows();
+    if (trained && trained.own.size > 0) await this.#ownRow(trained.own);
+    if (tasks.some(({ prompts }) => prompts.length <= generator.promptsWanted) && draws > 1)
+      this.#notes.push(
+        `tasks with at most ${generator.promptsWanted} prompts, which the generator takes, have one draw only`,
+      );
+    report(1);
+    const rows = [...this.#rows].sort((one, other) => ROW_IDS.indexOf(one.row) - ROW_IDS.indexOf(other.row));
+    return { rows, tried: singles.length, notes: this.#notes };
+  }
+
+  async #trainedRows(trained: PairsAdapters, singles: PairsAdapters['training']): Promise<void> {
+    const { tasks, model } = this.#parts;
+    for (const { adapter } of trained.training) layoutOn(adapter, model.base, model.folder);
+    if (trained.joint) await this.#row('joint', () => [trained.joint]);
+    const mean = meanAdapter(trained.training.map(({ adapter }) => adapter));
+    await this.#row('meanOfTraining', () => [mean]);
+    const nearest = await this.#nearest(trained);
+    const scores = new Map<string, Score[]>();
+    for (const { task, adapter } of singles) {
+      const own: Score[] = [];
+      for (const one of tasks) own.push(await this.#score(one, adapter));
+      scores.set(task, own);
+    }
+    if (singles.length > 0) {
+      const average = tasks.map((_, index) => [averageOf(Array.from(scores.values(), (own) => own[index]!))]);
+      this.#add('averageSingle', average);
+      const exact = (own: readonly Score[]) => averageOf(own).exactMatch;
+      const [best] = [...scores].sort(([, one], [, other]) => exact(other) - exact(one));
+      this.#add(
+        'bestSingle',
+        best![1].map((score) => [score]),
+        best![0],
+      );
+    }
+    const nearestScores: Scores[] = [];
+    for (const [index, task] of tasks.entries()) {
+      const { task: name, adapter } = trained.training[nearest[index]!]!;
+      nearestScores.push([scores.get(name)?.[index] ?? (await this.#score(task, adapter))]);
+    }
+    this.#add('nearestSingle', nearestScores);
+  }
+
+  /** For each task, the index of the training task whose prompts look most like its own to the text encoder. */
+  async #nearest(trained: PairsAdapters): Promise<number[]> {
+    const { tasks } = this.#parts;
+    const known: Float32Array[] = [];
+    for (const { task } of trained.training) known.push(await this.#meanState(trained.prompts.get(task)!));
+    const nearest: number[] = [];
+    for (const { prompts } of tasks) nearest.push(nearestCondition(await this.#meanState(prompts), known));
+    return nearest;
+  }
+
+  async #meanState(prompts: readonly string[]): Promise<Float32Array> {
+    const { generator, seed, scoring } = this.#parts;
+    const condition = await generator.condition(prompts, { seed, signal: scoring.signal });
+    return meanState(condition, generator.manifest.decoder.features[0]![2]);
+  }
+
+  async #generatedRows(): Promise<void> {
+    const { tasks, generator, model, draws, seed, scoring } = this.#parts;
+    const { signal } = scoring;
+    const seeds = (prompts: readonly string[]) =>
+      Array.from({ length: prompts.length > generator.promptsWanted ? draws : 1 }, (_, draw) => seed + draw);
+    const generated = new Map<string, AppliedAdapter[]>();
+    for (const { name, prompts } of tasks) {
+      const own: AppliedAdapter[] = [];
+      for (const one of seeds(prompts)) own.push(await generator.generate(prompts, { seed: one, signal }));
+      layoutOn(own[0]!, model.base, model.folder);
+      generated.set(name, own);
+    }
+    await this.#row('generated', ({ name }) => generated.get(name)!);
+    if (tasks.length > 1) {
+      // Half way round the list: neighbours by name are often alike.
+      const shift = Math.ceil(tasks.length / 2);
+      await this.#row('otherPrompts', (_, index) =>
+        generated.get(tasks[(index + shift) % tasks.length]!.name)!.slice(0, 1),
+      );
+    } else {
+      this.#notes.push('there is no control with the prompts of another task: only one task is evaluated');
+    }
+    await this.#row('shuffledPrompts', async ({ prompts }, index) => [
+      await generator.generate(shuffledPrompts(prompts, SplitMix64.derived(seed, STREAMS.shuffle, index)), {
+        seed,
+        signal,
+      }),
+    ]);
+    const real: Float32Array[] = [];
+    for (const { prompts } of tasks) real.push(await generator.condition(prompts, { seed, signal }));
+    const channels = generator.manifest.decoder.features[0]![2];
+    await this.#row('randomCondition', async (_, index) => {
+      const random = SplitMix64.derived(seed, STREAMS.condition, index);
+      return [await generator.decode(randomCondition(real, channels, random), { signal })];
+    });
+  }
+
+  async #ownRow(own: PairsAdapters['own']): Promise<void> {
+    const without = this.#parts.tasks.filter(({ name }) => !own.has(name));
+    if (without.length > 0) {
+      this.#notes.push(`the tasks' own LoRAs are left out: ${without.length} tasks have none`);
+      return;
+    }
+    await this.#row('own', ({ name }) => [own.get(name)!]);
+  }
+
+  async #row(
+    row: RowId,
+    adaptersOf: (
+      task: EvaluationTask,
+      index: number,
+    ) => readonly (AppliedAdapter | null)[] | Promise<readonly (AppliedAdapter | null)[]>,
+  ): Promise<void> {
+    const scores: Scores[] = [];
+    for (const [index, task] of this.#parts.tasks.entries()) {
+      const own: Score[] = [];
+      for (const adapter of await adaptersOf(task, index)) own.push(await this.#score(task, adapter));
+      scores.push(own);
+    }
+    this.#add(row, scores);
+  }
+
+  async #score(task: EvaluationTask, adapter: AppliedAdapter | null): Promise<Score> {
+    const { model, scoring } = this.#parts;
+    scoring.signal?.throwIfAborted();
+    const score = await scoreOf(model, task, adapter, scoring);
+    this.#report(Math.min(1, ++this.#done / this.#work));
+    return score;
+  }
+
+  #add(row: RowId, scores: readonly Scores[], of: string | null = null): void {
+    const { tasks, seed } = this.#parts;
+    const valuesOf = (key: keyof Score) => scores.map((own) => own.map((score) => score[key]));
+    this.#rows.push({
+      row,
+      label: ROWS[row],
+      of,
+      exactMatch: bootstrap(valuesOf('exactMatch'), seed),
+      logLikelihood: bootstrap(valuesOf('logLikelihood'), seed),
+      tasks: Object.fromEntries(
+        tasks.map(({ name }, index) => [
+          name,
+          {
+            exactMatch: scores[index]!.map((score) => score.exactMatch),
+            logLikelihood: scores[index]!.map((score) => score.logLikelihood),
+          },
+        ]),
+      ),
+    });
+  }
+}
+
+function averageOf(scores: readonly Score[]): Score {
+  const average = (key: keyof Score) => scores.reduce((sum, score) => sum + score[key], 0) / scores.length;
+  return { exactMatch: average('exactMatch'), logLikelihood: average('logLikelihood') };
+}
+
+function sampled<T>(all: readonly T[], most: number, seed: number): T[] {
+  if (all.length <= most) return [...all];
+  const chosen = SplitMix64.derived(seed, STREAMS.singles).sample(all.length, most);
+  return chosen.sort((one, other) => one - other).map((index) => all[index]!);
+}
+
+function comparisonsOf(rows: readonly EvaluationRow[], seed: number) {
+  const exact = ({ tasks }: EvaluationRow) => Object.values(tasks).map(({ exactMatch }) => exactMatch);
+  const generated = rows.find(({ row }) => row === 'generated')!;
+  return rows
+    .filter(({ row }) => row !== 'generated' && row !== 'own')
+    .map((other) => compare(pairedDifference(exact(generated), exact(other), seed), other.row));
+}

@@ -1,0 +1,38 @@
+import type { Interval } from './intervals.js';
+import type { RowId } from './rows.js';
+import type { Comparison, Verdict } from './verdict.js';
+
+export const EVALUATION_VERSION = 1;
+
+/** One kind of adapter on all tasks. */
+export interface EvaluationRow {
+  row: RowId;
+  label: string;
+  /** Where the adapter is one of several: the name of its task. */
+  of: string | null;
+  exactMatch: Interval;
+  logLikelihood: Interval;
+  /** By task, one value for each draw. */
+  tasks: Record<string, { exactMatch: number[]; logLikelihood: number[] }>;
+}
+
+/** What `dnd eval --json` prints. */
+export interface EvaluationResult {
+  formatVersion: typeof EVALUATION_VERSION;
+  createdBy: string;
+  generator: string;
+  base: string;
+  tasks: { name: string; prompts: number; test: number }[];
+  /** Training LoRAs that were tried, and how many there are. */
+  singles: { tried: number; of: number };
+  draws: number;
+  seed: number;
+  /** How intervals were made, in words. */
+  method: string;
+  rows: EvaluationRow[];
+  /** Generated adapters against every other row but the task's own. */
+  comparisons: Comparison[];
+  verdict: Verdict;
+  notes: string[];
+  seconds: number;
+}

@@ -1,0 +1,13 @@
+/** Fine-tuning: LoRA checkpoints of many tasks as a pairs folder, and training a small base from nothing. */
+export { type FinetuneConfig, type FinetuneTask, readFinetuneConfig } from './config.js';
+export { type FinetuneOptions, type FinetuneResult, finetune } from './finetune.js';
+export {
+  type PretrainStep,
+  type TrainingSequence,
+  type TrainLanguageModelOptions,
+  trainLanguageModel,
+} from './pretrain.js';
+export type { PretrainSettings } from './pretrain-settings.js';
+export type { FinetuneCallbacks, FinetuneStage, FinetuneStep, FinishedTask } from './progress.js';
+export { FINETUNE_FILE } from './run-description.js';
+export { FINETUNE_SETTINGS, type FinetuneSettings } from './settings.js';

@@ -1,0 +1,111 @@
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BaseModel } from '../adapter/index.js';
+import { DndError } from '../errors.js';
+import {
+  exists,
+  readError,
+  readJson,
+  removeLeftovers,
+  syncFolder,
+  writeError,
+  writeFileAtomically,
+} from '../files/index.js';
+import type { PromptItem } from '../prompts/index.js';
+import { PAIRS_FILE, PAIRS_FORMAT_VERSION } from '../training/pairs/manifest.js';
+import { Fields } from '../validation/index.js';
+import type { AdapterForm } from './adapter.js';
+import type { FinetuneTask } from './config.js';
+import { FINETUNE_FILE } from './run-description.js';
+
+/** Work in progress; hidden, so that nothing takes it for a task. Removed at the end. */
+export const WORK_FOLDER = '.finetune';
+/** In the folder of a finished task, or of the joint run. */
+const SUMMARY_FILE = 'finetune.json';
+const SUMMARY_VERSION = 1;
+const OURS = new Set([WORK_FOLDER, '.lock']);
+
+/** Figures of a finished task. */
+export interface TaskSummary {
+  steps: number;
+  /** Mean loss of its last steps. */
+  loss: number;
+}
+
+/**
+ * Creates the folder of a new run.
+ * @throws DndError OUTPUT_EXISTS if it contains anything; NOT_WRITABLE, DISK_FULL
+ */
+export async function makeOutput(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true }).catch((error) => {
+    throw writeError(error, folder);
+  });
+  const names = await readdir(folder).catch((error) => {
+    throw readError(error, folder);
+  });
+  if (names.includes(FINETUNE_FILE))
+    throw new DndError(
+      'OUTPUT_EXISTS',
+      `${folder} already contains a fine-tuning run. Resume it (--resume ${folder}), or choose another folder`,
+    );
+  const other = names.find((name) => !OURS.has(name) && !name.startsWith('.'));
+  if (other !== undefined)
+    throw new DndError('OUTPUT_EXISTS', `${folder} is not empty (it contains ${other}). Choose another folder`);
+}
+
+/** The figures of a task that is finished; undefined for one that is not. */
+export async function finishedTask(folder: string, name: string): Promise<TaskSummary | undefined> {
+  const path = join(folder, name, SUMMARY_FILE);
+  if (!(await exists(path))) return undefined;
+  const fields = new Fields(await readJson(path), path);
+  fields.checkFormatVersion(SUMMARY_VERSION, 'task');
+  return { steps: fields.wholeNumber('steps', 0), loss: fields.number('loss') };
+}
+
+/**
+ * Completes the folder in which a task's files were collected, and gives it its final name in one move.
+ * @param items what a generator is conditioned on; null for the joint run
+ */
+export async function finishTask(
+  folder: string,
+  name: string,
+  summary: TaskSummary,
+  items: readonly PromptItem[] | null,
+): Promise<void> {
+  const work = join(folder, WORK_FOLDER, name);
+  if (items) await writeFileAtomically(join(work, 'prompts.json'), `${JSON.stringify(items, null, 1)}\n`);
+  await removeLeftovers(join(work, 'checkpoints'));
+  const text = JSON.stringify({ formatVersion: SUMMARY_VERSION, ...summary }, null, 2);
+  await writeFileAtomically(join(work, SUMMARY_FILE), `${text}\n`);
+  await rename(work, join(folder, name)).catch((error) => {
+    throw writeError(error, join(folder, name));
+  });
+  await syncFolder(folder);
+}
+
+/** Writes pairs.json, which makes the folder complete, and removes what is no longer needed. */
+export async function writePairs(
+  folder: string,
+  base: BaseModel,
+  { layout, alpha, useRslora }: AdapterForm,
+  tasks: readonly FinetuneTask[],
+): Promise<void> {
+  const pairs = {
+    formatVersion: PAIRS_FORMAT_VERSION,
+    base: {
+      ...(base.name === null ? {} : { _name_or_path: base.name }),
+      model_type: base.modelType,
+      hidden_size: base.hidden,
+      num_attention_heads: base.heads,
+      num_key_value_heads: base.kvHeads,
+      head_dim: base.headDim,
+      intermediate_size: base.intermediate,
+      num_hidden_layers: base.layers,
+    },
+    adapter: { rank: layout.rank, alpha, useRslora, modules: layout.modules },
+    tasks: tasks.map(({ name }) => name),
+    heldOut: tasks.filter(({ heldOut }) => heldOut).map(({ name }) => name),
+  };
+  await writeFileAtomically(join(folder, PAIRS_FILE), `${JSON.stringify(pairs, null, 2)}\n`);
+  await rm(join(folder, WORK_FOLDER), { recursive: true, force: true });
+}

@@ -1,0 +1,163 @@
+import { MODULE_NAMES } from '../adapter/index.js';
+import type { SettingKind, SettingTable } from '../settings/index.js';
+import { SCHEDULES, type ScheduleName } from '../training/schedule.js';
+
+/** Dtypes of saved checkpoints. */
+export const CHECKPOINT_DTYPES = { f32: 'F32', bf16: 'BF16', f16: 'F16' } as const;
+export type CheckpointDtype = keyof typeof CHECKPOINT_DTYPES;
+
+/** Settings of fine-tuning, the same for all tasks; `FINETUNE_SETTINGS` describes each with its default. */
+export interface FinetuneSettings {
+  base: string;
+  start: string | undefined;
+  system: string | undefined;
+  rank: number;
+  alpha: number | undefined;
+  useRslora: boolean;
+  modules: readonly string[];
+  jointSteps: number;
+  jointTrain: string | undefined;
+  jointBatch: number | undefined;
+  jointLearningRate: number | undefined;
+  steps: number;
+  checkpoints: number;
+  checkpointEvery: number;
+  checkpointLearningRate: number | undefined;
+  batch: number;
+  microBatch: number | undefined;
+  learningRate: number;
+  schedule: ScheduleName;
+  warmupSteps: number;
+  beta1: number;
+  beta2: number;
+  eps: number;
+  weightDecay: number;
+  maxGradientNorm: number;
+  dtype: CheckpointDtype;
+  seed: number;
+  saveEvery: number;
+  memoryLimit: number | undefined;
+  threads: number | undefined;
+}
+
+/** With every default in its place. */
+export type ResolvedSettings = FinetuneSettings & {
+  [Name in 'alpha' | 'jointBatch' | 'jointLearningRate' | 'checkpointLearningRate' | 'microBatch']: number;
+};
+
+const whole = (from: number): SettingKind => ({ is: 'whole', from });
+const from0: SettingKind = { is: 'number', from: 0 };
+const above0: SettingKind = { is: 'number', from: 0, above: true };
+const beta: SettingKind = { is: 'number', from: 0, below: 1 };
+
+/** In the order of `dnd finetune --help`. */
+export const FINETUNE_SETTINGS: SettingTable<FinetuneSettings> = {
+  base: {
+    kind: { is: 'path' },
+    required: true,
+    affectsWeights: false,
+    about: 'folder of the base model: config.json, model.safetensors, tokenizer.json',
+  },
+  start: {
+    kind: { is: 'path' },
+    affectsWeights: false,
+    about: 'PEFT adapter from which every task starts (default: A random as in PEFT, the same for every task, B zero)',
+  },
+  system: {
+    kind: { is: 'text' },
+    affectsWeights: true,
+    about: "system prompt of every example (default: the chat template's own)",
+  },
+  rank: {
+    kind: { is: 'whole', from: 1, to: 2 ** 13 },
+    default: 8,
+    affectsWeights: true,
+    about: 'rank of the adapters',
+  },
+  alpha: { kind: above0, affectsWeights: true, about: 'alpha of the adapters (default: 2 · rank)' },
+  useRslora: {
+    kind: { is: 'boolean' },
+    default: false,
+    affectsWeights: true,
+    about: 'scale the adapters by alpha / √rank instead of alpha / rank',
+  },
+  modules: {
+    kind: { is: 'names' },
+    affectsWeights: true,
+    about: `adapted modules (default: ${MODULE_NAMES.join(',')})`,
+  },
+  jointSteps: {
+    kind: whole(0),
+    default: 0,
+    affectsWeights: true,
+    about: 'steps of one run over all training tasks, from whose adapter every task continues; 0: none',
+  },
+  jointTrain: {
+    kind: { is: 'path' },
+    affectsWeights: false,
+    about: 'examples of the joint run instead of those of the tasks',
+  },
+  jointBatch: { kind: whole(1), affectsWeights: true, about: 'batch size of the joint run (default: that of batch)' },
+  jointLearningRate: {
+    kind: above0,
+    affectsWeights: true,
+    about: 'learning rate of the joint run (default: that of learningRate)',
+  },
+  steps: { kind: whole(0), default: 60, affectsWeights: true, about: 'steps of a task before its checkpoints' },
+  checkpoints: { kind: whole(1), default: 20, affectsWeights: true, about: 'number of checkpoints of a task' },
+  checkpointEvery: { kind: whole(1), default: 1, affectsWeights: true, about: 'steps to each checkpoint' },
+  checkpointLearningRate: {
+    kind: above0,
+    affectsWeights: true,
+    about: 'learning rate of the steps to the checkpoints (default: a tenth of learningRate)',
+  },
+  batch: { kind: { is: 'whole', from: 1, to: 2 ** 16 }, default: 16, affectsWeights: true, about: 'examples per step' },
+  microBatch: {
+    kind: whole(1),
+    affectsWeights: true,
+    about: 'examples that are computed together; gradients are accumulated over the batch (default: the batch)',
+  },
+  learningRate: { kind: above0, default: 2e-4, affectsWeights: true, about: 'learning rate after warm-up' },
+  schedule: {
+    kind: { is: 'choice', of: SCHEDULES },
+    default: 'constant',
+    affectsWeights: true,
+    about: 'learning-rate schedule of the steps before the checkpoints: constant, or cosine decay to 0',
+  },
+  warmupSteps: { kind: whole(0), default: 0, affectsWeights: true, about: 'number of linear warm-up steps' },
+  beta1: { kind: beta, default: 0.9, affectsWeights: true, about: "AdamW's beta1, decay of the first moment" },
+  beta2: { kind: beta, default: 0.99, affectsWeights: true, about: "AdamW's beta2, decay of the second moment" },
+  eps: { kind: above0, default: 1e-8, affectsWeights: true, about: "AdamW's epsilon" },
+  weightDecay: { kind: from0, default: 0, affectsWeights: true, about: 'decoupled weight decay' },
+  maxGradientNorm: {
+    kind: from0,
+    default: 1,
+    affectsWeights: true,
+    about: 'gradient clipping threshold (norm over all parameters); 0 disables clipping',
+  },
+  dtype: {
+    kind: { is: 'choice', of: Object.keys(CHECKPOINT_DTYPES) },
+    default: 'f32',
+    affectsWeights: true,
+    about: 'dtype of the saved checkpoints',
+  },
+  seed: { kind: whole(0), default: 0, affectsWeights: true, about: 'random seed' },
+  saveEvery: {
+    kind: whole(1),
+    default: 100,
+    affectsWeights: false,
+    about: 'steps after which the state is saved, to be resumed from after a crash',
+  },
+  memoryLimit: {
+    kind: { is: 'bytes' },
+    affectsWeights: false,
+    about: 'memory limit of the base model and of training, e.g. 20GB (default: available memory)',
+  },
+  threads: {
+    kind: whole(1),
+    affectsWeights: false,
+    about: 'number of threads (default: DND_THREADS, else all usable CPUs)',
+  },
+};
+
+export const FINETUNE_SETTING_NAMES = Object.keys(FINETUNE_SETTINGS) as (keyof FinetuneSettings)[];

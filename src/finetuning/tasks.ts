@@ -1,0 +1,137 @@
+import { createHash } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { eventLoopYielder } from '../async/index.js';
+import { DndError } from '../errors.js';
+import { isFolder, kindOf, readError } from '../files/index.js';
+import { type EncodedExample, encodeExample, type PromptFormat } from '../language/index.js';
+import { type PromptItem, readPromptItems } from '../prompts/index.js';
+import { quote } from '../validation/index.js';
+import type { FinetuneTask } from './config.js';
+
+/** A task, read and encoded. */
+export interface TaskData extends FinetuneTask {
+  /** Those of the pairs: what a generator is conditioned on. */
+  prompts: string | undefined;
+  items: readonly PromptItem[];
+  examples: readonly EncodedExample[];
+  /** SHA-256 over the examples' token ids and the items: equal exactly when the same is learnt and written. */
+  digest: string;
+}
+
+const TRAIN_FILES = ['train.json', 'train.jsonl', 'train.csv'];
+const PROMPT_FILES = ['prompts.json', 'prompts.jsonl', 'prompts.csv', 'prompts.txt'];
+/** Names that a pairs folder of ours uses itself. */
+const RESERVED = ['joint'];
+
+/**
+ * The tasks of a folder: each sub-folder with a train file, by name.
+ * @throws DndError FILE_NOT_FOUND, READ_FAILED; INVALID_ARGUMENT for a folder without tasks
+ */
+export async function tasksOfFolder(folder: string): Promise<FinetuneTask[]> {
+  const names = await readdir(folder).catch((error) => {
+    throw readError(error, `folder of tasks ${folder}`);
+  });
+  const tasks: FinetuneTask[] = [];
+  for (const name of names.sort()) {
+    if (name.startsWith('.') || !(await isFolder(join(folder, name)))) continue;
+    const train = await firstFile(join(folder, name), TRAIN_FILES);
+    if (train === undefined) continue;
+    const prompts = await firstFile(join(folder, name), PROMPT_FILES);
+    tasks.push({ name, train, ...(prompts === undefined ? {} : { prompts }) });
+  }
+  if (tasks.length > 0) return tasks;
+  throw new DndError(
+    'INVALID_ARGUMENT',
+    `${folder} has no tasks; expected a folder for each, with ${TRAIN_FILES.join(' or ')} in it`,
+  );
+}
+
+async function firstFile(folder: string, names: readonly string[]): Promise<string | undefined> {
+  for (const name of names) if ((await kindOf(join(folder, name))) === 'file') return join(folder, name);
+  return undefined;
+}
+
+/** @throws DndError INVALID_ARGUMENT for names that cannot be folders of a pairs folder, or repeat */
+export function checkTaskNames(tasks: readonly FinetuneTask[]): void {
+  const seen = new Set<string>();
+  for (const { name } of tasks) {
+    if (!/^[^/\\\0]{1,255}$/.test(name) || name.startsWith('.') || RESERVED.includes(name.toLowerCase()))
+      throw new DndError(
+        'INVALID_ARGUMENT',
+        `a task cannot be called ${quote(name)}; expected the name of a folder that does not start with a dot and is not ${RESERVED.join(', ')}`,
+      );
+    // Some file systems do not distinguish them.
+    const key = name.toLowerCase();
+    if (seen.has(key)) throw new DndError('INVALID_ARGUMENT', `there are two tasks called ${quote(name)}; rename one`);
+    seen.add(key);
+  }
+  if (tasks.some(({ heldOut }) => !heldOut)) return;
+  throw new DndError('INVALID_ARGUMENT', 'every task is held out; leave at least one to train a generator on');
+}
+
+export interface EncodeOptions {
+  system: string | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Reads and encodes a task's data.
+ * @throws DndError INVALID_PROMPTS that names file and item, for an item without a response, one that is longer than the
+ * context, or a task with fewer than two prompts; as `readPromptItems` and `encodeExample`
+ */
+export async function readTask(format: PromptFormat, task: FinetuneTask, options: EncodeOptions): Promise<TaskData> {
+  const trained = await readPromptItems(task.train);
+  const items = task.prompts === undefined ? trained : await readPromptItems(task.prompts);
+  requireSeveral(task.name, trained, task.train);
+  if (task.prompts !== undefined) requireSeveral(task.name, items, task.prompts);
+  const examples = await encodeItems(format, trained, task.train, options);
+  return { ...task, prompts: task.prompts, items, examples, digest: digestOf(examples, items) };
+}
+
+/** The examples of a prompt file. Errors: as `readTask` */
+export async function readExamples(
+  format: PromptFormat,
+  file: string,
+  options: EncodeOptions,
+): Promise<{ examples: EncodedExample[]; digest: string }> {
+  const examples = await encodeItems(format, await readPromptItems(file), file, options);
+  return { examples, digest: digestOf(examples, []) };
+}
+
+async function encodeItems(
+  format: PromptFormat,
+  items: readonly PromptItem[],
+  file: string,
+  { system, signal }: EncodeOptions,
+): Promise<EncodedExample[]> {
+  const yieldToEventLoop = eventLoopYielder();
+  const examples: EncodedExample[] = [];
+  for (const [index, { prompt, response }] of items.entries()) {
+    await yieldToEventLoop();
+    signal?.throwIfAborted();
+    const what = `item ${index + 1} of ${file}`;
+    if (response === '')
+      throw new DndError(
+        'INVALID_PROMPTS',
+        `${what} has no response, and fine-tuning needs one of every prompt; expected { "prompt": …, "response": … }`,
+      );
+    examples.push(encodeExample(format, { prompt, response, system }, what));
+  }
+  return examples;
+}
+
+function requireSeveral(task: string, items: readonly PromptItem[], file: string): void {
+  if (new Set(items.map(({ prompt }) => prompt)).size > 1) return;
+  throw new DndError(
+    'INVALID_PROMPTS',
+    `task ${task}: ${file} has a single prompt, and a task is known by several. Give at least two, better a hundred`,
+  );
+}
+
+function digestOf(examples: readonly EncodedExample[], items: readonly PromptItem[]): string {
+  const hash = createHash('sha256');
+  for (const { ids, labelled } of examples) hash.update(JSON.stringify([[...ids], labelled]));
+  for (const { prompt, response } of items) hash.update(JSON.stringify([prompt, response]));
+  return hash.digest('hex');
+}

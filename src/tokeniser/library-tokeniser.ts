@@ -1,0 +1,104 @@
+import { Tokenizer } from '@huggingface/tokenizers';
+import { DndError, type ErrorCode } from '../errors.js';
+import { isObject } from '../validation/index.js';
+
+/** The files of a tokeniser. */
+export interface TokeniserFiles {
+  /** Contents of `tokenizer.json`. */
+  tokenizer: unknown;
+  /** Contents of `tokenizer_config.json`; {} if there is none. */
+  config: unknown;
+  /** The folder, for error messages. */
+  folder: string;
+}
+
+/** Contents of the two files, checked to be objects. */
+export interface TokeniserDescription {
+  tokenizer: Record<string, unknown>;
+  config: Record<string, unknown>;
+  folder: string;
+}
+
+/** @throws DndError CORRUPT_FILE */
+export function describeTokeniser({ tokenizer, config, folder }: TokeniserFiles): TokeniserDescription {
+  return {
+    tokenizer: requireObject(tokenizer, `${folder}/tokenizer.json`),
+    config: requireObject(config, `${folder}/tokenizer_config.json`),
+    folder,
+  };
+}
+
+/** A tokeniser of @huggingface/tokenizers whose failures are errors that name its file. */
+export class LibraryTokeniser {
+  readonly #tokenizer: Tokenizer;
+  readonly #folder: string;
+  readonly #unsupported: ErrorCode;
+
+  /**
+   * @param unsupported code of the error for a part that the library does not have
+   * @throws DndError CORRUPT_FILE, `unsupported`
+   */
+  constructor({ tokenizer, config, folder }: TokeniserDescription, unsupported: ErrorCode) {
+    this.#folder = folder;
+    this.#unsupported = unsupported;
+    this.#tokenizer = this.#explained(() => new Tokenizer(tokenizer, config));
+  }
+
+  /** @param specialTokens whether the post-processor adds its tokens, such as [CLS] or <s> */
+  encode(text: string, specialTokens: boolean): number[] {
+    return this.#explained(() => this.#tokenizer.encode(text, { add_special_tokens: specialTokens }).ids);
+  }
+
+  /** Special tokens, and ids that the vocabulary does not have, are dropped. */
+  decode(ids: readonly number[]): string {
+    const known = ids.filter((id) => this.#tokenizer.id_to_token(id) !== undefined);
+    if (known.length === 0) return '';
+    // The clean-up would remove spaces before punctuation, and nothing that was encoded would come back as it was.
+    const options = { skip_special_tokens: true, clean_up_tokenization_spaces: false };
+    return this.#explained(() => this.#tokenizer.decode(known, options));
+  }
+
+  normalise(text: string): string {
+    return this.#tokenizer.normalizer?.normalize(text) ?? text;
+  }
+
+  idOf(token: string): number | undefined {
+    return this.#tokenizer.token_to_id(token);
+  }
+
+  tokenOf(id: number): string | undefined {
+    return this.#tokenizer.id_to_token(id);
+  }
+
+  /**
+   * The tokens that the post-processor adds before and after a text, found by running it on one; undefined if it does
+   * anything else.
+   */
+  specialTokensAround(): { before: number[]; after: number[] } | undefined {
+    const content = this.encode('a', false);
+    const whole = this.encode('a', true);
+    const start = whole.findIndex((_, at) => content.every((id, place) => whole[at + place] === id));
+    if (content.length === 0 || start < 0) return undefined;
+    return { before: whole.slice(0, start), after: whole.slice(start + content.length) };
+  }
+
+  /** A fault in tokenizer.json may only surface when the faulty part is used. */
+  #explained<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (cause) {
+      const { message } = cause as Error;
+      const unknown = /^Unknown .* type/.test(message);
+      throw new DndError(
+        unknown ? this.#unsupported : 'CORRUPT_FILE',
+        `${this.#folder}/tokenizer.json ${unknown ? 'uses an unsupported feature' : 'is not a valid tokeniser'}: ${message}`,
+        { cause },
+      );
+    }
+  }
+}
+
+function requireObject(value: unknown, source: string): Record<string, unknown> {
+  if (isObject(value)) return value;
+  throw new DndError('CORRUPT_FILE', `${source} must hold a JSON object`);
+}
