@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { PACKAGE } from '../package.js';
+import { addDemo } from './demo.js';
 import { addDoctor } from './doctor.js';
 import { addEval } from './eval.js';
 import { addFinetune } from './finetune.js';
@@ -23,6 +24,7 @@ import { addVerify } from './verify.js';
 
 /** The commands, in the order of the help. */
 const COMMANDS = [
+  addDemo,
   addInit,
   addGenerate,
   addInspect,

@@ -1,0 +1,76 @@
+const { spawn } = require('node:child_process');
+const { readFile } = require('node:fs/promises');
+const { join } = require('node:path');
+const { trainLanguageModel } = require('dnd-lora/language');
+const { writeJson } = require('./data.cjs');
+const { baseConfig } = require('./worlds.cjs');
+
+const DND = join(__dirname, '..', '..', 'dist', 'cli', 'main.js');
+
+/** The stages of a build after its data: each reads what the one before it wrote in the folder `work`. */
+
+/** Corpus → base. */
+async function trainBase(data, world, { work, seed, threads, log }) {
+  const { loss } = await trainLanguageModel({
+    config: baseConfig(data.vocabulary.length),
+    tokenizer: data.tokenizer['tokenizer.json'],
+    tokenizerConfig: data.tokenizer['tokenizer_config.json'],
+    corpus: data.corpus,
+    out: join(work, 'base'),
+    ...world.pretraining,
+    seed,
+    threads,
+    onStep: ({ step, steps, loss }) => step % 100 === 0 && log(`step ${step} of ${steps}, loss ${loss.toFixed(3)}`),
+  });
+  log(`loss ${loss.toFixed(3)}`);
+}
+
+/** Base, items → neutral start, checkpoints of every task: a pairs folder. */
+async function collectCheckpoints({ work, threads }) {
+  await dnd(['finetune', '--config', join(work, 'finetune.json'), ...threadsOf(threads)]);
+}
+
+/** Pairs → generator. */
+async function trainGenerator(world, { work, seed, threads }) {
+  const config = {
+    pairs: 'pairs',
+    base: 'base',
+    out: 'run',
+    ...world.generator,
+    seed,
+    heldOutCheckpoints: 0,
+    evaluateEvery: world.generator.steps,
+    checkpointEvery: world.generator.steps,
+  };
+  await writeJson(join(work, 'train.json'), config);
+  await dnd(['train', '--config', join(work, 'train.json'), ...threadsOf(threads)]);
+}
+
+/** Generator → figures on the held-out tasks, in percent: exactly right answers by each kind of adapter. */
+async function evaluateGenerator(world, { work, threads, log }) {
+  const result = join(work, 'evaluation.json');
+  const folders = ['--generator', join(work, 'run', 'latest'), '--base', join(work, 'base')];
+  const data = ['--tasks', join(work, 'tasks'), '--pairs', join(work, 'pairs'), '--out', result];
+  await dnd(['eval', ...folders, ...data, ...world.evaluation, ...threadsOf(threads)]);
+  const { rows, verdict } = JSON.parse(await readFile(result, 'utf8'));
+  log(verdict.headline);
+  return Object.fromEntries(rows.map(({ row, exactMatch }) => [row, 100 * exactMatch.mean]));
+}
+
+function threadsOf(threads) {
+  return threads === undefined ? [] : ['--threads', String(threads)];
+}
+
+/** Runs a command of this package, whose output goes where ours goes. */
+function dnd(parameters) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [DND, ...parameters], { stdio: ['ignore', 'inherit', 'inherit'] });
+    child.on('error', reject);
+    child.on('exit', (code, signal) => {
+      if (code === 0) resolve();
+      else reject(new Error(`dnd ${parameters[0]} ended with ${signal ?? `exit code ${code}`}`));
+    });
+  });
+}
+
+module.exports = { collectCheckpoints, evaluateGenerator, trainBase, trainGenerator };
