@@ -22,9 +22,9 @@ export function demoLines(result: DemoResult, out: string | undefined): string[]
     ...heading(1, `What the base answers to ${counted(shown.length, 'prompt')}`),
     ...shown.flatMap(({ prompt, base }) => [...labelled('prompt', prompt), ...labelled('base', base)]),
     '',
-    ...heading(2, `Drag and drop: ${counted(prompts.used, 'prompt')}, no responses, no training`),
+    ...heading(2, 'The drop: prompts in, weights out; no responses, no training'),
     ...wrapped(
-      `${prompts.used} of ${counted(prompts.given, 'prompt')}${repeated} → an adapter of ${grouped(made.parameters)} weights in ${generationMs.toFixed(0)} ms`,
+      `${prompts.used} of ${counted(prompts.given, 'unlabeled prompt')}${repeated} → an adapter of ${grouped(made.parameters)} weights in ${generationMs.toFixed(0)} ms`,
       '   ',
     ),
     '',
