@@ -25,6 +25,7 @@ const SINGLE = {
   encoder: require('./measure/encoder.cjs').measure,
   eventLoop: require('./measure/event-loop.cjs').measure,
   training: require('./measure/training.cjs').measure,
+  language: require('./measure/language.cjs').measure,
 };
 const PARTS = ['peak', ...Object.keys(OF_CONFIGURATION), ...Object.keys(SINGLE)];
 

@@ -4,6 +4,7 @@ export {
   type BaseModel,
   LoraAdapter,
   type LoraConfig,
+  type Normalisation,
   readBaseModel,
   readPeft,
 } from './adapter/index.js';

@@ -45,6 +45,8 @@ test('the API of language models is what the documentation shows, and nothing el
     'LoraAdapter',
     'abortAtSignals',
     'encodeExample',
+    'evaluate',
+    'evaluationPage',
     'finetune',
     'loadLanguageModel',
     'readFinetuneConfig',

@@ -17,6 +17,8 @@ const PUBLISHED = Object.keys(ONE_TASK);
 const PRODUCT_FRACTION = 0.75;
 const ENCODER_RATIO = 1.2;
 const ENCODER_FRACTION = 0.7;
+/** How many times as fast as PyTorch with PEFT. */
+const FINETUNING = { '135M Llama': 1.5, 'pocket base': 3 };
 
 /**
  * What the project has promised of its speed, beside what this run has measured.
@@ -57,6 +59,10 @@ function marksOf(results) {
   const fraction = encoder ? peakFraction(encoder, results) : Number.NaN;
   add('encoder, 128×384 MiniLM-L6: of the sgemm peak', '%', ENCODER_FRACTION, fraction);
   addTrainingMarks(results, add);
+  for (const [name, asked] of Object.entries(FINETUNING)) {
+    const model = results.language?.models.find((each) => each.name === name);
+    add(`LoRA fine-tuning step, ${name}: times the peer`, '×', asked, model?.peer?.median / model?.ours.median);
+  }
   return marks;
 }
 

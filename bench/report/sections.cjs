@@ -8,6 +8,7 @@ const SINGLE_TABLES = {
   encoder: require('./encoder.cjs').tables,
   eventLoop: require('./event-loop.cjs').tables,
   training: require('./training.cjs').tables,
+  language: require('./language.cjs').tables,
 };
 
 module.exports = { CONFIGURATION_TABLES, SINGLE_TABLES };

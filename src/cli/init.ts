@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { NORMALISATIONS } from '../adapter/index.js';
 import { formatBytes } from '../engine/index.js';
 import { writeFolderAtomically } from '../files/index.js';
 import type { GeneratorSettings } from '../generator/create.js';
@@ -73,6 +74,12 @@ export function addInit(program: Command, io: Io): void {
         '--chunk <n>',
         "columns per weight token (default: the preset's, else derived from the base model)",
       ).argParser(wholeNumber(1)),
+    )
+    .addOption(
+      new Option(
+        '--normalisation <how>',
+        'weight tokens: chunk, as published; residual needs checkpoints, see dnd train (default: chunk)',
+      ).choices(NORMALISATIONS),
     )
     .addOption(
       new Option(

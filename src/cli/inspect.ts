@@ -57,7 +57,10 @@ function generatorHeading({
     ],
     ['decoder', `${grouped(parameters)} parameters, kernel size ${decoder.kernelSize}${projection}`],
     ['features', decoder.features.map((feature) => `(${feature.join(', ')})`).join(' ')],
-    ['weight tokens', `${weightTokens.count} of ${weightTokens.height}×${weightTokens.width}, chunk ${adapter.chunk}`],
+    [
+      'weight tokens',
+      `${weightTokens.count} of ${weightTokens.height}×${weightTokens.width}, chunk ${adapter.chunk}, normalisation ${adapter.normalisation ?? 'chunk'}`,
+    ],
     [
       'adapter',
       `${adapterTensors} tensors, rank ${adapter.rank}, alpha ${adapter.alpha}${adapter.useRslora ? ', rsLoRA' : ''}: ${adapter.modules.join(', ')}`,

@@ -26,7 +26,7 @@ export function statisticsLines(statistics: PairsStatistics): string[] {
 }
 
 function heading({ folder, base, adapter, weightTokens, layers, digest }: PairsStatistics): string[] {
-  const { count, height, width, chunk } = weightTokens;
+  const { count, height, width, chunk, normalisation } = weightTokens;
   return list([
     ['pairs', folder],
     ['base model', base ? `${base.name ?? 'unnamed'} (${base.modelType}, ${base.layers} layers)` : 'unknown'],
@@ -34,7 +34,10 @@ function heading({ folder, base, adapter, weightTokens, layers, digest }: PairsS
       'adapter',
       `rank ${adapter.rank}, alpha ${adapter.alpha}${adapter.useRslora ? ', rsLoRA' : ''}, ${counted(layers, 'layer')}`,
     ],
-    ['weight tokens', `${grouped(count)} of ${height}×${width}, chunk ${chunk}`],
+    [
+      'weight tokens',
+      `${grouped(count)} of ${height}×${width}, chunk ${chunk}${normalisation === 'chunk' ? '' : `, normalisation ${normalisation}`}`,
+    ],
     ['digest', digest],
   ]);
 }

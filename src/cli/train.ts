@@ -79,6 +79,7 @@ async function train(
   try {
     trainer = await open(folder, options, given, view, io);
     steps = trainer.settings.steps;
+    if (trainer.settings.normalisation === 'residual') view.onNotice(OF_DEVIATIONS);
     const result = await trainToEnd(trainer, { signal: io.signal, ...view });
     view.stop();
     if (result.interrupted) setExitCode(printInterruption(result, folder, options.json, io));
@@ -164,6 +165,9 @@ async function printFailedRun(
   return code === 'INVALID_ARGUMENT' ? EXIT_WRONG_USAGE : EXIT_FAILED;
 }
 
+const OF_DEVIATIONS =
+  'norm ratio and cosine are those of deviations from the mean of the training checkpoints, which itself has a loss of 1';
+
 async function dryRun(given: Partial<TrainingSettings>, json: boolean | undefined, io: Io): Promise<void> {
   const view = trainView(io, false, () => 0);
   let plan: RunPlan;
@@ -190,7 +194,7 @@ function planLines(plan: RunPlan): string[] {
     ],
     [
       'decoder',
-      `${grouped(run.parameters)} parameters, ${run.weightTokens.count} weight tokens of ${run.weightTokens.height}×${run.weightTokens.width}`,
+      `${grouped(run.parameters)} parameters, ${run.weightTokens.count} weight tokens of ${run.weightTokens.height}×${run.weightTokens.width}${run.adapter.normalisation ? `, normalisation ${run.adapter.normalisation}` : ''}`,
     ],
     ['batch', `${settings.batch}, micro-batch ${settings.microBatch}`],
     ...(memory

@@ -71,6 +71,14 @@ export function sliceOf(batch: CausalSequences, begin: number, end: number): Cau
   };
 }
 
+/** @throws DndError INVALID_ARGUMENT unless there are sequences, and the lengths are those of the ids */
+export function checkLengths({ ids, lengths }: CausalSequences): void {
+  if (lengths.length === 0) throw new DndError('INVALID_ARGUMENT', 'a batch needs at least one sequence');
+  const tokens = lengths.reduce((sum, length) => sum + length, 0);
+  if (tokens === ids.length) return;
+  throw new DndError('INVALID_ARGUMENT', `ids: there are ${ids.length}; expected ${tokens}, the sum of the lengths`);
+}
+
 /** @throws DndError INVALID_ARGUMENT unless there is one label for each id */
 export function checkLabels({ ids }: CausalSequences, labels: Int32Array): void {
   if (labels.length === ids.length) return;

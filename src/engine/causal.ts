@@ -1,6 +1,6 @@
 import { DndError } from '../errors.js';
 import { addon } from './addon.js';
-import { type CausalSequences, checkLabels, nativeBatch, shapeOf, sliceOf } from './causal-batch.js';
+import { type CausalSequences, checkLabels, checkLengths, nativeBatch, shapeOf, sliceOf } from './causal-batch.js';
 import type { DeviceUse } from './device.js';
 import { callNative } from './errors.js';
 import type { JobOptions } from './job.js';
@@ -120,6 +120,7 @@ export class CausalEngine extends ModelEngine<CausalHandle> {
     settings: GenerationOptions,
     options: JobOptions = {},
   ): Promise<GeneratedSequence[]> {
+    checkLengths(batch);
     const generated: GeneratedSequence[] = [];
     const total = batch.lengths.length;
     for (let begin = 0; begin < total; ) {

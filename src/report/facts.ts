@@ -13,7 +13,10 @@ export function factsOf({ description, folder }: Run): { title: string; facts: F
   const generator: Fact[] = [
     ['base model', `${base.name ?? 'unnamed'} (${base.modelType}, ${base.layers} layers, hidden size ${base.hidden})`],
     ['adapter', `rank ${adapter.rank}, alpha ${adapter.alpha}${scaling}: ${adapter.modules.join(', ')}`],
-    ['weight tokens', `${grouped(weightTokens.count)} of ${weightTokens.height} × ${weightTokens.width}`],
+    [
+      'weight tokens',
+      `${grouped(weightTokens.count)} of ${weightTokens.height} × ${weightTokens.width}, normalisation ${adapter.normalisation ?? 'chunk'}`,
+    ],
     ['encoder', described(encoder)],
     [
       'condition',
@@ -62,6 +65,8 @@ const RECENT_STEPS = 50;
 
 /** The progress of a run in a few numbers. */
 export function tilesOf({ steps, evaluations, description }: Run): Tile[] {
+  const ofWhat =
+    description.adapter.normalisation === 'residual' ? { more: 'of deviations from the mean adapter' } : {};
   const last = steps.at(-1);
   const recent = steps.slice(-RECENT_STEPS);
   const secondsPerStep = mean(recent.map(({ seconds }) => seconds));
@@ -76,6 +81,7 @@ export function tilesOf({ steps, evaluations, description }: Run): Tile[] {
     last !== undefined && {
       name: 'norm ratio',
       value: short(mean(recent.slice(-10).map(({ normRatio }) => normRatio))),
+      ...ofWhat,
     },
     Number.isFinite(cosine) && {
       name: 'held-out cosine',

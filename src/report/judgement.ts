@@ -1,3 +1,4 @@
+import type { Normalisation } from '../adapter/index.js';
 import type { Evaluation, TaskEvaluation, TrainingStep } from '../training/metrics.js';
 import { mean } from './curve.js';
 
@@ -27,8 +28,18 @@ const NOTICEABLE = 0.05;
 const FEWEST_STEPS = 10;
 const LARGEST_WINDOW = 50;
 
+/**
+ * With the normalisation 'residual' the mean adapter has a loss of 1, so the loss itself tells whether a run has learnt
+ * anything: there the early norm ratios of the published scheme do not apply.
+ */
+const MEAN_LOSS = 1;
+
 /** @param steps ascending, as are the evaluations */
-export function judge(steps: readonly TrainingStep[], evaluations: readonly Evaluation[]): Judgement {
+export function judge(
+  steps: readonly TrainingStep[],
+  evaluations: readonly Evaluation[],
+  normalisation: Normalisation = 'chunk',
+): Judgement {
   const reasons = (['checkpoints', 'task', 'none'] as const).flatMap((kind) => heldOutReasons(evaluations, kind));
   const last = steps.at(-1);
   if (last === undefined) return { state: 'early', headline: 'No data yet: no step has been completed.', reasons };
@@ -40,6 +51,8 @@ export function judge(steps: readonly TrainingStep[], evaluations: readonly Eval
       reasons: ['Try a lower learning rate or a longer warm-up first.', ...reasons],
     };
   const trend = trendOf(steps);
+  if (normalisation === 'residual')
+    return { ...judgeDeviations(last.step, trend), reasons: [...deviationReasons(last.step, trend), ...reasons] };
   return { ...judgeTrend(last.step, trend), reasons: [...trendReasons(last.step, steps, trend), ...reasons] };
 }
 
@@ -78,6 +91,28 @@ function judgeTrend(step: number, { firstLoss, lastLoss, normRatio }: Trend): Om
   if (normRatio >= ON_THE_WAY * expected || step < ENOUGH_STEPS)
     return { state: 'slow', headline: 'Slower than a run that is known to work: the generated weights are too small.' };
   return { state: 'failing', headline: 'Not working: the generated weights stay far too small.' };
+}
+
+function judgeDeviations(step: number, { firstLoss, lastLoss, normRatio }: Trend): Omit<Judgement, 'reasons'> {
+  if (step < FEWEST_STEPS) return { state: 'early', headline: `Too early to say after ${step} steps.` };
+  if (lastLoss > (1 + NOTICEABLE) * firstLoss) return { state: 'failing', headline: 'Not working: the loss rises.' };
+  if (lastLoss < (1 - NOTICEABLE) * MEAN_LOSS)
+    return {
+      state: 'working',
+      headline: 'Working: the generated deviations are closer to the true ones than the mean adapter is.',
+    };
+  const firstSign = EARLY_SIGNS[0]!.step;
+  if (step < firstSign) return { state: 'early', headline: 'Too early to say: no closer than the mean adapter yet.' };
+  if (step < ENOUGH_STEPS && normRatio <= TOO_LARGE)
+    return { state: 'slow', headline: 'Slow: the generated adapters are no closer than the mean adapter yet.' };
+  return { state: 'failing', headline: 'Not working: the generated adapters are no closer than the mean adapter.' };
+}
+
+function deviationReasons(step: number, trend: Trend): string[] {
+  return [
+    `Training loss: ${change(trend.firstLoss, trend.lastLoss)}; the mean adapter has ${MEAN_LOSS}.`,
+    `Norm ratio of the deviations from the mean adapter, ‖generated‖ / ‖true‖: ${short(trend.normRatio)} at step ${step}.`,
+  ];
 }
 
 /** Linear from 0 through the early values, constant after the last. */

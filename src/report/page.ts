@@ -10,7 +10,10 @@ import { taskCharts } from './task-charts.js';
 import { type TaskSummary, tasksOf } from './tasks.js';
 
 /** The page of a run: one file that opens without a network and shows its figures even without scripts. */
-export function pageOf(run: Run, judgement: Judgement = judge(run.steps, run.evaluations)): string {
+export function pageOf(
+  run: Run,
+  judgement: Judgement = judge(run.steps, run.evaluations, run.description.adapter.normalisation),
+): string {
   const { name, description, notes } = run;
   const base = description.base.name ?? `an unnamed ${description.base.modelType} model`;
   const body = [
@@ -110,13 +113,13 @@ function taskTable(tasks: readonly TaskSummary[]): string {
 <tbody>${rows.join('\n')}</tbody></table></div>`;
 }
 
-function heatHtml({ evaluations }: Run): string {
+function heatHtml({ evaluations, description }: Run): string {
   const last = evaluations.at(-1);
   if (last === undefined) return '';
   const { layers, tasks } = heatMapsOf(last);
   const group = (title: string, maps: typeof layers) =>
     maps.length > 0 ? `<h3>${title}</h3><div class="heats">${maps.map(heatMapHtml).join('\n')}</div>` : '';
-  return `<section><h2>Generated against true weights, after ${last.evaluation} steps</h2>
+  return `<section><h2>Generated against true ${description.adapter.normalisation === 'residual' ? 'deviations from the mean adapter' : 'weights'}, after ${last.evaluation} steps</h2>
 <p class="hint">Norm ratio: are they large enough? Cosine: do they point the same way?</p>
 ${group('By layer', layers)}
 ${group('By task', tasks)}</section>`;

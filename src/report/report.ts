@@ -41,7 +41,7 @@ export async function writeReport(folder: string, options: ReportOptions = {}): 
     if (resolve(path) === resolve(folder, name))
       throw new DndError('INVALID_ARGUMENT', `the page must not overwrite ${path}, a file of the run`);
   const run = await readRun(folder, options.signal);
-  const judgement = judge(run.steps, run.evaluations);
+  const judgement = judge(run.steps, run.evaluations, run.description.adapter.normalisation);
   const page = Buffer.from(pageOf(run, judgement));
   await writeFileAtomically(path, page, { signal: options.signal });
   return {

@@ -31,26 +31,30 @@ export function runCharts(run: Run): Chart[] {
 function lossChart(run: Run): Chart {
   const { steps, evaluations } = run;
   const curve = curveOfSteps(steps, ({ loss }) => loss);
-  return chart(run, 'Loss', 'loss', [...stepSeries(curve), ...heldOutSeries(evaluations, ({ loss }) => loss)]);
+  const made = chart(run, 'Loss', 'loss', [...stepSeries(curve), ...heldOutSeries(evaluations, ({ loss }) => loss)]);
+  if (run.description.adapter.normalisation !== 'residual') return made;
+  return { ...made, lines: [{ label: 'the mean adapter', value: 1 }] };
 }
 
 function normRatioChart(run: Run): Chart {
-  const { steps, evaluations } = run;
+  const { steps, evaluations, description } = run;
+  const residual = description.adapter.normalisation === 'residual';
   const curve = curveOfSteps(steps, ({ normRatio }) => normRatio);
   const all = [...stepSeries(curve), ...heldOutSeries(evaluations, ({ normRatio }) => normRatio)];
-  const made = chart(run, 'Norm ratio', '‖generated‖ / ‖true‖', all);
+  const made = chart(run, residual ? 'Norm ratio of deviations' : 'Norm ratio', '‖generated‖ / ‖true‖', all);
   return {
     ...made,
     scale: 'linear',
     ...rangeOf(all, 'linear', 1),
-    lines: [{ label: 'norm of the true weights', value: 1 }],
-    marks: EARLY_SIGNS.filter(({ step }) => step <= made.lastStep && step >= EARLIEST_MARK * made.lastStep).map(
-      ({ step, normRatio }) => ({
+    lines: [{ label: `norm of the true ${residual ? 'deviations' : 'weights'}`, value: 1 }],
+    // Known of runs with the published normalisation.
+    marks: (residual ? [] : EARLY_SIGNS)
+      .filter(({ step }) => step <= made.lastStep && step >= EARLIEST_MARK * made.lastStep)
+      .map(({ step, normRatio }) => ({
         label: `${normRatio} at step ${step}`,
         step,
         value: normRatio,
-      }),
-    ),
+      })),
   };
 }
 

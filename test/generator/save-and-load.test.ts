@@ -169,9 +169,9 @@ describe('loading refuses', () => {
   });
 
   test('a newer format', async () => {
-    await writeFile(join(folder, 'generator.json'), '{"formatVersion": 2}');
+    await writeFile(join(folder, 'generator.json'), '{"formatVersion": 3}');
     await expect(Generator.load(folder)).rejects.toEqual(
-      failure('NEWER_FORMAT', 'generator format 2', 'update dnd-lora'),
+      failure('NEWER_FORMAT', 'generator format 3', 'update dnd-lora'),
     );
   });
 

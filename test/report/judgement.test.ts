@@ -91,3 +91,34 @@ test('the norm ratio at a step is the mean around it, and none where the run has
   ).toBeCloseTo(200);
   expect(normRatioAt(run(99), 100)).toBeNaN();
 });
+
+describe("with the normalisation 'residual' the loss of the mean adapter, 1, is the measure", () => {
+  const withLosses = (count: number, loss: (step: number) => number, normRatio = 0.3) =>
+    run(count).map((step) => ({ ...step, loss: loss(step.step), normRatio }));
+
+  test('a run below it works, although its norm ratio is far from what the published scheme expects', () => {
+    const { state, headline, reasons } = judge(
+      withLosses(300, (step) => 1.2 - step / 600),
+      [],
+      'residual',
+    );
+    expect([state, headline]).toEqual(['working', expect.stringContaining('closer to the true ones than the mean')]);
+    expect(reasons.join(' ')).toContain('the mean adapter has 1');
+    expect(reasons.join(' ')).not.toContain('in a run that works');
+  });
+
+  test('a run that only reproduces the mean does not, although its norm ratio may look right', () => {
+    const flat = (step: number) => 1.05 - step / 1e5;
+    expect(judge(withLosses(60, flat, 1), [], 'residual').state).toBe('early');
+    expect(judge(withLosses(400, flat, 1), [], 'residual').state).toBe('slow');
+    expect(judge(withLosses(1200, flat, 1), [], 'residual').state).toBe('failing');
+    expect(
+      judge(
+        withLosses(400, (step) => 1 + step / 400),
+        [],
+        'residual',
+      ).headline,
+    ).toContain('the loss rises');
+    expect(judge(withLosses(5, flat), [], 'residual').headline).toBe('Too early to say after 5 steps.');
+  });
+});

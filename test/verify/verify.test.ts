@@ -53,6 +53,30 @@ describe('golden files pass', () => {
     },
   );
 
+  test.each([
+    ['llama', 3],
+    ['mistral', 2],
+    ['qwen2', 3],
+    ['qwen3', 2],
+  ])('causal %s, with an adapter, its gradients and training', async (name, layers) => {
+    const { ok, kind, checks } = await verdictOf(fixture(`golden/causal_${name}.safetensors`), { device: 'cpu' });
+    expect([kind, ok]).toEqual(['causal', true]);
+    const kindOf = (check: string) => /^(?:grad|trained)(?=\.)/.exec(check)?.[0] ?? check;
+    const counts = new Map<string, number>();
+    for (const check of checks) counts.set(kindOf(check.name), (counts.get(kindOf(check.name)) ?? 0) + 1);
+    expect(Object.fromEntries(counts)).toEqual({
+      logits: 1,
+      hidden_states_1: 1,
+      hidden_states_last: 1,
+      greedy: 1,
+      lora_logits: 1,
+      loss: 1,
+      grad: layers * 14,
+      training_losses: 1,
+      trained: layers * 14,
+    });
+  });
+
   test.each(['fresh', 'noisy', 'query_value', 'ragged', 'small_weights'])(
     'layout %s, tokens and round trip',
     async (name) => {
@@ -81,7 +105,7 @@ describe('golden files pass', () => {
 
   test('a folder of them, one verdict for each', async () => {
     const all = await verdicts([fixture('golden'), fixture('encoder')]);
-    expect(all).toHaveLength(9);
+    expect(all).toHaveLength(13);
     expect(all.every(({ ok }) => ok)).toBe(true);
   });
 });
@@ -261,6 +285,16 @@ describe('what this version does not compute is skipped with a reason', () => {
     expect((await verdictOf(path, { strict: true })).ok).toBe(false);
   });
 
+  test('language models of another type, by its name', async () => {
+    const copy = await changedCopy(fixture('golden/causal_qwen3.safetensors'), {
+      metadata: { config: '{"model_type": "gpt2"}' },
+    });
+    const { ok, checks } = await verdictOf(copy, { device: 'cpu' });
+    expect(ok).toBe(true);
+    expect(checks).toHaveLength(62);
+    for (const check of checks) expect(check).toMatchObject({ skipped: true, reason: expect.stringContaining('gpt2') });
+  });
+
   test('text encoders of another type, by its name', async () => {
     const copy = await changedCopy(fixture('encoder/encoder_bert.safetensors'), {
       metadata: { config: '{"model_type": "t5"}' },
@@ -362,7 +396,7 @@ describe('dnd verify', () => {
   });
 
   test('a file of which nothing could be checked has not passed', async () => {
-    const metadata = { kind: 'causal' };
+    const metadata = { kind: 'state_dict' };
     const path = join(temporary(), 'later.safetensors');
     await writeSafetensors(path, [{ name: 'logits', dtype: 'F32', shape: [1], bytes: () => [new Uint8Array(4)] }], {
       metadata,
@@ -370,7 +404,7 @@ describe('dnd verify', () => {
     const { code, stdout } = await dnd(['verify', path]);
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /^skip .*later.safetensors \(causal, 1 skipped, [\d.]+ s\)\n.*\n\n1 file: 0 passed, 1 skipped, 0 failed\n$/,
+      /^skip .*later.safetensors \(state_dict, 1 skipped, [\d.]+ s\)\n.*\n\n1 file: 0 passed, 1 skipped, 0 failed\n$/,
     );
   });
 

@@ -12,12 +12,12 @@ struct LanguageKernels {
   const char* name;
 
   /// y[i] = x[i] · scale · weight[i]; y may be x.
-  void (*scale_by_weight)(const float* x, float scale, const float* weight, int64_t count, float* y);
+  void (*scale_by_weight)(const float* x, double scale, const float* weight, int64_t count, float* y);
   /// Σ x[i] · dy[i] · weight[i] in double, in an order that depends on the count alone.
   double (*weighted_product)(const float* x, const float* dy, const float* weight, int64_t count);
   /// dx[i] = scale · dy[i] · weight[i] − x[i] · share (+ addend[i]); dx may be dy or addend.
-  void (*rms_gradient)(const float* x, const float* dy, const float* weight, const float* addend, float scale,
-                       float share, int64_t count, float* dx);
+  void (*rms_gradient)(const float* x, const float* dy, const float* weight, const float* addend, double scale,
+                       double share, int64_t count, float* dx);
   /// sums[i] += dy[i] · x[i] · scale, in double
   void (*add_products)(const float* x, const float* dy, float scale, int64_t count, double* sums);
 

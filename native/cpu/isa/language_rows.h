@@ -6,10 +6,22 @@
 /// The rows of LanguageKernels.
 namespace dnd::cpu::DND_ISA {
 
-inline void scale_by_weight(const float* x, float scale, const float* weight, int64_t count, float* y) {
-  for_vectors(count, [&](int64_t i, int64_t here) {
-    store_up_to(y + i, load_up_to(x + i, here) * scale * load_up_to(weight + i, here), here);
-  });
+/// In double precision, as the factor of a row is: rounded to float, it would change all of the row alike.
+template <class Value>
+inline __attribute__((always_inline)) void store_rounded(int64_t count, float* y, const Value& value_at) {
+  int64_t i = 0;
+  for (; i + kDoubleLanes <= count; i += kDoubleLanes) {
+    const DoubleVector value = value_at(i, [](const float* source) { return load_doubles(source); });
+    const HalfVector rounded = __builtin_convertvector(value, HalfVector);
+    *reinterpret_cast<UnalignedHalfVector*>(y + i) = rounded;
+  }
+  for (; i < count; ++i) {
+    y[i] = static_cast<float>(value_at(i, [](const float* source) { return static_cast<double>(*source); }));
+  }
+}
+
+inline void scale_by_weight(const float* x, double scale, const float* weight, int64_t count, float* y) {
+  store_rounded(count, y, [&](int64_t i, auto read) { return read(x + i) * scale * read(weight + i); });
 }
 
 inline double weighted_product(const float* x, const float* dy, const float* weight, int64_t count) {
@@ -23,13 +35,13 @@ inline double weighted_product(const float* x, const float* dy, const float* wei
   return total;
 }
 
-inline void rms_gradient(const float* x, const float* dy, const float* weight, const float* addend, float scale,
-                         float share, int64_t count, float* dx) {
-  for_vectors(count, [&](int64_t i, int64_t here) {
-    const Vector scaled = load_up_to(dy + i, here) * load_up_to(weight + i, here) * scale;
-    const Vector added = addend != nullptr ? load_up_to(addend + i, here) : Vector{};
-    store_up_to(dx + i, scaled - load_up_to(x + i, here) * share + added, here);
-  });
+inline void rms_gradient(const float* x, const float* dy, const float* weight, const float* addend, double scale,
+                         double share, int64_t count, float* dx) {
+  const auto gradient = [&](int64_t i, auto read) __attribute__((always_inline)) {
+    return read(dy + i) * read(weight + i) * scale - read(x + i) * share;
+  };
+  if (addend == nullptr) return store_rounded(count, dx, gradient);
+  store_rounded(count, dx, [&](int64_t i, auto read) { return gradient(i, read) + read(addend + i); });
 }
 
 inline void add_products(const float* x, const float* dy, float scale, int64_t count, double* sums) {

@@ -33,8 +33,7 @@ void rms_norm(ThreadPool& pool, const Control& control, const float* x, int64_t 
   const LanguageKernels& isa = language_kernels();
   for_rows(pool, control, rows, columns, [&](int64_t row) {
     const float* from = x + row * columns;
-    isa.scale_by_weight(from, static_cast<float>(reciprocal_root(from, columns, eps)), weight, columns,
-                        y + row * columns);
+    isa.scale_by_weight(from, reciprocal_root(from, columns, eps), weight, columns, y + row * columns);
   });
 }
 
@@ -69,7 +68,7 @@ void rms_norm_gradient(ThreadPool& pool, const Control& control, const float* x,
     const double product = isa.weighted_product(x + offset, dy + offset, weight, columns);
     const double share = root * root * root * product / static_cast<double>(columns);
     isa.rms_gradient(x + offset, dy + offset, weight, addend == nullptr ? nullptr : addend + offset,
-                     static_cast<float>(root), static_cast<float>(share), columns, dx + offset);
+                     root, share, columns, dx + offset);
   });
 }
 

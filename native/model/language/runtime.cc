@@ -39,14 +39,15 @@ void CausalRuntime::prepare(int64_t positions, Job& job) {
   resident_generation_ = generation;
 }
 
-/// In double precision, as the nearest floats.
+/// Angles are rounded to float as transformers rounds them, so that long texts get the positions a model was trained with.
 void CausalRuntime::extend_rotary(int64_t positions) {
   const int64_t half = config().head_width / 2, count = table_positions(positions, config().max_positions);
   rotary_.resize(static_cast<size_t>(count * 2 * half));
   for (int64_t position = 0; position < count; ++position) {
     float* const row = rotary_.data() + position * 2 * half;
     for (int64_t i = 0; i < half; ++i) {
-      const double angle = static_cast<double>(position) * config().inverse_frequencies[static_cast<size_t>(i)];
+      const float frequency = static_cast<float>(config().inverse_frequencies[static_cast<size_t>(i)]);
+      const double angle = static_cast<float>(position) * frequency;
       row[i] = static_cast<float>(std::cos(angle));
       row[half + i] = static_cast<float>(std::sin(angle));
     }

@@ -1,0 +1,47 @@
+const { ratio, time } = require('./table.cjs');
+
+const perSecond = (figure, tokens) => (figure ? (tokens / figure.median).toPrecision(3) : null);
+
+function stepTable({ models, tolerance }) {
+  return {
+    title:
+      'LoRA fine-tuning step: forward, backward, clipping and AdamW; all seven modules; logits where there are labels',
+    headings: ['', 'parameters', 'batch', 'labels', 'ours', 'peer', 'ratio'],
+    rows: models.map(({ name, parameters, batch, length, labelled, ours, peer }) => [
+      name,
+      `${(parameters / 1e6).toFixed(1)} M`,
+      `${batch}×${length}`,
+      labelled,
+      time(ours),
+      time(peer),
+      ratio(ours, peer),
+    ]),
+    notes: models.flatMap(({ name, variant, lossError }) =>
+      variant === undefined
+        ? []
+        : [
+            `${name}: the peer in ${variant}, the faster of its variants; same weights and batch, the first loss differs by ${lossError.toExponential(1)} (≤ ${tolerance})`,
+          ],
+    ),
+  };
+}
+
+function decodingTable({ models }) {
+  return {
+    title: 'greedy decoding with a key–value cache, tokens per second of all sequences together',
+    headings: ['', 'sequences', 'ours', 'peer', 'ratio'],
+    rows: models.flatMap(({ name, decoding }) =>
+      decoding.map(({ sequences, tokens, ours, peer }) => [
+        name,
+        sequences,
+        perSecond(ours, sequences * tokens),
+        perSecond(peer, sequences * tokens),
+        ratio(ours, peer),
+      ]),
+    ),
+  };
+}
+
+const tables = (result) => [stepTable(result), decodingTable(result)];
+
+module.exports = { tables };

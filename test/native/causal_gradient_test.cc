@@ -1,0 +1,168 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "causal_models.h"
+
+namespace dnd {
+namespace {
+
+using namespace test;
+
+constexpr double kWeight = 0.25;
+
+double loss_of(CausalLanguageModel& model, const OwnedBatch& owned) {
+  Job job;
+  return -kWeight * sum_of(model.log_likelihoods(owned.batch, owned.labels.data(), job));
+}
+
+/// Central difference of the loss along a direction of the values.
+template <typename Loss>
+double slope(float* values, const std::vector<float>& direction, const Loss& loss) {
+  constexpr float kStep = 4e-3f;
+  const std::vector<float> before(values, values + direction.size());
+  const auto at = [&](float step) {
+    for (size_t i = 0; i < direction.size(); ++i) values[i] = before[i] + step * direction[i];
+    return loss();
+  };
+  const double difference = at(kStep) - at(-kStep);
+  std::copy(before.begin(), before.end(), values);
+  return difference / (2.0 * double(kStep));
+}
+
+double product(const float* a, const std::vector<float>& b) {
+  double sum = 0;
+  for (size_t i = 0; i < b.size(); ++i) sum += double(a[i]) * b[i];
+  return sum;
+}
+
+double norm(const std::vector<float>& values) { return std::sqrt(product(values.data(), values)); }
+
+/// Along its gradient the loss of a small model has the slope that the gradient says: for every parameter.
+TEST(CausalGradient, of_every_parameter_is_the_slope_of_the_loss) {
+  for (const CausalConfig& config : {llama_config(), rich_config()}) {
+    CausalLanguageModel model(config, naive_device());
+    randomise(model);
+    const OwnedBatch owned = random_batch(config, {9, 1, 6});
+    CausalTrainer trainer(model.model(), {}, naive_device());
+    Job job;
+    trainer.accumulate(owned.batch, owned.labels.data(), kWeight, job);
+    EXPECT_EQ(job.progress(), 1.0);
+    for (const ParameterInfo& info : trainer.parameters()) {
+      const float* const found = trainer.gradient(info.name);
+      const std::vector<float> gradient(found, found + info.elements());
+      std::vector<float> direction = random_values(info.elements(), 9);
+      const double length = norm(gradient);
+      ASSERT_GT(length, 0) << info.name;
+      for (size_t i = 0; i < gradient.size(); ++i) direction[i] += float(2 * gradient[i] / length);
+      const double size = norm(direction);
+      for (float& value : direction) value /= float(size);
+      const double found_slope =
+          slope(model.parameter(info.name), direction, [&] { return loss_of(model, owned); });
+      EXPECT_NEAR(product(gradient.data(), direction), found_slope, 2e-3 * length + 1e-4) << info.name;
+    }
+  }
+}
+
+TEST(CausalGradient, of_each_adapter_is_the_slope_of_the_loss) {
+  for (const CausalConfig& config : {llama_config(), rich_config()}) {
+    CausalLanguageModel model(config, naive_device());
+    randomise(model);
+    OwnedBatch owned = random_batch(config, {6, 4, 7, 3});
+    add_adapters(owned, config, whole_shape(config), 3, {2, 0, -1, 2});
+    const auto gradients = adapter_gradients_of(model, owned);
+    for (size_t i = 0; i < gradients.size(); ++i) {
+      const double length = norm(gradients[i]);
+      if (i == 1) {
+        EXPECT_EQ(length, 0);  // no sequence uses it
+        continue;
+      }
+      std::vector<float> direction = gradients[i];
+      for (float& value : direction) value /= float(length);
+      const double found = slope(owned.adapters[i].data(), direction, [&] { return loss_of(model, owned); });
+      EXPECT_NEAR(length, found, 2e-3 * length) << i;
+    }
+  }
+}
+
+TEST(CausalGradient, with_the_kernels_of_the_cpu_agrees_with_the_naive_operations) {
+  for (const CausalConfig& config : {llama_config(), rich_config()}) {
+    CausalLanguageModel naive(config, naive_device()), model(config, 2);
+    randomise(naive);
+    randomise(model);
+    const OwnedBatch owned = random_batch(config, {9, 2, 6});
+    CausalTrainer reference(naive.model(), {}, naive_device()), trainer(model.model(), {}, 2);
+    for (const bool again : {false, true}) {  // the second time gradients are added
+      for (CausalTrainer* each : {&reference, &trainer}) {
+        Job job;
+        each->accumulate(owned.batch, owned.labels.data(), kWeight, job);
+      }
+      for (const ParameterInfo& info : trainer.parameters()) {
+        const float *ours = trainer.gradient(info.name), *theirs = reference.gradient(info.name);
+        const std::vector<float> wanted(theirs, theirs + info.elements());
+        std::vector<float> difference(ours, ours + info.elements());
+        for (size_t i = 0; i < wanted.size(); ++i) difference[i] -= wanted[i];
+        EXPECT_LT(norm(difference), 2e-5 * norm(wanted)) << info.name << (again ? " added" : "");
+      }
+    }
+  }
+}
+
+/// Adapters of the same function: the small one, and a whole one whose other matrices B are zero.
+TEST(CausalGradient, of_few_modules_is_a_part_of_that_of_all) {
+  const CausalConfig config = rich_config();
+  const std::vector<LoraShape> shapes = {
+      {.rank = 2, .modules = {Module::kDown}, .layers = {1, 2}},
+      {.rank = 2, .modules = {Module::kUp}, .layers = {1}},
+      {.rank = 2, .modules = {Module::kGate, Module::kDown}, .layers = {0, 2}},
+      {.rank = 2, .modules = {Module::kOutput}, .layers = {0}},
+      {.rank = 2, .modules = {Module::kValue}, .layers = {2}},
+      {.rank = 2, .modules = {Module::kQuery, Module::kKey}, .layers = {1, 2}},
+  };
+  for (const LoraShape& shape : shapes) {
+    CausalLanguageModel model(config, 2);
+    randomise(model);
+    OwnedBatch few = random_batch(config, {6, 5}), all = random_batch(config, {6, 5});
+    add_adapters(few, config, shape, 1, {0, 0});
+    add_adapters(all, config, whole_shape(config), 1, {0, 0});
+    const LoraLayout &small = *few.batch.lora->layout, &whole = *all.batch.lora->layout;
+    std::fill(all.adapters[0].begin(), all.adapters[0].end(), 0.0f);
+    const auto each = [&](const auto& visit) {
+      for (const int64_t layer : shape.layers) {
+        for (const Module module : shape.modules) {
+          const auto [out, in] = size_of(config, module);
+          visit(small.place(layer, module).a, whole.place(layer, module).a, 2 * (in + out));
+        }
+      }
+    };
+    each([&](int64_t from, int64_t to, int64_t count) {
+      std::copy_n(few.adapters[0].begin() + from, count, all.adapters[0].begin() + to);
+    });
+    const auto ours = adapter_gradients_of(model, few)[0], wanted = adapter_gradients_of(model, all)[0];
+    each([&](int64_t place, int64_t in_whole, int64_t count) {
+      for (int64_t i = 0; i < count; ++i) {
+        ASSERT_NEAR(ours[size_t(place + i)], wanted[size_t(in_whole + i)], 1e-5) << i;
+      }
+    });
+  }
+}
+
+TEST(CausalGradient, of_adapters_together_is_that_of_each_alone) {
+  const CausalConfig config = llama_config();
+  CausalLanguageModel model(config, 2);
+  randomise(model);
+  OwnedBatch together = random_batch(config, {6, 4, 7});
+  add_adapters(together, config, whole_shape(config), 2, {1, 0, 1});
+  const auto gradients = adapter_gradients_of(model, together);
+  OwnedBatch alone = random_batch(config, {6, 4, 7});
+  add_adapters(alone, config, whole_shape(config), 2, {-1, 0, -1});
+  EXPECT_EQ(adapter_gradients_of(model, alone)[0], gradients[0]);
+  alone.batch.lora->adapter_of = {1, -1, 1};
+  EXPECT_EQ(adapter_gradients_of(model, alone)[1], gradients[1]);
+}
+
+}  // namespace
+}  // namespace dnd
