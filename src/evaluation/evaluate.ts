@@ -10,7 +10,7 @@ import { meanState, nearestCondition, randomCondition, shuffledPrompts } from '.
 import { bootstrap, pairedDifference } from './intervals.js';
 import { EVALUATION_VERSION, type EvaluationResult, type EvaluationRow } from './result.js';
 import { ROW_IDS, ROWS, type RowId } from './rows.js';
-import { type Score, type ScoreOptions, scoreOf } from './score.js';
+import { type Score, type ScoreOptions, scoresOf, type Trial } from './score.js';
 import { type EvaluationTask, readTasks } from './tasks.js';
 import { compare, verdictOf } from './verdict.js';
 
@@ -168,11 +168,8 @@ class Evaluation {
     await this.#row('meanOfTraining', () => [mean]);
     const nearest = await this.#nearest(trained);
     const scores = new Map<string, Score[]>();
-    for (const { task, adapter } of singles) {
-      const own: Score[] = [];
-      for (const one of tasks) own.push(await this.#score(one, adapter));
-      scores.set(task, own);
-    }
+    for (const { task: name, adapter } of singles)
+      scores.set(name, await this.#scores(tasks.map((task) => ({ task, adapter }))));
     if (singles.length > 0) {
       const average = tasks.map((_, index) => [averageOf(Array.from(scores.values(), (own) => own[index]!))]);
       this.#add('averageSingle', average);
@@ -184,12 +181,7 @@ class Evaluation {
         best![0],
       );
     }
-    const nearestScores: Scores[] = [];
-    for (const [index, task] of tasks.entries()) {
-      const { task: name, adapter } = trained.training[nearest[index]!]!;
-      nearestScores.push([scores.get(name)?.[index] ?? (await this.#score(task, adapter))]);
-    }
-    this.#add('nearestSingle', nearestScores);
+    await this.#row('nearestSingle', (_, index) => [trained.training[nearest[index]!]!.adapter]);
   }
 
   /** For each task, the index of the training task whose prompts look most like its own to the text encoder. */
@@ -261,21 +253,27 @@ class Evaluation {
       index: number,
     ) => readonly (AppliedAdapter | null)[] | Promise<readonly (AppliedAdapter | null)[]>,
   ): Promise<void> {
-    const scores: Scores[] = [];
+    const trials: Trial[] = [];
+    const draws: number[] = [];
     for (const [index, task] of this.#parts.tasks.entries()) {
-      const own: Score[] = [];
-      for (const adapter of await adaptersOf(task, index)) own.push(await this.#score(task, adapter));
-      scores.push(own);
+      const adapters = await adaptersOf(task, index);
+      trials.push(...adapters.map((adapter) => ({ task, adapter })));
+      draws.push(adapters.length);
     }
-    this.#add(row, scores);
+    const scores = await this.#scores(trials);
+    this.#add(
+      row,
+      draws.map((count) => scores.splice(0, count)),
+    );
   }
 
-  async #score(task: EvaluationTask, adapter: AppliedAdapter | null): Promise<Score> {
+  async #scores(trials: readonly Trial[]): Promise<Score[]> {
     const { model, scoring } = this.#parts;
-    scoring.signal?.throwIfAborted();
-    const score = await scoreOf(model, task, adapter, scoring);
-    this.#report(Math.min(1, ++this.#done / this.#work));
-    return score;
+    const before = this.#done;
+    return await scoresOf(model, trials, scoring, (done) => {
+      this.#done = before + done;
+      this.#report(Math.min(1, this.#done / this.#work));
+    });
   }
 
   #add(row: RowId, scores: readonly Scores[], of: string | null = null): void {

@@ -12,6 +12,12 @@ export interface Score {
 /** What an evaluation needs of a language model: greedy answers, and how likely it finds the right ones. */
 export type AnsweringModel = Pick<LanguageModel, 'generate' | 'logLikelihood'>;
 
+/** An adapter to try on a task; null for the base alone. */
+export interface Trial {
+  task: Pick<EvaluationTask, 'test'>;
+  adapter: AppliedAdapter | null;
+}
+
 export interface ScoreOptions {
   maxNewTokens: number;
   system?: string | undefined;
@@ -19,20 +25,55 @@ export interface ScoreOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** @param adapter null for the base alone */
-export async function scoreOf(
+/** Test items that are answered in one call: enough to fill passes, with few adapters in memory at once. */
+const ITEMS_TOGETHER = 64;
+
+/**
+ * The scores of trials, in their order. Items of several trials are answered together, each with its own adapter; no
+ * answer depends on the others.
+ * @param onTrials called with the number of trials that are done after each call of the model
+ * @throws DndError as `LanguageModel.generate` and `logLikelihood`; `signal.reason`
+ */
+export async function scoresOf(
   model: AnsweringModel,
-  { test }: Pick<EvaluationTask, 'test'>,
-  adapter: AppliedAdapter | null,
+  trials: readonly Trial[],
+  options: ScoreOptions,
+  onTrials?: (done: number) => void,
+): Promise<Score[]> {
+  const scores: Score[] = [];
+  while (scores.length < trials.length) {
+    const together: Trial[] = [];
+    let items = 0;
+    for (const trial of trials.slice(scores.length)) {
+      if (items > 0 && items + trial.task.test.length > ITEMS_TOGETHER) break;
+      together.push(trial);
+      items += trial.task.test.length;
+    }
+    scores.push(...(await scoreTogether(model, together, options)));
+    onTrials?.(scores.length);
+  }
+  return scores;
+}
+
+async function scoreTogether(
+  model: AnsweringModel,
+  trials: readonly Trial[],
   { maxNewTokens, ...options }: ScoreOptions,
-): Promise<Score> {
+): Promise<Score[]> {
+  const items = trials.flatMap(({ task }) => task.test);
+  const adapters = trials.flatMap(({ task, adapter }) => task.test.map(() => adapter));
   const answers = await model.generate(
-    test.map(({ prompt }) => prompt),
-    { ...options, adapters: adapter, maxNewTokens },
+    items.map(({ prompt }) => prompt),
+    { ...options, adapters, maxNewTokens },
   );
-  const likelihoods = await model.logLikelihood(test, { ...options, adapters: adapter });
-  const right = answers.filter((answer, index) => answer.trim() === test[index]!.response.trim()).length;
-  const sum = likelihoods.reduce((total, one) => total + one.sum, 0);
-  const tokens = likelihoods.reduce((total, one) => total + one.tokens, 0);
-  return { exactMatch: right / test.length, logLikelihood: sum / tokens };
+  const likelihoods = await model.logLikelihood(items, { ...options, adapters });
+  let first = 0;
+  return trials.map(({ task: { test } }) => {
+    const right = test.filter(({ response }, index) => answers[first + index]!.trim() === response.trim()).length;
+    const own = likelihoods.slice(first, first + test.length);
+    first += test.length;
+    const sum = own.reduce((total, one) => total + one.sum, 0);
+    const tokens = own.reduce((total, one) => total + one.tokens, 0);
+    return { exactMatch: right / test.length, logLikelihood: sum / tokens };
+  });
 }
