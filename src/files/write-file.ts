@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { lstat, rename, rm } from 'node:fs/promises';
+import { access, constants, lstat, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { DndError } from '../errors.js';
 import { checkPath } from '../validation/index.js';
@@ -15,6 +15,25 @@ async function refuseUnlessPlainFile(path: string): Promise<void> {
   // Renaming over a device such as /dev/null would replace the device itself.
   const kind = existing.isDirectory() ? 'a folder' : 'not a plain file';
   throw new DndError('NOT_WRITABLE', `${path} cannot be written: it exists and is ${kind}`);
+}
+
+/**
+ * Whether `writeFileAtomically` would refuse `path` as it is now: a check to make before long work starts.
+ * @throws DndError NOT_WRITABLE
+ */
+export async function checkFileOutput(path: string): Promise<void> {
+  const target = resolve(checkPath(path, 'the file to write'));
+  await refuseUnlessPlainFile(target);
+  for (let folder = dirname(target); ; folder = dirname(folder)) {
+    const status = await stat(folder).catch(() => undefined);
+    if (status === undefined && folder !== dirname(folder)) continue;
+    if (!status?.isDirectory())
+      throw new DndError('NOT_WRITABLE', `${path} cannot be written: ${folder} is not a folder`);
+    await access(folder, constants.W_OK).catch((error) => {
+      throw writeError(error, path);
+    });
+    return;
+  }
 }
 
 export interface WrittenFiles {

@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileAtomically } from '../../src/files/index.js';
+import { checkFileOutput, writeFileAtomically } from '../../src/files/index.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 
 const folder = useTemporaryFolder();
@@ -58,6 +58,17 @@ test('a path below a file, and a path that is a folder, are not writable', async
     message: expect.stringContaining('a file with that name exists'),
   });
   await expect(writeFileAtomically(folder(), '')).rejects.toMatchObject({ code: 'NOT_WRITABLE' });
+});
+
+test('what could not be written is known before', async () => {
+  const file = join(folder(), 'file');
+  await writeFile(file, 'old');
+  await checkFileOutput(file);
+  await checkFileOutput(join(folder(), 'new', 'inner', 'file'));
+  for (const path of [join(file, 'inner', 'file'), folder()])
+    await expect(checkFileOutput(path)).rejects.toMatchObject({ code: 'NOT_WRITABLE' });
+  expect(await readdir(folder())).toEqual(['file']);
+  expect(await readFile(file, 'utf8')).toBe('old');
 });
 
 test('a device is not replaced by a file', async () => {
