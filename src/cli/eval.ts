@@ -1,7 +1,8 @@
+import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
+import { DndError } from '../errors.js';
 import { type EvaluationResult, evaluate, evaluationPage, intervalText } from '../evaluation/index.js';
-import { writeFileAtomically } from '../files/index.js';
-import { checkPath } from '../validation/index.js';
+import { checkFileOutput, writeFileAtomically } from '../files/index.js';
 import { type Io, print } from './io.js';
 import { commaSeparated, jsonOption, threadsOption, wholeNumber } from './options.js';
 import { showProgress } from './progress.js';
@@ -59,11 +60,10 @@ export function addEval(program: Command, io: Io): void {
 }
 
 async function run({ page, out, json, only, ...options }: Options, io: Io): Promise<void> {
-  for (const [path, flag] of [
-    [page, '--page'],
-    [out, '--out'],
-  ] as const)
-    if (path !== undefined) checkPath(path, flag);
+  // Before the work, not after it.
+  for (const path of [page, out]) if (path !== undefined) await checkFileOutput(path);
+  if (page !== undefined && out !== undefined && resolve(page) === resolve(out))
+    throw new DndError('INVALID_ARGUMENT', `--out and --page are both ${page}; expected two files`);
   const view = showProgress(io, json);
   let result: EvaluationResult;
   try {
@@ -79,11 +79,12 @@ async function run({ page, out, json, only, ...options }: Options, io: Io): Prom
 
 function lines({ tasks, singles, rows, verdict, notes, draws }: EvaluationResult): string[] {
   const items = tasks.reduce((sum, { test }) => sum + test, 0);
-  const cells = rows.map(({ label, of, exactMatch, logLikelihood }) => [
-    of === null ? label : `${label}: ${of}`,
+  const cells = rows.map(({ label, exactMatch, logLikelihood }) => [
+    label,
     intervalText(exactMatch),
     logLikelihood.mean.toFixed(3),
   ]);
+  const best = rows.find(({ of }) => of !== null);
   return [
     `${counted(tasks.length, 'task')}, ${counted(items, 'test item')}, ${counted(draws, 'prompt draw')}, ${singles.tried} of ${counted(singles.of, 'training LoRA')} one by one`,
     '',
@@ -91,6 +92,7 @@ function lines({ tasks, singles, rows, verdict, notes, draws }: EvaluationResult
     '',
     verdict.headline,
     ...verdict.reasons.map((reason) => `  ${reason}`),
+    ...(best ? [`Note: the ${best.label}, is that of ${best.of}.`] : []),
     ...notes.map((note) => `Note: ${note}.`),
   ];
 }

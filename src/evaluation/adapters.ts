@@ -20,6 +20,15 @@ export interface PairsAdapters {
   joint: LoraAdapter | null;
   /** Prompts of the training tasks. */
   prompts: Map<string, readonly string[]>;
+  /** Identity of the pairs, as generators keep that of theirs. */
+  digest: string;
+}
+
+export interface ReadPairsAdaptersOptions {
+  /** Names of the tasks that the generator was trained on. Default: those that the folder does not hold out. */
+  trainedOn?: readonly string[] | undefined;
+  skipCorrupt?: boolean | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /** The folder of a joint run's adapter inside a pairs folder, as `dnd finetune` writes it. */
@@ -27,30 +36,37 @@ const JOINT_FOLDER = 'joint';
 
 /**
  * Reads the last checkpoint of every task of a pairs folder.
- * @throws DndError as `openPairs` and `readPeft`; `signal.reason`
+ * @throws DndError INVALID_PAIRS where none of its tasks was trained on; as `openPairs` and `readPeft`; `signal.reason`
  */
 export async function readPairsAdapters(
   folder: string,
-  { skipCorrupt, signal }: { skipCorrupt?: boolean | undefined; signal?: AbortSignal | undefined },
+  { trainedOn, skipCorrupt, signal }: ReadPairsAdaptersOptions,
 ): Promise<PairsAdapters> {
-  const { tasks } = await openPairs(folder, { skipCorrupt, signal });
+  const { tasks, digest } = await openPairs(folder, { skipCorrupt, signal });
   const training: TaskAdapter[] = [];
   const own = new Map<string, LoraAdapter>();
   const prompts = new Map<string, readonly string[]>();
   for (const task of tasks) {
     signal?.throwIfAborted();
     const adapter = await lastCheckpoint(task, signal);
-    if (task.heldOut) own.set(task.name, adapter);
-    else training.push({ task: task.name, adapter });
-    if (!task.heldOut)
-      prompts.set(
-        task.name,
-        task.items.map(({ prompt }) => prompt),
-      );
+    if (trainedOn ? !trainedOn.includes(task.name) : task.heldOut) {
+      own.set(task.name, adapter);
+      continue;
+    }
+    training.push({ task: task.name, adapter });
+    prompts.set(
+      task.name,
+      task.items.map(({ prompt }) => prompt),
+    );
   }
+  if (training.length === 0)
+    throw new DndError(
+      'INVALID_PAIRS',
+      `${folder} has none of the tasks that the generator was trained on. Use the pairs folder of its training`,
+    );
   const joint = join(folder, JOINT_FOLDER);
   const hasJoint = await exists(join(joint, PEFT_CONFIG_FILE));
-  return { training, own, prompts, joint: hasJoint ? await readPeft(joint, { signal }) : null };
+  return { training, own, prompts, digest, joint: hasJoint ? await readPeft(joint, { signal }) : null };
 }
 
 function lastCheckpoint({ name, checkpoints }: Task, signal: AbortSignal | undefined): Promise<LoraAdapter> {

@@ -22,11 +22,15 @@ export interface EvaluationResult {
   createdBy: string;
   generator: string;
   base: string;
+  /** Folder of the training LoRAs; null where they were not compared with. */
+  pairs: string | null;
   tasks: { name: string; prompts: number; test: number }[];
   /** Training LoRAs that were tried, and how many there are. */
   singles: { tried: number; of: number };
   draws: number;
   seed: number;
+  /** How answers were made. */
+  answers: { maxNewTokens: number; system: string | null; raw: boolean };
   /** How intervals were made, in words. */
   method: string;
   rows: EvaluationRow[];

@@ -1,5 +1,5 @@
 import type { Interval } from './intervals.js';
-import { CONTROLS, ROWS, type RowId } from './rows.js';
+import { CONTROLS, type RowId } from './rows.js';
 
 /** Generated adapters against one other row: the paired difference of exact matches. */
 export interface Comparison extends Interval {
@@ -19,35 +19,67 @@ export function compare(difference: Interval, other: RowId): Comparison {
   return { with: other, outcome, ...difference };
 }
 
-/** What a generator must beat to be of use; a row that was not measured is not held against it. */
-const AVERAGES: readonly RowId[] = ['meanOfTraining', 'joint'];
+/** Rows inside a sentence. */
+const IN_WORDS: Record<RowId, string> = {
+  base: 'the base model',
+  joint: 'the joint LoRA',
+  meanOfTraining: 'the mean of the training LoRAs',
+  averageSingle: 'training LoRAs on average',
+  nearestSingle: 'the training LoRA with the nearest prompts',
+  bestSingle: 'the best training LoRA, chosen on these tasks',
+  generated: 'generated adapters',
+  own: "the task's own LoRA",
+  otherPrompts: "a control, another task's prompts",
+  shuffledPrompts: 'a control, shuffled characters',
+  randomCondition: 'a control, a random condition',
+};
 
-/** What the comparisons say, in words, and nothing that they do not. */
-export function verdictOf(comparisons: readonly Comparison[]): Verdict {
-  const by = new Map(comparisons.map((one) => [one.with, one]));
-  const shown = (row: RowId) => by.get(row)?.outcome === 'better';
-  const measured = (rows: readonly RowId[]) => rows.filter((row) => by.has(row));
-  const averages = measured(AVERAGES);
-  const controls = measured(CONTROLS);
+/** What a generator must beat to be of use, besides the base and the controls; the most telling first. */
+const RIVALS: readonly RowId[] = ['meanOfTraining', 'joint', 'bestSingle', 'nearestSingle', 'averageSingle'];
+
+/**
+ * What the comparisons say, in words, and nothing that they do not. A row that was not measured is not held against the
+ * generator, but named.
+ * @param unseen whether the generator is known not to have been trained on any of the tasks
+ */
+export function verdictOf(comparisons: readonly Comparison[], { unseen }: { unseen: boolean }): Verdict {
+  const outcomes = new Map(comparisons.map((one) => [one.with, one.outcome]));
+  const missing = [
+    ...(outcomes.has('meanOfTraining') ? [] : ['the mean of the training LoRAs']),
+    ...(outcomes.has('bestSingle') ? [] : ['the best training LoRA']),
+    ...(CONTROLS.some((row) => outcomes.has(row)) ? [] : ['controls']),
+  ];
   const reasons = comparisons.map(reasonOf);
-  if (!shown('base')) return { headline: 'Not better than the base model: the generator does not help.', reasons };
-  if (controls.some((row) => !shown(row)))
-    return {
-      headline: averages.some((row) => !shown(row))
-        ? 'The generator gives the mean of the training LoRAs and nothing more: other prompts do as well.'
-        : 'Better than the base, but not because of the prompts: a control does as well.',
-      reasons,
-    };
-  if (averages.some((row) => !shown(row)))
-    return { headline: 'Better than the base, but not shown to be better than one adapter for all tasks.', reasons };
-  if (by.has('bestSingle') && !shown('bestSingle'))
-    return { headline: 'Better than an average adapter, but not than the best single training LoRA.', reasons };
-  const limits = controls.length === 0 ? ' No controls were measured.' : '';
-  return { headline: `The generator works on tasks it never saw.${limits}`, reasons };
+  if (missing.length > 0) reasons.push(`Not measured: ${missing.join(', ')}.`);
+  return { headline: shortfallOf(outcomes) ?? successOn(unseen, missing.length === 0), reasons };
 }
+
+function shortfallOf(outcomes: ReadonlyMap<RowId, Comparison['outcome']>): string | undefined {
+  const unbeaten = (row: RowId) => outcomes.has(row) && outcomes.get(row) !== 'better';
+  if (outcomes.get('base') === 'worse') return 'Worse than the base model: the generator does harm.';
+  if (unbeaten('base')) return 'Not shown to be better than the base model.';
+  if (CONTROLS.some(unbeaten)) {
+    const mean = outcomes.get('meanOfTraining');
+    if (mean === 'no difference shown')
+      return 'The generator gives the mean of the training LoRAs and nothing more: no difference to it is shown.';
+    return mean === 'worse'
+      ? 'Worse than the mean of the training LoRAs, and not shown to be better than a control.'
+      : 'Better than the base model, but a control is not shown to be worse: the prompts may not matter.';
+  }
+  const rival = RIVALS.find((row) => outcomes.get(row) === 'worse') ?? RIVALS.find(unbeaten);
+  if (rival === undefined) return undefined;
+  const than = outcomes.get(rival) === 'worse' ? 'worse than' : 'not shown to be better than';
+  return `Better than the base, but ${than} ${IN_WORDS[rival]}.`;
+}
+
+function successOn(unseen: boolean, complete: boolean): string {
+  const tasks = unseen ? 'tasks it never saw' : 'these tasks, which it may have been trained on';
+  return complete ? `The generator works on ${tasks}.` : `Better than all that was measured, on ${tasks}.`;
+}
+
+const OUTCOMES = { better: 'Better than', worse: 'Worse than', 'no difference shown': 'No difference shown to' };
 
 function reasonOf({ with: other, outcome, mean, low, high }: Comparison): string {
   const points = (value: number) => `${value < 0 ? '−' : '+'}${Math.abs(100 * value).toFixed(1)}`;
-  const interval = `${points(mean)} points, 95 % interval ${points(low)} to ${points(high)}`;
-  return `${outcome === 'no difference shown' ? 'No difference shown to' : outcome === 'better' ? 'Better than' : 'Worse than'} ${ROWS[other]} (${interval}).`;
+  return `${OUTCOMES[outcome]} ${IN_WORDS[other]}: ${points(mean)} points (${points(low)} to ${points(high)}).`;
 }

@@ -42,7 +42,7 @@ async function writeWorld(): Promise<void> {
   await saveGenerator('generator', at('base', 'config.json'), 2);
 }
 
-async function saveGenerator(name: string, base: string, rank: number): Promise<void> {
+async function settingsOf(base: string, rank: number) {
   const config = JSON.parse(await readFile(at('base', 'config.json'), 'utf8'));
   const { hidden_size: hidden, num_attention_heads: heads, num_key_value_heads: kvHeads } = config;
   const widths = { name: null, modelType: 'llama', hidden, heads, kvHeads, headDim: hidden / heads };
@@ -50,8 +50,11 @@ async function saveGenerator(name: string, base: string, rank: number): Promise<
   const shape = { ...widths, intermediate: config.intermediate_size, layers };
   const layout = new AdapterLayout({ base: shape, rank });
   const tokens = [layout.tokenCount, layout.tokenHeight, layout.tokenWidth] as const;
-  const settings = { base: shape, encoder: 'hash', features: [[2, 8, 16], tokens], kernelSize: 3, rank } as const;
-  const generator = await Generator.create({ ...settings, threads: 1 });
+  return { base: shape, encoder: 'hash', features: [[2, 8, 16], tokens], kernelSize: 3, rank } as const;
+}
+
+async function saveGenerator(name: string, base: string, rank: number): Promise<void> {
+  const generator = await Generator.create({ ...(await settingsOf(base, rank)), threads: 1 });
   await generator.save(at(name));
   generator.dispose();
 }
@@ -78,7 +81,7 @@ test('evaluates the task that was not trained on, with every row, and the same f
   ]);
   expect(result.notes.join()).toMatch(/only one task/);
   // An untrained generator cannot know the answer.
-  expect(result.verdict.headline).toMatch(/^Not better than the base model/);
+  expect(result.verdict.headline).toMatch(/^Not shown to be better than the base model/);
   for (const { logLikelihood } of result.rows) expect(logLikelihood.mean).toBeLessThan(0);
   const again = await evaluate({ ...options(), threads: 2 });
   expect({ ...again, seconds: 0 }).toEqual({ ...result, seconds: 0 });
@@ -130,6 +133,46 @@ test('a generator for another base, and no held-out task, are refused by name', 
   await expect(evaluate(trainedOn)).rejects.toThrow('expected a held-out task');
 });
 
+test('what the generator was trained on is what its manifest says, not what the pairs folder would hold out', async () => {
+  const { encoder, features, kernelSize } = await settingsOf(at('base', 'config.json'), 2);
+  const settings = { encoder, features, kernelSize, steps: 1, batch: 1, heldOutCheckpoints: 0 };
+  await writeFile(
+    at('train.json'),
+    JSON.stringify({ pairs: 'pairs', base: 'base', out: 'run', ...settings, heldOutTasks: ['green'] }),
+  );
+  expect(await dnd(['train', '--config', at('train.json')])).toMatchObject({
+    code: 0,
+    stderr: expect.not.stringContaining('error:'),
+  });
+  const trained = { ...options(), generator: at('run', 'latest') };
+  const result = await evaluate({ ...trained, names: ['green'] });
+  expect(row(result, 'own')!.exactMatch.mean).toBe(1);
+  expect(row(result, 'bestSingle')!.of).toBe('blue');
+  expect(result.singles.of).toBe(1);
+  expect(result.notes.join()).not.toMatch(/trained on/);
+  expect((await evaluate({ ...trained, names: ['blue', 'red'] })).notes).toContain(
+    'the generator was trained on 1 of these 2 tasks',
+  );
+  // Without the pairs folder too, a task that was trained on is no held-out one.
+  expect((await evaluate({ ...trained, pairs: undefined })).tasks.map(({ name }) => name)).toEqual(['green', 'red']);
+});
+
+test('dnd eval refuses files that it could not write, before it evaluates', async () => {
+  const folders = ['--generator', at('none'), '--base', at('none'), '--tasks', at('none')];
+  for (const files of [
+    ['--out', folder()],
+    ['--page', at('tasks', 'red', 'test.json', 'page.html')],
+  ])
+    expect(await dnd(['eval', ...folders, ...files])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('cannot be written'),
+    });
+  expect(await dnd(['eval', ...folders, '--out', at('one'), '--page', at('one')])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('expected two files'),
+  });
+});
+
 test('an abort stops it', async () => {
   const controller = new AbortController();
   const onProgress = () => controller.abort(new Error('enough'));
@@ -142,12 +185,12 @@ test('dnd eval prints a table and the verdict, and writes JSON and an offline pa
   const { code, stdout } = await dnd(['eval', ...flags, ...files]);
   expect(code).toBe(0);
   expect(stdout).toMatch(/^generated {2,}\d+\.\d % \(/m);
-  expect(stdout).toContain('Not better than the base model');
-  for (const line of stdout.split('\n').slice(2, 12)) expect(line.length).toBeLessThanOrEqual(100);
+  expect(stdout).toContain('Not shown to be better than the base model');
+  for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
   const written = JSON.parse(await readFile(at('eval.json'), 'utf8'));
   expect(written.formatVersion).toBe(1);
   const page = await readFile(at('eval.html'), 'utf8');
-  expect(page).toContain('Not better than the base model');
+  expect(page).toContain('Not shown to be better than the base model');
   expect(page).not.toMatch(/(src|href)="http/);
   expect(evaluationPage({ ...written, generator: '<script>' })).not.toContain('Evaluation of <script>');
 });

@@ -1,4 +1,4 @@
-import { ROWS, type RowId } from '../../src/evaluation/rows.js';
+import type { RowId } from '../../src/evaluation/rows.js';
 import { compare, verdictOf } from '../../src/evaluation/verdict.js';
 
 /** Differences in points; an interval of ± 3 around each. */
@@ -11,27 +11,64 @@ const BETTER = { base: 80, joint: 60, meanOfTraining: 78, bestSingle: 77, otherP
 
 test.each<[string, Partial<Record<RowId, number>>, RegExp]>([
   ['everything is beaten', BETTER, /^The generator works on tasks it never saw\.$/],
-  ['the base is as good', { ...BETTER, base: 2 }, /^Not better than the base model/],
-  ['the base is better', { ...BETTER, base: -20 }, /^Not better than the base model/],
+  ['the base is as good', { ...BETTER, base: 2 }, /^Not shown to be better than the base model\.$/],
+  ['the base is better', { ...BETTER, base: -20 }, /^Worse than the base model/],
   [
     'other prompts and the mean do as well',
     { ...BETTER, otherPrompts: 1, meanOfTraining: 0 },
+    /^The generator gives the mean of the training LoRAs and nothing more/,
+  ],
+  [
+    'a random condition and the mean do as well',
+    { ...BETTER, randomCondition: 1, meanOfTraining: 0 },
     /gives the mean of the training LoRAs and nothing more/,
   ],
-  ['other prompts alone do as well', { ...BETTER, otherPrompts: 1 }, /not because of the prompts/],
-  ['a random condition does as well', { ...BETTER, randomCondition: -1 }, /not because of the prompts/],
-  ['the joint LoRA does as well', { ...BETTER, joint: 2 }, /not shown to be better than one adapter for all tasks/],
-  ['the best single does as well', { ...BETTER, bestSingle: 1 }, /not than the best single training LoRA/],
-  ['there are no controls', { base: 50 }, /No controls were measured/],
-])('the verdict where %s', (_, points, headline) => {
-  expect(verdictOf(comparisons(points)).headline).toMatch(headline);
+  [
+    'the mean is better, and a control as good',
+    { ...BETTER, otherPrompts: 1, meanOfTraining: -9 },
+    /^Worse than the mean of the training LoRAs, and not shown to be better than a control/,
+  ],
+  [
+    'a control and the joint LoRA do as well, but not the mean',
+    { ...BETTER, otherPrompts: 1, joint: 0 },
+    /a control is not shown to be worse/,
+  ],
+  ['other prompts alone do as well', { ...BETTER, otherPrompts: 1 }, /a control is not shown to be worse/],
+  ['a random condition does as well', { ...BETTER, randomCondition: -1 }, /the prompts may not matter\.$/],
+  ['the mean does as well', { ...BETTER, meanOfTraining: 2 }, /not shown to be better than the mean of the training/],
+  ['the joint LoRA does as well', { ...BETTER, joint: 2 }, /not shown to be better than the joint LoRA\.$/],
+  ['the best single does as well', { ...BETTER, bestSingle: 1 }, /not shown to be better than the best training LoRA/],
+  ['the nearest single is better', { ...BETTER, joint: 1, nearestSingle: -9 }, /worse than .* the nearest prompts\.$/],
+  ['only the base was measured', { base: 50 }, /^Better than all that was measured, on tasks it never saw\.$/],
+])('the verdict where %s', (_, points, expected) => {
+  const { headline, reasons } = verdictOf(comparisons(points), { unseen: true });
+  expect(headline).toMatch(expected);
+  for (const line of [headline, ...reasons.map((reason) => `  ${reason}`)])
+    expect(line.length).toBeLessThanOrEqual(100);
+});
+
+test('what was not measured is named', () => {
+  expect(verdictOf(comparisons({ base: 50 }), { unseen: true }).reasons.at(-1)).toBe(
+    'Not measured: the mean of the training LoRAs, the best training LoRA, controls.',
+  );
+  expect(verdictOf(comparisons(BETTER), { unseen: true }).reasons.join()).not.toContain('Not measured');
+});
+
+test('tasks that may have been trained on are not called unseen', () => {
+  const { headline } = verdictOf(comparisons(BETTER), { unseen: false });
+  expect(headline).toBe('The generator works on these tasks, which it may have been trained on.');
+});
+
+test('an interval that touches zero is no difference', () => {
+  expect(compare({ mean: 0.1, low: 0, high: 0.2 }, 'base').outcome).toBe('no difference shown');
+  expect(compare({ mean: -0.1, low: -0.2, high: 0 }, 'base').outcome).toBe('no difference shown');
 });
 
 test('reasons give each difference with its interval, in points', () => {
-  const { reasons } = verdictOf(comparisons({ base: 12, joint: 1, bestSingle: -8 }));
-  expect(reasons).toEqual([
-    `Better than ${ROWS.base} (+12.0 points, 95 % interval +9.0 to +15.0).`,
-    `No difference shown to ${ROWS.joint} (+1.0 points, 95 % interval −2.0 to +4.0).`,
-    `Worse than ${ROWS.bestSingle} (−8.0 points, 95 % interval −11.0 to −5.0).`,
+  const { reasons } = verdictOf(comparisons({ base: 12, joint: 1, bestSingle: -8 }), { unseen: true });
+  expect(reasons.slice(0, 3)).toEqual([
+    'Better than the base model: +12.0 points (+9.0 to +15.0).',
+    'No difference shown to the joint LoRA: +1.0 points (−2.0 to +4.0).',
+    'Worse than the best training LoRA, chosen on these tasks: −8.0 points (−11.0 to −5.0).',
   ]);
 });
