@@ -125,8 +125,8 @@ ${byWorld.join('\n')}
 - **The world is small and made for the purpose**, with a base of less than a million parameters. It shows that the method, and
   this implementation of it, can turn a prompt set into weights that the prompts one by one do not determine. It does not show
   that a generator for a large model helps with your tasks.
-- **A simpler method does as well here**: a regression on the task's three attributes, if one were told them. The generator is told
-  nothing; it has the prompts.
+- **A simpler method may do as well**: in a prototype, a regression on the task's three attributes did, which one would have to be told.
+  The generator is told nothing; it has the prompts.
 - **Hyper-parameters** were chosen while looking at held-out scores of an earlier prototype on another base and split, and frozen
   before these worlds were built.
 
