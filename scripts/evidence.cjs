@@ -11,6 +11,8 @@ const DOCS = process.env.DND_EVIDENCE_DOCS ?? join(__dirname, '..', 'docs');
 const FIGURES = join(DOCS, 'evidence.json');
 const PAGE = join(DOCS, 'evidence.md');
 const VERSION = 1;
+/** Splits, and seeds, from which the page calls the spread known. */
+const WANTED = 3;
 
 function readFigures() {
   if (!existsSync(FIGURES)) return { formatVersion: VERSION, worlds: [] };
@@ -40,6 +42,7 @@ function summaryOf(path, split, seed) {
       row,
       label,
       exactMatch: round(exactMatch.mean),
+      interval: [exactMatch.low, exactMatch.high].map(round),
       logLikelihood: round(logLikelihood.mean),
       outcome: comparisons.find((one) => one.with === row)?.outcome ?? null,
     })),
@@ -49,12 +52,14 @@ function summaryOf(path, split, seed) {
 const round = (value) => Number(value.toPrecision(5));
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** Sample standard deviation; of a single value 0. */
+/** Sample standard deviation of at least two values. */
 function deviation(values) {
   const centre = mean(values);
   const squares = values.reduce((sum, value) => sum + (value - centre) ** 2, 0);
-  return values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0;
+  return Math.sqrt(squares / (values.length - 1));
 }
+
+const counted = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
 function page({ worlds }) {
   const splits = new Set(worlds.map(({ split }) => split));
@@ -68,7 +73,8 @@ function page({ worlds }) {
     const compared = own.filter(({ outcome }) => outcome !== null).length;
     const cells = [
       row === 'generated' ? `**${label}**` : label,
-      `${percent(mean(exact))} ± ${percent(deviation(exact))}`,
+      // The spread over worlds is unknown where there is one: its own interval says nothing of others.
+      exact.length > 1 ? `${percent(mean(exact))} ± ${percent(deviation(exact))}` : percent(exact[0]),
       `${percent(Math.min(...exact))} – ${percent(Math.max(...exact))}`,
       mean(own.map(({ logLikelihood }) => logLikelihood)).toFixed(3),
       compared === 0 ? '' : `${better} of ${compared}`,
@@ -84,13 +90,10 @@ function page({ worlds }) {
       const found = rows.find((one) => one.row === row);
       return found ? percent(found.exactMatch) : '–';
     };
-    const cells = [
-      split,
-      seed,
-      tasks,
-      items,
-      ...['base', 'meanOfTraining', 'bestSingle', 'generated', 'otherPrompts'].map(of),
-    ];
+    const { interval } = rows.find(({ row }) => row === 'generated');
+    const generated = `${of('generated')} (${interval.map(percent).join(' – ')})`;
+    const others = ['base', 'meanOfTraining', 'bestSingle'].map(of);
+    const cells = [split, seed, tasks, items, ...others, generated, of('otherPrompts')];
     return `| ${cells.join(' | ')} |`;
   });
   return `# Evidence: do unlabeled prompts become weights that help?
@@ -99,11 +102,11 @@ Made from [evidence.json](evidence.json) by \`node scripts/evidence.cjs\`; not e
 
 ## The pocket world
 
-${worlds.length} worlds: ${splits.size} splits into training tasks and held-out tasks, ${seeds.size} seeds of everything random (base, checkpoints, generator).
-In each, the generator is asked for the adapters of tasks that it never saw, from unlabeled prompts, and the base answers their test
+${counted(worlds.length, 'world')}: ${counted(splits.size, 'split')} into training tasks and held-out tasks, ${counted(seeds.size, 'seed')} of everything random (base, checkpoints,
+generator).${splits.size < WANTED || seeds.size < WANTED ? ` **That is too few**: ${WANTED} splits and ${WANTED} seeds are wanted, and until they are there the spread over worlds is not known.` : ''} In each, the generator is asked for the adapters of tasks that it never saw, from unlabeled prompts, and the base answers their test
 items with them ([evaluation.md](evaluation.md) explains rows, measures and intervals; [pocket.md](pocket.md) the world).
 
-| adapter | exact match, %, mean ± standard deviation over worlds | least – most | log-likelihood per token | generated is better in |
+| adapter | exact match, %, mean over worlds ± standard deviation | least – most | log-likelihood per token | generated is better in |
 |---|---|---|---|---|
 ${lines.join('\n')}
 
@@ -111,7 +114,7 @@ What \`dnd eval\` says of each world:
 
 ${verdicts.join('\n')}
 
-| split | seed | held-out tasks | test items | base | mean of the training LoRAs | best training LoRA | generated | another task's prompts |
+| split | seed | held-out tasks | test items | base | mean of the training LoRAs | best training LoRA | generated (95 % interval over its tasks) | another task's prompts |
 |---|---|---|---|---|---|---|---|---|
 ${byWorld.join('\n')}
 
@@ -122,8 +125,8 @@ ${byWorld.join('\n')}
 - **The world is small and made for the purpose**, with a base of less than a million parameters. It shows that the method, and
   this implementation of it, can turn a prompt set into weights that the prompts one by one do not determine. It does not show
   that a generator for a large model helps with your tasks.
-- **A simpler method does as well here**: a regression on the task's three attributes, if one were told them. The generator is told
-  nothing; it has the prompts.
+- **A simpler method may do as well**: in a prototype, a regression on the task's three attributes did, which one would have to be told.
+  The generator is told nothing; it has the prompts.
 - **Hyper-parameters** were chosen while looking at held-out scores of an earlier prototype on another base and split, and frozen
   before these worlds were built.
 

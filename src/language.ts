@@ -49,3 +49,11 @@ export {
   type PromptFormat,
   type PromptOptions,
 } from './language/index.js';
+export {
+  type ImportedTask,
+  type ImportOptions,
+  importCheckpoints,
+  type RecipeOptions,
+  type TrainerName,
+  writeRecipe,
+} from './recipes/index.js';

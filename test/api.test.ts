@@ -48,10 +48,12 @@ test('the API of language models is what the documentation shows, and nothing el
     'evaluate',
     'evaluationPage',
     'finetune',
+    'importCheckpoints',
     'loadLanguageModel',
     'readFinetuneConfig',
     'readPeft',
     'trainLanguageModel',
+    'writeRecipe',
   ]);
   expect(language.DndError).toBe(api.DndError);
 });

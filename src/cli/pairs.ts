@@ -13,6 +13,7 @@ import {
 } from '../training/pairs/index.js';
 import { EXIT_FAILED, type Io, print } from './io.js';
 import { jsonOption, wholeNumber } from './options.js';
+import { addImport, addRecipe } from './pairs-recipe.js';
 import { statisticsLines } from './pairs-table.js';
 import { showProgress } from './progress.js';
 import { counted, list } from './table.js';
@@ -29,7 +30,7 @@ interface StatsOptions
 export function addPairs(program: Command, io: Io, exit: (code: number) => void): void {
   const pairs = program
     .command('pairs')
-    .description('Check or summarise prompt–checkpoint pairs, the training data of dnd train.');
+    .description('Check, summarise or collect prompt–checkpoint pairs, the training data of dnd train.');
   common(pairs.command('check'))
     .description('Report every problem that blocks training on a pairs folder.')
     .action(async (folder: string, options: CheckOptions) => {
@@ -56,6 +57,8 @@ export function addPairs(program: Command, io: Io, exit: (code: number) => void)
       const statistics = await pairsStatistics(folder, { ...options, signal: io.signal, onProgress }).finally(stop);
       print(io, json, statistics, () => statisticsLines(statistics));
     });
+  addRecipe(pairs, io);
+  addImport(pairs, io);
 }
 
 function common(command: Command): Command {

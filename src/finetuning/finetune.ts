@@ -10,7 +10,7 @@ import { type EncodedExample, type LanguageModel, loadLanguageModel } from '../l
 import { RunLock } from '../training/run-lock.js';
 import { checkOptions, checkPath } from '../validation/index.js';
 import { type AdapterForm, adapterForm } from './adapter.js';
-import { absolutePaths, changedSettings, checkTasks, type FinetuneTask, resolveSettings } from './config.js';
+import { absolutePaths, changedSettings, type FinetuneTask, resolveSettings } from './config.js';
 import { finishedTask, finishTask, makeOutput, WORK_FOLDER, writePairs } from './output.js';
 import { jointPhase, type Phase, runPhase, taskPhase } from './phase.js';
 import type { FinetuneCallbacks, FinishedTask } from './progress.js';
@@ -22,7 +22,7 @@ import {
   requireSameRun,
 } from './run-description.js';
 import type { FinetuneSettings, ResolvedSettings } from './settings.js';
-import { checkTaskNames, readExamples, readTask, type TaskData, tasksOfFolder } from './tasks.js';
+import { listTasks, readExamples, readTask, type TaskData } from './tasks.js';
 
 /** Settings, tasks, and the output folder. For defaults see `FINETUNE_SETTINGS`. */
 export interface FinetuneOptions extends Partial<FinetuneSettings>, FinetuneCallbacks {
@@ -100,7 +100,6 @@ async function prepare(
   const given = settingsIn(options);
   const settings = before ? changedSettings(before.settings, given, folder) : resolveSettings(given);
   const places = await tasksOf(options, before);
-  checkTaskNames(places);
   const { base, threads, memoryLimit, system } = settings;
   const model = await loadLanguageModel(base, {
     threads,
@@ -208,9 +207,7 @@ async function tasksOf(
   { tasks }: FinetuneOptions,
   before: FinetuneDescription | undefined,
 ): Promise<readonly FinetuneTask[]> {
-  if (tasks === undefined && before) return before.tasks;
-  const checked = checkTasks(tasks, 'the settings');
-  return typeof checked === 'string' ? tasksOfFolder(checked) : checked;
+  return tasks === undefined && before ? before.tasks : listTasks(tasks);
 }
 
 /** The settings among the options. */

@@ -1,6 +1,7 @@
 /** Fine-tuning: LoRA checkpoints of many tasks as a pairs folder, and training a small base from nothing. */
-export { type FinetuneConfig, type FinetuneTask, readFinetuneConfig } from './config.js';
+export { type FinetuneConfig, type FinetuneTask, readFinetuneConfig, resolveSettings } from './config.js';
 export { type FinetuneOptions, type FinetuneResult, finetune } from './finetune.js';
+export { baseConfig } from './output.js';
 export {
   type PretrainStep,
   type TrainingSequence,
@@ -10,4 +11,5 @@ export {
 export type { PretrainSettings } from './pretrain-settings.js';
 export type { FinetuneCallbacks, FinetuneStage, FinetuneStep, FinishedTask } from './progress.js';
 export { FINETUNE_FILE } from './run-description.js';
-export { FINETUNE_SETTINGS, type FinetuneSettings } from './settings.js';
+export { FINETUNE_SETTINGS, type FinetuneSettings, type ResolvedSettings } from './settings.js';
+export { listTasks, readTaskItems, requireResponses } from './tasks.js';

@@ -7,7 +7,7 @@ import { isFolder, kindOf, readError } from '../files/index.js';
 import { type EncodedExample, encodeExample, type PromptFormat } from '../language/index.js';
 import { type PromptItem, readPromptItems } from '../prompts/index.js';
 import { quote } from '../validation/index.js';
-import type { FinetuneTask } from './config.js';
+import { checkTasks, type FinetuneTask } from './config.js';
 
 /** A task, read and encoded. */
 export interface TaskData extends FinetuneTask {
@@ -28,7 +28,7 @@ const RESERVED = ['joint'];
  * The tasks of a folder: each sub-folder with a train file, by name.
  * @throws DndError FILE_NOT_FOUND, READ_FAILED; INVALID_ARGUMENT for a folder without tasks
  */
-export async function tasksOfFolder(folder: string): Promise<FinetuneTask[]> {
+async function tasksOfFolder(folder: string): Promise<FinetuneTask[]> {
   const names = await readdir(folder).catch((error) => {
     throw readError(error, `folder of tasks ${folder}`);
   });
@@ -52,8 +52,19 @@ async function firstFile(folder: string, names: readonly string[]): Promise<stri
   return undefined;
 }
 
+/**
+ * The tasks of a configuration, or of a folder.
+ * @throws DndError INVALID_ARGUMENT; as `tasksOfFolder`
+ */
+export async function listTasks(tasks: unknown): Promise<readonly FinetuneTask[]> {
+  const checked = checkTasks(tasks, 'the settings');
+  const found = typeof checked === 'string' ? await tasksOfFolder(checked) : checked;
+  checkTaskNames(found);
+  return found;
+}
+
 /** @throws DndError INVALID_ARGUMENT for names that cannot be folders of a pairs folder, or repeat */
-export function checkTaskNames(tasks: readonly FinetuneTask[]): void {
+function checkTaskNames(tasks: readonly FinetuneTask[]): void {
   const seen = new Set<string>();
   for (const { name } of tasks) {
     if (!/^[^/\\\0]{1,255}$/.test(name) || name.startsWith('.') || RESERVED.includes(name.toLowerCase()))
@@ -76,15 +87,25 @@ export interface EncodeOptions {
 }
 
 /**
- * Reads and encodes a task's data.
- * @throws DndError INVALID_PROMPTS that names file and item, for an item without a response, one that is longer than the
- * context, or a task with fewer than two prompts; as `readPromptItems` and `encodeExample`
+ * Reads a task's data, for any trainer.
+ * @throws DndError INVALID_PROMPTS that names file and item, for an item without a response, or a task with fewer than
+ * two prompts; as `readPromptItems`
  */
-export async function readTask(format: PromptFormat, task: FinetuneTask, options: EncodeOptions): Promise<TaskData> {
+export async function readTaskItems(task: FinetuneTask): Promise<{ trained: PromptItem[]; items: PromptItem[] }> {
   const trained = await readPromptItems(task.train);
   const items = task.prompts === undefined ? trained : await readPromptItems(task.prompts);
   requireSeveral(task.name, trained, task.train);
   if (task.prompts !== undefined) requireSeveral(task.name, items, task.prompts);
+  requireResponses(trained, task.train);
+  return { trained, items };
+}
+
+/**
+ * Reads and encodes a task's data.
+ * @throws DndError INVALID_PROMPTS for an example that is longer than the context; as `readTaskItems` and `encodeExample`
+ */
+export async function readTask(format: PromptFormat, task: FinetuneTask, options: EncodeOptions): Promise<TaskData> {
+  const { trained, items } = await readTaskItems(task);
   const examples = await encodeItems(format, trained, task.train, options);
   return { ...task, prompts: task.prompts, items, examples, digest: digestOf(examples, items) };
 }
@@ -95,7 +116,9 @@ export async function readExamples(
   file: string,
   options: EncodeOptions,
 ): Promise<{ examples: EncodedExample[]; digest: string }> {
-  const examples = await encodeItems(format, await readPromptItems(file), file, options);
+  const items = await readPromptItems(file);
+  requireResponses(items, file);
+  const examples = await encodeItems(format, items, file, options);
   return { examples, digest: digestOf(examples, []) };
 }
 
@@ -110,15 +133,19 @@ async function encodeItems(
   for (const [index, { prompt, response }] of items.entries()) {
     await yieldToEventLoop();
     signal?.throwIfAborted();
-    const what = `item ${index + 1} of ${file}`;
-    if (response === '')
-      throw new DndError(
-        'INVALID_PROMPTS',
-        `${what} has no response, and fine-tuning needs one of every prompt; expected { "prompt": …, "response": … }`,
-      );
-    examples.push(encodeExample(format, { prompt, response, system }, what));
+    examples.push(encodeExample(format, { prompt, response, system }, `item ${index + 1} of ${file}`));
   }
   return examples;
+}
+
+/** @throws DndError INVALID_PROMPTS */
+export function requireResponses(items: readonly PromptItem[], file: string): void {
+  const missing = items.findIndex(({ response }) => response === '');
+  if (missing < 0) return;
+  throw new DndError(
+    'INVALID_PROMPTS',
+    `item ${missing + 1} of ${file} has no response, and fine-tuning needs one of every prompt; expected { "prompt": …, "response": … }`,
+  );
 }
 
 function requireSeveral(task: string, items: readonly PromptItem[], file: string): void {

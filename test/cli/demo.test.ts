@@ -25,6 +25,14 @@ test('dnd demo shows a task that the base cannot do, and that it does with a gen
   expect(stdout).toMatch(/→ an adapter of [\d,]+ weights in \d+ ms/);
 });
 
+test('the README shows what it prints', async () => {
+  const readme = readFileSync(join(__dirname, '../../README.md'), 'utf8');
+  const [, shown] = /npm run demo.*?```\n\n```\n(.*?)```/s.exec(readme)!;
+  const { stdout } = await dnd(['demo']);
+  const withoutTime = (text: string) => text.replace(/in \d+ ms/, 'in … ms');
+  expect(withoutTime(stdout)).toBe(withoutTime(shown!));
+});
+
 test('its figures are of the answers that it gives: with --json, all of them', async () => {
   const { code, result } = await dndJson<Shown>(['demo', '--task', second]);
   expect(code).toBe(0);

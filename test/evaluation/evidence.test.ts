@@ -16,7 +16,7 @@ async function addWorld(split: number, seed: number, generated: number): Promise
   const row = (id: string, label: string, value: number) => ({
     row: id,
     label,
-    exactMatch: { mean: value },
+    exactMatch: { mean: value, low: value - 0.1, high: value + 0.1 },
     logLikelihood: { mean: -value },
   });
   const evaluation = {
@@ -44,10 +44,11 @@ test('the page gives mean, deviation and range over worlds, and what is said of 
   await addWorld(1, 2, 0);
   await evidence();
   expect(await page()).toContain('3 worlds: 2 splits into training tasks and held-out tasks, 2 seeds');
+  expect(await page()).toContain('**That is too few**');
   expect(await page()).toContain('| **generated** | 40.0 ± 36.1 | 0.0 – 70.0 | -0.400 |  |');
   expect(await page()).toContain('| base model | 0.0 ± 0.0 | 0.0 – 0.0 | 0.000 | 2 of 3 |');
   expect(await page()).toContain('- 2 of 3 worlds: "It works."');
-  expect(await page()).toContain('| 2 | 1 | 1 | 4 | 0.0 | – | – | 70.0 | – |');
+  expect(await page()).toContain('| 2 | 1 | 1 | 4 | 0.0 | – | – | 70.0 (60.0 – 80.0) | – |');
 });
 
 test('--check fails where the page is not that of the figures', async () => {
