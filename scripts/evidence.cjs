@@ -134,9 +134,7 @@ ${byWorld.join('\n')}
 
 \`\`\`bash
 node examples/pocket/build.cjs --split 2 --seed 3 --work /tmp/world --no-ship
-dnd eval --generator /tmp/world/run/latest --base /tmp/world/base --tasks /tmp/world/tasks --pairs /tmp/world/pairs \\
-  --max-new-tokens 24 --out /tmp/world/eval.json
-node scripts/evidence.cjs add --split 2 --seed 3 /tmp/world/eval.json && node scripts/evidence.cjs
+node scripts/evidence.cjs add --split 2 --seed 3 /tmp/world/evaluation.json && node scripts/evidence.cjs
 \`\`\`
 `;
 }
