@@ -43,6 +43,8 @@ const IGNORED = -100;
 /** Of losses, relative to those of the peer in float32. */
 const TOLERANCE = 1e-4;
 const ENOUGH_SECONDS = 60;
+/** A variant of the peer whose first step takes so many times as long as the best one's is not tried further. */
+const HOPELESS = 3;
 /** PyTorch's threads spin for a while when their work is over. */
 const SETTLE_MS = 30;
 
@@ -193,8 +195,9 @@ async function fastestVariant({ config, rank, batch, length, files }, { peer, sc
   let firstLoss;
   for (const variant of variants) {
     const one = await load(variant);
-    await one.step(); // a new optimiser makes its states first
-    const taken = Math.min(await one.step(), await one.step());
+    const first = await one.step(); // a new optimiser makes its states in it
+    const hopeless = best !== undefined && first > HOPELESS * best.taken;
+    const taken = hopeless ? first : Math.min(await one.step(), await one.step());
     progress(`language, the peer ${variant}: ${taken.toFixed(3)} s a step`);
     if (variant === 'float32') firstLoss = one.firstLoss;
     if (best === undefined || taken < best.taken) best = { variant, taken };
