@@ -2,6 +2,7 @@ import { mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { DndError } from '../errors.js';
 import { hasEnded, parsePartialName, partialName, readError, writeError } from '../files/index.js';
+import { NORMALISATION_FILE } from '../generator/normalisation-file.js';
 import { RUN_FILE } from './run-description.js';
 
 /** Contents of a run folder besides run.json and metrics.jsonl. */
@@ -45,7 +46,7 @@ export async function makeRunFolder(folder: string): Promise<void> {
     throw new DndError('OUTPUT_EXISTS', `${folder} is not empty (it contains ${other}). Choose another folder`);
 }
 
-const OURS = new Set(['encoder', CACHE_FOLDER, '.lock']);
+const OURS = new Set(['encoder', CACHE_FOLDER, NORMALISATION_FILE, '.lock']);
 
 /** Removes leftovers of killed processes. Requires the run's lock. */
 export async function removeLeftovers(folder: string): Promise<void> {

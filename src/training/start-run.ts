@@ -98,6 +98,8 @@ async function normalise(preparation: Preparation, folder: string, { signal, onP
     signal,
     onProgress: (fraction) => onProgress?.(fraction, 'normalisation'),
   });
+  // A run that was killed before it wrote run.json may have left the file of another normalisation or other pairs.
+  await rm(join(folder, NORMALISATION_FILE), { force: true });
   await writeNormalisation(folder, layout, { signal });
   const { alpha, useRslora } = manifest.adapter;
   preparation.layout = layout;

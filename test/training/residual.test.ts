@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AdapterLayout } from '../../src/adapter/index.js';
 import { SafetensorsFile } from '../../src/formats/safetensors/index.js';
@@ -193,6 +193,18 @@ test('an abort stops the computation of the mean, and leaves no run behind', asy
   });
   await expect(started).rejects.toThrow('enough');
   await expect(readFile(at('aborted', NORMALISATION_FILE))).rejects.toMatchObject({ code: 'ENOENT' });
+});
+
+test('a run killed after it wrote mean and scales, and before run.json, can be started again', async () => {
+  await complete('whole', { ...RESIDUAL, steps: 1 });
+  for (const normalisation of ['residual', 'chunk'] as const) {
+    await mkdir(at(normalisation));
+    await writeFile(at(normalisation, NORMALISATION_FILE), 'of pairs that have changed since');
+  }
+  await complete('residual', { ...RESIDUAL, steps: 1 });
+  expect(await readFile(at('residual', NORMALISATION_FILE))).toEqual(await readFile(at('whole', NORMALISATION_FILE)));
+  await complete('chunk', { steps: 1 });
+  await expect(readFile(at('chunk', NORMALISATION_FILE))).rejects.toMatchObject({ code: 'ENOENT' });
 });
 
 test('runs and generators of the normalisation chunk have no trace of it', async () => {
