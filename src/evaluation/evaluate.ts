@@ -85,7 +85,8 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
       const { rows, tried, notes } = await run.rows(steadyProgress(rest.onProgress));
       if (trained && training.pairsDigest !== undefined && training.pairsDigest !== trained.digest)
         notes.unshift(`${pairs} has other pairs than those that the generator was trained on`);
-      const comparisons = comparisonsOf(rows, seed);
+      const taskCount = chosen.tasks.length;
+      const comparisons = comparisonsOf(rows, taskCount, seed);
       return {
         formatVersion: EVALUATION_VERSION,
         createdBy: `${PACKAGE.name} ${PACKAGE.version}`,
@@ -100,8 +101,8 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
         method: METHOD,
         rows,
         comparisons,
-        verdict: verdictOf(comparisons, { unseen: chosen.unseen }),
-        notes: [...chosen.notes, ...notes],
+        verdict: verdictOf(comparisons, { unseen: chosen.unseen, taskCount }),
+        notes: [...chosen.notes, ...notesOn(chosen.tasks), ...notes],
         seconds: (performance.now() - began) / 1000,
       };
     } finally {
@@ -145,10 +146,22 @@ function choose(
   );
 }
 
-function comparisonsOf(rows: readonly EvaluationRow[], seed: number) {
+/** What a reader should know of the tasks themselves. */
+function notesOn(tasks: readonly EvaluationTask[]): string[] {
+  const shared = tasks.filter(({ prompts, test }) => {
+    const known = new Set(prompts);
+    return test.some(({ prompt }) => known.has(prompt));
+  });
+  if (shared.length === 0) return [];
+  return [
+    `${shared.length} of ${tasks.length} tasks have test prompts that are also among those that adapters are generated from: ${shared[0]!.name}${shared.length > 1 ? ', …' : ''}`,
+  ];
+}
+
+function comparisonsOf(rows: readonly EvaluationRow[], taskCount: number, seed: number) {
   const exact = ({ tasks }: EvaluationRow) => Object.values(tasks).map(({ exactMatch }) => exactMatch);
   const generated = rows.find(({ row }) => row === 'generated')!;
   return rows
     .filter(({ row }) => row !== 'generated' && row !== 'own')
-    .map((other) => compare(pairedDifference(exact(generated), exact(other), seed), other.row));
+    .map((other) => compare(pairedDifference(exact(generated), exact(other), seed), other.row, taskCount));
 }

@@ -18,12 +18,13 @@ export interface EvaluationTask {
 /**
  * Reads the tasks of a folder: for each a folder with `test.json` and `prompts.json` (else `train.json`), or a file
  * `<task>.json` of the form `{ "train": […], "test": […] }`.
- * @param names only these; default: all, by name
- * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE; INVALID_ARGUMENT for an unknown name, with the nearest, or
- * a folder without tasks; INVALID_PROMPTS for a task without test items or with one that has no response
+ * @param names only these, each once and at least one; default: all, by name
+ * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE; INVALID_ARGUMENT for an unknown name, with the nearest, a
+ * repeated one, an empty list, or a folder without tasks; INVALID_PROMPTS for a task without test items or with one that has no response
  */
 export async function readTasks(folder: string, names?: readonly string[]): Promise<EvaluationTask[]> {
   checkPath(folder, 'the folder of tasks');
+  if (names) checkNames(names);
   const entries = await readdir(folder, { withFileTypes: true }).catch((error) => {
     throw readError(error, `the folder of tasks ${folder}`);
   });
@@ -50,6 +51,14 @@ export async function readTasks(folder: string, names?: readonly string[]): Prom
     tasks.push(path.endsWith('.json') ? await readTaskFile(name, path) : await readTaskFolder(name, path));
   }
   return tasks;
+}
+
+function checkNames(names: readonly string[]): void {
+  if (names.length === 0)
+    throw new DndError('INVALID_ARGUMENT', 'task names: the list is empty; expected at least one name, or no list for all');
+  const repeated = names.find((name, index) => names.indexOf(name) < index);
+  if (repeated !== undefined)
+    throw new DndError('INVALID_ARGUMENT', `task names: ${quote(repeated)} is given twice; expected each task once`);
 }
 
 async function readTaskFolder(name: string, folder: string): Promise<EvaluationTask> {

@@ -14,9 +14,24 @@ export interface Verdict {
   reasons: string[];
 }
 
-export function compare(difference: Interval, other: RowId): Comparison {
-  const outcome = difference.low > 0 ? 'better' : difference.high < 0 ? 'worse' : 'no difference shown';
-  return { with: other, outcome, ...difference };
+/**
+ * Tasks below which no difference counts as shown. That n tasks all differ in one direction by chance has probability
+ * 2^(1 − n), which is below 1/20 from six tasks on; the bootstrap, which only resamples the tasks that are there, knows
+ * nothing of it, and its interval over a single task has no width at all.
+ */
+export const LEAST_TASKS = 6;
+
+/**
+ * @param difference of exact matches, paired by task, with its interval
+ * @param taskCount tasks in it
+ */
+export function compare(difference: Interval, other: RowId, taskCount: number): Comparison {
+  return { with: other, outcome: outcomeOf(difference, taskCount), ...difference };
+}
+
+function outcomeOf({ low, high }: Interval, taskCount: number): Comparison['outcome'] {
+  if (taskCount < LEAST_TASKS) return 'no difference shown';
+  return low > 0 ? 'better' : high < 0 ? 'worse' : 'no difference shown';
 }
 
 /** Rows inside a sentence. */
@@ -26,7 +41,7 @@ const IN_WORDS: Record<RowId, string> = {
   meanOfTraining: 'the mean of the training LoRAs',
   averageSingle: 'training LoRAs on average',
   nearestSingle: 'the training LoRA with the nearest prompts',
-  bestSingle: 'the best training LoRA, chosen on these tasks',
+  bestSingle: 'the best training LoRA tried, chosen on these tasks',
   generated: 'generated adapters',
   own: "the task's own LoRA",
   otherPrompts: "a control, another task's prompts",
@@ -42,7 +57,10 @@ const RIVALS: readonly RowId[] = ['meanOfTraining', 'joint', 'bestSingle', 'near
  * generator, but named.
  * @param unseen whether the generator is known not to have been trained on any of the tasks
  */
-export function verdictOf(comparisons: readonly Comparison[], { unseen }: { unseen: boolean }): Verdict {
+export function verdictOf(
+  comparisons: readonly Comparison[],
+  { unseen, taskCount }: { unseen: boolean; taskCount: number },
+): Verdict {
   const outcomes = new Map(comparisons.map((one) => [one.with, one.outcome]));
   const missing = [
     ...(outcomes.has('meanOfTraining') ? [] : ['the mean of the training LoRAs']),
@@ -51,7 +69,11 @@ export function verdictOf(comparisons: readonly Comparison[], { unseen }: { unse
   ];
   const reasons = comparisons.map(reasonOf);
   if (missing.length > 0) reasons.push(`Not measured: ${missing.join(', ')}.`);
-  return { headline: shortfallOf(outcomes) ?? successOn(unseen, missing.length === 0), reasons };
+  const headline =
+    taskCount < LEAST_TASKS
+      ? `Too few tasks for a verdict: ${taskCount}; at least ${LEAST_TASKS} are needed.`
+      : (shortfallOf(outcomes) ?? successOn(unseen, missing.length === 0));
+  return { headline, reasons };
 }
 
 function shortfallOf(outcomes: ReadonlyMap<RowId, Comparison['outcome']>): string | undefined {

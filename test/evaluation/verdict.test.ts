@@ -2,9 +2,9 @@ import type { RowId } from '../../src/evaluation/rows.js';
 import { compare, verdictOf } from '../../src/evaluation/verdict.js';
 
 /** Differences in points; an interval of ± 3 around each. */
-const comparisons = (points: Partial<Record<RowId, number>>) =>
+const comparisons = (points: Partial<Record<RowId, number>>, taskCount = 6) =>
   Object.entries(points).map(([row, value]) =>
-    compare({ mean: value / 100, low: (value - 3) / 100, high: (value + 3) / 100 }, row as RowId),
+    compare({ mean: value / 100, low: (value - 3) / 100, high: (value + 3) / 100 }, row as RowId, taskCount),
   );
 
 const BETTER = { base: 80, joint: 60, meanOfTraining: 78, bestSingle: 77, otherPrompts: 79, randomCondition: 70 };
@@ -41,34 +41,46 @@ test.each<[string, Partial<Record<RowId, number>>, RegExp]>([
   ['the nearest single is better', { ...BETTER, joint: 1, nearestSingle: -9 }, /worse than .* the nearest prompts\.$/],
   ['only the base was measured', { base: 50 }, /^Better than all that was measured, on tasks it never saw\.$/],
 ])('the verdict where %s', (_, points, expected) => {
-  const { headline, reasons } = verdictOf(comparisons(points), { unseen: true });
+  const { headline, reasons } = verdictOf(comparisons(points), { unseen: true, taskCount: 6 });
   expect(headline).toMatch(expected);
   for (const line of [headline, ...reasons.map((reason) => `  ${reason}`)])
     expect(line.length).toBeLessThanOrEqual(100);
 });
 
 test('what was not measured is named', () => {
-  expect(verdictOf(comparisons({ base: 50 }), { unseen: true }).reasons.at(-1)).toBe(
+  expect(verdictOf(comparisons({ base: 50 }), { unseen: true, taskCount: 6 }).reasons.at(-1)).toBe(
     'Not measured: the mean of the training LoRAs, the best training LoRA, controls.',
   );
-  expect(verdictOf(comparisons(BETTER), { unseen: true }).reasons.join()).not.toContain('Not measured');
+  expect(verdictOf(comparisons(BETTER), { unseen: true, taskCount: 6 }).reasons.join()).not.toContain('Not measured');
 });
 
 test('tasks that may have been trained on are not called unseen', () => {
-  const { headline } = verdictOf(comparisons(BETTER), { unseen: false });
+  const { headline } = verdictOf(comparisons(BETTER), { unseen: false, taskCount: 6 });
   expect(headline).toBe('The generator works on these tasks, which it may have been trained on.');
 });
 
 test('an interval that touches zero is no difference', () => {
-  expect(compare({ mean: 0.1, low: 0, high: 0.2 }, 'base').outcome).toBe('no difference shown');
-  expect(compare({ mean: -0.1, low: -0.2, high: 0 }, 'base').outcome).toBe('no difference shown');
+  expect(compare({ mean: 0.1, low: 0, high: 0.2 }, 'base', 6).outcome).toBe('no difference shown');
+  expect(compare({ mean: -0.1, low: -0.2, high: 0 }, 'base', 6).outcome).toBe('no difference shown');
+});
+
+test('no difference counts as shown over fewer than six tasks, however large', () => {
+  const certain = { mean: 1, low: 1, high: 1 };
+  expect([1, 5, 6].map((taskCount) => compare(certain, 'base', taskCount).outcome)).toEqual([
+    'no difference shown',
+    'no difference shown',
+    'better',
+  ]);
+  const { headline, reasons } = verdictOf(comparisons(BETTER, 5), { unseen: true, taskCount: 5 });
+  expect(headline).toBe('Too few tasks for a verdict: 5; at least 6 are needed.');
+  expect(reasons.join()).not.toContain('Better');
 });
 
 test('reasons give each difference with its interval, in points', () => {
-  const { reasons } = verdictOf(comparisons({ base: 12, joint: 1, bestSingle: -8 }), { unseen: true });
+  const { reasons } = verdictOf(comparisons({ base: 12, joint: 1, bestSingle: -8 }), { unseen: true, taskCount: 6 });
   expect(reasons.slice(0, 3)).toEqual([
     'Better than the base model: +12.0 points (+9.0 to +15.0).',
     'No difference shown to the joint LoRA: +1.0 points (−2.0 to +4.0).',
-    'Worse than the best training LoRA, chosen on these tasks: −8.0 points (−11.0 to −5.0).',
+    'Worse than the best training LoRA tried, chosen on these tasks: −8.0 points (−11.0 to −5.0).',
   ]);
 });
