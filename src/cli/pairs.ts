@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { NORMALISATIONS } from '../adapter/index.js';
 import { formatBytes } from '../engine/index.js';
+import type { PromptFields } from '../prompts/index.js';
 import {
   describeProblem,
   examinePairs,
@@ -12,18 +13,19 @@ import {
   pairsStatistics,
 } from '../training/pairs/index.js';
 import { EXIT_FAILED, type Io, print } from './io.js';
-import { jsonOption, wholeNumber } from './options.js';
+import { jsonOption, promptFieldOption, promptSystemOption, responseFieldOption, wholeNumber } from './options.js';
 import { addImport, addRecipe } from './pairs-recipe.js';
 import { statisticsLines } from './pairs-table.js';
 import { showProgress } from './progress.js';
 import { counted, list } from './table.js';
 
-interface CheckOptions extends Pick<OpenPairsOptions, 'skipCorrupt' | 'base'> {
+interface CheckOptions extends Pick<OpenPairsOptions, 'skipCorrupt' | 'base'>, PromptFields {
   json?: boolean;
 }
 
 interface StatsOptions
-  extends Pick<PairsStatisticsOptions, 'skipCorrupt' | 'base' | 'encoder' | 'maxLength' | 'chunk' | 'normalisation'> {
+  extends Pick<PairsStatisticsOptions, 'skipCorrupt' | 'base' | 'encoder' | 'maxLength' | 'chunk' | 'normalisation'>,
+    PromptFields {
   json?: boolean;
 }
 
@@ -54,7 +56,8 @@ export function addPairs(program: Command, io: Io, exit: (code: number) => void)
     )
     .action(async (folder: string, { json, ...options }: StatsOptions) => {
       const { onProgress, stop } = showProgress(io, json);
-      const statistics = await pairsStatistics(folder, { ...options, signal: io.signal, onProgress }).finally(stop);
+      const given = { ...options, fields: fieldsIn(options), signal: io.signal, onProgress };
+      const statistics = await pairsStatistics(folder, given).finally(stop);
       print(io, json, statistics, () => statisticsLines(statistics));
     });
   addRecipe(pairs, io);
@@ -69,13 +72,21 @@ function common(command: Command): Command {
     )
     .option('--base <path>', 'config.json of the base model, or the folder containing it')
     .option('--skip-corrupt', 'skip damaged checkpoints')
+    .addOption(promptFieldOption())
+    .addOption(responseFieldOption())
+    .addOption(promptSystemOption())
     .addOption(jsonOption());
+}
+
+function fieldsIn({ promptField, responseField, system }: PromptFields): PromptFields {
+  return { promptField, responseField, system };
 }
 
 async function check(folder: string, { json, ...options }: CheckOptions, io: Io): Promise<PairsExamination> {
   const { onProgress, stop } = showProgress(io, json);
   return examinePairs(folder, {
     ...options,
+    fields: fieldsIn(options),
     signal: io.signal,
     onProgress: (fraction) => onProgress(fraction, 'pairs'),
   }).finally(stop);

@@ -1,5 +1,5 @@
 import { DndError } from '../errors.js';
-import { isText, quoteValue } from '../validation/index.js';
+import { errorMessage, isText } from '../validation/index.js';
 
 /** How the items of a prompt file are read, where the table of fields is not enough. */
 export interface PromptFields {
@@ -14,6 +14,14 @@ export interface PromptFields {
   system?: string | undefined;
 }
 
+/** Of the options by which commands take them. */
+export const FIELD_DESCRIPTIONS: Readonly<Record<keyof PromptFields, string>> = {
+  promptField:
+    'field or column with the prompt in prompt files; several, comma-separated, are joined by line breaks (default: found by its name)',
+  responseField: 'field or column with the response in prompt files (default: found by its name)',
+  system: 'text to put before every prompt, on a line of its own; system prompts in files are not used',
+};
+
 /** @throws DndError INVALID_ARGUMENT */
 export function checkFields(fields: PromptFields): PromptFields {
   const { promptField, responseField, system } = fields;
@@ -21,7 +29,7 @@ export function checkFields(fields: PromptFields): PromptFields {
     if (value !== undefined && !(isText(value) && !value.includes('\0')))
       throw new DndError(
         'INVALID_ARGUMENT',
-        `${name}: is not valid; expected a text that is not empty and has no NUL character, got ${quoteValue(value)}`,
+        errorMessage({ what: name, problem: 'is not valid', expected: 'a text that is not empty', got: value }),
       );
   return fields;
 }

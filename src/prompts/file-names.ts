@@ -1,4 +1,6 @@
 import { readdir } from 'node:fs/promises';
+import { basename, extname, join } from 'node:path';
+import { DndError, type ErrorCode } from '../errors.js';
 import { readError } from '../files/index.js';
 import { parseCsv } from './csv.js';
 import type { Context } from './fields.js';
@@ -66,12 +68,38 @@ export function isPromptFile(name: string, stem: string): boolean {
   return name === `${stem}${form}` || name === `${stem}${form}${COMPRESSED}`;
 }
 
-/** The files called `stem` in a folder that are prompt files, in the order of their names. @throws DndError as `readError` */
-export async function promptFilesIn(folder: string, stem: string): Promise<string[]> {
+/**
+ * The prompt file called `stem` in a folder, whichever form it has; undefined without one.
+ * @param code of the error for several
+ * @throws DndError `code` for several, of which one is meant; INVALID_PROMPTS for a lone file of a form that cannot be
+ * read, such as Parquet; as `readError`
+ */
+export async function promptFile(folder: string, stem: string, code: ErrorCode): Promise<string | undefined> {
   const names = await readdir(folder).catch((error) => {
     throw readError(error, folder);
   });
-  return names.filter((name) => isPromptFile(name, stem)).sort();
+  const found = names.filter((name) => isPromptFile(name, stem)).sort();
+  if (found.length > 1)
+    throw new DndError(
+      code,
+      `${folder}: has several files of ${stem}; expected one, got ${found.join(', ')}. Keep one of them`,
+    );
+  const [name] = found.length > 0 ? found : names.filter((one) => isConvertible(one, stem));
+  if (name === undefined) return undefined;
+  const path = join(folder, name);
+  parserFor(path);
+  return path;
+}
+
+function isConvertible(name: string, stem: string): boolean {
+  return Object.keys(CONVERSIONS).some((form) => name === `${stem}${form}`);
+}
+
+/** The name of a prompt file without its extensions: `geology` of geology.jsonl.gz. */
+export function stemOf(path: string): string {
+  const name = basename(path);
+  const plain = name.toLowerCase().endsWith(COMPRESSED) ? name.slice(0, -COMPRESSED.length) : name;
+  return basename(plain, extname(plain));
 }
 
 /** For messages: the names of a prompt file called `stem`. */

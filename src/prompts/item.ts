@@ -24,11 +24,6 @@ export interface PromptItem {
 
 /** An item without a response. */
 export function plainItem(text: string, where: string, { source, fields }: Context): FoundItem {
-  if (fields.promptField !== undefined || fields.responseField !== undefined)
-    throw invalidPrompts(
-      source,
-      `the prompt ${where} is ${quoteValue(text)}, which has no fields; leave out --prompt-field and --response-field, or give a file with fields`,
-    );
   return { prompt: withSystem(checkPrompt(text, source, where), fields.system), response: () => '', where };
 }
 

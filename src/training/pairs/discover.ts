@@ -3,13 +3,14 @@ import { basename, join, relative, sep } from 'node:path';
 import { PEFT_TENSORS_FILE } from '../../adapter/index.js';
 import { DndError } from '../../errors.js';
 import { kindOf, readError } from '../../files/index.js';
+import { promptFile, promptFileNames } from '../../prompts/index.js';
 import { compareNaturally } from './natural-order.js';
 import type { CheckpointProblem, PairsProblem } from './types.js';
 
 /** The files of a task, not yet read. */
 export interface TaskFiles {
   name: string;
-  /** null without exactly one prompts file. */
+  /** null without exactly one prompts file that can be read. */
   prompts: string | null;
   checkpoints: CheckpointFile[];
   /** Entries that are not usable checkpoints. */
@@ -30,7 +31,8 @@ export interface CheckpointFile {
 /** The file that identifies a run folder. A run inside a pairs folder is not a task although it has checkpoints. */
 export const RUN_FILE = 'run.json';
 
-const PROMPT_FILES = ['prompts.json', 'prompts.jsonl', 'prompts.csv', 'prompts.txt'];
+/** The stem of a task's prompts file. */
+const PROMPTS = 'prompts';
 const CHECKPOINTS_FOLDER = 'checkpoints';
 
 /** PyTorch files that trainers write beside a checkpoint and that are not checkpoints. */
@@ -43,9 +45,10 @@ export async function findTasks(folder: string): Promise<string[]> {
   for (const name of await visible(folder)) {
     if ((await kindOf(join(folder, name))) !== 'folder') continue;
     const inside = await entriesOf(join(folder, name));
-    const parts = [...PROMPT_FILES, CHECKPOINTS_FOLDER];
     if (inside.includes(RUN_FILE)) continue;
-    const ours = inside.some((entry) => parts.includes(entry) || entry.startsWith('checkpoint-'));
+    const ours = inside.some(
+      (entry) => entry === CHECKPOINTS_FOLDER || entry.startsWith('checkpoint-') || entry.startsWith(`${PROMPTS}.`),
+    );
     if (ours || inside.length === 0) found.push(name);
   }
   return found;
@@ -78,13 +81,9 @@ export async function findTaskFiles(
 }
 
 async function findPrompts(own: string, task: string): Promise<string> {
-  const found = (await visible(own)).filter((entry) => PROMPT_FILES.includes(entry));
-  if (found.length === 1) return join(own, found[0]!);
-  const problem =
-    found.length === 0
-      ? `has no prompts: put ${PROMPT_FILES.join(', ')} into ${own}`
-      : `has several prompts files: keep one of ${found.join(', ')} in ${own}`;
-  throw new DndError('INVALID_PAIRS', `task ${task} ${problem}`);
+  const found = await promptFile(own, PROMPTS, 'INVALID_PAIRS');
+  if (found !== undefined) return found;
+  throw new DndError('INVALID_PAIRS', `task ${task} has no prompts: put ${promptFileNames(PROMPTS)} into ${own}`);
 }
 
 /** A trainer's output folder with an added prompts file may be a task itself. */

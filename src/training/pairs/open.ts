@@ -5,7 +5,7 @@ import { AdapterLayout, type BaseModel, type Normalisation, readBaseModel } from
 import { type LongOperation, steadyProgress } from '../../async/index.js';
 import { DndError } from '../../errors.js';
 import { exists, readError } from '../../files/index.js';
-import { readPromptItems } from '../../prompts/index.js';
+import { type PromptFields, readPromptItems } from '../../prompts/index.js';
 import { checkOptions, checkPath, nearest, quoteValue } from '../../validation/index.js';
 import { type Agreement, agree, type Member, type Mismatch, mismatchTable } from './agreement.js';
 import { findTaskFiles, findTasks, type TaskFiles } from './discover.js';
@@ -19,6 +19,8 @@ export interface OpenPairsOptions extends LongOperation {
   skipCorrupt?: boolean | undefined;
   /** The base model, or the path of its config.json or folder; default: from pairs.json or the checkpoints. */
   base?: BaseModel | string | undefined;
+  /** How the prompts files are read; default for each: from pairs.json. */
+  fields?: PromptFields | undefined;
 }
 
 /** The problems of a pairs folder, and the pairs if there are none. */
@@ -61,7 +63,7 @@ export async function examinePairs(folder: string, options: OpenPairsOptions = {
     problems.push(general(`${folder} has no tasks. Create a folder for each, with prompts.json and checkpoints/`));
   problems.push(...heldOutProblems(manifest, files, folder));
 
-  const items = await readAllItems(files, problems, options.signal);
+  const items = await readAllItems(files, problems, { ...manifest.fields, ...given(options.fields) }, options.signal);
   const { members, damaged } = await scanAll(files, options);
   const left = new Set(members.map(({ task }) => task));
   if (!options.skipCorrupt) problems.push(...damaged);
@@ -143,6 +145,7 @@ function heldOutProblems({ heldOut }: PairsManifest, files: readonly TaskFiles[]
 async function readAllItems(
   files: readonly TaskFiles[],
   problems: PairsProblem[],
+  fields: PromptFields,
   signal: AbortSignal | undefined,
 ): Promise<Map<string, PairItem[]>> {
   const items = new Map<string, PairItem[]>();
@@ -150,13 +153,18 @@ async function readAllItems(
     signal?.throwIfAborted();
     if (prompts === null) continue;
     try {
-      items.set(name, await readPromptItems(prompts));
+      items.set(name, await readPromptItems(prompts, fields));
     } catch (error) {
       if (!(error instanceof DndError)) throw error;
       problems.push({ task: name, checkpoint: null, code: error.code, message: `task ${name}: ${error.message}` });
     }
   }
   return items;
+}
+
+/** Options that are not given do not replace those of pairs.json. */
+function given(fields: PromptFields = {}): PromptFields {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
 async function scanAll(
