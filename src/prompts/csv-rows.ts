@@ -21,7 +21,8 @@ const MARK = '\ufeff';
 /** Parses the header only: empty if malformed, which is reported when all rows are read. */
 export function firstRow(text: string, delimiter: string): string[] {
   try {
-    const [row = []] = parseAtOnce(text.slice(0, LONGEST_HEADER), { delimiter, to: 1, skip_empty_lines: true });
+    const options = { delimiter, relax_quotes: delimiter === '\t', skip_empty_lines: true };
+    const [row = []] = parseAtOnce(text.slice(0, LONGEST_HEADER), { ...options, to: 1 });
     return row;
   } catch (error) {
     if (error instanceof CsvErrorAtOnce) return [];
@@ -31,7 +32,8 @@ export function firstRow(text: string, delimiter: string): string[] {
 
 /** @throws DndError INVALID_PROMPTS for malformed CSV */
 export async function* readRows(text: string, delimiter: string, { source }: Context): AsyncGenerator<Row> {
-  const rows = parse({ delimiter, info: true, skip_empty_lines: true });
+  // Writers of tabs often leave quotes as they are.
+  const rows = parse({ delimiter, relax_quotes: delimiter === '\t', info: true, skip_empty_lines: true });
   // Its failure is reported by the rows.
   pipeline(Readable.from(pieces(Buffer.from(text))), rows, () => {});
   try {

@@ -57,7 +57,7 @@ function itemsOfObject(object: Readonly<Record<string, unknown>>, line: boolean,
     throw ambiguous([...lists, ...columns, ...fields], 'Give a file with one of them', context);
   if (lists.length === 1) return rowsOf(object, lists[0]!, context);
   if (columns.length > 0) return rowsOfColumns(object, columns[0]!, context);
-  if (keys.some(isItem)) return single;
+  if (line || keys.some(isItem)) return single;
   if (keys.length > 0 && keys.every((key) => /^\d+$/.test(key) && isObject(object[key])))
     return { count: keys.length, items: Object.values(object) };
   throw invalidPrompts(

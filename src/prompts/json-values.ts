@@ -43,7 +43,7 @@ export function* jsonValues(text: string, context: Context): Generator<FoundValu
       severalUntil = lineEnd;
     }
     const end = endOfValue(text, at) ?? lineEnd;
-    yield { value: parseLenientJson(text.slice(at, end), `line ${line}`, context), line };
+    yield { value: parseLenientJson(text.slice(at, end), line, context), line };
     for (let next = text.indexOf('\n', at); next >= 0 && next < end; next = text.indexOf('\n', next + 1)) line++;
     at = end;
   }
@@ -51,10 +51,10 @@ export function* jsonValues(text: string, context: Context): Generator<FoundValu
 
 /**
  * Parses a value in which `NaN`, `Infinity` and `-Infinity`, which Python writes and JSON has not, count as null.
- * @param what the subject of the message: "line 7", or "it"
+ * @param line the number of its first line in the file; undefined for a whole file
  * @throws DndError INVALID_PROMPTS for invalid JSON, and for more values than there is memory for, before they are made
  */
-export function parseLenientJson(text: string, what: string, { source }: Context): unknown {
+export function parseLenientJson(text: string, line: number | undefined, { source }: Context): unknown {
   if (text.length > MOST_VALUES && countValues(text) > MOST_VALUES)
     throw invalidPrompts(source, `it has more than ${MOST_VALUES} values; give a few hundred prompts of the task`);
   try {
@@ -63,9 +63,11 @@ export function parseLenientJson(text: string, what: string, { source }: Context
     const finite = withoutNonFinite(text);
     const again = finite === undefined ? undefined : tryParse(finite);
     if (again) return again.parsed;
-    throw invalidPrompts(source, `${what} is not valid JSON: ${whereInText((cause as Error).message, text)}`, {
-      cause,
-    });
+    const where = line === undefined ? 'it' : `line ${line}`;
+    const { message } = cause as Error;
+    // V8 counts lines from the start of the value.
+    const problem = line === undefined ? whereInText(message, text) : message.replace(/ \(line \d+ column \d+\)/, '');
+    throw invalidPrompts(source, `${where} is not valid JSON: ${problem}`, { cause });
   }
 }
 

@@ -13,7 +13,7 @@ export function* parseJson(text: string, context: Context): Generator<FoundItem 
   const body = text.includes('\ufeff') ? text.trim() : text;
   let document: unknown;
   try {
-    document = parseLenientJson(body, 'it', context);
+    document = parseLenientJson(body, undefined, context);
   } catch (error) {
     if (!(error instanceof DndError) || !hasSeveral(body)) throw error;
     return yield* parseJsonLines(text, context);

@@ -6,6 +6,7 @@ import { invalidPrompts } from './problems.js';
 /** The fields of an item, whatever the case of their names. null, and JSON's missing NaN, counts as absent. */
 export class NamedFields {
   readonly #keys = new Map<string, string>();
+  #twice: Set<string> | undefined;
 
   constructor(
     readonly item: Readonly<Record<string, unknown>>,
@@ -18,11 +19,12 @@ export class NamedFields {
       const other = this.#keys.get(name);
       // Of `Prompt` and `prompt` the one with a value counts.
       if (other === undefined || (item[other] ?? null) === null) this.#keys.set(name, key);
-      else if ((item[key] ?? null) !== null && item[key] !== item[other]) this.#twice.add(name);
+      else if ((item[key] ?? null) !== null && item[key] !== item[other]) {
+        this.#twice ??= new Set();
+        this.#twice.add(name);
+      }
     }
   }
-
-  readonly #twice = new Set<string>();
 
   get keys(): string[] {
     return Object.keys(this.item);
@@ -32,7 +34,7 @@ export class NamedFields {
   get(name: string): unknown {
     const key = this.#keys.get(name);
     if (key === undefined) return undefined;
-    if (this.#twice.has(name))
+    if (this.#twice?.has(name))
       throw this.invalid(`has several fields called ${quote(name)}, in different case`, 'Leave one of them');
     return this.item[key] ?? undefined;
   }
@@ -56,6 +58,7 @@ export class NamedFields {
 
   /** "the item in line 7 has …. Do this" */
   invalid(problem: string, advice: string): Error {
-    return invalidPrompts(this.context.source, `the item ${this.where} ${problem}. ${advice}`);
+    const subject = this.where.startsWith('of ') ? this.where.slice('of '.length) : `the item ${this.where}`;
+    return invalidPrompts(this.context.source, `${subject} ${problem}. ${advice}`);
   }
 }

@@ -52,6 +52,7 @@ const OTHER_HEADINGS = [
 
 /** Two spellings of a field or role that mean the same. */
 export function normalisedName(name: string): string {
+  if (/^[a-z_]*$/.test(name)) return name;
   return name
     .trim()
     .toLowerCase()

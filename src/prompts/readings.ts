@@ -55,12 +55,18 @@ function askedReading(item: NamedFields, asked: string): [Reading] | undefined {
   const conversation = (CONVERSATION_FIELDS as readonly string[]).includes(normalisedName(name));
   const turns = conversation
     ? turnsIn(item, normalisedName(name))
-    : Array.isArray(value) && !isPartList(value) && value;
+    : Array.isArray(value) && !isPartList(value) && !isTextList(value) && value;
   if (names.length === 1 && turns)
     return turns.length === 0 ? undefined : [{ ...exchangeOf(turns, where, context), fields: names }];
-  const texts = values.map((value, index) => textOf(value, `the field ${quote(names[index]!)} ${where}`, context));
+  const texts = values.map((value, index) =>
+    isTextList(value) ? value.join('\n') : textOf(value, `the field ${quote(names[index]!)} ${where}`, context),
+  );
   const prompt = texts.filter((text) => text !== undefined && !isBlank(text)).join('\n');
   return [{ prompt, response: () => undefined, fields: names }];
+}
+
+function isTextList(value: unknown): value is string[] {
+  return Array.isArray(value) && value.length > 0 && value.every((text) => typeof text === 'string');
 }
 
 /** Every known form of an item. @returns undefined if all there is is an empty conversation */
@@ -182,9 +188,14 @@ function requireSubject(item: NamedFields, field: string): void {
   });
   if (subject === undefined) return;
   const name = item.spelling(subject);
+  const value = item.get(subject);
+  const join =
+    typeof value === 'string' || isTextList(value)
+      ? `Join them: --prompt-field ${name},${field}, or`
+      : 'If it does not,';
   throw item.invalid(
     `is ambiguous: beside ${quote(field)} it has ${quote(name)}, which may belong to the prompt`,
-    `Join them: --prompt-field ${name},${field} (promptField), or leave it out: --prompt-field ${field}`,
+    `${join} leave it out: --prompt-field ${field} (promptField)`,
   );
 }
 
@@ -196,7 +207,8 @@ function isRendering(text: unknown, item: NamedFields, readings: readonly Readin
 }
 
 /** The first of those that agree, for every prompt. */
-function distinct(readings: readonly Reading[]): Reading[] {
+function distinct(readings: readonly Reading[]): readonly Reading[] {
+  if (readings.length === 1) return readings;
   return readings.filter(
     ({ prompt }, index) => readings.findIndex((other) => other.prompt.trim() === prompt.trim()) === index,
   );
@@ -211,18 +223,22 @@ function responseOf(item: NamedFields, readings: readonly Reading[]): string | u
   if (responseField !== undefined) return textIn(item.named(responseField, 'responseField (--response-field)'));
   const continued = readings.find((reading) => reading.continued);
   if (continued) return continued.response();
-  const used = readings.flatMap(({ fields }) => fields);
-  const candidates = [
-    ...readings.map(({ fields, response }) => ({ name: fields.join(','), text: response() })),
-    ...RESPONSE_FIELDS.map((name) => ({ name: item.spelling(name), value: item.get(name) }))
-      .filter(({ name, value }) => value !== undefined && !used.includes(name))
-      .map(({ name, value }) => ({ name, text: textIn(value) })),
-  ];
-  const found = candidates.filter(({ text }) => text !== undefined && !isBlank(text));
+  const candidates: { name: string; text: string }[] = [];
+  const add = (name: string, text: string | undefined) => {
+    if (text !== undefined) candidates.push({ name, text });
+  };
+  for (const { fields, response } of readings) add(fields[0]!, response());
+  for (const known of RESPONSE_FIELDS) {
+    const value = item.get(known);
+    const name = value === undefined ? known : item.spelling(known);
+    if (value !== undefined && !readings.some(({ fields }) => fields.includes(name))) add(name, textIn(value));
+  }
+  if (candidates.length <= 1) return candidates[0]?.text;
+  const found = candidates.filter(({ text }) => !isBlank(text));
   const different = found.filter(
-    ({ text }, index) => found.findIndex((other) => other.text!.trim() === text!.trim()) === index,
+    ({ text }, index) => found.findIndex((other) => other.text.trim() === text.trim()) === index,
   );
-  if (different.length <= 1) return different[0]?.text ?? candidates.find(({ text }) => text !== undefined)?.text;
+  if (different.length <= 1) return (different[0] ?? candidates[0])!.text;
   throw item.invalid(
     `has several responses that differ: ${different.map(({ name }) => quote(name)).join(' and ')}`,
     NAME_RESPONSE_FIELD,
