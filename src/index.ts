@@ -28,4 +28,4 @@ export type { PromptSets } from './generator/prompts.js';
 export type { AdapterSummary, DeviceReport, GenerationReport } from './generator/report.js';
 export type { SaveOptions } from './generator/save.js';
 export type { Statistics } from './generator/statistics.js';
-export { readPromptSet } from './prompts/index.js';
+export { type PromptFields, readPromptSet } from './prompts/index.js';

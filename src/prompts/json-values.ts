@@ -140,7 +140,7 @@ function skipBlanks(text: string, start: number): number {
   for (; place < text.length; place++) {
     const code = text.charCodeAt(place);
     if (code === LINE_FEED || (code > SPACE && code < DELETE)) break;
-    if (code !== SPACE && !isBlank(text[place]!)) break;
+    if (code !== SPACE && code !== RECORD_SEPARATOR && !isBlank(text[place]!)) break;
   }
   return place;
 }
@@ -154,4 +154,5 @@ function whereInText(message: string, text: string): string {
 }
 
 const [LINE_FEED, SPACE, QUOTE, COMMA, MINUS, CAPITAL_I, CAPITAL_N] = [0x0a, 0x20, 0x22, 0x2c, 0x2d, 0x49, 0x4e];
+const RECORD_SEPARATOR = 0x1e;
 const [BRACKET, BACKSLASH, BRACKET_END, BRACE, BRACE_END, DELETE] = [0x5b, 0x5c, 0x5d, 0x7b, 0x7d, 0x7f];

@@ -39,6 +39,27 @@ describe('dnd pairs check', () => {
     });
   });
 
+  test('reads the fields that the options name', async () => {
+    await writePairs(at('pairs'), {
+      tasks: {
+        a: {
+          items: [
+            { frage: 'one', antwort: 'first' },
+            { frage: 'two', antwort: '' },
+          ],
+        },
+      },
+    });
+    expect((await dnd(['pairs', 'check', at('pairs')])).stdout).toContain(
+      'Name the field with the prompt: --prompt-field <name>',
+    );
+    const options = ['--prompt-field', 'frage', '--response-field', 'antwort'];
+    const { code, stdout } = await dnd(['pairs', 'check', at('pairs'), ...options]);
+    expect(code).toBe(0);
+    expect(stdout).toContain('2 prompts, 1 of them with a response');
+    expect((await dnd(['pairs', 'stats', at('pairs'), ...options])).code).toBe(0);
+  });
+
   test('reports all problems at once, and fails', async () => {
     await writePairs(at('pairs'), { tasks: { a: { checkpoints: 5 }, b: {}, c: {} } });
     await writePairs(at('other'), { tasks: { b: {} }, rank: 4 });
