@@ -1,10 +1,12 @@
 export { type BaseModel, baseModelFromConfig, readBaseModel, widthsOf } from './base-model.js';
+export { requireFinite } from './finite.js';
 export { AdapterLayout, type LayoutTensor } from './layout.js';
 export type { TensorShape } from './layout-fields.js';
 export type { LayoutJson } from './layout-json.js';
 export type { LayoutOptions } from './layout-options.js';
 export { type AdapterTensor, LoraAdapter, type LoraConfig, type LoraPair } from './lora-adapter.js';
 export { loraScale, mergeDelta } from './merge.js';
+export { compareModules, moduleKey } from './module-key.js';
 export { MODULE_NAMES, MODULES, type Module, type ModuleName, selectModules, type Widths } from './modules.js';
 export { placeKey } from './names.js';
 export { NORMALISATIONS, type Normalisation, ResidualStatistics } from './normalisation.js';

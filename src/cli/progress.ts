@@ -2,7 +2,17 @@ import { SingleBar } from 'cli-progress';
 import type { Stage } from '../generator/progress.js';
 import type { Io } from './io.js';
 
-type ShownStage = Stage | 'measure' | 'pairs' | 'normalisation' | 'importance' | 'evaluate';
+type ShownStage =
+  | Stage
+  | 'measure'
+  | 'pairs'
+  | 'normalisation'
+  | 'importance'
+  | 'evaluate'
+  | 'read'
+  | 'merge'
+  | 'compare'
+  | 'compose';
 
 const LABELS: Record<ShownStage, string> = {
   load: 'loading the generator',
@@ -16,6 +26,10 @@ const LABELS: Record<ShownStage, string> = {
   normalisation: 'computing the mean of the checkpoints',
   importance: 'computing token importance',
   evaluate: 'evaluating',
+  read: 'reading adapters',
+  merge: 'merging',
+  compare: 'comparing adapters',
+  compose: 'composing adapters',
 };
 const LABEL_WIDTH = Math.max(...Object.values(LABELS).map((label) => label.length));
 
