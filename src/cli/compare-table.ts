@@ -18,7 +18,7 @@ export function comparisonLines(
     ...pairTable(comparison),
     ...(summary ? [] : ['', ...moduleTable(modules, comparison.pairs.length > 1)]),
     '',
-    'Of ΔW = scale · B · A. Relative distance: 0 equal, 1 orthogonal, 1.414 opposite. eff.: effective rank.',
+    'Relative distance of ΔW: 0 equal, 1 orthogonal, 1.414 opposite. eff.: effective rank.',
     ...notes.map((note) => `Note: ${note}.`),
     ...(page === undefined ? [] : [page]),
   ];

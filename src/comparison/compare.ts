@@ -82,6 +82,9 @@ function everyTwo(count: number): [number, number][] {
   ).flat();
 }
 
+/** Relative size of the rounding errors in a distance. */
+const ROUNDING = 1e-14;
+
 function pairOf(
   first: number,
   second: number,
@@ -90,7 +93,8 @@ function pairOf(
   cosine: number | null,
 ): PairComparison {
   const together = Math.hypot(...norms);
-  return { first, second, cosine, distance, relativeDistance: together === 0 ? null : distance / together };
+  const shown = distance <= ROUNDING * together ? 0 : distance;
+  return { first, second, cosine, distance: shown, relativeDistance: together === 0 ? null : shown / together };
 }
 
 /** Of the differences themselves: from norms and a scalar product, close adapters would lose half of the digits. */
