@@ -1,0 +1,14 @@
+export { GgufFile } from './file.js';
+export type { GgufTensor } from './header.js';
+export { GGML_TYPES, type GgmlType, ggmlBytes, ggmlTypeOf } from './tensor-types.js';
+export {
+  type GgufArray,
+  type GgufElementType,
+  type GgufMetadata,
+  type GgufNumbers,
+  type GgufValue,
+  type GgufValueType,
+  metadataCount,
+  metadataText,
+} from './values.js';
+export { type GgufTensorSource, type GgufWriteOptions, writeGguf } from './write.js';
