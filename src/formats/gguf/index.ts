@@ -1,3 +1,4 @@
+export { dequantise, isReadableType, READABLE_TYPES, type ReadableType } from './dequantise.js';
 export { GgufFile } from './file.js';
 export type { GgufTensor } from './header.js';
 export { GGML_TYPES, type GgmlType, ggmlBytes, ggmlTypeOf } from './tensor-types.js';
