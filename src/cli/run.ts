@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { PACKAGE } from '../package.js';
 import { addCompare } from './compare.js';
 import { addCompose } from './compose.js';
+import { addConvert } from './convert.js';
 import { addDemo } from './demo.js';
 import { addDoctor } from './doctor.js';
 import { addEval } from './eval.js';
@@ -31,6 +32,7 @@ const COMMANDS = [
   addInit,
   addGenerate,
   addInspect,
+  addConvert,
   addFinetune,
   addPairs,
   addTrain,
