@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { PACKAGE } from '../package.js';
 import { addDemo } from './demo.js';
 import { addDoctor } from './doctor.js';
+import { addDownload } from './download.js';
 import { addEval } from './eval.js';
 import { addFinetune } from './finetune.js';
 import { addGenerate } from './generate.js';
@@ -28,6 +29,7 @@ const COMMANDS = [
   addInit,
   addGenerate,
   addInspect,
+  addDownload,
   addFinetune,
   addPairs,
   addTrain,
