@@ -4,6 +4,7 @@ import type { Io } from './io.js';
 
 type ShownStage =
   | Stage
+  | 'download'
   | 'measure'
   | 'pairs'
   | 'normalisation'
@@ -15,6 +16,7 @@ type ShownStage =
   | 'compose';
 
 const LABELS: Record<ShownStage, string> = {
+  download: 'downloading',
   load: 'loading the generator',
   initialise: 'initialising the decoder',
   encode: 'encoding prompts',

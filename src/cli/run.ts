@@ -5,6 +5,7 @@ import { addCompose } from './compose.js';
 import { addConvert } from './convert.js';
 import { addDemo } from './demo.js';
 import { addDoctor } from './doctor.js';
+import { addDownload } from './download.js';
 import { addEval } from './eval.js';
 import { addFinetune } from './finetune.js';
 import { addGenerate } from './generate.js';
@@ -33,6 +34,7 @@ const COMMANDS = [
   addGenerate,
   addInspect,
   addConvert,
+  addDownload,
   addFinetune,
   addPairs,
   addTrain,
