@@ -1,6 +1,6 @@
 import { type AdapterTensor, LoraAdapter } from '../adapter/index.js';
 import { tensorName } from '../adapter/names.js';
-import { type LongOperation, steadyProgress } from '../async/index.js';
+import { eventLoopYielder, type LongOperation, steadyProgress } from '../async/index.js';
 import { type AlignedAdapters, type AlignedModule, alignAdapters, type NamedAdapter } from '../comparison/aligned.js';
 import { DndError } from '../errors.js';
 import { addScaled, type Matrix, norm, SharedBases, svd, zeros } from '../linear-algebra/index.js';
@@ -127,7 +127,7 @@ async function composeModule(
     norm: whole,
     discardedShare: whole === 0 ? 0 : norm(values.slice(rank)) / whole,
     a: { shape: [rank, inputWidth], data: columnsAsRows(a, rank) },
-    b: { shape: [outputWidth, rank], data: rowMajor(b, rank) },
+    b: { shape: [outputWidth, rank], data: await rowMajor(b, rank) },
   };
 }
 
@@ -147,8 +147,12 @@ function columnsAsRows({ rows, values }: Matrix, rank: number): Float32Array {
 }
 
 /** [rows, rank], zeros where the matrix has fewer columns. */
-function rowMajor({ rows, columns, values }: Matrix, rank: number): Float32Array {
+async function rowMajor({ rows, columns, values }: Matrix, rank: number): Promise<Float32Array> {
   const result = new Float32Array(rows * rank);
-  for (let j = 0; j < columns; j++) for (let i = 0; i < rows; i++) result[i * rank + j] = values[j * rows + i]!;
+  const yieldToEventLoop = eventLoopYielder();
+  for (let j = 0; j < columns; j++) {
+    await yieldToEventLoop();
+    for (let i = 0; i < rows; i++) result[i * rank + j] = values[j * rows + i]!;
+  }
   return result;
 }

@@ -1,5 +1,6 @@
-import { type Matrix, timesTransposed, zeros } from './matrix.js';
-import { type Cancellable, QrFactors } from './qr.js';
+import { eventLoopYielder } from '../async/index.js';
+import { type Cancellable, columnOf, type Matrix, timesTransposed, zeros } from './matrix.js';
+import { QrFactors } from './qr.js';
 import { singularValues } from './svd.js';
 
 /** The matrix scale · left · right, [rows, columns], as its factors. */
@@ -25,22 +26,30 @@ export class SharedBases {
   readonly #left: QrFactors;
   readonly #right: QrFactors;
 
-  private constructor(products: readonly LowRank[], left: QrFactors, right: QrFactors) {
-    let first = 0;
-    this.#parts = products.map(({ rank }) => {
-      first += rank;
-      return [columnsOf(left.r, first - rank, rank), columnsOf(right.r, first - rank, rank)];
-    });
-    this.cores = this.#parts.map(([own, other]) => timesTransposed(own, other));
+  private constructor(
+    parts: readonly (readonly [left: Matrix, right: Matrix])[],
+    cores: readonly Matrix[],
+    left: QrFactors,
+    right: QrFactors,
+  ) {
+    this.#parts = parts;
+    this.cores = cores;
     this.#left = left;
     this.#right = right;
   }
 
   /** @param products of the same shape, with finite factors; at least one */
   static async of(products: readonly LowRank[], options: Cancellable = {}): Promise<SharedBases> {
-    const left = await QrFactors.of(besideEachOther(products, leftOf), options);
-    const right = await QrFactors.of(besideEachOther(products, rightOf), options);
-    return new SharedBases(products, left, right);
+    const left = await QrFactors.of(await leftFactors(products, options), options);
+    const right = await QrFactors.of(rightFactors(products), options);
+    let first = 0;
+    const parts = products.map(({ rank }) => {
+      first += rank;
+      return [columnsOf(left.r, first - rank, rank), columnsOf(right.r, first - rank, rank)] as const;
+    });
+    const cores: Matrix[] = [];
+    for (const part of parts) cores.push(await timesTransposed(...part, options));
+    return new SharedBases(parts, cores, left, right);
   }
 
   /** Of one product, descending; as many as its rank or, if that is smaller, its shorter side. */
@@ -49,7 +58,7 @@ export class SharedBases {
     const [left, right] = await Promise.all(
       this.#parts[index]!.map((part) => QrFactors.of({ ...part, values: part.values.slice() }, options)),
     );
-    return singularValues(timesTransposed(left!.r, right!.r), options);
+    return singularValues(await timesTransposed(left!.r, right!.r, options), options);
   }
 
   /** Q₁·X, [rows, n], for X of the cores' rows. */
@@ -63,29 +72,32 @@ export class SharedBases {
   }
 }
 
-function leftOf({ rows, rank, scale, left }: LowRank): Matrix {
-  const result = zeros(rows, rank);
-  for (let j = 0; j < rank; j++)
-    for (let i = 0; i < rows; i++) result.values[j * rows + i] = scale * left[i * rank + j]!;
+function totalRank(products: readonly LowRank[]): number {
+  return products.reduce((sum, { rank }) => sum + rank, 0);
+}
+
+/** Of all products beside each other: [rows, the sum of their ranks]. */
+async function leftFactors(products: readonly LowRank[], options: Cancellable): Promise<Matrix> {
+  const result = zeros(products[0]!.rows, totalRank(products));
+  const yieldToEventLoop = eventLoopYielder();
+  let to = 0;
+  for (const { rank, scale, left } of products)
+    for (let j = 0; j < rank; j++) {
+      await yieldToEventLoop();
+      options.signal?.throwIfAborted();
+      const column = columnOf(result, to++);
+      for (let i = 0; i < column.length; i++) column[i] = scale * left[i * rank + j]!;
+    }
   return result;
 }
 
-/** Its transpose, whose columns are the rows of `right`. */
-function rightOf({ columns, rank, right }: LowRank): Matrix {
-  return { rows: columns, columns: rank, values: new Float64Array(right) };
-}
-
-function besideEachOther(products: readonly LowRank[], of: (product: LowRank) => Matrix): Matrix {
-  const parts = products.map(of);
-  const rows = parts[0]!.rows;
-  const result = zeros(
-    rows,
-    parts.reduce((sum, { columns }) => sum + columns, 0),
-  );
+/** Of all products, transposed: a row of `right` is a column. [columns, the sum of their ranks] */
+function rightFactors(products: readonly LowRank[]): Matrix {
+  const result = zeros(products[0]!.columns, totalRank(products));
   let offset = 0;
-  for (const { values } of parts) {
-    result.values.set(values, offset);
-    offset += values.length;
+  for (const { right } of products) {
+    result.values.set(right, offset);
+    offset += right.length;
   }
   return result;
 }

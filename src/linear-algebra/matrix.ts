@@ -1,3 +1,9 @@
+import { eventLoopYielder } from '../async/index.js';
+
+export interface Cancellable {
+  signal?: AbortSignal | undefined;
+}
+
 /** A dense matrix in float64, column by column: element (i, j) is `values[j · rows + i]`. */
 export interface Matrix {
   rows: number;
@@ -21,10 +27,16 @@ export function transpose({ rows, columns, values }: Matrix): Matrix {
   return result;
 }
 
-/** `left`·`right`ᵀ, for matrices with equally many columns. */
-export function timesTransposed(left: Matrix, right: Matrix): Matrix {
+/**
+ * `left`·`right`ᵀ, for matrices with equally many columns; yields to the event loop. Zeros, as below the diagonal of a
+ * triangular `right`, take no time.
+ */
+export async function timesTransposed(left: Matrix, right: Matrix, options: Cancellable = {}): Promise<Matrix> {
   const result = zeros(left.rows, right.rows);
+  const yieldToEventLoop = eventLoopYielder();
   for (let k = 0; k < left.columns; k++) {
+    await yieldToEventLoop();
+    options.signal?.throwIfAborted();
     const from = columnOf(left, k);
     for (let j = 0; j < right.rows; j++) addScaled(right.values[k * right.rows + j]!, from, columnOf(result, j));
   }

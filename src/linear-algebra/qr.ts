@@ -1,13 +1,9 @@
 import { eventLoopYielder } from '../async/index.js';
-import { columnOf, dot, type Matrix, norm, zeros } from './matrix.js';
+import { type Cancellable, columnOf, dot, type Matrix, norm, zeros } from './matrix.js';
 import { combineFour, dotsOfFour } from './panel.js';
 
 /** Reflections that are applied together. The functions of panel.ts are written for four. */
 const PANEL = 4;
-
-export interface Cancellable {
-  signal?: AbortSignal | undefined;
-}
 
 /** Up to four reflections as one: I − V·T·Vᵀ, its T upper triangular. */
 interface Panel {

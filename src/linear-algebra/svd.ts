@@ -1,6 +1,6 @@
 import { eventLoopYielder } from '../async/index.js';
-import { addScaled, columnOf, dot, type Matrix, norm, transpose, zeros } from './matrix.js';
-import { type Cancellable, QrFactors } from './qr.js';
+import { addScaled, type Cancellable, columnOf, dot, type Matrix, norm, transpose, zeros } from './matrix.js';
+import { QrFactors } from './qr.js';
 
 /** A = left · diag(values) · rightᵀ; k = min(rows, columns). */
 export interface Svd {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { norm, QrFactors, zeros } from '../../src/linear-algebra/index.js';
+import { norm, QrFactors, timesTransposed, transpose, zeros } from '../../src/linear-algebra/index.js';
 import { anyMatrix, copyOf, identity, orthogonalityError, randomMatrix, relativeError, times } from './matrices.js';
 
 test('Q has orthonormal columns, R is triangular, and Q·R is the matrix, whatever its shape, rank and scale', () =>
@@ -39,4 +39,9 @@ test('a matrix of zeros has an R of zeros', async () => {
 
 test('an abort stops the factorisation', async () => {
   await expect(QrFactors.of(randomMatrix(50, 20, 4), { signal: AbortSignal.abort('enough') })).rejects.toBe('enough');
+});
+
+test('a product with a transposed matrix is the product by the definition', async () => {
+  const [left, right] = [randomMatrix(7, 5, 1), randomMatrix(9, 5, 2)];
+  expect(relativeError(await timesTransposed(left, right), times(left, transpose(right)))).toBeLessThan(1e-15);
 });

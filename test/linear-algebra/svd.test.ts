@@ -1,11 +1,11 @@
 import fc from 'fast-check';
-import { type Matrix, singularValues, svd, timesTransposed, transpose, zeros } from '../../src/linear-algebra/index.js';
+import { type Matrix, singularValues, svd, transpose, zeros } from '../../src/linear-algebra/index.js';
 import { anyMatrix, copyOf, orthogonalityError, randomMatrix, relativeError, times } from './matrices.js';
 
 /** left · diag(values) · rightᵀ */
 function product({ values, left, right }: { values: Float64Array; left: Matrix; right: Matrix }): Matrix {
   const scaled = { ...left, values: left.values.map((value, i) => value * values[Math.floor(i / left.rows)]!) };
-  return timesTransposed(scaled, right);
+  return times(scaled, transpose(right));
 }
 
 /** An orthogonal matrix that is not a plain one: I − 2·v·vᵀ / vᵀv. */
