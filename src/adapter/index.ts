@@ -1,11 +1,21 @@
-export { type BaseModel, baseModelFromConfig, readBaseModel, widthsOf } from './base-model.js';
+export { baseModelFromConfig, configOfBase, readBaseModel } from './base-config.js';
+export { modulesOf } from './base-family.js';
+export { type BaseModel, widthsOf } from './base-model.js';
 export { AdapterLayout, type LayoutTensor } from './layout.js';
 export type { TensorShape } from './layout-fields.js';
 export type { LayoutJson } from './layout-json.js';
 export type { LayoutOptions } from './layout-options.js';
 export { type AdapterTensor, LoraAdapter, type LoraConfig, type LoraPair } from './lora-adapter.js';
 export { loraScale, mergeDelta } from './merge.js';
-export { MODULE_NAMES, MODULES, type Module, type ModuleName, selectModules, type Widths } from './modules.js';
+export {
+  KNOWN_MODULES,
+  MODULE_NAMES,
+  MODULES,
+  type Module,
+  type ModuleName,
+  selectModules,
+  type Widths,
+} from './modules.js';
 export { placeKey } from './names.js';
 export { NORMALISATIONS, type Normalisation, ResidualStatistics } from './normalisation.js';
 export { type ParsedPeftConfig, parsePeftConfig } from './peft-config.js';
