@@ -1,4 +1,15 @@
 /** The public API of dnd-lora. docs/api.md shows it in use. */
+
+export {
+  type GgufAdapterReadOptions,
+  type GgufAdapterSummary,
+  type GgufAdapterWriteOptions,
+  type GgufBase,
+  type GgufDtypeName,
+  readGgufAdapter,
+  readGgufBase,
+  writeGgufAdapter,
+} from './adapter/gguf/index.js';
 export {
   type AdapterTensor,
   type BaseModel,

@@ -18,8 +18,11 @@ test('the public API is what the documentation shows, and nothing else', () => {
     'LoraAdapter',
     'PRESETS',
     'readBaseModel',
+    'readGgufAdapter',
+    'readGgufBase',
     'readPeft',
     'readPromptSet',
+    'writeGgufAdapter',
   ]);
 });
 

@@ -1,5 +1,5 @@
 import { modulesOf } from './base-family.js';
-import { MODULES, type WidthName, type Widths } from './modules.js';
+import { MODULES, type Widths } from './modules.js';
 
 /** The shape of a base model, as far as an adapter depends on it. */
 export interface BaseModel {
@@ -15,11 +15,13 @@ export interface BaseModel {
   layers: number;
 }
 
-/** The widths of a base model's projections: those that its modules have. */
-export function widthsOf(base: BaseModel): Partial<Widths> {
+/** The widths of projections of a base model of these sizes, separate or fused. */
+export function allWidthsOf(
+  base: Pick<BaseModel, 'hidden' | 'heads' | 'kvHeads' | 'headDim' | 'intermediate'>,
+): Widths {
   const query = base.heads * base.headDim;
   const keyValue = base.kvHeads * base.headDim;
-  const widths: Widths = {
+  return {
     hidden: base.hidden,
     query,
     keyValue,
@@ -27,9 +29,13 @@ export function widthsOf(base: BaseModel): Partial<Widths> {
     intermediate: base.intermediate,
     gateUp: 2 * base.intermediate,
   };
+}
+
+/** The widths of a base model's projections: those that its modules have. */
+export function widthsOf(base: BaseModel): Partial<Widths> {
   const own = modulesOf(base.modelType);
   const used = new Set<string>(
     MODULES.filter(({ name }) => own.includes(name)).flatMap(({ input, output }) => [input, output]),
   );
-  return Object.fromEntries(Object.entries(widths).filter(([name]) => used.has(name as WidthName)));
+  return Object.fromEntries(Object.entries(allWidthsOf(base)).filter(([name]) => used.has(name)));
 }

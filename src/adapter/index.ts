@@ -1,6 +1,7 @@
 export { baseModelFromConfig, configOfBase, readBaseModel } from './base-config.js';
-export { modulesOf } from './base-family.js';
+export { excludedModulesOf, layersPathOf, modulesOf } from './base-family.js';
 export { type BaseModel, widthsOf } from './base-model.js';
+export { type AdapterDtype, type Encode, encodeWeights } from './encode.js';
 export { AdapterLayout, type LayoutTensor } from './layout.js';
 export type { TensorShape } from './layout-fields.js';
 export type { LayoutJson } from './layout-json.js';
@@ -16,12 +17,12 @@ export {
   selectModules,
   type Widths,
 } from './modules.js';
-export { placeKey } from './names.js';
+export { LAYERS_PATH, parseTensorName, placeKey, tensorName } from './names.js';
 export { NORMALISATIONS, type Normalisation, ResidualStatistics } from './normalisation.js';
 export { type ParsedPeftConfig, parsePeftConfig } from './peft-config.js';
 export { checkedName, readPeft } from './peft-read.js';
 export {
-  type AdapterDtype,
+  checkConfig,
   PEFT_CONFIG_FILE,
   PEFT_TENSORS_FILE,
   type PeftWriteOptions,
