@@ -19,6 +19,7 @@ export {
   readBaseModel,
   readPeft,
 } from './adapter/index.js';
+export { type Conversion, type ConvertOptions, convert } from './conversion/index.js';
 export type { EncoderIdentity, Padding, Pooling } from './encoder/index.js';
 export type { Device, Precision } from './engine/index.js';
 export { DndError, type ErrorCode } from './errors.js';

@@ -17,6 +17,7 @@ test('the public API is what the documentation shows, and nothing else', () => {
     'Generator',
     'LoraAdapter',
     'PRESETS',
+    'convert',
     'readBaseModel',
     'readGgufAdapter',
     'readGgufBase',

@@ -17,31 +17,46 @@ const SLICE = 2 ** 17;
 
 const LARGEST: Record<AdapterDtype, string> = { BF16: '3.39e38', F16: '65504', F32: '3.40e38' };
 
+/** The index of the first NaN or infinity, or -1. A loop: `findIndex` takes ten times as long. */
+export function firstNonFinite(values: Float32Array): number {
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return i;
+  return -1;
+}
+
 function checkFinite(values: Float32Array, first: number, name: string, { shape }: AdapterTensor): void {
-  for (let i = 0; i < values.length; i++) {
-    if (Number.isFinite(values[i])) continue;
-    const [row, column] = [Math.floor((first + i) / shape[1]!), (first + i) % shape[1]!];
-    throw new DndError('INVALID_WEIGHTS', `${name} holds ${values[i]} at [${row}, ${column}]; weights must be finite`);
-  }
+  const wrong = firstNonFinite(values);
+  if (wrong < 0) return;
+  const [row, column] = [Math.floor((first + wrong) / shape[1]!), (first + wrong) % shape[1]!];
+  throw new DndError(
+    'INVALID_WEIGHTS',
+    `${name} holds ${values[wrong]} at [${row}, ${column}]; weights must be finite`,
+  );
 }
 
 function isInfinite(bytes: Uint8Array<ArrayBuffer>, dtype: AdapterDtype): boolean {
   if (dtype === 'F32') return false;
   const exponent = dtype === 'BF16' ? 0x7f80 : 0x7c00;
-  return new Uint16Array(bytes.buffer).some((bits) => (bits & exponent) === exponent);
+  const halves = new Uint16Array(bytes.buffer);
+  for (let i = 0; i < halves.length; i++) if ((halves[i]! & exponent) === exponent) return true;
+  return false;
+}
+
+/** Float32 is written as it is in memory. */
+function viewOf(values: Float32Array): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(values.buffer as ArrayBuffer, values.byteOffset, values.byteLength);
 }
 
 function floatEncoding(dtype: AdapterDtype): Encode {
   return {
     dtype,
     largest: LARGEST[dtype],
-    encode: (values) => fromFloat32(values, dtype),
+    encode: (values) => (dtype === 'F32' ? viewOf(values) : fromFloat32(values, dtype)),
     overflows: (bytes) => isInfinite(bytes, dtype),
   };
 }
 
 /**
- * The values of a matrix as bytes, in slices.
+ * The values of a matrix as bytes, in slices; of float32, views of the values themselves.
  * @param name for errors
  * @throws DndError INVALID_WEIGHTS for NaN, infinity, or values that the type cannot hold
  */

@@ -32,4 +32,5 @@ export {
   type PeftWriteOptions,
   writePeft,
 } from './peft-write.js';
+export { vllmRankNote } from './rank-limits.js';
 export { ResidualSums } from './residual-sums.js';

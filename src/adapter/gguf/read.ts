@@ -3,6 +3,7 @@ import { DndError } from '../../errors.js';
 import { dequantise, GgufFile, type GgufTensor, isReadableType, metadataText } from '../../formats/gguf/index.js';
 import { checkOptions, checkPath, errorMessage, quote, quoteValue } from '../../validation/index.js';
 import { excludedModulesOf } from '../base-family.js';
+import { firstNonFinite } from '../encode.js';
 import { type AdapterTensor, LoraAdapter, type LoraConfig } from '../lora-adapter.js';
 import { type Part, tensorName } from '../names.js';
 import { type Architecture, architectureOf } from './architectures.js';
@@ -147,7 +148,7 @@ async function readMatrix(file: GgufFile, { name, type }: GgufTensor): Promise<F
   const bytes = await file.read(name);
   // Checked before, by checkType.
   const values = isReadableType(type) ? dequantise(bytes, type) : new Float32Array();
-  const wrong = values.findIndex((value) => !Number.isFinite(value));
+  const wrong = firstNonFinite(values);
   if (wrong < 0) return values;
   throw new DndError(
     'INVALID_WEIGHTS',
