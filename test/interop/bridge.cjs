@@ -89,9 +89,9 @@ async function layouts(_options, ...configs) {
   return answers;
 }
 
-/** For each base that is only a folder with a config.json: `adapter`, of random weights, and its ΔW beside it. */
-async function randomAdapters({ rank, alpha, seed }, ...folders) {
-  const { AdapterLayout, LoraAdapter, readBaseModel, writePeft } = dist('adapter/index.js');
+/** For each base that is only a folder with a config.json: `adapter`, of random weights, and its ΔW; also for MLX. */
+async function randomAdapters({ rank, alpha, seed, mlx }, ...folders) {
+  const { AdapterLayout, LoraAdapter, readBaseModel, readPeft, writeMlx, writePeft } = dist('adapter/index.js');
   const { SplitMix64 } = dist('random/split-mix.js');
   for (const folder of folders) {
     const layout = new AdapterLayout({ base: await readBaseModel(folder), rank });
@@ -99,6 +99,9 @@ async function randomAdapters({ rank, alpha, seed }, ...folders) {
     const values = Float32Array.from({ length: layout.elementCount }, () => random.below(2 ** 24) / 2 ** 24 - 0.5);
     await writePeft(join(folder, 'adapter'), LoraAdapter.fromValues(layout, values, { alpha }), { dtype: 'F32' });
     await merge({}, join(folder, 'adapter'), join(folder, 'merge.safetensors'));
+    if (!mlx) continue;
+    const { layers } = layout.base;
+    await writeMlx(join(folder, 'mlx'), await readPeft(join(folder, 'adapter')), { dtype: 'F32', layers });
   }
 }
 
@@ -123,8 +126,16 @@ async function rewrite({ dtype, useRslora }, source, target) {
 
 /** ΔW of every adapted module, as this package merges it: module name → [out, in]. */
 async function merge(_options, source, target) {
-  const { mergeDelta, readPeft } = dist('adapter/index.js');
-  const adapter = await readPeft(source);
+  await writeDeltas(await dist('adapter/index.js').readPeft(source), target);
+}
+
+/** The same for an adapter of mlx-lm. */
+async function mlxMerge(_options, source, target) {
+  await writeDeltas(await dist('adapter/index.js').readMlx(source), target);
+}
+
+async function writeDeltas(adapter, target) {
+  const { mergeDelta } = dist('adapter/index.js');
   const deltas = [];
   for (const module of adapter.moduleNames()) {
     const { outputWidth, inputWidth } = adapter.pair(module);
@@ -168,6 +179,7 @@ const COMMANDS = {
   'read-adapter': readAdapter,
   rewrite,
   merge,
+  'mlx-merge': mlxMerge,
   encode,
 };
 
