@@ -1,0 +1,25 @@
+import { basename, dirname, join } from 'node:path';
+import { MLX_TENSORS_FILE, PEFT_CONFIG_FILE, PEFT_TENSORS_FILE, readMlx, writeMlx } from '../adapter/index.js';
+import { exists } from '../files/index.js';
+import type { AdapterFormat } from './adapter-format.js';
+import { floatDtype } from './float-dtype.js';
+
+/** Also those that mlx-lm saves while training: 0000100_adapters.safetensors. */
+const TENSORS = /^(?:\d+_)?adapters\.safetensors$/;
+
+export const MLX: AdapterFormat = {
+  name: 'mlx',
+  what: `an MLX adapter folder (${MLX_TENSORS_FILE})`,
+  async recognises(path) {
+    if (TENSORS.test(basename(path))) return exists(join(dirname(path), PEFT_CONFIG_FILE));
+    return (await exists(join(path, MLX_TENSORS_FILE))) && !(await exists(join(path, PEFT_TENSORS_FILE)));
+  },
+  read: readMlx,
+  // Its folder has a name like any other.
+  isOutput: () => false,
+  async write(folder, adapter, { dtype, layers, force, signal, onProgress }) {
+    const type = floatDtype(dtype, 'MLX folders');
+    await writeMlx(folder, adapter, { dtype: type, layers, force, signal, onProgress });
+    return { tensorTypes: { [type]: adapter.tensors.size } };
+  },
+};
