@@ -15,9 +15,12 @@ export {
   type BaseModel,
   LoraAdapter,
   type LoraConfig,
+  type MlxWriteOptions,
   type Normalisation,
   readBaseModel,
+  readMlx,
   readPeft,
+  writeMlx,
 } from './adapter/index.js';
 export { type Conversion, type ConvertOptions, convert } from './conversion/index.js';
 export type { EncoderIdentity, Padding, Pooling } from './encoder/index.js';

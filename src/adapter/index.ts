@@ -2,6 +2,7 @@ export { baseModelFromConfig, configOfBase, readBaseModel } from './base-config.
 export { excludedModulesOf, layersPathOf, modulesOf } from './base-family.js';
 export { type BaseModel, widthsOf } from './base-model.js';
 export { type AdapterDtype, type Encode, encodeWeights } from './encode.js';
+export { FLOAT_DTYPES, type FloatDtypeName, floatDtype } from './float-dtype.js';
 export { AdapterLayout, type LayoutTensor } from './layout.js';
 export type { TensorShape } from './layout-fields.js';
 export type { LayoutJson } from './layout-json.js';

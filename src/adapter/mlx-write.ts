@@ -6,6 +6,7 @@ import { type TensorSource, writeSafetensors } from '../formats/safetensors/inde
 import { checkOptions, checkPath, invalidValue, isWholeNumber, wholeNumberRange } from '../validation/index.js';
 import { MAX_LAYERS } from './base-config.js';
 import { type AdapterDtype, encodeWeights } from './encode.js';
+import { type FloatDtypeName, floatDtype } from './float-dtype.js';
 import type { LoraAdapter } from './lora-adapter.js';
 import { loraScale } from './merge.js';
 import { MLX_TENSORS_FILE, type MlxModule, mlxModule, mlxTensorName } from './mlx-names.js';
@@ -13,7 +14,8 @@ import { checkConfig, PEFT_CONFIG_FILE } from './peft-write.js';
 import { transposed } from './transpose.js';
 
 export interface MlxWriteOptions extends LongOperation {
-  dtype: AdapterDtype;
+  /** Default: f32. */
+  dtype?: FloatDtypeName | undefined;
   /** Replace an existing adapter folder. */
   force?: boolean | undefined;
   /** Number of layers of the base model, if it is known. */
@@ -95,9 +97,9 @@ function sourcesOf(adapter: LoraAdapter, places: readonly Place[], dtype: Adapte
  * modules that are no projections of layers; SHAPE_MISMATCH for ranks that differ, or layers that the base does not have;
  * INVALID_ARGUMENT; OUTPUT_EXISTS, DISK_FULL, NOT_WRITABLE; `signal.reason` after an abort
  */
-export async function writeMlx(folder: string, adapter: LoraAdapter, options: MlxWriteOptions): Promise<void> {
+export async function writeMlx(folder: string, adapter: LoraAdapter, options: MlxWriteOptions = {}): Promise<void> {
   checkPath(folder, 'the folder of writeMlx');
-  const { dtype, force, layers, signal, onProgress } = checkOptions(options, 'options of writeMlx');
+  const { dtype = 'f32', force, layers, signal, onProgress } = checkOptions(options, 'options of writeMlx');
   checkConfig(adapter.config);
   if (adapter.tensors.size === 0) throw new DndError('INVALID_WEIGHTS', 'the adapter has no tensors');
   const { places, rank, scale } = placesOf(adapter);
@@ -107,7 +109,7 @@ export async function writeMlx(folder: string, adapter: LoraAdapter, options: Ml
     num_layers: lastLayers(places, layers),
     lora_parameters: { keys: [...new Set(places.map(({ key }) => key))], rank, scale, dropout: 0 },
   };
-  const sources = sourcesOf(adapter, places, dtype);
+  const sources = sourcesOf(adapter, places, floatDtype(dtype, 'MLX folders'));
   await writeFolderAtomically(folder, { force, signal, marker: PEFT_CONFIG_FILE }, async (staging) => {
     await writeSafetensors(join(staging, MLX_TENSORS_FILE), sources, {
       metadata: { format: 'mlx' },

@@ -1,8 +1,15 @@
 import { basename, dirname, join } from 'node:path';
-import { MLX_TENSORS_FILE, PEFT_CONFIG_FILE, PEFT_TENSORS_FILE, readMlx, writeMlx } from '../adapter/index.js';
+import {
+  type FloatDtypeName,
+  floatDtype,
+  MLX_TENSORS_FILE,
+  PEFT_CONFIG_FILE,
+  PEFT_TENSORS_FILE,
+  readMlx,
+  writeMlx,
+} from '../adapter/index.js';
 import { exists } from '../files/index.js';
 import type { AdapterFormat } from './adapter-format.js';
-import { floatDtype } from './float-dtype.js';
 
 /** Also those that mlx-lm saves while training: 0000100_adapters.safetensors. */
 const TENSORS = /^(?:\d+_)?adapters\.safetensors$/;
@@ -18,8 +25,7 @@ export const MLX: AdapterFormat = {
   // Its folder has a name like any other.
   isOutput: () => false,
   async write(folder, adapter, { dtype, layers, force, signal, onProgress }) {
-    const type = floatDtype(dtype, 'MLX folders');
-    await writeMlx(folder, adapter, { dtype: type, layers, force, signal, onProgress });
-    return { tensorTypes: { [type]: adapter.tensors.size } };
+    await writeMlx(folder, adapter, { dtype: dtype as FloatDtypeName, layers, force, signal, onProgress });
+    return { tensorTypes: { [floatDtype(dtype, 'MLX folders')]: adapter.tensors.size } };
   },
 };

@@ -1,8 +1,7 @@
 import { join } from 'node:path';
-import { PEFT_CONFIG_FILE, readPeft, writePeft } from '../adapter/index.js';
+import { floatDtype, PEFT_CONFIG_FILE, readPeft, writePeft } from '../adapter/index.js';
 import { exists } from '../files/index.js';
 import type { AdapterFormat } from './adapter-format.js';
-import { floatDtype } from './float-dtype.js';
 
 export const PEFT: AdapterFormat = {
   name: 'peft',

@@ -79,14 +79,14 @@ test('a file that mlx-lm saved while training is read with the configuration bes
 test('PEFT → MLX → PEFT gives the same values and the same files', async () => {
   const layout = small();
   await writePeft(at('peft'), randomAdapter(layout), { dtype: 'F32' });
-  await writeMlx(at('mlx'), await readPeft(at('peft')), { dtype: 'F32' });
+  await writeMlx(at('mlx'), await readPeft(at('peft')), { dtype: 'f32' });
   await writePeft(at('again'), await readMlx(at('mlx')), { dtype: 'F32' });
   for (const name of ['adapter_model.safetensors', 'adapter_config.json'])
     expect(await readFile(join(at('again'), name))).toEqual(await readFile(join(at('peft'), name)));
 });
 
 test('what is written is what mlx-lm writes: names, shapes, configuration', async () => {
-  await writeMlx(at('mlx'), randomAdapter(small(['v_proj'])), { dtype: 'F16', layers: 3 });
+  await writeMlx(at('mlx'), randomAdapter(small(['v_proj'])), { dtype: 'f16', layers: 3 });
   expect(JSON.parse(await readFile(at('mlx/adapter_config.json'), 'utf8'))).toEqual({
     model: 'a/b',
     fine_tune_type: 'lora',
@@ -102,7 +102,7 @@ test('what is written is what mlx-lm writes: names, shapes, configuration', asyn
 
 test('a model with an image encoder has its layers elsewhere in mlx-lm', async () => {
   const layout = new AdapterLayout({ base: { ...SMALL, modelType: 'gemma3' }, rank: 2 });
-  await writeMlx(at('mlx'), randomAdapter(layout), { dtype: 'F32' });
+  await writeMlx(at('mlx'), randomAdapter(layout), { dtype: 'f32' });
   const file = await SafetensorsFile.open(at('mlx/adapters.safetensors'));
   expect([...file.tensors.keys()]).toContain('language_model.model.layers.0.self_attn.q_proj.lora_a');
   await file.close();
@@ -116,12 +116,12 @@ test('adapted layers are the last ones: how many is written if the base is known
   const tensors = new Map([...all.tensors].filter(([name]) => !name.includes('layers.0.')));
   const last = new LoraAdapter({ ...all.config, layersToTransform: [1, 2] }, tensors);
   const layersOf = async () => JSON.parse(await readFile(at('mlx/adapter_config.json'), 'utf8')).num_layers;
-  await writeMlx(at('mlx'), last, { dtype: 'F32', layers: 3 });
+  await writeMlx(at('mlx'), last, { dtype: 'f32', layers: 3 });
   expect(await layersOf()).toBe(2);
   expect((await readMlx(at('mlx'))).config.layersToTransform).toEqual([1, 2]);
-  await writeMlx(at('mlx'), last, { dtype: 'F32', force: true });
+  await writeMlx(at('mlx'), last, { dtype: 'f32', force: true });
   expect(await layersOf()).toBe(-1);
-  await expect(writeMlx(at('mlx'), last, { dtype: 'F32', layers: 2, force: true })).rejects.toMatchObject({
+  await expect(writeMlx(at('mlx'), last, { dtype: 'f32', layers: 2, force: true })).rejects.toMatchObject({
     code: 'SHAPE_MISMATCH',
     message: expect.stringContaining('it adapts layer 2, but the base has 2 layers'),
   });
@@ -143,7 +143,7 @@ test('ΔW stays the same, whatever the base, modules, scale and alphas', async (
         const alphaPattern = own ? { [modules[1]!]: 3 } : {};
         const adapter = randomAdapter(layout, { alpha, useRslora, alphaPattern }, run);
         const out = at(`${run++}`);
-        await writeMlx(out, adapter, { dtype: 'F32' });
+        await writeMlx(out, adapter, { dtype: 'f32' });
         const again = await readMlx(out);
         expect([...again.moduleNames()].sort()).toEqual(adapter.moduleNames().sort());
         expect(again.config.targetModules).toEqual(modules);
@@ -211,7 +211,7 @@ test.each([
 });
 
 test('adapters that mlx-lm cannot apply are refused', async () => {
-  const write = (adapter: LoraAdapter) => writeMlx(at('mlx'), adapter, { dtype: 'F32' });
+  const write = (adapter: LoraAdapter) => writeMlx(at('mlx'), adapter, { dtype: 'f32' });
   const ranks = new Map([...randomAdapter(small(['q_proj'])).tensors, ...randomAdapter(small(['v_proj'], 3)).tensors]);
   await expect(
     write(new LoraAdapter({ ...randomAdapter(small()).config, rankPattern: { v_proj: 3 } }, ranks)),

@@ -101,7 +101,7 @@ async function randomAdapters({ rank, alpha, seed, mlx }, ...folders) {
     await merge({}, join(folder, 'adapter'), join(folder, 'merge.safetensors'));
     if (!mlx) continue;
     const { layers } = layout.base;
-    await writeMlx(join(folder, 'mlx'), await readPeft(join(folder, 'adapter')), { dtype: 'F32', layers });
+    await writeMlx(join(folder, 'mlx'), await readPeft(join(folder, 'adapter')), { layers });
   }
 }
 
