@@ -2,9 +2,10 @@ import { SingleBar } from 'cli-progress';
 import type { Stage } from '../generator/progress.js';
 import type { Io } from './io.js';
 
-type ShownStage = Stage | 'measure' | 'pairs' | 'normalisation' | 'importance' | 'evaluate';
+type ShownStage = Stage | 'download' | 'measure' | 'pairs' | 'normalisation' | 'importance' | 'evaluate';
 
 const LABELS: Record<ShownStage, string> = {
+  download: 'downloading',
   load: 'loading the generator',
   initialise: 'initialising the decoder',
   encode: 'encoding prompts',

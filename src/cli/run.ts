@@ -3,6 +3,7 @@ import { PACKAGE } from '../package.js';
 import { addConvert } from './convert.js';
 import { addDemo } from './demo.js';
 import { addDoctor } from './doctor.js';
+import { addDownload } from './download.js';
 import { addEval } from './eval.js';
 import { addFinetune } from './finetune.js';
 import { addGenerate } from './generate.js';
@@ -30,6 +31,7 @@ const COMMANDS = [
   addGenerate,
   addInspect,
   addConvert,
+  addDownload,
   addFinetune,
   addPairs,
   addTrain,
