@@ -15,9 +15,12 @@ export {
   type BaseModel,
   LoraAdapter,
   type LoraConfig,
+  type MlxWriteOptions,
   type Normalisation,
   readBaseModel,
+  readMlx,
   readPeft,
+  writeMlx,
 } from './adapter/index.js';
 export type { NamedAdapter } from './comparison/aligned.js';
 export { compareAdapters } from './comparison/compare.js';
