@@ -26,9 +26,11 @@ test('the public API is what the documentation shows, and nothing else', () => {
     'readBaseModel',
     'readGgufAdapter',
     'readGgufBase',
+    'readMlx',
     'readPeft',
     'readPromptSet',
     'writeGgufAdapter',
+    'writeMlx',
   ]);
 });
 
