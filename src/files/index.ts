@@ -10,6 +10,7 @@ export { syncFolder } from './parents.js';
 export { parsePartialName, partialName } from './partial-name.js';
 export { hasEnded, isRunning, startOf } from './process-identity.js';
 export { decodeUtf8, readJson, readText } from './read.js';
+export { readFully } from './read-fully.js';
 export { readPieces } from './read-pieces.js';
 export { checkFileOutput, type WrittenFiles, writeFileAtomically } from './write-file.js';
 export { checkFolderOutput, type FolderOptions, writeFolderAtomically } from './write-folder.js';
