@@ -7,7 +7,7 @@ export const SOLE_TENSOR_NAME = 'tensor';
 const DEEPEST = 32;
 const LONGEST_NAME = 1024;
 /** Containers may be shared, so that a small pickle describes exponentially many paths. */
-const MOST_VISITS = 2 ** 21;
+const MOST_VISITS = 2 ** 19;
 
 /**
  * The tensors of a value, by name: the keys of the dicts, and the positions in lists, that lead to them, joined by

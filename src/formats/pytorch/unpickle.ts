@@ -4,10 +4,10 @@ import { corrupt, unsupported } from './errors.js';
 import { PickleBytes } from './pickle-bytes.js';
 import { Callable, Dictionary, describe, type Key, type PickleValue, Tuple } from './pickle-values.js';
 
-/** The state dict of a model of a hundred thousand tensors takes half of this. */
+/** The state dict of fifty thousand tensors takes a quarter of this. */
 export const MAX_PICKLE_BYTES = 2 ** 25;
-/** So that a pickle cannot take many times its own size. A tensor takes about 36 units, its name and shape included. */
-const MOST_UNITS = 2 ** 22;
+/** So that a pickle cannot take many times its own size. A tensor takes about 36, its name and shape included. */
+const MOST_UNITS = 2 ** 21;
 const OBJECT_UNITS = 8;
 const TUPLE_UNITS = 2;
 const NEWEST_PROTOCOL = 5;
