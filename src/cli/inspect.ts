@@ -16,8 +16,8 @@ interface Options {
 export function addInspect(program: Command, io: Io): void {
   program
     .command('inspect')
-    .description('Show the contents of a generator, an adapter or any safetensors file.')
-    .argument('<path>', 'generator folder, PEFT adapter folder, safetensors file, index or folder')
+    .description('Show the contents of a generator, an adapter, a safetensors file or a PyTorch archive.')
+    .argument('<path>', 'generator folder, PEFT adapter folder, safetensors file, index or folder, PyTorch archive')
     .option('--statistics', 'compute statistics of every tensor (always for adapters)')
     .addOption(jsonOption())
     .action(async (path: string, { statistics, json }: Options) => {
@@ -29,6 +29,7 @@ export function addInspect(program: Command, io: Io): void {
 function heading(inspection: Inspection): string[] {
   if (inspection.type === 'generator') return generatorHeading(inspection);
   if (inspection.type === 'adapter') return adapterHeading(inspection);
+  if (inspection.type === 'pytorch') return list([['PyTorch archive', inspection.path]]);
   const entries = Object.entries(inspection.metadata).map(([key, value]) => [key, shortened(value)] as const);
   return list([['safetensors', inspection.path], ...entries]);
 }

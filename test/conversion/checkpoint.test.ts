@@ -5,9 +5,10 @@ import { checkpointParameters } from '../../src/conversion/checkpoint-parameters
 import { PytorchArchive } from '../../src/formats/pytorch/index.js';
 import { SafetensorsFile } from '../../src/formats/safetensors/index.js';
 import { Generator } from '../../src/generator/generator.js';
+import { type Tensor, writeCheckpoint } from '../formats/write-pytorch.js';
 import { createTiny, PROMPTS, TINY_BASE, TINY_SETTINGS } from '../generator/tiny.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
-import { floats, publishedTensors, type Tensor, writeCheckpoint } from './write-checkpoint.js';
+import { floats, publishedTensors } from './published-tensors.js';
 
 const folder = useTemporaryFolder();
 const at = (name: string) => join(folder(), name);

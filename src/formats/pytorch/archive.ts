@@ -67,6 +67,11 @@ export class PytorchArchive implements TensorReader {
     }
   }
 
+  /** Its own; as of a set of files. */
+  get paths(): string[] {
+    return [this.path];
+  }
+
   #find(name: string): Placed {
     if (this.#closed) throw new DndError('DISPOSED', `${this.path} has been closed`);
     const placed = this.#placed.get(name);

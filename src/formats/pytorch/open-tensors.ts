@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { OpenFile, readError } from '../../files/index.js';
-import { SafetensorsSet, type TensorReader } from '../safetensors/index.js';
+import { SafetensorsSet } from '../safetensors/index.js';
 import { PytorchArchive } from './archive.js';
 import { looksLikePytorch } from './other-formats.js';
 
@@ -13,7 +13,7 @@ const PYTORCH_NAME = /\.(?:pth|pt|bin|ckpt)$/i;
  * Opens a PyTorch archive or a safetensors file or set, told apart by name and first bytes.
  * @throws DndError as `PytorchArchive.open` and `SafetensorsSet.open`
  */
-export async function openTensors(path: string): Promise<TensorReader> {
+export async function openTensors(path: string): Promise<SafetensorsSet | PytorchArchive> {
   return (await isPytorch(path)) ? PytorchArchive.open(path) : SafetensorsSet.open(path);
 }
 

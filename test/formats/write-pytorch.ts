@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { DTYPES, type Dtype } from '../../src/formats/dtypes.js';
 import { SafetensorsSet } from '../../src/formats/safetensors/index.js';
-import * as p from '../formats/build-pickle.js';
-import { archiveBytes } from '../formats/build-pytorch.js';
+import * as p from './build-pickle.js';
+import { archiveBytes } from './build-pytorch.js';
 
 export interface Tensor {
   dtype: Dtype;
@@ -34,17 +34,12 @@ export async function writeCheckpoint(path: string, tensors: Readonly<Record<str
   await writeFile(path, archiveBytes(p.dict(entries), storages));
 }
 
-/** The decoder of a generator folder, its names as the published code saves them. */
-export async function publishedTensors(folder: string): Promise<Record<string, Tensor>> {
-  const set = await SafetensorsSet.open(folder);
+/** The tensors of a safetensors file as torch.save would write them. */
+export async function convertToPytorch(from: string, to: string): Promise<void> {
+  const set = await SafetensorsSet.open(from);
   const tensors: Record<string, Tensor> = {};
-  for (const { name, dtype, shape } of set.tensors.values()) {
-    tensors[name.startsWith('decoder.') ? `model.${name}` : name] = { dtype, shape, bytes: await set.read(name) };
-  }
+  for (const { name, dtype, shape } of set.tensors.values())
+    tensors[name] = { dtype, shape, bytes: await set.read(name) };
   await set.close();
-  return tensors;
-}
-
-export function floats(shape: readonly number[], values: readonly number[]): Tensor {
-  return { dtype: 'F32', shape, bytes: new Uint8Array(new Float32Array(values).buffer) };
+  await writeCheckpoint(to, tensors);
 }
