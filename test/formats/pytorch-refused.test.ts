@@ -135,6 +135,8 @@ describe('other formats', () => {
     );
     const script = [...sound(), { name: 'archive/constants.pkl', data: p.pickle(p.tuple()) }];
     expect(await refusal(zipBytes(script))).toEqual(unsupported('TorchScript'));
+    const code = { name: 'archive/code/model.py', data: Buffer.from('x'), method: 8 };
+    expect(await refusal(zipBytes([...sound(), code]))).toEqual(unsupported('TorchScript'));
     expect(await changed(only('byteorder', () => ({ data: Buffer.from('big') })))).toEqual(unsupported('big-endian'));
   });
 });

@@ -11,3 +11,11 @@ export function corrupt(path: string, what: string): DndError {
 export function unsupported(path: string, what: string, fix = `Save it again: ${SAVE_AGAIN}`): DndError {
   return new DndError('UNSUPPORTED_FORMAT', `${path}: ${what}. ${fix}`);
 }
+
+export function torchScript(path: string): DndError {
+  return unsupported(
+    path,
+    'it is a TorchScript program, of which only PyTorch can take the tensors',
+    'Save them: torch.save(torch.jit.load(path).state_dict(), path)',
+  );
+}

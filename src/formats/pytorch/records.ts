@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { quote } from '../../validation/index.js';
 import { DTYPES } from '../dtypes.js';
-import { corrupt, unsupported } from './errors.js';
+import { corrupt, torchScript, unsupported } from './errors.js';
 import type { PickleValue, Storage } from './pickle-values.js';
 import { MAX_PICKLE_BYTES, unpickle } from './unpickle.js';
 import { type StoredEntry, ZipFile } from './zip-file.js';
@@ -55,13 +55,7 @@ function findPickle(zip: ZipFile): { pickle: StoredEntry; folder: string } {
   }
   if (found.length > 1) throw corrupt(zip.path, `it has ${found.length} files ${PICKLE}`);
   const folder = pickle.name.slice(0, -PICKLE.length);
-  if (zip.entries.has(folder + CONSTANTS)) {
-    throw unsupported(
-      zip.path,
-      'it is a TorchScript program, of which only PyTorch can take the tensors',
-      'Save them: torch.save(torch.jit.load(path).state_dict(), path)',
-    );
-  }
+  if (zip.entries.has(folder + CONSTANTS)) throw torchScript(zip.path);
   return { pickle, folder };
 }
 

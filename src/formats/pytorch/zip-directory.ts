@@ -1,5 +1,5 @@
 import { quote } from '../../validation/index.js';
-import { corrupt, unsupported } from './errors.js';
+import { corrupt, torchScript, unsupported } from './errors.js';
 
 /** Format of all records: PKWARE's APPNOTE.TXT 6.3.10, sections 4.3 and 4.5.3. Numbers are little-endian. */
 const END_SIGNATURE = 0x06054b50;
@@ -23,6 +23,8 @@ export const MAX_DIRECTORY_BYTES = 2 ** 26;
 const LONGEST_NAME = 1024;
 
 const STORED = 0;
+/** The only entries that PyTorch compresses. */
+const TORCHSCRIPT_CODE = /^[^/]+\/code\//;
 const ENCRYPTED_FLAGS = 0x1 | 0x40 | 0x2000;
 
 export interface DirectoryPlace {
@@ -143,6 +145,7 @@ function parseEntry(bytes: Uint8Array, at: number, path: string): { entry: ZipEn
   }
   const method = view.getUint16(at + 10, true);
   if (method !== STORED) {
+    if (TORCHSCRIPT_CODE.test(name)) throw torchScript(path);
     const claim = `${compressed} bytes that claim to become ${own}`;
     throw unsupported(path, `its entry ${quote(name)} is compressed (method ${method}, ${claim})`);
   }
