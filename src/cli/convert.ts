@@ -1,11 +1,13 @@
 import { type Command, Option } from 'commander';
 import { GGUF_DTYPES, type GgufDtypeName } from '../adapter/gguf/index.js';
-import { type Conversion, convert, type Facts } from '../conversion/index.js';
+import { type Conversion, convert, type Facts, type GeneratorOptions } from '../conversion/index.js';
+import { PRESET_NAMES } from '../generator/presets.js';
 import { type Io, print } from './io.js';
-import { forceOption, jsonOption } from './options.js';
+import { forceOption, jsonOption, positiveNumber, wholeNumber } from './options.js';
+import { showProgress } from './progress.js';
 import { grouped, list } from './table.js';
 
-interface Options {
+interface Options extends GeneratorOptions {
   base?: string;
   dtype: GgufDtypeName;
   force?: boolean;
@@ -15,23 +17,54 @@ interface Options {
 export function addConvert(program: Command, io: Io): void {
   program
     .command('convert')
-    .description('Convert a LoRA adapter between PEFT folders and GGUF files.')
-    .argument('<input>', 'PEFT adapter folder, or GGUF adapter')
-    .argument('<output>', 'GGUF file to write if the name ends in .gguf, else PEFT adapter folder')
+    .description('Convert adapters between PEFT folders and GGUF files, or a published checkpoint into a generator.')
+    .argument(
+      '<input>',
+      'PEFT adapter folder, GGUF adapter, or checkpoint or token importance of the published code (.pth, .pt)',
+    )
+    .argument(
+      '<output>',
+      'of an adapter: GGUF file if the name ends in .gguf, else PEFT adapter folder; of a checkpoint: generator folder, or its token importance if the name ends in .safetensors',
+    )
     .option(
       '--base <path>',
-      'base model: config.json, its folder, or its GGUF file; needed for GGUF adapters of Llama and Mistral, and to write GGUF',
+      'base model: config.json, its folder, or its GGUF file; needed for GGUF adapters of Llama and Mistral, to write GGUF, and for generators',
     )
     .addOption(
       new Option('--dtype <name>', 'dtype of the written tensors; q8_0 and q4_0 for GGUF only')
         .choices(Object.keys(GGUF_DTYPES))
         .default('f32'),
     )
+    .addOption(new Option('--preset <name>', 'published configuration of a checkpoint').choices(PRESET_NAMES))
+    .option('--encoder <folder>', "text encoder that a checkpoint was trained with: its folder, or 'hash'")
+    .addOption(
+      new Option('--rank <n>', "LoRA rank of a checkpoint (default: the preset's, else 8)").argParser(wholeNumber(1)),
+    )
+    .addOption(
+      new Option('--alpha <number>', "LoRA alpha of a checkpoint (default: the preset's, else 2·rank)").argParser(
+        positiveNumber,
+      ),
+    )
+    .addOption(
+      new Option(
+        '--chunk <n>',
+        "columns per weight token of a checkpoint (default: the preset's, else derived from the base model)",
+      ).argParser(wholeNumber(1)),
+    )
     .addOption(forceOption('output'))
     .addOption(jsonOption())
     .action(async (input: string, output: string, { json, ...options }: Options) => {
-      const conversion = await convert(input, output, { ...options, signal: io.signal });
-      print(io, json, conversion, () => summary(conversion));
+      const { onProgress, stop } = showProgress(io, json);
+      try {
+        const conversion = await convert(input, output, {
+          ...options,
+          signal: io.signal,
+          onProgress: (fraction) => onProgress?.(fraction, 'convert'),
+        });
+        print(io, json, conversion, () => summary(conversion));
+      } finally {
+        stop();
+      }
     });
 }
 

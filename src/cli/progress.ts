@@ -2,7 +2,7 @@ import { SingleBar } from 'cli-progress';
 import type { Stage } from '../generator/progress.js';
 import type { Io } from './io.js';
 
-type ShownStage = Stage | 'measure' | 'pairs' | 'normalisation' | 'importance' | 'evaluate';
+type ShownStage = Stage | 'convert' | 'measure' | 'pairs' | 'normalisation' | 'importance' | 'evaluate';
 
 const LABELS: Record<ShownStage, string> = {
   load: 'loading the generator',
@@ -11,6 +11,7 @@ const LABELS: Record<ShownStage, string> = {
   decode: 'decoding',
   restore: 'reconstructing the adapter',
   save: 'saving',
+  convert: 'converting',
   measure: 'measuring convolutions',
   pairs: 'reading the pairs',
   normalisation: 'computing the mean of the checkpoints',

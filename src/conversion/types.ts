@@ -1,7 +1,28 @@
 import type { GgufDtypeName } from '../adapter/gguf/index.js';
 import type { LongOperation } from '../async/index.js';
+import type { PresetName } from '../generator/presets.js';
 
-export interface ConvertOptions extends LongOperation {
+/** Of checkpoints of generators only: what they do not say. */
+export interface GeneratorOptions {
+  /** The published configuration they were trained with; or else rank, alpha and chunk, with `init`'s defaults. */
+  preset?: PresetName | undefined;
+  /** Folder of the text encoder that they were trained with, or 'hash'. */
+  encoder?: string | undefined;
+  rank?: number | undefined;
+  alpha?: number | undefined;
+  /** Columns per weight token. */
+  chunk?: number | undefined;
+}
+
+export const GENERATOR_OPTIONS = [
+  'preset',
+  'encoder',
+  'rank',
+  'alpha',
+  'chunk',
+] as const satisfies readonly (keyof GeneratorOptions)[];
+
+export interface ConvertOptions extends LongOperation, GeneratorOptions {
   /** The base model: config.json, its folder, or its GGUF file. */
   base?: string | undefined;
   /** Of the written tensors. Default: f32, which loses nothing. */
@@ -32,5 +53,7 @@ export interface InputKind {
   what: string;
   /** Whether `path`, which exists, is of this kind. Looks at names and first bytes only. */
   recognises(path: string): Promise<boolean>;
+  /** Whether `GeneratorOptions` mean something for it. */
+  ofGenerators?: boolean;
   convert(input: string, output: string, options: ConvertOptions): Promise<Conversion>;
 }

@@ -1,6 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { AdapterInspection, GeneratorInspection, PytorchInspection, SafetensorsInspection } from '../../src/inspect/inspect.js';
+import type {
+  AdapterInspection,
+  GeneratorInspection,
+  PytorchInspection,
+  SafetensorsInspection,
+} from '../../src/inspect/inspect.js';
 import { dnd, dndJson } from './run-cli.js';
 import { useWorkshop } from './workshop.js';
 
