@@ -1,7 +1,7 @@
 import type { LongOperation } from '../async/index.js';
 import type { EngineOptions } from '../engine/index.js';
 import { readJson, sha256OfFiles } from '../files/index.js';
-import { SafetensorsSet } from '../formats/safetensors/index.js';
+import { openTensors } from '../formats/pytorch/index.js';
 import { parseBertConfig } from './bert-config.js';
 import { BertEncoder } from './bert-encoder.js';
 import { findModel, type TokeniserFolder } from './model-folder.js';
@@ -42,7 +42,8 @@ export class BertTextEncoder implements TextEncoder {
   }
 
   /**
-   * Reads `config.json`, `tokenizer.json`, `tokenizer_config.json` if present, and `model.safetensors` or its parts.
+   * Reads `config.json`, `tokenizer.json`, `tokenizer_config.json` if present, and `model.safetensors`, its parts or
+   * `pytorch_model.bin`.
    * sentence-transformers' own files (`modules.json`, `1_Pooling`, …) are ignored: they describe sentence pooling, but
    * a condition uses the hidden states of all tokens, and the generator sets its pooling.
    * @throws DndError FILE_NOT_FOUND, CORRUPT_FILE, UNSUPPORTED_ENCODER, INVALID_WEIGHTS, SHAPE_MISMATCH, OUT_OF_MEMORY
@@ -52,7 +53,7 @@ export class BertTextEncoder implements TextEncoder {
     const config = await readJson(model.config);
     const { hiddenSize } = parseBertConfig(config, model.config);
     const tokeniser = await loadTokeniser(model);
-    const weights = await SafetensorsSet.open(model.weights);
+    const weights = await openTensors(model.weights);
     try {
       const identity: EncoderIdentity = {
         type: 'bert',

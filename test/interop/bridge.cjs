@@ -16,10 +16,10 @@ async function writeRaw(folder, index, suffix, bytes) {
   return path;
 }
 
-/** Every tensor of a file or set as raw bytes, and the floating ones as float32 too. */
+/** Every tensor of a safetensors file or set, or of a PyTorch archive, as raw bytes, and the floating ones as float32 too. */
 async function read(_options, source, folder) {
   await mkdir(folder, { recursive: true });
-  const set = await SafetensorsSet.open(source);
+  const set = await dist('formats/pytorch/index.js').openTensors(source);
   const tensors = {};
   for (const [name, { dtype, shape }] of set.tensors) {
     const index = Object.keys(tensors).length;
