@@ -39,7 +39,7 @@ export function addInit(program: Command, io: Io): void {
     .command('init')
     .description('Create an untrained generator for a base model.')
     .requiredOption('--base <path>', 'config.json of the base model, or the folder containing it')
-    .requiredOption('--encoder <folder>', "text encoder folder (BERT family), or 'hash' for the built-in encoder")
+    .requiredOption('--encoder <folder>', "text encoder folder, or 'hash' for the built-in encoder")
     .requiredOption('--out <folder>', 'output folder of the generator')
     .addOption(
       new Option('--preset <name>', 'published configuration')

@@ -1,9 +1,10 @@
 /** Text encoders: prompts → token ids → hidden states. */
-export { type BertConfig, parseBertConfig } from './bert-config.js';
-export { BertEncoder, type EncodeIds } from './bert-encoder.js';
-export { BertTextEncoder } from './bert-text-encoder.js';
+export type { EncoderConfig } from './encoder-config.js';
+export { MODEL_TYPES, parseEncoderConfig } from './families.js';
 export { DEFAULT_HASH_CHANNELS, HashEncoder } from './hash-encoder.js';
 export { type LoadTextEncoderOptions, loadTextEncoder } from './load.js';
+export { type EncodeIds, ModelEncoder } from './model-encoder.js';
+export { ModelTextEncoder } from './model-text-encoder.js';
 export {
   checkMaxLength,
   type EncodedPrompts,

@@ -8,7 +8,8 @@ import { quoteValue } from '../validation/index.js';
  * the same conditions.
  */
 export interface EncoderIdentity {
-  type: 'bert' | 'hash';
+  /** `model_type` of the model in a folder, or 'hash'. */
+  type: string;
   /** Size of a hidden state. */
   channels: number;
   /** Display name: the name of the model's folder. Not of the hash encoder. */

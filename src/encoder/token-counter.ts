@@ -1,9 +1,9 @@
 import { eventLoopYielder } from '../async/index.js';
 import { readJson } from '../files/index.js';
-import { parseBertConfig } from './bert-config.js';
-import { loadTokeniser } from './bert-text-encoder.js';
+import { parseEncoderConfig } from './families.js';
 import { words } from './hash-features.js';
 import { findTokeniser } from './model-folder.js';
+import { loadTokeniser } from './model-text-encoder.js';
 
 /** Counts the tokens that a text encoder makes of a prompt, without its weights. */
 export interface TokenCounter {
@@ -21,7 +21,7 @@ export async function loadTokenCounter(source: string): Promise<TokenCounter> {
   if (source === 'hash') return { maxWindow: Number.POSITIVE_INFINITY, count: countWords };
   const files = await findTokeniser(source);
   const tokeniser = await loadTokeniser(files);
-  const { maxPositions } = parseBertConfig(await readJson(files.config), files.config);
+  const { maxPositions } = parseEncoderConfig(await readJson(files.config), files.config);
   return { maxWindow: maxPositions, count: (prompt, signal) => tokeniser.count(prompt, signal) };
 }
 

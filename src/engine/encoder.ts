@@ -21,7 +21,10 @@ export class EncoderEngine extends ModelEngine<EncoderHandle> {
   static async create(options: EncoderEngineOptions): Promise<EncoderEngine> {
     const { EncoderHandle } = addon();
     const { use, native } = await deviceOf(options);
-    const handle = createHandle('text encoder', () => new EncoderHandle({ ...options, architecture: options.architecture ?? null, ...native }));
+    const handle = createHandle(
+      'text encoder',
+      () => new EncoderHandle({ ...options, architecture: options.architecture ?? null, ...native }),
+    );
     return new EncoderEngine(handle, use, options);
   }
 

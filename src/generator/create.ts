@@ -95,7 +95,7 @@ export function planGenerator(
   const maxLength = maxLengthOf(settings, decoder);
   checkMaxLength(maxLength, encoder, 'INVALID_ARGUMENT');
   const manifest: GeneratorManifest = {
-    formatVersion: formatVersionOf(layout),
+    formatVersion: formatVersionOf(layout, encoder.identity),
     createdBy: `${PACKAGE.name} ${PACKAGE.version}`,
     preset: settings.preset ?? null,
     base,

@@ -1,5 +1,5 @@
 import { AdapterLayout } from '../adapter/index.js';
-import type { EncoderIdentity, Padding, Pooling } from '../encoder/index.js';
+import { type EncoderIdentity, MODEL_TYPES, type Padding, type Pooling } from '../encoder/index.js';
 import { readJson } from '../files/index.js';
 import { Fields } from '../validation/index.js';
 import { checkDecoderShape, type DecoderShape } from './decoder-shape.js';
@@ -41,12 +41,13 @@ export function parseManifest(json: unknown, source: string): GeneratorManifest 
   fields.checkFormatVersion(FORMAT_VERSION, 'generator');
   const adapter = fields.section('adapter');
   const layout = AdapterLayout.fromJSON({ ...adapter.all, base: fields.raw('base') }, `${source}: adapter`);
+  const encoder = parseEncoder(fields.section('encoder'));
   const manifest: GeneratorManifest = {
-    formatVersion: formatVersionOf(layout),
+    formatVersion: formatVersionOf(layout, encoder),
     createdBy: fields.text('createdBy'),
     preset: fields.textOrNull('preset'),
     base: layout.base!,
-    encoder: parseEncoder(fields.section('encoder')),
+    encoder,
     condition: parseCondition(fields.section('condition')),
     decoder: parseDecoder(fields.section('decoder')),
     adapter: adapterSettings(
@@ -66,7 +67,11 @@ export function layoutOf({ base, adapter }: Pick<GeneratorManifest, 'base' | 'ad
   return new AdapterLayout({ base, ...adapter });
 }
 
-export function formatVersionOf({ normalisation }: AdapterLayout): GeneratorManifest['formatVersion'] {
+export function formatVersionOf(
+  { normalisation }: AdapterLayout,
+  { type }: EncoderIdentity,
+): GeneratorManifest['formatVersion'] {
+  if (type !== 'bert' && type !== 'hash') return FORMAT_VERSION;
   return normalisation === 'chunk' ? 1 : 2;
 }
 
@@ -84,7 +89,7 @@ export function adapterSettings(
 }
 
 function parseEncoder(fields: Fields): EncoderIdentity {
-  const type = fields.oneOf('type', ['bert', 'hash'] as const);
+  const type = fields.oneOf('type', ['hash', ...MODEL_TYPES]);
   const channels = fields.wholeNumber('channels', 1);
   if (type === 'hash') return { type, channels };
   return {

@@ -109,7 +109,7 @@ async function merge(_options, source, target) {
 /** Token ids, mask, and states: every token's with padding encoded and zero, and pooled both ways. */
 async function encode({ maxLength, ...device }, folder, promptsFile, target) {
   const prompts = JSON.parse(await readFile(promptsFile, 'utf8'));
-  const encoder = await dist('encoder/index.js').BertTextEncoder.load(folder, { threads: 2, ...device });
+  const encoder = await dist('encoder/index.js').ModelTextEncoder.load(folder, { threads: 2, ...device });
   const { ids, mask } = await encoder.tokenise(prompts, { maxLength });
   const matrix = [prompts.length, maxLength];
   const tensors = [

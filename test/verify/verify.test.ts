@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BertTextEncoder } from '../../src/encoder/index.js';
+import { ModelTextEncoder } from '../../src/encoder/index.js';
 import { DecoderEngine } from '../../src/engine/index.js';
 import { SafetensorsFile, type TensorSource, writeSafetensors } from '../../src/formats/safetensors/index.js';
 import type { Comparison } from '../../src/verify/checks.js';
@@ -315,7 +315,7 @@ describe('an encoder that is only named', () => {
   const prompts = ['abc de', 'the quick brown fox'];
 
   async function goldenOf(encoder: string, changeIds = (_: Int32Array) => {}): Promise<string> {
-    const bert = await BertTextEncoder.load(encoder);
+    const bert = await ModelTextEncoder.load(encoder);
     const maxLength = 12;
     const { ids, mask } = await bert.tokenise(prompts, { maxLength });
     const { hiddenStates } = await bert.encode(prompts, { maxLength, padding: 'encode', pooling: 'none' });
