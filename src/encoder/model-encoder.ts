@@ -1,5 +1,6 @@
 import type { LongOperation } from '../async/index.js';
-import { EncoderEngine, type EngineOptions } from '../engine/index.js';
+import { cpuUse, EncoderEngine, type EncoderEngineOptions, type EngineOptions } from '../engine/index.js';
+import { DndError } from '../errors.js';
 import type { TensorReader } from '../formats/safetensors/index.js';
 import type { EncoderConfig } from './encoder-config.js';
 import { loadEncoderWeights } from './encoder-weights.js';
@@ -41,7 +42,7 @@ export class ModelEncoder implements AsyncDisposable {
     const { threads, memoryLimitBytes, device, precision, configSource = `config of ${weights.path}` } = options;
     const parsed = parseEncoderConfig(config, configSource);
     const { modelType: _, padTokenId: __, tensors, ...sizes } = parsed;
-    const engine = await EncoderEngine.create({ ...sizes, threads, memoryLimitBytes, device, precision });
+    const engine = await createEngine({ ...sizes, threads, memoryLimitBytes, device, precision });
     try {
       await loadEncoderWeights(engine, weights, options, tensors);
       await engine.prepare({ signal: options.signal });
@@ -69,5 +70,20 @@ export class ModelEncoder implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.dispose();
+  }
+}
+
+/**
+ * A CUDA device runs the BERT family only. Named, it refuses others; chosen for a generator as a whole, it is left to the
+ * decoder, and the text encoder runs on the CPU.
+ */
+async function createEngine(options: EncoderEngineOptions): Promise<EncoderEngine> {
+  try {
+    return await EncoderEngine.create(options);
+  } catch (error) {
+    const { device, architecture } = options;
+    const refused = error instanceof DndError && error.code === 'DEVICE_UNAVAILABLE';
+    if (!refused || architecture === undefined || typeof device !== 'object' || device.kind === 'cpu') throw error;
+    return EncoderEngine.create({ ...options, device: cpuUse(error.message) });
   }
 }

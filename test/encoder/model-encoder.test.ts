@@ -46,6 +46,16 @@ test.each([
   ['encoder_bert_gelu_new', 'pooled_mean', 'mean'],
   ['encoder_bert_gelu_new', 'pooled_cls', 'cls'],
   ['encoder_bert_windows', 'hidden_states', 'none'],
+  ['encoder_roberta', 'hidden_states', 'none'],
+  ['encoder_roberta', 'pooled_mean', 'mean'],
+  ['encoder_mpnet', 'hidden_states', 'none'],
+  ['encoder_mpnet', 'pooled_mean', 'mean'],
+  ['encoder_distilbert', 'hidden_states', 'none'],
+  ['encoder_t5', 'hidden_states', 'none'],
+  ['encoder_t5_gated', 'hidden_states', 'none'],
+  ['encoder_modernbert', 'hidden_states', 'none'],
+  ['encoder_modernbert', 'pooled_mean', 'mean'],
+  ['encoder_modernbert', 'pooled_cls', 'cls'],
 ] as const)('%s gives the golden %s', async (name, expected, pooling) => {
   const { settings, tensors } = await readGolden(`${name}.safetensors`);
   const file = await SafetensorsFile.open(join(__dirname, '..', 'fixtures', 'encoder', `${name}.safetensors`));
