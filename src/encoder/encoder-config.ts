@@ -25,6 +25,8 @@ export interface TensorNames {
   inLayer: Readonly<Record<string, TensorPath>>;
   /** Paths outside of the layers. */
   outside: Readonly<Record<string, TensorPath>>;
+  /** The engine's path of the word embeddings, if not BERT's: where the model is in the file is found by them. */
+  wordEmbeddings?: string;
 }
 
 /** A path, or several that are tried in their order, or one of equal parts of a tensor that are stacked: [path, part, parts]. */

@@ -1,8 +1,9 @@
 /** Text encoders: prompts → token ids → hidden states. */
+export { CAUSAL_MODEL_TYPES, CausalTextEncoder } from './causal-text-encoder.js';
 export type { EncoderConfig } from './encoder-config.js';
 export { MODEL_TYPES, parseEncoderConfig } from './families.js';
 export { DEFAULT_HASH_CHANNELS, HashEncoder } from './hash-encoder.js';
-export { type LoadTextEncoderOptions, loadTextEncoder } from './load.js';
+export { isCausal, isCausalFolder, type LoadTextEncoderOptions, loadTextEncoder } from './load.js';
 export { type EncodeIds, ModelEncoder } from './model-encoder.js';
 export { ModelTextEncoder } from './model-text-encoder.js';
 export {

@@ -1,7 +1,7 @@
 import type { LongOperation } from '../async/index.js';
-import { cpuUse, EncoderEngine, type EncoderEngineOptions, type EngineOptions } from '../engine/index.js';
-import { DndError } from '../errors.js';
+import { EncoderEngine, type EngineOptions } from '../engine/index.js';
 import type { TensorReader } from '../formats/safetensors/index.js';
+import { onDeviceOrCpu } from './device.js';
 import type { EncoderConfig } from './encoder-config.js';
 import { loadEncoderWeights } from './encoder-weights.js';
 import { parseEncoderConfig } from './families.js';
@@ -42,7 +42,9 @@ export class ModelEncoder implements AsyncDisposable {
     const { threads, memoryLimitBytes, device, precision, configSource = `config of ${weights.path}` } = options;
     const parsed = parseEncoderConfig(config, configSource);
     const { modelType: _, padTokenId: __, tensors, ...sizes } = parsed;
-    const engine = await createEngine({ ...sizes, threads, memoryLimitBytes, device, precision });
+    const engine = await onDeviceOrCpu(device, (use) =>
+      EncoderEngine.create({ ...sizes, threads, memoryLimitBytes, device: use, precision }),
+    );
     try {
       await loadEncoderWeights(engine, weights, options, tensors);
       await engine.prepare({ signal: options.signal });
@@ -70,20 +72,5 @@ export class ModelEncoder implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.dispose();
-  }
-}
-
-/**
- * A CUDA device runs the BERT family only. Named, it refuses others; chosen for a generator as a whole, it is left to the
- * decoder, and the text encoder runs on the CPU.
- */
-async function createEngine(options: EncoderEngineOptions): Promise<EncoderEngine> {
-  try {
-    return await EncoderEngine.create(options);
-  } catch (error) {
-    const { device, architecture } = options;
-    const refused = error instanceof DndError && error.code === 'DEVICE_UNAVAILABLE';
-    if (!refused || architecture === undefined || typeof device !== 'object' || device.kind === 'cpu') throw error;
-    return EncoderEngine.create({ ...options, device: cpuUse(error.message) });
   }
 }

@@ -30,6 +30,7 @@ export class ModelTextEncoder implements TextEncoder {
   readonly channels: number;
   readonly maxWindow: number;
   readonly minLength: number;
+  readonly encodesPadding = true;
 
   private constructor(
     readonly model: ModelEncoder,

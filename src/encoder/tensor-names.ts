@@ -44,7 +44,7 @@ export function findTensors(
 
 /** The shortest one of wrappers alone before the word embeddings, which every model has; empty without one. */
 function findPrefix({ tensors }: Pick<TensorReader, 'tensors'>, names: TensorNames): string {
-  const endings = placesOf(`${WORD_EMBEDDINGS}.weight`, names).candidates;
+  const endings = placesOf(`${names.wordEmbeddings ?? WORD_EMBEDDINGS}.weight`, names).candidates;
   const prefixes = [...tensors.keys()].flatMap((name) =>
     endings.filter((ending) => name.endsWith(ending)).map((ending) => name.slice(0, name.length - ending.length)),
   );

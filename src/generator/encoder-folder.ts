@@ -2,6 +2,7 @@ import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type EncoderIdentity,
+  isCausalFolder,
   type LoadTextEncoderOptions,
   loadTextEncoder,
   type TextEncoder,
@@ -37,7 +38,14 @@ export async function loadNamedEncoder(
   expected: EncoderIdentity,
   { threads, signal, device }: Pick<LoadTextEncoderOptions, 'threads' | 'signal' | 'device'>,
 ): Promise<TextEncoder> {
-  const encoder = await loadTextEncoder(source, { threads, signal, device, channels: expected.channels });
+  const encoder = await loadTextEncoder(source, {
+    threads,
+    signal,
+    device,
+    channels: expected.channels,
+    // Another encoder is refused for what it is, below.
+    layer: expected.layer !== undefined && (await isCausalFolder(source)) ? expected.layer : undefined,
+  });
   if (sameIdentity(encoder.identity, expected)) return encoder;
   encoder.dispose();
   throw new DndError(
@@ -56,5 +64,6 @@ function sameIdentity(one: EncoderIdentity, other: EncoderIdentity): boolean {
 /** For messages: `all-MiniLM-L6-v2 (bert, 384 channels, weights 53aa51172d14…)`. */
 export function described(identity: EncoderIdentity): string {
   const digest = identity.weightsSha256 ? `, weights ${identity.weightsSha256.slice(0, 12)}…` : '';
-  return `${identity.name ?? 'the built-in encoder'} (${identity.type}, ${identity.channels} channels${digest})`;
+  const layer = identity.layer === undefined ? '' : `, layer ${identity.layer}`;
+  return `${identity.name ?? 'the built-in encoder'} (${identity.type}, ${identity.channels} channels${layer}${digest})`;
 }

@@ -1,5 +1,12 @@
 import { AdapterLayout } from '../adapter/index.js';
-import { type EncoderIdentity, MODEL_TYPES, type Padding, type Pooling } from '../encoder/index.js';
+import {
+  CAUSAL_MODEL_TYPES,
+  type EncoderIdentity,
+  isCausal,
+  MODEL_TYPES,
+  type Padding,
+  type Pooling,
+} from '../encoder/index.js';
 import { readJson } from '../files/index.js';
 import { Fields } from '../validation/index.js';
 import { checkDecoderShape, type DecoderShape } from './decoder-shape.js';
@@ -89,13 +96,14 @@ export function adapterSettings(
 }
 
 function parseEncoder(fields: Fields): EncoderIdentity {
-  const type = fields.oneOf('type', ['hash', ...MODEL_TYPES]);
+  const type = fields.oneOf('type', ['hash', ...MODEL_TYPES, ...CAUSAL_MODEL_TYPES]);
   const channels = fields.wholeNumber('channels', 1);
   if (type === 'hash') return { type, channels };
   return {
     type,
     name: fields.text('name'),
     channels,
+    ...(isCausal(type) ? { layer: fields.wholeNumber('layer', 1) } : {}),
     weightsSha256: fields.text('weightsSha256'),
     tokenizerSha256: fields.text('tokenizerSha256'),
   };

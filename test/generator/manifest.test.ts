@@ -100,7 +100,7 @@ test.each(REQUIRED)('without %s it is corrupt, and the message names the file', 
 });
 
 test.each([
-  ['encoder.type', 't5'],
+  ['encoder.type', 'deberta'],
   ['condition.padding', 'left'],
   ['condition.pooling', 1],
   ['adapter.alpha', 0],

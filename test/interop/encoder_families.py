@@ -119,6 +119,20 @@ def modern_sizes(**changes):
     return {**BERT_SIZES, **modern, **changes}
 
 
+CAUSAL_SIZES = {
+    "hidden_size": 48, "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 2,
+    "intermediate_size": 80, "max_position_embeddings": 128, "head_dim": 12,
+}  # fmt: skip
+START = (
+    lambda: byte_level(
+        ["<s>", "<pad>", "</s>"],
+        lambda v: processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", v["<s>"])]),
+    ),
+    {"pad_token": "<pad>", "bos_token": "<s>"},
+)
+# type, tokeniser, layer, where the model is inside of others
+CAUSAL_CASES = [("llama", START, 4, "model."), ("qwen3", START, 2, ""), ("qwen2", ROBERTA, 1, "model.")]
+
 CASES = [
     ("bert", BERT, bert_sizes(), ""),
     ("roberta", ROBERTA, bert_sizes(max_position_embeddings=130, type_vocab_size=1, pad_token_id=1), "roberta."),
@@ -174,15 +188,19 @@ def relative_error(ours, reference):
     return ((ours.double() - reference).norm() / reference.norm()).item()
 
 
-def compare(case, folder, model, tokenizer):
+def compare(case, folder, model, tokenizer, layer=None):
     (work / "prompts.json").write_text(json.dumps(PROMPTS))
     expected = tokenizer(PROMPTS, padding="max_length", truncation=True, max_length=LENGTH, return_tensors="pt")
     expected.pop("token_type_ids", None)
     # ModernBERT in float64 would give NaN at padding far from the text: its softmax is in float32, its mask is not.
     model = model if "modernbert" in case else model.double()
     with torch.inference_mode():
-        reference = model(**expected).last_hidden_state.double()
-    bridge("encode", folder, work / "prompts.json", work / "ours.safetensors", maxLength=LENGTH)
+        if layer is None:
+            reference = model(**expected).last_hidden_state.double()
+        else:
+            reference = model(**expected, output_hidden_states=True).hidden_states[layer].double()
+    options = {} if layer is None else {"layer": layer}
+    bridge("encode", folder, work / "prompts.json", work / "ours.safetensors", maxLength=LENGTH, **options)
     ours = load_file(work / "ours.safetensors")
     mask = expected["attention_mask"].bool()
     same = torch.equal(ours["ids"].long(), expected["input_ids"]) and torch.equal(
@@ -190,11 +208,13 @@ def compare(case, folder, model, tokenizer):
     )
     check(f"{case}: token ids equal those of transformers", same, f"{int(mask.sum())} tokens")
     for what, states, wanted in (
-        ("states, padding encoded", ours["encode.none"], reference),
+        ("states, padding encoded", ours.get("encode.none"), reference),
         ("states, padding zero", ours["zero.none"], reference * mask[..., None]),
         ("mean", ours["encode.mean"], (reference * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)),
         ("cls", ours["encode.cls"], reference[:, 0]),
     ):
+        if states is None:  # a decoder-only model has none
+            continue
         error = relative_error(states.reshape(wanted.shape), wanted)
         check(f"{case}: {what}", error <= TOLERANCE, f"relative error {error:.1e} ≤ {TOLERANCE}")
 
@@ -212,6 +232,18 @@ for number, (kind, (make, special), sizes, prefix) in enumerate(CASES):
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     tokenizer = AutoTokenizer.from_pretrained(folder)
     compare(f"{number} {kind}", folder, model, tokenizer)
+    shutil.rmtree(folder)
+
+for kind, (make, special), layer, prefix in CAUSAL_CASES:
+    folder = work / kind
+    fast = make()
+    config = CONFIG_MAPPING[kind](vocab_size=fast.get_vocab_size() + 3, **CAUSAL_SIZES)
+    model = random_model(kind, config)
+    save(folder, model, prefix)
+    fast.save(str(folder / "tokenizer.json"))
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 10**9, **special}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    compare(f"{kind}, layer {layer}", folder, model, AutoTokenizer.from_pretrained(folder), layer)
     shutil.rmtree(folder)
 
 finish()
