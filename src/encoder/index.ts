@@ -17,3 +17,4 @@ export {
 } from './text-encoder.js';
 export { loadTokenCounter, type TokenCounter } from './token-counter.js';
 export { type TokenisedPrompts, Tokeniser } from './tokeniser.js';
+export { copiesOf, findWordVectors, WORD_VECTORS, WordVectorsEncoder } from './word-vectors-encoder.js';

@@ -6,6 +6,7 @@ import { HashEncoder } from './hash-encoder.js';
 import { modelTypeOf } from './model-folder.js';
 import { ModelTextEncoder } from './model-text-encoder.js';
 import type { TextEncoder } from './text-encoder.js';
+import { findWordVectors, WordVectorsEncoder } from './word-vectors-encoder.js';
 
 export interface LoadTextEncoderOptions extends EngineOptions, LongOperation {
   /** Channels of the hash encoder, default 384; a model in a folder has its own. */
@@ -16,13 +17,16 @@ export interface LoadTextEncoderOptions extends EngineOptions, LongOperation {
 
 /**
  * The text encoder that `source` names: 'hash' for the built-in one, else the folder of a model of one of MODEL_TYPES or
- * CAUSAL_MODEL_TYPES (`config.json`, `model.safetensors`, `tokenizer.json`). A folder called hash is `./hash`.
+ * CAUSAL_MODEL_TYPES (`config.json`, `model.safetensors`, `tokenizer.json`), or a table of word vectors. A folder called
+ * hash is `./hash`.
  * @throws DndError FILE_NOT_FOUND, CORRUPT_FILE, UNSUPPORTED_ENCODER, INVALID_WEIGHTS, SHAPE_MISMATCH, OUT_OF_MEMORY,
  * INVALID_ARGUMENT; `signal.reason`
  */
 export async function loadTextEncoder(source: string, options: LoadTextEncoderOptions = {}): Promise<TextEncoder> {
   const { layer, ...others } = options;
-  if (await isCausalFolder(source)) return CausalTextEncoder.load(source, options);
+  const wordVectors = source === 'hash' ? undefined : await findWordVectors(source);
+  if (wordVectors !== undefined && layer === undefined) return WordVectorsEncoder.load(wordVectors, options);
+  if (wordVectors === undefined && (await isCausalFolder(source))) return CausalTextEncoder.load(source, options);
   if (layer !== undefined) {
     throw new DndError(
       'INVALID_ARGUMENT',
@@ -34,7 +38,7 @@ export async function loadTextEncoder(source: string, options: LoadTextEncoderOp
 
 /** Whether `source`, as of `loadTextEncoder`, is a decoder-only model. Errors: as `findTokeniser`. */
 export async function isCausalFolder(source: string): Promise<boolean> {
-  return source !== 'hash' && isCausal(await modelTypeOf(source));
+  return source !== 'hash' && (await findWordVectors(source)) === undefined && isCausal(await modelTypeOf(source));
 }
 
 /** Whether a `model_type` is that of a decoder-only model. */

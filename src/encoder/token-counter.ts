@@ -6,6 +6,7 @@ import { words } from './hash-features.js';
 import { isCausal } from './load.js';
 import { findTokeniser, modelTypeOf } from './model-folder.js';
 import { loadTokeniser } from './model-text-encoder.js';
+import { findWordVectors, WordVectorsEncoder } from './word-vectors-encoder.js';
 
 /** Counts the tokens that a text encoder makes of a prompt, without its weights. */
 export interface TokenCounter {
@@ -21,6 +22,11 @@ export interface TokenCounter {
  */
 export async function loadTokenCounter(source: string): Promise<TokenCounter> {
   if (source === 'hash') return { maxWindow: Number.POSITIVE_INFINITY, count: countWords };
+  const wordVectors = await findWordVectors(source);
+  if (wordVectors !== undefined) {
+    const encoder = await WordVectorsEncoder.load(wordVectors);
+    return { maxWindow: encoder.maxWindow, count: (prompt, signal) => encoder.count(prompt, signal) };
+  }
   const files = await findTokeniser(source);
   if (isCausal(await modelTypeOf(source))) {
     const { sizes } = parseCausalConfig(await readJson(files.config), files.config);

@@ -1,7 +1,9 @@
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  copiesOf,
   type EncoderIdentity,
+  findWordVectors,
   isCausalFolder,
   type LoadTextEncoderOptions,
   loadTextEncoder,
@@ -19,6 +21,14 @@ const ENCODER_FILES =
 
 export async function copyEncoderFiles(from: string, to: string, signal: AbortSignal | undefined): Promise<void> {
   await mkdir(to, { recursive: true });
+  const wordVectors = await findWordVectors(from);
+  for (const [file, name] of wordVectors === undefined ? [] : copiesOf(wordVectors)) {
+    signal?.throwIfAborted();
+    await copyFile(file, join(to, name)).catch((error) => {
+      throw readError(error, file);
+    });
+  }
+  if (wordVectors !== undefined) return;
   const names = await readdir(from).catch((error) => {
     throw readError(error, from);
   });

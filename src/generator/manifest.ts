@@ -6,6 +6,7 @@ import {
   MODEL_TYPES,
   type Padding,
   type Pooling,
+  WORD_VECTORS,
 } from '../encoder/index.js';
 import { readJson } from '../files/index.js';
 import { Fields } from '../validation/index.js';
@@ -96,7 +97,7 @@ export function adapterSettings(
 }
 
 function parseEncoder(fields: Fields): EncoderIdentity {
-  const type = fields.oneOf('type', ['hash', ...MODEL_TYPES, ...CAUSAL_MODEL_TYPES]);
+  const type = fields.oneOf('type', ['hash', WORD_VECTORS, ...MODEL_TYPES, ...CAUSAL_MODEL_TYPES]);
   const channels = fields.wholeNumber('channels', 1);
   if (type === 'hash') return { type, channels };
   return {
