@@ -1,20 +1,39 @@
-export { type BaseModel, baseModelFromConfig, readBaseModel, widthsOf } from './base-model.js';
+export { baseModelFromConfig, configOfBase, readBaseModel } from './base-config.js';
+export { excludedModulesOf, layersPathOf, modulesOf } from './base-family.js';
+export { type BaseModel, widthsOf } from './base-model.js';
+export { type AdapterDtype, type Encode, encodeWeights } from './encode.js';
+export { requireFinite } from './finite.js';
+export { FLOAT_DTYPES, type FloatDtypeName, floatDtype } from './float-dtype.js';
 export { AdapterLayout, type LayoutTensor } from './layout.js';
 export type { TensorShape } from './layout-fields.js';
 export type { LayoutJson } from './layout-json.js';
 export type { LayoutOptions } from './layout-options.js';
 export { type AdapterTensor, LoraAdapter, type LoraConfig, type LoraPair } from './lora-adapter.js';
 export { loraScale, mergeDelta } from './merge.js';
-export { MODULE_NAMES, MODULES, type Module, type ModuleName, selectModules, type Widths } from './modules.js';
-export { placeKey } from './names.js';
+export { isMlxConfig } from './mlx-config.js';
+export { MLX_TENSORS_FILE } from './mlx-names.js';
+export { readMlx } from './mlx-read.js';
+export { type MlxWriteOptions, writeMlx } from './mlx-write.js';
+export { compareModules, moduleKey } from './module-key.js';
+export {
+  KNOWN_MODULES,
+  MODULE_NAMES,
+  MODULES,
+  type Module,
+  type ModuleName,
+  selectModules,
+  type Widths,
+} from './modules.js';
+export { LAYERS_PATH, parseTensorName, placeKey, tensorName } from './names.js';
 export { NORMALISATIONS, type Normalisation, ResidualStatistics } from './normalisation.js';
 export { type ParsedPeftConfig, parsePeftConfig } from './peft-config.js';
 export { checkedName, readPeft } from './peft-read.js';
 export {
-  type AdapterDtype,
+  checkConfig,
   PEFT_CONFIG_FILE,
   PEFT_TENSORS_FILE,
   type PeftWriteOptions,
   writePeft,
 } from './peft-write.js';
+export { vllmRankNote } from './rank-limits.js';
 export { ResidualSums } from './residual-sums.js';

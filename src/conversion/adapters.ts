@@ -1,0 +1,91 @@
+import { type GgufBase, readGgufBase } from '../adapter/gguf/index.js';
+import { type LoraAdapter, readBaseModel, vllmRankNote } from '../adapter/index.js';
+import { DndError } from '../errors.js';
+import { isGguf } from '../formats/gguf/index.js';
+import { quoteValue } from '../validation/index.js';
+import type { AdapterFormat } from './adapter-format.js';
+import { GGUF } from './gguf.js';
+import { MLX } from './mlx.js';
+import { PEFT } from './peft.js';
+import { ADAPTER_FORMAT_NAMES, type Conversion, type ConvertOptions, type Facts, type InputKind } from './types.js';
+
+/** In the order in which an input, and an output's name, is compared with them. */
+const FORMATS: readonly AdapterFormat[] = [GGUF, MLX, PEFT];
+
+function ranksOf(adapter: LoraAdapter): number[] {
+  return [...new Set(adapter.moduleNames().map((module) => adapter.pair(module).rank))].sort((a, b) => a - b);
+}
+
+function factsOf(adapter: LoraAdapter): Facts {
+  const { alpha, useRslora, baseModelName } = adapter.config;
+  const parameters = [...adapter.tensors.values()].reduce((sum, { data }) => sum + data.length, 0);
+  return {
+    baseModel: baseModelName,
+    ranks: ranksOf(adapter),
+    alpha,
+    useRslora,
+    modules: adapter.moduleNames().length,
+    parameters,
+  };
+}
+
+/** @throws DndError INVALID_ARGUMENT for an unknown format */
+function formatOf(output: string, name: string | undefined): AdapterFormat {
+  if (name === undefined) return FORMATS.find(({ isOutput }) => isOutput(output))!;
+  const format = FORMATS.find((one) => one.name === name);
+  if (format) return format;
+  const choices = ADAPTER_FORMAT_NAMES.join(', ');
+  throw new DndError('INVALID_ARGUMENT', `there is no adapter format ${quoteValue(name)}; choose ${choices}`);
+}
+
+interface Base {
+  base: GgufBase | undefined;
+  layers: number | undefined;
+}
+
+/** Only GGUF depends on more than the number of layers, and its architectures are fewer. */
+async function readBase(path: string | undefined, formats: readonly AdapterFormat[]): Promise<Base> {
+  if (path === undefined) return { base: undefined, layers: undefined };
+  if (!formats.includes(GGUF) && !(await isGguf(path)))
+    return { base: undefined, layers: (await readBaseModel(path)).layers };
+  const base = await readGgufBase(path);
+  return { base, layers: base.layers };
+}
+
+async function convertAdapter(
+  format: AdapterFormat,
+  input: string,
+  output: string,
+  options: ConvertOptions,
+): Promise<Conversion> {
+  const { dtype = 'f32', force, signal, onProgress } = options;
+  const target = formatOf(output, options.format);
+  const { base, layers } = await readBase(options.base, [format, target]);
+  const notes: string[] = [];
+  const onNotice = (notice: string) => notes.push(notice);
+  const adapter = await format.read(input, {
+    base,
+    onNotice,
+    signal,
+    onProgress: onProgress && ((fraction) => onProgress(fraction / 2)),
+  });
+  const written = await target.write(output, adapter, {
+    base,
+    layers,
+    dtype,
+    force,
+    signal,
+    onProgress: onProgress && ((fraction) => onProgress((1 + fraction) / 2)),
+  });
+  const note = vllmRankNote(ranksOf(adapter).at(-1)!);
+  if (note !== undefined) notes.push(note);
+  return { input, output, from: format.name, to: target.name, facts: { ...factsOf(adapter), ...written }, notes };
+}
+
+/** Adapters of each format, which become another format, or another dtype of the same. */
+export const ADAPTER_INPUTS: readonly InputKind[] = FORMATS.map((format) => ({
+  name: format.name,
+  what: format.what,
+  recognises: format.recognises,
+  convert: (input, output, options) => convertAdapter(format, input, output, options),
+}));

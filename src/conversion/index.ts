@@ -1,0 +1,8 @@
+export { convert } from './convert.js';
+export {
+  ADAPTER_FORMAT_NAMES,
+  type AdapterFormatName,
+  type Conversion,
+  type ConvertOptions,
+  type Facts,
+} from './types.js';
