@@ -17,6 +17,7 @@ small=(
   base_configs
   base_adapters
   mlx_adapters
+  encoder_families
   minilm
   minilm_on_cuda
   random_gradients

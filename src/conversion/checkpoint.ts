@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type BaseModel, readBaseModel } from '../adapter/index.js';
 import { type LongOperation, steadyProgress } from '../async/index.js';
-import { type EncoderIdentity, loadTextEncoder } from '../encoder/index.js';
+import { loadTextEncoder } from '../encoder/index.js';
 import { DndError } from '../errors.js';
 import { writeFileAtomically, writeFolderAtomically } from '../files/index.js';
 import { type FloatDtype, toFloat32 } from '../formats/dtypes.js';
@@ -101,11 +101,11 @@ function fits(preset: PresetName, { features, kernelSize, projectedFrom }: Decod
 async function encoderOf(
   { encoder: source, threads, signal }: ConvertCheckpointOptions,
   shape: DecoderShape,
-): Promise<{ identity: EncoderIdentity; maxWindow: number; minLength: number }> {
+): Promise<Parameters<typeof planGenerator>[3]> {
   const encoder = await loadTextEncoder(source, { threads, signal, device: 'cpu', channels: conditionShape(shape)[2] });
-  const { identity, maxWindow, minLength } = encoder;
+  const { identity, maxWindow, minLength, encodesPadding } = encoder;
   encoder.dispose();
-  return { identity, maxWindow, minLength };
+  return { identity, maxWindow, minLength, encodesPadding };
 }
 
 function planConverted(

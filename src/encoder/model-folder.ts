@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { DndError } from '../errors.js';
 import { isFileError, readError, readJson } from '../files/index.js';
+import { isObject } from '../validation/index.js';
 
 /** The files that define a text encoder's tokeniser. */
 export interface TokeniserFolder {
@@ -56,6 +57,16 @@ export async function findTokeniser(folder: string): Promise<TokeniserFolder> {
     tokenizer: join(folder, 'tokenizer.json'),
     tokenizerConfig: names.has('tokenizer_config.json') ? join(folder, 'tokenizer_config.json') : undefined,
   };
+}
+
+/**
+ * The `model_type` of a text encoder's config.json, unchecked.
+ * @throws DndError as `findTokeniser`
+ */
+export async function modelTypeOf(folder: string): Promise<unknown> {
+  const { config } = await findTokeniser(folder);
+  const json = await readJson(config);
+  return isObject(json) ? json.model_type : undefined;
 }
 
 function missing(folder: string, name: string, advice: string): DndError {

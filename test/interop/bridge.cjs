@@ -146,9 +146,9 @@ async function writeDeltas(adapter, target) {
 }
 
 /** Token ids, mask, and states: every token's with padding encoded and zero, and pooled both ways. */
-async function encode({ maxLength, ...device }, folder, promptsFile, target) {
+async function encode({ maxLength, layer, ...device }, folder, promptsFile, target) {
   const prompts = JSON.parse(await readFile(promptsFile, 'utf8'));
-  const encoder = await dist('encoder/index.js').BertTextEncoder.load(folder, { threads: 2, ...device });
+  const encoder = await dist('encoder/index.js').loadTextEncoder(folder, { threads: 2, layer, ...device });
   const { ids, mask } = await encoder.tokenise(prompts, { maxLength });
   const matrix = [prompts.length, maxLength];
   const tensors = [
@@ -156,7 +156,7 @@ async function encode({ maxLength, ...device }, folder, promptsFile, target) {
     { name: 'mask', dtype: 'I32', shape: matrix, bytes: () => [bytesOf(mask)] },
   ];
   for (const [padding, pooling] of [
-    ['encode', 'none'],
+    ...(encoder.encodesPadding ? [['encode', 'none']] : []),
     ['zero', 'none'],
     ['encode', 'mean'],
     ['encode', 'cls'],
