@@ -55,7 +55,10 @@ export async function readTasks(folder: string, names?: readonly string[]): Prom
 
 function checkNames(names: readonly string[]): void {
   if (names.length === 0)
-    throw new DndError('INVALID_ARGUMENT', 'task names: the list is empty; expected at least one name, or no list for all');
+    throw new DndError(
+      'INVALID_ARGUMENT',
+      'task names: the list is empty; expected at least one name, or no list for all',
+    );
   const repeated = names.find((name, index) => names.indexOf(name) < index);
   if (repeated !== undefined)
     throw new DndError('INVALID_ARGUMENT', `task names: ${quote(repeated)} is given twice; expected each task once`);

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { eventLoopYielder, onAbort } from '../async/index.js';
 import { DndError } from '../errors.js';
-import { decodeUtf8, openInput, readError } from '../files/index.js';
+import { decodeUtf8, openInput, readError, whatItIs } from '../files/index.js';
 import { checkPath, quoteValue } from '../validation/index.js';
 import { parseCsv } from './csv.js';
 import { checkItem, type FoundItem, type PromptItem } from './item.js';
@@ -130,6 +130,9 @@ async function parse<Item>(
     if (item !== undefined) items.push(take(item));
     return ++looked % ITEMS_PER_SLICE === 0 ? yieldToEventLoop() : undefined;
   };
+  // As text, a Git LFS pointer or an error page would be a prompt per line.
+  const other = whatItIs(bytes);
+  if (other !== undefined) throw invalidPrompts(source, other);
   const found = parser(decodeUtf8(bytes, source), source);
   if (Symbol.asyncIterator in found) {
     for await (const item of found) await add(item);
