@@ -1,15 +1,17 @@
+export { adapterFolder, isUnconverted, SAVE_AGAIN, searchAdapter, severalAdapters } from './adapter-folder.js';
 export { type BaseModel, baseModelFromConfig, readBaseModel, widthsOf } from './base-model.js';
 export { AdapterLayout, type LayoutTensor } from './layout.js';
 export type { TensorShape } from './layout-fields.js';
 export type { LayoutJson } from './layout-json.js';
 export type { LayoutOptions } from './layout-options.js';
 export { type AdapterTensor, LoraAdapter, type LoraConfig, type LoraPair } from './lora-adapter.js';
+export { type LoraTensor, loraTensors } from './lora-tensors.js';
 export { loraScale, mergeDelta } from './merge.js';
 export { MODULE_NAMES, MODULES, type Module, type ModuleName, selectModules, type Widths } from './modules.js';
 export { placeKey } from './names.js';
 export { NORMALISATIONS, type Normalisation, ResidualStatistics } from './normalisation.js';
 export { type ParsedPeftConfig, parsePeftConfig } from './peft-config.js';
-export { checkedName, readPeft } from './peft-read.js';
+export { type ReadPeftOptions, readPeft } from './peft-read.js';
 export {
   type AdapterDtype,
   PEFT_CONFIG_FILE,

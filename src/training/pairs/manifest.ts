@@ -12,6 +12,8 @@ export const PAIRS_FORMAT_VERSION = 1;
 export interface PairsManifest {
   base: BaseModel | null;
   adapter: Partial<PairsAdapter>;
+  /** The adapter to take where a checkpoint holds several: the name of its folder. */
+  adapterName: string | null;
   /** null: taken from the subfolders. */
   tasks: TaskPlaces[] | null;
   heldOut: string[];
@@ -25,7 +27,7 @@ export interface TaskPlaces {
   checkpoints: string | null;
 }
 
-const KEYS = ['formatVersion', 'base', 'adapter', 'tasks', 'heldOut'];
+const KEYS = ['formatVersion', 'base', 'adapter', 'adapterName', 'tasks', 'heldOut'];
 const ADAPTER_KEYS = ['rank', 'alpha', 'useRslora', 'modules'];
 const TASK_KEYS = ['prompts', 'checkpoints'];
 
@@ -36,13 +38,14 @@ const TASK_KEYS = ['prompts', 'checkpoints'];
  */
 export async function readPairsManifest(folder: string): Promise<PairsManifest> {
   const path = join(folder, PAIRS_FILE);
-  if (!(await exists(path))) return { base: null, adapter: {}, tasks: null, heldOut: [] };
+  if (!(await exists(path))) return { base: null, adapter: {}, adapterName: null, tasks: null, heldOut: [] };
   const fields = new Fields(await readJson(path), path, '', 'INVALID_PAIRS');
   if (fields.raw('formatVersion') !== undefined) fields.checkFormatVersion(PAIRS_FORMAT_VERSION, 'pairs');
   fields.refuseOthers(KEYS);
   return {
     base: await parseBase(fields, folder),
     adapter: fields.raw('adapter') === undefined ? {} : parseAdapter(fields.section('adapter')),
+    adapterName: fields.textOrNull('adapterName'),
     tasks: parseTasks(fields, folder),
     heldOut: fields.raw('heldOut') === undefined ? [] : names(fields, 'heldOut'),
   };
