@@ -1,6 +1,13 @@
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { PEFT_CONFIG_FILE, PEFT_TENSORS_FILE } from '../adapter/index.js';
+import {
+  adapterFolder,
+  isUnconverted,
+  PEFT_CONFIG_FILE,
+  PEFT_TENSORS_FILE,
+  parsePeftConfig,
+} from '../adapter/index.js';
+import { DndError } from '../errors.js';
 import { exists, readError, readJson } from '../files/index.js';
 import { SafetensorsSet } from '../formats/safetensors/index.js';
 import { parameterCount } from '../generator/decoder-shape.js';
@@ -32,6 +39,8 @@ export interface AdapterInspection {
   path: string;
   /** The unmodified adapter_config.json. */
   config: unknown;
+  /** Why the other commands refuse it, and settings that they ignore. */
+  notices: string[];
   tensors: TensorSummary[];
 }
 
@@ -45,14 +54,22 @@ export interface SafetensorsInspection {
 export type Inspection = GeneratorInspection | AdapterInspection | SafetensorsInspection;
 
 /**
- * The contents of a generator folder, a PEFT folder, or any safetensors file or sharded set.
- * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, UNSUPPORTED_FORMAT, NEWER_FORMAT
+ * The contents of a generator folder, a PEFT folder or the only one below a folder, or any safetensors file or sharded
+ * set.
+ * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, UNSUPPORTED_FORMAT, NEWER_FORMAT; INVALID_ARGUMENT for a
+ * folder with several adapters
  */
 export async function inspect(path: string, options: InspectOptions = {}): Promise<Inspection> {
   checkPath(path, 'what to inspect');
   const folder = await folderOf(path);
   if (folder && (await exists(join(folder, MANIFEST_FILE)))) return inspectGenerator(folder, options);
-  if (folder && (await exists(join(folder, PEFT_CONFIG_FILE)))) return inspectAdapter(folder, options);
+  const own = [PEFT_CONFIG_FILE, PEFT_TENSORS_FILE];
+  if (folder && (await Promise.all(own.map((name) => exists(join(folder, name))))).every(Boolean))
+    return inspectAdapter(folder, options);
+  if (folder && !(await holdsTensors(folder))) {
+    const adapter = await adapterFolder(folder);
+    if (adapter !== folder) return inspectAdapter(adapter, options);
+  }
   return withTensors(path, options, false, (tensors, { path: found, metadata }) => ({
     type: 'safetensors',
     path: found,
@@ -68,6 +85,13 @@ async function folderOf(path: string): Promise<string | undefined> {
     throw readError(error, path);
   });
   return status.isDirectory() ? path : undefined;
+}
+
+async function holdsTensors(folder: string): Promise<boolean> {
+  const names = await readdir(folder).catch((error) => {
+    throw readError(error, folder);
+  });
+  return names.some((name) => /\.safetensors(?:\.index\.json)?$/.test(name));
 }
 
 async function inspectGenerator(folder: string, options: InspectOptions): Promise<GeneratorInspection> {
@@ -86,13 +110,27 @@ async function inspectGenerator(folder: string, options: InspectOptions): Promis
 }
 
 async function inspectAdapter(folder: string, options: InspectOptions): Promise<AdapterInspection> {
-  const config = await readJson(join(folder, PEFT_CONFIG_FILE));
+  const configPath = join(folder, PEFT_CONFIG_FILE);
+  const config = await readJson(configPath);
   return withTensors(join(folder, PEFT_TENSORS_FILE), options, true, (tensors) => ({
     type: 'adapter',
     path: folder,
     config,
+    notices: [...(isUnconverted(folder) ? [UNCONVERTED] : []), ...noticesOf(config, configPath)],
     tensors,
   }));
+}
+
+const UNCONVERTED = 'by its name this is an adapter from before its conversion to LoRA, relative to a changed base';
+
+/** Inspecting shows an adapter as it is, whether or not the other commands can use it. */
+function noticesOf(config: unknown, path: string): string[] {
+  try {
+    return parsePeftConfig(config, path).warnings;
+  } catch (error) {
+    if (error instanceof DndError) return [error.message];
+    throw error;
+  }
 }
 
 async function withTensors<T>(

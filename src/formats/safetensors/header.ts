@@ -85,42 +85,45 @@ function isSize(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-function parseDtype(value: unknown, tensor: string, path: string): Dtype {
-  if (typeof value !== 'string') throw corrupt(path, `tensor ${tensor} has no dtype`);
+type Fault = (what: string) => DndError;
+
+function parseDtype(value: unknown, fault: Fault): Dtype {
+  if (typeof value !== 'string') throw fault('has no dtype');
   if (isDtype(value)) return value;
-  throw corrupt(path, `tensor ${tensor} has the unknown dtype ${quote(value)}`);
+  throw fault(`has the unknown dtype ${quote(value)}`);
 }
 
 function parseTensor(name: string, entry: unknown, dataStart: number, dataBytes: number, path: string): TensorInfo {
-  const tensor = quote(name);
-  if (/\p{Surrogate}/u.test(name)) throw corrupt(path, `the tensor name ${tensor} is not valid Unicode`);
+  // Quoting hundreds of thousands of names takes seconds: only for an error.
+  const fault: Fault = (what) => corrupt(path, `tensor ${quote(name)} ${what}`);
+  if (/\p{Surrogate}/u.test(name)) throw corrupt(path, `the tensor name ${quote(name)} is not valid Unicode`);
   if (name.length > LONGEST_NAME)
-    throw corrupt(path, `the tensor name ${tensor} has ${name.length} characters; at most ${LONGEST_NAME} are allowed`);
-  if (!isRecord(entry)) throw corrupt(path, `tensor ${tensor} is not described by an object`);
-  const dtype = parseDtype(entry.dtype, tensor, path);
+    throw corrupt(
+      path,
+      `the tensor name ${quote(name)} has ${name.length} characters; at most ${LONGEST_NAME} are allowed`,
+    );
+  if (!isRecord(entry)) throw fault(`is not described by an object`);
+  const dtype = parseDtype(entry.dtype, fault);
   const { shape, data_offsets: offsets } = entry;
   if (!Array.isArray(shape) || !shape.every(isSize)) {
-    throw corrupt(path, `tensor ${tensor} has a shape that is not a list of non-negative integers`);
+    throw fault(`has a shape that is not a list of non-negative integers`);
   }
-  if (shape.length > MOST_AXES)
-    throw corrupt(path, `tensor ${tensor} has ${shape.length} axes; at most ${MOST_AXES} are allowed`);
+  if (shape.length > MOST_AXES) throw fault(`has ${shape.length} axes; at most ${MOST_AXES} are allowed`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) {
-    throw corrupt(path, `tensor ${tensor} has data_offsets that are not two non-negative integers`);
+    throw fault(`has data_offsets that are not two non-negative integers`);
   }
   const [begin, end] = offsets as [number, number];
   const byteLength = elementCount(shape) * DTYPES[dtype].bytes;
-  if (byteLength > Number.MAX_SAFE_INTEGER) throw corrupt(path, `tensor ${tensor} has a shape whose size overflows`);
+  if (byteLength > Number.MAX_SAFE_INTEGER) throw fault(`has a shape whose size overflows`);
   if (begin > end || end > dataBytes) {
-    throw corrupt(
-      path,
-      `tensor ${tensor} has data_offsets [${begin}, ${end}], outside the ${dataBytes} bytes of data that the file holds` +
+    throw fault(
+      `has data_offsets [${begin}, ${end}], outside the ${dataBytes} bytes of data that the file holds` +
         ' (it may be truncated)',
     );
   }
   if (end - begin !== byteLength) {
-    throw corrupt(
-      path,
-      `tensor ${tensor} is ${dtype} [${shape.join(', ').slice(0, 200)}], which takes ${byteLength} bytes, but has ${end - begin}`,
+    throw fault(
+      `is ${dtype} [${shape.join(', ').slice(0, 200)}], which takes ${byteLength} bytes, but has ${end - begin}`,
     );
   }
   return { name, dtype, shape, byteOffset: dataStart + begin, byteLength };
@@ -129,20 +132,21 @@ function parseTensor(name: string, entry: unknown, dataStart: number, dataBytes:
 /** Tensors must cover the data without gaps, to the last byte of the file. */
 function checkCoverage(ordered: TensorInfo[], dataStart: number, fileBytes: number, path: string): void {
   let position = dataStart;
-  let previous = 'the header';
+  let before: string | undefined;
+  const previous = () => (before === undefined ? 'the header' : `tensor ${quote(before)}`);
   for (const { name, byteOffset, byteLength } of ordered) {
-    if (byteOffset < position) throw corrupt(path, `tensor ${quote(name)} overlaps ${previous}`);
+    if (byteOffset < position) throw corrupt(path, `tensor ${quote(name)} overlaps ${previous()}`);
     if (byteOffset > position) {
       throw corrupt(
         path,
-        `${byteOffset - position} bytes between ${previous} and tensor ${quote(name)} belong to none`,
+        `${byteOffset - position} bytes between ${previous()} and tensor ${quote(name)} belong to none`,
       );
     }
     position = byteOffset + byteLength;
-    previous = `tensor ${quote(name)}`;
+    before = name;
   }
   if (position < fileBytes) {
-    throw corrupt(path, `it is oversized: ${fileBytes - position} bytes after ${previous} belong to no tensor`);
+    throw corrupt(path, `it is oversized: ${fileBytes - position} bytes after ${previous()} belong to no tensor`);
   }
 }
 
@@ -169,12 +173,12 @@ export function headerLength(prefix: Uint8Array, fileBytes: number, path: string
  * @throws DndError CORRUPT_FILE
  */
 export function parseHeader(bytes: Uint8Array, fileBytes: number, path: string): Header {
-  const { [METADATA_KEY]: rawMetadata, ...entries } = parseText(bytes, path);
-  const metadata = parseMetadata(rawMetadata ?? {}, path);
+  const header = parseText(bytes, path);
+  const metadata = parseMetadata(header[METADATA_KEY] ?? {}, path);
   const dataStart = PREFIX_BYTES + bytes.length;
-  const tensors = Object.entries(entries).map(([name, entry]) =>
-    parseTensor(name, entry, dataStart, fileBytes - dataStart, path),
-  );
+  const tensors = Object.keys(header)
+    .filter((name) => name !== METADATA_KEY)
+    .map((name) => parseTensor(name, header[name], dataStart, fileBytes - dataStart, path));
   tensors.sort((a, b) => a.byteOffset - b.byteOffset || a.byteLength - b.byteLength);
   checkCoverage(tensors, dataStart, fileBytes, path);
   return { metadata, tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])) };
