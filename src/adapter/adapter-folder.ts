@@ -40,7 +40,12 @@ export const SAVE_AGAIN =
 
 /** Files in place of an adapter, in the order of what they tell. */
 const SIGHTS: readonly Sight[] = [
-  { matches: /^adapter_model\.(?:bin|pt|pth)$/, saw: 'adapter', what: 'in PyTorch’s format', advice: SAVE_AGAIN },
+  {
+    matches: /^adapter(?:_model|_\d+)?\.(?:bin|pt|pth)$/,
+    saw: 'adapter',
+    what: 'in PyTorch’s format',
+    advice: SAVE_AGAIN,
+  },
   {
     matches: /^(?:\d+_)?adapters\.(?:safetensors|npz)$/,
     saw: 'adapter',
@@ -59,6 +64,12 @@ const SIGHTS: readonly Sight[] = [
     what: 'part of an FSDP checkpoint in shards, without an adapter',
     advice:
       'Train with a full state dict (accelerate: fsdp_state_dict_type: FULL_STATE_DICT), or load the checkpoint again and save its adapter with save_pretrained',
+  },
+  {
+    matches: /^model_world_size_\d+_rank_\d+\.pt$/,
+    saw: 'training',
+    what: 'part of a verl checkpoint in shards, without an adapter',
+    advice: 'Merge it with verl.model_merger, which writes lora_adapter',
   },
   {
     matches: /(?:^zero_pp_rank_|^bf16_zero_pp_rank_|^mp_rank_|_optim_states\.pt$|^zero_to_fp32\.py$)/,

@@ -27,10 +27,20 @@ const TENSORS: readonly (OtherContent & { name: RegExp })[] = [
   },
   { name: /\bbias$/, what: 'trained biases', advice: TRAIN_WITHOUT('with bias="none" and lora_bias=False') },
   {
-    name: /(?:^|\.)(?:embed_tokens|lm_head|wte|word_embeddings|embed_in|embed_out)(?:\.base_layer)?\.weight$/,
+    name: /(?:^|\.)(?:embed_tokens|lm_head|wte|word_embeddings|embed_in|embed_out)(?:\.base_layer|\.original_module)?\.weight$/,
     what: 'a whole embedding or output matrix, which PEFT saves when the vocabulary was resized, or when it is a target or in modules_to_save',
     advice:
       'If it was not trained, save again with save_pretrained(…, save_embedding_layers=False); if it was, train again without it',
+  },
+  {
+    name: /(?:^|\.|_)(?:layer)?norm\.weight$/,
+    what: 'a fully trained layer norm',
+    advice: TRAIN_WITHOUT('without the norms (PEFT: modules_to_save)'),
+  },
+  {
+    name: /\.(?:base_layer|\w+_proj)\.weight$/,
+    what: 'not a LoRA matrix but a weight of the base model, as a state dict of the whole model has',
+    advice: 'Save the adapter alone, with save_pretrained of the PeftModel',
   },
   {
     name: /\.lora_[ab]$/,
