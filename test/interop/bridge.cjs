@@ -84,6 +84,22 @@ async function readAdapter(_options, source, folder) {
   return { config, tensors: files };
 }
 
+/** What reading each of these folders ends with: names and warnings, or the error. */
+async function tryAdapters(_options, ...folders) {
+  const { readPeft } = dist('adapter/index.js');
+  const answers = {};
+  for (const folder of folders) {
+    const warnings = [];
+    try {
+      const { tensors } = await readPeft(folder, { onWarning: (warning) => warnings.push(warning) });
+      answers[folder] = { tensors: [...tensors.keys()].sort(), warnings };
+    } catch ({ code, message }) {
+      answers[folder] = { code, message };
+    }
+  }
+  return answers;
+}
+
 /** A PEFT folder read and written again; `useRslora`, when given, is changed on the way. */
 async function rewrite({ dtype, useRslora }, source, target) {
   const { LoraAdapter, readPeft, writePeft } = dist('adapter/index.js');
@@ -129,7 +145,18 @@ async function encode({ maxLength, ...device }, folder, promptsFile, target) {
   await writeSafetensors(target, tensors);
 }
 
-const COMMANDS = { read, copy, shard, formula, layout, 'read-adapter': readAdapter, rewrite, merge, encode };
+const COMMANDS = {
+  read,
+  copy,
+  shard,
+  formula,
+  layout,
+  'read-adapter': readAdapter,
+  'try-adapters': tryAdapters,
+  rewrite,
+  merge,
+  encode,
+};
 
 async function main() {
   const [command, options, ...paths] = process.argv.slice(2);
