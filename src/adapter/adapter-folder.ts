@@ -94,6 +94,16 @@ export function isUnconverted(folder: string): boolean {
   return /^(?:pissa|olora|corda|lora_ga|loraga)_(?:init|backup)$/.test(basename(resolve(folder)));
 }
 
+/** @throws DndError UNSUPPORTED_FORMAT for a folder of which `isUnconverted` says so */
+export function refuseUnconverted(folder: string): void {
+  if (!isUnconverted(folder)) return;
+  throw new DndError(
+    'UNSUPPORTED_FORMAT',
+    `${folder}: by its name it is an adapter from before its conversion to LoRA, relative to a changed base. ` +
+      'Give the converted adapter (LLaMA-Factory: pissa_converted)',
+  );
+}
+
 /**
  * Looks for the folder of an adapter: this one, or else one of those below it.
  * @param name the adapter to choose, if there are several: the name of its folder
@@ -172,12 +182,7 @@ export function severalAdapters(names: readonly string[]): string {
  * INVALID_ARGUMENT where there are several, with their names; FILE_NOT_FOUND where it has the configuration alone
  */
 export async function adapterFolder(path: string): Promise<string> {
-  if (isUnconverted(path))
-    throw new DndError(
-      'UNSUPPORTED_FORMAT',
-      `${path}: by its name it is an adapter from before its conversion to LoRA, relative to a changed base. ` +
-        'Give the converted adapter (LLaMA-Factory: pissa_converted)',
-    );
+  refuseUnconverted(path);
   if ((await kindOf(path)) !== 'folder' || (await kindOf(join(path, PEFT_TENSORS_FILE))) === 'file') return path;
   const search = await searchAdapter(path);
   if (search.kind === 'one') return search.folder;

@@ -1,4 +1,11 @@
-export { adapterFolder, isUnconverted, SAVE_AGAIN, searchAdapter, severalAdapters } from './adapter-folder.js';
+export {
+  adapterFolder,
+  isUnconverted,
+  refuseUnconverted,
+  SAVE_AGAIN,
+  searchAdapter,
+  severalAdapters,
+} from './adapter-folder.js';
 export { type BaseModel, baseModelFromConfig, readBaseModel, widthsOf } from './base-model.js';
 export { AdapterLayout, type LayoutTensor } from './layout.js';
 export type { TensorShape } from './layout-fields.js';

@@ -133,7 +133,7 @@ function refusedStart(start: unknown): string | undefined {
   return (
     `${CHANGES_BASE[changed]} ${setting}: its weights are relative to a base from which its start was subtracted, not to ` +
     'the base itself. Convert it to LoRA: save it with PEFT’s ' +
-    'save_pretrained(…, path_initial_model_for_weight_conversion=<the adapter saved before training>), which doubles its rank'
+    'save_pretrained(…, path_initial_model_for_weight_conversion=<the adapter saved before training>), which doubles its rank (LLaMA-Factory: pissa_convert)'
   );
 }
 

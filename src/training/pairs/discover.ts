@@ -174,6 +174,9 @@ async function findCheckpoints(
     );
     return;
   }
+  const instead = kind === 'folder' && aside.length === 0 ? await searchAdapter(place) : undefined;
+  if (instead?.kind === 'none' && instead.saw !== 'nothing')
+    throw new DndError(instead.code, `task ${task.name} has no checkpoints: in ${place} ${instead.why}`);
   const seen = aside.map(({ path, what }) => `; ${placeIn(folder, path)} ${what}`).join('');
   throw new DndError(
     'INVALID_PAIRS',

@@ -8,6 +8,7 @@ import {
   PEFT_CONFIG_FILE,
   parsePeftConfig,
   placeKey,
+  refuseUnconverted,
 } from '../../adapter/index.js';
 import { eventLoopYielder } from '../../async/index.js';
 import { DndError } from '../../errors.js';
@@ -43,6 +44,7 @@ export async function scanCheckpoint(
   { name, path, folder, bytes }: CheckpointFile,
   options: { signal?: AbortSignal | undefined; onBytes?: (count: number) => void },
 ): Promise<ScannedCheckpoint> {
+  refuseUnconverted(folder);
   const config = await readConfig(folder);
   const file = await SafetensorsFile.open(path);
   try {

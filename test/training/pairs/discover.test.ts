@@ -147,6 +147,24 @@ test('without any checkpoint, what is there instead is in the message', async ()
   ]);
 });
 
+test.each([
+  ['adapter.gguf', 'adapter.gguf is in llama.cpp’s format'],
+  ['__0_0.distcp', '__0_0.distcp is part of an FSDP checkpoint'],
+])('files that are no checkpoints of ours are named: %s', async (file, what) => {
+  await write((checkpoint) => rm(checkpoint, { recursive: true }), 1);
+  await touch(at('a', 'checkpoints', file));
+  expect(await problemsOf()).toContainEqual([null, 'UNSUPPORTED_FORMAT', expect.stringContaining(what)]);
+});
+
+test('an adapter from before its conversion is refused where pairs.json names it', async () => {
+  await write((checkpoint, step) => into(checkpoint, at('elsewhere', step === 1 ? 'pissa_backup' : 'other')));
+  const tasks = { a: { checkpoints: 'elsewhere/pissa_backup' } };
+  await writeFile(at('pairs.json'), JSON.stringify({ base: configOf(TINY_BASE), tasks }));
+  expect(await problemsOf()).toEqual([
+    [expect.stringContaining('pissa_backup'), 'UNSUPPORTED_FORMAT', expect.stringContaining('before its conversion')],
+  ]);
+});
+
 test('an MLX adapter in place of checkpoints is named', async () => {
   await write((checkpoint) => rm(checkpoint, { recursive: true }), 1);
   await touch(at('a', 'checkpoints', 'adapters.safetensors'));
