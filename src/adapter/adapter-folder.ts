@@ -56,7 +56,7 @@ const SIGHTS: readonly Sight[] = [
     matches: /\.gguf$/,
     saw: 'adapter',
     what: 'in llama.cpp’s format',
-    advice: 'Convert it first, or give the PEFT folder',
+    advice: 'Convert it with dnd convert, or give the PEFT folder',
   },
   {
     matches: /\.distcp$/,

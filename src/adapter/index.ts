@@ -6,7 +6,16 @@ export {
   searchAdapter,
   severalAdapters,
 } from './adapter-folder.js';
-export { type BaseModel, baseModelFromConfig, readBaseModel, widthsOf } from './base-model.js';
+export {
+  type BaseModel,
+  baseModelFromConfig,
+  excludedModulesOf,
+  layersPathOf,
+  readBaseModel,
+  widthsOf,
+} from './base-model.js';
+export { type AdapterDtype, type Encode, encodeWeights } from './encode.js';
+export { requireFinite } from './finite.js';
 export { AdapterLayout, type LayoutTensor } from './layout.js';
 export type { TensorShape } from './layout-fields.js';
 export type { LayoutJson } from './layout-json.js';
@@ -14,16 +23,18 @@ export type { LayoutOptions } from './layout-options.js';
 export { type AdapterTensor, LoraAdapter, type LoraConfig, type LoraPair } from './lora-adapter.js';
 export { type LoraTensor, loraTensors } from './lora-tensors.js';
 export { loraScale, mergeDelta } from './merge.js';
+export { compareModules, moduleKey } from './module-key.js';
 export { MODULE_NAMES, MODULES, type Module, type ModuleName, selectModules, type Widths } from './modules.js';
-export { placeKey } from './names.js';
+export { LAYERS_PATH, parseTensorName, placeKey, tensorName } from './names.js';
 export { NORMALISATIONS, type Normalisation, ResidualStatistics } from './normalisation.js';
 export { type ParsedPeftConfig, parsePeftConfig } from './peft-config.js';
 export { type ReadPeftOptions, readPeft } from './peft-read.js';
 export {
-  type AdapterDtype,
+  checkConfig,
   PEFT_CONFIG_FILE,
   PEFT_TENSORS_FILE,
   type PeftWriteOptions,
   writePeft,
 } from './peft-write.js';
+export { vllmRankNote } from './rank-limits.js';
 export { ResidualSums } from './residual-sums.js';

@@ -1,7 +1,11 @@
 import { Command, CommanderError } from 'commander';
 import { PACKAGE } from '../package.js';
+import { addCompare } from './compare.js';
+import { addCompose } from './compose.js';
+import { addConvert } from './convert.js';
 import { addDemo } from './demo.js';
 import { addDoctor } from './doctor.js';
+import { addDownload } from './download.js';
 import { addEval } from './eval.js';
 import { addFinetune } from './finetune.js';
 import { addGenerate } from './generate.js';
@@ -16,6 +20,7 @@ import {
   interruptedExit,
   printFailure,
 } from './io.js';
+import { addMerge } from './merge.js';
 import { addPairs } from './pairs.js';
 import { addPlan } from './plan.js';
 import { addReport } from './report.js';
@@ -28,11 +33,16 @@ const COMMANDS = [
   addInit,
   addGenerate,
   addInspect,
+  addConvert,
+  addDownload,
   addFinetune,
   addPairs,
   addTrain,
   addReport,
   addEval,
+  addMerge,
+  addCompare,
+  addCompose,
   addPlan,
   addVerify,
   addDoctor,

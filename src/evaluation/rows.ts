@@ -5,7 +5,7 @@ export const ROWS = {
   meanOfTraining: 'mean of the training LoRAs',
   averageSingle: 'training LoRAs, average',
   nearestSingle: 'training LoRA with the nearest prompts',
-  bestSingle: 'best training LoRA tried, chosen on these tasks',
+  bestSingle: 'best training LoRA tried, chosen here',
   generated: 'generated',
   own: "the task's own LoRA",
   otherPrompts: "control: another task's prompts",

@@ -41,7 +41,7 @@ const IN_WORDS: Record<RowId, string> = {
   meanOfTraining: 'the mean of the training LoRAs',
   averageSingle: 'training LoRAs on average',
   nearestSingle: 'the training LoRA with the nearest prompts',
-  bestSingle: 'the best training LoRA tried, chosen on these tasks',
+  bestSingle: 'the best training LoRA tried',
   generated: 'generated adapters',
   own: "the task's own LoRA",
   otherPrompts: "a control, another task's prompts",

@@ -1,4 +1,5 @@
 export { type Checksums, verifyChecksums, writeChecksums } from './checksums.js';
+export { refuseInputAsOutput } from './contains.js';
 export { sha256OfFiles } from './digest.js';
 export { isFileError, readError, streamError, writeError } from './errors.js';
 export { exists, isFolder, kindOf } from './exists.js';
@@ -10,6 +11,7 @@ export { syncFolder } from './parents.js';
 export { parsePartialName, partialName } from './partial-name.js';
 export { hasEnded, isRunning, startOf } from './process-identity.js';
 export { decodeUtf8, readJson, readText } from './read.js';
+export { readFully } from './read-fully.js';
 export { readPieces } from './read-pieces.js';
 export { SNIFFED_BYTES, type Sniffed, type SniffedKind, sniff, whatItIs } from './sniff.js';
 export { checkFileOutput, type WrittenFiles, writeFileAtomically } from './write-file.js';

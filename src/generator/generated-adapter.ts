@@ -1,4 +1,10 @@
-import { type AdapterTensor, type LoraAdapter, type LoraConfig, writePeft } from '../adapter/index.js';
+import {
+  type AdapterDtype,
+  type AdapterTensor,
+  type LoraAdapter,
+  type LoraConfig,
+  writePeft,
+} from '../adapter/index.js';
 import type { LongOperation } from '../async/index.js';
 import { DndError } from '../errors.js';
 import { checkOptions, quoteValue } from '../validation/index.js';
@@ -7,6 +13,15 @@ import type { GenerationReport } from './report.js';
 /** Dtype of the saved tensors. */
 export const ADAPTER_DTYPES = { bf16: 'BF16', f16: 'F16', f32: 'F32' } as const;
 export type SavedDtype = keyof typeof ADAPTER_DTYPES;
+
+/** @throws DndError INVALID_ARGUMENT for an unknown name, from callers without types */
+export function adapterDtype(name: SavedDtype): AdapterDtype {
+  if (typeof name === 'string' && Object.hasOwn(ADAPTER_DTYPES, name)) return ADAPTER_DTYPES[name];
+  throw new DndError(
+    'INVALID_ARGUMENT',
+    `there is no dtype ${quoteValue(name)}; choose ${Object.keys(ADAPTER_DTYPES).join(', ')}`,
+  );
+}
 
 export interface SaveAdapterOptions extends LongOperation {
   /** Default: bf16, as the published code saves. */
@@ -44,11 +59,6 @@ export class GeneratedAdapter {
    */
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
     const { dtype = 'bf16', ...rest } = checkOptions(options, 'options of save');
-    if (typeof dtype !== 'string' || !Object.hasOwn(ADAPTER_DTYPES, dtype))
-      throw new DndError(
-        'INVALID_ARGUMENT',
-        `there is no dtype ${quoteValue(dtype)}; choose ${Object.keys(ADAPTER_DTYPES).join(', ')}`,
-      );
-    await writePeft(folder, this.#adapter, { ...rest, dtype: ADAPTER_DTYPES[dtype] });
+    await writePeft(folder, this.#adapter, { ...rest, dtype: adapterDtype(dtype) });
   }
 }

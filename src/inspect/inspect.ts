@@ -9,12 +9,14 @@ import {
 } from '../adapter/index.js';
 import { DndError } from '../errors.js';
 import { exists, readError, readJson } from '../files/index.js';
+import { isGguf } from '../formats/gguf/index.js';
 import { SafetensorsSet } from '../formats/safetensors/index.js';
 import { parameterCount } from '../generator/decoder-shape.js';
 import { DECODER_BASE_NAME } from '../generator/decoder-weights.js';
 import { type GeneratorManifest, layoutOf, MANIFEST_FILE, readManifest } from '../generator/manifest.js';
 import { UNTRAINED } from '../generator/untrained-notice.js';
 import { checkPath } from '../validation/index.js';
+import { type GgufInspection, inspectGguf } from './gguf.js';
 import { summariseTensors, type TensorSummary } from './tensors.js';
 
 export interface InspectOptions {
@@ -51,11 +53,11 @@ export interface SafetensorsInspection {
   tensors: TensorSummary[];
 }
 
-export type Inspection = GeneratorInspection | AdapterInspection | SafetensorsInspection;
+export type Inspection = GeneratorInspection | AdapterInspection | SafetensorsInspection | GgufInspection;
 
 /**
- * The contents of a generator folder, a PEFT folder or the only one below a folder, or any safetensors file or sharded
- * set.
+ * The contents of a generator folder, a PEFT folder or the only one below a folder, a GGUF file, or any
+ * safetensors file or sharded set.
  * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, UNSUPPORTED_FORMAT, NEWER_FORMAT; INVALID_ARGUMENT for a
  * folder with several adapters
  */
@@ -70,6 +72,7 @@ export async function inspect(path: string, options: InspectOptions = {}): Promi
     const adapter = await adapterFolder(folder);
     if (adapter !== folder) return inspectAdapter(adapter, options);
   }
+  if (await isGguf(path)) return inspectGguf(path, options);
   return withTensors(path, options, false, (tensors, { path: found, metadata }) => ({
     type: 'safetensors',
     path: found,

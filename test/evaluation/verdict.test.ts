@@ -81,6 +81,6 @@ test('reasons give each difference with its interval, in points', () => {
   expect(reasons.slice(0, 3)).toEqual([
     'Better than the base model: +12.0 points (+9.0 to +15.0).',
     'No difference shown to the joint LoRA: +1.0 points (−2.0 to +4.0).',
-    'Worse than the best training LoRA tried, chosen on these tasks: −8.0 points (−11.0 to −5.0).',
+    'Worse than the best training LoRA tried: −8.0 points (−11.0 to −5.0).',
   ]);
 });

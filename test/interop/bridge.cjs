@@ -145,6 +145,18 @@ async function encode({ maxLength, ...device }, folder, promptsFile, target) {
   await writeSafetensors(target, tensors);
 }
 
+/** What a language model answers greedily, and how likely it thinks given answers. */
+async function language({ items, maxNewTokens, adapter }, folder) {
+  const { loadLanguageModel, readPeft } = dist('language.js');
+  const model = await loadLanguageModel(folder, { threads: 2 });
+  const adapters = adapter === null ? null : await readPeft(adapter);
+  const prompts = items.map(({ prompt }) => prompt);
+  const texts = await model.generate(prompts, { adapters, maxNewTokens });
+  const likelihoods = await model.logLikelihood(items, { adapters });
+  model.dispose();
+  return { texts, sums: likelihoods.map(({ sum }) => sum) };
+}
+
 const COMMANDS = {
   read,
   copy,
@@ -156,6 +168,7 @@ const COMMANDS = {
   rewrite,
   merge,
   encode,
+  language,
 };
 
 async function main() {

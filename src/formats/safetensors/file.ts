@@ -2,14 +2,12 @@ import { constants } from 'node:buffer';
 import { stat } from 'node:fs/promises';
 import { eventLoopYielder } from '../../async/index.js';
 import { DndError } from '../../errors.js';
-import { OpenFile, readError, SNIFFED_BYTES, whatItIs } from '../../files/index.js';
+import { OpenFile, readError, readFully, SNIFFED_BYTES, whatItIs } from '../../files/index.js';
 import { quote } from '../../validation/index.js';
 import { DTYPES, type Dtype, elementCount, isFloatDtype, toFloat32, wholeElements } from '../dtypes.js';
 import { corrupt, headerLength, PREFIX_BYTES, parseHeader } from './header.js';
 import type { TensorChunk, TensorInfo, TensorPiece, TensorReader } from './reader.js';
 
-/** read() is limited to less than 2 GiB; smaller reads let other work use Node's thread pool in between. */
-const READ_BYTES = 2 ** 26;
 export const DEFAULT_CHUNK_BYTES = 2 ** 22;
 const FLOATS = Object.keys(DTYPES)
   .filter((dtype) => isFloatDtype(dtype as Dtype))
@@ -24,14 +22,10 @@ async function readExactly(
   path: string,
   what: string,
 ): Promise<void> {
-  for (let done = 0; done < into.length; ) {
-    const length = Math.min(into.length - done, READ_BYTES);
-    const bytesRead = await file.read(into.subarray(done, done + length), position + done).catch((error) => {
-      throw readError(error, path);
-    });
-    if (bytesRead === 0) throw corrupt(path, `it became shorter while ${what} was being read`);
-    done += bytesRead;
-  }
+  const bytesRead = await readFully(file, into, position).catch((error) => {
+    throw readError(error, path);
+  });
+  if (bytesRead < into.length) throw corrupt(path, `it became shorter while ${what} was being read`);
 }
 
 /**
