@@ -130,5 +130,4 @@ test('users name dtypes in either case; another one is refused', () => {
   for (const name of ['int8', 'U8', '__proto__', '']) {
     expect(() => parseFloatDtype(name)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
   }
-  expect(Object.keys(DTYPES)).toHaveLength(8);
 });
