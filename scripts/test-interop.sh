@@ -10,7 +10,9 @@ cd "$root"
 # Small scripts run side by side, one on each processor, most of their time being Python's start on one of them.
 small=(
   safetensors_files
+  pytorch_archives
   peft_folders
+  peft_settings
   peft_adapters
   merge_compose
   base_configs

@@ -2,7 +2,8 @@ import type { LongOperation } from '../async/index.js';
 import { CausalEngine, type CausalSizes, type EngineOptions } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { readJson, sha256OfFiles } from '../files/index.js';
-import { SafetensorsSet, type TensorReader } from '../formats/safetensors/index.js';
+import { openTensors } from '../formats/pytorch/index.js';
+import type { TensorReader } from '../formats/safetensors/index.js';
 import { causalConfigFromJson } from '../language/config.js';
 import { isWholeNumber, quoteValue } from '../validation/index.js';
 import { onDeviceOrCpu } from './device.js';
@@ -88,7 +89,7 @@ export class CausalTextEncoder implements TextEncoder {
     const { layer = sizes.layers, threads, memoryLimitBytes, device, precision } = options;
     checkLayer(layer, sizes.layers, folder);
     const tokeniser = await loadCausalTokeniser(model, sizes.vocabSize);
-    const weights = await SafetensorsSet.open(model.weights);
+    const weights = await openTensors(model.weights);
     let engine: CausalEngine | undefined;
     try {
       const identity = {

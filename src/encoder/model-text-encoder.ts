@@ -1,7 +1,7 @@
 import type { LongOperation } from '../async/index.js';
 import type { EngineOptions } from '../engine/index.js';
 import { readJson, sha256OfFiles } from '../files/index.js';
-import { SafetensorsSet } from '../formats/safetensors/index.js';
+import { openTensors } from '../formats/pytorch/index.js';
 import { parseEncoderConfig } from './families.js';
 import { ModelEncoder } from './model-encoder.js';
 import { findModel, type TokeniserFolder } from './model-folder.js';
@@ -43,7 +43,8 @@ export class ModelTextEncoder implements TextEncoder {
   }
 
   /**
-   * Reads `config.json`, `tokenizer.json`, `tokenizer_config.json` if present, and `model.safetensors` or its parts.
+   * Reads `config.json`, `tokenizer.json`, `tokenizer_config.json` if present, and `model.safetensors`, its parts or
+   * `pytorch_model.bin`.
    * sentence-transformers' own files (`modules.json`, `1_Pooling`, …) are ignored: they describe sentence pooling, but
    * a condition uses the hidden states of all tokens, and the generator sets its pooling.
    * @throws DndError FILE_NOT_FOUND, CORRUPT_FILE, UNSUPPORTED_ENCODER, INVALID_WEIGHTS, SHAPE_MISMATCH, OUT_OF_MEMORY
@@ -53,7 +54,7 @@ export class ModelTextEncoder implements TextEncoder {
     const config = await readJson(model.config);
     const { hiddenSize, modelType } = parseEncoderConfig(config, model.config);
     const tokeniser = await loadTokeniser(model);
-    const weights = await SafetensorsSet.open(model.weights);
+    const weights = await openTensors(model.weights);
     try {
       const identity: EncoderIdentity = {
         type: modelType,

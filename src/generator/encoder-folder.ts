@@ -18,6 +18,8 @@ export const ENCODER_FOLDER = 'encoder';
 /** The files of a text encoder; others in its folder (other frameworks' weights, read-me files) are not copied. */
 const ENCODER_FILES =
   /^(?:config|tokenizer|tokenizer_config|special_tokens_map)\.json$|^vocab\.txt$|^model.*\.safetensors(?:\.index\.json)?$/;
+/** Read only where there is no other file of weights. */
+const PYTORCH_WEIGHTS = 'pytorch_model.bin';
 
 export async function copyEncoderFiles(from: string, to: string, signal: AbortSignal | undefined): Promise<void> {
   await mkdir(to, { recursive: true });
@@ -32,7 +34,10 @@ export async function copyEncoderFiles(from: string, to: string, signal: AbortSi
   const names = await readdir(from).catch((error) => {
     throw readError(error, from);
   });
-  for (const name of names.filter((candidate) => ENCODER_FILES.test(candidate))) {
+  const files = names.filter((name) => ENCODER_FILES.test(name));
+  if (!files.some((name) => name.includes('.safetensors')) && names.includes(PYTORCH_WEIGHTS))
+    files.push(PYTORCH_WEIGHTS);
+  for (const name of files) {
     signal?.throwIfAborted();
     await copyFile(join(from, name), join(to, name));
   }

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HashEncoder, loadTextEncoder, ModelTextEncoder } from '../../src/encoder/index.js';
 import { writeSafetensorsSharded } from '../../src/formats/safetensors/index.js';
+import { copyEncoderFiles } from '../../src/generator/encoder-folder.js';
+import { convertToPytorch } from '../formats/write-pytorch.js';
 import { SPELLING_TOKENIZER, smallBertTensors, spell, writeModel } from './models.js';
 
 const plain = { padding: 'encode', pooling: 'none' } as const;
@@ -151,6 +153,19 @@ describe('loading', () => {
     sharded.dispose();
   });
 
+  test('with pytorch_model.bin alone', async () => {
+    const folder = await writeModel(join(temporary, 'pytorch'));
+    await convertToPytorch(join(folder, 'model.safetensors'), join(folder, 'pytorch_model.bin'));
+    await rm(join(folder, 'model.safetensors'));
+    const loaded = await ModelTextEncoder.load(folder);
+    expect(loaded.identity.weightsSha256).toBe(sha256(await readFile(join(folder, 'pytorch_model.bin'))));
+    const options = { maxLength: 8, ...plain };
+    expect(await loaded.encode(['abc'], options)).toEqual(await encoder.encode(['abc'], options));
+    loaded.dispose();
+    await copyEncoderFiles(folder, join(temporary, 'copy'), undefined);
+    expect(await readdir(join(temporary, 'copy'))).toContain('pytorch_model.bin');
+  });
+
   test('passes over what sentence-transformers adds', async () => {
     const folder = await writeModel(join(temporary, 'sentence'), {
       'modules.json': [{ idx: 0, name: '0', path: '', type: 'sentence_transformers.models.Transformer' }],
@@ -242,14 +257,14 @@ describe('a folder that is no text encoder is refused', () => {
     });
   });
 
-  test('without safetensors', async () => {
+  test('without weights, or with parts of a PyTorch file', async () => {
     const folder = await model({});
-    await rename(join(folder, 'model.safetensors'), join(folder, 'pytorch_model.bin'));
+    await rename(join(folder, 'model.safetensors'), join(folder, 'pytorch_model.bin.index.json'));
     await expect(loadTextEncoder(folder)).rejects.toMatchObject({
       code: 'FILE_NOT_FOUND',
-      message: expect.stringContaining('save pytorch_model.bin as safetensors'),
+      message: expect.stringContaining('save the parts of pytorch_model.bin as safetensors'),
     });
-    await rm(join(folder, 'pytorch_model.bin'));
+    await rm(join(folder, 'pytorch_model.bin.index.json'));
     await expect(loadTextEncoder(folder)).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
   });
 
