@@ -7,6 +7,7 @@ import {
   dequantise,
   type GgmlType,
   GgufFile,
+  type GgufValue,
   ggmlBytes,
   isReadableType,
   writeGguf,
@@ -29,11 +30,11 @@ async function sound(): Promise<Buffer[]> {
     bytes: () => [new Uint8Array(ggmlBytes(type, shape)!).map((_, i) => (i * 7) % 60)],
   });
   const text = (value: string) => ({ type: 'string' as const, value });
-  const adapter = new Map([
+  const adapter = new Map<string, GgufValue>([
     ['general.architecture', text('qwen2')],
     ['general.type', text('adapter')],
     ['adapter.type', text('lora')],
-    ['adapter.lora.alpha', { type: 'float32' as const, value: 8 }],
+    ['adapter.lora.alpha', { type: 'float32', value: 8 }],
   ]);
   const files = [
     [everyValue(), [tensor('a', 'F32', 3, 2), tensor('b', 'Q4_K', 256, 2), tensor('c', 'I64', 5)]],
