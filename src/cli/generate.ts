@@ -71,7 +71,10 @@ export function addGenerate(program: Command, io: Io): void {
         .default('bf16'),
     )
     .addOption(
-      new Option('--format <name>', 'peft: PEFT folder; gguf: adapter.gguf in the folder, for llama.cpp; all: both')
+      new Option(
+        '--format <name>',
+        'peft: PEFT folder; gguf: adapter.gguf in the folder, for llama.cpp; mlx: folder for mlx-lm; all: PEFT folder with the others in it',
+      )
         .choices(ADAPTER_FORMATS)
         .default('peft'),
     )

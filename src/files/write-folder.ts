@@ -1,8 +1,9 @@
 import { lstat, mkdir, readdir, realpath, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { DndError } from '../errors.js';
 import { checkPath } from '../validation/index.js';
+import { contains } from './contains.js';
 import { isFileError, readError, writeError } from './errors.js';
 import { removeLeftovers } from './leftovers.js';
 import { OpenFile } from './open-file.js';
@@ -24,11 +25,6 @@ interface Target {
   /** The final path, symbolic links followed. */
   path: string;
   exists: boolean;
-}
-
-function contains(folder: string, inner: string): boolean {
-  const way = relative(folder, inner);
-  return way === '' || !(way === '..' || way.startsWith('../') || way.startsWith('..\\') || resolve(way) === way);
 }
 
 async function refuseToReplace(path: string, target: string, options: FolderOptions): Promise<void> {

@@ -1,13 +1,23 @@
 import { join } from 'node:path';
 import { GGUF_DTYPES, type GgufDtypeName, ggufBaseOf, writeGgufAdapter } from '../adapter/gguf/index.js';
-import { type AdapterDtype, type BaseModel, type LoraAdapter, PEFT_CONFIG_FILE, writePeft } from '../adapter/index.js';
+import {
+  type BaseModel,
+  FLOAT_DTYPES,
+  type FloatDtypeName,
+  floatDtype,
+  type LoraAdapter,
+  MLX_TENSORS_FILE,
+  PEFT_CONFIG_FILE,
+  writeMlx,
+  writePeft,
+} from '../adapter/index.js';
 import type { LongOperation } from '../async/index.js';
 import { DndError } from '../errors.js';
 import { quoteValue } from '../validation/index.js';
 
 export const GGUF_ADAPTER_FILE = 'adapter.gguf';
 
-const PEFT_DTYPES: Partial<Record<GgufDtypeName, AdapterDtype>> = { bf16: 'BF16', f16: 'F16', f32: 'F32' };
+const FLOATS = Object.keys(FLOAT_DTYPES);
 
 /** Dtypes of saved tensors, whatever the format. */
 export type SavedDtype = GgufDtypeName;
@@ -19,6 +29,8 @@ interface Format {
   /** The file that shows that a folder is an adapter of this format. */
   marker: string;
   dtypes: readonly string[];
+  /** Where it goes beside other formats, if its files would replace theirs. */
+  folder?: string;
   /** @throws DndError UNSUPPORTED_BASE where the format has no adapters for this base model */
   check?(base: BaseModel): void;
   /** Writes the adapter into an empty folder, or beside the files of the formats before it in the table. */
@@ -35,9 +47,9 @@ interface Format {
 const FORMATS = {
   peft: {
     marker: PEFT_CONFIG_FILE,
-    dtypes: Object.keys(PEFT_DTYPES),
+    dtypes: FLOATS,
     write: (folder, adapter, _base, dtype, operation) =>
-      writePeft(folder, adapter, { ...operation, dtype: PEFT_DTYPES[dtype]! }),
+      writePeft(folder, adapter, { ...operation, dtype: floatDtype(dtype, 'PEFT folders') }),
   },
   gguf: {
     marker: GGUF_ADAPTER_FILE,
@@ -50,6 +62,13 @@ const FORMATS = {
         dtype,
       });
     },
+  },
+  mlx: {
+    marker: MLX_TENSORS_FILE,
+    dtypes: FLOATS,
+    folder: 'mlx',
+    write: (folder, adapter, { layers }, dtype, operation) =>
+      writeMlx(folder, adapter, { ...operation, dtype: dtype as FloatDtypeName, layers }),
   },
 } as const satisfies Record<string, Format>;
 
@@ -92,8 +111,8 @@ export async function writeFormats(
   { signal, onProgress }: LongOperation,
 ): Promise<void> {
   const formats = formatsOf(format);
-  for (const [place, [, { write }]] of formats.entries())
-    await write(folder, adapter, base, dtype, {
+  for (const [place, [, { write, folder: own }]] of formats.entries())
+    await write(own !== undefined && formats.length > 1 ? join(folder, own) : folder, adapter, base, dtype, {
       signal,
       onProgress: onProgress && ((fraction) => onProgress((place + fraction) / formats.length)),
     });

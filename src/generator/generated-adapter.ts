@@ -8,7 +8,7 @@ import type { GenerationReport } from './report.js';
 export interface SaveAdapterOptions extends LongOperation {
   /** Default: bf16, as the published code saves. */
   dtype?: SavedDtype | undefined;
-  /** Default: peft. gguf: `adapter.gguf`, for llama.cpp. all: both in one folder. */
+  /** Default: peft. gguf: `adapter.gguf`, for llama.cpp. mlx: for mlx-lm. all: the PEFT folder with the others in it. */
   format?: AdapterFormat | undefined;
   /** Replace an existing adapter. */
   force?: boolean | undefined;
@@ -39,8 +39,8 @@ export class GeneratedAdapter {
   }
 
   /**
-   * Writes a PEFT folder (`adapter_config.json` and `adapter_model.safetensors`), or a folder with `adapter.gguf`, or with
-   * both. The folder appears whole or not at all.
+   * Writes a PEFT folder (`adapter_config.json` and `adapter_model.safetensors`), a folder with `adapter.gguf`, an MLX
+   * folder, or all: a PEFT folder with `adapter.gguf` and a folder `mlx` in it. It appears whole or not at all.
    * @throws DndError OUTPUT_EXISTS, NOT_WRITABLE, DISK_FULL, INVALID_ARGUMENT for an unknown format or dtype,
    * INVALID_WEIGHTS for weights outside the dtype's range, UNSUPPORTED_BASE for a base without GGUF adapters;
    * `signal.reason` after an abort

@@ -74,6 +74,37 @@ async function layout({ rank, modules }, base) {
   return { tokenCount, tokenHeight, tokenWidth };
 }
 
+/** For each config.json: the shapes of an adapter's matrices, or the error. */
+async function layouts(_options, ...configs) {
+  const { AdapterLayout, readBaseModel } = dist('adapter/index.js');
+  const answers = [];
+  for (const config of configs) {
+    try {
+      const { layersPath, tensors } = new AdapterLayout({ base: await readBaseModel(config), rank: 1 });
+      answers.push({ layersPath, tensors: tensors.map(({ name, shape }) => [name, shape]) });
+    } catch (error) {
+      answers.push({ code: error.code, message: error.message });
+    }
+  }
+  return answers;
+}
+
+/** For each base that is only a folder with a config.json: `adapter`, of random weights, and its ΔW; also for MLX. */
+async function randomAdapters({ rank, alpha, seed, mlx }, ...folders) {
+  const { AdapterLayout, LoraAdapter, readBaseModel, readPeft, writeMlx, writePeft } = dist('adapter/index.js');
+  const { SplitMix64 } = dist('random/split-mix.js');
+  for (const folder of folders) {
+    const layout = new AdapterLayout({ base: await readBaseModel(folder), rank });
+    const random = SplitMix64.seeded(seed);
+    const values = Float32Array.from({ length: layout.elementCount }, () => random.below(2 ** 24) / 2 ** 24 - 0.5);
+    await writePeft(join(folder, 'adapter'), LoraAdapter.fromValues(layout, values, { alpha }), { dtype: 'F32' });
+    await merge({}, join(folder, 'adapter'), join(folder, 'merge.safetensors'));
+    if (!mlx) continue;
+    const { layers } = layout.base;
+    await writeMlx(join(folder, 'mlx'), await readPeft(join(folder, 'adapter')), { layers });
+  }
+}
+
 async function readAdapter(_options, source, folder) {
   await mkdir(folder, { recursive: true });
   const { config, tensors } = await dist('adapter/index.js').readPeft(source);
@@ -95,8 +126,16 @@ async function rewrite({ dtype, useRslora }, source, target) {
 
 /** ΔW of every adapted module, as this package merges it: module name → [out, in]. */
 async function merge(_options, source, target) {
-  const { mergeDelta, readPeft } = dist('adapter/index.js');
-  const adapter = await readPeft(source);
+  await writeDeltas(await dist('adapter/index.js').readPeft(source), target);
+}
+
+/** The same for an adapter of mlx-lm. */
+async function mlxMerge(_options, source, target) {
+  await writeDeltas(await dist('adapter/index.js').readMlx(source), target);
+}
+
+async function writeDeltas(adapter, target) {
+  const { mergeDelta } = dist('adapter/index.js');
   const deltas = [];
   for (const module of adapter.moduleNames()) {
     const { outputWidth, inputWidth } = adapter.pair(module);
@@ -129,7 +168,33 @@ async function encode({ maxLength, ...device }, folder, promptsFile, target) {
   await writeSafetensors(target, tensors);
 }
 
-const COMMANDS = { read, copy, shard, formula, layout, 'read-adapter': readAdapter, rewrite, merge, encode };
+/** What a language model answers greedily, and how likely it thinks given answers. */
+async function language({ items, maxNewTokens, adapter }, folder) {
+  const { loadLanguageModel, readPeft } = dist('language.js');
+  const model = await loadLanguageModel(folder, { threads: 2 });
+  const adapters = adapter === null ? null : await readPeft(adapter);
+  const prompts = items.map(({ prompt }) => prompt);
+  const texts = await model.generate(prompts, { adapters, maxNewTokens });
+  const likelihoods = await model.logLikelihood(items, { adapters });
+  model.dispose();
+  return { texts, sums: likelihoods.map(({ sum }) => sum) };
+}
+
+const COMMANDS = {
+  read,
+  copy,
+  shard,
+  formula,
+  layout,
+  layouts,
+  'random-adapters': randomAdapters,
+  'read-adapter': readAdapter,
+  rewrite,
+  merge,
+  'mlx-merge': mlxMerge,
+  encode,
+  language,
+};
 
 async function main() {
   const [command, options, ...paths] = process.argv.slice(2);
