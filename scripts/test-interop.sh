@@ -16,6 +16,7 @@ small=(
   base_configs
   base_adapters
   mlx_adapters
+  gguf_adapters
   minilm
   minilm_on_cuda
   random_gradients
