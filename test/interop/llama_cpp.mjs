@@ -29,9 +29,12 @@ async function logitsOf(model, { adapter, ids, positions }) {
     experimentalKvCacheValueType: 'F32',
     ...(adapter === null ? {} : { lora: { adapters: [{ filePath: adapter, scale: 1 }] } }),
   });
-  const wanted = (index) => (positions === 'last' ? index === ids.length - 1 : index < (positions === 'all' ? ids.length : positions));
+  const wanted = (index) =>
+    positions === 'last' ? index === ids.length - 1 : index < (positions === 'all' ? ids.length : positions);
   const rows = [];
-  const input = ids.map((id, index) => (wanted(index) ? [id, { generateNext: { logits: true, options: { temperature: 0 } } }] : id));
+  const input = ids.map((id, index) =>
+    wanted(index) ? [id, { generateNext: { logits: true, options: { temperature: 0 } } }] : id,
+  );
   const evaluated = await context.getSequence().controlledEvaluate(input);
   for (const [index] of ids.entries()) {
     if (!wanted(index)) continue;
