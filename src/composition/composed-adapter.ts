@@ -38,6 +38,13 @@ export interface CompositionReport {
   warning: string;
 }
 
+export interface SaveComposedOptions extends LongOperation {
+  /** Default: f32, which adds no rounding to the sum. */
+  dtype?: FloatDtypeName | undefined;
+  /** Replace an existing adapter. */
+  force?: boolean | undefined;
+}
+
 /** The weighted sum of adapters, in float32, with what recompression discarded. */
 export class ComposedAdapter {
   readonly #adapter: LoraAdapter;

@@ -25,12 +25,14 @@ GELU = {"gemma", "gemma2", "gemma3_text", "gpt2"}
 QUANTISED_TOLERANCE = 0.1
 RANK, ALPHA = 4, 6
 SHAPE = {"num_hidden_layers": 2, "hidden_size": 48, "tie_word_embeddings": True}
+# Rows of whole blocks of 32, for the quantised types.
+BLOCKS = {"hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16}
 # Half precision and quantised types are rounded, not wrong: far less than any mistake.
 ROUNDED = {"f16": 2e-3, "bf16": 2e-2, "q8_0": 2e-2, "q4_0": 0.3}
 
 # architecture of llama.cpp, model_type, what its tiny configuration needs, rsLoRA
 FAMILIES = [
-    ("llama", "llama", {}, True),
+    ("llama", "llama", BLOCKS, True),
     ("llama", "mistral", {"sliding_window": None}, False),
     ("qwen2", "qwen2", {"head_dim": 8}, True),
     ("qwen3", "qwen3", {}, False),
@@ -39,7 +41,7 @@ FAMILIES = [
     ("gemma3", "gemma3_text", {"query_pre_attn_scalar": 12, "sliding_window": 64, "rope_theta": 10000.0}, False),
     ("granite", "granite", {"attention_multiplier": 0.3, "embedding_multiplier": 2.0, "logits_scaling": 2.0}, True),
     ("smollm3", "smollm3", {"rope_theta": 10000.0}, False),
-    ("olmo2", "olmo2", {"head_dim": 8}, False),
+    ("olmo2", "olmo2", {"head_dim": 8, "tie_word_embeddings": False}, False),
     ("phi3", "phi3", {"head_dim": 8, "original_max_position_embeddings": 64}, True),
     ("gpt2", "gpt2", {}, False),
 ]
