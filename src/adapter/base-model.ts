@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { DndError } from '../errors.js';
 import { isFolder, readJson } from '../files/index.js';
+import { GgufFile, isGguf } from '../formats/gguf/index.js';
 import { checkPath, invalidValue, isObject, isWholeNumber, quoteValue, wholeNumberRange } from '../validation/index.js';
+import { configFromGguf } from './gguf-config.js';
 import type { Widths } from './modules.js';
 import { LAYERS_PATH } from './names.js';
 
@@ -137,11 +139,16 @@ export function baseModelFromConfig(config: unknown, source: string): BaseModel 
 }
 
 /**
- * @param path a config.json, or the folder of a base model that holds one
- * @throws DndError as `baseModelFromConfig`, and FILE_NOT_FOUND, READ_FAILED
+ * @param path a config.json, the folder of a base model that holds one, or a base model's GGUF file
+ * @throws DndError as `baseModelFromConfig`, for a GGUF file as `configFromGguf`, and FILE_NOT_FOUND, READ_FAILED
  */
 export async function readBaseModel(path: string): Promise<BaseModel> {
   checkPath(path, 'the base model');
+  if (await isGguf(path)) {
+    const file = await GgufFile.open(path);
+    await file.close();
+    return baseModelFromConfig(configFromGguf(file), path);
+  }
   const file = (await isFolder(path)) ? join(path, 'config.json') : path;
   return baseModelFromConfig(await readJson(file), file);
 }

@@ -1,6 +1,8 @@
 export { dequantise, isReadableType, READABLE_TYPES, type ReadableType } from './dequantise.js';
 export { GgufFile } from './file.js';
 export type { GgufTensor } from './header.js';
+export { isGguf } from './is-gguf.js';
+export { metadataFlag, metadataNumber, metadataNumbers, metadataTexts } from './metadata.js';
 export { GGML_TYPES, type GgmlType, ggmlBytes, ggmlTypeOf } from './tensor-types.js';
 export {
   type GgufArray,
