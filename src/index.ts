@@ -1,4 +1,15 @@
 /** The public API of dnd-lora. docs/api.md shows it in use. */
+
+export {
+  type GgufAdapterReadOptions,
+  type GgufAdapterSummary,
+  type GgufAdapterWriteOptions,
+  type GgufBase,
+  type GgufDtypeName,
+  readGgufAdapter,
+  readGgufBase,
+  writeGgufAdapter,
+} from './adapter/gguf/index.js';
 export {
   type AdapterTensor,
   type BaseModel,
@@ -8,6 +19,7 @@ export {
   readBaseModel,
   readPeft,
 } from './adapter/index.js';
+export { type Conversion, type ConvertOptions, convert } from './conversion/index.js';
 export type { EncoderIdentity, Padding, Pooling } from './encoder/index.js';
 export type { Device, Precision } from './engine/index.js';
 export { DndError, type ErrorCode } from './errors.js';

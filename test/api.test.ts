@@ -17,9 +17,13 @@ test('the public API is what the documentation shows, and nothing else', () => {
     'Generator',
     'LoraAdapter',
     'PRESETS',
+    'convert',
     'readBaseModel',
+    'readGgufAdapter',
+    'readGgufBase',
     'readPeft',
     'readPromptSet',
+    'writeGgufAdapter',
   ]);
 });
 

@@ -1,4 +1,12 @@
-export { type BaseModel, baseModelFromConfig, readBaseModel, widthsOf } from './base-model.js';
+export {
+  type BaseModel,
+  baseModelFromConfig,
+  excludedModulesOf,
+  layersPathOf,
+  readBaseModel,
+  widthsOf,
+} from './base-model.js';
+export { type AdapterDtype, type Encode, encodeWeights } from './encode.js';
 export { AdapterLayout, type LayoutTensor } from './layout.js';
 export type { TensorShape } from './layout-fields.js';
 export type { LayoutJson } from './layout-json.js';
@@ -6,15 +14,16 @@ export type { LayoutOptions } from './layout-options.js';
 export { type AdapterTensor, LoraAdapter, type LoraConfig, type LoraPair } from './lora-adapter.js';
 export { loraScale, mergeDelta } from './merge.js';
 export { MODULE_NAMES, MODULES, type Module, type ModuleName, selectModules, type Widths } from './modules.js';
-export { placeKey } from './names.js';
+export { LAYERS_PATH, parseTensorName, placeKey, tensorName } from './names.js';
 export { NORMALISATIONS, type Normalisation, ResidualStatistics } from './normalisation.js';
 export { type ParsedPeftConfig, parsePeftConfig } from './peft-config.js';
 export { checkedName, readPeft } from './peft-read.js';
 export {
-  type AdapterDtype,
+  checkConfig,
   PEFT_CONFIG_FILE,
   PEFT_TENSORS_FILE,
   type PeftWriteOptions,
   writePeft,
 } from './peft-write.js';
+export { vllmRankNote } from './rank-limits.js';
 export { ResidualSums } from './residual-sums.js';

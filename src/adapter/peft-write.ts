@@ -2,26 +2,19 @@ import { join } from 'node:path';
 import { eventLoopYielder, type LongOperation } from '../async/index.js';
 import { DndError } from '../errors.js';
 import { writeFileAtomically, writeFolderAtomically } from '../files/index.js';
-import { type FloatDtype, fromFloat32 } from '../formats/dtypes.js';
 import { type TensorSource, writeSafetensors } from '../formats/safetensors/index.js';
 import { invalidValue, isWholeNumber, wholeNumberRange } from '../validation/index.js';
-import type { AdapterTensor, LoraAdapter, LoraConfig } from './lora-adapter.js';
+import { type AdapterDtype, encodeWeights } from './encode.js';
+import type { LoraAdapter, LoraConfig } from './lora-adapter.js';
 
 export const PEFT_CONFIG_FILE = 'adapter_config.json';
 export const PEFT_TENSORS_FILE = 'adapter_model.safetensors';
-
-export type AdapterDtype = Exclude<FloatDtype, 'F64'>;
 
 export interface PeftWriteOptions extends LongOperation {
   dtype: AdapterDtype;
   /** Replace an existing adapter folder. */
   force?: boolean | undefined;
 }
-
-/** Converting this many values takes about a millisecond. */
-const SLICE = 2 ** 17;
-
-const LARGEST: Record<AdapterDtype, string> = { BF16: '3.39e38', F16: '65504', F32: '3.40e38' };
 
 /** Every key for which a reader could have its own default. */
 function peftConfig(config: LoraConfig): Record<string, unknown> {
@@ -46,48 +39,14 @@ function peftConfig(config: LoraConfig): Record<string, unknown> {
   };
 }
 
-function checkConfig({ rank, alpha, targetModules }: LoraConfig): void {
+/** @throws DndError INVALID_ARGUMENT for a configuration that readers reject */
+export function checkConfig({ rank, alpha, targetModules }: LoraConfig): void {
   if (!isWholeNumber(rank, 1))
     throw invalidValue('INVALID_ARGUMENT', 'the rank of an adapter', wholeNumberRange(1), rank);
   if (!Number.isFinite(alpha) || alpha <= 0)
     throw invalidValue('INVALID_ARGUMENT', 'the alpha of an adapter', 'a number above 0', alpha);
   if (targetModules.length === 0)
     throw new DndError('INVALID_ARGUMENT', 'an adapter needs target modules; it has none');
-}
-
-function checkFinite(values: Float32Array, first: number, name: string, { shape }: AdapterTensor): void {
-  for (let i = 0; i < values.length; i++) {
-    if (Number.isFinite(values[i])) continue;
-    const [row, column] = [Math.floor((first + i) / shape[1]!), (first + i) % shape[1]!];
-    throw new DndError('INVALID_WEIGHTS', `${name} holds ${values[i]} at [${row}, ${column}]; weights must be finite`);
-  }
-}
-
-function isInfinite(bytes: Uint8Array<ArrayBuffer>, dtype: AdapterDtype): boolean {
-  if (dtype === 'F32') return false;
-  const exponent = dtype === 'BF16' ? 0x7f80 : 0x7c00;
-  return new Uint16Array(bytes.buffer).some((bits) => (bits & exponent) === exponent);
-}
-
-async function* convert(
-  name: string,
-  tensor: AdapterTensor,
-  dtype: AdapterDtype,
-  yieldToEventLoop: () => Promise<void>,
-): AsyncGenerator<Uint8Array, void, void> {
-  for (let first = 0; first < tensor.data.length; first += SLICE) {
-    await yieldToEventLoop();
-    const values = tensor.data.subarray(first, first + SLICE);
-    checkFinite(values, first, name, tensor);
-    const bytes = fromFloat32(values, dtype);
-    if (isInfinite(bytes, dtype)) {
-      throw new DndError(
-        'INVALID_WEIGHTS',
-        `${name} holds weights beyond ${LARGEST[dtype]}, the largest of ${dtype}; write another dtype`,
-      );
-    }
-    yield bytes;
-  }
 }
 
 /**
@@ -107,7 +66,7 @@ export async function writePeft(folder: string, adapter: LoraAdapter, options: P
       name,
       dtype,
       shape: tensor.shape,
-      bytes: () => convert(name, tensor, dtype, yieldToEventLoop),
+      bytes: () => encodeWeights(name, tensor, dtype, yieldToEventLoop),
     }),
   );
   await writeFolderAtomically(folder, { force, signal, marker: PEFT_CONFIG_FILE }, async (staging) => {

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { PACKAGE } from '../package.js';
+import { addConvert } from './convert.js';
 import { addDemo } from './demo.js';
 import { addDoctor } from './doctor.js';
 import { addEval } from './eval.js';
@@ -28,6 +29,7 @@ const COMMANDS = [
   addInit,
   addGenerate,
   addInspect,
+  addConvert,
   addFinetune,
   addPairs,
   addTrain,

@@ -152,27 +152,24 @@ export async function writeGguf(
   await writeFileAtomically(
     path,
     async (file) => {
-      let pending: Uint8Array[] = [header];
-      let pendingBytes = header.length;
+      const collected = Buffer.alloc(Math.min(WRITE_BYTES, total));
+      let collectedBytes = 0;
       let written = 0;
       const flush = async () => {
-        await file.write(pending.length === 1 ? pending[0]! : Buffer.concat(pending));
-        pending = [];
-        pendingBytes = 0;
+        await file.write(collected.subarray(0, collectedBytes));
+        collectedBytes = 0;
       };
       const add = async (piece: Uint8Array) => {
-        if (piece.byteLength >= WRITE_BYTES) {
-          if (pendingBytes > 0) await flush();
-          await file.write(piece);
-        } else {
-          // A copy, since the source may use the piece again.
-          pending.push(new Uint8Array(piece));
-          pendingBytes += piece.byteLength;
-          if (pendingBytes >= WRITE_BYTES) await flush();
+        if (collectedBytes + piece.byteLength > collected.length) await flush();
+        if (piece.byteLength > collected.length) await file.write(piece);
+        else {
+          collected.set(piece, collectedBytes);
+          collectedBytes += piece.byteLength;
         }
         written += piece.byteLength;
         if (written < total) report(written / total);
       };
+      await file.write(header);
       for (const { tensor, byteLength, padding } of planned) {
         let own = 0;
         for await (const piece of tensor.bytes()) {
@@ -191,7 +188,7 @@ export async function writeGguf(
         }
         if (padding > 0) await add(new Uint8Array(padding));
       }
-      if (pendingBytes > 0) await flush();
+      await flush();
     },
     { signal: options.signal, onWritten: options.onWritten, expectedBytes: header.length + total },
   );

@@ -1,0 +1,4 @@
+export { type GgufBase, ggufBaseOf, readGgufBase } from './base.js';
+export { type GgufAdapterReadOptions, readGgufAdapter } from './read.js';
+export { GGUF_DTYPES, type GgufDtypeName } from './tensor-type.js';
+export { type GgufAdapterSummary, type GgufAdapterWriteOptions, writeGgufAdapter } from './write.js';

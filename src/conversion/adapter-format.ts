@@ -1,0 +1,27 @@
+import type { GgufBase, GgufDtypeName } from '../adapter/gguf/index.js';
+import type { LoraAdapter } from '../adapter/index.js';
+import type { LongOperation } from '../async/index.js';
+import type { Facts } from './types.js';
+
+export interface AdapterReadOptions extends LongOperation {
+  base: GgufBase | undefined;
+  onNotice: (notice: string) => void;
+}
+
+export interface AdapterWriteOptions extends LongOperation {
+  base: GgufBase | undefined;
+  dtype: GgufDtypeName;
+  force: boolean | undefined;
+}
+
+/** A file format of LoRA adapters. Every one that can be read can be converted into every one that can be written. */
+export interface AdapterFormat {
+  name: string;
+  what: string;
+  recognises(path: string): Promise<boolean>;
+  read(path: string, options: AdapterReadOptions): Promise<LoraAdapter>;
+  /** Whether an output of this name is meant to be of this format; the first format that says so is written. */
+  isOutput(path: string): boolean;
+  /** @returns facts beside those of every adapter */
+  write(path: string, adapter: LoraAdapter, options: AdapterWriteOptions): Promise<Facts>;
+}

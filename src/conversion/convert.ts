@@ -1,0 +1,29 @@
+import { DndError } from '../errors.js';
+import { kindOf } from '../files/index.js';
+import { checkOptions, checkPath } from '../validation/index.js';
+import { ADAPTER_INPUTS } from './adapters.js';
+import type { Conversion, ConvertOptions, InputKind } from './types.js';
+
+/** All that can be converted; the first that recognises an input converts it. */
+const INPUTS: readonly InputKind[] = [...ADAPTER_INPUTS];
+
+/** @throws DndError FILE_NOT_FOUND, READ_FAILED; UNSUPPORTED_FORMAT for what no kind recognises */
+async function kindOfInput(path: string): Promise<InputKind> {
+  const found = await kindOf(path);
+  if (found === undefined) throw new DndError('FILE_NOT_FOUND', `${path} does not exist; check the path`);
+  for (const kind of INPUTS) if (await kind.recognises(path)) return kind;
+  const expected = INPUTS.map(({ what }) => what).join(' or ');
+  throw new DndError('UNSUPPORTED_FORMAT', `${path}: this ${found} cannot be converted; expected ${expected}`);
+}
+
+/**
+ * Converts what other software wrote, or what it reads: the kind of the input is recognised by its contents, that of the
+ * output by its name.
+ * @throws DndError FILE_NOT_FOUND, READ_FAILED, UNSUPPORTED_FORMAT; what reading the input and writing the output throw
+ */
+export async function convert(input: string, output: string, options: ConvertOptions = {}): Promise<Conversion> {
+  checkPath(input, 'the input of convert');
+  checkPath(output, 'the output of convert');
+  checkOptions(options, 'options of convert');
+  return (await kindOfInput(input)).convert(input, output, options);
+}
