@@ -1,11 +1,6 @@
-export {
-  type BaseModel,
-  baseModelFromConfig,
-  excludedModulesOf,
-  layersPathOf,
-  readBaseModel,
-  widthsOf,
-} from './base-model.js';
+export { baseModelFromConfig, configOfBase, readBaseModel } from './base-config.js';
+export { excludedModulesOf, layersPathOf, modulesOf } from './base-family.js';
+export { type BaseModel, widthsOf } from './base-model.js';
 export { type AdapterDtype, type Encode, encodeWeights } from './encode.js';
 export { AdapterLayout, type LayoutTensor } from './layout.js';
 export type { TensorShape } from './layout-fields.js';
@@ -13,7 +8,15 @@ export type { LayoutJson } from './layout-json.js';
 export type { LayoutOptions } from './layout-options.js';
 export { type AdapterTensor, LoraAdapter, type LoraConfig, type LoraPair } from './lora-adapter.js';
 export { loraScale, mergeDelta } from './merge.js';
-export { MODULE_NAMES, MODULES, type Module, type ModuleName, selectModules, type Widths } from './modules.js';
+export {
+  KNOWN_MODULES,
+  MODULE_NAMES,
+  MODULES,
+  type Module,
+  type ModuleName,
+  selectModules,
+  type Widths,
+} from './modules.js';
 export { LAYERS_PATH, parseTensorName, placeKey, tensorName } from './names.js';
 export { NORMALISATIONS, type Normalisation, ResidualStatistics } from './normalisation.js';
 export { type ParsedPeftConfig, parsePeftConfig } from './peft-config.js';

@@ -1,6 +1,6 @@
 import { DndError } from '../errors.js';
 import type { LayoutFields } from './layout-options.js';
-import { MODULES, type Module, type WidthName, type Widths } from './modules.js';
+import { fusedTwice, MODULES, type Module, type WidthName, type Widths } from './modules.js';
 import { type Part, parseModulePath, parseTensorName, placeKey, tensorName } from './names.js';
 
 export interface TensorShape {
@@ -25,8 +25,9 @@ function placeOf(tensor: TensorShape): Place {
   if (!parsed || !place) {
     throw new DndError(
       'UNSUPPORTED_BASE',
-      `${tensor.name} is not a LoRA matrix of a Llama, Mistral, Qwen2 or Qwen3 layer ` +
-        '(layers.N.self_attn.{q,k,v,o}_proj or layers.N.mlp.{up,gate,down}_proj), so there is no adapter layout for it',
+      `${tensor.name} is not a LoRA matrix of a Llama, Mistral, Qwen, Gemma, Phi or similar layer ` +
+        '(layers.N.self_attn.{q,k,v,qkv,o}_proj or layers.N.mlp.{up,gate,gate_up,down}_proj), ' +
+        'so there is no adapter layout for it',
     );
   }
   const { shape, name } = tensor;
@@ -91,5 +92,7 @@ export function layoutFields(tensors: Iterable<TensorShape>): LayoutFields {
   const modules = MODULES.filter((module) => places.some((place) => place.module === module));
   checkComplete(places, layers, modules);
   const names = modules.map(({ name }) => name);
+  const twice = fusedTwice(names);
+  if (twice) throw mismatch(`the adapter has both ${twice[0]} and ${twice[1]}, which no layer has`);
   return { base: null, widths: collectWidths(places), layers, layersPath, rank, modules: names };
 }

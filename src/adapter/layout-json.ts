@@ -2,7 +2,7 @@ import { Fields, isObject } from '../validation/index.js';
 import type { BaseModel } from './base-model.js';
 import { widthsOf } from './base-model.js';
 import type { LayoutFields, LayoutOptions } from './layout-options.js';
-import { MODULE_NAMES, MODULES, type ModuleName, type Widths } from './modules.js';
+import { KNOWN_MODULES, MODULES, type ModuleName, type Widths } from './modules.js';
 import { NORMALISATIONS, type Normalisation } from './normalisation.js';
 
 interface CommonJson {
@@ -25,8 +25,8 @@ const MAX_SIZE = 2 ** 20;
 export function parseLayout(json: unknown, source: string): LayoutOptions | LayoutFields {
   const fields = new Fields(json, source);
   const modules = fields.texts('modules');
-  if (modules.length === 0 || !modules.every((name) => MODULE_NAMES.includes(name as ModuleName)))
-    throw fields.invalid('modules', `a list of ${MODULE_NAMES.join(', ')}`);
+  if (modules.length === 0 || !modules.every((name) => KNOWN_MODULES.includes(name as ModuleName)))
+    throw fields.invalid('modules', `a list of ${KNOWN_MODULES.join(', ')}`);
   const normalisation =
     fields.raw('normalisation') === undefined ? 'chunk' : fields.oneOf('normalisation', NORMALISATIONS);
   const common = { rank: sizeOf(fields, 'rank'), chunk: sizeOf(fields, 'chunk'), modules, normalisation };

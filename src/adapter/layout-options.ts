@@ -6,11 +6,11 @@ import type { Normalisation } from './normalisation.js';
 export interface LayoutOptions {
   base: BaseModel;
   rank: number;
-  /** Default: all seven; the order does not matter. */
+  /** Default: all that the base has; the order does not matter. */
   modules?: readonly string[] | undefined;
   /** Columns of a matrix in one weight token. Default: see `defaultChunk`. */
   chunk?: number | undefined;
-  /** Module path of the base model's layers. Default: `model.layers`; for Qwen2.5-VL `model.language_model.layers`. */
+  /** Module path of the base model's layers. Default: `model.layers`; for bases with an image encoder `model.language_model.layers`. */
   layersPath?: string | undefined;
   /** Default: 'chunk'. */
   normalisation?: Normalisation | undefined;

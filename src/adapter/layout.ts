@@ -1,12 +1,14 @@
 import { eventLoopYielder, type LongOperation, steadyProgress } from '../async/index.js';
 import { DndError } from '../errors.js';
 import { invalidValue, isWholeNumber, wholeNumberRange } from '../validation/index.js';
-import { type BaseModel, layersPathOf, MAX_LAYERS, widthsOf } from './base-model.js';
+import { MAX_LAYERS } from './base-config.js';
+import { layersPathOf, modulesOf } from './base-family.js';
+import { type BaseModel, widthsOf } from './base-model.js';
 import { defaultChunk, roundUpToEven } from './chunk.js';
 import { layoutFields, type TensorShape } from './layout-fields.js';
 import { type LayoutJson, parseLayout } from './layout-json.js';
 import type { LayoutFields, LayoutOptions } from './layout-options.js';
-import { MODULE_NAMES, type Module, type ModuleName, selectModules } from './modules.js';
+import { type Module, type ModuleName, selectModules } from './modules.js';
 import { modulePath, type Part, placeKey, tensorName } from './names.js';
 import type { Normalisation, ResidualStatistics } from './normalisation.js';
 import { type Reference, readResidualToken, writeResidualToken } from './residual-token.js';
@@ -72,7 +74,7 @@ export class AdapterLayout {
   /** @throws DndError INVALID_ARGUMENT for an invalid rank, chunk or module */
   constructor(options: LayoutOptions | LayoutFields) {
     const fields = 'widths' in options ? options : fieldsOfBase(options);
-    const modules = selectModules(fields.modules);
+    const modules = selectModules(fields.modules, fields.base ? modulesOf(fields.base.modelType) : undefined);
     checkSize('rank', fields.rank, MAX_RANK);
     if (fields.chunk !== undefined) checkSize('chunk', fields.chunk, MAX_CHUNK);
     this.base = fields.base;
@@ -304,7 +306,7 @@ export class AdapterLayout {
 function fieldsOfBase({
   base,
   rank,
-  modules = MODULE_NAMES,
+  modules = modulesOf(base.modelType),
   chunk,
   layersPath = layersPathOf(base.modelType),
   normalisation,

@@ -1,7 +1,7 @@
 import type { LongOperation } from '../async/index.js';
 import { DndError } from '../errors.js';
 import { checkOptions, quoteValue } from '../validation/index.js';
-import { excludedModulesOf } from './base-model.js';
+import { excludedModulesOf } from './base-family.js';
 import { AdapterLayout, type LayoutTensor } from './layout.js';
 import { type Part, parseTensorName, tensorName } from './names.js';
 
@@ -121,7 +121,7 @@ export class LoraAdapter {
         useRslora: config.useRslora ?? false,
         targetModules: [...layout.modules],
         baseModelName: config.baseModelName === undefined ? (layout.base?.name ?? null) : config.baseModelName,
-        excludeModules: excludedModulesOf(layout.layersPath),
+        excludeModules: excludedModulesOf(layout.base?.modelType ?? null, layout.layersPath),
       },
       tensors,
     );

@@ -7,7 +7,7 @@ import { isFloatDtype } from '../formats/dtypes.js';
 import { SafetensorsFile, type TensorInfo } from '../formats/safetensors/index.js';
 import { checkOptions, checkPath } from '../validation/index.js';
 import { type AdapterTensor, LoraAdapter } from './lora-adapter.js';
-import { MODULE_NAMES, type ModuleName } from './modules.js';
+import { KNOWN_MODULES, type ModuleName } from './modules.js';
 import { parseTensorName, tensorName } from './names.js';
 import { type ParsedPeftConfig, parsePeftConfig } from './peft-config.js';
 import { PEFT_CONFIG_FILE, PEFT_TENSORS_FILE } from './peft-write.js';
@@ -65,8 +65,8 @@ function checkRanks(adapter: LoraAdapter, path: string): void {
 /** Last parts of the adapted modules' names; those of MODULES in their order, before any others. */
 function targetsOf(tensors: ReadonlyMap<string, AdapterTensor>): string[] {
   const names = new Set(Array.from(tensors.keys(), (name) => parseTensorName(name)!.module.split('.').at(-1)!));
-  const known = MODULE_NAMES.filter((name) => names.has(name));
-  const others = [...names].filter((name) => !MODULE_NAMES.includes(name as ModuleName));
+  const known = KNOWN_MODULES.filter((name) => names.has(name));
+  const others = [...names].filter((name) => !KNOWN_MODULES.includes(name as ModuleName));
   return [...known, ...others.sort()];
 }
 

@@ -115,7 +115,7 @@ export function resolveSettings(given: Partial<FinetuneSettings>, source = 'the 
   return {
     ...resolved,
     alpha: resolved.alpha ?? 2 * resolved.rank,
-    modules: selectModules(resolved.modules ?? MODULE_NAMES).map(({ name }) => name),
+    modules: selectModules(resolved.modules ?? MODULE_NAMES, MODULE_NAMES).map(({ name }) => name),
     jointBatch: resolved.jointBatch ?? batch,
     jointLearningRate: resolved.jointLearningRate ?? learningRate,
     checkpointLearningRate: resolved.checkpointLearningRate ?? learningRate / 10,
@@ -133,7 +133,7 @@ export function changedSettings(
   folder: string,
 ): ResolvedSettings {
   const checked = checkSettings(changes, FINETUNE_SETTINGS, 'the settings');
-  const modules = checked.modules && selectModules(checked.modules).map(({ name }) => name);
+  const modules = checked.modules && selectModules(checked.modules, MODULE_NAMES).map(({ name }) => name);
   const wanted = modules ? { ...checked, modules } : checked;
   const refused = FINETUNE_SETTING_NAMES.filter(
     (name) =>

@@ -1,7 +1,6 @@
 /** Fine-tuning: LoRA checkpoints of many tasks as a pairs folder, and training a small base from nothing. */
 export { type FinetuneConfig, type FinetuneTask, readFinetuneConfig, resolveSettings } from './config.js';
 export { type FinetuneOptions, type FinetuneResult, finetune } from './finetune.js';
-export { baseConfig } from './output.js';
 export {
   type PretrainStep,
   type TrainingSequence,

@@ -1,6 +1,6 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { BaseModel } from '../adapter/index.js';
+import { type BaseModel, configOfBase } from '../adapter/index.js';
 import { DndError } from '../errors.js';
 import {
   exists,
@@ -92,25 +92,11 @@ export async function writePairs(
 ): Promise<void> {
   const pairs = {
     formatVersion: PAIRS_FORMAT_VERSION,
-    base: baseConfig(base),
+    base: configOfBase(base),
     adapter: { rank: layout.rank, alpha, useRslora, modules: layout.modules },
     tasks: tasks.map(({ name }) => name),
     heldOut: tasks.filter(({ heldOut }) => heldOut).map(({ name }) => name),
   };
   await writeFileAtomically(join(folder, PAIRS_FILE), `${JSON.stringify(pairs, null, 2)}\n`);
   await rm(join(folder, WORK_FOLDER), { recursive: true, force: true });
-}
-
-/** A base model as a config.json describes it, for pairs.json. */
-export function baseConfig(base: BaseModel): Record<string, unknown> {
-  return {
-    ...(base.name === null ? {} : { _name_or_path: base.name }),
-    model_type: base.modelType,
-    hidden_size: base.hidden,
-    num_attention_heads: base.heads,
-    num_key_value_heads: base.kvHeads,
-    head_dim: base.headDim,
-    intermediate_size: base.intermediate,
-    num_hidden_layers: base.layers,
-  };
 }

@@ -1,4 +1,4 @@
-import { AdapterLayout, type BaseModel, type LoraAdapter, loraScale } from '../adapter/index.js';
+import { AdapterLayout, type BaseModel, type LoraAdapter, loraScale, modulesOf } from '../adapter/index.js';
 import { parseTensorName, placeKey } from '../adapter/names.js';
 import { DndError } from '../errors.js';
 
@@ -27,6 +27,13 @@ export function layoutOn(adapter: AppliedAdapter, base: BaseModel, folder: strin
   const shapes = Array.from(adapter.tensors, ([name, { shape }]) => ({ name, shape }));
   const layout = AdapterLayout.fromTensors(shapes);
   const { rank, modules } = layout;
+  const other = modules.find((name) => !modulesOf(base.modelType).includes(name));
+  if (other !== undefined)
+    throw new DndError(
+      'SHAPE_MISMATCH',
+      `the adapter does not belong to the base ${folder}: it adapts ${other}, a module that bases of type ` +
+        `${base.modelType} do not have. Use an adapter of this base`,
+    );
   const expected = new Map(
     new AdapterLayout({ base, rank, modules, layersPath: layout.layersPath }).tensors.map((tensor) => [
       tensor.name,

@@ -1,6 +1,6 @@
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { type BaseModel, PEFT_CONFIG_FILE, PEFT_TENSORS_FILE, readBaseModel } from '../adapter/index.js';
+import { type BaseModel, configOfBase, PEFT_CONFIG_FILE, PEFT_TENSORS_FILE, readBaseModel } from '../adapter/index.js';
 import type { LongOperation } from '../async/index.js';
 import { DndError } from '../errors.js';
 import {
@@ -12,7 +12,7 @@ import {
   writeFileAtomically,
   writeFolderAtomically,
 } from '../files/index.js';
-import { baseConfig, type FinetuneTask, listTasks, readFinetuneConfig, readTaskItems } from '../finetuning/index.js';
+import { type FinetuneTask, listTasks, readFinetuneConfig, readTaskItems } from '../finetuning/index.js';
 import { openPairs } from '../training/pairs/index.js';
 import { PAIRS_FILE, PAIRS_FORMAT_VERSION } from '../training/pairs/manifest.js';
 import { compareNaturally } from '../training/pairs/natural-order.js';
@@ -110,7 +110,7 @@ async function checkpointsIn(source: string, task: string): Promise<string[]> {
 function manifestText(base: BaseModel | null, tasks: readonly FinetuneTask[]): string {
   const pairs = {
     formatVersion: PAIRS_FORMAT_VERSION,
-    ...(base === null ? {} : { base: baseConfig(base) }),
+    ...(base === null ? {} : { base: configOfBase(base) }),
     tasks: tasks.map(({ name }) => name),
     heldOut: tasks.filter(({ heldOut }) => heldOut).map(({ name }) => name),
   };

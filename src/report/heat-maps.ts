@@ -1,4 +1,4 @@
-import { MODULE_NAMES } from '../adapter/index.js';
+import { KNOWN_MODULES } from '../adapter/index.js';
 import type { Evaluation } from '../training/metrics.js';
 import type { HeatMap, Quantity } from './heat-map.js';
 
@@ -33,6 +33,6 @@ export function heatMapsOf({ cells, tasks }: Evaluation): { layers: HeatMap[]; t
 /** Distinct names: known ones in their order, then others. */
 function inOrder(modules: readonly string[]): string[] {
   const names = new Set(modules);
-  const known: readonly string[] = MODULE_NAMES;
+  const known: readonly string[] = KNOWN_MODULES;
   return [...known.filter((name) => names.has(name)), ...[...names].filter((name) => !known.includes(name))];
 }

@@ -72,6 +72,12 @@ test.each([
     'SHAPE_MISMATCH',
     'has shape [4, 64, 1]',
   ],
+  [
+    'a fused module beside one that it contains',
+    [...query(0), ...module(0, 'self_attn.qkv_proj', 4, 64, 160)],
+    'SHAPE_MISMATCH',
+    'has both qkv_proj and q_proj',
+  ],
   ['a size of zero', [{ ...query(0)[0]!, shape: [4, 0] }, query(0)[1]!], 'SHAPE_MISMATCH', 'has shape [4, 0]'],
 ])('there is no layout for %s', (_, tensors, code, message) => {
   const attempt = () => AdapterLayout.fromTensors(tensors);

@@ -1,15 +1,18 @@
 import fc from 'fast-check';
-import { AdapterLayout } from '../../src/adapter/index.js';
+import { AdapterLayout, modulesOf } from '../../src/adapter/index.js';
 import { SplitMix64 } from '../../src/random/split-mix.js';
-import { anyBase, anyModules } from './bases.js';
+import { anyBase } from './bases.js';
 
 const anyLayout = fc
-  .record({
-    base: anyBase,
-    rank: fc.integer({ min: 1, max: 9 }),
-    modules: anyModules,
-    chunk: fc.option(fc.integer({ min: 1, max: 150 }), { nil: undefined }),
-  })
+  .constantFrom('llama', 'llama', 'phi3', 'qwen3_moe')
+  .chain((modelType) =>
+    fc.record({
+      base: anyBase.map((base) => ({ ...base, modelType })),
+      rank: fc.integer({ min: 1, max: 9 }),
+      modules: fc.shuffledSubarray([...modulesOf(modelType)], { minLength: 1 }),
+      chunk: fc.option(fc.integer({ min: 1, max: 150 }), { nil: undefined }),
+    }),
+  )
   .map((options) => new AdapterLayout(options));
 
 function randomWeights(layout: AdapterLayout, seed: number, scale: number, mean: number): Map<string, Float32Array> {

@@ -1,3 +1,4 @@
+import { excludedModulesOf } from '../../src/adapter/base-family.js';
 import { AdapterLayout, MODULE_NAMES } from '../../src/adapter/index.js';
 import { base } from './bases.js';
 
@@ -67,6 +68,44 @@ test('modules come in their own order, however the user writes them', () => {
 test('Qwen2.5-VL keeps its layers where transformers looks for them', () => {
   const { tensors } = new AdapterLayout({ base: base('qwen2.5-vl-3b'), rank: 2, modules: ['q_proj'] });
   expect(tensors[0]!.name).toBe('base_model.model.model.language_model.layers.0.self_attn.q_proj.lora_A.weight');
+});
+
+test('Phi has its fused projections in the place of those that they fuse, as modules of their own', () => {
+  const phi = { ...base('qwen2.5-0.5b'), modelType: 'phi3', layers: 1 };
+  const layout = new AdapterLayout({ base: phi, rank: 2 });
+  expect(layout.tensors.map(({ name, shape }) => [name.split('.').slice(5, -1).join('.'), shape])).toEqual([
+    ['self_attn.qkv_proj.lora_A', [2, 896]],
+    ['self_attn.qkv_proj.lora_B', [1152, 2]],
+    ['self_attn.o_proj.lora_A', [2, 896]],
+    ['self_attn.o_proj.lora_B', [896, 2]],
+    ['mlp.gate_up_proj.lora_A', [2, 896]],
+    ['mlp.gate_up_proj.lora_B', [9728, 2]],
+    ['mlp.down_proj.lora_A', [2, 4864]],
+    ['mlp.down_proj.lora_B', [896, 2]],
+  ]);
+  expect(AdapterLayout.fromTensors(layout.tensors).tensors).toEqual(layout.tensors);
+  expect(AdapterLayout.fromJSON(JSON.parse(JSON.stringify(layout)), 'x').tensors).toEqual(layout.tensors);
+});
+
+test.each([
+  ['phi3', ['q_proj'], 'the base has no module "q_proj"; choose from qkv_proj, o_proj, gate_up_proj, down_proj'],
+  ['llama', ['q_proj', 'gate_up_proj'], 'the base has no module "gate_up_proj"; choose from q_proj'],
+  ['qwen3_moe', ['mlp.up_proj'], 'the base has no module "mlp.up_proj"; choose from q_proj, k_proj, v_proj, o_proj'],
+])('modules that a base of type %s lacks are refused: %j', (modelType, modules, message) => {
+  const attempt = () => new AdapterLayout({ base: { ...base('qwen2.5-0.5b'), modelType }, rank: 2, modules });
+  expect(attempt).toThrow(
+    expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(message) }),
+  );
+});
+
+test.each([
+  ['qwen2_5_vl', 'model.visual.blocks.0.mlp.up_proj', '.*\\bvisual\\..*'],
+  ['gemma3', 'model.vision_tower.encoder.layers.0.self_attn.q_proj', '.*\\bvision_tower\\..*'],
+  [null, 'model.vision_tower.encoder.layers.0.self_attn.q_proj', '.*\\b(visual|vision_tower)\\..*'],
+])('the image encoder of %s is not adapted', (modelType, module, pattern) => {
+  expect(excludedModulesOf(modelType, 'model.language_model.layers')).toBe(pattern);
+  expect(module).toMatch(new RegExp(`^(?:${pattern})$`));
+  expect(excludedModulesOf(modelType, 'model.layers')).toBeNull();
 });
 
 test('an odd rank and an odd chunk make tokens with an even height and width, NaN between chunk and margin', () => {

@@ -74,6 +74,34 @@ async function layout({ rank, modules }, base) {
   return { tokenCount, tokenHeight, tokenWidth };
 }
 
+/** For each config.json: the shapes of an adapter's matrices, or the error. */
+async function layouts(_options, ...configs) {
+  const { AdapterLayout, readBaseModel } = dist('adapter/index.js');
+  const answers = [];
+  for (const config of configs) {
+    try {
+      const { layersPath, tensors } = new AdapterLayout({ base: await readBaseModel(config), rank: 1 });
+      answers.push({ layersPath, tensors: tensors.map(({ name, shape }) => [name, shape]) });
+    } catch (error) {
+      answers.push({ code: error.code, message: error.message });
+    }
+  }
+  return answers;
+}
+
+/** For each base that is only a folder with a config.json: `adapter`, of random weights, and its ΔW beside it. */
+async function randomAdapters({ rank, alpha, seed }, ...folders) {
+  const { AdapterLayout, LoraAdapter, readBaseModel, writePeft } = dist('adapter/index.js');
+  const { SplitMix64 } = dist('random/split-mix.js');
+  for (const folder of folders) {
+    const layout = new AdapterLayout({ base: await readBaseModel(folder), rank });
+    const random = SplitMix64.seeded(seed);
+    const values = Float32Array.from({ length: layout.elementCount }, () => random.below(2 ** 24) / 2 ** 24 - 0.5);
+    await writePeft(join(folder, 'adapter'), LoraAdapter.fromValues(layout, values, { alpha }), { dtype: 'F32' });
+    await merge({}, join(folder, 'adapter'), join(folder, 'merge.safetensors'));
+  }
+}
+
 async function readAdapter(_options, source, folder) {
   await mkdir(folder, { recursive: true });
   const { config, tensors } = await dist('adapter/index.js').readPeft(source);
@@ -129,7 +157,19 @@ async function encode({ maxLength, ...device }, folder, promptsFile, target) {
   await writeSafetensors(target, tensors);
 }
 
-const COMMANDS = { read, copy, shard, formula, layout, 'read-adapter': readAdapter, rewrite, merge, encode };
+const COMMANDS = {
+  read,
+  copy,
+  shard,
+  formula,
+  layout,
+  layouts,
+  'random-adapters': randomAdapters,
+  'read-adapter': readAdapter,
+  rewrite,
+  merge,
+  encode,
+};
 
 async function main() {
   const [command, options, ...paths] = process.argv.slice(2);

@@ -23,7 +23,7 @@ export interface Architecture {
   fanInFanOut: boolean;
 }
 
-const WEIGHTS: Readonly<Record<ModuleName, string>> = {
+const WEIGHTS: Readonly<Partial<Record<ModuleName, string>>> = {
   q_proj: 'attn_q',
   k_proj: 'attn_k',
   v_proj: 'attn_v',
@@ -36,7 +36,7 @@ const WEIGHTS: Readonly<Record<ModuleName, string>> = {
 const SEPARATE: readonly GgufModule[] = MODULES.filter(({ name }) => Object.hasOwn(WEIGHTS, name)).map(
   ({ name, parent, input, output }) => ({
     path: `${parent}.${name}`,
-    weight: WEIGHTS[name],
+    weight: WEIGHTS[name]!,
     shape: (widths) => [widths[input], widths[output]],
   }),
 );

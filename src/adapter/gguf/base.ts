@@ -3,7 +3,9 @@ import { DndError } from '../../errors.js';
 import { isFolder, readJson } from '../../files/index.js';
 import { GgufFile, isGguf, metadataCount, metadataText } from '../../formats/gguf/index.js';
 import { checkPath, invalidValue, isObject, isWholeNumber, wholeNumberRange } from '../../validation/index.js';
-import { type BaseModel, baseModelFromConfig, layersPathOf, MAX_LAYERS, widthsOf } from '../base-model.js';
+import { baseModelFromConfig, MAX_LAYERS } from '../base-config.js';
+import { layersPathOf } from '../base-family.js';
+import { allWidthsOf, type BaseModel } from '../base-model.js';
 import { architectureOf, architectureOfModelType } from './architectures.js';
 
 /** The base model of a GGUF adapter, as far as the adapter depends on it. */
@@ -28,7 +30,7 @@ type Sizes = Omit<BaseModel, 'modelType'>;
 function withSizes(sizes: Sizes, architecture: string, layersPath: string, source: string): GgufBase {
   const { name, heads, kvHeads, layers } = sizes;
   const { modules } = architectureOf(architecture, source);
-  const widths = widthsOf({ ...sizes, modelType: architecture });
+  const widths = allWidthsOf(sizes);
   return {
     source,
     name,

@@ -2,7 +2,7 @@ import { type LongOperation, steadyProgress } from '../../async/index.js';
 import { DndError } from '../../errors.js';
 import { dequantise, GgufFile, type GgufTensor, isReadableType, metadataText } from '../../formats/gguf/index.js';
 import { checkOptions, checkPath, errorMessage, quote, quoteValue } from '../../validation/index.js';
-import { excludedModulesOf } from '../base-model.js';
+import { excludedModulesOf } from '../base-family.js';
 import { firstNonFinite } from '../encode.js';
 import { type AdapterTensor, LoraAdapter, type LoraConfig } from '../lora-adapter.js';
 import { type Part, tensorName } from '../names.js';
@@ -209,7 +209,7 @@ async function readTensors(file: GgufFile, options: GgufAdapterReadOptions): Pro
     useRslora: false,
     baseModelName: baseNameOf(file, base),
     fanInFanOut: architecture.fanInFanOut,
-    excludeModules: excludedModulesOf(layersPath),
+    excludeModules: excludedModulesOf(null, layersPath),
     ...targetsOf(
       pairs.map(({ place }) => place),
       architecture,
