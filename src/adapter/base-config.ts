@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { DndError } from '../errors.js';
-import { isFolder, readJson } from '../files/index.js';
+import { exists, isFolder, readJson } from '../files/index.js';
 import { GgufFile, isGguf } from '../formats/gguf/index.js';
 import {
   checkPath,
@@ -170,6 +170,11 @@ export async function readBaseModel(path: string): Promise<BaseModel> {
   }
   const file = (await isFolder(path)) ? join(path, 'config.json') : path;
   return baseModelFromConfig(await readJson(file), file);
+}
+
+/** Whether `readBaseModel` would find a base model there: one with a config.json, or a GGUF file. */
+export async function isBaseModel(path: string): Promise<boolean> {
+  return (await exists(join(path, 'config.json'))) || (await isGguf(path));
 }
 
 /** A base model as a config.json describes it: what `baseModelFromConfig` reads back. */
