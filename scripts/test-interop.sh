@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The interoperability stage: what this package writes is read by the software it is meant for, and the other way round.
 # One line per check. Names of scripts in test/interop (without .py) run only those:
-#   scripts/test-interop.sh [safetensors_files] [peft_folders] [peft_adapters] [base_configs] [base_adapters] [minilm] [minilm_on_cuda] [random_gradients] [kill_resume]
+#   scripts/test-interop.sh [safetensors_files] [peft_folders] [peft_adapters] [base_configs] [base_adapters] [minilm] [smollm2] [minilm_on_cuda] [random_gradients] [kill_resume]
 #     [full_size_generate] [training_run]
 # By hand, because it takes 20 GB of memory: full_size_train
 # Needs a built package (npm run build). Prints `interop: N passed, M failed` last.
@@ -10,7 +10,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 stages=("$@")
-((${#stages[@]})) || stages=(safetensors_files peft_folders peft_adapters base_configs base_adapters minilm minilm_on_cuda random_gradients kill_resume full_size_generate training_run)
+((${#stages[@]})) || stages=(safetensors_files peft_folders peft_adapters base_configs base_adapters minilm smollm2 minilm_on_cuda random_gradients kill_resume full_size_generate training_run)
 
 if [[ ! -e dist/index.js ]]; then
   echo 'dist/ is not there: run npm run build first' >&2

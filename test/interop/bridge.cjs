@@ -157,6 +157,26 @@ async function encode({ maxLength, ...device }, folder, promptsFile, target) {
   await writeSafetensors(target, tensors);
 }
 
+/** For each case of a golden file: its prompt's text and ids, the tokens that its logits make most likely, the answer. */
+async function language(_options, path, golden) {
+  const { loadLanguageModel, promptText } = dist('language/index.js');
+  const { cases } = JSON.parse(await readFile(golden, 'utf8'));
+  const model = await loadLanguageModel(path, { threads: 2 });
+  const answers = [];
+  for (const { text, ids, last_logits_top: top, greedy_ids: greedy } of cases) {
+    const [, prompt] = /<\|im_start\|>user\n(.*?)<\|im_end\|>/s.exec(text);
+    const logits = await model.engine.logits({ ids: Int32Array.from(ids), lengths: [ids.length] });
+    const last = logits.subarray(logits.length - model.config.sizes.vocabSize);
+    const order = Array.from(last.keys()).sort((one, other) => last[other] - last[one]);
+    const topIds = order.slice(0, top.ids.length);
+    const [answer] = await model.generate([prompt], { maxNewTokens: greedy.length });
+    const topValues = top.ids.map((id) => last[id]);
+    answers.push({ text: promptText(model, prompt), ids: model.tokeniser.encode(text), topIds, topValues, answer });
+  }
+  model.dispose();
+  return answers;
+}
+
 const COMMANDS = {
   read,
   copy,
@@ -169,6 +189,7 @@ const COMMANDS = {
   rewrite,
   merge,
   encode,
+  language,
 };
 
 async function main() {
