@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readBaseModel } from '../../src/adapter/index.js';
+import { DndError } from '../../src/errors.js';
 import { dequantise, quantise } from '../../src/formats/gguf/index.js';
 import { type LanguageModel, loadLanguageModel } from '../../src/language/index.js';
+import { SplitMix64 } from '../../src/random/split-mix.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 import { type GgufOptions, tensorOf, type Values, writeGgufOf } from './gguf-base.js';
 import { TINY_CONFIG, type TinyBaseOptions, TOKENIZERS, writeTinyBase } from './tiny-base.js';
@@ -258,6 +261,27 @@ describe('a base GGUF file is refused', () => {
     await expect(load(gguf)).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
   });
 });
+
+test('a damaged file is a model, or an error of ours', async () => {
+  const { gguf } = await both();
+  const bytes = await readFile(gguf);
+  const random = SplitMix64.seeded(14);
+  let refused = 0;
+  for (let trial = 0; trial < 150; trial++) {
+    const damaged = Buffer.from(bytes);
+    // The header, in which everything but the weights is.
+    for (let flips = 1 + random.below(3); flips > 0; flips--) damaged[random.below(12_000)]! ^= 1 << random.below(8);
+    const cut = trial % 10 === 0 ? random.below(damaged.length) : damaged.length;
+    await writeFile(gguf, damaged.subarray(0, cut));
+    try {
+      (await loadLanguageModel(gguf, { threads: 1 })).dispose();
+    } catch (error) {
+      if (!(error instanceof DndError)) throw new Error(`trial ${trial}`, { cause: error });
+      refused++;
+    }
+  }
+  expect(refused).toBeGreaterThan(20);
+}, 60_000);
 
 function furthest(one: Float32Array, other: Float32Array): number {
   return one.reduce((most, value, index) => Math.max(most, Math.abs(value - other[index]!)), 0);
