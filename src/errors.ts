@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'DEVICE_UNAVAILABLE'
   | 'DISK_FULL'
   | 'DISPOSED'
+  | 'DOWNLOAD_FAILED'
   | 'ENCODER_MISMATCH'
   | 'FILE_NOT_FOUND'
   | 'INTERNAL'

@@ -2,12 +2,19 @@ export { baseModelFromConfig, configOfBase, isBaseModel, readBaseModel } from '.
 export { excludedModulesOf, layersPathOf, modulesOf } from './base-family.js';
 export { type BaseModel, widthsOf } from './base-model.js';
 export { type AdapterDtype, type Encode, encodeWeights } from './encode.js';
+export { requireFinite } from './finite.js';
+export { FLOAT_DTYPES, type FloatDtypeName, floatDtype } from './float-dtype.js';
 export { AdapterLayout, type LayoutTensor } from './layout.js';
 export type { TensorShape } from './layout-fields.js';
 export type { LayoutJson } from './layout-json.js';
 export type { LayoutOptions } from './layout-options.js';
 export { type AdapterTensor, LoraAdapter, type LoraConfig, type LoraPair } from './lora-adapter.js';
 export { loraScale, mergeDelta } from './merge.js';
+export { isMlxConfig } from './mlx-config.js';
+export { MLX_TENSORS_FILE } from './mlx-names.js';
+export { readMlx } from './mlx-read.js';
+export { type MlxWriteOptions, writeMlx } from './mlx-write.js';
+export { compareModules, moduleKey } from './module-key.js';
 export {
   KNOWN_MODULES,
   MODULE_NAMES,

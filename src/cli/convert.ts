@@ -1,12 +1,19 @@
 import { type Command, Option } from 'commander';
 import { GGUF_DTYPES, type GgufDtypeName } from '../adapter/gguf/index.js';
-import { type Conversion, convert, type Facts } from '../conversion/index.js';
+import {
+  ADAPTER_FORMAT_NAMES,
+  type AdapterFormatName,
+  type Conversion,
+  convert,
+  type Facts,
+} from '../conversion/index.js';
 import { type Io, print } from './io.js';
 import { forceOption, jsonOption } from './options.js';
 import { grouped, list } from './table.js';
 
 interface Options {
   base?: string;
+  format?: AdapterFormatName;
   dtype: GgufDtypeName;
   force?: boolean;
   json?: boolean;
@@ -15,12 +22,18 @@ interface Options {
 export function addConvert(program: Command, io: Io): void {
   program
     .command('convert')
-    .description('Convert a LoRA adapter between PEFT folders and GGUF files.')
-    .argument('<input>', 'PEFT adapter folder, or GGUF adapter')
-    .argument('<output>', 'GGUF file to write if the name ends in .gguf, else PEFT adapter folder')
+    .description('Convert a LoRA adapter between PEFT folders, GGUF files and MLX folders.')
+    .argument('<input>', 'PEFT or MLX adapter folder, or GGUF adapter')
+    .argument('<output>', 'file or folder to write')
     .option(
       '--base <path>',
       'base model: config.json, its folder, or its GGUF file; needed for GGUF adapters of Llama and Mistral, and to write GGUF',
+    )
+    .addOption(
+      new Option(
+        '--format <name>',
+        'format of the output (default: gguf if its name ends in .gguf, else peft)',
+      ).choices(ADAPTER_FORMAT_NAMES),
     )
     .addOption(
       new Option('--dtype <name>', 'dtype of the written tensors; q8_0 and q4_0 for GGUF only')

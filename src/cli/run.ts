@@ -1,8 +1,11 @@
 import { Command, CommanderError } from 'commander';
 import { PACKAGE } from '../package.js';
+import { addCompare } from './compare.js';
+import { addCompose } from './compose.js';
 import { addConvert } from './convert.js';
 import { addDemo } from './demo.js';
 import { addDoctor } from './doctor.js';
+import { addDownload } from './download.js';
 import { addEval } from './eval.js';
 import { addFinetune } from './finetune.js';
 import { addGenerate } from './generate.js';
@@ -17,6 +20,7 @@ import {
   interruptedExit,
   printFailure,
 } from './io.js';
+import { addMerge } from './merge.js';
 import { addPairs } from './pairs.js';
 import { addPlan } from './plan.js';
 import { addReport } from './report.js';
@@ -30,11 +34,15 @@ const COMMANDS = [
   addGenerate,
   addInspect,
   addConvert,
+  addDownload,
   addFinetune,
   addPairs,
   addTrain,
   addReport,
   addEval,
+  addMerge,
+  addCompare,
+  addCompose,
   addPlan,
   addVerify,
   addDoctor,

@@ -1,7 +1,7 @@
 import type { GgufBase, GgufDtypeName } from '../adapter/gguf/index.js';
 import type { LoraAdapter } from '../adapter/index.js';
 import type { LongOperation } from '../async/index.js';
-import type { Facts } from './types.js';
+import type { AdapterFormatName, Facts } from './types.js';
 
 export interface AdapterReadOptions extends LongOperation {
   base: GgufBase | undefined;
@@ -10,13 +10,15 @@ export interface AdapterReadOptions extends LongOperation {
 
 export interface AdapterWriteOptions extends LongOperation {
   base: GgufBase | undefined;
+  /** Number of layers of the base model, if it is known. */
+  layers: number | undefined;
   dtype: GgufDtypeName;
   force: boolean | undefined;
 }
 
 /** A file format of LoRA adapters. Every one that can be read can be converted into every one that can be written. */
 export interface AdapterFormat {
-  name: string;
+  name: AdapterFormatName;
   what: string;
   recognises(path: string): Promise<boolean>;
   read(path: string, options: AdapterReadOptions): Promise<LoraAdapter>;

@@ -1,12 +1,16 @@
-import { readGgufBase } from '../adapter/gguf/index.js';
-import { type LoraAdapter, vllmRankNote } from '../adapter/index.js';
+import { type GgufBase, readGgufBase } from '../adapter/gguf/index.js';
+import { type LoraAdapter, readBaseModel, vllmRankNote } from '../adapter/index.js';
+import { DndError } from '../errors.js';
+import { isGguf } from '../formats/gguf/index.js';
+import { quoteValue } from '../validation/index.js';
 import type { AdapterFormat } from './adapter-format.js';
 import { GGUF } from './gguf.js';
+import { MLX } from './mlx.js';
 import { PEFT } from './peft.js';
-import type { Conversion, ConvertOptions, Facts, InputKind } from './types.js';
+import { ADAPTER_FORMAT_NAMES, type Conversion, type ConvertOptions, type Facts, type InputKind } from './types.js';
 
-/** In the order in which an output's name is compared with them. */
-const FORMATS: readonly AdapterFormat[] = [GGUF, PEFT];
+/** In the order in which an input, and an output's name, is compared with them. */
+const FORMATS: readonly AdapterFormat[] = [GGUF, MLX, PEFT];
 
 function ranksOf(adapter: LoraAdapter): number[] {
   return [...new Set(adapter.moduleNames().map((module) => adapter.pair(module).rank))].sort((a, b) => a - b);
@@ -25,6 +29,29 @@ function factsOf(adapter: LoraAdapter): Facts {
   };
 }
 
+/** @throws DndError INVALID_ARGUMENT for an unknown format */
+function formatOf(output: string, name: string | undefined): AdapterFormat {
+  if (name === undefined) return FORMATS.find(({ isOutput }) => isOutput(output))!;
+  const format = FORMATS.find((one) => one.name === name);
+  if (format) return format;
+  const choices = ADAPTER_FORMAT_NAMES.join(', ');
+  throw new DndError('INVALID_ARGUMENT', `there is no adapter format ${quoteValue(name)}; choose ${choices}`);
+}
+
+interface Base {
+  base: GgufBase | undefined;
+  layers: number | undefined;
+}
+
+/** Only GGUF depends on more than the number of layers, and its architectures are fewer. */
+async function readBase(path: string | undefined, formats: readonly AdapterFormat[]): Promise<Base> {
+  if (path === undefined) return { base: undefined, layers: undefined };
+  if (!formats.includes(GGUF) && !(await isGguf(path)))
+    return { base: undefined, layers: (await readBaseModel(path)).layers };
+  const base = await readGgufBase(path);
+  return { base, layers: base.layers };
+}
+
 async function convertAdapter(
   format: AdapterFormat,
   input: string,
@@ -32,8 +59,8 @@ async function convertAdapter(
   options: ConvertOptions,
 ): Promise<Conversion> {
   const { dtype = 'f32', force, signal, onProgress } = options;
-  const target = FORMATS.find(({ isOutput }) => isOutput(output))!;
-  const base = options.base === undefined ? undefined : await readGgufBase(options.base);
+  const target = formatOf(output, options.format);
+  const { base, layers } = await readBase(options.base, [format, target]);
   const notes: string[] = [];
   const onNotice = (notice: string) => notes.push(notice);
   const adapter = await format.read(input, {
@@ -44,6 +71,7 @@ async function convertAdapter(
   });
   const written = await target.write(output, adapter, {
     base,
+    layers,
     dtype,
     force,
     signal,

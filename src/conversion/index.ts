@@ -1,2 +1,8 @@
 export { convert } from './convert.js';
-export type { Conversion, ConvertOptions, Facts } from './types.js';
+export {
+  ADAPTER_FORMAT_NAMES,
+  type AdapterFormatName,
+  type Conversion,
+  type ConvertOptions,
+  type Facts,
+} from './types.js';

@@ -1,9 +1,15 @@
 import type { GgufDtypeName } from '../adapter/gguf/index.js';
 import type { LongOperation } from '../async/index.js';
 
+/** Names of the formats of adapters, as `dnd convert --format` takes them. */
+export const ADAPTER_FORMAT_NAMES = ['peft', 'gguf', 'mlx'] as const;
+export type AdapterFormatName = (typeof ADAPTER_FORMAT_NAMES)[number];
+
 export interface ConvertOptions extends LongOperation {
   /** The base model: config.json, its folder, or its GGUF file. */
   base?: string | undefined;
+  /** Of the output. Default: gguf if its name ends in .gguf, else peft. */
+  format?: AdapterFormatName | undefined;
   /** Of the written tensors. Default: f32, which loses nothing. */
   dtype?: GgufDtypeName | undefined;
   /** Replace an existing output. */

@@ -154,7 +154,7 @@ function notesOn(tasks: readonly EvaluationTask[]): string[] {
   });
   if (shared.length === 0) return [];
   return [
-    `${shared.length} of ${tasks.length} tasks have test prompts that are also among those that adapters are generated from: ${shared[0]!.name}${shared.length > 1 ? ', …' : ''}`,
+    `test prompts of ${shared.length} of ${tasks.length} tasks are also among those to generate from: ${shared[0]!.name}${shared.length > 1 ? ', …' : ''}`,
   ];
 }
 

@@ -31,11 +31,11 @@ function chart(rows: readonly EvaluationRow[]): string {
     const name = of === null ? label : `${label} (${of})`;
     const { mean, low, high } = exactMatch;
     return `<tr class="${kind}"><th scope="row">${escapeHtml(name)}</th>
-<td class="bars"><span class="bar" style="width:${percent(mean)}"></span><span class="interval" style="left:${percent(low)};width:${percent(high - low)}"></span></td>
+<td><div class="scale"><span class="bar" style="width:${percent(mean)}"></span><span class="interval" style="left:${percent(low)};width:${percent(high - low)}"></span></div></td>
 <td>${escapeHtml(intervalText(exactMatch))}</td><td>${logLikelihood.mean.toFixed(3)}</td></tr>`;
   };
-  return `<table class="figures evaluation"><thead><tr><th scope="col">adapter</th><th scope="col"></th><th scope="col">exact match, 95 % interval</th><th scope="col">log-likelihood per token</th></tr></thead>
-<tbody>${rows.map(bar).join('\n')}</tbody></table>`;
+  return `<div class="table"><table class="figures evaluation"><thead><tr><th scope="col">adapter</th><th scope="col"></th><th scope="col">exact match, 95 % interval</th><th scope="col">log-likelihood per token</th></tr></thead>
+<tbody>${rows.map(bar).join('\n')}</tbody></table></div>`;
 }
 
 function taskTable({ tasks, rows }: EvaluationResult): string {
@@ -46,7 +46,7 @@ function taskTable({ tasks, rows }: EvaluationResult): string {
   const lines = tasks.map(
     ({ name }) => `<tr><th scope="row">${escapeHtml(name)}</th>${rows.map((row) => cell(row, name)).join('')}</tr>`,
   );
-  return `<div class="table"><table class="figures"><thead><tr><th scope="col">task, exact match in %</th>${rows
+  return `<div class="table"><table class="figures by-task"><thead><tr><th scope="col">task, exact match in %</th>${rows
     .map(({ label }) => `<th scope="col">${escapeHtml(label)}</th>`)
     .join('')}</tr></thead><tbody>${lines.join('\n')}</tbody></table></div>`;
 }

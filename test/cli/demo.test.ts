@@ -25,12 +25,26 @@ test('dnd demo shows a task that the base cannot do, and that it does with a gen
   expect(stdout).toMatch(/→ an adapter of [\d,]+ weights in \d+ ms/);
 });
 
-test('the README shows what it prints', async () => {
-  const readme = readFileSync(join(__dirname, '../../README.md'), 'utf8');
-  const [, shown] = /npm run demo.*?```\n\n```\n(.*?)```/s.exec(readme)!;
-  const { stdout } = await dnd(['demo']);
+describe('the README shows what it prints', () => {
+  const read = (path: string) => readFileSync(join(__dirname, '../..', path), 'utf8');
   const withoutTime = (text: string) => text.replace(/in \d+ ms/, 'in … ms');
-  expect(withoutTime(stdout)).toBe(withoutTime(shown!));
+
+  test('as text', async () => {
+    const [, shown] = /```\n(The base: .*?)```/s.exec(read('README.md'))!;
+    expect(withoutTime((await dnd(['demo'])).stdout)).toBe(withoutTime(shown!));
+  });
+
+  test('as a picture, made by scripts/demo-picture.cjs', async () => {
+    expect(read('README.md')).toContain('(docs/demo.svg)');
+    const unescaped = (text: string) => text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
+    const [command, ...shown] = Array.from(
+      read('docs/demo.svg').matchAll(/<text [^>]*>(.*)<\/text>/g),
+      ([, line]) => line!,
+    );
+    expect(command).toBe('$ npm run demo');
+    const printed = (await dnd(['demo'])).stdout.split('\n').map((line) => line.trim());
+    expect(withoutTime(unescaped(shown.join('\n')))).toBe(withoutTime(printed.filter(Boolean).join('\n')));
+  });
 });
 
 test('its figures are of the answers that it gives: with --json, all of them', async () => {

@@ -80,7 +80,7 @@ test('evaluates the task that was not trained on, with every row, and the same f
     ...['shuffledPrompts', 'randomCondition'],
   ]);
   expect(result.notes.join()).toMatch(/only one task/);
-  expect(result.notes.join()).toMatch(/1 of 1 tasks have test prompts that are also .*: red/);
+  expect(result.notes.join()).toMatch(/test prompts of 1 of 1 tasks are also .*: red/);
   expect(result.verdict.headline).toMatch(/^Too few tasks for a verdict: 1/);
   for (const { outcome } of result.comparisons) expect(outcome).toBe('no difference shown');
   for (const { logLikelihood } of result.rows) expect(logLikelihood.mean).toBeLessThan(0);

@@ -89,9 +89,9 @@ async function layouts(_options, ...configs) {
   return answers;
 }
 
-/** For each base that is only a folder with a config.json: `adapter`, of random weights, and its ΔW beside it. */
-async function randomAdapters({ rank, alpha, seed }, ...folders) {
-  const { AdapterLayout, LoraAdapter, readBaseModel, writePeft } = dist('adapter/index.js');
+/** For each base that is only a folder with a config.json: `adapter`, of random weights, and its ΔW; also for MLX. */
+async function randomAdapters({ rank, alpha, seed, mlx }, ...folders) {
+  const { AdapterLayout, LoraAdapter, readBaseModel, readPeft, writeMlx, writePeft } = dist('adapter/index.js');
   const { SplitMix64 } = dist('random/split-mix.js');
   for (const folder of folders) {
     const layout = new AdapterLayout({ base: await readBaseModel(folder), rank });
@@ -99,6 +99,9 @@ async function randomAdapters({ rank, alpha, seed }, ...folders) {
     const values = Float32Array.from({ length: layout.elementCount }, () => random.below(2 ** 24) / 2 ** 24 - 0.5);
     await writePeft(join(folder, 'adapter'), LoraAdapter.fromValues(layout, values, { alpha }), { dtype: 'F32' });
     await merge({}, join(folder, 'adapter'), join(folder, 'merge.safetensors'));
+    if (!mlx) continue;
+    const { layers } = layout.base;
+    await writeMlx(join(folder, 'mlx'), await readPeft(join(folder, 'adapter')), { layers });
   }
 }
 
@@ -123,8 +126,16 @@ async function rewrite({ dtype, useRslora }, source, target) {
 
 /** ΔW of every adapted module, as this package merges it: module name → [out, in]. */
 async function merge(_options, source, target) {
-  const { mergeDelta, readPeft } = dist('adapter/index.js');
-  const adapter = await readPeft(source);
+  await writeDeltas(await dist('adapter/index.js').readPeft(source), target);
+}
+
+/** The same for an adapter of mlx-lm. */
+async function mlxMerge(_options, source, target) {
+  await writeDeltas(await dist('adapter/index.js').readMlx(source), target);
+}
+
+async function writeDeltas(adapter, target) {
+  const { mergeDelta } = dist('adapter/index.js');
   const deltas = [];
   for (const module of adapter.moduleNames()) {
     const { outputWidth, inputWidth } = adapter.pair(module);
@@ -158,7 +169,7 @@ async function encode({ maxLength, ...device }, folder, promptsFile, target) {
 }
 
 /** For each case of a golden file: its prompt's text and ids, the tokens that its logits make most likely, the answer. */
-async function language(_options, path, golden) {
+async function languageGolden(_options, path, golden) {
   const { loadLanguageModel, promptText } = dist('language/index.js');
   const { cases } = JSON.parse(await readFile(golden, 'utf8'));
   const model = await loadLanguageModel(path, { threads: 2 });
@@ -177,7 +188,41 @@ async function language(_options, path, golden) {
   return answers;
 }
 
+/** What a language model answers greedily, and how likely it thinks given answers. */
+async function language({ items, maxNewTokens, adapter }, folder) {
+  const { loadLanguageModel, readPeft } = dist('language.js');
+  const model = await loadLanguageModel(folder, { threads: 2 });
+  const adapters = adapter === null ? null : await readPeft(adapter);
+  const prompts = items.map(({ prompt }) => prompt);
+  const texts = await model.generate(prompts, { adapters, maxNewTokens });
+  const likelihoods = await model.logLikelihood(items, { adapters });
+  model.dispose();
+  return { texts, sums: likelihoods.map(({ sum }) => sum) };
+}
+
+/** A GGUF file of a JSON file of metadata, key → [type, value], and a safetensors file. */
+async function gguf(_options, metadataFile, source, target) {
+  const { writeGguf } = dist('formats/gguf/index.js');
+  const { NUMBER_ARRAYS } = dist('formats/gguf/values.js');
+  const typed = ([type, value]) => {
+    const of = type.replace('[]', '');
+    if (of === type) return { type, value };
+    return { type: 'array', value: { of, values: of === 'string' ? value : NUMBER_ARRAYS[of].from(value) } };
+  };
+  const entries = Object.entries(JSON.parse(await readFile(metadataFile, 'utf8')));
+  const set = await SafetensorsSet.open(source);
+  const tensors = sourcesOf(set).map(({ name, dtype, shape, bytes }) => ({
+    name,
+    type: dtype,
+    shape: shape.toReversed(),
+    bytes,
+  }));
+  await writeGguf(target, new Map(entries.map(([key, value]) => [key, typed(value)])), tensors);
+  await set.close();
+}
+
 const COMMANDS = {
+  gguf,
   read,
   copy,
   shard,
@@ -188,8 +233,10 @@ const COMMANDS = {
   'read-adapter': readAdapter,
   rewrite,
   merge,
+  'mlx-merge': mlxMerge,
   encode,
   language,
+  'language-golden': languageGolden,
 };
 
 async function main() {

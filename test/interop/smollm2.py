@@ -20,7 +20,7 @@ fetch = [ROOT / "scripts/fetch-models.sh", "smollm2"]
 model = subprocess.run(fetch, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 golden = json.loads((HERE / "smollm2.json").read_text())
-answers = bridge("language", model, HERE / "smollm2.json")
+answers = bridge("language-golden", model, HERE / "smollm2.json")
 for case, ours in zip(golden["cases"], answers, strict=True):
     question = case["text"].split("<|im_start|>user\n")[1].split("<|im_end|>")[0]
     check(f"{question} token ids equal", ours["ids"] == case["ids"], f"{len(case['ids'])} tokens")

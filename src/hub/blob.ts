@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DndError } from '../errors.js';
+import { hasEnded, parsePartialName, partialName, readError, writeError } from '../files/index.js';
+import { causeOf, request, TransientError, type Transport, withRetries } from './transport.js';
+
+/** A file of a repository, as its listing describes it. */
+export interface HubFile {
+  path: string;
+  bytes: number;
+  /** SHA-256 of a file in large file storage, else git's SHA-1 of a blob. */
+  checksum: { algorithm: 'sha256' | 'git'; digest: string };
+}
+
+/**
+ * Fetches the contents of a file into `blobs/<checksum>`, and continues what an earlier process left incomplete.
+ * @param url of its contents
+ * @param onBytes hears of the bytes that are there, of this file
+ * @returns the path of the blob
+ * @throws DndError DOWNLOAD_FAILED, DISK_FULL, NOT_WRITABLE; CORRUPT_FILE for contents that do not match the checksum;
+ * `signal.reason`
+ */
+export async function fetchBlob(
+  transport: Transport,
+  { url, file, blobs, repository }: { url: string; file: HubFile; blobs: string; repository: string },
+  onBytes: (bytes: number) => void,
+): Promise<string> {
+  const { bytes, checksum, path } = file;
+  const blob = join(blobs, checksum.digest);
+  if ((await sizeOf(blob)) === bytes) return blob;
+  await mkdir(blobs, { recursive: true }).catch((error) => {
+    throw writeError(error, blobs);
+  });
+  const partial = await claimPartial(blobs, checksum.digest);
+  let discard = false;
+  try {
+    await withRetries(transport, repository, () => append(transport, { url, partial, bytes, repository }, onBytes));
+    const found = await digestOf(partial, checksum.algorithm, bytes);
+    if (found !== checksum.digest) {
+      discard = true;
+      throw new DndError(
+        'CORRUPT_FILE',
+        `${repository}: ${path} does not have the checksum that the server lists for it; expected ${checksum.digest}, got ${found}. It is discarded; try again, or another endpoint in HF_ENDPOINT`,
+      );
+    }
+    await rename(partial, blob);
+    return blob;
+  } finally {
+    if (discard) await rm(partial, { force: true });
+  }
+}
+
+/** Names of partial files have no room for a whole SHA-256; contents are compared with all of it. */
+const CLAIMED_CHARACTERS = 39;
+
+/** A file that only this process writes: one that an ended process left, else a new one. */
+async function claimPartial(blobs: string, digest: string): Promise<string> {
+  const target = digest.slice(0, CLAIMED_CHARACTERS);
+  const own = partialName(join(blobs, target));
+  for (const name of await readdir(blobs)) {
+    const left = parsePartialName(name);
+    if (left?.target !== target || !hasEnded(left.owner)) continue;
+    // Of several processes that try, one succeeds.
+    const claimed = await rename(join(blobs, name), own).then(
+      () => true,
+      () => false,
+    );
+    if (claimed) break;
+  }
+  return own;
+}
+
+async function append(
+  transport: Transport,
+  { url, partial, bytes, repository }: { url: string; partial: string; bytes: number; repository: string },
+  onBytes: (bytes: number) => void,
+): Promise<void> {
+  let have = (await sizeOf(partial)) ?? 0;
+  if (have > bytes) have = 0;
+  onBytes(have);
+  if (have === bytes && bytes > 0) return;
+  const headers: Record<string, string> = have > 0 ? { range: `bytes=${have}-` } : {};
+  const response = await request(transport, url, { headers }, repository);
+  // A server, or a proxy, that ignores the range sends all of it again.
+  if (have > 0 && response.status !== 206) have = 0;
+  const output = await open(partial, have > 0 ? 'a' : 'w').catch((error) => {
+    throw writeError(error, partial, bytes - have);
+  });
+  try {
+    for await (const chunk of chunksOf(response, transport.signal)) {
+      if (have + chunk.byteLength > bytes)
+        throw new DndError('CORRUPT_FILE', `${repository}: ${url} has more than the ${bytes} bytes that are listed`);
+      await output.writeFile(chunk).catch((error) => {
+        throw writeError(error, partial, bytes - have);
+      });
+      have += chunk.byteLength;
+      onBytes(have);
+    }
+    await output.sync();
+  } finally {
+    await output.close();
+  }
+  if (have < bytes) throw new TransientError(`the connection ended after ${have} of ${bytes} bytes`, undefined);
+}
+
+async function* chunksOf(response: Response, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+  try {
+    if (response.body) yield* response.body as unknown as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw new TransientError(causeOf(error), undefined, { cause: error });
+  }
+}
+
+async function digestOf(path: string, algorithm: HubFile['checksum']['algorithm'], bytes: number): Promise<string> {
+  const hash = createHash(algorithm === 'sha256' ? 'sha256' : 'sha1');
+  if (algorithm === 'git') hash.update(`blob ${bytes}\0`);
+  try {
+    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  } catch (error) {
+    throw readError(error, path);
+  }
+  return hash.digest('hex');
+}
+
+function sizeOf(path: string): Promise<number | undefined> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => undefined,
+  );
+}

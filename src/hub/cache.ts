@@ -1,0 +1,75 @@
+import { copyFile, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { exists, partialName } from '../files/index.js';
+import type { HubReference } from './reference.js';
+
+/** The folder that Python's huggingface_hub and others share, by the same environment variables. */
+export function hubCacheFolder(environment: NodeJS.ProcessEnv = process.env): string {
+  const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME } = environment;
+  const home = HF_HOME || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'huggingface');
+  return HF_HUB_CACHE || HUGGINGFACE_HUB_CACHE || join(home, 'hub');
+}
+
+const COMMIT = /^[0-9a-f]{40}$/;
+
+/**
+ * A repository in the cache: `blobs/` has the files by their checksums, `snapshots/<commit>/` their names as links, and
+ * `refs/<revision>` the commit that a branch or tag was at last time.
+ */
+export class CachedRepository {
+  readonly folder: string;
+
+  constructor(
+    cacheFolder: string,
+    readonly reference: HubReference,
+  ) {
+    this.folder = join(cacheFolder, `models--${reference.id.replaceAll('/', '--')}`);
+  }
+
+  get blobs(): string {
+    return join(this.folder, 'blobs');
+  }
+
+  snapshot(commit: string): string {
+    return join(this.folder, 'snapshots', commit);
+  }
+
+  /** The commit of the reference's revision when it was last asked for; undefined: never. */
+  async knownCommit(): Promise<string | undefined> {
+    const { revision } = this.reference;
+    if (COMMIT.test(revision)) return revision;
+    const text = await readFile(join(this.folder, 'refs', revision), 'utf8').catch(() => '');
+    return COMMIT.test(text.trim()) ? text.trim() : undefined;
+  }
+
+  async rememberCommit(commit: string): Promise<void> {
+    const { revision } = this.reference;
+    if (COMMIT.test(revision)) return;
+    await placeAtomically(join(this.folder, 'refs', revision), (path) => writeFile(path, commit));
+  }
+
+  /** Gives a file of the snapshot its name: a link to the blob, or a copy where the file system has no links. */
+  async link(commit: string, path: string, blob: string): Promise<void> {
+    const name = join(this.snapshot(commit), path);
+    if (await exists(name)) return;
+    await placeAtomically(name, async (partial) => {
+      try {
+        await symlink(relative(dirname(partial), blob), partial);
+      } catch {
+        await copyFile(blob, partial);
+      }
+    });
+  }
+}
+
+async function placeAtomically(path: string, write: (partial: string) => Promise<void>): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const partial = partialName(path);
+  try {
+    await write(partial);
+    await rename(partial, path);
+  } finally {
+    await rm(partial, { force: true });
+  }
+}

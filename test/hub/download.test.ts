@@ -1,0 +1,244 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { partialName } from '../../src/files/index.js';
+import { type DownloadOptions, download, hubCacheFolder } from '../../src/hub/index.js';
+import { useTemporaryFolder } from '../temporary-folder.js';
+import { breakOff, COMMIT, type Fault, type HubServer, hubServer, ID } from './hub-server.js';
+
+const folder = useTemporaryFolder();
+const WEIGHTS = randomBytes(100_000);
+const FILES = {
+  'adapter_config.json': Buffer.from('{"peft_type":"LORA"}'),
+  'adapter_model.safetensors': WEIGHTS,
+  'README.md': Buffer.from('# not needed'),
+};
+const CONTENTS = { files: FILES, large: ['adapter_model.safetensors'] };
+const RESOLVE = `/${ID}/resolve/${COMMIT}`;
+
+const get = (server: HubServer, options: DownloadOptions = {}, reference = `hf:${ID}`) =>
+  download(reference, 'adapter', {
+    cacheFolder: folder(),
+    endpoint: server.endpoint,
+    pauseMs: 1,
+    token: undefined,
+    ...options,
+  });
+
+test('fetches the files that an adapter needs into the cache, and nothing else; the second time nothing at all', async () => {
+  await using server = await hubServer(CONTENTS);
+  const fractions: number[] = [];
+  const got = await get(server, { onProgress: (fraction) => fractions.push(fraction) });
+  expect(got).toMatchObject({
+    id: ID,
+    commit: COMMIT,
+    license: 'apache-2.0',
+    baseModels: ['org/base'],
+    bytes: 100_020,
+  });
+  expect((await readdir(got.folder)).sort()).toEqual(['adapter_config.json', 'adapter_model.safetensors']);
+  expect((await readFile(join(got.folder, 'adapter_model.safetensors'))).equals(WEIGHTS)).toBe(true);
+  // As huggingface_hub keeps it: a relative link to a blob that its checksum names.
+  expect(await readlink(join(got.folder, 'adapter_model.safetensors'))).toMatch(/^\.\.\/\.\.\/blobs\/[0-9a-f]{64}$/);
+  expect(await readFile(join(folder(), 'models--someone--thing/refs/main'), 'utf8')).toBe(COMMIT);
+  expect(fractions.at(-1)).toBe(1);
+  const before = server.requests.length;
+  expect((await get(server)).folder).toBe(got.folder);
+  expect(server.requests.slice(before).filter((one) => one.includes('/resolve/'))).toEqual([]);
+});
+
+test('a connection that breaks off is continued where it ended', async () => {
+  const fault: Fault = ({ path, tries, start }, response) =>
+    path.endsWith('.safetensors') && tries < 3 && breakOff(response, WEIGHTS, start);
+  await using server = await hubServer({ ...CONTENTS, fault });
+  const { folder: at } = await get(server);
+  expect((await readFile(join(at, 'adapter_model.safetensors'))).equals(WEIGHTS)).toBe(true);
+  // How much of a broken answer arrives is up to the network; that something did is what the third request shows.
+  const asked = server.requests.filter((one) => one.includes('safetensors'));
+  expect(asked).toHaveLength(3);
+  expect(asked[0]).toBe(`GET ${RESOLVE}/adapter_model.safetensors`);
+  expect(asked[2]).toMatch(/bytes=[1-9]\d*-$/);
+});
+
+test('a server that ignores ranges sends all of it again, and the file is right', async () => {
+  const fault: Fault = ({ path, tries }, response) =>
+    path.endsWith('.safetensors') && tries === 1 && breakOff(response, WEIGHTS);
+  await using server = await hubServer({ ...CONTENTS, fault, ranges: false });
+  const { folder: at } = await get(server);
+  expect((await readFile(join(at, 'adapter_model.safetensors'))).equals(WEIGHTS)).toBe(true);
+});
+
+test('what an ended process left incomplete is continued', async () => {
+  await using server = await hubServer(CONTENTS);
+  const { folder: at } = await get(server);
+  const [blob] = (await readdir(join(folder(), 'models--someone--thing/blobs'))).filter((name) => name.length === 64);
+  const other = join(folder(), 'other');
+  const blobs = join(other, 'models--someone--thing/blobs');
+  await mkdir(blobs, { recursive: true });
+  const left = partialName(join(blobs, blob!.slice(0, 39))).replace(/-\d+-(\d*)-/, '-999999999-$1-');
+  await writeFile(left, WEIGHTS.subarray(0, 70_000));
+  const before = server.requests.length;
+  expect((await get(server, { cacheFolder: other })).folder).not.toBe(at);
+  expect(server.requests.slice(before)).toContain(`GET ${RESOLVE}/adapter_model.safetensors bytes=70000-`);
+  expect((await readdir(blobs)).filter((name) => name.startsWith('.'))).toEqual([]);
+});
+
+test.each([
+  ['large', Buffer.from(WEIGHTS).fill(0)],
+  ['small', WEIGHTS.subarray(0, 99_000)],
+])('wrong contents of a file in %s storage are discarded', async (storage, wrong) => {
+  const fault: Fault = ({ path, tries }, response) => {
+    if (!path.endsWith('.safetensors') || tries > 1) return false;
+    response.end(storage === 'large' ? wrong : Buffer.concat([wrong, randomBytes(1000)]));
+    return true;
+  };
+  await using server = await hubServer({ ...CONTENTS, large: storage === 'large' ? CONTENTS.large : [], fault });
+  await expect(get(server)).rejects.toMatchObject({
+    code: 'CORRUPT_FILE',
+    message: expect.stringMatching(/adapter_model\.safetensors does not have the checksum/),
+  });
+  expect((await get(server)).bytes).toBe(100_020);
+});
+
+test('more bytes than are listed are refused before the disk is full of them', async () => {
+  const fault: Fault = ({ path }, response) => {
+    if (path.endsWith('.safetensors')) response.end(Buffer.concat([WEIGHTS, WEIGHTS]));
+    return path.endsWith('.safetensors');
+  };
+  await using server = await hubServer({ ...CONTENTS, fault });
+  await expect(get(server)).rejects.toMatchObject({
+    code: 'CORRUPT_FILE',
+    message: expect.stringMatching(/more than the 100000 bytes/),
+  });
+});
+
+test('redirects are followed, and the token is not sent to where they lead', async () => {
+  await using storage = await hubServer(CONTENTS);
+  const fault: Fault = ({ path }, response) => {
+    if (!path.includes('/resolve/')) return false;
+    response.writeHead(302, { location: storage.endpoint + path }).end();
+    return true;
+  };
+  await using server = await hubServer({ ...CONTENTS, fault });
+  const { bytes } = await get(server, { token: 'secret' });
+  expect(bytes).toBe(100_020);
+  expect(new Set(server.authorizations)).toEqual(new Set(['Bearer secret']));
+  expect(new Set(storage.authorizations)).toEqual(new Set([undefined]));
+});
+
+test.each<[number, string | undefined, RegExp]>([
+  [401, undefined, /does not exist or is private.*HF_TOKEN/],
+  [401, 'wrong', /the token in HF_TOKEN is not accepted/],
+  [403, 'secret', /accept its conditions/],
+  [404, undefined, /no such repository, revision or file/],
+])('status %s with the token %s says what to do, at once', async (status, token, message) => {
+  await using server = await hubServer({
+    ...CONTENTS,
+    fault: (_, response) => Boolean(response.writeHead(status).end()),
+  });
+  await expect(get(server, { token })).rejects.toMatchObject({
+    code: 'DOWNLOAD_FAILED',
+    message: expect.stringMatching(message),
+  });
+  expect(server.requests).toHaveLength(1);
+});
+
+test('a busy server is asked again, after the pause that it asks for', async () => {
+  const fault: Fault = ({ tries }, response) =>
+    tries === 1 && Boolean(response.writeHead(429, { 'retry-after': '0' }).end());
+  await using server = await hubServer({ ...CONTENTS, fault });
+  expect((await get(server, { pauseMs: 3_600_000 })).bytes).toBe(100_020);
+});
+
+test('a server that stays silent is given up, and what arrived is kept', async () => {
+  const fault: Fault = ({ path, tries }, response) =>
+    path.endsWith('.safetensors') && tries === 1
+      ? breakOff(response, WEIGHTS)
+      : path.endsWith('.safetensors') && Boolean(response.writeHead(503).end());
+  await using server = await hubServer({ ...CONTENTS, fault });
+  await expect(get(server)).rejects.toMatchObject({
+    code: 'DOWNLOAD_FAILED',
+    message: expect.stringMatching(/after 5 tries: status 503/),
+  });
+  await using closed = await hubServer(CONTENTS);
+  await closed[Symbol.asyncDispose]().then(() =>
+    expect(get(closed)).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED' }),
+  );
+});
+
+test('an abort ends a download, and a pause', async () => {
+  const abort = new AbortController();
+  const fault: Fault = (_, response) => {
+    response.writeHead(429, { 'retry-after': '3600' }).end();
+    setImmediate(() => abort.abort(new Error('enough')));
+    return true;
+  };
+  await using server = await hubServer({ ...CONTENTS, fault });
+  await expect(get(server, { signal: abort.signal })).rejects.toThrow('enough');
+});
+
+test('offline, the cache is used and nothing is asked', async () => {
+  await using server = await hubServer(CONTENTS);
+  await expect(get(server, { offline: true })).rejects.toMatchObject({
+    code: 'FILE_NOT_FOUND',
+    message: expect.stringMatching(/HF_HUB_OFFLINE/),
+  });
+  const { folder: at } = await get(server);
+  const asked = server.requests.length;
+  process.env.HF_HUB_OFFLINE = '1';
+  try {
+    expect((await get(server)).folder).toBe(at);
+  } finally {
+    delete process.env.HF_HUB_OFFLINE;
+  }
+  expect(server.requests).toHaveLength(asked);
+});
+
+test.each(['../outside.safetensors', '/etc/adapter_model.safetensors', 'a\\..\\b.safetensors', 'C:/x.safetensors'])(
+  'a listing with the path %s is refused',
+  async (path) => {
+    const extra = [{ type: 'file', path, size: 1, oid: COMMIT }];
+    await using server = await hubServer({ ...CONTENTS, extra });
+    await expect(get(server)).rejects.toMatchObject({
+      code: 'CORRUPT_FILE',
+      message: expect.stringMatching(/not inside a repository/),
+    });
+  },
+);
+
+test.each([
+  ['not JSON', '<html>'],
+  ['no commit', '{"id":"x"}'],
+])('an endpoint that is no Hub is recognised: %s', async (_, text) => {
+  const fault: Fault = (_request, response) => Boolean(response.end(text));
+  await using server = await hubServer({ ...CONTENTS, fault });
+  await expect(get(server)).rejects.toMatchObject({
+    code: 'DOWNLOAD_FAILED',
+    message: expect.stringMatching(/not that of a Hugging Face Hub/),
+  });
+});
+
+test('a repository of another kind is refused with what it has', async () => {
+  await using server = await hubServer({ files: { 'config.json': Buffer.from('{}'), 'model.bin': WEIGHTS } });
+  await expect(get(server)).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    message: expect.stringMatching(
+      /not a LoRA adapter: it has no adapter_config\.json; it has config\.json, model\.bin/,
+    ),
+  });
+});
+
+test.each(['hf:', 'hf:a/b/c', 'hf:../x', 'hf:a/..', 'hf:a/b@', 'hf:a/b@../x', 'hf:a b'])(
+  '%s is no reference',
+  async (text) => {
+    await using server = await hubServer(CONTENTS);
+    await expect(get(server, {}, text)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    expect(server.requests).toEqual([]);
+  },
+);
+
+test('the cache folder is that of huggingface_hub, by its environment variables', () => {
+  expect(hubCacheFolder({ HF_HUB_CACHE: '/a', HF_HOME: '/b' })).toBe('/a');
+  expect(hubCacheFolder({ HF_HOME: '/b', XDG_CACHE_HOME: '/c' })).toBe('/b/hub');
+  expect(hubCacheFolder({ XDG_CACHE_HOME: '/c' })).toBe('/c/huggingface/hub');
+});
