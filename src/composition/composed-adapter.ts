@@ -38,6 +38,13 @@ export interface CompositionReport {
   warning: string;
 }
 
+export interface SaveComposedOptions extends LongOperation {
+  /** Default: f32, which adds no rounding to the sum. */
+  dtype?: FloatDtypeName | undefined;
+  /** Replace an existing adapter. */
+  force?: boolean | undefined;
+}
+
 /** The weighted sum of adapters, in float32, with what recompression discarded. */
 export class ComposedAdapter {
   readonly #adapter: LoraAdapter;
@@ -60,9 +67,8 @@ export class ComposedAdapter {
   }
 
   /**
-   * Writes a PEFT folder; it appears whole or not at all. Default dtype: f32.
-   * @throws DndError OUTPUT_EXISTS, NOT_WRITABLE, DISK_FULL, INVALID_ARGUMENT for an unknown dtype, INVALID_WEIGHTS for
-   * weights outside the dtype's range; `signal.reason` after an abort
+   * Writes a PEFT folder; it appears whole or not at all.
+   * @throws DndError as `GeneratedAdapter.save`
    */
   async save(folder: string, options: SaveComposedOptions = {}): Promise<void> {
     const { dtype = 'f32', ...rest } = checkOptions(options, 'options of save');
