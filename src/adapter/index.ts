@@ -9,7 +9,6 @@ export type { LayoutJson } from './layout-json.js';
 export type { LayoutOptions } from './layout-options.js';
 export { type AdapterTensor, LoraAdapter, type LoraConfig, type LoraPair } from './lora-adapter.js';
 export { loraScale, mergeDelta } from './merge.js';
-export { isMlxConfig } from './mlx-config.js';
 export { MLX_TENSORS_FILE } from './mlx-names.js';
 export { readMlx } from './mlx-read.js';
 export { type MlxWriteOptions, writeMlx } from './mlx-write.js';
