@@ -1,16 +1,35 @@
 #!/usr/bin/env bash
 # The interoperability stage: what this package writes is read by the software it is meant for, and the other way round.
-# One line per check. Names of scripts in test/interop (without .py) run only those:
-#   scripts/test-interop.sh [safetensors_files] [peft_folders] [peft_adapters] [base_configs] [base_adapters] [mlx_adapters] [minilm] [minilm_on_cuda] [random_gradients] [language_models] [kill_resume]
-#     [full_size_generate] [training_run]
-# By hand, because it takes 20 GB of memory: full_size_train
+# One line per check. Arguments choose scripts of test/interop (without .py); default: all but those that are run by hand.
 # Needs a built package (npm run build). Prints `interop: N passed, M failed` last.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
+
+# Small scripts run side by side, one on each processor, most of their time being Python's start on one of them.
+small=(
+  safetensors_files
+  peft_folders
+  peft_adapters
+  merge_compose
+  base_configs
+  base_adapters
+  mlx_adapters
+  minilm
+  minilm_on_cuda
+  random_gradients
+  language_models
+)
+# The others measure memory or time, or want much of both, and have the machine to themselves.
+large=(
+  kill_resume
+  full_size_generate
+  training_run
+)
+# By hand, because it takes 20 GB of memory: full_size_train
 stages=("$@")
-((${#stages[@]})) || stages=(safetensors_files peft_folders peft_adapters base_configs base_adapters mlx_adapters minilm minilm_on_cuda random_gradients language_models kill_resume full_size_generate training_run)
+((${#stages[@]})) || stages=("${small[@]}" "${large[@]}")
 
 if [[ ! -e dist/index.js ]]; then
   echo 'dist/ is not there: run npm run build first' >&2
@@ -44,17 +63,16 @@ run_script() {
   ) 8> "$work/printing"
 }
 
-# Small scripts run side by side, one on each processor, most of their time being Python's start on one of them. The others
-# measure memory or time, or want much of both, and have the machine to themselves.
-small=' safetensors_files peft_folders peft_adapters base_configs base_adapters mlx_adapters minilm minilm_on_cuda random_gradients language_models '
+is_small() { [[ " ${small[*]} " == *" $1 "* ]]; }
+
 for stage in "${stages[@]}"; do
-  [[ $small == *" $stage "* ]] || continue
+  is_small "$stage" || continue
   while (($(jobs -pr | wc -l) >= $(nproc))); do wait -n; done
   run_script "$stage" &
 done
 wait
 for stage in "${stages[@]}"; do
-  [[ $small == *" $stage "* ]] || run_script "$stage"
+  is_small "$stage" || run_script "$stage"
 done
 
 passed=$(cat "$work"/*.log | grep -c '^ok ' || true)

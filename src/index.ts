@@ -22,13 +22,26 @@ export {
   readPeft,
   writeMlx,
 } from './adapter/index.js';
+export type { NamedAdapter } from './comparison/aligned.js';
+export { compareAdapters } from './comparison/compare.js';
+export type {
+  AdapterComparison,
+  ComparedAdapter,
+  ModuleComparison,
+  ModuleUpdate,
+  PairComparison,
+} from './comparison/comparison.js';
+export { comparisonPage } from './comparison/page.js';
+export { type ComposeOptions, composeAdapters, type WeightedAdapter } from './composition/compose.js';
+export { ComposedAdapter, type ComposedModule, type CompositionReport } from './composition/composed-adapter.js';
 export { type Conversion, type ConvertOptions, convert } from './conversion/index.js';
 export type { EncoderIdentity, Padding, Pooling } from './encoder/index.js';
 export type { Device, Precision } from './engine/index.js';
 export { DndError, type ErrorCode } from './errors.js';
+export type { AdapterFormat, SavedDtype } from './generator/adapter-formats.js';
 export type { GeneratorSettings } from './generator/create.js';
 export type { DecoderShape, Feature } from './generator/decoder-shape.js';
-export { GeneratedAdapter, type SaveAdapterOptions, type SavedDtype } from './generator/generated-adapter.js';
+export { GeneratedAdapter, type SaveAdapterOptions } from './generator/generated-adapter.js';
 export {
   type CreateOptions,
   type GenerateManyOptions,
@@ -43,4 +56,5 @@ export type { PromptSets } from './generator/prompts.js';
 export type { AdapterSummary, DeviceReport, GenerationReport } from './generator/report.js';
 export type { SaveOptions } from './generator/save.js';
 export type { Statistics } from './generator/statistics.js';
+export { type MergeOptions, type MergeReport, mergeAdapter } from './merging/merge.js';
 export { readPromptSet } from './prompts/index.js';

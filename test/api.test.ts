@@ -12,12 +12,17 @@ const temporary = useTemporaryFolder();
 
 test('the public API is what the documentation shows, and nothing else', () => {
   expect(Object.keys(api).sort()).toEqual([
+    'ComposedAdapter',
     'DndError',
     'GeneratedAdapter',
     'Generator',
     'LoraAdapter',
     'PRESETS',
+    'compareAdapters',
+    'comparisonPage',
+    'composeAdapters',
     'convert',
+    'mergeAdapter',
     'readBaseModel',
     'readGgufAdapter',
     'readGgufBase',

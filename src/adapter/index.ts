@@ -2,6 +2,7 @@ export { baseModelFromConfig, configOfBase, readBaseModel } from './base-config.
 export { excludedModulesOf, layersPathOf, modulesOf } from './base-family.js';
 export { type BaseModel, widthsOf } from './base-model.js';
 export { type AdapterDtype, type Encode, encodeWeights } from './encode.js';
+export { requireFinite } from './finite.js';
 export { FLOAT_DTYPES, type FloatDtypeName, floatDtype } from './float-dtype.js';
 export { AdapterLayout, type LayoutTensor } from './layout.js';
 export type { TensorShape } from './layout-fields.js';
@@ -12,6 +13,7 @@ export { loraScale, mergeDelta } from './merge.js';
 export { MLX_TENSORS_FILE } from './mlx-names.js';
 export { readMlx } from './mlx-read.js';
 export { type MlxWriteOptions, writeMlx } from './mlx-write.js';
+export { compareModules, moduleKey } from './module-key.js';
 export {
   KNOWN_MODULES,
   MODULE_NAMES,

@@ -2,8 +2,10 @@ import type { Command } from 'commander';
 import { formatBytes } from '../engine/index.js';
 import { described } from '../generator/encoder-folder.js';
 import type { TrainingProvenance } from '../generator/manifest.js';
+import type { GgufInspection, GgufMetadataSummary, GgufTensorSummary } from '../inspect/gguf.js';
 import { type AdapterInspection, type GeneratorInspection, type Inspection, inspect } from '../inspect/inspect.js';
 import type { TensorSummary } from '../inspect/tensors.js';
+import { quote, quoteValue } from '../validation/index.js';
 import { type Io, print } from './io.js';
 import { jsonOption } from './options.js';
 import { counted, grouped, list, shortNumber, table } from './table.js';
@@ -16,8 +18,8 @@ interface Options {
 export function addInspect(program: Command, io: Io): void {
   program
     .command('inspect')
-    .description('Show the contents of a generator, an adapter or any safetensors file.')
-    .argument('<path>', 'generator folder, PEFT adapter folder, safetensors file, index or folder')
+    .description('Show the contents of a generator, an adapter, a GGUF file or any safetensors file.')
+    .argument('<path>', 'generator folder, PEFT adapter folder, GGUF file, safetensors file, index or folder')
     .option('--statistics', 'compute statistics of every tensor (always for adapters)')
     .addOption(jsonOption())
     .action(async (path: string, { statistics, json }: Options) => {
@@ -29,8 +31,23 @@ export function addInspect(program: Command, io: Io): void {
 function heading(inspection: Inspection): string[] {
   if (inspection.type === 'generator') return generatorHeading(inspection);
   if (inspection.type === 'adapter') return adapterHeading(inspection);
+  if (inspection.type === 'gguf') return ggufHeading(inspection);
   const entries = Object.entries(inspection.metadata).map(([key, value]) => [key, shortened(value)] as const);
   return list([['safetensors', inspection.path], ...entries]);
+}
+
+function ggufHeading({ path, version, metadata }: GgufInspection): string[] {
+  const entries = Object.entries(metadata).map(
+    ([key, value]) => [/^[\w.-]{1,100}$/.test(key) ? key : quote(shortened(key)), metadataText(value)] as const,
+  );
+  return list([['gguf', `${path}, version ${version}`], ...entries]);
+}
+
+function metadataText(value: GgufMetadataSummary): string {
+  if (typeof value === 'string') return quote(shortened(value));
+  if (typeof value !== 'object') return String(value);
+  const more = value.count > value.first.length ? ', …' : '';
+  return `${counted(value.count, value.of)}: ${value.first.map((item) => quoteValue(item)).join(', ')}${more}`;
 }
 
 function generatorHeading({
@@ -84,7 +101,7 @@ function adapterHeading({ path, config }: AdapterInspection): string[] {
   return list([['adapter', path], ...known]);
 }
 
-function tensorTable(tensors: readonly TensorSummary[]): string[] {
+function tensorTable(tensors: readonly (TensorSummary | GgufTensorSummary)[]): string[] {
   const withStatistics = tensors.some(({ statistics }) => statistics);
   const header = [
     'tensor',

@@ -2,7 +2,18 @@ import { SingleBar } from 'cli-progress';
 import type { Stage } from '../generator/progress.js';
 import type { Io } from './io.js';
 
-type ShownStage = Stage | 'download' | 'measure' | 'pairs' | 'normalisation' | 'importance' | 'evaluate';
+type ShownStage =
+  | Stage
+  | 'download'
+  | 'measure'
+  | 'pairs'
+  | 'normalisation'
+  | 'importance'
+  | 'evaluate'
+  | 'read'
+  | 'merge'
+  | 'compare'
+  | 'compose';
 
 const LABELS: Record<ShownStage, string> = {
   download: 'downloading',
@@ -17,6 +28,10 @@ const LABELS: Record<ShownStage, string> = {
   normalisation: 'computing the mean of the checkpoints',
   importance: 'computing token importance',
   evaluate: 'evaluating',
+  read: 'reading adapters',
+  merge: 'merging',
+  compare: 'comparing adapters',
+  compose: 'composing adapters',
 };
 const LABEL_WIDTH = Math.max(...Object.values(LABELS).map((label) => label.length));
 

@@ -1,5 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { PACKAGE } from '../package.js';
+import { addCompare } from './compare.js';
+import { addCompose } from './compose.js';
 import { addConvert } from './convert.js';
 import { addDemo } from './demo.js';
 import { addDoctor } from './doctor.js';
@@ -18,6 +20,7 @@ import {
   interruptedExit,
   printFailure,
 } from './io.js';
+import { addMerge } from './merge.js';
 import { addPairs } from './pairs.js';
 import { addPlan } from './plan.js';
 import { addReport } from './report.js';
@@ -37,6 +40,9 @@ const COMMANDS = [
   addTrain,
   addReport,
   addEval,
+  addMerge,
+  addCompare,
+  addCompose,
   addPlan,
   addVerify,
   addDoctor,

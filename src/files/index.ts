@@ -1,4 +1,5 @@
 export { type Checksums, verifyChecksums, writeChecksums } from './checksums.js';
+export { refuseInputAsOutput } from './contains.js';
 export { sha256OfFiles } from './digest.js';
 export { isFileError, readError, streamError, writeError } from './errors.js';
 export { exists, isFolder, kindOf } from './exists.js';

@@ -2,12 +2,14 @@ import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { PEFT_CONFIG_FILE, PEFT_TENSORS_FILE } from '../adapter/index.js';
 import { exists, readError, readJson } from '../files/index.js';
+import { isGguf } from '../formats/gguf/index.js';
 import { SafetensorsSet } from '../formats/safetensors/index.js';
 import { parameterCount } from '../generator/decoder-shape.js';
 import { DECODER_BASE_NAME } from '../generator/decoder-weights.js';
 import { type GeneratorManifest, layoutOf, MANIFEST_FILE, readManifest } from '../generator/manifest.js';
 import { UNTRAINED } from '../generator/untrained-notice.js';
 import { checkPath } from '../validation/index.js';
+import { type GgufInspection, inspectGguf } from './gguf.js';
 import { summariseTensors, type TensorSummary } from './tensors.js';
 
 export interface InspectOptions {
@@ -42,10 +44,10 @@ export interface SafetensorsInspection {
   tensors: TensorSummary[];
 }
 
-export type Inspection = GeneratorInspection | AdapterInspection | SafetensorsInspection;
+export type Inspection = GeneratorInspection | AdapterInspection | SafetensorsInspection | GgufInspection;
 
 /**
- * The contents of a generator folder, a PEFT folder, or any safetensors file or sharded set.
+ * The contents of a generator folder, a PEFT folder, a GGUF file, or any safetensors file or sharded set.
  * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, UNSUPPORTED_FORMAT, NEWER_FORMAT
  */
 export async function inspect(path: string, options: InspectOptions = {}): Promise<Inspection> {
@@ -53,6 +55,7 @@ export async function inspect(path: string, options: InspectOptions = {}): Promi
   const folder = await folderOf(path);
   if (folder && (await exists(join(folder, MANIFEST_FILE)))) return inspectGenerator(folder, options);
   if (folder && (await exists(join(folder, PEFT_CONFIG_FILE)))) return inspectAdapter(folder, options);
+  if (await isGguf(path)) return inspectGguf(path, options);
   return withTensors(path, options, false, (tensors, { path: found, metadata }) => ({
     type: 'safetensors',
     path: found,

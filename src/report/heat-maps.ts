@@ -1,6 +1,9 @@
 import { KNOWN_MODULES } from '../adapter/index.js';
 import type { Evaluation } from '../training/metrics.js';
-import type { HeatMap, Quantity } from './heat-map.js';
+import type { HeatMap } from './heat-map.js';
+
+/** Of an evaluation. */
+type Quantity = 'normRatio' | 'cosine';
 
 const TITLES: Record<Quantity, string> = { normRatio: 'Norm ratio', cosine: 'Cosine' };
 

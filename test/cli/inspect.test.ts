@@ -1,5 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type GgufValue, quantise, writeGguf } from '../../src/formats/gguf/index.js';
+import type { GgufInspection } from '../../src/inspect/gguf.js';
 import type { AdapterInspection, GeneratorInspection, SafetensorsInspection } from '../../src/inspect/inspect.js';
 import { dnd, dndJson } from './run-cli.js';
 import { useWorkshop } from './workshop.js';
@@ -70,4 +72,47 @@ test('a damaged file is named', async () => {
     code: 1,
     result: { error: { code: 'FILE_NOT_FOUND' } },
   });
+});
+
+test('a GGUF file: its metadata, long arrays cut, and its tensors; of an adapter also what the numbers are like', async () => {
+  const vocabulary = {
+    type: 'array',
+    value: { of: 'string', values: ['<s>', '\u001b[31m', ...Array(40).fill('a')] },
+  } as const;
+  const path = at('model.gguf');
+  const write = (type: string) =>
+    writeGguf(
+      path,
+      new Map<string, GgufValue>([
+        ['general.type', { type: 'string', value: type }],
+        ['llama.large', { type: 'uint64', value: 2n ** 60n }],
+        ['tokenizer.ggml.tokens', vocabulary],
+      ]),
+      [
+        { name: 'a', shape: [32, 2], type: 'Q8_0', bytes: () => [quantise(new Float32Array(64).fill(2), 'Q8_0')] },
+        { name: 'b', shape: [3], type: 'I32', bytes: () => [new Uint8Array(12)] },
+      ],
+    );
+  await write('model');
+  const model = await dndJson<GgufInspection>(['inspect', path]);
+  expect(model.result).toMatchObject({
+    type: 'gguf',
+    version: 3,
+    metadata: { 'llama.large': '1152921504606846976', 'tokenizer.ggml.tokens': { of: 'string', count: 42 } },
+    tensors: [
+      { name: 'a', dtype: 'Q8_0', shape: [32, 2], bytes: 68 },
+      { name: 'b', dtype: 'I32', shape: [3], bytes: 12 },
+    ],
+  });
+  expect(model.result.tensors[0]!.statistics).toBeUndefined();
+  const { stdout } = await dnd(['inspect', path]);
+  expect(stdout).toContain('42 strings: "<s>", "\\u001b[31m", "a", "a", "a", …');
+  await write('adapter');
+  const adapter = await dndJson<GgufInspection>(['inspect', path]);
+  expect(adapter.result.tensors[0]!.statistics).toMatchObject({
+    count: 64,
+    min: expect.closeTo(2, 2),
+    max: expect.closeTo(2, 2),
+  });
+  expect(adapter.result.tensors[1]!.statistics).toBeUndefined();
 });

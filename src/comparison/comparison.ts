@@ -1,0 +1,56 @@
+/** How far apart two adapters are: in one module, or, with all modules as one long vector, as a whole. */
+export interface PairComparison {
+  /** Places of the two in the list of adapters. */
+  first: number;
+  second: number;
+  /** Of ΔW₁ and ΔW₂ as vectors, −1 to 1; null where one of them is 0. */
+  cosine: number | null;
+  /** ‖ΔW₁ − ΔW₂‖, the Frobenius norm. */
+  distance: number;
+  /** distance / √(‖ΔW₁‖² + ‖ΔW₂‖²): 0 equal, 1 orthogonal, √2 opposite; null where both are 0. */
+  relativeDistance: number | null;
+}
+
+/** One adapter's change of one module. */
+export interface ModuleUpdate {
+  /** Rank of its matrices; null where the adapter does not have the module. */
+  rank: number | null;
+  /** ‖ΔW‖, the Frobenius norm. */
+  norm: number;
+  /** exp of the entropy of the singular values of ΔW: how many directions it uses. 0 where ΔW is 0. */
+  effectiveRank: number;
+}
+
+export interface ModuleComparison {
+  /** The base model's name of it. */
+  module: string;
+  inputWidth: number;
+  outputWidth: number;
+  /** In the order of the adapters. */
+  adapters: ModuleUpdate[];
+  /** Every two adapters. */
+  pairs: PairComparison[];
+}
+
+export interface ComparedAdapter {
+  name: string;
+  baseModelName: string | null;
+  rank: number;
+  alpha: number;
+  useRslora: boolean;
+  /** The number of modules that it adapts. */
+  modules: number;
+  /** Of all its ΔW together. */
+  norm: number;
+  /** Mean over the modules that it changes. */
+  effectiveRank: number;
+}
+
+export interface AdapterComparison {
+  adapters: ComparedAdapter[];
+  pairs: PairComparison[];
+  /** Layers ascending. */
+  modules: ModuleComparison[];
+  /** Sentences about what differs besides the numbers: base models, modules that an adapter lacks. */
+  notes: string[];
+}

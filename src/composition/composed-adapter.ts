@@ -1,0 +1,71 @@
+import {
+  type AdapterTensor,
+  type FloatDtypeName,
+  floatDtype,
+  type LoraAdapter,
+  type LoraConfig,
+  writePeft,
+} from '../adapter/index.js';
+import type { LongOperation } from '../async/index.js';
+import { checkOptions } from '../validation/index.js';
+
+export interface SaveComposedOptions extends LongOperation {
+  /** Default: f32. */
+  dtype?: FloatDtypeName | undefined;
+  /** Replace an existing adapter. */
+  force?: boolean | undefined;
+}
+
+export interface ComposedModule {
+  /** The base model's name of it. */
+  module: string;
+  /** ‖Σ wᵢ·ΔWᵢ‖, the Frobenius norm, before recompression. */
+  norm: number;
+  /** ‖sum − result‖ / ‖sum‖; 0 where the sum is 0. */
+  discardedShare: number;
+}
+
+export interface CompositionReport {
+  /** Names and weights, in the order given. */
+  adapters: { name: string; weight: number }[];
+  rank: number;
+  norm: number;
+  /** Of all modules together: ‖sum − result‖ / ‖sum‖. */
+  discardedShare: number;
+  modules: ComposedModule[];
+  notes: string[];
+  /** What a weighted sum is not. */
+  warning: string;
+}
+
+/** The weighted sum of adapters, in float32, with what recompression discarded. */
+export class ComposedAdapter {
+  readonly #adapter: LoraAdapter;
+
+  constructor(
+    adapter: LoraAdapter,
+    readonly report: CompositionReport,
+  ) {
+    this.#adapter = adapter;
+  }
+
+  /** Rank, alpha (the same number, for a scale of 1), target modules, base model. */
+  get config(): Readonly<LoraConfig> {
+    return this.#adapter.config;
+  }
+
+  /** By PEFT name: A is [rank, input width], B is [output width, rank]. */
+  get tensors(): ReadonlyMap<string, AdapterTensor> {
+    return this.#adapter.tensors;
+  }
+
+  /**
+   * Writes a PEFT folder; it appears whole or not at all. Default dtype: f32.
+   * @throws DndError OUTPUT_EXISTS, NOT_WRITABLE, DISK_FULL, INVALID_ARGUMENT for an unknown dtype, INVALID_WEIGHTS for
+   * weights outside the dtype's range; `signal.reason` after an abort
+   */
+  async save(folder: string, options: SaveComposedOptions = {}): Promise<void> {
+    const { dtype = 'f32', ...rest } = checkOptions(options, 'options of save');
+    await writePeft(folder, this.#adapter, { ...rest, dtype: floatDtype(dtype, 'PEFT folders') });
+  }
+}

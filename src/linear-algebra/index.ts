@@ -1,0 +1,16 @@
+/** Small dense linear algebra in float64, for products of low rank. */
+export { effectiveRank } from './effective-rank.js';
+export { type LowRank, SharedBases } from './low-rank.js';
+export {
+  addScaled,
+  type Cancellable,
+  columnOf,
+  dot,
+  type Matrix,
+  norm,
+  timesTransposed,
+  transpose,
+  zeros,
+} from './matrix.js';
+export { QrFactors } from './qr.js';
+export { type Svd, singularValues, svd } from './svd.js';

@@ -1,0 +1,54 @@
+import { readdir, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { PEFT_CONFIG_FILE } from '../adapter/index.js';
+import { readError } from '../files/index.js';
+import { SafetensorsSet } from '../formats/safetensors/index.js';
+
+/** A base model's folder: its open weights, and the files beside them. */
+export interface BaseFolder {
+  weights: SafetensorsSet;
+  /** Names of the files and folders that a merged model needs as they are: configuration, tokenizer, index. */
+  copied: string[];
+  /** Names of the others: weights in other formats, an adapter, hidden files. */
+  skipped: string[];
+}
+
+/** The one folder that transformers writes into a model's. */
+const COPIED_FOLDERS = ['additional_chat_templates'];
+
+/** Weights of the unmerged base, which some readers prefer, and what describes them. */
+const WEIGHTS =
+  /\.(?:safetensors|bin|pt|pth|ckpt|gguf|ggml|onnx|onnx_data|h5|msgpack|ot|npz|tflite|mlmodel)$|\.index\.json$/i;
+
+/** transformers would apply an adapter that it finds in a model's folder; checksums would be those of the base. */
+const OTHERS = new Set<string>([PEFT_CONFIG_FILE, 'checksums.json']);
+
+/** As transformers chooses: a single file before the index of several. */
+const WEIGHT_FILES = ['model.safetensors', 'model.safetensors.index.json'];
+
+/** @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, UNSUPPORTED_FORMAT as `SafetensorsSet.open` */
+export async function openBaseFolder(folder: string): Promise<BaseFolder> {
+  const entries = await readdir(folder).catch((error) => {
+    throw readError(error, folder);
+  });
+  const names = new Set(entries);
+  const found = WEIGHT_FILES.find((name) => names.has(name));
+  const weights = await SafetensorsSet.open(found === undefined ? folder : join(folder, found));
+  const own = new Set(weights.paths.map((path) => basename(path)));
+  const index = basename(weights.path).endsWith('.json') ? basename(weights.path) : undefined;
+  const copied: string[] = [];
+  const skipped: string[] = [];
+  for (const name of names) {
+    if (own.has(name)) continue;
+    const needed = name === index || (await isNeeded(folder, name));
+    (needed ? copied : skipped).push(name);
+  }
+  return { weights, copied: copied.sort(), skipped: skipped.sort() };
+}
+
+async function isNeeded(folder: string, name: string): Promise<boolean> {
+  // A link to nothing, a pipe or a socket cannot be copied.
+  const status = await stat(join(folder, name)).catch(() => undefined);
+  if (status?.isDirectory()) return COPIED_FOLDERS.includes(name);
+  return status?.isFile() === true && !name.startsWith('.') && !OTHERS.has(name) && !WEIGHTS.test(name);
+}

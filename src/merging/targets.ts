@@ -1,0 +1,123 @@
+import { type LoraAdapter, loraScale, moduleKey } from '../adapter/index.js';
+import { DndError } from '../errors.js';
+import { type FloatDtype, isFloatDtype } from '../formats/dtypes.js';
+import type { SafetensorsSet, TensorInfo } from '../formats/safetensors/index.js';
+import { errorMessage } from '../validation/index.js';
+
+/** A tensor of the base, and what is added to it: left · right. */
+export interface MergeTarget {
+  module: string;
+  tensor: string;
+  dtype: FloatDtype;
+  rows: number;
+  columns: number;
+  rank: number;
+  scale: number;
+  /** [rows, rank], row-major. */
+  left: Float32Array;
+  /** [rank, columns], row-major. */
+  right: Float32Array;
+}
+
+const SUFFIX = '.weight';
+
+/**
+ * The base's tensor of each module of an adapter, by the tensor's name.
+ * @param folder of the base, for messages
+ * @throws DndError SHAPE_MISMATCH for an adapter of another base: modules that the base lacks, or of another shape;
+ * UNSUPPORTED_FORMAT for a tensor that is quantised
+ */
+export function mergeTargets(adapter: LoraAdapter, weights: SafetensorsSet, folder: string): Map<string, MergeTarget> {
+  const modules = adapter.moduleNames();
+  const find = tensorFinder(weights);
+  const found = modules.map((module) => [module, find(module)] as const);
+  const missing = found.filter(([, tensor]) => tensor === undefined).map(([module]) => module);
+  if (missing.length > 0) throw missingModules(missing, modules.length, folder);
+  const targets = new Map<string, MergeTarget>();
+  for (const [module, tensor] of found) {
+    if (targets.has(tensor!.name))
+      throw new DndError('SHAPE_MISMATCH', `the adapter contains ${module} twice, under two spellings of its name`);
+    targets.set(tensor!.name, targetOf(adapter, module, tensor!, folder));
+  }
+  return targets;
+}
+
+/** By the module's own name, or else by the only one that differs from it in wrappers alone. */
+function tensorFinder({ tensors }: SafetensorsSet): (module: string) => TensorInfo | undefined {
+  const byKey = new Map<string, TensorInfo[]>();
+  for (const tensor of tensors.values()) {
+    if (!tensor.name.endsWith(SUFFIX)) continue;
+    const key = moduleKey(tensor.name.slice(0, -SUFFIX.length));
+    byKey.set(key, [...(byKey.get(key) ?? []), tensor]);
+  }
+  return (module) => {
+    const exact = tensors.get(module + SUFFIX);
+    const similar = byKey.get(moduleKey(module)) ?? [];
+    return exact ?? (similar.length === 1 ? similar[0] : undefined);
+  };
+}
+
+const MOST_NAMED = 3;
+
+function missingModules(missing: readonly string[], count: number, folder: string): DndError {
+  const more = missing.length > MOST_NAMED ? ` and ${missing.length - MOST_NAMED} more` : '';
+  return new DndError(
+    'SHAPE_MISMATCH',
+    errorMessage({
+      what: `the adapter does not belong to the base ${folder}`,
+      problem: `${missing.length} of its ${count} modules have no weights there`,
+      expected: `${missing
+        .slice(0, MOST_NAMED)
+        .map((module) => module + SUFFIX)
+        .join(', ')}${more}`,
+      advice: 'give the base model that the adapter was trained on, in safetensors and not quantised',
+    }),
+  );
+}
+
+function targetOf(adapter: LoraAdapter, module: string, tensor: TensorInfo, folder: string): MergeTarget {
+  const { a, b, rank, inputWidth, outputWidth } = adapter.pair(module);
+  const { name, dtype, shape } = tensor;
+  const isShape = (...sizes: number[]) => shape.length === 2 && shape[0] === sizes[0] && shape[1] === sizes[1];
+  // With fan_in_fan_out PEFT still takes layers that are not transposed, such as GPT-2's lm_head, for what they are.
+  const transposed = (adapter.config.fanInFanOut ?? false) && isShape(inputWidth, outputWidth);
+  if (!transposed && !isShape(outputWidth, inputWidth))
+    throw new DndError(
+      'SHAPE_MISMATCH',
+      errorMessage({
+        what: `the adapter does not belong to the base ${folder}: ${name}`,
+        problem: 'has another shape there',
+        expected: `[${outputWidth}, ${inputWidth}]`,
+        shown: `[${shape.join(', ')}]`,
+        advice: 'give the base model that the adapter was trained on, not quantised',
+      }),
+    );
+  if (!isFloatDtype(dtype))
+    throw new DndError(
+      'UNSUPPORTED_FORMAT',
+      errorMessage({
+        what: `${folder}: ${name}`,
+        problem: 'is quantised, so nothing can be added to it',
+        expected: 'F32, F16, BF16 or F64',
+        shown: dtype,
+        advice: 'merge into the base model that is not quantised, and quantise the result',
+      }),
+    );
+  return {
+    module,
+    tensor: name,
+    dtype,
+    rows: shape[0]!,
+    columns: shape[1]!,
+    rank,
+    scale: loraScale(adapter.config, module, rank),
+    left: transposed ? transpose(a, rank, inputWidth) : b,
+    right: transposed ? transpose(b, outputWidth, rank) : a,
+  };
+}
+
+function transpose(values: Float32Array, rows: number, columns: number): Float32Array {
+  const result = new Float32Array(values.length);
+  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) result[j * rows + i] = values[i * columns + j]!;
+  return result;
+}
