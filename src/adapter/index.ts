@@ -1,14 +1,24 @@
+export {
+  adapterFolder,
+  isUnconverted,
+  refuseUnconverted,
+  SAVE_AGAIN,
+  searchAdapter,
+  severalAdapters,
+} from './adapter-folder.js';
 export { baseModelFromConfig, configOfBase, readBaseModel } from './base-config.js';
 export { excludedModulesOf, layersPathOf, modulesOf } from './base-family.js';
 export { type BaseModel, widthsOf } from './base-model.js';
 export { type AdapterDtype, type Encode, encodeWeights } from './encode.js';
 export { requireFinite } from './finite.js';
 export { FLOAT_DTYPES, type FloatDtypeName, floatDtype } from './float-dtype.js';
+export { type GivenAdapter, toLoraAdapter } from './given-adapter.js';
 export { AdapterLayout, type LayoutTensor } from './layout.js';
 export type { TensorShape } from './layout-fields.js';
 export type { LayoutJson } from './layout-json.js';
 export type { LayoutOptions } from './layout-options.js';
 export { type AdapterTensor, LoraAdapter, type LoraConfig, type LoraPair } from './lora-adapter.js';
+export { type LoraTensor, loraTensors } from './lora-tensors.js';
 export { loraScale, mergeDelta } from './merge.js';
 export { MLX_TENSORS_FILE } from './mlx-names.js';
 export { readMlx } from './mlx-read.js';
@@ -26,7 +36,7 @@ export {
 export { LAYERS_PATH, parseTensorName, placeKey, tensorName } from './names.js';
 export { NORMALISATIONS, type Normalisation, ResidualStatistics } from './normalisation.js';
 export { type ParsedPeftConfig, parsePeftConfig } from './peft-config.js';
-export { checkedName, readPeft } from './peft-read.js';
+export { type ReadPeftOptions, readPeft } from './peft-read.js';
 export {
   checkConfig,
   PEFT_CONFIG_FILE,

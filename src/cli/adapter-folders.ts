@@ -1,5 +1,6 @@
-import { basename, extname, join } from 'node:path';
+import { join } from 'node:path';
 import { DndError } from '../errors.js';
+import { stemOf } from '../prompts/index.js';
 import { checkFolderName, checkPath } from '../validation/index.js';
 
 /** Name used for the prompts of standard input. */
@@ -15,7 +16,7 @@ export function adapterFolders(files: readonly string[], out: string): string[] 
   for (const file of files) checkPath(file, '--prompts');
   if (files.length === 1) return [out];
   const names = files.map((file) => {
-    const name = file === STANDARD_INPUT ? 'stdin' : basename(file, extname(file));
+    const name = file === STANDARD_INPUT ? 'stdin' : stemOf(file);
     return checkFolderName(name, `the adapter of the prompt file ${file}, which is named after it`);
   });
   const twice = names.findIndex((name, index) => names.indexOf(name) !== index);

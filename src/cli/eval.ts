@@ -3,12 +3,20 @@ import { type Command, Option } from 'commander';
 import { DndError } from '../errors.js';
 import { type EvaluationResult, evaluate, evaluationPage, intervalText } from '../evaluation/index.js';
 import { checkFileOutput, writeFileAtomically } from '../files/index.js';
+import type { PromptFields } from '../prompts/index.js';
 import { type Io, print } from './io.js';
-import { commaSeparated, jsonOption, threadsOption, wholeNumber } from './options.js';
+import {
+  commaSeparated,
+  jsonOption,
+  promptFieldOption,
+  responseFieldOption,
+  threadsOption,
+  wholeNumber,
+} from './options.js';
 import { showProgress } from './progress.js';
 import { counted, table } from './table.js';
 
-interface Options {
+interface Options extends Pick<PromptFields, 'promptField' | 'responseField'> {
   generator: string;
   base: string;
   tasks: string;
@@ -45,6 +53,8 @@ export function addEval(program: Command, io: Io): void {
     )
     .addOption(new Option('--max-new-tokens <n>', 'most tokens of an answer').argParser(wholeNumber(1)).default(64))
     .option('--system <text>', 'system prompt of every item')
+    .addOption(promptFieldOption())
+    .addOption(responseFieldOption())
     .option('--raw', 'continue prompts as they are, without the chat template')
     .addOption(
       new Option('--seed <n>', 'random seed for draws, samples, controls and intervals')
@@ -59,7 +69,7 @@ export function addEval(program: Command, io: Io): void {
     .action((options: Options) => run(options, io));
 }
 
-async function run({ page, out, json, only, ...options }: Options, io: Io): Promise<void> {
+async function run({ page, out, json, only, promptField, responseField, ...options }: Options, io: Io): Promise<void> {
   // Before the work, not after it.
   for (const path of [page, out]) if (path !== undefined) await checkFileOutput(path);
   if (page !== undefined && out !== undefined && resolve(page) === resolve(out))
@@ -68,7 +78,13 @@ async function run({ page, out, json, only, ...options }: Options, io: Io): Prom
   let result: EvaluationResult;
   try {
     const onProgress = (fraction: number) => view.onProgress(fraction, 'evaluate');
-    result = await evaluate({ ...options, names: only, signal: io.signal, onProgress });
+    result = await evaluate({
+      ...options,
+      names: only,
+      fields: { promptField, responseField },
+      signal: io.signal,
+      onProgress,
+    });
   } finally {
     view.stop();
   }

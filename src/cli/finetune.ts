@@ -1,4 +1,4 @@
-import { basename, dirname, extname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { DndError } from '../errors.js';
 import { exists } from '../files/index.js';
@@ -11,6 +11,7 @@ import {
   finetune,
   readFinetuneConfig,
 } from '../finetuning/index.js';
+import { stemOf } from '../prompts/index.js';
 import { finetuneView } from './finetune-view.js';
 import {
   describeError,
@@ -125,7 +126,7 @@ function tasksOf({ tasks, train, task, prompts }: Options): FinetuneConfig['task
 
 /** `animals` for animals.json, and for animals/train.json. */
 function nameOf(file: string): string {
-  const name = basename(file, extname(file));
+  const name = stemOf(file);
   return name === 'train' ? basename(dirname(resolve(file))) : name;
 }
 

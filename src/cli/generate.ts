@@ -11,7 +11,7 @@ import {
 import { writeFoldersTogether } from '../generator/folders-together.js';
 import { Generator } from '../generator/generator.js';
 import type { GenerationReport } from '../generator/report.js';
-import { readPromptSet } from '../prompts/index.js';
+import { type PromptFields, readPromptSet } from '../prompts/index.js';
 import { checkPath } from '../validation/index.js';
 import { adapterFolders } from './adapter-folders.js';
 import { type Io, print } from './io.js';
@@ -21,13 +21,15 @@ import {
   forceOption,
   jsonOption,
   precisionOption,
+  promptFieldOption,
+  promptSystemOption,
   threadsOption,
   wholeNumber,
 } from './options.js';
 import { showProgress } from './progress.js';
 import { counted, grouped, list, shortNumber } from './table.js';
 
-interface Options {
+interface Options extends PromptFields {
   generator: string;
   prompts: string[];
   out: string;
@@ -58,12 +60,14 @@ export function addGenerate(program: Command, io: Io): void {
     .requiredOption('--generator <folder>', 'generator folder')
     .requiredOption(
       '--prompts <files...>',
-      'prompt files (.txt, .json, .jsonl, .csv), or - for standard input; several files produce several adapters',
+      'prompt files (.txt, .json, .jsonl, .csv, .tsv; also .gz), or - for standard input; several files produce several adapters',
     )
     .requiredOption(
       '--out <folder>',
       'output folder of the adapter; with several prompt files, the parent of one sub-folder per file',
     )
+    .addOption(promptFieldOption())
+    .addOption(promptSystemOption())
     .addOption(new Option('--seed <n>', 'random seed for prompt sampling').argParser(wholeNumber(0)).default(0))
     .addOption(
       new Option('--dtype <name>', 'dtype of the saved tensors; q8_0 and q4_0 for gguf only')
@@ -97,9 +101,10 @@ async function generate({ json, ...options }: Options, io: Io): Promise<void> {
   const folders = adapterFolders(options.prompts, options.out);
   checkPath(options.generator, '--generator');
   checkSaving(options.format, options.dtype);
+  const { promptField, system } = options;
   const sets: [string, string[]][] = [];
   for (const [place, file] of options.prompts.entries())
-    sets.push([String(place), await readPromptSet(file, io.stdin, io.signal)]);
+    sets.push([String(place), await readPromptSet(file, io.stdin, io.signal, { promptField, system })]);
   const { onProgress, stop } = showProgress(io, json);
   const saved: Saved[] = [];
   const { force, seed, dtype, format, generator: source, encoder, threads, memoryLimit, device, precision } = options;

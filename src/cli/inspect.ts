@@ -18,8 +18,11 @@ interface Options {
 export function addInspect(program: Command, io: Io): void {
   program
     .command('inspect')
-    .description('Show the contents of a generator, an adapter, a GGUF file or any safetensors file.')
-    .argument('<path>', 'generator folder, PEFT adapter folder, GGUF file, safetensors file, index or folder')
+    .description('Show the contents of a generator, an adapter, a GGUF or safetensors file, or a PyTorch archive.')
+    .argument(
+      '<path>',
+      'generator or PEFT adapter folder, GGUF file, safetensors file, index or folder, PyTorch archive',
+    )
     .option('--statistics', 'compute statistics of every tensor (always for adapters)')
     .addOption(jsonOption())
     .action(async (path: string, { statistics, json }: Options) => {
@@ -32,6 +35,7 @@ function heading(inspection: Inspection): string[] {
   if (inspection.type === 'generator') return generatorHeading(inspection);
   if (inspection.type === 'adapter') return adapterHeading(inspection);
   if (inspection.type === 'gguf') return ggufHeading(inspection);
+  if (inspection.type === 'pytorch') return list([['PyTorch archive', inspection.path]]);
   const entries = Object.entries(inspection.metadata).map(([key, value]) => [key, shortened(value)] as const);
   return list([['safetensors', inspection.path], ...entries]);
 }
@@ -95,10 +99,10 @@ function provenance({ steps, form, tasks = [], heldOutTasks = [] }: TrainingProv
 
 const CONFIG_KEYS = ['base_model_name_or_path', 'peft_type', 'r', 'lora_alpha', 'use_rslora', 'target_modules'];
 
-function adapterHeading({ path, config }: AdapterInspection): string[] {
+function adapterHeading({ path, config, notices }: AdapterInspection): string[] {
   const fields = typeof config === 'object' && config !== null ? (config as Record<string, unknown>) : {};
   const known = CONFIG_KEYS.filter((key) => key in fields).map((key) => [key, JSON.stringify(fields[key])] as const);
-  return list([['adapter', path], ...known]);
+  return [...list([['adapter', path], ...known]), ...notices.map((notice) => `notice  ${notice}`)];
 }
 
 function tensorTable(tensors: readonly (TensorSummary | GgufTensorSummary)[]): string[] {

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { ALGORITHM_CHOICES, checkDevice, type Device, parseBytes } from '../engine/index.js';
 import { parseJsonText } from '../files/index.js';
+import { FIELD_DESCRIPTIONS } from '../prompts/index.js';
 
 /** Parsers of option values. Commander reports a rejected value as a usage error with its option. */
 
@@ -68,4 +69,8 @@ export const algorithmOption = (what: string) =>
   new Option('--algorithm <name>', `${what}; auto: the one predicted to be faster`)
     .choices(ALGORITHM_CHOICES)
     .default('auto');
+/** How prompt files are read: `PromptFields`. */
+export const promptFieldOption = () => new Option('--prompt-field <name>', FIELD_DESCRIPTIONS.promptField);
+export const responseFieldOption = () => new Option('--response-field <name>', FIELD_DESCRIPTIONS.responseField);
+export const promptSystemOption = () => new Option('--system <text>', FIELD_DESCRIPTIONS.system);
 export const forceOption = (what: string) => new Option('--force', `replace an existing ${what}`);

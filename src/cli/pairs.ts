@@ -1,29 +1,33 @@
 import { type Command, Option } from 'commander';
 import { NORMALISATIONS } from '../adapter/index.js';
 import { formatBytes } from '../engine/index.js';
+import type { PromptFields } from '../prompts/index.js';
 import {
   describeProblem,
   examinePairs,
   LAYOUTS_DIFFER,
+  meaninglessTask,
   mismatchTable,
   type OpenPairsOptions,
   type PairsExamination,
   type PairsStatisticsOptions,
   pairsStatistics,
+  type Task,
 } from '../training/pairs/index.js';
 import { EXIT_FAILED, type Io, print } from './io.js';
-import { jsonOption, wholeNumber } from './options.js';
+import { jsonOption, promptFieldOption, promptSystemOption, responseFieldOption, wholeNumber } from './options.js';
 import { addImport, addRecipe } from './pairs-recipe.js';
 import { statisticsLines } from './pairs-table.js';
 import { showProgress } from './progress.js';
 import { counted, list } from './table.js';
 
-interface CheckOptions extends Pick<OpenPairsOptions, 'skipCorrupt' | 'base'> {
+interface CheckOptions extends Pick<OpenPairsOptions, 'skipCorrupt' | 'base'>, PromptFields {
   json?: boolean;
 }
 
 interface StatsOptions
-  extends Pick<PairsStatisticsOptions, 'skipCorrupt' | 'base' | 'encoder' | 'maxLength' | 'chunk' | 'normalisation'> {
+  extends Pick<PairsStatisticsOptions, 'skipCorrupt' | 'base' | 'encoder' | 'maxLength' | 'chunk' | 'normalisation'>,
+    PromptFields {
   json?: boolean;
 }
 
@@ -54,7 +58,8 @@ export function addPairs(program: Command, io: Io, exit: (code: number) => void)
     )
     .action(async (folder: string, { json, ...options }: StatsOptions) => {
       const { onProgress, stop } = showProgress(io, json);
-      const statistics = await pairsStatistics(folder, { ...options, signal: io.signal, onProgress }).finally(stop);
+      const given = { ...options, fields: fieldsIn(options), signal: io.signal, onProgress };
+      const statistics = await pairsStatistics(folder, given).finally(stop);
       print(io, json, statistics, () => statisticsLines(statistics));
     });
   addRecipe(pairs, io);
@@ -69,13 +74,21 @@ function common(command: Command): Command {
     )
     .option('--base <path>', 'config.json of the base model, or the folder containing it')
     .option('--skip-corrupt', 'skip damaged checkpoints')
+    .addOption(promptFieldOption())
+    .addOption(responseFieldOption())
+    .addOption(promptSystemOption())
     .addOption(jsonOption());
+}
+
+function fieldsIn({ promptField, responseField, system }: PromptFields): PromptFields {
+  return { promptField, responseField, system };
 }
 
 async function check(folder: string, { json, ...options }: CheckOptions, io: Io): Promise<PairsExamination> {
   const { onProgress, stop } = showProgress(io, json);
   return examinePairs(folder, {
     ...options,
+    fields: fieldsIn(options),
     signal: io.signal,
     onProgress: (fraction) => onProgress(fraction, 'pairs'),
   }).finally(stop);
@@ -95,6 +108,14 @@ function checkResult({ folder, pairs, problems, mismatches }: PairsExamination) 
     checkpoints: checkpoints.length,
   }));
   return { folder, ok: true, problems, ...some, base, adapter, tasks: summaries, skipped, warnings, digest };
+}
+
+function doubtOf(tasks: readonly Task[]): string {
+  const trained = tasks.filter(({ heldOut }) => !heldOut);
+  const meaningless = trained.filter((task) => meaninglessTask(task) !== null);
+  return meaningless.length === 0
+    ? ''
+    : `, but the checkpoints of ${meaningless.length} of ${counted(trained.length, 'task')} teach nothing`;
 }
 
 function checkLines(examination: PairsExamination): string[] {
@@ -131,6 +152,6 @@ function checkLines(examination: PairsExamination): string[] {
     ...skipped.map((problem) => `skipped  ${describeProblem(problem)}`),
     ...warnings.map((warning) => `warning  ${warning}`),
     '',
-    base ? 'Ready for training.' : 'Ready for training; dnd train requires --base.',
+    `Ready for training${base ? '' : '; dnd train requires --base'}${doubtOf(tasks)}.`,
   ];
 }

@@ -9,13 +9,6 @@ import {
 import type { LongOperation } from '../async/index.js';
 import { checkOptions } from '../validation/index.js';
 
-export interface SaveComposedOptions extends LongOperation {
-  /** Default: f32. */
-  dtype?: FloatDtypeName | undefined;
-  /** Replace an existing adapter. */
-  force?: boolean | undefined;
-}
-
 export interface ComposedModule {
   /** The base model's name of it. */
   module: string;
@@ -36,6 +29,13 @@ export interface CompositionReport {
   notes: string[];
   /** What a weighted sum is not. */
   warning: string;
+}
+
+export interface SaveComposedOptions extends LongOperation {
+  /** Default: f32, which adds no rounding to the sum. */
+  dtype?: FloatDtypeName | undefined;
+  /** Replace an existing adapter. */
+  force?: boolean | undefined;
 }
 
 /** The weighted sum of adapters, in float32, with what recompression discarded. */

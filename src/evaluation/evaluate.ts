@@ -3,6 +3,7 @@ import { DndError } from '../errors.js';
 import { Generator } from '../generator/generator.js';
 import { loadLanguageModel } from '../language/index.js';
 import { PACKAGE } from '../package.js';
+import type { PromptFields } from '../prompts/index.js';
 import { checkSeed } from '../random/split-mix.js';
 import { checkOptions, checkPath, checkWholeNumber } from '../validation/index.js';
 import { readPairsAdapters } from './adapters.js';
@@ -33,6 +34,8 @@ export interface EvaluateOptions extends LongOperation {
   /** Default: 64. */
   maxNewTokens?: number | undefined;
   system?: string | undefined;
+  /** How the tasks' prompt files are read. */
+  fields?: Pick<PromptFields, 'promptField' | 'responseField'> | undefined;
   raw?: boolean | undefined;
   /** Skip damaged checkpoints of the pairs folder. */
   skipCorrupt?: boolean | undefined;
@@ -63,7 +66,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
   checkWholeNumber(maxNewTokens, 'maxNewTokens', 1);
   checkSeed(seed);
   const began = performance.now();
-  const found = await readTasks(tasks, names);
+  const found = await readTasks(tasks, names, rest.fields);
   const generator = await Generator.load(folder, { threads, signal, device: 'cpu' });
   try {
     const model = await loadLanguageModel(base, { threads, signal });

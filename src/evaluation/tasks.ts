@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DndError } from '../errors.js';
-import { exists, isFolder, readError, readJson } from '../files/index.js';
+import { isFolder, readError, readJson } from '../files/index.js';
 import type { Example } from '../language/index.js';
-import { readPromptItems } from '../prompts/index.js';
+import { type PromptFields, promptFile, promptFileNames, promptItemsOf, readPromptItems } from '../prompts/index.js';
 import { checkPath, Fields, nearest, quote } from '../validation/index.js';
 
 /** A task that adapters are tried on. */
@@ -16,25 +16,22 @@ export interface EvaluationTask {
 }
 
 /**
- * Reads the tasks of a folder: for each a folder with `test.json` and `prompts.json` (else `train.json`), or a file
- * `<task>.json` of the form `{ "train": […], "test": […] }`.
+ * Reads the tasks of a folder: for each a folder with `test.json` and `prompts.json` (else `train.json`), each in any form
+ * of prompt file, or a file `<task>.json` of the form `{ "train": […], "test": […] }`.
  * @param names only these, each once and at least one; default: all, by name
+ * @param fields how prompt files are read
  * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE; INVALID_ARGUMENT for an unknown name, with the nearest, a
- * repeated one, an empty list, or a folder without tasks; INVALID_PROMPTS for a task without test items or with one that has no response
+ * repeated one, an empty list, or a folder without tasks; INVALID_PROMPTS for a task without test items or with one that
+ * has no response, and as `readPromptItems`
  */
-export async function readTasks(folder: string, names?: readonly string[]): Promise<EvaluationTask[]> {
+export async function readTasks(
+  folder: string,
+  names?: readonly string[],
+  fields: PromptFields = {},
+): Promise<EvaluationTask[]> {
   checkPath(folder, 'the folder of tasks');
   if (names) checkNames(names);
-  const entries = await readdir(folder, { withFileTypes: true }).catch((error) => {
-    throw readError(error, `the folder of tasks ${folder}`);
-  });
-  const found = new Map<string, string>();
-  for (const { name } of entries.sort((one, other) => (one.name < other.name ? -1 : 1))) {
-    const path = join(folder, name);
-    if (await exists(join(path, 'test.json'))) found.set(name, path);
-    else if (name.endsWith('.json') && name !== 'index.json' && !(await isFolder(path)))
-      found.set(name.slice(0, -'.json'.length), path);
-  }
+  const found = await findTasks(folder);
   if (found.size === 0)
     throw new DndError(
       'INVALID_ARGUMENT',
@@ -42,15 +39,40 @@ export async function readTasks(folder: string, names?: readonly string[]): Prom
     );
   const tasks: EvaluationTask[] = [];
   for (const name of names ?? found.keys()) {
-    const path = found.get(name);
-    if (path === undefined)
+    const place = found.get(name);
+    if (place === undefined)
       throw new DndError(
         'INVALID_ARGUMENT',
         `there is no task ${quote(name)} in ${folder}; did you mean ${quote(nearest(name, [...found.keys()])!)}?`,
       );
-    tasks.push(path.endsWith('.json') ? await readTaskFile(name, path) : await readTaskFolder(name, path));
+    const { path, test } = place;
+    tasks.push(
+      test === undefined ? await readTaskFile(name, path, fields) : await readTaskFolder(name, path, test, fields),
+    );
   }
   return tasks;
+}
+
+/** A task's folder and its test file, or its only file. */
+interface TaskPlace {
+  path: string;
+  test: string | undefined;
+}
+
+async function findTasks(folder: string): Promise<Map<string, TaskPlace>> {
+  const entries = await readdir(folder).catch((error) => {
+    throw readError(error, `the folder of tasks ${folder}`);
+  });
+  const found = new Map<string, TaskPlace>();
+  for (const name of entries.sort()) {
+    const path = join(folder, name);
+    if (await isFolder(path)) {
+      const test = name.startsWith('.') ? undefined : await promptFile(path, 'test', 'INVALID_PROMPTS');
+      if (test !== undefined) found.set(name, { path, test });
+    } else if (name.endsWith('.json') && name !== 'index.json')
+      found.set(name.slice(0, -'.json'.length), { path, test: undefined });
+  }
+  return found;
 }
 
 function checkNames(names: readonly string[]): void {
@@ -64,25 +86,33 @@ function checkNames(names: readonly string[]): void {
     throw new DndError('INVALID_ARGUMENT', `task names: ${quote(repeated)} is given twice; expected each task once`);
 }
 
-async function readTaskFolder(name: string, folder: string): Promise<EvaluationTask> {
-  const own = join(folder, 'prompts.json');
-  const prompts = await readPromptItems((await exists(own)) ? own : join(folder, 'train.json'));
-  const source = join(folder, 'test.json');
-  const test = await readPromptItems(source);
+async function readTaskFolder(
+  name: string,
+  folder: string,
+  source: string,
+  fields: PromptFields,
+): Promise<EvaluationTask> {
+  const own =
+    (await promptFile(folder, 'prompts', 'INVALID_PROMPTS')) ?? (await promptFile(folder, 'train', 'INVALID_PROMPTS'));
+  if (own === undefined)
+    throw new DndError(
+      'FILE_NOT_FOUND',
+      `task ${name}: ${folder} has no prompts; expected ${promptFileNames('prompts')}, or the same with "train"`,
+    );
+  const prompts = await readPromptItems(own, fields);
+  const test = await readPromptItems(source, fields);
   return checked({ name, prompts: prompts.map(({ prompt }) => prompt), test }, source);
 }
 
-async function readTaskFile(name: string, path: string): Promise<EvaluationTask> {
+async function readTaskFile(name: string, path: string, prompts: PromptFields): Promise<EvaluationTask> {
   const fields = new Fields(await readJson(path), path);
-  const itemsOf = (part: 'train' | 'test'): Example[] => {
+  const itemsOf = async (part: 'train' | 'test'): Promise<Example[]> => {
     const list = fields.raw(part);
     if (!Array.isArray(list)) throw fields.invalid(part, 'a list of { prompt, response }');
-    return list.map((item, index) => {
-      const one = new Fields(item, path, `${part}[${index}]`);
-      return { prompt: one.text('prompt'), response: one.text('response') };
-    });
+    return list.length === 0 ? [] : promptItemsOf(list, `${path}: ${part}`, prompts);
   };
-  return checked({ name, prompts: itemsOf('train').map(({ prompt }) => prompt), test: itemsOf('test') }, path);
+  const train = await itemsOf('train');
+  return checked({ name, prompts: train.map(({ prompt }) => prompt), test: await itemsOf('test') }, path);
 }
 
 function checked(task: EvaluationTask, source: string): EvaluationTask {

@@ -21,7 +21,7 @@ import {
   readFinetuneDescription,
   requireSameRun,
 } from './run-description.js';
-import type { FinetuneSettings, ResolvedSettings } from './settings.js';
+import { type FinetuneSettings, fieldsOf, type ResolvedSettings } from './settings.js';
 import { listTasks, readExamples, readTask, type TaskData } from './tasks.js';
 
 /** Settings, tasks, and the output folder. For defaults see `FINETUNE_SETTINGS`. */
@@ -101,6 +101,7 @@ async function prepare(
   const settings = before ? changedSettings(before.settings, given, folder) : resolveSettings(given);
   const places = await tasksOf(options, before);
   const { base, threads, memoryLimit, system } = settings;
+  const fields = fieldsOf(settings);
   const model = await loadLanguageModel(base, {
     threads,
     memoryLimitBytes: memoryLimit,
@@ -110,10 +111,10 @@ async function prepare(
   try {
     const tasks: TaskData[] = [];
     for (const place of places) {
-      tasks.push(await readTask(model, place, { system, signal }));
+      tasks.push(await readTask(model, place, { system, fields, signal }));
       onProgress(tasks.length / places.length, 'read');
     }
-    const joint = settings.jointTrain && (await readExamples(model, settings.jointTrain, { system, signal }));
+    const joint = settings.jointTrain && (await readExamples(model, settings.jointTrain, { system, fields, signal }));
     const form = await adapterForm(model, settings, signal);
     const applied = { ...settings, ...formOf(form) };
     const description: FinetuneDescription = {

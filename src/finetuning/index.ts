@@ -10,5 +10,5 @@ export {
 export type { PretrainSettings } from './pretrain-settings.js';
 export type { FinetuneCallbacks, FinetuneStage, FinetuneStep, FinishedTask } from './progress.js';
 export { FINETUNE_FILE } from './run-description.js';
-export { FINETUNE_SETTINGS, type FinetuneSettings, type ResolvedSettings } from './settings.js';
+export { FINETUNE_SETTINGS, type FinetuneSettings, fieldsOf, type ResolvedSettings } from './settings.js';
 export { listTasks, readTaskItems, requireResponses } from './tasks.js';

@@ -1,4 +1,5 @@
 import { MODULE_NAMES } from '../adapter/index.js';
+import { FIELD_DESCRIPTIONS, type PromptFields } from '../prompts/index.js';
 import type { SettingKind, SettingTable } from '../settings/index.js';
 import { SCHEDULES, type ScheduleName } from '../training/schedule.js';
 
@@ -11,6 +12,8 @@ export interface FinetuneSettings {
   base: string;
   start: string | undefined;
   system: string | undefined;
+  promptField: string | undefined;
+  responseField: string | undefined;
   rank: number;
   alpha: number | undefined;
   useRslora: boolean;
@@ -68,6 +71,8 @@ export const FINETUNE_SETTINGS: SettingTable<FinetuneSettings> = {
     affectsWeights: true,
     about: "system prompt of every example (default: the chat template's own)",
   },
+  promptField: { kind: { is: 'text' }, affectsWeights: true, about: FIELD_DESCRIPTIONS.promptField },
+  responseField: { kind: { is: 'text' }, affectsWeights: true, about: FIELD_DESCRIPTIONS.responseField },
   rank: {
     kind: { is: 'whole', from: 1, to: 2 ** 13 },
     default: 8,
@@ -161,3 +166,8 @@ export const FINETUNE_SETTINGS: SettingTable<FinetuneSettings> = {
 };
 
 export const FINETUNE_SETTING_NAMES = Object.keys(FINETUNE_SETTINGS) as (keyof FinetuneSettings)[];
+
+/** How the prompt files of a run are read. Its `system` is for the chat template, not a part of prompts. */
+export function fieldsOf({ promptField, responseField }: Partial<FinetuneSettings>): PromptFields {
+  return { promptField, responseField };
+}

@@ -3,9 +3,9 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventLoopYielder } from '../async/index.js';
 import { DndError } from '../errors.js';
-import { isFolder, kindOf, readError } from '../files/index.js';
+import { isFolder, readError } from '../files/index.js';
 import { type EncodedExample, encodeExample, type PromptFormat } from '../language/index.js';
-import { type PromptItem, readPromptItems } from '../prompts/index.js';
+import { type PromptFields, type PromptItem, promptFile, readPromptItems } from '../prompts/index.js';
 import { quote } from '../validation/index.js';
 import { checkTasks, type FinetuneTask } from './config.js';
 
@@ -19,8 +19,6 @@ export interface TaskData extends FinetuneTask {
   digest: string;
 }
 
-const TRAIN_FILES = ['train.json', 'train.jsonl', 'train.csv'];
-const PROMPT_FILES = ['prompts.json', 'prompts.jsonl', 'prompts.csv', 'prompts.txt'];
 /** Names that a pairs folder of ours uses itself. */
 const RESERVED = ['joint'];
 
@@ -35,21 +33,16 @@ async function tasksOfFolder(folder: string): Promise<FinetuneTask[]> {
   const tasks: FinetuneTask[] = [];
   for (const name of names.sort()) {
     if (name.startsWith('.') || !(await isFolder(join(folder, name)))) continue;
-    const train = await firstFile(join(folder, name), TRAIN_FILES);
+    const train = await promptFile(join(folder, name), 'train', 'INVALID_ARGUMENT');
     if (train === undefined) continue;
-    const prompts = await firstFile(join(folder, name), PROMPT_FILES);
+    const prompts = await promptFile(join(folder, name), 'prompts', 'INVALID_ARGUMENT');
     tasks.push({ name, train, ...(prompts === undefined ? {} : { prompts }) });
   }
   if (tasks.length > 0) return tasks;
   throw new DndError(
     'INVALID_ARGUMENT',
-    `${folder} has no tasks; expected a folder for each, with ${TRAIN_FILES.join(' or ')} in it`,
+    `${folder} has no tasks; expected a folder for each, with train.json, train.jsonl, train.csv or another prompt file called train in it`,
   );
-}
-
-async function firstFile(folder: string, names: readonly string[]): Promise<string | undefined> {
-  for (const name of names) if ((await kindOf(join(folder, name))) === 'file') return join(folder, name);
-  return undefined;
 }
 
 /**
@@ -83,6 +76,8 @@ function checkTaskNames(tasks: readonly FinetuneTask[]): void {
 
 export interface EncodeOptions {
   system: string | undefined;
+  /** How prompt files are read. */
+  fields?: PromptFields | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -91,9 +86,12 @@ export interface EncodeOptions {
  * @throws DndError INVALID_PROMPTS that names file and item, for an item without a response, or a task with fewer than
  * two prompts; as `readPromptItems`
  */
-export async function readTaskItems(task: FinetuneTask): Promise<{ trained: PromptItem[]; items: PromptItem[] }> {
-  const trained = await readPromptItems(task.train);
-  const items = task.prompts === undefined ? trained : await readPromptItems(task.prompts);
+export async function readTaskItems(
+  task: FinetuneTask,
+  fields: PromptFields,
+): Promise<{ trained: PromptItem[]; items: PromptItem[] }> {
+  const trained = await readPromptItems(task.train, fields);
+  const items = task.prompts === undefined ? trained : await readPromptItems(task.prompts, fields);
   requireSeveral(task.name, trained, task.train);
   if (task.prompts !== undefined) requireSeveral(task.name, items, task.prompts);
   requireResponses(trained, task.train);
@@ -105,7 +103,7 @@ export async function readTaskItems(task: FinetuneTask): Promise<{ trained: Prom
  * @throws DndError INVALID_PROMPTS for an example that is longer than the context; as `readTaskItems` and `encodeExample`
  */
 export async function readTask(format: PromptFormat, task: FinetuneTask, options: EncodeOptions): Promise<TaskData> {
-  const { trained, items } = await readTaskItems(task);
+  const { trained, items } = await readTaskItems(task, options.fields ?? {});
   const examples = await encodeItems(format, trained, task.train, options);
   return { ...task, prompts: task.prompts, items, examples, digest: digestOf(examples, items) };
 }
@@ -116,7 +114,7 @@ export async function readExamples(
   file: string,
   options: EncodeOptions,
 ): Promise<{ examples: EncodedExample[]; digest: string }> {
-  const items = await readPromptItems(file);
+  const items = await readPromptItems(file, options.fields);
   requireResponses(items, file);
   const examples = await encodeItems(format, items, file, options);
   return { examples, digest: digestOf(examples, []) };

@@ -1,9 +1,17 @@
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { PEFT_CONFIG_FILE, PEFT_TENSORS_FILE } from '../adapter/index.js';
+import {
+  adapterFolder,
+  isUnconverted,
+  PEFT_CONFIG_FILE,
+  PEFT_TENSORS_FILE,
+  parsePeftConfig,
+} from '../adapter/index.js';
+import { DndError } from '../errors.js';
 import { exists, readError, readJson } from '../files/index.js';
 import { isGguf } from '../formats/gguf/index.js';
-import { SafetensorsSet } from '../formats/safetensors/index.js';
+import { isPytorch, PytorchArchive } from '../formats/pytorch/index.js';
+import { SafetensorsSet, type TensorReader } from '../formats/safetensors/index.js';
 import { parameterCount } from '../generator/decoder-shape.js';
 import { DECODER_BASE_NAME } from '../generator/decoder-weights.js';
 import { type GeneratorManifest, layoutOf, MANIFEST_FILE, readManifest } from '../generator/manifest.js';
@@ -34,6 +42,8 @@ export interface AdapterInspection {
   path: string;
   /** The unmodified adapter_config.json. */
   config: unknown;
+  /** Why the other commands refuse it, and settings that they ignore. */
+  notices: string[];
   tensors: TensorSummary[];
 }
 
@@ -44,24 +54,49 @@ export interface SafetensorsInspection {
   tensors: TensorSummary[];
 }
 
-export type Inspection = GeneratorInspection | AdapterInspection | SafetensorsInspection | GgufInspection;
+export interface PytorchInspection {
+  type: 'pytorch';
+  path: string;
+  tensors: TensorSummary[];
+}
+
+export type Inspection =
+  | GeneratorInspection
+  | AdapterInspection
+  | SafetensorsInspection
+  | GgufInspection
+  | PytorchInspection;
 
 /**
- * The contents of a generator folder, a PEFT folder, a GGUF file, or any safetensors file or sharded set.
- * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, UNSUPPORTED_FORMAT, NEWER_FORMAT
+ * The contents of a generator folder, a PEFT folder or the only one below a folder, a GGUF file, any safetensors file or
+ * sharded set, or an archive of torch.save.
+ * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, UNSUPPORTED_FORMAT, NEWER_FORMAT; INVALID_ARGUMENT for a
+ * folder with several adapters
  */
 export async function inspect(path: string, options: InspectOptions = {}): Promise<Inspection> {
   checkPath(path, 'what to inspect');
   const folder = await folderOf(path);
   if (folder && (await exists(join(folder, MANIFEST_FILE)))) return inspectGenerator(folder, options);
-  if (folder && (await exists(join(folder, PEFT_CONFIG_FILE)))) return inspectAdapter(folder, options);
+  const own = [PEFT_CONFIG_FILE, PEFT_TENSORS_FILE];
+  if (folder && (await Promise.all(own.map((name) => exists(join(folder, name))))).every(Boolean))
+    return inspectAdapter(folder, options);
+  if (folder && !(await holdsTensors(folder))) {
+    const adapter = await adapterFolder(folder);
+    if (adapter !== folder) return inspectAdapter(adapter, options);
+  }
   if (await isGguf(path)) return inspectGguf(path, options);
-  return withTensors(path, options, false, (tensors, { path: found, metadata }) => ({
-    type: 'safetensors',
-    path: found,
-    metadata,
-    tensors,
-  }));
+  if (await isPytorch(path)) return inspectPytorch(path, options);
+  return withTensors(
+    () => SafetensorsSet.open(path),
+    options,
+    false,
+    (tensors, { path: found, metadata }) => ({
+      type: 'safetensors',
+      path: found,
+      metadata,
+      tensors,
+    }),
+  );
 }
 
 /** The folder: the path itself, or the parent of a given manifest. */
@@ -73,41 +108,81 @@ async function folderOf(path: string): Promise<string | undefined> {
   return status.isDirectory() ? path : undefined;
 }
 
+async function holdsTensors(folder: string): Promise<boolean> {
+  const names = await readdir(folder).catch((error) => {
+    throw readError(error, folder);
+  });
+  return names.some((name) => /\.safetensors(?:\.index\.json)?$/.test(name));
+}
+
 async function inspectGenerator(folder: string, options: InspectOptions): Promise<GeneratorInspection> {
   const manifest = await readManifest(join(folder, MANIFEST_FILE));
   const layout = layoutOf(manifest);
-  return withTensors(join(folder, DECODER_BASE_NAME), options, false, (tensors) => ({
-    type: 'generator',
-    path: folder,
-    manifest,
-    notice: manifest.training.trained ? null : UNTRAINED,
-    parameters: parameterCount(manifest.decoder),
-    weightTokens: { count: layout.tokenCount, height: layout.tokenHeight, width: layout.tokenWidth },
-    adapterTensors: layout.tensors.length,
-    tensors,
-  }));
+  return withTensors(
+    () => SafetensorsSet.open(join(folder, DECODER_BASE_NAME)),
+    options,
+    false,
+    (tensors) => ({
+      type: 'generator',
+      path: folder,
+      manifest,
+      notice: manifest.training.trained ? null : UNTRAINED,
+      parameters: parameterCount(manifest.decoder),
+      weightTokens: { count: layout.tokenCount, height: layout.tokenHeight, width: layout.tokenWidth },
+      adapterTensors: layout.tensors.length,
+      tensors,
+    }),
+  );
 }
 
 async function inspectAdapter(folder: string, options: InspectOptions): Promise<AdapterInspection> {
-  const config = await readJson(join(folder, PEFT_CONFIG_FILE));
-  return withTensors(join(folder, PEFT_TENSORS_FILE), options, true, (tensors) => ({
-    type: 'adapter',
-    path: folder,
-    config,
-    tensors,
-  }));
+  const configPath = join(folder, PEFT_CONFIG_FILE);
+  const config = await readJson(configPath);
+  return withTensors(
+    () => SafetensorsSet.open(join(folder, PEFT_TENSORS_FILE)),
+    options,
+    true,
+    (tensors) => ({
+      type: 'adapter',
+      path: folder,
+      config,
+      notices: [...(isUnconverted(folder) ? [UNCONVERTED] : []), ...noticesOf(config, configPath)],
+      tensors,
+    }),
+  );
+}
+
+async function inspectPytorch(path: string, options: InspectOptions): Promise<PytorchInspection> {
+  return withTensors(
+    () => PytorchArchive.open(path),
+    options,
+    false,
+    (tensors) => ({ type: 'pytorch', path, tensors }),
+  );
+}
+
+const UNCONVERTED = 'by its name this is an adapter from before its conversion to LoRA, relative to a changed base';
+
+/** Inspecting shows an adapter as it is, whether or not the other commands can use it. */
+function noticesOf(config: unknown, path: string): string[] {
+  try {
+    return parsePeftConfig(config, path).warnings;
+  } catch (error) {
+    if (error instanceof DndError) return [error.message];
+    throw error;
+  }
 }
 
 async function withTensors<T>(
-  path: string,
+  open: () => Promise<TensorReader>,
   { statistics, signal }: InspectOptions,
   byDefault: boolean,
-  describe: (tensors: TensorSummary[], set: SafetensorsSet) => T,
+  describe: (tensors: TensorSummary[], reader: TensorReader) => T,
 ): Promise<T> {
-  const set = await SafetensorsSet.open(path);
+  const reader = await open();
   try {
-    return describe(await summariseTensors(set, { statistics: statistics ?? byDefault, signal }), set);
+    return describe(await summariseTensors(reader, { statistics: statistics ?? byDefault, signal }), reader);
   } finally {
-    await set.close();
+    await reader.close();
   }
 }

@@ -1,84 +1,91 @@
-import { pipeline, Readable } from 'node:stream';
-import { CsvError, type InfoRecord, parse } from 'csv-parse';
-import { CsvError as CsvErrorAtOnce, parse as parseAtOnce } from 'csv-parse/sync';
-import { eventLoopYielder } from '../async/index.js';
 import { quoteValue } from '../validation/index.js';
-import type { FoundItem } from './item.js';
-import { checkPrompt, invalidPrompts } from './problems.js';
+import { firstRow, OtherSeparators, readRows, SEPARATORS, withoutMarks } from './csv-rows.js';
+import { type Context, NAME_PROMPT_FIELD } from './fields.js';
+import { type FoundItem, itemOf, plainItem } from './item.js';
+import { isHeading, isItemField, isResponseField, nearestForm } from './names.js';
+import { invalidPrompts, isBlank } from './problems.js';
 
-interface Row {
-  record: string[];
-  info: InfoRecord;
-}
-
-/** In characters: a longer first row is not a header. */
-const LONGEST_HEADER = 2 ** 16;
-/** Characters parsed at once, in a few milliseconds. */
-const PIECE_BYTES = 2 ** 16;
+/** The line in which Excel names the separator. */
+const EXCEL_SEPARATOR = /^\s*"?sep=([^"\s]|\t)"?[ \t]*(?=[\r\n])/i;
 
 /**
- * Comma-separated values with a `prompt` column in the header (case-insensitive), or a single column without a header,
- * where every row is a prompt. With a header, columns may also be separated by semicolons or tabs, as some spreadsheets
- * write them. A `response` column contains the responses.
+ * Rows with a header, whose columns are fields of items as in JSON files, separated by commas, semicolons or tabs; or a
+ * single column without a header, where every row is a prompt. Rows without any text are skipped, and so are repeated
+ * headers, as concatenated files have them.
  */
-export async function* parseCsv(text: string, source: string): AsyncGenerator<FoundItem | undefined> {
-  const header = text.slice(0, LONGEST_HEADER);
-  const delimiter = [',', ';', '\t'].find((candidate) => columnOf('prompt', firstRow(header, candidate)) >= 0) ?? ',';
-  let columns: { prompt: number; response: number } | undefined;
-  for await (const { record, info } of readRows(text, delimiter, source)) {
-    if (columns === undefined) {
-      columns = columnsOf(record, source);
-      if (columns.prompt >= 0) continue;
+export async function* parseCsv(text: string, context: Context): AsyncGenerator<FoundItem | undefined> {
+  const excel = EXCEL_SEPARATOR.exec(text);
+  // Its line break stays, for the numbers of lines.
+  const rows = withoutMarks(excel ? text.slice(excel[0].length) : text, context);
+  const candidates = excel ? [excel[1]!] : SEPARATORS;
+  const separator = candidates.find((one) => hasPrompts(firstRow(rows, one), context)) ?? candidates[0]!;
+  const others = new OtherSeparators(separator);
+  let header: readonly string[] | null | undefined;
+  for await (const { record, info } of readRows(rows, separator, context)) {
+    if (record.every(isBlank)) {
+      yield undefined;
+      continue;
+    }
+    if (header === undefined) {
+      header = headerOf(record, context);
+      if (header) continue;
     }
     const where = `that ends in line ${info.lines}`;
-    const prompt = checkPrompt(record[Math.max(columns.prompt, 0)]!, source, where);
-    yield { prompt, response: columns.prompt < 0 ? undefined : record[columns.response], where };
+    if (header === null) {
+      others.add(record[0]!);
+      yield plainItem(record[0]!, where, context);
+    } else {
+      const names = header;
+      const repeated = record.every((cell, index) => cell.trim() === names[index]);
+      yield repeated
+        ? undefined
+        : itemOf(Object.fromEntries(names.map((name, at) => [name, record[at]])), where, context);
+    }
   }
+  others.refuseColumns(context);
 }
 
-function columnsOf(header: readonly string[], source: string): { prompt: number; response: number } {
-  const prompt = columnOf('prompt', header);
-  if (prompt >= 0 || header.length <= 1) return { prompt, response: columnOf('response', header) };
-  throw invalidPrompts(
-    source,
-    `none of its columns ${quoteValue(header)} is named "prompt". Rename the column with the prompts`,
-  );
+/** Whether the first row of a text without a name names columns of prompts and responses. */
+export function startsAsCsv(text: string): boolean {
+  return SEPARATORS.some((separator) => {
+    const header = firstRow(text, separator);
+    return header.some(isItemField) && header.some(isResponseField);
+  });
 }
 
-function columnOf(title: string, header: readonly string[]): number {
-  return header.findIndex((name) => name.trim().toLowerCase() === title);
+function hasPrompts(header: readonly string[], { fields: { promptField } }: Context): boolean {
+  if (promptField === undefined) return header.some(isItemField);
+  const names = header.map((name) => name.trim().toLowerCase());
+  const asked = promptField.toLowerCase();
+  return names.includes(asked) || asked.split(',').every((name) => names.includes(name.trim()));
 }
 
-/** Parses the header only: empty if malformed, which is reported when all rows are read. */
-function firstRow(text: string, delimiter: string): string[] {
-  try {
-    const [row = []] = parseAtOnce(text, { delimiter, to: 1, skip_empty_lines: true });
-    return row;
-  } catch (error) {
-    if (error instanceof CsvErrorAtOnce) return [];
-    throw error;
+/**
+ * The names of the columns, from the first row; null for a single column of prompts without a name.
+ * @throws DndError INVALID_PROMPTS for columns of which none is known to have prompts, and where it is not clear
+ */
+function headerOf(row: readonly string[], context: Context): readonly string[] | null {
+  const { source, fields } = context;
+  const header = row.map((name) => name.trim());
+  if (hasPrompts(row, context)) {
+    const twice = header.find((name, index) => name !== '' && header.indexOf(name) !== index);
+    if (twice === undefined) return header;
+    throw invalidPrompts(source, `two of its columns are called ${quoteValue(twice)}; rename one`);
   }
-}
-
-async function* readRows(text: string, delimiter: string, source: string): AsyncGenerator<Row> {
-  const rows = parse({ delimiter, info: true, skip_empty_lines: true });
-  // Its failure is reported by the rows.
-  pipeline(Readable.from(pieces(Buffer.from(text))), rows, () => {});
-  try {
-    for await (const row of rows) yield row as Row;
-  } catch (cause) {
-    if (!(cause instanceof CsvError)) throw cause;
-    const advice = ' (prompts with commas, quotes or line breaks go between double quotes)';
-    throw invalidPrompts(source, `it is not valid CSV: ${cause.message}${advice}`, { cause });
-  } finally {
-    rows.destroy();
-  }
-}
-
-async function* pieces(bytes: Buffer): AsyncGenerator<Buffer> {
-  const yieldToEventLoop = eventLoopYielder();
-  for (let start = 0; start < bytes.length; start += PIECE_BYTES) {
-    await yieldToEventLoop();
-    yield bytes.subarray(start, start + PIECE_BYTES);
-  }
+  if (fields.promptField !== undefined)
+    throw invalidPrompts(
+      source,
+      `none of its columns ${quoteValue(row)} is named ${quoteValue(fields.promptField)}, as promptField (--prompt-field) is`,
+    );
+  if (row.length > 1)
+    throw invalidPrompts(
+      source,
+      `none of its columns ${quoteValue(row)} is known to have prompts; the nearest known form is ${nearestForm(row)}. ${NAME_PROMPT_FIELD}, or rename the column to "prompt"`,
+    );
+  if (isHeading(row[0]!))
+    throw invalidPrompts(
+      source,
+      `its first row, ${quoteValue(row[0])}, may be the name of its only column, or a prompt. If it is a name, rename it to "prompt"; if not, write "prompt" above it`,
+    );
+  return null;
 }

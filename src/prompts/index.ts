@@ -1,4 +1,7 @@
 /** Prompt sets: reading them, and selecting as many prompts as a generator takes. */
+export { FIELD_DESCRIPTIONS, type PromptFields } from './fields.js';
+export { isPromptFile, promptFile, promptFileNames, stemOf } from './file-names.js';
 export type { PromptItem } from './item.js';
-export { readPromptItems, readPromptSet } from './read.js';
+export { isBlank } from './problems.js';
+export { promptItemsOf, readPromptItems, readPromptSet } from './read.js';
 export { type PromptSelection, selectPrompts } from './select.js';

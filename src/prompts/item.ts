@@ -1,11 +1,16 @@
-import { quoteValue } from '../validation/index.js';
-import { invalidPrompts, refuseNul } from './problems.js';
+import { isObject, quoteValue } from '../validation/index.js';
+import { type Context, NAME_PROMPT_FIELD } from './fields.js';
+import { NamedFields } from './named-fields.js';
+import { nearestForm } from './names.js';
+import { checkPrompt, checkText, invalidPrompts } from './problems.js';
+import { promptOf } from './readings.js';
+import { exchangeOf, isTurnList } from './turns.js';
 
-/** One item of a prompt file: the prompt is validated, the response is not. */
+/** One item of a prompt file: the prompt is validated. */
 export interface FoundItem {
   prompt: string;
-  /** undefined if the file has none. */
-  response: unknown;
+  /** Empty if the file has none. @throws DndError INVALID_PROMPTS if it is not a text, or ambiguous */
+  response: () => string;
   /** Its position, as in "in line 7". */
   where: string;
 }
@@ -17,10 +22,36 @@ export interface PromptItem {
   response: string;
 }
 
-/** @throws DndError INVALID_PROMPTS for a response that is not a string, or contains a NUL character */
-export function checkItem({ prompt, response, where }: FoundItem, source: string): PromptItem {
-  if (response === undefined || response === null) return { prompt, response: '' };
-  if (typeof response !== 'string')
-    throw invalidPrompts(source, `the response ${where} is ${quoteValue(response)}; expected a string`);
-  return { prompt, response: refuseNul(response, source, `the response ${where}`) };
+/** An item without a response. */
+export function plainItem(text: string, where: string, { source, fields }: Context): FoundItem {
+  return { prompt: withSystem(checkPrompt(text, source, where), fields.system), response: () => '', where };
+}
+
+/**
+ * An item of a JSON or CSV file: a text, a list of turns, or an object in any form of the table in names.ts.
+ * @returns undefined for an empty conversation, which has nothing to read
+ * @throws DndError INVALID_PROMPTS, with the nearest known form and what was found; for an item that may be read in several ways
+ */
+export function itemOf(item: unknown, where: string, context: Context): FoundItem | undefined {
+  const { source, fields } = context;
+  if (typeof item === 'string') return plainItem(item, where, context);
+  let found: { prompt: string; response: () => string | undefined } | undefined;
+  if (isTurnList(item) && fields.promptField === undefined) found = exchangeOf(item, where, context);
+  else if (isObject(item)) found = promptOf(new NamedFields(item, where, context));
+  else
+    throw invalidPrompts(
+      source,
+      `the prompt ${where} is ${quoteValue(item)}; expected a string, or an object such as ${nearestForm([])}. ${NAME_PROMPT_FIELD}`,
+    );
+  if (found === undefined) return undefined;
+  const { prompt, response } = found;
+  return {
+    prompt: withSystem(checkPrompt(prompt, source, where), fields.system),
+    response: () => checkText(response() ?? '', source, `the response ${where}`),
+    where,
+  };
+}
+
+function withSystem(prompt: string, system: string | undefined): string {
+  return system === undefined ? prompt : `${system}\n${prompt}`;
 }

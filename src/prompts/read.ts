@@ -1,12 +1,15 @@
 import { stat } from 'node:fs/promises';
-import { extname } from 'node:path';
 import { eventLoopYielder, onAbort } from '../async/index.js';
 import { DndError } from '../errors.js';
-import { decodeUtf8, openInput, readError } from '../files/index.js';
+import { decodeUtf8, openInput, readError, whatItIs } from '../files/index.js';
 import { checkPath, quoteValue } from '../validation/index.js';
-import { parseCsv } from './csv.js';
-import { checkItem, type FoundItem, type PromptItem } from './item.js';
-import { parseJson, parseJsonLines } from './json.js';
+import { parseCsv, startsAsCsv } from './csv.js';
+import { decompressed } from './decompress.js';
+import { itemsOfDocument } from './document.js';
+import { type Context, checkFields, type PromptFields } from './fields.js';
+import { type Parser, parserFor } from './file-names.js';
+import type { FoundItem, PromptItem } from './item.js';
+import { parseJson } from './json.js';
 import { invalidPrompts } from './problems.js';
 import { parseText } from './text.js';
 
@@ -21,68 +24,70 @@ const ITEMS_PER_SLICE = 1024;
 
 const STANDARD_INPUT = 'standard input';
 
-/** Yields the items one by one, or undefined at points where only the event loop should run. */
-type Parser = (text: string, source: string) => Iterable<FoundItem | undefined> | AsyncIterable<FoundItem | undefined>;
-
-const PARSERS: Record<string, Parser> = {
-  '.txt': parseText,
-  '.json': parseJson,
-  '.jsonl': parseJsonLines,
-  '.csv': parseCsv,
-};
-
 /**
- * Reads a prompt set in UTF-8: a `.txt` (one prompt per line), `.json`, `.jsonl` or `.csv` file; or standard input for
- * "-" and any named pipe, which may contain JSON, JSON Lines or text. docs/prompts-and-encoders.md describes the forms.
+ * Reads a prompt set in UTF-8: a `.txt` (one prompt per line), `.json`, `.jsonl`, `.ndjson`, `.csv` or `.tsv` file, also
+ * compressed as `.gz`; or standard input for "-" and any named pipe, which may contain any of these.
+ * docs/prompts-and-encoders.md describes the forms.
  * @param standardInput the stream read for "-"; default: the standard input of this process
  * @param signal aborts waiting for input
- * @throws DndError FILE_NOT_FOUND, READ_FAILED; CORRUPT_FILE when it is not UTF-8; INVALID_PROMPTS that names the file
- * and the line or item; `signal.reason`
+ * @param fields where the prompts are, if the forms do not say it
+ * @throws DndError FILE_NOT_FOUND, READ_FAILED; CORRUPT_FILE when it is not UTF-8 or damaged gzip; INVALID_PROMPTS that
+ * names the file and the line or item; INVALID_ARGUMENT; `signal.reason`
  */
-export async function readPromptSet(path: string, standardInput?: Input, signal?: AbortSignal): Promise<string[]> {
+export async function readPromptSet(
+  path: string,
+  standardInput?: Input,
+  signal?: AbortSignal,
+  fields: PromptFields = {},
+): Promise<string[]> {
   signal?.throwIfAborted();
+  checkFields(fields);
   const take = ({ prompt }: FoundItem) => prompt;
-  if (path !== '-') return readItems(path, take, signal);
+  if (path !== '-') return readItems(path, take, fields, signal);
   if (standardInput !== undefined && !(Symbol.asyncIterator in Object(standardInput)))
     throw new DndError('INVALID_ARGUMENT', `the standard input must be a stream, not ${quoteValue(standardInput)}`);
   const bytes = await readAll(standardInput ?? process.stdin, STANDARD_INPUT, signal);
-  return parse(bytes, parseAnything, STANDARD_INPUT, take);
+  return parse(bytes, parseAnything, { source: STANDARD_INPUT, fields }, take);
 }
 
 /** A Readable, or any other source of bytes. */
 type Input = AsyncIterable<Uint8Array> & { destroy?(): void };
 
 /**
- * Reads a prompt file in any form of `readPromptSet`, with its responses: `response` of an item, the turn after the
- * prompt in a conversation, or the `response` column.
+ * Reads a prompt file in any form of `readPromptSet`, with its responses: the field with the response, or the next turn
+ * of the assistant.
  * @throws DndError as `readPromptSet`
  */
-export async function readPromptItems(path: string): Promise<PromptItem[]> {
-  return readItems(path, (item) => checkItem(item, path));
+export async function readPromptItems(path: string, fields: PromptFields = {}): Promise<PromptItem[]> {
+  return readItems(path, withResponse, checkFields(fields));
 }
 
-async function readItems<Item>(path: string, take: (item: FoundItem) => Item, signal?: AbortSignal): Promise<Item[]> {
+function withResponse({ prompt, response }: FoundItem): PromptItem {
+  return { prompt, response: response() };
+}
+
+async function readItems<Item>(
+  path: string,
+  take: (item: FoundItem) => Item,
+  fields: PromptFields,
+  signal?: AbortSignal,
+): Promise<Item[]> {
   checkPath(path, 'the prompt file');
-  const parser = await parserFor(path);
+  const parser = await parserOf(path);
   const input = await openInput(path).catch((error) => {
     throw readError(error, `prompt file ${path}`);
   });
-  return parse(await readAll(input, path, signal), parser, path, take);
+  return parse(await readAll(input, path, signal), parser, { source: path, fields }, take);
 }
 
-async function parserFor(path: string): Promise<Parser> {
+async function parserOf(path: string): Promise<Parser> {
   const status = await stat(path).catch((error) => {
     throw readError(error, `prompt file ${path}`);
   });
   if (status.isDirectory()) {
     throw new DndError('READ_FAILED', `prompt file ${path} cannot be read: it is a folder; name a file in it`);
   }
-  if (!status.isFile()) return parseAnything;
-  const extension = extname(path).toLowerCase();
-  const parser = Object.hasOwn(PARSERS, extension) ? PARSERS[extension] : undefined;
-  if (parser) return parser;
-  const known = Object.keys(PARSERS).join(', ');
-  throw invalidPrompts(path, `prompt files end in ${known}; rename it by its contents, or pipe it in as "-"`);
+  return status.isFile() ? parserFor(path) : parseAnything;
 }
 
 async function readAll(stream: Input, source: string, signal?: AbortSignal): Promise<Uint8Array> {
@@ -105,7 +110,11 @@ async function readAll(stream: Input, source: string, signal?: AbortSignal): Pro
     release?.();
   }
   if (bytes <= LARGEST_BYTES) return Buffer.concat(chunks, bytes);
-  throw invalidPrompts(
+  throw tooLarge(source);
+}
+
+function tooLarge(source: string): DndError {
+  return invalidPrompts(
     source,
     `it is larger than ${LARGEST_BYTES / 2 ** 20} MiB, the limit. Give a few hundred prompts of the task`,
   );
@@ -114,6 +123,20 @@ async function readAll(stream: Input, source: string, signal?: AbortSignal): Pro
 async function parse<Item>(
   bytes: Uint8Array,
   parser: Parser,
+  context: Context,
+  take: (item: FoundItem) => Item,
+): Promise<Item[]> {
+  const { source } = context;
+  const text = await decompressed(bytes, source, LARGEST_BYTES);
+  if (text === undefined) throw tooLarge(source);
+  // As text, a Git LFS pointer or an error page would be a prompt per line.
+  const other = whatItIs(text);
+  if (other !== undefined) throw invalidPrompts(source, other);
+  return collect(parser(decodeUtf8(text, source), context), source, take);
+}
+
+async function collect<Item>(
+  found: ReturnType<Parser>,
   source: string,
   take: (item: FoundItem) => Item,
 ): Promise<Item[]> {
@@ -130,7 +153,6 @@ async function parse<Item>(
     if (item !== undefined) items.push(take(item));
     return ++looked % ITEMS_PER_SLICE === 0 ? yieldToEventLoop() : undefined;
   };
-  const found = parser(decodeUtf8(bytes, source), source);
   if (Symbol.asyncIterator in found) {
     for await (const item of found) await add(item);
   } else {
@@ -145,9 +167,19 @@ async function parse<Item>(
 }
 
 /**
- * Without an extension: JSON if it starts like JSON, else text. A text line may also start with a bracket, as in
- * "[INST]".
+ * Without an extension: JSON if it starts like JSON, CSV if its first line names columns of prompts and responses, else
+ * text. A text line may also start with a bracket, as in "[INST]".
  */
-function parseAnything(text: string, source: string): ReturnType<Parser> {
-  return /^\s*(?:\[\s*["{\]]|\{\s*")/.test(text) ? parseJson(text, source) : parseText(text, source);
+function parseAnything(text: string, context: Context): ReturnType<Parser> {
+  if (/^[\s\ufeff]*(?:\[\s*["{[\]]|\{\s*")/.test(text)) return parseJson(text, context);
+  return startsAsCsv(text) ? parseCsv(text, context) : parseText(text, context);
+}
+
+/** The items of a list in another JSON file, with their responses. @param what the list, as in "train in tasks/a.json" */
+export async function promptItemsOf(
+  list: readonly unknown[],
+  what: string,
+  fields: PromptFields = {},
+): Promise<PromptItem[]> {
+  return collect(itemsOfDocument(list, undefined, { source: what, fields: checkFields(fields) }), what, withResponse);
 }

@@ -12,7 +12,8 @@ import {
   writeFileAtomically,
   writeFolderAtomically,
 } from '../files/index.js';
-import { type FinetuneTask, listTasks, readFinetuneConfig, readTaskItems } from '../finetuning/index.js';
+import { type FinetuneTask, fieldsOf, listTasks, readFinetuneConfig, readTaskItems } from '../finetuning/index.js';
+import type { PromptFields } from '../prompts/index.js';
 import { openPairs } from '../training/pairs/index.js';
 import { PAIRS_FILE, PAIRS_FORMAT_VERSION } from '../training/pairs/manifest.js';
 import { compareNaturally } from '../training/pairs/natural-order.js';
@@ -50,14 +51,14 @@ export async function importCheckpoints(options: ImportOptions): Promise<{ out: 
   checkPath(from, 'from (the folder of the outputs)');
   checkWholeNumber(last, 'last', 1);
   const out = resolve(checkPath(options.out, 'out (the output folder)'));
-  const { base: configured, tasks: listed } = await readFinetuneConfig(config);
+  const { base: configured, tasks: listed, ...settings } = await readFinetuneConfig(config);
   const tasks = await listTasks(listed);
   const base = await findBase(options.base, configured);
   const imported: ImportedTask[] = [];
   await writeFolderAtomically(out, { force, signal, marker: PAIRS_FILE }, async (staging) => {
     for (const task of tasks) {
       signal?.throwIfAborted();
-      imported.push(await importTask(task, join(from, task.name), join(staging, task.name), last));
+      imported.push(await importTask(task, fieldsOf(settings), join(from, task.name), join(staging, task.name), last));
       onProgress?.(imported.length / (tasks.length + 1));
     }
     await writeFileAtomically(join(staging, PAIRS_FILE), manifestText(base, tasks), { durable: false });
@@ -75,11 +76,12 @@ async function findBase(given: string | undefined, configured: string | undefine
 
 async function importTask(
   task: FinetuneTask,
+  fields: PromptFields,
   source: string,
   target: string,
   last: number | undefined,
 ): Promise<ImportedTask> {
-  const { items } = await readTaskItems(task);
+  const { items } = await readTaskItems(task, fields);
   const found = await checkpointsIn(source, task.name);
   const chosen = last === undefined ? found : found.slice(-last);
   for (const name of chosen) {

@@ -3,13 +3,14 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { DndError } from '../errors.js';
 import { isFolder, writeFileAtomically, writeFolderAtomically } from '../files/index.js';
 import {
+  fieldsOf,
   listTasks,
   readFinetuneConfig,
   readTaskItems,
   requireResponses,
   resolveSettings,
 } from '../finetuning/index.js';
-import { type PromptItem, readPromptItems } from '../prompts/index.js';
+import { type PromptFields, type PromptItem, readPromptItems } from '../prompts/index.js';
 import { checkOptions, checkPath, checkWholeNumber, invalidValue, isText } from '../validation/index.js';
 import { llamaFactoryFiles } from './llama-factory.js';
 import { JOINT_DATA, planRuns } from './plan.js';
@@ -67,8 +68,9 @@ export async function writeRecipe(options: RecipeOptions): Promise<{ out: string
   const settings = resolveSettings(given, config);
   const tasks = await listTasks(listed);
   const data = new Map<string, readonly PromptItem[]>();
-  for (const task of tasks) data.set(task.name, (await readTaskItems(task)).trained);
-  if (settings.jointTrain !== undefined) data.set(JOINT_DATA, await jointItems(settings.jointTrain));
+  for (const task of tasks) data.set(task.name, (await readTaskItems(task, fieldsOf(settings))).trained);
+  if (settings.jointTrain !== undefined)
+    data.set(JOINT_DATA, await jointItems(settings.jointTrain, fieldsOf(settings)));
   const runs = planRuns(settings, tasks);
   const base = await baseName(settings.base, config);
   const parts = { base, settings, runs, data, maxLength };
@@ -80,8 +82,8 @@ export async function writeRecipe(options: RecipeOptions): Promise<{ out: string
   return { out, runs: runs.map(({ name }) => name), command: COMMANDS[trainer] };
 }
 
-async function jointItems(file: string): Promise<PromptItem[]> {
-  const items = await readPromptItems(file);
+async function jointItems(file: string, fields: PromptFields): Promise<PromptItem[]> {
+  const items = await readPromptItems(file, fields);
   requireResponses(items, file);
   return items;
 }

@@ -1,5 +1,6 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { DndError } from '../../src/errors.js';
 import { examples, filesOf, writeTasks } from '../finetuning/workshop.js';
 import { writeTinyBase } from '../language/tiny-base.js';
@@ -33,6 +34,16 @@ test('one file of prompts and responses is one task, named after the file', asyn
     code: 0,
     stdout: expect.stringContaining('Ready for training.'),
   });
+});
+
+test('the fields of a file may be named, and it may be compressed', async () => {
+  const train = join(temporary(), 'animals.jsonl.gz');
+  const lines = examples('a cat').map(({ prompt, response }) => JSON.stringify({ frage: prompt, antwort: response }));
+  await writeFile(train, gzipSync(lines.join('\n')));
+  const given = ['finetune', '--base', base, '--train', train, '--out', out, ...FEW];
+  const { code } = await dnd([...given, '--prompt-field', 'frage', '--response-field', 'antwort']);
+  expect(code).toBe(0);
+  expect(JSON.parse(await readFile(join(out, 'animals', 'prompts.json'), 'utf8'))).toEqual(examples('a cat'));
 });
 
 test('a configuration file names tasks, prompts and settings; its paths are relative to it; flags win', async () => {

@@ -1,4 +1,5 @@
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { gzipSync } from 'node:zlib';
 import { readMlx, readPeft } from '../../src/adapter/index.js';
 import type { GenerationReport } from '../../src/generator/report.js';
 import { UNTRAINED } from '../../src/generator/untrained-notice.js';
@@ -72,6 +73,20 @@ describe('dnd generate', () => {
     }
     expect(bytes[1]).toEqual(bytes[0]);
     expect(bytes[2]).not.toEqual(bytes[0]);
+  });
+
+  test('reads the fields that the options name, after the given text, and names folders without extensions', async () => {
+    await init();
+    const plain = await promptFile('plain.json', JSON.stringify(['Be brief.\none', 'Be brief.\ntwo']));
+    const named = await promptFile('named.csv.gz', gzipSync('frage;prompt\none;x\ntwo;y\n'));
+    expect((await dnd(generateArguments([plain]))).code).toBe(0);
+    const expected = await readFile(at('adapter', 'adapter_model.safetensors'));
+    const options = ['--prompt-field', 'frage', '--system', 'Be brief.'];
+    expect((await dnd(generateArguments([named], '--force', ...options))).code).toBe(0);
+    expect(await readFile(at('adapter', 'adapter_model.safetensors'))).toEqual(expected);
+    expect((await dnd(generateArguments([named, named], '--out', at('two'), ...options))).stderr).toContain(
+      at('two', 'named'),
+    );
   });
 
   test('makes several adapters of several files, each as if it were alone, in folders named after them', async () => {

@@ -16,6 +16,15 @@ async function truncate(path: string): Promise<void> {
 }
 
 describe('dnd pairs check', () => {
+  test('says when checkpoints teach nothing', async () => {
+    await writePairs(at('pairs'), { tasks: { animals: { checkpoints: 2 }, plants: {} } });
+    await cp(checkpointPath(at('pairs'), 'animals', 1), checkpointPath(at('pairs'), 'animals', 2));
+    const { code, stdout } = await dnd(['pairs', 'check', at('pairs')]);
+    expect(code).toBe(0);
+    expect(stdout).toContain('warning  task animals teaches nothing: its 2 checkpoints have the same weights');
+    expect(stdout).toContain('Ready for training, but the checkpoints of 1 of 2 tasks teach nothing.');
+  });
+
   test('summarises a valid folder', async () => {
     await writePairs(at('pairs'), { heldOut: ['plants'] });
     const { code, stdout, stderr } = await dnd(['pairs', 'check', at('pairs')]);
@@ -37,6 +46,27 @@ describe('dnd pairs check', () => {
       adapter: { rank: 2, alpha: 4 },
       tasks: [{ name: 'animals', prompts: 12, checkpoints: 4 }, { name: 'numbers' }, { name: 'plants', heldOut: true }],
     });
+  });
+
+  test('reads the fields that the options name', async () => {
+    await writePairs(at('pairs'), {
+      tasks: {
+        a: {
+          items: [
+            { frage: 'one', antwort: 'first' },
+            { frage: 'two', antwort: '' },
+          ],
+        },
+      },
+    });
+    expect((await dnd(['pairs', 'check', at('pairs')])).stdout).toContain(
+      'Name the field with the prompt: --prompt-field <name>',
+    );
+    const options = ['--prompt-field', 'frage', '--response-field', 'antwort'];
+    const { code, stdout } = await dnd(['pairs', 'check', at('pairs'), ...options]);
+    expect(code).toBe(0);
+    expect(stdout).toContain('2 prompts, 1 of them with a response');
+    expect((await dnd(['pairs', 'stats', at('pairs'), ...options])).code).toBe(0);
   });
 
   test('reports all problems at once, and fails', async () => {

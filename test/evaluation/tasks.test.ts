@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { readTasks } from '../../src/evaluation/tasks.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 
@@ -29,7 +30,34 @@ test('tasks are folders with prompts.json or train.json, or files with train and
   expect((await readTasks(folder(), ['b'])).map(({ name }) => name)).toEqual(['b']);
 });
 
+test('the files of a task may have any form of prompt file', async () => {
+  await mkdir(join(folder(), 'a'));
+  await writeFile(join(folder(), 'a', 'prompts.tsv'), 'question\tid\np\t1\n');
+  await writeFile(join(folder(), 'a', 'test.jsonl.gz'), gzipSync('{"instruction":"q","output":"Q"}\n'));
+  await write('b.json', {
+    train: [{ question: 'p' }],
+    test: [{ messages: [{ role: 'user', content: 'q' }], gold: 'Q' }],
+  });
+  const test = [{ prompt: 'q', response: 'Q' }];
+  expect(await readTasks(folder(), ['a'])).toEqual([{ name: 'a', prompts: ['p'], test }]);
+  await expect(readTasks(folder(), ['b'])).rejects.toThrow('no response');
+  await write('b.json', { train: [{ question: 'p', gold: 'P' }], test: [{ question: 'q', gold: 'Q' }] });
+  expect(await readTasks(folder(), ['b'], { responseField: 'gold' })).toEqual([{ name: 'b', prompts: ['p'], test }]);
+});
+
 test.each([
+  [
+    'two test files',
+    { 'a/test.json': items('q'), 'a/test.jsonl': 'q', 'a/prompts.json': ['p'] },
+    undefined,
+    'expected one, got test.json, test.jsonl',
+  ],
+  [
+    'a task without prompts',
+    { 'a/test.json': items('q') },
+    undefined,
+    'has no prompts; expected prompts.txt, prompts.json',
+  ],
   [
     'an unknown task',
     { 'animals/test.json': items('q'), 'animals/prompts.json': ['p'] },
@@ -42,7 +70,7 @@ test.each([
     'an item without a response',
     { 'c.json': { train: items('p'), test: [{ prompt: 'q', response: '' }] } },
     undefined,
-    'test[0].response',
+    'item 1 of',
   ],
   ['a file of another form', { 'c.json': { train: 3 } }, undefined, 'train'],
 ])('%s is refused by name', async (_, files, names, words) => {

@@ -46,7 +46,7 @@ test.each<[string, string, string]>([
 
 test.each<[string, string]>([
   ['a.txt', 'one\ntwo\n'],
-  ['a.csv', 'prompt,answer\none,first\ntwo,second\n'],
+  ['a.csv', 'prompt,label\none,first\ntwo,second\n'],
   ['a.csv', 'one\ntwo\n'],
   ['a.json', '["one", "two"]'],
 ])('%s with %j has none', async (name, content) => {
@@ -59,7 +59,7 @@ test.each<[string, string]>([
 test.each<[string, string, string]>([
   ['a.json', '[{"prompt":"one","response":7}]', 'the response of item 1 of 1 is 7; expected a string'],
   ['a.jsonl', '"one"\n{"prompt":"two","response":["x"]}', 'the response in line 2 is ["x"]'],
-  ['a.json', '[{"conversations":[{"value":"one"},{"value":{}}]}]', 'the response of item 1 of 1 is {}'],
+  ['a.json', '[{"conversations":[{"value":"one"},{"value":{}}]}]', 'turn 2 of item 1 of 1 is {}'],
   ['a.csv', 'prompt,response\none,a\0b\n', 'the response that ends in line 2 has a NUL character'],
 ])('%s with %j is refused; who only wants prompts does not mind', async (name, content, message) => {
   await expect(read(name, content)).rejects.toMatchObject({

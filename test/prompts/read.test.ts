@@ -33,6 +33,25 @@ async function* input(content: string): AsyncGenerator<Uint8Array> {
   yield bytes.subarray(middle);
 }
 
+test.each(['.txt', '.csv', '.json', '.jsonl'])(
+  'what is in place of a %s file is named, not read as prompts',
+  async (kind) => {
+    const pointer = 'version https://git-lfs.github.com/spec/v1\noid sha256:0a\nsize 12345\n';
+    await expect(read(`pointer${kind}`, pointer)).rejects.toMatchObject({
+      code: 'INVALID_PROMPTS',
+      message: expect.stringMatching(/pointer\.\w+: it is a Git LFS pointer, not the file itself\. Fetch the file/),
+    });
+    for (const [content, what] of [
+      ['<!doctype html><html></html>', 'an HTML page'],
+      ['PK\x03\x04 and more', 'a zip archive'],
+      ['PAR1\x15\x04', 'a Parquet file'],
+    ] as const)
+      await expect(read(`other${kind}`, Buffer.from(content, 'latin1'))).rejects.toMatchObject({
+        message: expect.stringContaining(`it is ${what}`),
+      });
+  },
+);
+
 describe('text files', () => {
   test('contain one prompt per line; blank lines are skipped and spaces are kept', async () => {
     expect(await read('a.txt', 'first\n\n  second \n \t \nthird')).toEqual(['first', '  second ', 'third']);
@@ -245,10 +264,12 @@ describe('bad prompt files get an error that says what to do', () => {
     ['a.json', '["one", 2]', 'the prompt of item 2 of 2 is 2; expected a string'],
     ['a.json', '["one", null]', 'the prompt of item 2 of 2 is null'],
     ['a.json', '[["one"]]', 'the prompt of item 1 of 1 is ["one"]'],
-    ['a.json', '[{"question": "one"}]', 'it is an object with the keys ["question"]'],
+    ['a.json', '[{"promt": "one"}]', 'it is an object with the keys ["promt"]; the nearest known form is {"prompt"'],
+    ['a.json', '[{"id": 1, "anwser": "one"}]', 'the nearest known form is {"question": …, "answer": …}'],
+    ['a.json', '[{"message": "one"}]', 'the nearest known form is {"messages": [{"role": "user"'],
     ['a.json', '[{"prompt": 7}]', 'it is {"prompt":7}'],
-    ['a.json', '[{"conversations": []}]', 'it is an object with the keys ["conversations"]'],
-    ['a.json', '[{"conversations": [null]}]', 'it is an object with the keys ["conversations"]'],
+    ['a.json', '[{"conversations": []}]', 'there are no prompts in it'],
+    ['a.json', '[{"conversations": [null]}]', 'turn 1 of the conversation of item 1 of 1 is null'],
     ['a.json', '"one"', 'it is "one"; expected an array'],
     ['a.json', '{"questions": ["one"]}', 'it is {"questions":["one"]}; expected an array'],
     ['a.json', '["one",\n "two"', 'it is not valid JSON'],
@@ -259,13 +280,14 @@ describe('bad prompt files get an error that says what to do', () => {
     ['a.jsonl', '"one"\n[]', 'the prompt in line 2 is []'],
     ['a.csv', '', 'there are no prompts in it'],
     ['a.csv', 'prompt\n', 'there are no prompts in it'],
-    ['a.csv', 'question,answer\none,two\n', 'none of its columns ["question","answer"] is named "prompt"'],
+    ['a.csv', 'Frage,Antwort\none,two\n', 'none of its columns ["Frage","Antwort"] is known to have prompts'],
     ['a.csv', 'id,prompt\n1,one\n2,\n', 'the prompt that ends in line 3 is empty'],
     ['a.csv', 'id,prompt\n1,one,two\n', 'it is not valid CSV'],
     ['a.csv', 'prompt\n"one\n', 'it is not valid CSV'],
     ['a.csv', '"', 'it is not valid CSV'],
-    ['a.parquet', 'PAR1', 'prompt files end in .txt, .json, .jsonl, .csv'],
-    ['noextension', 'one', 'prompt files end in .txt, .json, .jsonl, .csv'],
+    ['a.parquet', 'PAR1', 'Convert it: python -c "import sys, pandas; pandas.read_parquet(sys.argv[1]).to_json('],
+    ['a.tar.gz', '', 'prompt files end in .txt, .json, .jsonl, .ndjson, .csv, .tsv, each also with .gz'],
+    ['noextension', 'one', 'prompt files end in .txt, .json, .jsonl, .ndjson, .csv, .tsv, each also with .gz'],
   ])('%s with %j: %s', async (name, content, message) => {
     const path = await file(name, content);
     await expect(readPromptSet(path)).rejects.toMatchObject({
@@ -400,7 +422,7 @@ describe('many lines do not block the event loop', () => {
   test('of CSV', async () => {
     const loop = abortedAfterTicks(Number.POSITIVE_INFINITY);
     let rows = 0;
-    for await (const item of parseCsv('a prompt\n'.repeat(50_000), 'a.csv')) if (item) rows++;
+    for await (const item of parseCsv('a prompt\n'.repeat(50_000), { source: 'a.csv', fields: {} })) if (item) rows++;
     loop.end();
     expect(rows).toBe(50_000);
     expect(loop.turns()).toBeGreaterThan(3);

@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import { type BaseModel, baseModelFromConfig, readBaseModel, selectModules } from '../../adapter/index.js';
 import { DndError } from '../../errors.js';
 import { exists, readJson } from '../../files/index.js';
+import type { PromptFields } from '../../prompts/index.js';
 import { Fields, isObject, isText, quote, quoteValue } from '../../validation/index.js';
 import type { PairsAdapter } from './types.js';
 
@@ -12,9 +13,13 @@ export const PAIRS_FORMAT_VERSION = 1;
 export interface PairsManifest {
   base: BaseModel | null;
   adapter: Partial<PairsAdapter>;
+  /** The adapter to take where a checkpoint holds several: the name of its folder. */
+  adapterName: string | null;
   /** null: taken from the subfolders. */
   tasks: TaskPlaces[] | null;
   heldOut: string[];
+  /** How the prompts files are read. */
+  fields: PromptFields;
 }
 
 /** A task, with the paths of its files if not the default ones. */
@@ -25,7 +30,8 @@ export interface TaskPlaces {
   checkpoints: string | null;
 }
 
-const KEYS = ['formatVersion', 'base', 'adapter', 'tasks', 'heldOut'];
+const FIELD_KEYS = ['promptField', 'responseField', 'system'] as const;
+const KEYS = ['formatVersion', 'base', 'adapter', 'adapterName', 'tasks', 'heldOut', ...FIELD_KEYS];
 const ADAPTER_KEYS = ['rank', 'alpha', 'useRslora', 'modules'];
 const TASK_KEYS = ['prompts', 'checkpoints'];
 
@@ -36,15 +42,20 @@ const TASK_KEYS = ['prompts', 'checkpoints'];
  */
 export async function readPairsManifest(folder: string): Promise<PairsManifest> {
   const path = join(folder, PAIRS_FILE);
-  if (!(await exists(path))) return { base: null, adapter: {}, tasks: null, heldOut: [] };
+  if (!(await exists(path)))
+    return { base: null, adapter: {}, adapterName: null, tasks: null, heldOut: [], fields: {} };
   const fields = new Fields(await readJson(path), path, '', 'INVALID_PAIRS');
   if (fields.raw('formatVersion') !== undefined) fields.checkFormatVersion(PAIRS_FORMAT_VERSION, 'pairs');
   fields.refuseOthers(KEYS);
   return {
     base: await parseBase(fields, folder),
     adapter: fields.raw('adapter') === undefined ? {} : parseAdapter(fields.section('adapter')),
+    adapterName: fields.textOrNull('adapterName'),
     tasks: parseTasks(fields, folder),
     heldOut: fields.raw('heldOut') === undefined ? [] : names(fields, 'heldOut'),
+    fields: Object.fromEntries(
+      FIELD_KEYS.filter((key) => (fields.raw(key) ?? null) !== null).map((key) => [key, fields.text(key)]),
+    ),
   };
 }
 

@@ -5,12 +5,13 @@ import { AdapterLayout, type BaseModel, type Normalisation, readBaseModel } from
 import { type LongOperation, steadyProgress } from '../../async/index.js';
 import { DndError } from '../../errors.js';
 import { exists, readError } from '../../files/index.js';
-import { readPromptItems } from '../../prompts/index.js';
+import { type PromptFields, readPromptItems } from '../../prompts/index.js';
 import { checkOptions, checkPath, nearest, quoteValue } from '../../validation/index.js';
 import { type Agreement, agree, type Member, type Mismatch, mismatchTable } from './agreement.js';
 import { findTaskFiles, findTasks, type TaskFiles } from './discover.js';
 import { PAIRS_FILE, type PairsManifest, readPairsManifest } from './manifest.js';
 import { type ScannedCheckpoint, scanCheckpoint } from './scan.js';
+import { findTaskImportance, type TaskImportance } from './task-importance.js';
 import type { Checkpoint, CheckpointProblem, PairItem, Pairs, PairsProblem, Task } from './types.js';
 import { warningsOf } from './warnings.js';
 
@@ -19,6 +20,8 @@ export interface OpenPairsOptions extends LongOperation {
   skipCorrupt?: boolean | undefined;
   /** The base model, or the path of its config.json or folder; default: from pairs.json or the checkpoints. */
   base?: BaseModel | string | undefined;
+  /** How the prompts files are read; default for each: from pairs.json. */
+  fields?: PromptFields | undefined;
 }
 
 /** The problems of a pairs folder, and the pairs if there are none. */
@@ -61,7 +64,7 @@ export async function examinePairs(folder: string, options: OpenPairsOptions = {
     problems.push(general(`${folder} has no tasks. Create a folder for each, with prompts.json and checkpoints/`));
   problems.push(...heldOutProblems(manifest, files, folder));
 
-  const items = await readAllItems(files, problems, options.signal);
+  const items = await readAllItems(files, problems, { ...manifest.fields, ...given(options.fields) }, options.signal);
   const { members, damaged } = await scanAll(files, options);
   const left = new Set(members.map(({ task }) => task));
   if (!options.skipCorrupt) problems.push(...damaged);
@@ -77,16 +80,20 @@ export async function examinePairs(folder: string, options: OpenPairsOptions = {
     );
   if (problems.length > 0 || !agreement) return { folder, pairs: null, problems, mismatches };
 
+  const importance = new Map<string, TaskImportance | undefined>();
+  for (const { name } of files) importance.set(name, await findTaskImportance(join(folder, name)));
   const tasks = files.map(
     ({ name }): Task => ({
       name,
+      ...(importance.get(name) && { importance: importance.get(name)! }),
       items: items.get(name)!,
       checkpoints: members.filter(({ task }) => task === name).map(({ checkpoint }) => plain(checkpoint)),
       heldOut: manifest.heldOut.includes(name),
     }),
   );
   const { adapter, tensors } = agreement;
-  const warnings = warningsOf(tasks, agreement, base, damaged);
+  const notes = files.flatMap((task) => task.notes);
+  const warnings = warningsOf({ tasks, members, agreement, base, skipped: damaged, notes });
   const digest = digestOf(agreement, tasks);
   return {
     folder,
@@ -122,7 +129,7 @@ async function findAll(folder: string, manifest: PairsManifest): Promise<TaskFil
   const places =
     manifest.tasks ?? (await findTasks(folder)).map((name) => ({ name, prompts: null, checkpoints: null }));
   const found: TaskFiles[] = [];
-  for (const place of places) found.push(await findTaskFiles(folder, place.name, place));
+  for (const place of places) found.push(await findTaskFiles(folder, place.name, place, manifest.adapterName));
   return found;
 }
 
@@ -143,6 +150,7 @@ function heldOutProblems({ heldOut }: PairsManifest, files: readonly TaskFiles[]
 async function readAllItems(
   files: readonly TaskFiles[],
   problems: PairsProblem[],
+  fields: PromptFields,
   signal: AbortSignal | undefined,
 ): Promise<Map<string, PairItem[]>> {
   const items = new Map<string, PairItem[]>();
@@ -150,13 +158,18 @@ async function readAllItems(
     signal?.throwIfAborted();
     if (prompts === null) continue;
     try {
-      items.set(name, await readPromptItems(prompts));
+      items.set(name, await readPromptItems(prompts, fields));
     } catch (error) {
       if (!(error instanceof DndError)) throw error;
       problems.push({ task: name, checkpoint: null, code: error.code, message: `task ${name}: ${error.message}` });
     }
   }
   return items;
+}
+
+/** Options that are not given do not replace those of pairs.json. */
+function given(fields: PromptFields = {}): PromptFields {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
 async function scanAll(
@@ -231,10 +244,11 @@ function plain({ layout: _, config: __, ...checkpoint }: ScannedCheckpoint): Che
 
 function digestOf({ adapter }: Agreement, tasks: readonly Task[]): string {
   const hash = createHash('sha256').update(JSON.stringify(adapter));
-  for (const { name, heldOut, items, checkpoints } of tasks) {
+  for (const { name, heldOut, items, checkpoints, importance } of tasks) {
     hash.update(JSON.stringify([name, heldOut, items.length, checkpoints.length]));
     for (const { prompt, response } of items) hash.update(JSON.stringify([prompt, response]));
     for (const checkpoint of checkpoints) hash.update(JSON.stringify([checkpoint.name, checkpoint.sha256]));
+    if (importance) hash.update(JSON.stringify(['importance', importance.sha256]));
   }
   return hash.digest('hex');
 }

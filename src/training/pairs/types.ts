@@ -1,6 +1,7 @@
 import type { AdapterLayout, BaseModel, ModuleName, TensorShape } from '../../adapter/index.js';
 import type { ErrorCode } from '../../errors.js';
 import type { PromptItem } from '../../prompts/index.js';
+import type { TaskImportance } from './task-importance.js';
 
 /** One item of a task's prompts file. The response is empty if the file has none. */
 export type PairItem = PromptItem;
@@ -17,6 +18,17 @@ export interface Checkpoint {
   /** SHA-256 over the matrices alone, independent of their order, spelling of names, and metadata. */
   tensorsSha256: string;
   weights: WeightStatistics;
+  degenerate: DegenerateWeights;
+}
+
+/** Weights that are finite numbers and fit together, and yet mean nothing. */
+export interface DegenerateWeights {
+  /** Adapted modules. */
+  modules: number;
+  /** Those that the adapter leaves as they are, because lora_A or lora_B is zero. */
+  idleModules: number;
+  /** Matrices, other than zero ones, whose elements are all the same. */
+  constantMatrices: number;
 }
 
 /** Of all weights of a checkpoint together. */
@@ -36,6 +48,8 @@ export interface Task {
   checkpoints: readonly Checkpoint[];
   /** Held out from training, and evaluated. */
   heldOut: boolean;
+  /** Token importance that is given, instead of computed from the checkpoints. */
+  importance?: TaskImportance;
 }
 
 /** A problem that blocks training. */

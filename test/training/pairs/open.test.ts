@@ -1,5 +1,6 @@
 import { cp, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { DndError } from '../../../src/errors.js';
 import { openPairs, type Pairs, pairsLayout, readTarget } from '../../../src/training/pairs/index.js';
@@ -107,6 +108,21 @@ describe('a sound folder', () => {
     await writeFile(at('base/config.json'), '{}');
     await writeFile(at('README.md'), '');
     expect((await open()).tasks.map(({ name }) => name)).toEqual(['a']);
+  });
+
+  test('with prompts files of any form, whose fields pairs.json or the caller names', async () => {
+    await writePairs(temporary(), { tasks: { a: {}, b: {} } });
+    await rm(at('a/prompts.json'));
+    await writeFile(at('a/prompts.tsv.gz'), gzipSync('frage\tantwort\none\tfirst\n'));
+    await writeFile(at('b/prompts.json'), JSON.stringify([{ frage: 'two', antwort: 'second', gold: 'third' }]));
+    const manifest = { base: configOf(TINY_BASE), promptField: 'frage', responseField: 'antwort', system: 'Be brief.' };
+    await writeFile(at('pairs.json'), JSON.stringify(manifest));
+    const items = async (fields: object) => (await open({ fields })).tasks.map((task) => task.items);
+    expect(await items({ responseField: undefined })).toEqual([
+      [{ prompt: 'Be brief.\none', response: 'first' }],
+      [{ prompt: 'Be brief.\ntwo', response: 'second' }],
+    ]);
+    expect((await items({ responseField: 'frage', system: 'x' }))[1]).toEqual([{ prompt: 'x\ntwo', response: 'two' }]);
   });
 
   test('whose tasks are trainers’ output folders with a prompts file added, or are where pairs.json says', async () => {
@@ -251,7 +267,7 @@ describe('damaged checkpoints', () => {
       ['checkpoint-3', /lora_X/],
       ['checkpoint-4', /./],
       ['checkpoint-5', /fewer than the 8/],
-      ['checkpoint-6/adapter_model.bin', /safe_serialization/],
+      ['checkpoint-6', /adapter_model.bin is in PyTorch’s format.*safe_serialization/],
       ['checkpoint-7', /may have been interrupted/],
     ];
   }
@@ -382,7 +398,13 @@ describe('what cannot be trained on is refused, and named', () => {
       'two prompts files',
       () => writeFile(at('a/prompts.txt'), 'one'),
       'INVALID_PAIRS',
-      'keep one of prompts.json, prompts.txt',
+      'has several files of prompts; expected one, got prompts.json, prompts.txt. Keep one of them',
+    ],
+    [
+      'a prompts file of another kind',
+      async () => rename(at('a/prompts.json'), at('a/prompts.parquet')),
+      'INVALID_PROMPTS',
+      '.parquet files are not read',
     ],
     [
       'a broken response',

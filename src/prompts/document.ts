@@ -1,0 +1,140 @@
+import { isObject, quote, quoteValue } from '../validation/index.js';
+import { type Context, NAME_PROMPT_FIELD } from './fields.js';
+import { type FoundItem, itemOf } from './item.js';
+import { isItemField, isResponseField, LIST_FIELDS, nearestForm, normalisedName } from './names.js';
+import { invalidPrompts } from './problems.js';
+import { isPartList, isTurnList } from './turns.js';
+
+/**
+ * The items of a whole JSON document: an array of items; an object with such an array as `prompts`, `data` …; an object
+ * of columns, or of rows by number, as pandas and Hugging Face write them; or a single item.
+ * @param where the position of a single item; default: "of item 1 of 1"
+ * @throws DndError INVALID_PROMPTS for another document, or one that may be read in several ways; as `itemOf`
+ */
+export function* itemsOfDocument(
+  document: unknown,
+  where: string | undefined,
+  context: Context,
+): Generator<FoundItem | undefined> {
+  if (where !== undefined && typeof document === 'string') return yield itemOf(document, where, context);
+  const { count, items } = listIn(document, where, context);
+  if (document === items && isTurnList(document)) return yield itemOf(document, where ?? 'of item 1 of 1', context);
+  let index = 0;
+  for (const item of items) {
+    index++;
+    const own = item === document ? where : undefined;
+    yield itemOf(item, own ?? `of item ${index} of ${count}`, context);
+  }
+}
+
+/** Made one by one: the rows of a table of columns take much more memory than the columns. */
+interface Items {
+  count: number;
+  items: Iterable<unknown>;
+}
+
+function listIn(document: unknown, where: string | undefined, context: Context): Items {
+  if (Array.isArray(document)) return { count: document.length, items: document };
+  if (isObject(document)) return itemsOfObject(document, where !== undefined, context);
+  throw invalidPrompts(
+    context.source,
+    `it is ${quoteValue(document)}; expected an array of items, such as ["…"] or [${nearestForm([])}]`,
+  );
+}
+
+/** @param line whether it is the only line of a file of items, which is rather an item itself */
+function itemsOfObject(object: Readonly<Record<string, unknown>>, line: boolean, context: Context): Items {
+  const table = splitTable(object);
+  if (table) return table;
+  const isItem = (key: string) => isItemField(key) || isAsked(key, context);
+  const keys = Object.keys(object);
+  const lists = keys.filter((key) => Array.isArray(object[key]) && isListField(key) && !isItem(key));
+  const columns = keys.filter((key) => isItem(key) && isColumn(object[key]));
+  const fields = keys.filter((key) => isItem(key) && !isColumn(object[key]) && (object[key] ?? null) !== null);
+  const single = { count: 1, items: [object] };
+  if (line && fields.length > 0) return single;
+  if (lists.length + Math.min(columns.length, 1) + Math.min(fields.length, 1) > 1)
+    throw ambiguous([...lists, ...columns, ...fields], 'Give a file with one of them', context);
+  if (lists.length === 1) return rowsOf(object, lists[0]!, context);
+  if (columns.length > 0) return rowsOfColumns(object, columns[0]!, context);
+  if (line || keys.some(isItem)) return single;
+  if (keys.length > 0 && keys.every((key) => /^\d+$/.test(key) && isObject(object[key])))
+    return { count: keys.length, items: Object.values(object) };
+  throw invalidPrompts(
+    context.source,
+    `it is ${quoteValue(object)}; expected an array of items, or an object such as ${nearestForm(keys)}. ${NAME_PROMPT_FIELD}, or rename it`,
+  );
+}
+
+function ambiguous(keys: readonly string[], advice: string, { source }: Context): Error {
+  return invalidPrompts(source, `it is ambiguous: ${keys.map(quote).join(' and ')} may each be the prompts. ${advice}`);
+}
+
+function isListField(key: string): boolean {
+  return (LIST_FIELDS as readonly string[]).includes(normalisedName(key));
+}
+
+function isAsked(key: string, { fields: { promptField } }: Context): boolean {
+  return (
+    promptField !== undefined && (key === promptField || promptField.split(',').some((name) => name.trim() === key))
+  );
+}
+
+/** The list of items; the rows of Hugging Face's dataset viewer have the item as `row`. */
+function rowsOf(object: Readonly<Record<string, unknown>>, key: string, context: Context): Items {
+  const responses = Object.keys(object).find(
+    (other) => Array.isArray(object[other]) && isResponseField(normalisedName(other).replace(/s$/, '')),
+  );
+  if (responses !== undefined)
+    throw invalidPrompts(
+      context.source,
+      `it has the lists ${quote(key)} and ${quote(responses)}; expected columns called "prompt" and "response", or a list of ${nearestForm([])}. Rename them`,
+    );
+  const list = object[key] as unknown[];
+  const isRow = (row: unknown): row is { row: unknown } => isObject(row) && 'row_idx' in row && isObject(row.row);
+  return { count: list.length, items: list.every(isRow) ? list.map(({ row }) => row) : list };
+}
+
+/** A list of values, or pandas' object of values by row number; a list of turns or of content parts is a value itself. */
+function isColumn(value: unknown): boolean {
+  if (Array.isArray(value))
+    return value.length > 0 && !isTurnList(value) && !isPartList(value) && !isUnnamedTurns(value);
+  return isObject(value) && Object.keys(value).length > 0 && Object.keys(value).every((key) => /^\d+$/.test(key));
+}
+
+/** Turns that do not say from whom they are. */
+function isUnnamedTurns(value: readonly unknown[]): boolean {
+  return value.every((turn) => isObject(turn) && ('value' in turn || 'content' in turn));
+}
+
+/** An object of columns, row by row. @param first one of the columns */
+function rowsOfColumns(object: Readonly<Record<string, unknown>>, first: string, context: Context): Items {
+  const columns = Object.keys(object).filter((key) => isColumn(object[key]));
+  const count = Object.keys(object[first] as object).length;
+  for (const key of columns) {
+    const other = Object.keys(object[key] as object).length;
+    if (other !== count)
+      throw invalidPrompts(
+        context.source,
+        `its columns differ in length: ${quote(first)} has ${count} values and ${quote(key)} ${other}; expected as many in each`,
+      );
+  }
+  return { count, items: rows(object, columns, Object.keys(object[first] as object)) };
+}
+
+function* rows(object: Readonly<Record<string, unknown>>, columns: readonly string[], names: readonly string[]) {
+  for (const name of names)
+    yield Object.fromEntries(columns.map((key) => [key, (object[key] as Record<string, unknown>)[name]]));
+}
+
+/** pandas' orient='split'. */
+function splitTable({ columns, data }: Readonly<Record<string, unknown>>): Items | undefined {
+  if (!Array.isArray(columns) || !columns.every((name) => typeof name === 'string')) return undefined;
+  if (!Array.isArray(data) || !data.every((row) => Array.isArray(row) && row.length === columns.length))
+    return undefined;
+  return { count: data.length, items: splitRows(columns, data) };
+}
+
+function* splitRows(columns: readonly string[], data: readonly unknown[][]) {
+  for (const row of data) yield Object.fromEntries(columns.map((name, index) => [name, row[index]]));
+}
