@@ -51,7 +51,7 @@ const SIGHTS: readonly Sight[] = [
     matches: /^(?:\d+_)?adapters\.(?:safetensors|npz)$/,
     saw: 'adapter',
     what: 'an MLX adapter (mlx_lm), not a PEFT adapter',
-    advice: 'Convert it first',
+    advice: 'Convert it first (dnd convert)',
   },
   {
     matches: /\.gguf$/,

@@ -20,7 +20,6 @@ export type { LayoutOptions } from './layout-options.js';
 export { type AdapterTensor, LoraAdapter, type LoraConfig, type LoraPair } from './lora-adapter.js';
 export { type LoraTensor, loraTensors } from './lora-tensors.js';
 export { loraScale, mergeDelta } from './merge.js';
-export { isMlxConfig } from './mlx-config.js';
 export { MLX_TENSORS_FILE } from './mlx-names.js';
 export { readMlx } from './mlx-read.js';
 export { type MlxWriteOptions, writeMlx } from './mlx-write.js';

@@ -1,5 +1,5 @@
 import { DndError } from '../errors.js';
-import { Fields, isObject, isText, quoteValue } from '../validation/index.js';
+import { Fields, isText, quoteValue } from '../validation/index.js';
 
 /** The settings of an adapter of mlx-lm that concern its numbers. */
 export interface MlxConfig {
@@ -15,11 +15,6 @@ export interface MlxConfig {
 
 /** `fine_tune_type` of what is more than LoRA. */
 const OTHER_TYPES: Readonly<Record<string, string>> = { dora: 'DoRA', full: 'fully trained weights' };
-
-/** Whether the contents of an `adapter_config.json` are mlx-lm's, and not PEFT's. */
-export function isMlxConfig(json: unknown): boolean {
-  return isObject(json) && !('peft_type' in json) && ('lora_parameters' in json || 'fine_tune_type' in json);
-}
 
 /**
  * The contents of mlx-lm's `adapter_config.json`; settings of its training are skipped. Source: `load_adapters` and

@@ -45,7 +45,7 @@ const TENSORS: readonly (OtherContent & { name: RegExp })[] = [
   {
     name: /\.lora_[ab]$/,
     what: 'a matrix of an MLX adapter (mlx_lm), not of a PEFT adapter',
-    advice: 'Convert the MLX adapter first',
+    advice: 'Convert the MLX adapter first (dnd convert)',
   },
   {
     name: /\.lora_[ab]\.weight$/,

@@ -157,7 +157,7 @@ export function unknownSettings(settings: Readonly<Record<string, unknown>>): st
 /** What the configuration of another program is; undefined if unknown. */
 export function otherConfiguration(settings: Readonly<Record<string, unknown>>): string | undefined {
   if (['fine_tune_type', 'lora_parameters', 'num_layers', 'lora_layers'].some((key) => key in settings))
-    return 'it is the configuration of an MLX adapter (mlx_lm), not of a PEFT adapter. Convert the MLX adapter first';
+    return 'it is the configuration of an MLX adapter (mlx_lm), not of a PEFT adapter. Convert the MLX adapter first (dnd convert)';
   if ('model_type' in settings || 'architectures' in settings)
     return 'it is the configuration of a model, not of an adapter. Give the folder of a PEFT adapter';
   return undefined;

@@ -9,13 +9,6 @@ import {
 import type { LongOperation } from '../async/index.js';
 import { checkOptions } from '../validation/index.js';
 
-export interface SaveComposedOptions extends LongOperation {
-  /** Default: f32. */
-  dtype?: FloatDtypeName | undefined;
-  /** Replace an existing adapter. */
-  force?: boolean | undefined;
-}
-
 export interface ComposedModule {
   /** The base model's name of it. */
   module: string;

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { readGgufAdapter } from '../../src/adapter/gguf/index.js';
-import { readPeft } from '../../src/adapter/index.js';
+import { readMlx, readPeft } from '../../src/adapter/index.js';
 import type { GenerationReport } from '../../src/generator/report.js';
 import { UNTRAINED } from '../../src/generator/untrained-notice.js';
 import { dnd, dndJson } from './run-cli.js';
@@ -72,6 +72,22 @@ describe('dnd generate', () => {
     const prompts = [await promptFile('p.txt', 'one')];
     const { code } = await dnd(generateArguments(prompts, '--dtype', 'q8_0', '--format', 'gguf'));
     expect(code).toBe(0);
+  });
+
+  test('--format mlx saves the same adapter for mlx-lm, and all keeps it in a folder of its own', async () => {
+    await init();
+    const file = await promptFile('p.txt', 'one');
+    const generate = (format: string) =>
+      dnd(generateArguments([file], '--format', format, '--dtype', 'f32', '--force'));
+    expect((await generate('mlx')).code).toBe(0);
+    expect((await readdir(at('adapter'))).sort()).toEqual(['adapter_config.json', 'adapters.safetensors']);
+    const mlx = await readMlx(at('adapter'));
+    expect((await generate('all')).code).toBe(0);
+    const peft = await readPeft(at('adapter'));
+    expect(peft.tensors.size).toBeGreaterThan(0);
+    expect(mlx.tensors.size).toBe(peft.tensors.size);
+    for (const [name, tensor] of peft.tensors) expect(mlx.tensors.get(name)).toEqual(tensor);
+    expect((await readMlx(at('adapter', 'mlx'))).tensors).toEqual(mlx.tensors);
   });
 
   test('threads make no difference, the seed does', async () => {

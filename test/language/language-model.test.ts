@@ -169,6 +169,11 @@ describe('bad input', () => {
     await expect(model.generate(['Tom'], { adapters: deeper })).rejects.toThrow(
       /layers\.2\..* of a layer that the base does not have/,
     );
+    const fused = randomAdapter({ ...model.base, modelType: 'phi3' }, 1, { modules: ['qkv_proj'] });
+    await expect(model.generate(['Tom'], { adapters: fused })).rejects.toMatchObject({
+      code: 'SHAPE_MISMATCH',
+      message: expect.stringMatching(/it adapts qkv_proj, a module that bases of type \w+ do not have/),
+    });
     await expect(model.generate(['Tom'], { adapters: [null, null] })).rejects.toThrow(
       'there are 2 adapters for 1 prompts',
     );
