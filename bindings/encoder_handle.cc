@@ -7,6 +7,28 @@
 namespace dnd::bindings {
 namespace {
 
+void read_architecture(const Argument& options, TextEncoderConfig& config) {
+  config.head_width = options.field("headWidth").integer(1);
+  config.learned_positions = options.field("learnedPositions").boolean();
+  config.padding_id = options.field("paddingId").integer(-1);
+  config.relative_buckets = options.field("relativeBuckets").integer(0);
+  config.relative_max_distance = options.field("relativeMaxDistance").integer(0);
+  config.relative_bias_per_layer = options.field("relativeBiasPerLayer").boolean();
+  for (const Argument& theta : options.field("rotaryThetas").items()) {
+    config.rotary_thetas.push_back(theta.positive_number());
+  }
+  config.windows = options.field("windows").integers(0);
+  config.embedding_norm = options.field("embeddingNorm").boolean();
+  config.pre_norm = options.field("preNorm").boolean();
+  config.rms_norm = options.field("rmsNorm").boolean();
+  config.first_attention_norm = options.field("firstAttentionNorm").boolean();
+  config.norm_bias = options.field("normBias").boolean();
+  config.attention_bias = options.field("attentionBias").boolean();
+  config.feed_forward_bias = options.field("feedForwardBias").boolean();
+  config.gated = options.field("gated").boolean();
+  config.scaled_attention = options.field("scaledAttention").boolean();
+}
+
 TextEncoderConfig read_config(const Argument& options) {
   constexpr Activation kActivations[] = {Activation::kGelu, Activation::kGeluTanh, Activation::kRelu};
   TextEncoderConfig config{};
@@ -16,9 +38,12 @@ TextEncoderConfig read_config(const Argument& options) {
   config.heads = options.field("heads").integer(1);
   config.intermediate_size = options.field("intermediateSize").integer(1);
   config.max_positions = options.field("maxPositions").integer(1);
-  config.type_vocab_size = options.field("typeVocabSize").integer(1);
+  config.type_vocab_size = options.field("typeVocabSize").integer(0);
   config.layer_norm_eps = float(options.field("layerNormEps").positive_number());
   config.activation = kActivations[options.field("activation").choice({"gelu", "gelu_tanh", "relu"})];
+  if (const Argument architecture = options.field("architecture"); !architecture.is_null()) {
+    read_architecture(architecture, config);
+  }
   return config;
 }
 

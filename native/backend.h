@@ -127,6 +127,7 @@ struct DndPass {
 
 struct DndTrainingOperations;  // backend_training.h
 struct DndLanguageOperations;  // backend_language.h
+struct DndEncoderOperations;   // backend_encoder.h
 
 struct DndBackend {
   uint32_t version;  ///< kDndBackendVersion of the header that the implementation was built with
@@ -217,6 +218,7 @@ struct DndBackend {
 
   const DndTrainingOperations* training;  ///< null: this device does not train
   const DndLanguageOperations* language;  ///< null: this device does not run language models
+  const DndEncoderOperations* encoder;    ///< null: this device runs text encoders of the BERT family only
 };
 
 /// What a device library exports under this name.
@@ -224,4 +226,4 @@ typedef const DndBackend* (*DndDeviceLibrary)(void);
 #define DND_DEVICE_LIBRARY_ENTRY "dnd_device_library"
 }
 
-constexpr uint32_t kDndBackendVersion = 6;
+constexpr uint32_t kDndBackendVersion = 7;

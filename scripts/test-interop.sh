@@ -10,12 +10,14 @@ cd "$root"
 # Small scripts run side by side, one on each processor, most of their time being Python's start on one of them.
 small=(
   safetensors_files
+  pytorch_archives
   peft_folders
   peft_adapters
   merge_compose
   base_configs
   base_adapters
   mlx_adapters
+  encoder_families
   minilm
   minilm_on_cuda
   random_gradients

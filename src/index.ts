@@ -33,7 +33,12 @@ export type {
 } from './comparison/comparison.js';
 export { comparisonPage } from './comparison/page.js';
 export { type ComposeOptions, composeAdapters, type WeightedAdapter } from './composition/compose.js';
-export { ComposedAdapter, type ComposedModule, type CompositionReport } from './composition/composed-adapter.js';
+export {
+  ComposedAdapter,
+  type ComposedModule,
+  type CompositionReport,
+  type SaveComposedOptions,
+} from './composition/composed-adapter.js';
 export { type Conversion, type ConvertOptions, convert } from './conversion/index.js';
 export type { EncoderIdentity, Padding, Pooling } from './encoder/index.js';
 export type { Device, Precision } from './engine/index.js';

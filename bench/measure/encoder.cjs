@@ -2,7 +2,7 @@ const { mkdir, readFile, writeFile } = require('node:fs/promises');
 const { basename, join } = require('node:path');
 const { performance } = require('node:perf_hooks');
 const { parseBertConfig } = require('../../dist/encoder/bert-config.js');
-const { loadBertWeights } = require('../../dist/encoder/bert-weights.js');
+const { loadEncoderWeights } = require('../../dist/encoder/encoder-weights.js');
 const { EncoderEngine } = require('../../dist/engine/index.js');
 const { SafetensorsSet, writeSafetensors } = require('../../dist/formats/safetensors/index.js');
 const { normals } = require('../random.cjs');
@@ -46,7 +46,7 @@ async function randomModel(folder, layers = SHAPE.num_hidden_layers) {
 async function loadEngine(folder, config, how) {
   const engine = await EncoderEngine.create({ ...config, ...how });
   const reader = await SafetensorsSet.open(join(folder, 'model'));
-  await loadBertWeights(engine, reader);
+  await loadEncoderWeights(engine, reader);
   await reader.close();
   return engine;
 }

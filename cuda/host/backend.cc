@@ -238,6 +238,7 @@ constexpr DndBackend kBackend = {
     .reconstruct = reconstruct,
     .training = nullptr,
     .language = nullptr,
+    .encoder = nullptr,
 };
 
 }  // namespace

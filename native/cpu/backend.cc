@@ -14,6 +14,7 @@
 #include "control.h"
 #include "core/memory.h"
 #include "core/status.h"
+#include "cpu/encoder_backend.h"
 #include "cpu/language_backend.h"
 #include "cpu/training_backend.h"
 #include "cpu/convolution/convolution.h"
@@ -205,6 +206,7 @@ constexpr DndBackend kCpuBackend = {
     .reconstruct = reconstruct,
     .training = &cpu::kTraining,
     .language = &cpu::kLanguage,
+    .encoder = &cpu::kEncoder,
 };
 
 const DndBackend* cpu_backend() { return &kCpuBackend; }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -8,32 +9,27 @@
 #include "model/device.h"
 #include "model/job_control.h"
 #include "model/parameter_store.h"
+#include "model/text_encoder_config.h"
 #include "model/window_batch.h"
 
 namespace dnd {
 
 class HiddenStateWriter;
 
-enum class Activation { kNone, kGelu, kGeluTanh, kRelu };
-
-struct TextEncoderConfig {
-  int64_t vocab_size, hidden_size, layers, heads, intermediate_size, max_positions, type_vocab_size;
-  float layer_norm_eps;
-  Activation activation;
-};
-
-/// A BERT text encoder: token ids → hidden states of the last layer. Padding keys are masked by the lowest finite
-/// score, as in Hugging Face's BertModel. The hidden states of a prompt are bit-identical for any batch and number of
-/// threads.
+/// A text encoder: token ids → hidden states of the last layer. Padding keys are masked by the lowest finite score, as in
+/// Hugging Face's models. The hidden states of a prompt are bit-identical for any batch and number of threads.
 class TextEncoder {
  public:
   /// Allocates the parameters, uninitialised, in host memory. Error(kInvalidArgument) for sizes that are not positive
-  /// or heads that do not divide the hidden size, Error(kOutOfMemory), Error(kUnavailable).
+  /// or do not fit together, Error(kOutOfMemory), Error(kUnavailable) also for a device that lacks operations for it.
   TextEncoder(TextEncoderConfig config, const DeviceChoice& device);
 
   const TextEncoderConfig& config() const { return config_; }
 
-  /// Names as in Hugging Face, without `bert.`: embeddings.word_embeddings.weight …
+  /// Named as in Hugging Face's BertModel, whatever the model: embeddings.word_embeddings.weight … What BERT does not
+  /// have: `intermediate.gate` beside `intermediate.dense`, `relative_attention_bias.weight` of `encoder` or of a layer's
+  /// `attention.self`, and `encoder.LayerNorm` after the last layer. A norm before attention or feed-forward has the name
+  /// of BERT's norm after it.
   const std::vector<ParameterInfo>& parameters() const { return parameters_.infos(); }
   int64_t parameter_bytes() const { return parameters_.bytes(); }
   /// Address of the parameter; write before the next job starts. Error(kInvalidArgument) for an unknown name.
@@ -59,40 +55,52 @@ class TextEncoder {
 
  private:
   struct Linear {
-    const float *weight, *bias;  ///< [out, in], [out]
+    const float *weight = nullptr, *bias = nullptr;  ///< [out, in]; [out], or null
   };
   struct Norm {
-    const float *weight, *bias;  ///< [hidden_size]
+    const float *weight = nullptr, *bias = nullptr;  ///< [hidden_size]; bias null for an RMS norm
   };
   struct Layer {
-    Linear query_key_value;  ///< the three stacked: [3 · hidden_size, hidden_size]
+    Linear query_key_value;  ///< the three stacked: [3 · inner_width, hidden_size]
     Linear attention_output;
-    Norm attention_norm;
-    Linear intermediate, output;
+    Norm attention_norm;  ///< weight null: none
+    const float* relative_bias;  ///< [relative_buckets, heads], or null
+    Linear intermediate, gate, output;
     Norm output_norm;
   };
-  class Pass;
+  friend class TextEncoderPass;
 
-  Linear add_linear(const std::string& name, int64_t out, int64_t in);
+  const float* add_table(const std::string& name, int64_t rows, int64_t columns);
+  Linear add_linear(const std::string& name, int64_t out, int64_t in, bool bias);
+  Linear add_query_key_value(const std::string& name);
   Norm add_norm(const std::string& name);
-  Layer add_layer(const std::string& name);
+  Layer add_layer(size_t index);
   void check(const int32_t* ids, const EncodeShape& shape) const;
   int64_t chunk_rows(const EncodeShape& shape) const;
   double multiply_adds(const WindowBatch& batch) const;
-  /// Upper bound on the device memory of a chunk.
-  int64_t pass_bytes(int64_t rows, int64_t windows, Pooling pooling) const;
+  void upload_linear(const Linear& layer, int64_t out, int64_t in) const;
+  void upload_norm(const Norm& norm) const;
+  void upload_layer(const Layer& layer) const;
   void upload_parameters(Job& job);
-  void encode_chunk(const WindowBatch& batch, const WindowBatch::Chunk& chunk, HiddenStateWriter& writer,
-                    const DndControl* control);
+  /// Tables that depend on the length of a window.
+  void extend_rotary(int64_t positions);
+  void set_relative_buckets(int64_t span);
+  void encode_chunk(const WindowBatch& batch, const WindowBatch::Chunk& chunk, const EncodeShape& shape,
+                    HiddenStateWriter& writer, const DndControl* control);
 
   TextEncoderConfig config_;
   Device device_;
   ParameterStore parameters_;
+  std::vector<float> zeros_;  ///< [hidden_size], for what a model has not and an operation requires
   const float *word_, *position_, *type_;
-  Norm embedding_norm_;
+  Norm embedding_norm_, final_norm_;  ///< weight null: none
+  const float* relative_bias_ = nullptr;  ///< of all layers, or null
   std::vector<Layer> layers_;
-  uint64_t resident_generation_ = 0;  ///< of the resident parameters
-  int64_t pass_bytes_ = 0;            ///< of the largest pass; the device keeps that memory for the next one
+  std::map<double, std::vector<float>> rotary_;  ///< by their base [rotary_positions_, head width]
+  int64_t rotary_positions_ = 0;
+  std::vector<int32_t> relative_buckets_;  ///< [2 · span + 1]
+  uint64_t resident_generation_ = 0;       ///< of the resident parameters
+  int64_t pass_bytes_ = 0;                 ///< of the largest pass; the device keeps that memory for the next one
 };
 
 }  // namespace dnd

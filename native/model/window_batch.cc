@@ -7,8 +7,9 @@
 
 namespace dnd {
 
-WindowBatch::WindowBatch(const int32_t* ids, const int32_t* mask, const EncodeShape& shape)
-    : ids_(ids), mask_(mask), shape_(shape) {
+WindowBatch::WindowBatch(const int32_t* ids, const int32_t* mask, const EncodeShape& shape,
+                         int64_t padding_id)
+    : ids_(ids), mask_(mask), shape_(shape), padding_id_(padding_id) {
   const size_t bytes = shape.window * sizeof(int32_t);
   const auto text_of = [bytes](const int32_t* values) {
     return std::string_view(reinterpret_cast<const char*>(values), bytes);
@@ -46,16 +47,21 @@ bool WindowBatch::needs_padding(int64_t place) const {
 }
 
 WindowBatch::Chunk WindowBatch::chunk(size_t first, int64_t max_rows) const {
-  Chunk chunk{.first = first, .end = first, .offsets = {0}, .ids = {}, .positions = {}, .mask = {}, .longest = 0};
+  Chunk chunk{
+      .first = first, .end = first, .offsets = {0}, .ids = {}, .positions = {}, .mask = {}, .places = {}, .longest = 0};
   while (chunk.end < windows_.size() && (chunk.end == first || chunk.rows() + windows_[chunk.end].rows <= max_rows)) {
     const Window& window = windows_[chunk.end++];
     const int32_t* ids = ids_of(window.places[0]);
     const int32_t* mask = mask_of(window.places[0]);
-    for (int64_t position = 0; position < shape_.window; ++position) {
-      if (!window.whole && mask[position] == 0) continue;
-      chunk.ids.push_back(ids[position]);
+    int64_t counted = 0;
+    for (int64_t place = 0; place < shape_.window; ++place) {
+      if (ids[place] != padding_id_) ++counted;
+      if (!window.whole && mask[place] == 0) continue;
+      const int64_t position = padding_id_ < 0 ? place : padding_id_ + (ids[place] == padding_id_ ? 0 : counted);
+      chunk.ids.push_back(ids[place]);
       chunk.positions.push_back(static_cast<int32_t>(position));
-      chunk.mask.push_back(mask[position] != 0);
+      chunk.mask.push_back(mask[place] != 0);
+      chunk.places.push_back(static_cast<int32_t>(place));
     }
     chunk.offsets.push_back(static_cast<int64_t>(chunk.ids.size()));
     chunk.longest = std::max(chunk.longest, window.rows);

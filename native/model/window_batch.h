@@ -26,8 +26,9 @@ struct EncodeShape {
 /// Real tokens do not attend to padding, so the latter suffice where hidden states of padding are zeros or not pooled.
 class WindowBatch {
  public:
-  /// ids, mask [prompts, length]; must outlive the object.
-  WindowBatch(const int32_t* ids, const int32_t* mask, const EncodeShape& shape);
+  /// ids, mask [prompts, length]; must outlive the object. `padding_id`: positions are counted as RoBERTa does, from
+  /// padding_id + 1 on and without the tokens of that id, whose position is padding_id; -1: they are places in the window.
+  WindowBatch(const int32_t* ids, const int32_t* mask, const EncodeShape& shape, int64_t padding_id = -1);
 
   struct Window {
     std::vector<int64_t> places;  ///< prompt · windows_per_prompt + window of each equal window in the batch
@@ -42,6 +43,7 @@ class WindowBatch {
     size_t first, end;                          ///< windows()[first, end)
     std::vector<int64_t> offsets;               ///< [windows + 1] first row of each
     std::vector<int32_t> ids, positions, mask;  ///< [rows]
+    std::vector<int32_t> places;                ///< [rows] in the window, from 0
     int64_t longest;                            ///< rows of the longest window
 
     int64_t rows() const { return offsets.back(); }
@@ -58,6 +60,7 @@ class WindowBatch {
   const int32_t* ids_;
   const int32_t* mask_;
   EncodeShape shape_;
+  int64_t padding_id_;
   std::vector<Window> windows_;
 };
 

@@ -4,6 +4,7 @@ export { type BaseModel, widthsOf } from './base-model.js';
 export { type AdapterDtype, type Encode, encodeWeights } from './encode.js';
 export { requireFinite } from './finite.js';
 export { FLOAT_DTYPES, type FloatDtypeName, floatDtype } from './float-dtype.js';
+export { type GivenAdapter, toLoraAdapter } from './given-adapter.js';
 export { AdapterLayout, type LayoutTensor } from './layout.js';
 export type { TensorShape } from './layout-fields.js';
 export type { LayoutJson } from './layout-json.js';

@@ -1,4 +1,4 @@
-import { MODULE_NAMES, type ModuleName } from './modules.js';
+import { KNOWN_MODULES, type ModuleName } from './modules.js';
 import { parseModulePath } from './names.js';
 
 /** What wrapper classes put before a module's name, in one release or class and not in another. */
@@ -20,7 +20,7 @@ const natural = new Intl.Collator('en', { numeric: true });
 export function compareModules(one: string, other: string): number {
   const [first, second] = [parseModulePath(one), parseModulePath(other)];
   if (!first || !second) return natural.compare(one, other);
-  const placeOf = (name: ModuleName) => MODULE_NAMES.indexOf(name);
+  const placeOf = (name: ModuleName) => KNOWN_MODULES.indexOf(name);
   return (
     natural.compare(first.layersPath, second.layersPath) ||
     first.layer - second.layer ||

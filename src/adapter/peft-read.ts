@@ -2,15 +2,16 @@ import { join } from 'node:path';
 import type { LongOperation } from '../async/index.js';
 import { steadyProgress } from '../async/index.js';
 import { DndError } from '../errors.js';
-import { exists, readJson } from '../files/index.js';
+import { readJson } from '../files/index.js';
 import { isFloatDtype } from '../formats/dtypes.js';
-import { SafetensorsFile, type TensorInfo } from '../formats/safetensors/index.js';
+import type { TensorInfo, TensorReader } from '../formats/safetensors/index.js';
 import { checkOptions, checkPath } from '../validation/index.js';
+import { openAdapterTensors } from './adapter-tensors.js';
 import { type AdapterTensor, LoraAdapter } from './lora-adapter.js';
 import { KNOWN_MODULES, type ModuleName } from './modules.js';
 import { parseTensorName, tensorName } from './names.js';
 import { type ParsedPeftConfig, parsePeftConfig } from './peft-config.js';
-import { PEFT_CONFIG_FILE, PEFT_TENSORS_FILE } from './peft-write.js';
+import { PEFT_CONFIG_FILE } from './peft-write.js';
 
 /** Tensors of adapters that are more than LoRA, by a part of their names. */
 const FOREIGN: readonly (readonly [RegExp, string])[] = [
@@ -19,16 +20,6 @@ const FOREIGN: readonly (readonly [RegExp, string])[] = [
   [/\.modules_to_save\b/, 'fully trained modules'],
   [/\bbias$/, 'trained biases'],
 ];
-
-async function openTensors(folder: string): Promise<SafetensorsFile> {
-  if (!(await exists(join(folder, PEFT_TENSORS_FILE))) && (await exists(join(folder, 'adapter_model.bin')))) {
-    throw new DndError(
-      'UNSUPPORTED_FORMAT',
-      `${folder} contains adapter_model.bin but no ${PEFT_TENSORS_FILE}. Save the adapter again with safetensors`,
-    );
-  }
-  return SafetensorsFile.open(join(folder, PEFT_TENSORS_FILE));
-}
 
 /**
  * The normalised name of a LoRA matrix of the file `path`: with PEFT's prefix, without an adapter's name.
@@ -71,7 +62,7 @@ function targetsOf(tensors: ReadonlyMap<string, AdapterTensor>): string[] {
 }
 
 async function readTensors(
-  file: SafetensorsFile,
+  file: TensorReader,
   parsed: ParsedPeftConfig,
   operation: LongOperation,
 ): Promise<LoraAdapter> {
@@ -99,7 +90,7 @@ export async function readPeft(folder: string, operation: LongOperation = {}): P
   checkOptions(operation, 'options of readPeft');
   const configPath = join(folder, PEFT_CONFIG_FILE);
   const parsed = parsePeftConfig(await readJson(configPath), configPath);
-  const file = await openTensors(folder);
+  const file = await openAdapterTensors(folder);
   try {
     const adapter = await readTensors(file, parsed, operation);
     checkRanks(adapter, file.path);

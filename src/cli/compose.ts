@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { FLOAT_DTYPES, type FloatDtypeName } from '../adapter/index.js';
 import { composeFolders } from '../composition/compose-folders.js';
 import type { ComposedModule, CompositionReport } from '../composition/composed-adapter.js';
-import { ADAPTER_DTYPES, type SavedDtype } from '../generator/generated-adapter.js';
 import { type Io, print } from './io.js';
 import { forceOption, jsonOption, wholeNumber } from './options.js';
 import { showProgress } from './progress.js';
@@ -11,7 +11,7 @@ interface Options {
   weights: number[];
   out: string;
   rank?: number;
-  dtype: SavedDtype;
+  dtype: FloatDtypeName;
   force?: boolean;
   json?: boolean;
 }
@@ -31,7 +31,7 @@ export function addCompose(program: Command, io: Io): void {
       new Option('--rank <n>', 'rank of the result (default: the largest of the adapters)').argParser(wholeNumber(1)),
     )
     .addOption(
-      new Option('--dtype <name>', 'dtype of the saved tensors').choices(Object.keys(ADAPTER_DTYPES)).default('f32'),
+      new Option('--dtype <name>', 'dtype of the saved tensors').choices(Object.keys(FLOAT_DTYPES)).default('f32'),
     )
     .addOption(forceOption('adapter'))
     .addOption(jsonOption())

@@ -6,12 +6,15 @@ import {
   type Conversion,
   convert,
   type Facts,
+  type GeneratorOptions,
 } from '../conversion/index.js';
+import { PRESET_NAMES } from '../generator/presets.js';
 import { type Io, print } from './io.js';
-import { forceOption, jsonOption } from './options.js';
+import { forceOption, jsonOption, positiveNumber, wholeNumber } from './options.js';
+import { showProgress } from './progress.js';
 import { grouped, list } from './table.js';
 
-interface Options {
+interface Options extends GeneratorOptions {
   base?: string;
   format?: AdapterFormatName;
   dtype: GgufDtypeName;
@@ -22,12 +25,18 @@ interface Options {
 export function addConvert(program: Command, io: Io): void {
   program
     .command('convert')
-    .description('Convert a LoRA adapter between PEFT folders, GGUF files and MLX folders.')
-    .argument('<input>', 'PEFT or MLX adapter folder, or GGUF adapter')
-    .argument('<output>', 'file or folder to write')
+    .description('Convert LoRA adapters between PEFT, GGUF and MLX, or a published checkpoint into a generator.')
+    .argument(
+      '<input>',
+      'PEFT or MLX adapter folder, GGUF adapter, or checkpoint or token importance of the published code (.pth, .pt)',
+    )
+    .argument(
+      '<output>',
+      'file or folder to write; of a checkpoint: generator folder, or its token importance if the name ends in .safetensors',
+    )
     .option(
       '--base <path>',
-      'base model: config.json, its folder, or its GGUF file; needed for GGUF adapters of Llama and Mistral, and to write GGUF',
+      'base model: config.json, its folder, or its GGUF file; needed for GGUF adapters of Llama and Mistral, to write GGUF, and for generators',
     )
     .addOption(
       new Option(
@@ -40,11 +49,36 @@ export function addConvert(program: Command, io: Io): void {
         .choices(Object.keys(GGUF_DTYPES))
         .default('f32'),
     )
+    .addOption(new Option('--preset <name>', 'published configuration of a checkpoint').choices(PRESET_NAMES))
+    .option('--encoder <folder>', "text encoder that a checkpoint was trained with: its folder, or 'hash'")
+    .addOption(
+      new Option('--rank <n>', "LoRA rank of a checkpoint (default: the preset's, else 8)").argParser(wholeNumber(1)),
+    )
+    .addOption(
+      new Option('--alpha <number>', "LoRA alpha of a checkpoint (default: the preset's, else 2·rank)").argParser(
+        positiveNumber,
+      ),
+    )
+    .addOption(
+      new Option(
+        '--chunk <n>',
+        "columns per weight token of a checkpoint (default: the preset's, else derived from the base model)",
+      ).argParser(wholeNumber(1)),
+    )
     .addOption(forceOption('output'))
     .addOption(jsonOption())
     .action(async (input: string, output: string, { json, ...options }: Options) => {
-      const conversion = await convert(input, output, { ...options, signal: io.signal });
-      print(io, json, conversion, () => summary(conversion));
+      const { onProgress, stop } = showProgress(io, json);
+      try {
+        const conversion = await convert(input, output, {
+          ...options,
+          signal: io.signal,
+          onProgress: (fraction) => onProgress?.(fraction, 'convert'),
+        });
+        print(io, json, conversion, () => summary(conversion));
+      } finally {
+        stop();
+      }
     });
 }
 

@@ -25,6 +25,7 @@ import { grouped, list } from './table.js';
 interface Options extends Omit<GeneratorSettings, 'features' | 'useRslora'> {
   base: string;
   encoder: string;
+  encoderLayer?: number;
   features?: readonly Feature[];
   rslora?: boolean;
   out: string;
@@ -39,7 +40,13 @@ export function addInit(program: Command, io: Io): void {
     .command('init')
     .description('Create an untrained generator for a base model.')
     .requiredOption('--base <path>', 'config.json of the base model, or the folder containing it')
-    .requiredOption('--encoder <folder>', "text encoder folder (BERT family), or 'hash' for the built-in encoder")
+    .requiredOption('--encoder <folder>', "text encoder folder, or 'hash' for the built-in encoder")
+    .addOption(
+      new Option(
+        '--encoder-layer <n>',
+        'layer of a decoder-only text encoder whose hidden states are taken (default: the last)',
+      ).argParser(wholeNumber(1)),
+    )
     .requiredOption('--out <folder>', 'output folder of the generator')
     .addOption(
       new Option('--preset <name>', 'published configuration')

@@ -18,8 +18,11 @@ interface Options {
 export function addInspect(program: Command, io: Io): void {
   program
     .command('inspect')
-    .description('Show the contents of a generator, an adapter, a GGUF file or any safetensors file.')
-    .argument('<path>', 'generator folder, PEFT adapter folder, GGUF file, safetensors file, index or folder')
+    .description('Show the contents of a generator, an adapter, a GGUF or safetensors file, or a PyTorch archive.')
+    .argument(
+      '<path>',
+      'generator or PEFT adapter folder, GGUF file, safetensors file, index or folder, PyTorch archive',
+    )
     .option('--statistics', 'compute statistics of every tensor (always for adapters)')
     .addOption(jsonOption())
     .action(async (path: string, { statistics, json }: Options) => {
@@ -32,6 +35,7 @@ function heading(inspection: Inspection): string[] {
   if (inspection.type === 'generator') return generatorHeading(inspection);
   if (inspection.type === 'adapter') return adapterHeading(inspection);
   if (inspection.type === 'gguf') return ggufHeading(inspection);
+  if (inspection.type === 'pytorch') return list([['PyTorch archive', inspection.path]]);
   const entries = Object.entries(inspection.metadata).map(([key, value]) => [key, shortened(value)] as const);
   return list([['safetensors', inspection.path], ...entries]);
 }

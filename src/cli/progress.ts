@@ -5,6 +5,7 @@ import type { Io } from './io.js';
 type ShownStage =
   | Stage
   | 'download'
+  | 'convert'
   | 'measure'
   | 'pairs'
   | 'normalisation'
@@ -23,6 +24,7 @@ const LABELS: Record<ShownStage, string> = {
   decode: 'decoding',
   restore: 'reconstructing the adapter',
   save: 'saving',
+  convert: 'converting',
   measure: 'measuring convolutions',
   pairs: 'reading the pairs',
   normalisation: 'computing the mean of the checkpoints',

@@ -1,4 +1,12 @@
-import { compareModules, LoraAdapter, loraScale, moduleKey, requireFinite } from '../adapter/index.js';
+import {
+  compareModules,
+  type GivenAdapter,
+  type LoraAdapter,
+  loraScale,
+  moduleKey,
+  requireFinite,
+  toLoraAdapter,
+} from '../adapter/index.js';
 import { DndError } from '../errors.js';
 import type { LowRank } from '../linear-algebra/index.js';
 import { errorMessage, invalidValue, isText, quote } from '../validation/index.js';
@@ -7,7 +15,7 @@ import { errorMessage, invalidValue, isText, quote } from '../validation/index.j
 export interface NamedAdapter {
   name: string;
   /** A `LoraAdapter`, or the generated adapter of a generator. */
-  adapter: Pick<LoraAdapter, 'config' | 'tensors'>;
+  adapter: GivenAdapter;
 }
 
 /** A module that at least one of several adapters changes. */
@@ -78,9 +86,7 @@ function checkAdapters(given: readonly NamedAdapter[], smallest: number): { name
     if (isText(each?.name)) return each.name;
     throw invalidValue('INVALID_ARGUMENT', 'the name of an adapter', 'a text', each?.name);
   });
-  const adapters = given.map(({ adapter }) =>
-    adapter instanceof LoraAdapter ? adapter : new LoraAdapter(adapter?.config, adapter?.tensors),
-  );
+  const adapters = given.map(({ adapter }) => toLoraAdapter(adapter));
   return { names, adapters };
 }
 
@@ -136,7 +142,9 @@ const MOST_NAMED = 3;
 function notesOf(names: readonly string[], adapters: readonly LoraAdapter[], modules: readonly AlignedModule[]) {
   const bases = new Set(adapters.map(({ config }) => config.baseModelName).filter((name) => name !== null));
   const differ =
-    bases.size > 1 ? [`the adapters name different base models (${[...bases].join(', ')}), of the same shapes`] : [];
+    bases.size > 1
+      ? [`the adapters name different base models (${[...bases].map(quote).join(', ')}), of the same shapes`]
+      : [];
   const missing = names.flatMap((name, i) => {
     const absent = modules.filter(({ updates }) => updates[i] === null).map(({ module }) => module);
     if (absent.length === 0) return [];

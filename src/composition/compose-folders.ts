@@ -1,7 +1,6 @@
-import { PEFT_CONFIG_FILE } from '../adapter/index.js';
+import { type FloatDtypeName, PEFT_CONFIG_FILE } from '../adapter/index.js';
 import { readAdapters } from '../comparison/read-adapters.js';
 import { checkFolderOutput, refuseInputAsOutput } from '../files/index.js';
-import type { SavedDtype } from '../generator/generated-adapter.js';
 import { checkPath, invalidValue } from '../validation/index.js';
 import { composeAdapters } from './compose.js';
 import type { CompositionReport } from './composed-adapter.js';
@@ -11,7 +10,7 @@ export interface ComposeFoldersOptions {
   weights: readonly number[];
   out: string;
   rank?: number | undefined;
-  dtype?: SavedDtype | undefined;
+  dtype?: FloatDtypeName | undefined;
   force?: boolean | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: ((fraction: number, stage: 'read' | 'compose' | 'save') => void) | undefined;

@@ -1,5 +1,12 @@
-import { type AdapterTensor, type LoraAdapter, type LoraConfig, writePeft } from '../adapter/index.js';
-import { adapterDtype, type SaveAdapterOptions } from '../generator/generated-adapter.js';
+import {
+  type AdapterTensor,
+  type FloatDtypeName,
+  floatDtype,
+  type LoraAdapter,
+  type LoraConfig,
+  writePeft,
+} from '../adapter/index.js';
+import type { LongOperation } from '../async/index.js';
 import { checkOptions } from '../validation/index.js';
 
 export interface ComposedModule {
@@ -24,6 +31,13 @@ export interface CompositionReport {
   warning: string;
 }
 
+export interface SaveComposedOptions extends LongOperation {
+  /** Default: f32, which adds no rounding to the sum. */
+  dtype?: FloatDtypeName | undefined;
+  /** Replace an existing adapter. */
+  force?: boolean | undefined;
+}
+
 /** The weighted sum of adapters, in float32, with what recompression discarded. */
 export class ComposedAdapter {
   readonly #adapter: LoraAdapter;
@@ -46,11 +60,11 @@ export class ComposedAdapter {
   }
 
   /**
-   * Writes a PEFT folder; it appears whole or not at all. Default dtype: f32.
+   * Writes a PEFT folder; it appears whole or not at all.
    * @throws DndError as `GeneratedAdapter.save`
    */
-  async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
+  async save(folder: string, options: SaveComposedOptions = {}): Promise<void> {
     const { dtype = 'f32', ...rest } = checkOptions(options, 'options of save');
-    await writePeft(folder, this.#adapter, { ...rest, dtype: adapterDtype(dtype) });
+    await writePeft(folder, this.#adapter, { ...rest, dtype: floatDtype(dtype, 'PEFT folders') });
   }
 }

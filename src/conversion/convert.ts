@@ -2,10 +2,11 @@ import { DndError } from '../errors.js';
 import { kindOf } from '../files/index.js';
 import { checkOptions, checkPath } from '../validation/index.js';
 import { ADAPTER_INPUTS } from './adapters.js';
-import type { Conversion, ConvertOptions, InputKind } from './types.js';
+import { PUBLISHED } from './generator.js';
+import { type Conversion, type ConvertOptions, GENERATOR_OPTIONS, type InputKind } from './types.js';
 
 /** All that can be converted; the first that recognises an input converts it. */
-const INPUTS: readonly InputKind[] = [...ADAPTER_INPUTS];
+const INPUTS: readonly InputKind[] = [...ADAPTER_INPUTS, PUBLISHED];
 
 /** @throws DndError FILE_NOT_FOUND, READ_FAILED; UNSUPPORTED_FORMAT for what no kind recognises */
 async function kindOfInput(path: string): Promise<InputKind> {
@@ -14,6 +15,16 @@ async function kindOfInput(path: string): Promise<InputKind> {
   for (const kind of INPUTS) if (await kind.recognises(path)) return kind;
   const expected = INPUTS.map(({ what }) => what).join(' or ');
   throw new DndError('UNSUPPORTED_FORMAT', `${path}: this ${found} cannot be converted; expected ${expected}`);
+}
+
+/** Ignored, they would look as if they had meant something. */
+function refuseGeneratorOptions(input: string, options: ConvertOptions): void {
+  const given = GENERATOR_OPTIONS.filter((name) => options[name] !== undefined);
+  if (given.length === 0) return;
+  throw new DndError(
+    'INVALID_ARGUMENT',
+    `${input}: it is an adapter, and ${given.join(', ')} are settings of generators. Leave them out`,
+  );
 }
 
 /**
@@ -25,5 +36,7 @@ export async function convert(input: string, output: string, options: ConvertOpt
   checkPath(input, 'the input of convert');
   checkPath(output, 'the output of convert');
   checkOptions(options, 'options of convert');
-  return (await kindOfInput(input)).convert(input, output, options);
+  const kind = await kindOfInput(input);
+  if (kind.ofGenerators !== true) refuseGeneratorOptions(input, options);
+  return kind.convert(input, output, options);
 }

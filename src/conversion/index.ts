@@ -5,4 +5,5 @@ export {
   type Conversion,
   type ConvertOptions,
   type Facts,
+  type GeneratorOptions,
 } from './types.js';

@@ -1,11 +1,32 @@
 import type { GgufDtypeName } from '../adapter/gguf/index.js';
 import type { LongOperation } from '../async/index.js';
+import type { PresetName } from '../generator/presets.js';
 
 /** Names of the formats of adapters, as `dnd convert --format` takes them. */
 export const ADAPTER_FORMAT_NAMES = ['peft', 'gguf', 'mlx'] as const;
 export type AdapterFormatName = (typeof ADAPTER_FORMAT_NAMES)[number];
 
-export interface ConvertOptions extends LongOperation {
+/** Of checkpoints of generators only: what they do not say. */
+export interface GeneratorOptions {
+  /** The published configuration they were trained with; or else rank, alpha and chunk, with `init`'s defaults. */
+  preset?: PresetName | undefined;
+  /** Folder of the text encoder that they were trained with, or 'hash'. */
+  encoder?: string | undefined;
+  rank?: number | undefined;
+  alpha?: number | undefined;
+  /** Columns per weight token. */
+  chunk?: number | undefined;
+}
+
+export const GENERATOR_OPTIONS = [
+  'preset',
+  'encoder',
+  'rank',
+  'alpha',
+  'chunk',
+] as const satisfies readonly (keyof GeneratorOptions)[];
+
+export interface ConvertOptions extends LongOperation, GeneratorOptions {
   /** The base model: config.json, its folder, or its GGUF file. */
   base?: string | undefined;
   /** Of the output. Default: gguf if its name ends in .gguf, else peft. */
@@ -38,5 +59,7 @@ export interface InputKind {
   what: string;
   /** Whether `path`, which exists, is of this kind. Looks at names and first bytes only. */
   recognises(path: string): Promise<boolean>;
+  /** Whether `GeneratorOptions` mean something for it. */
+  ofGenerators?: boolean;
   convert(input: string, output: string, options: ConvertOptions): Promise<Conversion>;
 }

@@ -33,6 +33,7 @@ export class HashEncoder implements TextEncoder {
   readonly identity: EncoderIdentity;
   readonly maxWindow = Number.POSITIVE_INFINITY;
   readonly minLength = 1;
+  readonly encodesPadding = true;
   readonly #vectors = new Map<string, Float32Array>();
 
   /**

@@ -1,9 +1,11 @@
 /** Text encoders: prompts → token ids → hidden states. */
-export { type BertConfig, parseBertConfig } from './bert-config.js';
-export { BertEncoder, type EncodeIds } from './bert-encoder.js';
-export { BertTextEncoder } from './bert-text-encoder.js';
+export { CAUSAL_MODEL_TYPES, CausalTextEncoder } from './causal-text-encoder.js';
+export type { EncoderConfig } from './encoder-config.js';
+export { MODEL_TYPES, parseEncoderConfig } from './families.js';
 export { DEFAULT_HASH_CHANNELS, HashEncoder } from './hash-encoder.js';
-export { type LoadTextEncoderOptions, loadTextEncoder } from './load.js';
+export { isCausal, isCausalFolder, type LoadTextEncoderOptions, loadTextEncoder } from './load.js';
+export { type EncodeIds, ModelEncoder } from './model-encoder.js';
+export { ModelTextEncoder } from './model-text-encoder.js';
 export {
   checkMaxLength,
   type EncodedPrompts,
@@ -15,3 +17,4 @@ export {
 } from './text-encoder.js';
 export { loadTokenCounter, type TokenCounter } from './token-counter.js';
 export { type TokenisedPrompts, Tokeniser } from './tokeniser.js';
+export { copiesOf, findWordVectors, WORD_VECTORS, WordVectorsEncoder } from './word-vectors-encoder.js';

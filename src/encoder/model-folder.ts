@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { DndError } from '../errors.js';
 import { isFileError, readError, readJson } from '../files/index.js';
+import { isObject } from '../validation/index.js';
 
 /** The files that define a text encoder's tokeniser. */
 export interface TokeniserFolder {
@@ -15,9 +16,12 @@ export interface TokeniserFolder {
 /** The files of a text encoder's folder. */
 export interface ModelFolder extends TokeniserFolder {
   name: string;
-  /** `model.safetensors`, or the index of its parts. */
+  /** `model.safetensors`, the index of its parts, or else `pytorch_model.bin`. */
   weights: string;
 }
+
+/** In the order of precedence, as in transformers. */
+const WEIGHTS = ['model.safetensors', 'model.safetensors.index.json', 'pytorch_model.bin'];
 
 /**
  * Finds the files of a text encoder in the layout of Hugging Face or sentence-transformers.
@@ -26,9 +30,11 @@ export interface ModelFolder extends TokeniserFolder {
 export async function findModel(folder: string): Promise<ModelFolder> {
   const files = await findTokeniser(folder);
   const names = await listFolder(folder);
-  const weights = ['model.safetensors', 'model.safetensors.index.json'].find((name) => names.has(name));
+  const weights = WEIGHTS.find((name) => names.has(name));
   if (weights === undefined) {
-    const advice = names.has('pytorch_model.bin') ? '; save pytorch_model.bin as safetensors' : '';
+    const advice = names.has('pytorch_model.bin.index.json')
+      ? '; save the parts of pytorch_model.bin as safetensors'
+      : '';
     throw missing(folder, 'model.safetensors', advice);
   }
   return { ...files, name: modelName(folder), weights: join(folder, weights) };
@@ -51,6 +57,16 @@ export async function findTokeniser(folder: string): Promise<TokeniserFolder> {
     tokenizer: join(folder, 'tokenizer.json'),
     tokenizerConfig: names.has('tokenizer_config.json') ? join(folder, 'tokenizer_config.json') : undefined,
   };
+}
+
+/**
+ * The `model_type` of a text encoder's config.json, unchecked.
+ * @throws DndError as `findTokeniser`
+ */
+export async function modelTypeOf(folder: string): Promise<unknown> {
+  const { config } = await findTokeniser(folder);
+  const json = await readJson(config);
+  return isObject(json) ? json.model_type : undefined;
 }
 
 function missing(folder: string, name: string, advice: string): DndError {

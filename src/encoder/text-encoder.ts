@@ -8,9 +8,12 @@ import { quoteValue } from '../validation/index.js';
  * the same conditions.
  */
 export interface EncoderIdentity {
-  type: 'bert' | 'hash';
+  /** `model_type` of the model in a folder, or 'hash'. */
+  type: string;
   /** Size of a hidden state. */
   channels: number;
+  /** Of a decoder-only model: the layer after which its hidden states are taken. */
+  layer?: number;
   /** Display name: the name of the model's folder. Not of the hash encoder. */
   name?: string;
   /**
@@ -54,6 +57,8 @@ export interface TextEncoder extends AsyncDisposable {
   readonly maxWindow: number;
   /** The least `maxLength`: one token of a prompt, and the special tokens around it. */
   readonly minLength: number;
+  /** Whether padding positions have hidden states of their own. */
+  readonly encodesPadding: boolean;
   /**
    * Encodes the prompts, in their order. Runs on its own threads or in short slices, without blocking the event loop.
    * @throws DndError INVALID_PROMPTS for no prompts, INVALID_ARGUMENT for a length that does not fit, OUT_OF_MEMORY;

@@ -1,9 +1,12 @@
 import { eventLoopYielder } from '../async/index.js';
 import { readJson } from '../files/index.js';
-import { parseBertConfig } from './bert-config.js';
-import { loadTokeniser } from './bert-text-encoder.js';
+import { loadCausalTokeniser, parseCausalConfig } from './causal-text-encoder.js';
+import { parseEncoderConfig } from './families.js';
 import { words } from './hash-features.js';
-import { findTokeniser } from './model-folder.js';
+import { isCausal } from './load.js';
+import { findTokeniser, modelTypeOf } from './model-folder.js';
+import { loadTokeniser } from './model-text-encoder.js';
+import { findWordVectors, WordVectorsEncoder } from './word-vectors-encoder.js';
 
 /** Counts the tokens that a text encoder makes of a prompt, without its weights. */
 export interface TokenCounter {
@@ -19,9 +22,19 @@ export interface TokenCounter {
  */
 export async function loadTokenCounter(source: string): Promise<TokenCounter> {
   if (source === 'hash') return { maxWindow: Number.POSITIVE_INFINITY, count: countWords };
+  const wordVectors = await findWordVectors(source);
+  if (wordVectors !== undefined) {
+    const encoder = await WordVectorsEncoder.load(wordVectors);
+    return { maxWindow: encoder.maxWindow, count: (prompt, signal) => encoder.count(prompt, signal) };
+  }
   const files = await findTokeniser(source);
+  if (isCausal(await modelTypeOf(source))) {
+    const { sizes } = parseCausalConfig(await readJson(files.config), files.config);
+    const causal = await loadCausalTokeniser(files, sizes.vocabSize);
+    return { maxWindow: sizes.maxPositions, count: (prompt, signal) => causal.count(prompt, signal) };
+  }
   const tokeniser = await loadTokeniser(files);
-  const { maxPositions } = parseBertConfig(await readJson(files.config), files.config);
+  const { maxPositions } = parseEncoderConfig(await readJson(files.config), files.config);
   return { maxWindow: maxPositions, count: (prompt, signal) => tokeniser.count(prompt, signal) };
 }
 

@@ -10,9 +10,12 @@ function isBertNormalizer(normalizer: unknown): normalizer is BertNormalizer {
   return (normalizer as { type?: unknown } | null | undefined)?.type === 'BertNormalizer';
 }
 
+/** Tokenisers of transformers that make their normalizer from `tokenizer_config.json`. */
+const CONFIGURED = /^(?:Bert|DistilBert|MPNet)Tokenizer(?:Fast)?$/;
+
 /**
- * The normalizer that transformers would use: its BertTokenizer takes `tokenizer_config.json`, with its own defaults,
- * and ignores `tokenizer.json`. undefined without a BertNormalizer.
+ * The normalizer that transformers would use: its BertTokenizer and those like it take `tokenizer_config.json`, with
+ * their own defaults, and ignore `tokenizer.json`. undefined without a BertNormalizer.
  */
 export function effectiveNormalizer(
   normalizer: unknown,
@@ -20,7 +23,7 @@ export function effectiveNormalizer(
 ): BertNormalizer | undefined {
   if (!isBertNormalizer(normalizer)) return undefined;
   const { tokenizer_class: tokenizerClass = 'BertTokenizer' } = settings;
-  if (tokenizerClass !== 'BertTokenizer' && tokenizerClass !== 'BertTokenizerFast') return normalizer;
+  if (!CONFIGURED.test(String(tokenizerClass))) return normalizer;
   return {
     ...normalizer,
     lowercase: flag(settings.do_lower_case) ?? true,

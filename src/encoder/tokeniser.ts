@@ -2,7 +2,7 @@ import { eventLoopYielder } from '../async/index.js';
 import { MemoryBudget } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { describeTokeniser, LibraryTokeniser, type TokeniserFiles } from '../tokeniser/index.js';
-import { quoteValue } from '../validation/index.js';
+import { isObject, quoteValue } from '../validation/index.js';
 import { checkMaxLength } from './text-encoder.js';
 import { TextCutter } from './text-pieces.js';
 import { type BertNormalizer, correctForRust, effectiveNormalizer } from './tokeniser-corrections.js';
@@ -36,22 +36,26 @@ export class Tokeniser {
   /**
    * @param vocabSize ids must be below it
    * @param padTokenId used if the tokeniser's files name no padding token
+   * @param options.causal of a decoder-only model: it does not matter to the tokens on which side padding is, and
+   * `add_bos_token` decides about special tokens before `tokenizer.json` does
    * @throws DndError CORRUPT_FILE, UNSUPPORTED_ENCODER
    */
   constructor(
     files: TokeniserFiles,
     readonly vocabSize: number,
     padTokenId: number,
+    { causal = false }: { causal?: boolean } = {},
   ) {
     this.#folder = files.folder;
     const { tokenizer: stored, config: settings } = describeTokeniser(files);
-    refuseLeftSide(settings, files.folder);
+    refuseLeftSide(settings, files.folder, causal ? ['truncation_side'] : ['padding_side', 'truncation_side']);
     this.#normalizer = effectiveNormalizer(stored.normalizer, settings);
     const description = this.#normalizer ? { ...stored, normalizer: this.#normalizer } : stored;
     const described = { tokenizer: description, config: settings, folder: files.folder };
     this.#library = new LibraryTokeniser(described, 'UNSUPPORTED_ENCODER');
     this.#cutter = new TextCutter(description, (text) => this.#normalise(text));
-    [this.#before, this.#after] = this.#findSpecialTokens();
+    [this.#before, this.#after] =
+      (causal ? this.#namedSpecialTokens(settings) : undefined) ?? this.#findSpecialTokens();
     this.#padId = this.#findPadId(settings, description) ?? padTokenId;
   }
 
@@ -129,6 +133,17 @@ export class Tokeniser {
     );
   }
 
+  /** As transformers does for decoder-only models; undefined where nothing is said. */
+  #namedSpecialTokens(settings: Record<string, unknown>): [before: number[], after: number[]] | undefined {
+    const { add_bos_token: addBos, add_eos_token: addEos } = settings;
+    if (typeof addBos !== 'boolean' && typeof addEos !== 'boolean') return undefined;
+    const idsOf = (added: unknown, token: unknown) => {
+      const id = added === true ? this.#idOfNamed(token) : undefined;
+      return id === undefined ? [] : [id];
+    };
+    return [idsOf(addBos, settings.bos_token), idsOf(addEos, settings.eos_token)];
+  }
+
   #findSpecialTokens(): [before: number[], after: number[]] {
     const around = this.#library.specialTokensAround();
     if (around) return [around.before, around.after];
@@ -138,17 +153,21 @@ export class Tokeniser {
     );
   }
 
+  /** Of a token as `tokenizer_config.json` names it. */
+  #idOfNamed(token: unknown): number | undefined {
+    const content = isObject(token) ? token.content : token;
+    return typeof content === 'string' ? this.#library.idOf(content) : undefined;
+  }
+
   #findPadId(settings: Record<string, unknown>, description: Record<string, unknown>): number | undefined {
-    const named = settings.pad_token as string | { content?: unknown } | null | undefined;
-    const content = typeof named === 'object' && named !== null ? named.content : named;
-    const id = this.#library.idOf(typeof content === 'string' ? content : '[PAD]');
+    const id = this.#idOfNamed(settings.pad_token ?? '[PAD]');
     const stored = (description.padding as { pad_id?: unknown } | null | undefined)?.pad_id;
     return id ?? (Number.isInteger(stored) ? (stored as number) : undefined);
   }
 }
 
-function refuseLeftSide(settings: Record<string, unknown>, folder: string): void {
-  for (const name of ['padding_side', 'truncation_side']) {
+function refuseLeftSide(settings: Record<string, unknown>, folder: string, names: readonly string[]): void {
+  for (const name of names) {
     if ((settings[name] ?? 'right') === 'right') continue;
     throw new DndError(
       'UNSUPPORTED_ENCODER',

@@ -3,11 +3,17 @@ import type { DeviceUse } from './device.js';
 import { callNative } from './errors.js';
 import type { JobOptions } from './job.js';
 import { createHandle, deviceOf, type EngineOptions, ModelEngine } from './model.js';
-import type { EncodeOptions, EncoderHandle, EncoderSizes } from './native.js';
+import type { EncodeOptions, EncoderArchitecture, EncoderHandle, EncoderSizes } from './native.js';
 
-export type EncoderEngineOptions = EncoderSizes & EngineOptions;
+export interface EncoderEngineOptions extends EncoderSizes, EngineOptions {
+  /** Default: BERT's. */
+  architecture?: EncoderArchitecture | undefined;
+}
 
-/** A text encoder of the BERT family in native memory. Parameters are uninitialised until written. */
+/**
+ * A text encoder in native memory. Parameters are uninitialised until written; their names are those of BERT, whatever
+ * the architecture (native/model/text_encoder.h).
+ */
 export class EncoderEngine extends ModelEngine<EncoderHandle> {
   readonly hiddenSize: number;
 
@@ -15,7 +21,10 @@ export class EncoderEngine extends ModelEngine<EncoderHandle> {
   static async create(options: EncoderEngineOptions): Promise<EncoderEngine> {
     const { EncoderHandle } = addon();
     const { use, native } = await deviceOf(options);
-    const handle = createHandle('text encoder', () => new EncoderHandle({ ...options, ...native }));
+    const handle = createHandle(
+      'text encoder',
+      () => new EncoderHandle({ ...options, architecture: options.architecture ?? null, ...native }),
+    );
     return new EncoderEngine(handle, use, options);
   }
 

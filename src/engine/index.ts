@@ -44,6 +44,7 @@ export type {
   CudaDevice,
   DeviceInfo,
   EncodeOptions,
+  EncoderArchitecture,
   EncoderSizes,
   FlatLayout,
   InstructionSet,

@@ -166,13 +166,47 @@ export interface EncoderSizes {
   layers: number;
   heads: number;
   intermediateSize: number;
+  /** Of a window. */
   maxPositions: number;
+  /** 0 = no embeddings of token types. */
   typeVocabSize: number;
   layerNormEps: number;
   activation: 'gelu' | 'gelu_tanh' | 'relu';
 }
 
-export interface EncoderOptions extends EncoderSizes, DeviceOptions {}
+/** How a text encoder differs from BERT (native/model/text_encoder_config.h). */
+export interface EncoderArchitecture {
+  headWidth: number;
+  /** A table of position embeddings. */
+  learnedPositions: boolean;
+  /** Positions are counted as RoBERTa does: from paddingId + 1 on, without tokens of that id; −1 = from 0 on. */
+  paddingId: number;
+  /** Biases of attention scores by distance, as in T5; 0 = none. */
+  relativeBuckets: number;
+  relativeMaxDistance: number;
+  relativeBiasPerLayer: boolean;
+  /** Base of the rotary positions of each layer; [] = none. */
+  rotaryThetas: number[];
+  /** Largest distance that each layer attends to, 0 = any; [] = any in all layers. */
+  windows: number[];
+  embeddingNorm: boolean;
+  /** Norms before attention and feed-forward, and one after the last layer. */
+  preNorm: boolean;
+  rmsNorm: boolean;
+  firstAttentionNorm: boolean;
+  normBias: boolean;
+  attentionBias: boolean;
+  feedForwardBias: boolean;
+  /** feed-forward: activation(intermediate) · gate. */
+  gated: boolean;
+  /** Attention scores are divided by √headWidth. */
+  scaledAttention: boolean;
+}
+
+export interface EncoderOptions extends EncoderSizes, DeviceOptions {
+  /** null = BERT's. */
+  architecture: EncoderArchitecture | null;
+}
 
 export interface EncodeOptions {
   /** Rows of `ids` and `mask`. */

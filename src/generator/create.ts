@@ -41,7 +41,7 @@ export interface GeneratorSettings {
   normalisation?: Normalisation | undefined;
   /**
    * Hidden states of padding positions: computed as published ('encode'), or zeros, which is cheaper. Default: the
-   * preset's, else 'encode'.
+   * preset's, else 'encode'; 'zero' for a decoder-only text encoder, which has no others.
    */
   padding?: Padding | undefined;
   /** 'mean' and 'cls' give conditions of length 1. Default: 'none'. */
@@ -82,7 +82,7 @@ export function planGenerator(
   settings: GeneratorSettings,
   decoder: DecoderShape,
   base: BaseModel,
-  encoder: Pick<TextEncoder, 'identity' | 'maxWindow' | 'minLength'>,
+  encoder: Pick<TextEncoder, 'identity' | 'maxWindow' | 'minLength' | 'encodesPadding'>,
 ): GeneratorManifest {
   checkBase(base);
   const preset = presetOf(settings);
@@ -95,14 +95,14 @@ export function planGenerator(
   const maxLength = maxLengthOf(settings, decoder);
   checkMaxLength(maxLength, encoder, 'INVALID_ARGUMENT');
   const manifest: GeneratorManifest = {
-    formatVersion: formatVersionOf(layout),
+    formatVersion: formatVersionOf(layout, encoder.identity),
     createdBy: `${PACKAGE.name} ${PACKAGE.version}`,
     preset: settings.preset ?? null,
     base,
     encoder: encoder.identity,
     condition: {
       maxLength,
-      padding: oneOf(settings.padding ?? preset?.padding ?? 'encode', PADDINGS, 'the padding'),
+      padding: oneOf(settings.padding ?? defaultPadding(encoder, preset), PADDINGS, 'the padding'),
       pooling: poolingOf(settings),
     },
     decoder,
@@ -111,6 +111,11 @@ export function planGenerator(
   };
   checkReadable(manifest);
   return manifest;
+}
+
+/** As published, where the encoder has hidden states of padding. */
+function defaultPadding({ encodesPadding }: Pick<TextEncoder, 'encodesPadding'>, preset: Preset | undefined): Padding {
+  return encodesPadding ? (preset?.padding ?? 'encode') : 'zero';
 }
 
 /** The manifest must pass the checks of the loader. */

@@ -1,7 +1,10 @@
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  copiesOf,
   type EncoderIdentity,
+  findWordVectors,
+  isCausalFolder,
   type LoadTextEncoderOptions,
   loadTextEncoder,
   type TextEncoder,
@@ -15,13 +18,26 @@ export const ENCODER_FOLDER = 'encoder';
 /** The files of a text encoder; others in its folder (other frameworks' weights, read-me files) are not copied. */
 const ENCODER_FILES =
   /^(?:config|tokenizer|tokenizer_config|special_tokens_map)\.json$|^vocab\.txt$|^model.*\.safetensors(?:\.index\.json)?$/;
+/** Read only where there is no other file of weights. */
+const PYTORCH_WEIGHTS = 'pytorch_model.bin';
 
 export async function copyEncoderFiles(from: string, to: string, signal: AbortSignal | undefined): Promise<void> {
   await mkdir(to, { recursive: true });
+  const wordVectors = await findWordVectors(from);
+  for (const [file, name] of wordVectors === undefined ? [] : copiesOf(wordVectors)) {
+    signal?.throwIfAborted();
+    await copyFile(file, join(to, name)).catch((error) => {
+      throw readError(error, file);
+    });
+  }
+  if (wordVectors !== undefined) return;
   const names = await readdir(from).catch((error) => {
     throw readError(error, from);
   });
-  for (const name of names.filter((candidate) => ENCODER_FILES.test(candidate))) {
+  const files = names.filter((name) => ENCODER_FILES.test(name));
+  if (!files.some((name) => name.includes('.safetensors')) && names.includes(PYTORCH_WEIGHTS))
+    files.push(PYTORCH_WEIGHTS);
+  for (const name of files) {
     signal?.throwIfAborted();
     await copyFile(join(from, name), join(to, name));
   }
@@ -37,7 +53,14 @@ export async function loadNamedEncoder(
   expected: EncoderIdentity,
   { threads, signal, device }: Pick<LoadTextEncoderOptions, 'threads' | 'signal' | 'device'>,
 ): Promise<TextEncoder> {
-  const encoder = await loadTextEncoder(source, { threads, signal, device, channels: expected.channels });
+  const encoder = await loadTextEncoder(source, {
+    threads,
+    signal,
+    device,
+    channels: expected.channels,
+    // Another encoder is refused for what it is, below.
+    layer: expected.layer !== undefined && (await isCausalFolder(source)) ? expected.layer : undefined,
+  });
   if (sameIdentity(encoder.identity, expected)) return encoder;
   encoder.dispose();
   throw new DndError(
@@ -56,5 +79,6 @@ function sameIdentity(one: EncoderIdentity, other: EncoderIdentity): boolean {
 /** For messages: `all-MiniLM-L6-v2 (bert, 384 channels, weights 53aa51172d14…)`. */
 export function described(identity: EncoderIdentity): string {
   const digest = identity.weightsSha256 ? `, weights ${identity.weightsSha256.slice(0, 12)}…` : '';
-  return `${identity.name ?? 'the built-in encoder'} (${identity.type}, ${identity.channels} channels${digest})`;
+  const layer = identity.layer === undefined ? '' : `, layer ${identity.layer}`;
+  return `${identity.name ?? 'the built-in encoder'} (${identity.type}, ${identity.channels} channels${layer}${digest})`;
 }

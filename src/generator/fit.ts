@@ -1,4 +1,5 @@
 import type { AdapterLayout } from '../adapter/index.js';
+import { isCausal } from '../encoder/index.js';
 import { DndError } from '../errors.js';
 import { conditionShape, type Feature, tokenShape } from './decoder-shape.js';
 import type { GeneratorManifest } from './manifest-types.js';
@@ -10,6 +11,7 @@ import type { GeneratorManifest } from './manifest-types.js';
 export function checkFit(manifest: GeneratorManifest, layout: AdapterLayout, source: string): void {
   checkChannels(manifest, source);
   checkLength(manifest, source);
+  checkPadding(manifest, source);
   checkTokens(manifest, layout, source);
 }
 
@@ -20,6 +22,14 @@ function checkChannels({ encoder, decoder }: GeneratorManifest, source: string):
     'SHAPE_MISMATCH',
     `${source}: the text encoder has ${encoder.channels} channels and features[0] = ${shown(decoder.features[0]!)} requires ${channels}. ` +
       `Set the last number of features[0] to ${encoder.channels}, or choose another encoder`,
+  );
+}
+
+function checkPadding({ encoder, condition }: GeneratorManifest, source: string): void {
+  if (!isCausal(encoder.type) || condition.padding === 'zero' || condition.pooling !== 'none') return;
+  throw new DndError(
+    'SHAPE_MISMATCH',
+    `${source}: a text encoder of type ${encoder.type} is decoder-only and has no hidden states of padding: set the padding to zero`,
   );
 }
 

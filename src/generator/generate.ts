@@ -95,13 +95,13 @@ function reportOf(
   };
 }
 
-/** Multiply-adds of a small BERT (6 layers of 12·channels²) per position; the hash encoder's are negligible. */
-const ENCODER_COST = { bert: 72, hash: 0.1 };
+/** Multiply-adds per position and channels² of a small model (6 layers of 12); the hash encoder's are negligible. */
+const ENCODER_COST = { model: 72, hash: 0.1 };
 
 /** Estimated share of time of each stage, used only for progress. */
 function stageShares({ decoder, encoder }: GeneratorManifest) {
   const [prompts, length, channels] = conditionShape(decoder);
-  const encode = prompts * length * channels ** 2 * ENCODER_COST[encoder.type];
+  const encode = prompts * length * channels ** 2 * ENCODER_COST[encoder.type === 'hash' ? 'hash' : 'model'];
   const decode = multiplyAdds(decoder);
   return { encode, decode, restore: 0.02 * (encode + decode) };
 }

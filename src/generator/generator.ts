@@ -46,8 +46,10 @@ export interface LoadOptions extends EngineSettings {
 export interface CreateOptions extends GeneratorSettings, EngineSettings {
   /** config.json of the base model, the folder containing it, or its shape. */
   base: string | BaseModel;
-  /** Folder of a text encoder of the BERT family (config.json, model.safetensors, tokenizer.json), or 'hash'. */
+  /** Folder of a text encoder (config.json, model.safetensors, tokenizer.json), or 'hash'. */
   encoder: string;
+  /** Of a decoder-only text encoder: the layer after which hidden states are taken. Default: the last. */
+  encoderLayer?: number | undefined;
 }
 
 export interface GenerateOptions {
@@ -131,7 +133,13 @@ export class Generator implements Disposable, AsyncDisposable {
     const { threads, signal } = options;
     const progress = new Progress({ initialise: 1 }, options.onProgress);
     return onDevice(options, async (device) => {
-      const encoder = await loadTextEncoder(options.encoder, { threads, signal, channels, device });
+      const encoder = await loadTextEncoder(options.encoder, {
+        threads,
+        signal,
+        channels,
+        device,
+        layer: options.encoderLayer,
+      });
       let manifest: GeneratorManifest;
       try {
         manifest = planGenerator(options, decoder, base, encoder);

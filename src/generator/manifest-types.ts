@@ -2,12 +2,15 @@ import type { BaseModel, ModuleName, Normalisation } from '../adapter/index.js';
 import type { EncoderIdentity, Padding, Pooling } from '../encoder/index.js';
 import type { DecoderShape } from './decoder-shape.js';
 
-/** The newest; without the normalisation 'residual', 1 is written, which older versions read. */
-export const FORMAT_VERSION = 2;
+/**
+ * The newest: of text encoders other than 'bert' and 'hash'. Without one, 2 is written for the normalisation 'residual'
+ * and else 1, which older versions read.
+ */
+export const FORMAT_VERSION = 3;
 
 /** The contents of `generator.json`; docs/generator-folder.md describes each field. */
 export interface GeneratorManifest {
-  formatVersion: 1 | typeof FORMAT_VERSION;
+  formatVersion: 1 | 2 | typeof FORMAT_VERSION;
   /** Package and version that wrote it. */
   createdBy: string;
   /** The published configuration it was created from. */

@@ -1,5 +1,13 @@
 import { AdapterLayout } from '../adapter/index.js';
-import type { EncoderIdentity, Padding, Pooling } from '../encoder/index.js';
+import {
+  CAUSAL_MODEL_TYPES,
+  type EncoderIdentity,
+  isCausal,
+  MODEL_TYPES,
+  type Padding,
+  type Pooling,
+  WORD_VECTORS,
+} from '../encoder/index.js';
 import { readJson } from '../files/index.js';
 import { Fields } from '../validation/index.js';
 import { checkDecoderShape, type DecoderShape } from './decoder-shape.js';
@@ -41,12 +49,13 @@ export function parseManifest(json: unknown, source: string): GeneratorManifest 
   fields.checkFormatVersion(FORMAT_VERSION, 'generator');
   const adapter = fields.section('adapter');
   const layout = AdapterLayout.fromJSON({ ...adapter.all, base: fields.raw('base') }, `${source}: adapter`);
+  const encoder = parseEncoder(fields.section('encoder'));
   const manifest: GeneratorManifest = {
-    formatVersion: formatVersionOf(layout),
+    formatVersion: formatVersionOf(layout, encoder),
     createdBy: fields.text('createdBy'),
     preset: fields.textOrNull('preset'),
     base: layout.base!,
-    encoder: parseEncoder(fields.section('encoder')),
+    encoder,
     condition: parseCondition(fields.section('condition')),
     decoder: parseDecoder(fields.section('decoder')),
     adapter: adapterSettings(
@@ -66,7 +75,11 @@ export function layoutOf({ base, adapter }: Pick<GeneratorManifest, 'base' | 'ad
   return new AdapterLayout({ base, ...adapter });
 }
 
-export function formatVersionOf({ normalisation }: AdapterLayout): GeneratorManifest['formatVersion'] {
+export function formatVersionOf(
+  { normalisation }: AdapterLayout,
+  { type }: EncoderIdentity,
+): GeneratorManifest['formatVersion'] {
+  if (type !== 'bert' && type !== 'hash') return FORMAT_VERSION;
   return normalisation === 'chunk' ? 1 : 2;
 }
 
@@ -84,13 +97,14 @@ export function adapterSettings(
 }
 
 function parseEncoder(fields: Fields): EncoderIdentity {
-  const type = fields.oneOf('type', ['bert', 'hash'] as const);
+  const type = fields.oneOf('type', ['hash', WORD_VECTORS, ...MODEL_TYPES, ...CAUSAL_MODEL_TYPES]);
   const channels = fields.wholeNumber('channels', 1);
   if (type === 'hash') return { type, channels };
   return {
     type,
     name: fields.text('name'),
     channels,
+    ...(isCausal(type) ? { layer: fields.wholeNumber('layer', 1) } : {}),
     weightsSha256: fields.text('weightsSha256'),
     tokenizerSha256: fields.text('tokenizerSha256'),
   };

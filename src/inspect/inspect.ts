@@ -3,7 +3,8 @@ import { basename, dirname, join } from 'node:path';
 import { PEFT_CONFIG_FILE, PEFT_TENSORS_FILE } from '../adapter/index.js';
 import { exists, readError, readJson } from '../files/index.js';
 import { isGguf } from '../formats/gguf/index.js';
-import { SafetensorsSet } from '../formats/safetensors/index.js';
+import { isPytorch, PytorchArchive } from '../formats/pytorch/index.js';
+import { SafetensorsSet, type TensorReader } from '../formats/safetensors/index.js';
 import { parameterCount } from '../generator/decoder-shape.js';
 import { DECODER_BASE_NAME } from '../generator/decoder-weights.js';
 import { type GeneratorManifest, layoutOf, MANIFEST_FILE, readManifest } from '../generator/manifest.js';
@@ -44,10 +45,21 @@ export interface SafetensorsInspection {
   tensors: TensorSummary[];
 }
 
-export type Inspection = GeneratorInspection | AdapterInspection | SafetensorsInspection | GgufInspection;
+export interface PytorchInspection {
+  type: 'pytorch';
+  path: string;
+  tensors: TensorSummary[];
+}
+
+export type Inspection =
+  | GeneratorInspection
+  | AdapterInspection
+  | SafetensorsInspection
+  | GgufInspection
+  | PytorchInspection;
 
 /**
- * The contents of a generator folder, a PEFT folder, a GGUF file, or any safetensors file or sharded set.
+ * The contents of a generator folder, a PEFT folder, a GGUF file, any safetensors file or sharded set, or an archive of torch.save.
  * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, UNSUPPORTED_FORMAT, NEWER_FORMAT
  */
 export async function inspect(path: string, options: InspectOptions = {}): Promise<Inspection> {
@@ -56,12 +68,18 @@ export async function inspect(path: string, options: InspectOptions = {}): Promi
   if (folder && (await exists(join(folder, MANIFEST_FILE)))) return inspectGenerator(folder, options);
   if (folder && (await exists(join(folder, PEFT_CONFIG_FILE)))) return inspectAdapter(folder, options);
   if (await isGguf(path)) return inspectGguf(path, options);
-  return withTensors(path, options, false, (tensors, { path: found, metadata }) => ({
-    type: 'safetensors',
-    path: found,
-    metadata,
-    tensors,
-  }));
+  if (await isPytorch(path)) return inspectPytorch(path, options);
+  return withTensors(
+    () => SafetensorsSet.open(path),
+    options,
+    false,
+    (tensors, { path: found, metadata }) => ({
+      type: 'safetensors',
+      path: found,
+      metadata,
+      tensors,
+    }),
+  );
 }
 
 /** The folder: the path itself, or the parent of a given manifest. */
@@ -76,38 +94,57 @@ async function folderOf(path: string): Promise<string | undefined> {
 async function inspectGenerator(folder: string, options: InspectOptions): Promise<GeneratorInspection> {
   const manifest = await readManifest(join(folder, MANIFEST_FILE));
   const layout = layoutOf(manifest);
-  return withTensors(join(folder, DECODER_BASE_NAME), options, false, (tensors) => ({
-    type: 'generator',
-    path: folder,
-    manifest,
-    notice: manifest.training.trained ? null : UNTRAINED,
-    parameters: parameterCount(manifest.decoder),
-    weightTokens: { count: layout.tokenCount, height: layout.tokenHeight, width: layout.tokenWidth },
-    adapterTensors: layout.tensors.length,
-    tensors,
-  }));
+  return withTensors(
+    () => SafetensorsSet.open(join(folder, DECODER_BASE_NAME)),
+    options,
+    false,
+    (tensors) => ({
+      type: 'generator',
+      path: folder,
+      manifest,
+      notice: manifest.training.trained ? null : UNTRAINED,
+      parameters: parameterCount(manifest.decoder),
+      weightTokens: { count: layout.tokenCount, height: layout.tokenHeight, width: layout.tokenWidth },
+      adapterTensors: layout.tensors.length,
+      tensors,
+    }),
+  );
 }
 
 async function inspectAdapter(folder: string, options: InspectOptions): Promise<AdapterInspection> {
   const config = await readJson(join(folder, PEFT_CONFIG_FILE));
-  return withTensors(join(folder, PEFT_TENSORS_FILE), options, true, (tensors) => ({
-    type: 'adapter',
-    path: folder,
-    config,
-    tensors,
-  }));
+  return withTensors(
+    () => SafetensorsSet.open(join(folder, PEFT_TENSORS_FILE)),
+    options,
+    true,
+    (tensors) => ({
+      type: 'adapter',
+      path: folder,
+      config,
+      tensors,
+    }),
+  );
+}
+
+async function inspectPytorch(path: string, options: InspectOptions): Promise<PytorchInspection> {
+  return withTensors(
+    () => PytorchArchive.open(path),
+    options,
+    false,
+    (tensors) => ({ type: 'pytorch', path, tensors }),
+  );
 }
 
 async function withTensors<T>(
-  path: string,
+  open: () => Promise<TensorReader>,
   { statistics, signal }: InspectOptions,
   byDefault: boolean,
-  describe: (tensors: TensorSummary[], set: SafetensorsSet) => T,
+  describe: (tensors: TensorSummary[], reader: TensorReader) => T,
 ): Promise<T> {
-  const set = await SafetensorsSet.open(path);
+  const reader = await open();
   try {
-    return describe(await summariseTensors(set, { statistics: statistics ?? byDefault, signal }), set);
+    return describe(await summariseTensors(reader, { statistics: statistics ?? byDefault, signal }), reader);
   } finally {
-    await set.close();
+    await reader.close();
   }
 }

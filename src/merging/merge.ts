@@ -1,6 +1,6 @@
 import { cp } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { LoraAdapter, readPeft, requireFinite } from '../adapter/index.js';
+import { type GivenAdapter, type LoraAdapter, readPeft, requireFinite, toLoraAdapter } from '../adapter/index.js';
 import { eventLoopYielder, type LongOperation, steadyProgress } from '../async/index.js';
 import { DndError } from '../errors.js';
 import {
@@ -57,10 +57,7 @@ const MERGE_BYTES = 2 ** 18;
  * an output folder that is the base or the adapter; FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, OUTPUT_EXISTS, DISK_FULL,
  * NOT_WRITABLE; `signal.reason` after an abort
  */
-export async function mergeAdapter(
-  adapter: string | Pick<LoraAdapter, 'config' | 'tensors'>,
-  options: MergeOptions,
-): Promise<MergeReport> {
+export async function mergeAdapter(adapter: string | GivenAdapter, options: MergeOptions): Promise<MergeReport> {
   const { base, out, force, signal, onProgress } = checkOptions(options, 'options of mergeAdapter');
   checkPath(base, 'the folder of the base');
   checkPath(out, 'the folder to write');
@@ -92,12 +89,8 @@ export async function mergeAdapter(
   }
 }
 
-async function openAdapter(
-  adapter: string | Pick<LoraAdapter, 'config' | 'tensors'>,
-  signal: AbortSignal | undefined,
-): Promise<LoraAdapter> {
-  if (typeof adapter === 'string') return readPeft(adapter, { signal });
-  return adapter instanceof LoraAdapter ? adapter : new LoraAdapter(adapter?.config, adapter?.tensors);
+async function openAdapter(adapter: string | GivenAdapter, signal: AbortSignal | undefined): Promise<LoraAdapter> {
+  return typeof adapter === 'string' ? readPeft(adapter, { signal }) : toLoraAdapter(adapter);
 }
 
 function reportOf(base: string, out: string, folder: BaseFolder, merged: number, bytes: number): MergeReport {

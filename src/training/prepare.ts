@@ -76,10 +76,10 @@ export function reportPairs({ pairs }: Preparation, onNotice: ((message: string)
 }
 
 function loadNewEncoder(
-  { encoder, threads }: TrainingSettings,
+  { encoder, encoderLayer: layer, threads }: TrainingSettings,
   decoder: DecoderShape,
   signal: AbortSignal | undefined,
 ): Promise<TextEncoder> {
   const [, , channels] = conditionShape(decoder);
-  return loadTextEncoder(encoder, { threads, signal, channels, device: cpuUse(null) });
+  return loadTextEncoder(encoder, { threads, signal, channels, layer, device: cpuUse(null) });
 }

@@ -16,6 +16,7 @@ export interface TrainingSettings {
   pairs: string;
   base: string | undefined;
   encoder: string;
+  encoderLayer: number | undefined;
   preset: PresetName | undefined;
   features: readonly Feature[] | undefined;
   kernelSize: number | undefined;
@@ -76,7 +77,12 @@ export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
     kind: { is: 'path' },
     required: true,
     affectsWeights: false,
-    about: "text encoder folder (BERT family), or 'hash' for the built-in encoder",
+    about: "text encoder folder, or 'hash' for the built-in encoder",
+  },
+  encoderLayer: {
+    kind: whole(1),
+    affectsWeights: true,
+    about: 'layer of a decoder-only text encoder whose hidden states are taken (default: the last)',
   },
   preset: { kind: choice(PRESET_NAMES), affectsWeights: true, about: 'published configuration of the decoder' },
   features: {

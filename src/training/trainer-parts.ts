@@ -118,7 +118,7 @@ async function importanceFor(
   cacheFolder: string,
   { signal, onProgress, onNotice }: MakeOptions,
 ): Promise<Float32Array> {
-  const tasks = training.map(({ task, checkpoints }) => ({ name: task.name, heldOut: false, checkpoints }));
+  const tasks = training.map(({ task, checkpoints }) => ({ ...task, heldOut: false, checkpoints }));
   const { values, warnings } = await importanceOf({ tasks }, layout, {
     cacheFolder,
     signal,

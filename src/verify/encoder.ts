@@ -1,4 +1,4 @@
-import { BertEncoder, HashEncoder } from '../encoder/index.js';
+import { HashEncoder, ModelEncoder } from '../encoder/index.js';
 import { DndError } from '../errors.js';
 import { type Check, compare, skip } from './checks.js';
 import { ENCODER_REFERENCES } from './encoder-references.js';
@@ -32,7 +32,7 @@ async function verifyHash(golden: GoldenFile, config: unknown): Promise<Check[]>
 async function verifyBert(golden: GoldenFile, config: unknown, options: VerifierOptions): Promise<Check[]> {
   const { threads, device, signal } = options;
   const { bertHiddenStates } = tolerancesOn(device);
-  const encoder = await BertEncoder.create(config, golden.file, { threads, device, signal });
+  const encoder = await ModelEncoder.create(config, golden.file, { threads, device, signal });
   try {
     const [ids, mask] = [await golden.integers('input_ids'), await golden.integers('attention_mask')];
     const [prompts, length] = idsShape(golden);

@@ -1,4 +1,4 @@
-import { BertTextEncoder } from '../encoder/index.js';
+import { ModelTextEncoder } from '../encoder/index.js';
 import { type Check, compare, skip } from './checks.js';
 import { ENCODER_REFERENCES } from './encoder-references.js';
 import type { GoldenFile } from './golden-file.js';
@@ -14,7 +14,7 @@ export async function verifyRealEncoder(
     const reason = `it requires the real weights of ${golden.file.metadata.weights}. Give their folder with --encoder`;
     return golden.names.map((name) => skip(name, reason));
   }
-  const encoder = await BertTextEncoder.load(folder, { threads, device, signal });
+  const encoder = await ModelTextEncoder.load(folder, { threads, device, signal });
   try {
     const prompts = golden.texts('prompts');
     const request = { maxLength: golden.wholeNumber('max_length'), padding: 'encode', signal } as const;

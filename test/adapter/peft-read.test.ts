@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { MODULE_NAMES, readPeft } from '../../src/adapter/index.js';
 import type { Dtype } from '../../src/formats/dtypes.js';
 import { type TensorSource, writeSafetensors } from '../../src/formats/safetensors/index.js';
+import { convertToPytorch } from '../formats/write-pytorch.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 import { FIXTURES } from './bases.js';
 
@@ -202,9 +203,17 @@ test('a folder without its files says which is missing', async () => {
   });
   await writeFile(join(folder(), 'adapter_model.bin'), '');
   await expect(readPeft(folder())).rejects.toMatchObject({
-    code: 'UNSUPPORTED_FORMAT',
+    code: 'CORRUPT_FILE',
     message: expect.stringContaining('adapter_model.bin'),
   });
+});
+
+test('adapter_model.bin, as PEFT wrote it before safetensors, is read alike', async () => {
+  const expected = await readPeft(peft('qwen2'));
+  await cp(peft('qwen2'), folder(), { recursive: true });
+  await convertToPytorch(join(folder(), 'adapter_model.safetensors'), join(folder(), 'adapter_model.bin'));
+  await rm(join(folder(), 'adapter_model.safetensors'));
+  expect(await readPeft(folder())).toEqual(expected);
 });
 
 test('an abort stops the reading', async () => {

@@ -2,7 +2,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type GgufValue, quantise, writeGguf } from '../../src/formats/gguf/index.js';
 import type { GgufInspection } from '../../src/inspect/gguf.js';
-import type { AdapterInspection, GeneratorInspection, SafetensorsInspection } from '../../src/inspect/inspect.js';
+import type {
+  AdapterInspection,
+  GeneratorInspection,
+  PytorchInspection,
+  SafetensorsInspection,
+} from '../../src/inspect/inspect.js';
 import { dnd, dndJson } from './run-cli.js';
 import { useWorkshop } from './workshop.js';
 
@@ -115,4 +120,15 @@ test('a GGUF file: its metadata, long arrays cut, and its tensors; of an adapter
     max: expect.closeTo(2, 2),
   });
   expect(adapter.result.tensors[1]!.statistics).toBeUndefined();
+});
+
+test('a PyTorch archive, with statistics on request', async () => {
+  const path = join(__dirname, '../fixtures/pytorch/checkpoint.pth');
+  const { result } = await dndJson<PytorchInspection>(['inspect', path, '--statistics']);
+  expect(result).toMatchObject({ type: 'pytorch', path });
+  expect(result.tensors.find(({ name }) => name === 'brain')).toMatchObject({ dtype: 'BF16', shape: [2, 7] });
+  expect(result.tensors.every(({ statistics }) => statistics?.count)).toBe(true);
+  const { stdout } = await dnd(['inspect', path]);
+  expect(stdout).toContain('PyTorch archive');
+  expect(stdout).toMatch(/strided +F32 +\[4, 3\]/);
 });

@@ -123,7 +123,16 @@ test('adapters of different bases are refused, with the module and both shapes',
 test('different names of the base are only noted, since folders and forks have other names', async () => {
   const other = adapterOf({ seed: 2, config: { baseModelName: '/models/base' } });
   const { notes } = await compareAdapters(named(adapterOf({ seed: 1 }), other));
-  expect(notes).toEqual([expect.stringContaining('different base models (tiny/base, /models/base)')]);
+  expect(notes).toEqual([expect.stringContaining('different base models ("tiny/base", "/models/base")')]);
+});
+
+test('generated and composed adapters are taken as they are', async () => {
+  const { config, tensors } = adapterOf({ seed: 1 });
+  const { pairs } = await compareAdapters([
+    { name: 'given', adapter: { config, tensors } },
+    { name: 'read', adapter: adapterOf({ seed: 1 }) },
+  ]);
+  expect(pairs[0]!.distance).toBe(0);
 });
 
 test('modules that do not overlap are compared when both adapters name the same base', async () => {

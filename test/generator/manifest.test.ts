@@ -78,10 +78,10 @@ test('unknown fields are ignored', () => {
 });
 
 test('a newer format is refused by name, before anything else is looked at', () => {
-  expect(() => parseManifest({ formatVersion: 3 }, 'x/generator.json')).toThrow(
+  expect(() => parseManifest({ formatVersion: 4 }, 'x/generator.json')).toThrow(
     refusal(
       'NEWER_FORMAT',
-      'x/generator.json has generator format 3, and this version of dnd-lora reads up to format 2: update dnd-lora',
+      'x/generator.json has generator format 4, and this version of dnd-lora reads up to format 3: update dnd-lora',
     ),
   );
 });
@@ -100,7 +100,7 @@ test.each(REQUIRED)('without %s it is corrupt, and the message names the file', 
 });
 
 test.each([
-  ['encoder.type', 't5'],
+  ['encoder.type', 'deberta'],
   ['condition.padding', 'left'],
   ['condition.pooling', 1],
   ['adapter.alpha', 0],

@@ -43,7 +43,12 @@ describe.each(PRESET_NAMES)('%s', (name) => {
   });
 
   test('makes a plan with nothing else given', async () => {
-    const encoder = { identity: { type: 'hash', channels: 384 }, maxWindow: 512, minLength: 1 } as const;
+    const encoder = {
+      identity: { type: 'hash', channels: 384 },
+      maxWindow: 512,
+      minLength: 1,
+      encodesPadding: true,
+    } as const;
     const manifest = planGenerator({ preset: name }, decoderOf({ preset: name }), await baseOf(name), encoder);
     expect(manifest).toMatchObject({
       preset: name,

@@ -16,10 +16,10 @@ async function writeRaw(folder, index, suffix, bytes) {
   return path;
 }
 
-/** Every tensor of a file or set as raw bytes, and the floating ones as float32 too. */
+/** Every tensor of a safetensors file or set, or of a PyTorch archive, as raw bytes, and the floating ones as float32 too. */
 async function read(_options, source, folder) {
   await mkdir(folder, { recursive: true });
-  const set = await SafetensorsSet.open(source);
+  const set = await dist('formats/pytorch/index.js').openTensors(source);
   const tensors = {};
   for (const [name, { dtype, shape }] of set.tensors) {
     const index = Object.keys(tensors).length;
@@ -146,9 +146,9 @@ async function writeDeltas(adapter, target) {
 }
 
 /** Token ids, mask, and states: every token's with padding encoded and zero, and pooled both ways. */
-async function encode({ maxLength, ...device }, folder, promptsFile, target) {
+async function encode({ maxLength, layer, ...device }, folder, promptsFile, target) {
   const prompts = JSON.parse(await readFile(promptsFile, 'utf8'));
-  const encoder = await dist('encoder/index.js').BertTextEncoder.load(folder, { threads: 2, ...device });
+  const encoder = await dist('encoder/index.js').loadTextEncoder(folder, { threads: 2, layer, ...device });
   const { ids, mask } = await encoder.tokenise(prompts, { maxLength });
   const matrix = [prompts.length, maxLength];
   const tensors = [
@@ -156,7 +156,7 @@ async function encode({ maxLength, ...device }, folder, promptsFile, target) {
     { name: 'mask', dtype: 'I32', shape: matrix, bytes: () => [bytesOf(mask)] },
   ];
   for (const [padding, pooling] of [
-    ['encode', 'none'],
+    ...(encoder.encodesPadding ? [['encode', 'none']] : []),
     ['zero', 'none'],
     ['encode', 'mean'],
     ['encode', 'cls'],

@@ -1,6 +1,6 @@
 import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BertTextEncoder, type EncodeOptions, HashEncoder, type TextEncoder } from '../../src/encoder/index.js';
+import { type EncodeOptions, HashEncoder, ModelTextEncoder, type TextEncoder } from '../../src/encoder/index.js';
 import { encodeSets } from '../../src/generator/encode.js';
 import { ByteCache } from '../../src/training/byte-cache.js';
 import { HiddenStatesCache, type HiddenStatesCacheOptions } from '../../src/training/hidden-states-cache.js';
@@ -73,7 +73,7 @@ describe('states of prompts', () => {
   ] as const)(
     'of a BERT are those of generate, whatever else is encoded with them (padding %s, pooling %s)',
     async (padding, pooling) => {
-      await using encoder = await BertTextEncoder.load(await writeModel(join(temporary(), 'bert')));
+      await using encoder = await ModelTextEncoder.load(await writeModel(join(temporary(), 'bert')));
       const condition = { maxLength: 10, padding, pooling };
       const choice = { name: '', given: 5, prompts: TEXTS, indices: [0, 1, 2, 3, 0], dropped: 0, repeated: 1 };
       const { hiddenStates: generated } = await encodeSets(encoder, [choice], condition, {});

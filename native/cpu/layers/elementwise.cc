@@ -3,6 +3,7 @@
 #include "cpu/layers/parallel_elementwise.h"
 
 namespace dnd::cpu {
+
 void merge_paths(ThreadPool& pool, const Control& control, const float* a, const float* bias, int64_t rows,
                  int64_t columns, float* y) {
   const Kernels& isa = kernels();
@@ -23,6 +24,12 @@ void add_token_bias(ThreadPool& pool, const Control& control, const float* bias,
       const float* from = residual + row * columns + begin;
       for (int64_t i = 0; i < count; ++i) to[i] = to[i] + shift + from[i];
     }
+  });
+}
+
+void multiply(ThreadPool& pool, const Control& control, const float* a, const float* b, int64_t elements, float* y) {
+  parallel_elementwise(pool, control, 1, elements, [&](int64_t, int64_t begin, int64_t count) {
+    for (int64_t i = begin; i < begin + count; ++i) y[i] = a[i] * b[i];
   });
 }
 

@@ -4,11 +4,12 @@
 #include <cstdint>
 
 #include "backend.h"
+#include "backend_encoder.h"
 #include "control.h"
 #include "core/thread_pool.h"
 
-/// The operations of backend.h on the CPU but the convolution (convolution/convolution.h), one file each. Meaning and
-/// shapes are described there; failures are thrown as dnd::Error and become statuses in backend.cc.
+/// The operations of backend.h and backend_encoder.h on the CPU but the convolution (convolution/convolution.h), one file each. Meaning
+/// and shapes are described there; failures are thrown as dnd::Error and become statuses in backend.cc.
 namespace dnd::cpu {
 
 void layer_norm(ThreadPool& pool, const Control& control, const float* x, int64_t rows, int64_t columns,
@@ -37,6 +38,11 @@ void embed(ThreadPool& pool, const Control& control, const int32_t* ids, const i
 
 void attention(ThreadPool& pool, const Control& control, const float* qkv, const int32_t* mask, const int64_t* offsets,
                int64_t sequences, int64_t longest, int64_t heads, int64_t head_width, float* y);
+
+/// Of backend_encoder.h, as the next.
+void relative_attention(ThreadPool& pool, const Control& control, const DndRelativeAttention& shape, const float* q,
+                        const float* k, const float* v, float* y);
+void multiply(ThreadPool& pool, const Control& control, const float* a, const float* b, int64_t elements, float* y);
 
 void mean_pool(ThreadPool& pool, const Control& control, const float* x, const int32_t* mask, const int64_t* offsets,
                int64_t sequences, int64_t columns, float* y);

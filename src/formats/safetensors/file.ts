@@ -1,9 +1,9 @@
-import { constants } from 'node:buffer';
 import { stat } from 'node:fs/promises';
 import { eventLoopYielder } from '../../async/index.js';
 import { DndError } from '../../errors.js';
 import { OpenFile, readError, readFully } from '../../files/index.js';
 import { quote } from '../../validation/index.js';
+import { allocateTensor } from '../allocate.js';
 import { DTYPES, elementCount, isFloatDtype, toFloat32 } from '../dtypes.js';
 import { corrupt, headerLength, PREFIX_BYTES, parseHeader } from './header.js';
 import type { TensorChunk, TensorInfo, TensorPiece, TensorReader } from './reader.js';
@@ -72,7 +72,7 @@ export class SafetensorsFile implements TensorReader {
   }
 
   async #readRange(info: TensorInfo, start: number, byteLength: number): Promise<Uint8Array<ArrayBuffer>> {
-    const bytes = allocate(byteLength, this.path, info.name);
+    const bytes = allocateTensor(byteLength, this.path, info.name);
     await readExactly(this.#file, bytes, info.byteOffset + start, this.path, `tensor ${quote(info.name)}`);
     return bytes;
   }
@@ -87,7 +87,7 @@ export class SafetensorsFile implements TensorReader {
     if (!isFloatDtype(info.dtype)) {
       throw new DndError('UNSUPPORTED_FORMAT', `${this.path}: tensor ${quote(name)} is ${info.dtype}, not a float`);
     }
-    const result = allocate(elementCount(info.shape) * DTYPES.F32.bytes, this.path, name);
+    const result = allocateTensor(elementCount(info.shape) * DTYPES.F32.bytes, this.path, name);
     if (info.dtype === 'F32') {
       await readExactly(this.#file, result, info.byteOffset, this.path, `tensor ${quote(name)}`);
       return new Float32Array(result.buffer);
@@ -126,7 +126,7 @@ export class SafetensorsFile implements TensorReader {
       const begin = first!.info.byteOffset + first!.start;
       const length = parts.reduce((sum, part) => sum + part.length, 0);
       this.#info(first!.info.name);
-      const bytes = allocate(length, this.path, first!.info.name);
+      const bytes = allocateTensor(length, this.path, first!.info.name);
       await readExactly(this.#file, bytes, begin, this.path, `tensor ${quote(first!.info.name)}`);
       yield parts.map(({ info, start, length: own }) => {
         const offset = info.byteOffset + start - begin;
@@ -177,20 +177,4 @@ function* partsTogether(tensors: readonly TensorInfo[], maxBytes: number): Gener
     }
   }
   if (group.length > 0) yield group;
-}
-
-function allocate(byteLength: number, path: string, name: string): Uint8Array<ArrayBuffer> {
-  const fix = 'read it in pieces, with chunks()';
-  if (byteLength > constants.MAX_LENGTH) {
-    throw new DndError(
-      'OUT_OF_MEMORY',
-      `${path}: tensor ${quote(name)} is too large to be read at once (${byteLength} bytes); ${fix}`,
-    );
-  }
-  try {
-    return new Uint8Array(byteLength);
-  } catch (cause) {
-    const message = `${path}: not enough memory for tensor ${quote(name)} (${byteLength} bytes); ${fix}`;
-    throw new DndError('OUT_OF_MEMORY', message, { cause });
-  }
 }

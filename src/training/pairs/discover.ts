@@ -5,6 +5,7 @@ import { DndError } from '../../errors.js';
 import { kindOf, readError } from '../../files/index.js';
 import { promptFile, promptFileNames } from '../../prompts/index.js';
 import { compareNaturally } from './natural-order.js';
+import { IMPORTANCE_FILE } from './task-importance.js';
 import type { CheckpointProblem, PairsProblem } from './types.js';
 
 /** The files of a task, not yet read. */
@@ -119,7 +120,7 @@ async function findCheckpoints(folder: string, place: string, task: TaskFiles): 
         refuse(join(path, 'adapter_model.bin'), 'UNSUPPORTED_FORMAT', SAVE_AGAIN);
       else if (/^checkpoint-/.test(entry))
         refuse(path, 'FILE_NOT_FOUND', `it has no ${PEFT_TENSORS_FILE}; saving it may have been interrupted`);
-    } else if (entry.endsWith('.safetensors')) await add(path, place, entry);
+    } else if (entry.endsWith('.safetensors') && entry !== IMPORTANCE_FILE) await add(path, place, entry);
     else if (PYTORCH.test(entry) && !COMPANIONS.test(entry)) refuse(path, 'UNSUPPORTED_FORMAT', SAVE_AGAIN);
   }
   // A trainer's final adapter is in the folder above its checkpoints, and is the newest.

@@ -6,6 +6,7 @@ import { DndError } from '../../errors.js';
 import { SafetensorsFile, writeSafetensors } from '../../formats/safetensors/index.js';
 import { importanceFromSums, meanImportance, TokenDeviations, type TokenSums } from './importance.js';
 import { readTensors } from './target.js';
+import { IMPORTANCE_TENSOR, readTaskImportance } from './task-importance.js';
 import type { Task } from './types.js';
 import { uninformativeTask } from './warnings.js';
 
@@ -31,13 +32,13 @@ const MOST_ELEMENTS = 2 ** 23;
 
 /**
  * The token importance of the training tasks, from all of their checkpoints: the mean of the tasks' vectors (see
- * `importanceFromSums`). A task whose checkpoints are identical is uninformative and skipped; if all are, every token
+ * `importanceFromSums`); a task may have a vector of its own. A task whose checkpoints are identical is uninformative and skipped; if all are, every token
  * has importance 1. The result is cached in `cacheFolder` by the content of the checkpoints; a damaged cache file is
  * replaced.
  * @throws DndError as `readTensors`; INVALID_PAIRS for no checkpoints; `signal.reason`
  */
 export async function importanceOf(
-  { tasks: all }: { tasks: readonly Pick<Task, 'name' | 'heldOut' | 'checkpoints'>[] },
+  { tasks: all }: { tasks: readonly Pick<Task, 'name' | 'heldOut' | 'checkpoints' | 'importance'>[] },
   layout: AdapterLayout,
   { cacheFolder, signal, onProgress }: ImportanceOptions = {},
 ): Promise<PairsImportance> {
@@ -60,7 +61,7 @@ interface Result {
   silent: string[];
 }
 
-type CountedTask = Pick<Task, 'name' | 'checkpoints'>;
+type CountedTask = Pick<Task, 'name' | 'checkpoints' | 'importance'>;
 
 async function compute(
   tasks: readonly CountedTask[],
@@ -68,14 +69,19 @@ async function compute(
   { signal, onProgress }: LongOperation,
 ): Promise<Result> {
   const blocks = blocksOf(layout);
-  const total = blocks.length * tasks.reduce((sum, { checkpoints }) => sum + checkpoints.length, 0);
+  const computed = tasks.filter(({ importance }) => importance === undefined);
+  const total = blocks.length * computed.reduce((sum, { checkpoints }) => sum + checkpoints.length, 0);
   const report = steadyProgress(onProgress);
   const tokens = new Float32Array(layout.size);
   const vectors: Float64Array[] = [];
   const silent: string[] = [];
   let done = 0;
   const advance = () => report(++done / total);
-  for (const { name, checkpoints } of tasks) {
+  for (const { name, checkpoints, importance } of tasks) {
+    if (importance) {
+      vectors.push(await readTaskImportance(importance, layout));
+      continue;
+    }
     const sums: TokenSums = {
       deviations: new Float64Array(layout.tokenCount),
       counts: new Float64Array(layout.tokenCount),
@@ -85,6 +91,7 @@ async function compute(
     if (vector) vectors.push(vector);
     else silent.push(name);
   }
+  report(1);
   const mean = vectors.length > 0 ? meanImportance(vectors) : new Float64Array(layout.tokenCount).fill(1);
   return { values: new Float32Array(mean), silent };
 }
@@ -133,13 +140,13 @@ async function addBlock({ checkpoints, layout, block, tokens, sums, signal, adva
 }
 
 function digestOf(tasks: readonly CountedTask[], layout: AdapterLayout): string {
-  const parts = tasks.map(({ name, checkpoints }) => [name, ...checkpoints.map(({ sha256 }) => sha256)]);
+  const parts = tasks.map(({ name, checkpoints, importance }) =>
+    importance ? [name, 'importance', importance.sha256] : [name, ...checkpoints.map(({ sha256 }) => sha256)],
+  );
   return createHash('sha256')
     .update(JSON.stringify([CACHE_VERSION, layout, parts, ...(layout.residual ? [layout.residual.sha256] : [])]))
     .digest('hex');
 }
-
-const TENSOR = 'importance';
 
 function sha256(values: Float32Array): string {
   return createHash('sha256')
@@ -152,8 +159,9 @@ async function readCache(path: string, digest: string, tokens: number): Promise<
   let file: SafetensorsFile | undefined;
   try {
     file = await SafetensorsFile.open(path);
-    if (file.metadata.digest !== digest || file.tensors.get(TENSOR)?.shape.join() !== String(tokens)) return undefined;
-    const values = await file.readFloat32(TENSOR);
+    if (file.metadata.digest !== digest || file.tensors.get(IMPORTANCE_TENSOR)?.shape.join() !== String(tokens))
+      return undefined;
+    const values = await file.readFloat32(IMPORTANCE_TENSOR);
     const silent = JSON.parse(file.metadata.silent ?? 'null');
     return sha256(values) === file.metadata.sha256 && Array.isArray(silent) ? { values, silent } : undefined;
   } catch (error) {
@@ -174,7 +182,10 @@ async function writeCache(
   const metadata = { digest, sha256: sha256(values), silent: JSON.stringify(silent) };
   const bytes = () => [new Uint8Array(values.buffer)];
   try {
-    await writeSafetensors(path, [{ name: TENSOR, dtype: 'F32', shape: [values.length], bytes }], { metadata, signal });
+    await writeSafetensors(path, [{ name: IMPORTANCE_TENSOR, dtype: 'F32', shape: [values.length], bytes }], {
+      metadata,
+      signal,
+    });
     return [];
   } catch (error) {
     signal?.throwIfAborted();

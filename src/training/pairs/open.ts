@@ -11,6 +11,7 @@ import { type Agreement, agree, type Member, type Mismatch, mismatchTable } from
 import { findTaskFiles, findTasks, type TaskFiles } from './discover.js';
 import { PAIRS_FILE, type PairsManifest, readPairsManifest } from './manifest.js';
 import { type ScannedCheckpoint, scanCheckpoint } from './scan.js';
+import { findTaskImportance, type TaskImportance } from './task-importance.js';
 import type { Checkpoint, CheckpointProblem, PairItem, Pairs, PairsProblem, Task } from './types.js';
 import { warningsOf } from './warnings.js';
 
@@ -79,9 +80,12 @@ export async function examinePairs(folder: string, options: OpenPairsOptions = {
     );
   if (problems.length > 0 || !agreement) return { folder, pairs: null, problems, mismatches };
 
+  const importance = new Map<string, TaskImportance | undefined>();
+  for (const { name } of files) importance.set(name, await findTaskImportance(join(folder, name)));
   const tasks = files.map(
     ({ name }): Task => ({
       name,
+      ...(importance.get(name) && { importance: importance.get(name)! }),
       items: items.get(name)!,
       checkpoints: members.filter(({ task }) => task === name).map(({ checkpoint }) => plain(checkpoint)),
       heldOut: manifest.heldOut.includes(name),
@@ -239,10 +243,11 @@ function plain({ layout: _, config: __, ...checkpoint }: ScannedCheckpoint): Che
 
 function digestOf({ adapter }: Agreement, tasks: readonly Task[]): string {
   const hash = createHash('sha256').update(JSON.stringify(adapter));
-  for (const { name, heldOut, items, checkpoints } of tasks) {
+  for (const { name, heldOut, items, checkpoints, importance } of tasks) {
     hash.update(JSON.stringify([name, heldOut, items.length, checkpoints.length]));
     for (const { prompt, response } of items) hash.update(JSON.stringify([prompt, response]));
     for (const checkpoint of checkpoints) hash.update(JSON.stringify([checkpoint.name, checkpoint.sha256]));
+    if (importance) hash.update(JSON.stringify(['importance', importance.sha256]));
   }
   return hash.digest('hex');
 }

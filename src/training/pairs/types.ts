@@ -1,6 +1,7 @@
 import type { AdapterLayout, BaseModel, ModuleName, TensorShape } from '../../adapter/index.js';
 import type { ErrorCode } from '../../errors.js';
 import type { PromptItem } from '../../prompts/index.js';
+import type { TaskImportance } from './task-importance.js';
 
 /** One item of a task's prompts file. The response is empty if the file has none. */
 export type PairItem = PromptItem;
@@ -36,6 +37,8 @@ export interface Task {
   checkpoints: readonly Checkpoint[];
   /** Held out from training, and evaluated. */
   heldOut: boolean;
+  /** Token importance that is given, instead of computed from the checkpoints. */
+  importance?: TaskImportance;
 }
 
 /** A problem that blocks training. */

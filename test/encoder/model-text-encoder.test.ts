@@ -1,19 +1,21 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BertTextEncoder, HashEncoder, loadTextEncoder } from '../../src/encoder/index.js';
+import { HashEncoder, loadTextEncoder, ModelTextEncoder } from '../../src/encoder/index.js';
 import { writeSafetensorsSharded } from '../../src/formats/safetensors/index.js';
+import { copyEncoderFiles } from '../../src/generator/encoder-folder.js';
+import { convertToPytorch } from '../formats/write-pytorch.js';
 import { SPELLING_TOKENIZER, smallBertTensors, spell, writeModel } from './models.js';
 
 const plain = { padding: 'encode', pooling: 'none' } as const;
 const CHANNELS = 24;
 
 let temporary: string;
-let encoder: BertTextEncoder;
+let encoder: ModelTextEncoder;
 beforeAll(async () => {
   temporary = await mkdtemp(join(tmpdir(), 'dnd-encoder-'));
-  encoder = await BertTextEncoder.load(await writeModel(join(temporary, 'small')));
+  encoder = await ModelTextEncoder.load(await writeModel(join(temporary, 'small')));
 });
 afterAll(async () => {
   encoder.dispose();
@@ -41,7 +43,7 @@ describe('encoding prompts', () => {
     mask.fill(1, 0, first.length);
     ids.set(second, length);
     mask.fill(1, length);
-    const expected = await encoder.bert.encodeIds({ ids, mask, prompts: 2, length, ...plain });
+    const expected = await encoder.model.encodeIds({ ids, mask, prompts: 2, length, ...plain });
     expect(result.hiddenStates).toEqual(expected);
     expect(result).toMatchObject({ shape: [2, 12, CHANNELS], tokens: 7 + 12, truncatedPrompts: [1] });
   });
@@ -80,7 +82,7 @@ describe('encoding prompts', () => {
     const ids = new Int32Array(32);
     ids.set(spell(prompt).slice(32));
     const mask = new Int32Array(32).fill(1, 0, 30);
-    const second = await encoder.bert.encodeIds({ ids, mask, prompts: 1, length: 32, ...plain });
+    const second = await encoder.model.encodeIds({ ids, mask, prompts: 1, length: 32, ...plain });
     for (let i = 0; i < second.length; i++) expect(long.hiddenStates[32 * CHANNELS + i]).toBeCloseTo(second[i]!, 5);
   });
 
@@ -108,7 +110,7 @@ describe('encoding prompts', () => {
   });
 
   test('is refused once the encoder is disposed of', async () => {
-    const other = await BertTextEncoder.load(join(temporary, 'small'));
+    const other = await ModelTextEncoder.load(join(temporary, 'small'));
     other.dispose();
     other.dispose();
     await expect(other.encode(['a'], { maxLength: 8, ...plain })).rejects.toMatchObject({ code: 'DISPOSED' });
@@ -129,7 +131,7 @@ describe('the identity', () => {
 
   test("is named after the model in Hugging Face's cache", async () => {
     const folder = join(temporary, 'models--some-one--tiny-bert', 'snapshots', '0123abc');
-    const cached = await BertTextEncoder.load(await writeModel(folder));
+    const cached = await ModelTextEncoder.load(await writeModel(folder));
     expect(cached.identity.name).toBe('some-one/tiny-bert');
     cached.dispose();
   });
@@ -139,7 +141,7 @@ describe('loading', () => {
   test('takes weights in several files, with the digest of all of them', async () => {
     const folder = await writeModel(join(temporary, 'sharded'), {}, []);
     await writeSafetensorsSharded(folder, 'model', await smallBertTensors(), { maxShardBytes: 20_000 });
-    const sharded = await BertTextEncoder.load(folder);
+    const sharded = await ModelTextEncoder.load(folder);
     const options = { maxLength: 8, ...plain };
     const [ours, single] = [await sharded.encode(['abc'], options), await encoder.encode(['abc'], options)];
     expect(ours.hiddenStates).toEqual(single.hiddenStates);
@@ -151,6 +153,19 @@ describe('loading', () => {
     sharded.dispose();
   });
 
+  test('with pytorch_model.bin alone', async () => {
+    const folder = await writeModel(join(temporary, 'pytorch'));
+    await convertToPytorch(join(folder, 'model.safetensors'), join(folder, 'pytorch_model.bin'));
+    await rm(join(folder, 'model.safetensors'));
+    const loaded = await ModelTextEncoder.load(folder);
+    expect(loaded.identity.weightsSha256).toBe(sha256(await readFile(join(folder, 'pytorch_model.bin'))));
+    const options = { maxLength: 8, ...plain };
+    expect(await loaded.encode(['abc'], options)).toEqual(await encoder.encode(['abc'], options));
+    loaded.dispose();
+    await copyEncoderFiles(folder, join(temporary, 'copy'), undefined);
+    expect(await readdir(join(temporary, 'copy'))).toContain('pytorch_model.bin');
+  });
+
   test('passes over what sentence-transformers adds', async () => {
     const folder = await writeModel(join(temporary, 'sentence'), {
       'modules.json': [{ idx: 0, name: '0', path: '', type: 'sentence_transformers.models.Transformer' }],
@@ -158,13 +173,13 @@ describe('loading', () => {
     });
     await mkdir(join(folder, '1_Pooling'));
     await writeFile(join(folder, '1_Pooling', 'config.json'), '{"pooling_mode_mean_tokens": true}');
-    const loaded = await BertTextEncoder.load(folder);
+    const loaded = await ModelTextEncoder.load(folder);
     expect(loaded.identity).toEqual({ ...encoder.identity, name: 'sentence' });
     loaded.dispose();
   });
 
   test('does without tokenizer_config.json', async () => {
-    const loaded = await BertTextEncoder.load(
+    const loaded = await ModelTextEncoder.load(
       await writeModel(join(temporary, 'bare'), { 'tokenizer_config.json': undefined }),
     );
     const { ids } = await loaded.tokenise(['Ab'], { maxLength: 6 });
@@ -211,7 +226,7 @@ describe('a folder that is no text encoder is refused', () => {
       'FILE_NOT_FOUND',
       '0_Transformer: give that folder',
     ],
-    ['of another type', { 'config.json': { model_type: 'xlm-roberta' } }, 'UNSUPPORTED_ENCODER', '"xlm-roberta"'],
+    ['of another type', { 'config.json': { model_type: 'deberta-v2' } }, 'UNSUPPORTED_ENCODER', '"deberta-v2"'],
     ['with a tokeniser of another kind', { 'tokenizer.json': 7 }, 'CORRUPT_FILE', 'tokenizer.json must hold'],
     [
       'with special tokens that are unknown to the model',
@@ -220,7 +235,7 @@ describe('a folder that is no text encoder is refused', () => {
       'Magic',
     ],
   ])('%s', async (_, files, code, message) => {
-    await expect(BertTextEncoder.load(await model(files))).rejects.toMatchObject({
+    await expect(ModelTextEncoder.load(await model(files))).rejects.toMatchObject({
       code,
       message: expect.stringContaining(message),
     });
@@ -242,14 +257,14 @@ describe('a folder that is no text encoder is refused', () => {
     });
   });
 
-  test('without safetensors', async () => {
+  test('without weights, or with parts of a PyTorch file', async () => {
     const folder = await model({});
-    await rename(join(folder, 'model.safetensors'), join(folder, 'pytorch_model.bin'));
+    await rename(join(folder, 'model.safetensors'), join(folder, 'pytorch_model.bin.index.json'));
     await expect(loadTextEncoder(folder)).rejects.toMatchObject({
       code: 'FILE_NOT_FOUND',
-      message: expect.stringContaining('save pytorch_model.bin as safetensors'),
+      message: expect.stringContaining('save the parts of pytorch_model.bin as safetensors'),
     });
-    await rm(join(folder, 'pytorch_model.bin'));
+    await rm(join(folder, 'pytorch_model.bin.index.json'));
     await expect(loadTextEncoder(folder)).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
   });
 

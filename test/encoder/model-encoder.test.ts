@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { BertEncoder, parseBertConfig } from '../../src/encoder/index.js';
+import { ModelEncoder, parseEncoderConfig } from '../../src/encoder/index.js';
 import { fromFloat32 } from '../../src/formats/dtypes.js';
 import { SafetensorsFile, type TensorSource, writeSafetensors } from '../../src/formats/safetensors/index.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
@@ -25,7 +25,7 @@ async function hiddenStates(tensors: TensorSource[]): Promise<Float32Array> {
   const ids = golden.get('input_ids')!;
   const [prompts, length] = ids.shape as [number, number];
   return withWeights(tensors, async (file) => {
-    const bert = await BertEncoder.create(await smallBertConfig(), file);
+    const bert = await ModelEncoder.create(await smallBertConfig(), file);
     const mask = golden.get('attention_mask')!.data as Int32Array;
     const request = { ids: ids.data as Int32Array, mask, prompts, length, padding: 'encode', pooling: 'none' } as const;
     const result = await bert.encodeIds(request);
@@ -46,10 +46,20 @@ test.each([
   ['encoder_bert_gelu_new', 'pooled_mean', 'mean'],
   ['encoder_bert_gelu_new', 'pooled_cls', 'cls'],
   ['encoder_bert_windows', 'hidden_states', 'none'],
+  ['encoder_roberta', 'hidden_states', 'none'],
+  ['encoder_roberta', 'pooled_mean', 'mean'],
+  ['encoder_mpnet', 'hidden_states', 'none'],
+  ['encoder_mpnet', 'pooled_mean', 'mean'],
+  ['encoder_distilbert', 'hidden_states', 'none'],
+  ['encoder_t5', 'hidden_states', 'none'],
+  ['encoder_t5_gated', 'hidden_states', 'none'],
+  ['encoder_modernbert', 'hidden_states', 'none'],
+  ['encoder_modernbert', 'pooled_mean', 'mean'],
+  ['encoder_modernbert', 'pooled_cls', 'cls'],
 ] as const)('%s gives the golden %s', async (name, expected, pooling) => {
   const { settings, tensors } = await readGolden(`${name}.safetensors`);
   const file = await SafetensorsFile.open(join(__dirname, '..', 'fixtures', 'encoder', `${name}.safetensors`));
-  const bert = await BertEncoder.create(JSON.parse(settings.config!), file);
+  const bert = await ModelEncoder.create(JSON.parse(settings.config!), file);
   await file.close();
   const ids = tensors.get('input_ids')!;
   const [prompts, length] = ids.shape as [number, number];
@@ -159,10 +169,11 @@ describe('config.json', () => {
     num_attention_heads: 4,
     intermediate_size: 52,
   };
-  const parse = (changes: object) => parseBertConfig({ ...small, ...changes }, '/model/config.json');
+  const parse = (changes: object) => parseEncoderConfig({ ...small, ...changes }, '/model/config.json');
 
   test('may leave out what transformers has defaults for', () => {
     expect(parse({})).toEqual({
+      modelType: 'bert',
       vocabSize: 60,
       hiddenSize: 24,
       layers: 3,
@@ -187,7 +198,8 @@ describe('config.json', () => {
   });
 
   test.each([
-    ['another model', { model_type: 'mpnet' }, 'UNSUPPORTED_ENCODER', 'model_type "mpnet"'],
+    ['another model', { model_type: 'deberta-v2' }, 'UNSUPPORTED_ENCODER', 'model_type "deberta-v2"'],
+    ['a model of the prototype', { model_type: 'constructor' }, 'UNSUPPORTED_ENCODER', 'model_type "constructor"'],
     ['no model', { model_type: undefined }, 'UNSUPPORTED_ENCODER', 'names no model_type'],
     [
       'another activation',
@@ -221,6 +233,6 @@ describe('config.json', () => {
   });
 
   test.each([null, [], 'bert', 7])('that is %j is refused', (json) => {
-    expect(() => parseBertConfig(json, 'config.json')).toThrow(expect.objectContaining({ code: 'CORRUPT_FILE' }));
+    expect(() => parseEncoderConfig(json, 'config.json')).toThrow(expect.objectContaining({ code: 'CORRUPT_FILE' }));
   });
 });

@@ -1,9 +1,9 @@
 import type { LongOperation } from '../async/index.js';
 import type { EngineOptions } from '../engine/index.js';
 import { readJson, sha256OfFiles } from '../files/index.js';
-import { SafetensorsSet } from '../formats/safetensors/index.js';
-import { parseBertConfig } from './bert-config.js';
-import { BertEncoder } from './bert-encoder.js';
+import { openTensors } from '../formats/pytorch/index.js';
+import { parseEncoderConfig } from './families.js';
+import { ModelEncoder } from './model-encoder.js';
 import { findModel, type TokeniserFolder } from './model-folder.js';
 import {
   checkRequest,
@@ -15,54 +15,56 @@ import {
 import { type TokenisedPrompts, Tokeniser } from './tokeniser.js';
 
 /**
- * The tokeniser of a model of the BERT family.
+ * The tokeniser of a text encoder's model.
  * @throws DndError READ_FAILED, CORRUPT_FILE, UNSUPPORTED_ENCODER
  */
 export async function loadTokeniser({ folder, config, ...files }: TokeniserFolder): Promise<Tokeniser> {
-  const { vocabSize, padTokenId } = parseBertConfig(await readJson(config), config);
+  const { vocabSize, padTokenId } = parseEncoderConfig(await readJson(config), config);
   const tokenizer = await readJson(files.tokenizer);
   const settings = files.tokenizerConfig === undefined ? {} : await readJson(files.tokenizerConfig);
   return new Tokeniser({ tokenizer, config: settings, folder }, vocabSize, padTokenId);
 }
 
-/** A BERT with its tokeniser, from a folder in the layout of Hugging Face or sentence-transformers. */
-export class BertTextEncoder implements TextEncoder {
+/** A text encoder's model with its tokeniser, from a folder in the layout of Hugging Face or sentence-transformers. */
+export class ModelTextEncoder implements TextEncoder {
   readonly channels: number;
   readonly maxWindow: number;
   readonly minLength: number;
+  readonly encodesPadding = true;
 
   private constructor(
-    readonly bert: BertEncoder,
+    readonly model: ModelEncoder,
     readonly tokeniser: Tokeniser,
     readonly identity: EncoderIdentity,
   ) {
-    this.channels = bert.config.hiddenSize;
-    this.maxWindow = bert.config.maxPositions;
+    this.channels = model.config.hiddenSize;
+    this.maxWindow = model.config.maxPositions;
     this.minLength = tokeniser.minLength;
   }
 
   /**
-   * Reads `config.json`, `tokenizer.json`, `tokenizer_config.json` if present, and `model.safetensors` or its parts.
+   * Reads `config.json`, `tokenizer.json`, `tokenizer_config.json` if present, and `model.safetensors`, its parts or
+   * `pytorch_model.bin`.
    * sentence-transformers' own files (`modules.json`, `1_Pooling`, …) are ignored: they describe sentence pooling, but
    * a condition uses the hidden states of all tokens, and the generator sets its pooling.
    * @throws DndError FILE_NOT_FOUND, CORRUPT_FILE, UNSUPPORTED_ENCODER, INVALID_WEIGHTS, SHAPE_MISMATCH, OUT_OF_MEMORY
    */
-  static async load(folder: string, options: EngineOptions & LongOperation = {}): Promise<BertTextEncoder> {
+  static async load(folder: string, options: EngineOptions & LongOperation = {}): Promise<ModelTextEncoder> {
     const model = await findModel(folder);
     const config = await readJson(model.config);
-    const { hiddenSize } = parseBertConfig(config, model.config);
+    const { hiddenSize, modelType } = parseEncoderConfig(config, model.config);
     const tokeniser = await loadTokeniser(model);
-    const weights = await SafetensorsSet.open(model.weights);
+    const weights = await openTensors(model.weights);
     try {
       const identity: EncoderIdentity = {
-        type: 'bert',
+        type: modelType,
         channels: hiddenSize,
         name: model.name,
         weightsSha256: await sha256OfFiles(weights.paths, options.signal),
         tokenizerSha256: await sha256OfFiles([model.tokenizer], options.signal),
       };
-      const bert = await BertEncoder.create(config, weights, { ...options, configSource: model.config });
-      return new BertTextEncoder(bert, tokeniser, identity);
+      const encoder = await ModelEncoder.create(config, weights, { ...options, configSource: model.config });
+      return new ModelTextEncoder(encoder, tokeniser, identity);
     } finally {
       await weights.close();
     }
@@ -84,13 +86,13 @@ export class BertTextEncoder implements TextEncoder {
     const { ids, mask, tokens, truncatedPrompts } = await this.tokenise(prompts, options);
     const { maxLength, padding, pooling, signal, onProgress } = options;
     const request = { ids, mask, prompts: prompts.length, length: maxLength, padding, pooling, signal, onProgress };
-    const hiddenStates = await this.bert.encodeIds(request);
+    const hiddenStates = await this.model.encodeIds(request);
     const length = pooling === 'none' ? maxLength : 1;
     return { hiddenStates, shape: [prompts.length, length, this.channels], tokens, truncatedPrompts };
   }
 
   dispose(): void {
-    this.bert.dispose();
+    this.model.dispose();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,8 +1,10 @@
 import type { LongOperation } from '../async/index.js';
 import { EncoderEngine, type EngineOptions } from '../engine/index.js';
 import type { TensorReader } from '../formats/safetensors/index.js';
-import { type BertConfig, parseBertConfig } from './bert-config.js';
-import { loadBertWeights } from './bert-weights.js';
+import { onDeviceOrCpu } from './device.js';
+import type { EncoderConfig } from './encoder-config.js';
+import { loadEncoderWeights } from './encoder-weights.js';
+import { parseEncoderConfig } from './families.js';
 import type { Padding, Pooling } from './text-encoder.js';
 
 /** Token ids to encode. */
@@ -20,35 +22,37 @@ export interface EncodeIds extends LongOperation {
   pooling: Pooling;
 }
 
-/** A BERT without its tokeniser: token ids in, hidden states out. The mathematics is the engine's. */
-export class BertEncoder implements AsyncDisposable {
+/** A text encoder's model without its tokeniser: token ids in, hidden states out. The mathematics is the engine's. */
+export class ModelEncoder implements AsyncDisposable {
   private constructor(
-    readonly config: Readonly<BertConfig>,
+    readonly config: Readonly<EncoderConfig>,
     readonly engine: EncoderEngine,
   ) {}
 
   /**
    * @param config as in the model's `config.json`
    * @param weights tensors by their Hugging Face names; other tensors are ignored
-   * @throws DndError as `parseBertConfig`, `EncoderEngine.create` and `loadBertWeights` do
+   * @throws DndError as `parseEncoderConfig`, `EncoderEngine.create` and `loadEncoderWeights` do
    */
   static async create(
     config: unknown,
     weights: TensorReader,
     options: EngineOptions & LongOperation & { configSource?: string } = {},
-  ): Promise<BertEncoder> {
+  ): Promise<ModelEncoder> {
     const { threads, memoryLimitBytes, device, precision, configSource = `config of ${weights.path}` } = options;
-    const parsed = parseBertConfig(config, configSource);
-    const { padTokenId: _, ...sizes } = parsed;
-    const engine = await EncoderEngine.create({ ...sizes, threads, memoryLimitBytes, device, precision });
+    const parsed = parseEncoderConfig(config, configSource);
+    const { modelType: _, padTokenId: __, tensors, ...sizes } = parsed;
+    const engine = await onDeviceOrCpu(device, (use) =>
+      EncoderEngine.create({ ...sizes, threads, memoryLimitBytes, device: use, precision }),
+    );
     try {
-      await loadBertWeights(engine, weights, options);
+      await loadEncoderWeights(engine, weights, options, tensors);
       await engine.prepare({ signal: options.signal });
     } catch (error) {
       engine.dispose();
       throw error;
     }
-    return new BertEncoder(parsed, engine);
+    return new ModelEncoder(parsed, engine);
   }
 
   /**

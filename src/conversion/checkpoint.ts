@@ -1,0 +1,177 @@
+import { join } from 'node:path';
+import { type BaseModel, readBaseModel } from '../adapter/index.js';
+import { type LongOperation, steadyProgress } from '../async/index.js';
+import { loadTextEncoder } from '../encoder/index.js';
+import { DndError } from '../errors.js';
+import { writeFileAtomically, writeFolderAtomically } from '../files/index.js';
+import { type FloatDtype, toFloat32 } from '../formats/dtypes.js';
+import { openTensors } from '../formats/pytorch/index.js';
+import { type TensorReader, type TensorSource, writeSafetensorsSharded } from '../formats/safetensors/index.js';
+import { type GeneratorSettings, planGenerator, requireNoResidual } from '../generator/create.js';
+import { conditionShape, type DecoderShape } from '../generator/decoder-shape.js';
+import { DECODER_BASE_NAME } from '../generator/decoder-weights.js';
+import { copyEncoderFiles, ENCODER_FOLDER } from '../generator/encoder-folder.js';
+import { type GeneratorManifest, MANIFEST_FILE, manifestText } from '../generator/manifest.js';
+import { PRESET_NAMES, PRESETS, type PresetName } from '../generator/presets.js';
+import { checkPath, quote } from '../validation/index.js';
+import { type CheckpointParameters, checkpointParameters } from './checkpoint-parameters.js';
+
+/** What a checkpoint does not say about its generator. Features and kernel size follow from its tensors. */
+export interface ConvertCheckpointOptions
+  extends Omit<GeneratorSettings, 'features' | 'kernelSize' | 'seed' | 'normalisation'>,
+    LongOperation {
+  /** config.json of the base model, the folder containing it, or its shape. */
+  base: string | BaseModel;
+  /** Folder of the text encoder that the generator was trained with. */
+  encoder: string;
+  threads?: number | undefined;
+  /** Replace an existing generator. */
+  force?: boolean | undefined;
+}
+
+export interface ConvertedCheckpoint {
+  manifest: GeneratorManifest;
+  /** What to check, since the checkpoint cannot tell. */
+  notices: string[];
+}
+
+/**
+ * Turns a training checkpoint of the published code (`.pth`, or its tensors as safetensors) into a generator folder.
+ * Weights are streamed, as float32; a checkpoint of any size takes little memory.
+ * @throws DndError of `PytorchArchive`; SHAPE_MISMATCH where checkpoint, preset, base and encoder do not fit each other;
+ * INVALID_WEIGHTS for NaN and infinity; OUTPUT_EXISTS, NOT_WRITABLE, DISK_FULL; `signal.reason`
+ */
+export async function convertCheckpoint(
+  checkpoint: string,
+  folder: string,
+  options: ConvertCheckpointOptions,
+): Promise<ConvertedCheckpoint> {
+  checkPath(checkpoint, 'the checkpoint to convert');
+  checkPath(folder, 'the generator folder to write');
+  requireNoResidual(options);
+  const file = await openTensors(checkpoint);
+  try {
+    const found = checkpointParameters(file);
+    checkPreset(options.preset, found.shape, file.path);
+    const { base, force, signal } = options;
+    const identity = await encoderOf(options, found.shape);
+    const manifest = planConverted(
+      options,
+      found.shape,
+      typeof base === 'string' ? await readBaseModel(base) : base,
+      identity,
+    );
+    const text = manifestText(manifest, file.path);
+    await writeFolderAtomically(folder, { force, signal, marker: MANIFEST_FILE }, async (staging) => {
+      await writeDecoder(staging, file, found, options);
+      if (manifest.encoder.type !== 'hash')
+        await copyEncoderFiles(options.encoder, join(staging, ENCODER_FOLDER), signal);
+      await writeFileAtomically(join(staging, MANIFEST_FILE), text, { signal });
+    });
+    return { manifest, notices: noticesOf(manifest) };
+  } finally {
+    await file.close();
+  }
+}
+
+/** A preset is what the checkpoint was trained with, or it is the wrong one. */
+function checkPreset(preset: PresetName | undefined, shape: DecoderShape, path: string): void {
+  if (preset === undefined || fits(preset, shape)) return;
+  const others = PRESET_NAMES.filter((name) => fits(name, shape));
+  const features = shape.features.map((feature) => `(${feature.join(', ')})`).join(' ');
+  throw new DndError(
+    'SHAPE_MISMATCH',
+    `${path}: it is not a checkpoint of the preset ${preset}: its features are ${features}, kernel size ${shape.kernelSize}. ` +
+      (others.length > 0
+        ? `Give the preset ${others.join(' or ')}`
+        : 'It has the shape of no preset: leave it out, and give rank, alpha and chunk'),
+  );
+}
+
+function fits(preset: PresetName, { features, kernelSize, projectedFrom }: DecoderShape): boolean {
+  // The maximal length varies between the published scripts of one preset, and follows from the checkpoint.
+  const projects = PRESETS[preset].maxLength > PRESETS[preset].features[0]![1];
+  return (
+    PRESETS[preset].kernelSize === kernelSize &&
+    JSON.stringify(PRESETS[preset].features) === JSON.stringify(features) &&
+    projects === projectedFrom > 0
+  );
+}
+
+async function encoderOf(
+  { encoder: source, threads, signal }: ConvertCheckpointOptions,
+  shape: DecoderShape,
+): Promise<Parameters<typeof planGenerator>[3]> {
+  const encoder = await loadTextEncoder(source, { threads, signal, device: 'cpu', channels: conditionShape(shape)[2] });
+  const { identity, maxWindow, minLength, encodesPadding } = encoder;
+  encoder.dispose();
+  return { identity, maxWindow, minLength, encodesPadding };
+}
+
+function planConverted(
+  { preset, maxLength, rank, alpha, chunk, padding, pooling, ...more }: ConvertCheckpointOptions,
+  shape: DecoderShape,
+  base: BaseModel,
+  encoder: Parameters<typeof planGenerator>[3],
+): GeneratorManifest {
+  const { useRslora, modules } = more;
+  const length = maxLength ?? conditionShape(shape)[1];
+  const settings = { preset, rank, alpha, chunk, padding, pooling, useRslora, modules, maxLength: length };
+  const planned = planGenerator(settings, shape, base, encoder);
+  return { ...planned, training: { ...planned.training, trained: true } };
+}
+
+async function writeDecoder(
+  folder: string,
+  file: TensorReader,
+  { parameters }: CheckpointParameters,
+  { signal, onProgress }: LongOperation,
+): Promise<void> {
+  const tensors: TensorSource[] = parameters.map(({ name, info: { name: source, dtype, shape } }) => ({
+    name,
+    dtype: 'F32',
+    shape,
+    bytes: () => floatBytes(file, source, dtype as FloatDtype),
+  }));
+  const report = steadyProgress(onProgress);
+  await writeSafetensorsSharded(folder, DECODER_BASE_NAME, tensors, {
+    signal,
+    onProgress: report,
+    metadata: { format: 'pt' },
+  });
+}
+
+async function* floatBytes(
+  file: TensorReader,
+  name: string,
+  dtype: FloatDtype,
+): AsyncGenerator<Uint8Array, void, void> {
+  for await (const { elementOffset, bytes } of file.chunks(name)) {
+    const values = toFloat32(bytes, dtype);
+    const at = firstNotFinite(values);
+    if (at !== -1) {
+      throw new DndError(
+        'INVALID_WEIGHTS',
+        `${file.path}: tensor ${quote(name)} has the value ${values[at]} at element ${elementOffset + at}. Take a checkpoint from before the training diverged`,
+      );
+    }
+    yield new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  }
+}
+
+function firstNotFinite(values: Float32Array): number {
+  // Infinity − Infinity and NaN − NaN are both NaN: one sum tells whether to look closer.
+  let sum = 0;
+  for (let index = 0; index < values.length; index++) sum += values[index]! - values[index]!;
+  return sum === 0 ? -1 : values.findIndex((value) => !Number.isFinite(value));
+}
+
+function noticesOf({ preset, encoder }: GeneratorManifest): string[] {
+  const published = preset === null ? undefined : PRESETS[preset as PresetName].encoder;
+  const name = encoder.name?.split('/').at(-1);
+  if (published === undefined || published === name) return [];
+  return [
+    `the published checkpoints of ${preset} were trained with ${published}, and the text encoder is ${encoder.name ?? encoder.type}: ` +
+      'with another encoder a generator gives adapters without meaning',
+  ];
+}

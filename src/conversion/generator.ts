@@ -1,0 +1,57 @@
+import { DndError } from '../errors.js';
+import { isPytorch } from '../formats/pytorch/index.js';
+import { parameterCount, tokenShape } from '../generator/decoder-shape.js';
+import { described } from '../generator/encoder-folder.js';
+import { convertCheckpoint } from './checkpoint.js';
+import { convertImportance } from './importance.js';
+import type { Conversion, ConvertOptions, InputKind } from './types.js';
+
+const SAFETENSORS = /\.safetensors$/i;
+
+/** The published code's checkpoints become generators, and its token importance a safetensors file. */
+export const PUBLISHED: InputKind = {
+  name: 'dnd',
+  what: 'a checkpoint or token importance of the published code (.pth, .pt)',
+  recognises: async (path) => SAFETENSORS.test(path) || (await isPytorch(path)),
+  ofGenerators: true,
+  convert(input, output, options) {
+    if (options.dtype !== undefined && options.dtype !== 'f32') {
+      throw new DndError(
+        'INVALID_ARGUMENT',
+        `${input}: generators are saved as float32; leave out the dtype (--dtype)`,
+      );
+    }
+    return SAFETENSORS.test(output) ? toImportance(input, output, options) : toGenerator(input, output, options);
+  },
+};
+
+async function toImportance(input: string, output: string, options: ConvertOptions): Promise<Conversion> {
+  const { tokens, mean } = await convertImportance(input, output, options);
+  return { input, output, from: 'criterion_weight', to: 'importance', facts: { tokens, mean }, notes: [] };
+}
+
+async function toGenerator(input: string, output: string, options: ConvertOptions): Promise<Conversion> {
+  const { base, encoder } = options;
+  if (base === undefined || encoder === undefined) {
+    throw new DndError(
+      'INVALID_ARGUMENT',
+      `${input}: a checkpoint says nothing of its base model and text encoder; give them (--base, --encoder), or an output named .safetensors for its token importance alone`,
+    );
+  }
+  const { manifest, notices } = await convertCheckpoint(input, output, { ...options, base, encoder });
+  const { preset, decoder, adapter } = manifest;
+  const facts = {
+    preset,
+    baseModel: manifest.base.name,
+    encoder: described(manifest.encoder),
+    parameters: parameterCount(decoder),
+    features: decoder.features.map((feature) => `(${feature.join(', ')})`).join(' '),
+    kernelSize: decoder.kernelSize,
+    maxLength: manifest.condition.maxLength,
+    weightTokens: tokenShape(decoder)[0],
+    rank: adapter.rank,
+    alpha: adapter.alpha,
+    chunk: adapter.chunk,
+  };
+  return { input, output, from: 'checkpoint', to: 'generator', facts, notes: notices };
+}

@@ -1,0 +1,52 @@
+import { join } from 'node:path';
+import type { AdapterLayout } from '../../adapter/index.js';
+import { DndError } from '../../errors.js';
+import { kindOf, sha256OfFiles } from '../../files/index.js';
+import { SafetensorsFile } from '../../formats/safetensors/index.js';
+
+/** In a task's folder: token importance from elsewhere, as `dnd convert` makes it of the published criterion_weight.pt. */
+export const IMPORTANCE_FILE = 'importance.safetensors';
+/** Of the tensor in it, and in the cache of a run. */
+export const IMPORTANCE_TENSOR = 'importance';
+
+/** Token importance that is given instead of computed. */
+export interface TaskImportance {
+  path: string;
+  sha256: string;
+}
+
+/** @throws DndError READ_FAILED */
+export async function findTaskImportance(taskFolder: string): Promise<TaskImportance | undefined> {
+  const path = join(taskFolder, IMPORTANCE_FILE);
+  return (await kindOf(path)) === 'file' ? { path, sha256: await sha256OfFiles([path]) } : undefined;
+}
+
+/**
+ * Reads it for the weight tokens of a layout.
+ * @returns [tokens]
+ * @throws DndError INVALID_PAIRS where it is not the importance of these weight tokens; as `SafetensorsFile`
+ */
+export async function readTaskImportance({ path }: TaskImportance, layout: AdapterLayout): Promise<Float64Array> {
+  const wrong = (what: string) =>
+    new DndError('INVALID_PAIRS', `${path}: ${what}. Convert it again, or remove it: importance is then computed`);
+  if (layout.normalisation !== 'chunk') {
+    throw wrong(
+      `it is the importance of weight tokens with the normalisation chunk, and these have ${layout.normalisation}`,
+    );
+  }
+  const file = await SafetensorsFile.open(path);
+  try {
+    const shape = file.tensors.get(IMPORTANCE_TENSOR)?.shape;
+    if (shape === undefined) throw wrong(`it has no tensor ${IMPORTANCE_TENSOR}`);
+    if (shape.length !== 1 || shape[0] !== layout.tokenCount) {
+      throw wrong(`it is for [${shape.join(', ')}] weight tokens, and the layout has ${layout.tokenCount}`);
+    }
+    const values = Float64Array.from(await file.readFloat32(IMPORTANCE_TENSOR));
+    const at = values.findIndex((value) => !(Number.isFinite(value) && value >= 0));
+    if (at !== -1)
+      throw wrong(`importance must be finite numbers from 0, and that of weight token ${at} is ${values[at]}`);
+    return values;
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,76 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeSafetensors } from '../../../src/formats/safetensors/index.js';
+import { importanceOf, openPairs, pairsLayout } from '../../../src/training/pairs/index.js';
+import { useTemporaryFolder } from '../../temporary-folder.js';
+import { writePairs } from '../workshop.js';
+
+const temporary = useTemporaryFolder();
+const at = (...names: string[]) => join(temporary(), ...names);
+
+async function give(
+  task: string,
+  values: readonly number[],
+  name = 'importance',
+  shape = [values.length],
+): Promise<void> {
+  const bytes = () => [new Uint8Array(new Float32Array(values).buffer)];
+  await writeSafetensors(at('pairs', task, 'importance.safetensors'), [{ name, dtype: 'F32', shape, bytes }]);
+}
+
+async function opened() {
+  const pairs = await openPairs(at('pairs'));
+  return { pairs, layout: pairsLayout(pairs) };
+}
+
+test('a task’s importance.safetensors replaces what would be computed', async () => {
+  await writePairs(at('pairs'), { tasks: { a: {}, b: {} } });
+  const { pairs: before, layout } = await opened();
+  const computed = await importanceOf({ tasks: before.tasks.slice(1) }, layout);
+  const given = Array.from({ length: layout.tokenCount }, (_, token) => token % 5);
+  await give('a', given);
+  const { pairs } = await opened();
+  expect(pairs.tasks[0]!.checkpoints).toEqual(before.tasks[0]!.checkpoints);
+  expect(pairs.digest).not.toBe(before.digest);
+  const { values } = await importanceOf(pairs, layout);
+  values.forEach((value, token) => {
+    expect(value).toBeCloseTo((given[token]! + computed.values[token]!) / 2, 5);
+  });
+});
+
+test('the cache belongs to it', async () => {
+  await writePairs(at('pairs'), { tasks: { a: {} } });
+  const { layout } = await opened();
+  const ones = new Array<number>(layout.tokenCount).fill(1);
+  const options = { cacheFolder: at('cache') };
+  await give('a', ones);
+  const first = await importanceOf((await opened()).pairs, layout, options);
+  expect([...first.values]).toEqual(ones);
+  expect((await importanceOf((await opened()).pairs, layout, options)).cached).toBe(true);
+  await rm(at('pairs', 'a', 'importance.safetensors'));
+  const computed = await importanceOf((await opened()).pairs, layout, options);
+  expect(computed.cached).toBe(false);
+  expect(computed.values).not.toEqual(first.values);
+});
+
+test('what is not the importance of these weight tokens is refused', async () => {
+  await writePairs(at('pairs'), { tasks: { a: {} } });
+  const { layout } = await opened();
+  const refused = async (message: string, ...given: [number[], string?, number[]?]) => {
+    await give('a', ...given);
+    const { pairs } = await opened();
+    await expect(importanceOf(pairs, layout)).rejects.toMatchObject({
+      code: 'INVALID_PAIRS',
+      message: expect.stringContaining(message),
+    });
+  };
+  const ones = new Array<number>(layout.tokenCount).fill(1);
+  await refused('it is for [2] weight tokens', [1, 2]);
+  await refused('it has no tensor importance', ones, 'criterion_weight');
+  await refused('weight tokens', ones, 'importance', [1, layout.tokenCount]);
+  await refused('that of weight token 0 is -1', [-1, ...ones.slice(1)]);
+  await give('a', ones);
+  const { pairs } = await opened();
+  const residual = pairsLayout(pairs, undefined, 'residual');
+  await expect(importanceOf(pairs, residual)).rejects.toMatchObject({ code: 'INVALID_PAIRS' });
+});
