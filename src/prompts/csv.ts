@@ -68,7 +68,8 @@ function headerOf(row: readonly string[], context: Context): readonly string[] |
   const { source, fields } = context;
   const header = row.map((name) => name.trim());
   if (hasPrompts(row, context)) {
-    const twice = header.find((name, index) => name !== '' && header.indexOf(name) !== index);
+    const seen = new Set<string>();
+    const twice = header.find((name) => name !== '' && seen.size === seen.add(name).size);
     if (twice === undefined) return header;
     throw invalidPrompts(source, `two of its columns are called ${quoteValue(twice)}; rename one`);
   }

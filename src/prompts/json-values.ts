@@ -21,6 +21,7 @@ export function* jsonValues(text: string, context: Context): Generator<FoundValu
   let line = 1;
   // The line, by its end, that is known to have several values: parsing its rest for each would take quadratic time.
   let severalUntil = -1;
+  let lineEnd = -1;
   for (let at = 0; ; ) {
     at = skipBlanks(text, at);
     if (at === text.length) return;
@@ -30,8 +31,7 @@ export function* jsonValues(text: string, context: Context): Generator<FoundValu
       yield undefined;
       continue;
     }
-    const feed = text.indexOf('\n', at);
-    const lineEnd = feed < 0 ? text.length : feed;
+    if (at > lineEnd) lineEnd = endOfLine(text, at);
     const rest = text.slice(at, lineEnd);
     if (severalUntil !== lineEnd && rest.length <= MOST_VALUES) {
       const value = tryParse(rest);
@@ -44,7 +44,7 @@ export function* jsonValues(text: string, context: Context): Generator<FoundValu
     }
     const end = endOfValue(text, at) ?? lineEnd;
     yield { value: parseLenientJson(text.slice(at, end), line, context), line };
-    for (let next = text.indexOf('\n', at); next >= 0 && next < end; next = text.indexOf('\n', next + 1)) line++;
+    for (; lineEnd < end; lineEnd = endOfLine(text, lineEnd + 1)) line++;
     at = end;
   }
 }
@@ -69,6 +69,11 @@ export function parseLenientJson(text: string, line: number | undefined, { sourc
     const problem = line === undefined ? whereInText(message, text) : message.replace(/ \(line \d+ column \d+\)/, '');
     throw invalidPrompts(source, `${where} is not valid JSON: ${problem}`, { cause });
   }
+}
+
+function endOfLine(text: string, start: number): number {
+  const feed = text.indexOf('\n', start);
+  return feed < 0 ? text.length : feed;
 }
 
 function tryParse(text: string): { parsed: unknown } | undefined {
