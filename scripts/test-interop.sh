@@ -12,6 +12,7 @@ small=(
   safetensors_files
   pytorch_archives
   peft_folders
+  peft_settings
   peft_adapters
   merge_compose
   base_configs

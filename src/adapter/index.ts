@@ -1,3 +1,11 @@
+export {
+  adapterFolder,
+  isUnconverted,
+  refuseUnconverted,
+  SAVE_AGAIN,
+  searchAdapter,
+  severalAdapters,
+} from './adapter-folder.js';
 export { baseModelFromConfig, configOfBase, readBaseModel } from './base-config.js';
 export { excludedModulesOf, layersPathOf, modulesOf } from './base-family.js';
 export { type BaseModel, widthsOf } from './base-model.js';
@@ -10,6 +18,7 @@ export type { TensorShape } from './layout-fields.js';
 export type { LayoutJson } from './layout-json.js';
 export type { LayoutOptions } from './layout-options.js';
 export { type AdapterTensor, LoraAdapter, type LoraConfig, type LoraPair } from './lora-adapter.js';
+export { type LoraTensor, loraTensors } from './lora-tensors.js';
 export { loraScale, mergeDelta } from './merge.js';
 export { isMlxConfig } from './mlx-config.js';
 export { MLX_TENSORS_FILE } from './mlx-names.js';
@@ -28,7 +37,7 @@ export {
 export { LAYERS_PATH, parseTensorName, placeKey, tensorName } from './names.js';
 export { NORMALISATIONS, type Normalisation, ResidualStatistics } from './normalisation.js';
 export { type ParsedPeftConfig, parsePeftConfig } from './peft-config.js';
-export { checkedName, readPeft } from './peft-read.js';
+export { type ReadPeftOptions, readPeft } from './peft-read.js';
 export {
   checkConfig,
   PEFT_CONFIG_FILE,

@@ -2,6 +2,7 @@ import { DndError } from '../errors.js';
 import type { LayoutFields } from './layout-options.js';
 import { fusedTwice, MODULES, type Module, type WidthName, type Widths } from './modules.js';
 import { type Part, parseModulePath, parseTensorName, placeKey, tensorName } from './names.js';
+import { otherModule } from './other-tensors.js';
 
 export interface TensorShape {
   name: string;
@@ -23,11 +24,14 @@ function placeOf(tensor: TensorShape): Place {
   const parsed = parseTensorName(tensor.name);
   const place = parsed && parseModulePath(parsed.module);
   if (!parsed || !place) {
+    const other = parsed && otherModule(parsed.module);
     throw new DndError(
       'UNSUPPORTED_BASE',
-      `${tensor.name} is not a LoRA matrix of a Llama, Mistral, Qwen, Gemma, Phi or similar layer ` +
-        '(layers.N.self_attn.{q,k,v,qkv,o}_proj or layers.N.mlp.{up,gate,gate_up,down}_proj), ' +
-        'so there is no adapter layout for it',
+      other
+        ? `${tensor.name} is ${other.what}, for which there is no adapter layout. ${other.advice}`
+        : `${tensor.name} is not a LoRA matrix of a Llama, Mistral, Qwen, Gemma, Phi or similar layer ` +
+            '(layers.N.self_attn.{q,k,v,qkv,o}_proj or layers.N.mlp.{up,gate,gate_up,down}_proj), ' +
+            'so there is no adapter layout for it',
     );
   }
   const { shape, name } = tensor;

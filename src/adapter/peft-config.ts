@@ -1,28 +1,7 @@
 import { DndError } from '../errors.js';
-import { Fields, isObject, quote, quoteValue } from '../validation/index.js';
+import { Fields, quote } from '../validation/index.js';
 import type { LoraConfig } from './lora-adapter.js';
-
-/** Neither absent, nor null, false, or empty. */
-function isSet(value: unknown): boolean {
-  if (Array.isArray(value)) return value.length > 0;
-  if (isObject(value)) return Object.keys(value).length > 0;
-  return Boolean(value);
-}
-
-/** Settings with which ΔW is more than scale · B · A, and the name of each for messages. */
-const UNSUPPORTED: Readonly<Record<string, string>> = {
-  use_dora: 'DoRA',
-  use_qalora: 'QA-LoRA',
-  use_bdlora: 'block-diagonal LoRA',
-  lora_bias: 'biases on lora_B',
-  modules_to_save: 'fully trained modules',
-  trainable_token_indices: 'trained token embeddings',
-  target_parameters: 'LoRA on bare parameters',
-  layer_replication: 'replicated layers',
-  alora_invocation_tokens: 'activated LoRA',
-  arrow_config: 'Arrow routing',
-  kasa_config: 'KaSA',
-};
+import { otherConfiguration, refusedSetting, unknownSettings } from './peft-settings.js';
 
 /** PEFT's own. */
 const DEFAULTS: Record<string, unknown> = {
@@ -38,11 +17,15 @@ const DEFAULTS: Record<string, unknown> = {
 };
 
 /** The contents of `adapter_config.json`; target modules given as a pattern are derived from the tensors instead. */
-export type ParsedPeftConfig = Omit<LoraConfig, 'targetModules'> & { targetModules: string[] | null };
+export type ParsedPeftConfig = Omit<LoraConfig, 'targetModules'> & {
+  targetModules: string[] | null;
+  /** About settings that are unknown and ignored. */
+  warnings: string[];
+};
 
 /**
- * @throws DndError UNSUPPORTED_FORMAT for an adapter that is more than LoRA, by the name of what it is; CORRUPT_FILE
- * for invalid values
+ * @throws DndError UNSUPPORTED_FORMAT for an adapter that is more than LoRA, is relative to a changed base, or is not
+ * PEFT's, by the name of what it is; CORRUPT_FILE for invalid values
  */
 export function parsePeftConfig(json: unknown, source: string): ParsedPeftConfig {
   const fields = Fields.withDefaults(json, source, DEFAULTS);
@@ -59,11 +42,13 @@ export function parsePeftConfig(json: unknown, source: string): ParsedPeftConfig
     return Object.fromEntries(Object.keys(pattern.all).map((name) => [name, check(pattern, name)]));
   };
 
-  const { peft_type: type, bias, base_model_name_or_path: base, target_modules: targets } = fields.all;
+  const { peft_type: type, base_model_name_or_path: base, target_modules: targets } = fields.all;
+  const other = type === undefined ? otherConfiguration(fields.all) : undefined;
+  if (other !== undefined) throw new DndError('UNSUPPORTED_FORMAT', `${source}: ${other}`);
   if (typeof type !== 'string') throw fields.invalid('peft_type', 'a text');
   if (type !== 'LORA') throw refuse(`peft_type ${quote(type)}`);
-  for (const [key, what] of Object.entries(UNSUPPORTED)) if (isSet(fields.raw(key))) throw refuse(`${what} (${key})`);
-  if (isSet(bias) && bias !== 'none') throw refuse(`trained biases (bias is ${quoteValue(bias)})`);
+  const refused = refusedSetting(fields.all);
+  if (refused !== undefined) throw new DndError('UNSUPPORTED_FORMAT', `${source}: the adapter uses ${refused}`);
   if (base !== null && typeof base !== 'string') throw fields.invalid('base_model_name_or_path', 'a text or null');
   const listed = Array.isArray(targets) && targets.length > 0;
   return {
@@ -77,6 +62,7 @@ export function parsePeftConfig(json: unknown, source: string): ParsedPeftConfig
     alphaPattern: patternOf('alpha_pattern', (pattern, name) => pattern.positiveNumber(name)),
     layersToTransform: parseLayers(fields),
     excludeModules: parseExcluded(fields),
+    warnings: unknownSettings(fields.all),
   };
 }
 

@@ -99,10 +99,10 @@ function provenance({ steps, form, tasks = [], heldOutTasks = [] }: TrainingProv
 
 const CONFIG_KEYS = ['base_model_name_or_path', 'peft_type', 'r', 'lora_alpha', 'use_rslora', 'target_modules'];
 
-function adapterHeading({ path, config }: AdapterInspection): string[] {
+function adapterHeading({ path, config, notices }: AdapterInspection): string[] {
   const fields = typeof config === 'object' && config !== null ? (config as Record<string, unknown>) : {};
   const known = CONFIG_KEYS.filter((key) => key in fields).map((key) => [key, JSON.stringify(fields[key])] as const);
-  return list([['adapter', path], ...known]);
+  return [...list([['adapter', path], ...known]), ...notices.map((notice) => `notice  ${notice}`)];
 }
 
 function tensorTable(tensors: readonly (TensorSummary | GgufTensorSummary)[]): string[] {

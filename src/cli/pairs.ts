@@ -6,11 +6,13 @@ import {
   describeProblem,
   examinePairs,
   LAYOUTS_DIFFER,
+  meaninglessTask,
   mismatchTable,
   type OpenPairsOptions,
   type PairsExamination,
   type PairsStatisticsOptions,
   pairsStatistics,
+  type Task,
 } from '../training/pairs/index.js';
 import { EXIT_FAILED, type Io, print } from './io.js';
 import { jsonOption, promptFieldOption, promptSystemOption, responseFieldOption, wholeNumber } from './options.js';
@@ -108,6 +110,14 @@ function checkResult({ folder, pairs, problems, mismatches }: PairsExamination) 
   return { folder, ok: true, problems, ...some, base, adapter, tasks: summaries, skipped, warnings, digest };
 }
 
+function doubtOf(tasks: readonly Task[]): string {
+  const trained = tasks.filter(({ heldOut }) => !heldOut);
+  const meaningless = trained.filter((task) => meaninglessTask(task) !== null);
+  return meaningless.length === 0
+    ? ''
+    : `, but the checkpoints of ${meaningless.length} of ${counted(trained.length, 'task')} teach nothing`;
+}
+
 function checkLines(examination: PairsExamination): string[] {
   const { folder, pairs, problems, mismatches } = examination;
   if (!pairs) {
@@ -142,6 +152,6 @@ function checkLines(examination: PairsExamination): string[] {
     ...skipped.map((problem) => `skipped  ${describeProblem(problem)}`),
     ...warnings.map((warning) => `warning  ${warning}`),
     '',
-    base ? 'Ready for training.' : 'Ready for training; dnd train requires --base.',
+    `Ready for training${base ? '' : '; dnd train requires --base'}${doubtOf(tasks)}.`,
   ];
 }

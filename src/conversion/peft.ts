@@ -1,13 +1,21 @@
 import { join } from 'node:path';
-import { floatDtype, PEFT_CONFIG_FILE, readPeft, writePeft } from '../adapter/index.js';
-import { exists } from '../files/index.js';
+import { floatDtype, PEFT_CONFIG_FILE, readPeft, searchAdapter, writePeft } from '../adapter/index.js';
+import { exists, isFolder } from '../files/index.js';
 import type { AdapterFormat } from './adapter-format.js';
+
+/** Also a folder with something that `readPeft` refuses by name. */
+async function recognises(path: string): Promise<boolean> {
+  if (await exists(join(path, PEFT_CONFIG_FILE))) return true;
+  if (!(await isFolder(path))) return false;
+  const search = await searchAdapter(path);
+  return search.kind !== 'none' || search.saw !== 'nothing';
+}
 
 export const PEFT: AdapterFormat = {
   name: 'peft',
   what: `a PEFT adapter folder (${PEFT_CONFIG_FILE})`,
-  recognises: (path) => exists(join(path, PEFT_CONFIG_FILE)),
-  read: readPeft,
+  recognises,
+  read: (path, { onNotice, ...operation }) => readPeft(path, { ...operation, onWarning: onNotice }),
   // A folder may have any name: it is the last of the formats.
   isOutput: () => true,
   async write(folder, adapter, { dtype, force, signal, onProgress }) {

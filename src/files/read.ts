@@ -3,6 +3,7 @@ import { DndError, type ErrorCode } from '../errors.js';
 import { readError } from './errors.js';
 import { parseJsonText } from './json.js';
 import { OpenFile } from './open-file.js';
+import { whatItIs } from './sniff.js';
 
 const LINE_FEED = 10;
 const LARGEST_BYTES = 2 ** 30;
@@ -33,6 +34,8 @@ export function decodeUtf8(bytes: Uint8Array, source: string, invalidCode: Error
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
+    const other = whatItIs(bytes);
+    if (other !== undefined) throw new DndError(invalidCode, `${source} is not text: ${other}`, { cause });
     const utf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
     const where = utf16 ? 'it looks like UTF-16' : `line ${firstInvalidLine(bytes)} is the first invalid one`;
     throw new DndError(invalidCode, `${source} is not UTF-8 text: ${where}; save it as UTF-8`, { cause });

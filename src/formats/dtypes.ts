@@ -2,17 +2,32 @@ import { DndError } from '../errors.js';
 import { quoteValue } from '../validation/index.js';
 
 /**
- * The element types this package reads and writes, in the order in which the reference safetensors writer sorts them
- * within a file. `bytes` is the size of one element. All are little-endian, as is every supported machine.
+ * The element types of the safetensors format, in the order in which its reference writer sorts them within a file.
+ * `bytes` is the size of one element, a fraction for those that are packed. All are little-endian, as is every supported
+ * machine. `float`: of these this package computes with the values; of the others it only reads and writes the bytes.
  */
 export const DTYPES = {
+  U64: { bytes: 8, float: false },
   I64: { bytes: 8, float: false },
   F64: { bytes: 8, float: true },
+  C64: { bytes: 8, float: false },
   F32: { bytes: 4, float: true },
+  U32: { bytes: 4, float: false },
   I32: { bytes: 4, float: false },
   BF16: { bytes: 2, float: true },
   F16: { bytes: 2, float: true },
+  U16: { bytes: 2, float: false },
+  I16: { bytes: 2, float: false },
+  F8_E5M2FNUZ: { bytes: 1, float: false },
+  F8_E4M3FNUZ: { bytes: 1, float: false },
+  F8_E8M0: { bytes: 1, float: false },
+  F8_E4M3: { bytes: 1, float: false },
+  F8_E5M2: { bytes: 1, float: false },
+  I8: { bytes: 1, float: false },
   U8: { bytes: 1, float: false },
+  F6_E3M2: { bytes: 0.75, float: false },
+  F6_E2M3: { bytes: 0.75, float: false },
+  F4: { bytes: 0.5, float: false },
   BOOL: { bytes: 1, float: false },
 } as const;
 
@@ -25,6 +40,16 @@ export function isDtype(name: string): name is Dtype {
 
 export function isFloatDtype(dtype: Dtype): dtype is FloatDtype {
   return DTYPES[dtype].float;
+}
+
+/**
+ * The most bytes up to `maxBytes` that hold whole elements, and end on a whole byte; at least one such group. Packed
+ * elements share bytes: 2 of F4 take one, 4 of F6 take three.
+ */
+export function wholeElements(maxBytes: number, dtype: Dtype): number {
+  const { bytes } = DTYPES[dtype];
+  const group = Number.isInteger(bytes) ? bytes : bytes * 4;
+  return Math.max(1, Math.floor(maxBytes / group)) * group;
 }
 
 /** The number of elements of a tensor; Infinity or inexact beyond the range of exact integers. */

@@ -1,6 +1,13 @@
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { PEFT_CONFIG_FILE, PEFT_TENSORS_FILE } from '../adapter/index.js';
+import {
+  adapterFolder,
+  isUnconverted,
+  PEFT_CONFIG_FILE,
+  PEFT_TENSORS_FILE,
+  parsePeftConfig,
+} from '../adapter/index.js';
+import { DndError } from '../errors.js';
 import { exists, readError, readJson } from '../files/index.js';
 import { isGguf } from '../formats/gguf/index.js';
 import { isPytorch, PytorchArchive } from '../formats/pytorch/index.js';
@@ -35,6 +42,8 @@ export interface AdapterInspection {
   path: string;
   /** The unmodified adapter_config.json. */
   config: unknown;
+  /** Why the other commands refuse it, and settings that they ignore. */
+  notices: string[];
   tensors: TensorSummary[];
 }
 
@@ -59,14 +68,22 @@ export type Inspection =
   | PytorchInspection;
 
 /**
- * The contents of a generator folder, a PEFT folder, a GGUF file, any safetensors file or sharded set, or an archive of torch.save.
- * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, UNSUPPORTED_FORMAT, NEWER_FORMAT
+ * The contents of a generator folder, a PEFT folder or the only one below a folder, a GGUF file, any safetensors file or
+ * sharded set, or an archive of torch.save.
+ * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, UNSUPPORTED_FORMAT, NEWER_FORMAT; INVALID_ARGUMENT for a
+ * folder with several adapters
  */
 export async function inspect(path: string, options: InspectOptions = {}): Promise<Inspection> {
   checkPath(path, 'what to inspect');
   const folder = await folderOf(path);
   if (folder && (await exists(join(folder, MANIFEST_FILE)))) return inspectGenerator(folder, options);
-  if (folder && (await exists(join(folder, PEFT_CONFIG_FILE)))) return inspectAdapter(folder, options);
+  const own = [PEFT_CONFIG_FILE, PEFT_TENSORS_FILE];
+  if (folder && (await Promise.all(own.map((name) => exists(join(folder, name))))).every(Boolean))
+    return inspectAdapter(folder, options);
+  if (folder && !(await holdsTensors(folder))) {
+    const adapter = await adapterFolder(folder);
+    if (adapter !== folder) return inspectAdapter(adapter, options);
+  }
   if (await isGguf(path)) return inspectGguf(path, options);
   if (await isPytorch(path)) return inspectPytorch(path, options);
   return withTensors(
@@ -91,6 +108,13 @@ async function folderOf(path: string): Promise<string | undefined> {
   return status.isDirectory() ? path : undefined;
 }
 
+async function holdsTensors(folder: string): Promise<boolean> {
+  const names = await readdir(folder).catch((error) => {
+    throw readError(error, folder);
+  });
+  return names.some((name) => /\.safetensors(?:\.index\.json)?$/.test(name));
+}
+
 async function inspectGenerator(folder: string, options: InspectOptions): Promise<GeneratorInspection> {
   const manifest = await readManifest(join(folder, MANIFEST_FILE));
   const layout = layoutOf(manifest);
@@ -112,7 +136,8 @@ async function inspectGenerator(folder: string, options: InspectOptions): Promis
 }
 
 async function inspectAdapter(folder: string, options: InspectOptions): Promise<AdapterInspection> {
-  const config = await readJson(join(folder, PEFT_CONFIG_FILE));
+  const configPath = join(folder, PEFT_CONFIG_FILE);
+  const config = await readJson(configPath);
   return withTensors(
     () => SafetensorsSet.open(join(folder, PEFT_TENSORS_FILE)),
     options,
@@ -121,6 +146,7 @@ async function inspectAdapter(folder: string, options: InspectOptions): Promise<
       type: 'adapter',
       path: folder,
       config,
+      notices: [...(isUnconverted(folder) ? [UNCONVERTED] : []), ...noticesOf(config, configPath)],
       tensors,
     }),
   );
@@ -133,6 +159,18 @@ async function inspectPytorch(path: string, options: InspectOptions): Promise<Py
     false,
     (tensors) => ({ type: 'pytorch', path, tensors }),
   );
+}
+
+const UNCONVERTED = 'by its name this is an adapter from before its conversion to LoRA, relative to a changed base';
+
+/** Inspecting shows an adapter as it is, whether or not the other commands can use it. */
+function noticesOf(config: unknown, path: string): string[] {
+  try {
+    return parsePeftConfig(config, path).warnings;
+  } catch (error) {
+    if (error instanceof DndError) return [error.message];
+    throw error;
+  }
 }
 
 async function withTensors<T>(

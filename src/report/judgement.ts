@@ -1,5 +1,6 @@
 import type { Normalisation } from '../adapter/index.js';
 import type { Evaluation, TaskEvaluation, TrainingStep } from '../training/metrics.js';
+import type { RunDescription } from '../training/run-description.js';
 import { mean } from './curve.js';
 
 /** The assessment of a run so far, in plain words. */
@@ -34,11 +35,44 @@ const LARGEST_WINDOW = 50;
  */
 const MEAN_LOSS = 1;
 
-/** @param steps ascending, as are the evaluations */
+/**
+ * @param steps ascending, as are the evaluations
+ * @param tasks of run.json; those whose checkpoints teach nothing keep a run from counting as working, whatever its curves
+ */
 export function judge(
   steps: readonly TrainingStep[],
   evaluations: readonly Evaluation[],
   normalisation: Normalisation = 'chunk',
+  tasks: readonly JudgedTask[] = [],
+): Judgement {
+  const judgement = judgeCurves(steps, evaluations, normalisation);
+  const trained = tasks.filter(({ heldOut }) => !heldOut);
+  const meaningless = trained.filter((task) => task.meaningless !== undefined);
+  if (meaningless.length === 0) return judgement;
+  const reasons = [...meaningless.slice(0, MOST_TASKS).map(taskReason), ...judgement.reasons];
+  if (meaningless.length === trained.length)
+    return { state: 'failing', headline: 'Not working: the checkpoints teach nothing.', reasons };
+  if (judgement.state !== 'working') return { ...judgement, reasons };
+  const share = `${meaningless.length} of ${trained.length} tasks`;
+  return {
+    state: 'slow',
+    headline: `In doubt: the curves look right, but the checkpoints of ${share} teach nothing.`,
+    reasons,
+  };
+}
+
+type JudgedTask = Pick<RunDescription['pairs']['tasks'][number], 'name' | 'heldOut' | 'meaningless'>;
+
+const MOST_TASKS = 5;
+
+function taskReason({ name, meaningless }: JudgedTask): string {
+  return `Task ${name}: ${meaningless}.`;
+}
+
+function judgeCurves(
+  steps: readonly TrainingStep[],
+  evaluations: readonly Evaluation[],
+  normalisation: Normalisation,
 ): Judgement {
   const reasons = (['checkpoints', 'task', 'none'] as const).flatMap((kind) => heldOutReasons(evaluations, kind));
   const last = steps.at(-1);
@@ -195,4 +229,15 @@ export function short(value: number): string {
   const magnitude = Math.abs(value);
   if (value !== 0 && (magnitude < 1e-3 || magnitude >= 1e5)) return Number(value.toPrecision(3)).toExponential();
   return String(Number(value.toPrecision(3)));
+}
+
+/** The assessment of a run's folder. */
+export function judgeRun({ steps, evaluations, description }: JudgedRun): Judgement {
+  return judge(steps, evaluations, description.adapter.normalisation, description.pairs.tasks);
+}
+
+interface JudgedRun {
+  steps: readonly TrainingStep[];
+  evaluations: readonly Evaluation[];
+  description: RunDescription;
 }

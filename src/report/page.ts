@@ -3,17 +3,14 @@ import { factsOf, tilesOf } from './facts.js';
 import { heatMapHtml } from './heat-map.js';
 import { heatMapsOf } from './heat-maps.js';
 import { dataScript, escapeHtml, htmlDocument, pageFile } from './html.js';
-import { type Judgement, judge, short } from './judgement.js';
+import { type Judgement, judgeRun, short } from './judgement.js';
 import { runCharts } from './run-charts.js';
 import type { Run } from './run-folder.js';
 import { taskCharts } from './task-charts.js';
 import { type TaskSummary, tasksOf } from './tasks.js';
 
 /** The page of a run: one file that opens without a network and shows its figures even without scripts. */
-export function pageOf(
-  run: Run,
-  judgement: Judgement = judge(run.steps, run.evaluations, run.description.adapter.normalisation),
-): string {
+export function pageOf(run: Run, judgement: Judgement = judgeRun(run)): string {
   const { name, description, notes } = run;
   const base = description.base.name ?? `an unnamed ${description.base.modelType} model`;
   const body = [

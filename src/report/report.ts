@@ -3,7 +3,7 @@ import { DndError } from '../errors.js';
 import { writeFileAtomically } from '../files/index.js';
 import { METRICS_FILE, RUN_FILE } from '../training/run-description.js';
 import { checkPath } from '../validation/index.js';
-import { type Judgement, judge } from './judgement.js';
+import { type Judgement, judgeRun } from './judgement.js';
 import { pageOf } from './page.js';
 import { readRun } from './run-folder.js';
 
@@ -41,7 +41,7 @@ export async function writeReport(folder: string, options: ReportOptions = {}): 
     if (resolve(path) === resolve(folder, name))
       throw new DndError('INVALID_ARGUMENT', `the page must not overwrite ${path}, a file of the run`);
   const run = await readRun(folder, options.signal);
-  const judgement = judge(run.steps, run.evaluations, run.description.adapter.normalisation);
+  const judgement = judgeRun(run);
   const page = Buffer.from(pageOf(run, judgement));
   await writeFileAtomically(path, page, { signal: options.signal });
   return {

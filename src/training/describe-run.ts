@@ -1,6 +1,7 @@
 import { cpuInfo } from '../engine/index.js';
 import { parameterCount } from '../generator/decoder-shape.js';
 import type { GeneratorManifest } from '../generator/manifest.js';
+import { meaninglessTask } from './pairs/index.js';
 import type { Preparation } from './prepare.js';
 import type { RunDescription } from './run-description.js';
 import type { TrainingSettings } from './settings.js';
@@ -23,12 +24,14 @@ export function describeRun(
       digest: pairs.digest,
       tasks: pairs.tasks.map(({ name, items, checkpoints }) => {
         const own = heldOut.get(name);
+        const meaningless = meaninglessTask({ checkpoints });
         return {
           name,
           heldOut: own?.heldOut === 'task',
           prompts: items.length,
           checkpoints: checkpoints.length,
           heldOutCheckpoints: own && own.heldOut !== 'none' ? own.checkpoints.length : 0,
+          ...(meaningless === null ? {} : { meaningless }),
         };
       }),
       skipped: pairs.skipped.length,

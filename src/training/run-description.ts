@@ -31,6 +31,8 @@ export interface RunDescription extends Omit<GeneratorManifest, 'formatVersion' 
       checkpoints: number;
       /** Number of those held out from training and evaluated. */
       heldOutCheckpoints: number;
+      /** Why its checkpoints teach nothing, if so. */
+      meaningless?: string;
     }[];
     /** Skipped checkpoints. */
     skipped: number;
@@ -96,6 +98,7 @@ function parseTask(fields: Fields): RunDescription['pairs']['tasks'][number] {
     prompts: fields.wholeNumber('prompts', 0),
     checkpoints: fields.wholeNumber('checkpoints', 0),
     heldOutCheckpoints: fields.wholeNumber('heldOutCheckpoints', 0),
+    ...(fields.raw('meaningless') === undefined ? {} : { meaningless: fields.text('meaningless') }),
   };
 }
 

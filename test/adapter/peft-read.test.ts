@@ -90,6 +90,48 @@ test('names with an adapter in them, and without PEFT’s prefix, are the same n
   });
 });
 
+test('what only training needs is left out, and several adapters in one file are refused', async () => {
+  const training = {
+    [`${PREFIX}.q_proj.lora_velora_embed`]: [4],
+    [`${PREFIX}.q_proj.lora_monteclora_sampler.std`]: [2],
+  };
+  const adapter = await readPeft(await folderOf({ r: 2 }, { ...query, ...training }));
+  expect([...adapter.tensors.keys()].sort()).toEqual(Object.keys(query).sort());
+  const both = {
+    [`${PREFIX}.q_proj.lora_A.one.weight`]: [2, 6],
+    [`${PREFIX}.q_proj.lora_B.one.weight`]: [4, 2],
+    [`${PREFIX}.v_proj.lora_A.two.weight`]: [2, 6],
+    [`${PREFIX}.v_proj.lora_B.two.weight`]: [4, 2],
+  };
+  await expect(readPeft(await folderOf({ r: 2 }, both))).rejects.toMatchObject({
+    code: 'UNSUPPORTED_FORMAT',
+    message: expect.stringContaining('holds several adapters: one, two. Save one of them'),
+  });
+});
+
+test('LoRA on modules that no layout has is read, and named where a layout is asked for', async () => {
+  for (const [module, what] of [
+    ['base_model.model.lm_head', 'LoRA on the output layer (lm_head)'],
+    ['base_model.model.model.visual.blocks.0.attn.qkv', 'LoRA on a vision or audio tower'],
+    ['base_model.model.vision_model.encoder.layers.0.self_attn.q_proj', 'LoRA on a vision or audio tower'],
+    ['base_model.model.model.layers.0.mlp.experts.3.up_proj', 'LoRA on an expert of a mixture of experts'],
+  ] as const) {
+    const adapter = await readPeft(await folderOf({ r: 2 }, { ...query, ...pair(module) }));
+    expect(adapter.moduleNames()).toHaveLength(2);
+    expect(() => adapter.layout()).toThrow(
+      expect.objectContaining({ code: 'UNSUPPORTED_BASE', message: expect.stringContaining(`is ${what}, for which`) }),
+    );
+  }
+});
+
+test('unknown settings are told to whoever asks', async () => {
+  const warnings: string[] = [];
+  await readPeft(await folderOf({ r: 2, use_tomorrow: true }, query), { onWarning: (one) => warnings.push(one) });
+  expect(warnings).toEqual([
+    expect.stringMatching(/adapter_config\.json: the setting "use_tomorrow" \(true\) is unknown/),
+  ]);
+});
+
 test('an adapter of GPT-2 is read, but there is no layout for it', async () => {
   const module = 'base_model.model.transformer.h.0.attn.c_attn';
   const adapter = await readPeft(await folderOf({ r: 2, fan_in_fan_out: true }, pair(module)));
@@ -132,7 +174,17 @@ test.each([
   ['embed_tokens.lora_embedding_A', 'LoRA on embeddings'],
   ['q_proj.modules_to_save.weight', 'fully trained modules'],
   ['q_proj.bias', 'trained biases'],
-  ['q_proj.weight', 'not a LoRA matrix'],
+  ['q_proj.weight', 'not a LoRA matrix but a weight of the base model'],
+  ['q_proj.base_layer.weight', 'not a LoRA matrix but a weight of the base model'],
+  ['embed_tokens.weight', 'a whole embedding or output matrix, which PEFT saves when the vocabulary was resized'],
+  ['lm_head.base_layer.weight', 'a whole embedding or output matrix'],
+  ['embed_tokens.token_adapter.trainable_tokens_delta', 'trained token embeddings'],
+  ['input_layernorm.weight', 'a fully trained layer norm'],
+  ['q_proj.lora_diag', 'KaSA'],
+  ['q_proj.lora_a', 'a matrix of an MLX adapter'],
+  ['q_proj.lora_a.weight', 'a LoRA matrix under torchtune’s names'],
+  ['q_proj.lora_up.weight', 'a LoRA matrix under the names of image models'],
+  ['rotary.inv_freq', 'not a LoRA matrix; only plain LoRA is supported'],
 ])('a tensor of more than plain LoRA is refused by name: %s', async (name, what) => {
   const tensors = { ...query, [`${PREFIX}.${name}`]: [4] };
   await expect(readPeft(await folderOf({ r: 2 }, tensors))).rejects.toMatchObject({

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type GgufValue, quantise, writeGguf } from '../../src/formats/gguf/index.js';
 import type { GgufInspection } from '../../src/inspect/gguf.js';
@@ -55,6 +55,34 @@ test('an adapter that PEFT wrote', async () => {
   const { result } = await dndJson<AdapterInspection>(['inspect', PEFT]);
   expect(result.type).toBe('adapter');
   expect(result.tensors.length).toBeGreaterThan(0);
+});
+
+test('an adapter one folder deeper, and one that other commands refuse, with the reason', async () => {
+  await mkdir(at('step'));
+  await cp(PEFT, at('step', 'sft'), { recursive: true });
+  const config = JSON.parse(await readFile(at('step', 'sft', 'adapter_config.json'), 'utf8'));
+  const inspect = async (settings: object) => {
+    await writeFile(at('step', 'sft', 'adapter_config.json'), JSON.stringify({ ...config, ...settings }));
+    return (await dndJson<AdapterInspection>(['inspect', at('step')])).result;
+  };
+  expect(await inspect({})).toMatchObject({ type: 'adapter', path: at('step', 'sft'), notices: [] });
+  expect((await inspect({ init_lora_weights: 'pissa' })).notices).toEqual([
+    expect.stringContaining('the adapter uses PiSSA'),
+  ]);
+  expect((await inspect({ use_tomorrow: 1 })).notices).toEqual([expect.stringContaining('"use_tomorrow"')]);
+  expect((await dnd(['inspect', at('step')])).stdout).toMatch(/^notice {2}the setting "use_tomorrow"/m);
+  await cp(PEFT, at('step', 'reference'), { recursive: true });
+  const { code, stderr } = await dnd(['inspect', at('step')]);
+  expect([code, stderr]).toEqual([2, expect.stringContaining('holds 2 adapters: reference, sft')]);
+});
+
+test('every dtype of the safetensors format is listed', async () => {
+  for (const name of ['c64', 'dup', 'f8', 'i16', 'lead-space', 'u64']) {
+    const path = join(__dirname, '../fixtures/cases/14-safetensors', `${name}.safetensors`);
+    const { code, stdout } = await dnd(['inspect', path]);
+    expect([name, code]).toEqual([name, 0]);
+    expect(stdout).toMatch(/^a +(?:F32|C64) +\[\d\]/m);
+  }
 });
 
 test('any safetensors file, with statistics on request', async () => {

@@ -16,6 +16,15 @@ async function truncate(path: string): Promise<void> {
 }
 
 describe('dnd pairs check', () => {
+  test('says when checkpoints teach nothing', async () => {
+    await writePairs(at('pairs'), { tasks: { animals: { checkpoints: 2 }, plants: {} } });
+    await cp(checkpointPath(at('pairs'), 'animals', 1), checkpointPath(at('pairs'), 'animals', 2));
+    const { code, stdout } = await dnd(['pairs', 'check', at('pairs')]);
+    expect(code).toBe(0);
+    expect(stdout).toContain('warning  task animals teaches nothing: its 2 checkpoints have the same weights');
+    expect(stdout).toContain('Ready for training, but the checkpoints of 1 of 2 tasks teach nothing.');
+  });
+
   test('summarises a valid folder', async () => {
     await writePairs(at('pairs'), { heldOut: ['plants'] });
     const { code, stdout, stderr } = await dnd(['pairs', 'check', at('pairs')]);

@@ -81,9 +81,8 @@ test('10,000 mutated files: each is read consistently or refused by an error of 
     const outcome = await outcomeOf(bytes, join(folder, `${index % 50}.safetensors`));
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
   }
-  // All three must happen often, or the mutations are too mild or too wild to find anything.
-  expect(Object.keys(outcomes).sort()).toEqual(['CORRUPT_FILE', 'READ', 'UNSUPPORTED_FORMAT']);
+  // Both must happen often, or the mutations are too mild or too wild to find anything.
+  expect(Object.keys(outcomes).sort()).toEqual(['CORRUPT_FILE', 'READ']);
   expect(outcomes.READ).toBeGreaterThan(FILES / 50);
   expect(outcomes.CORRUPT_FILE).toBeGreaterThan(FILES / 2);
-  expect(outcomes.UNSUPPORTED_FORMAT).toBeGreaterThan(FILES / 1000);
 }, 120_000);

@@ -19,13 +19,16 @@ function source(name: string, dtype: Dtype, shape: number[], bytes: Uint8Array, 
   };
 }
 
+/** Of packed elements, few shapes take whole bytes. */
+const WHOLE_BYTES = (Object.keys(DTYPES) as Dtype[]).filter((dtype) => Number.isInteger(DTYPES[dtype].bytes));
+
 const tensor = fc
   .record({
     name: fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.constantFrom('__proto__', 'constructor', 'a.b', '"\\\n', '😀', ''),
     ),
-    dtype: fc.constantFrom(...(Object.keys(DTYPES) as Dtype[])),
+    dtype: fc.constantFrom(...WHOLE_BYTES),
     shape: fc.array(fc.integer({ min: 0, max: 6 }), { maxLength: 4 }),
     pieceBytes: fc.integer({ min: 1, max: 64 }),
   })
@@ -127,7 +130,7 @@ test('names that no reader would take, and impossible shapes, are refused', asyn
     [source('a', 'U8', [-1], one)],
     [source('a', 'U8', [0.5], one)],
     [source('a', 'U8', [2 ** 40, 2 ** 40], one)],
-    [source('x'.repeat(25_000_000), 'U8', [1], one)],
+    [source('x'.repeat(100_000_000), 'U8', [1], one)],
   ];
   for (const tensors of attempts) {
     await expect(writeSafetensors(path(), tensors)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });

@@ -115,6 +115,22 @@ async function readAdapter(_options, source, folder) {
   return { config, tensors: files };
 }
 
+/** What reading each of these folders ends with: names and warnings, or the error. */
+async function tryAdapters(_options, ...folders) {
+  const { readPeft } = dist('adapter/index.js');
+  const answers = {};
+  for (const folder of folders) {
+    const warnings = [];
+    try {
+      const { tensors } = await readPeft(folder, { onWarning: (warning) => warnings.push(warning) });
+      answers[folder] = { tensors: [...tensors.keys()].sort(), warnings };
+    } catch ({ code, message }) {
+      answers[folder] = { code, message };
+    }
+  }
+  return answers;
+}
+
 /** A PEFT folder read and written again; `useRslora`, when given, is changed on the way. */
 async function rewrite({ dtype, useRslora }, source, target) {
   const { LoraAdapter, readPeft, writePeft } = dist('adapter/index.js');
@@ -189,6 +205,7 @@ const COMMANDS = {
   layouts,
   'random-adapters': randomAdapters,
   'read-adapter': readAdapter,
+  'try-adapters': tryAdapters,
   rewrite,
   merge,
   'mlx-merge': mlxMerge,

@@ -33,6 +33,25 @@ async function* input(content: string): AsyncGenerator<Uint8Array> {
   yield bytes.subarray(middle);
 }
 
+test.each(['.txt', '.csv', '.json', '.jsonl'])(
+  'what is in place of a %s file is named, not read as prompts',
+  async (kind) => {
+    const pointer = 'version https://git-lfs.github.com/spec/v1\noid sha256:0a\nsize 12345\n';
+    await expect(read(`pointer${kind}`, pointer)).rejects.toMatchObject({
+      code: 'INVALID_PROMPTS',
+      message: expect.stringMatching(/pointer\.\w+: it is a Git LFS pointer, not the file itself\. Fetch the file/),
+    });
+    for (const [content, what] of [
+      ['<!doctype html><html></html>', 'an HTML page'],
+      ['PK\x03\x04 and more', 'a zip archive'],
+      ['PAR1\x15\x04', 'a Parquet file'],
+    ] as const)
+      await expect(read(`other${kind}`, Buffer.from(content, 'latin1'))).rejects.toMatchObject({
+        message: expect.stringContaining(`it is ${what}`),
+      });
+  },
+);
+
 describe('text files', () => {
   test('contain one prompt per line; blank lines are skipped and spaces are kept', async () => {
     expect(await read('a.txt', 'first\n\n  second \n \t \nthird')).toEqual(['first', '  second ', 'third']);

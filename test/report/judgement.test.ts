@@ -122,3 +122,38 @@ describe("with the normalisation 'residual' the loss of the mean adapter, 1, is 
     expect(judge(withLosses(5, flat), [], 'residual').headline).toBe('Too early to say after 5 steps.');
   });
 });
+
+describe('a run on checkpoints that teach nothing', () => {
+  const task = (name: string, meaningless?: string, heldOut = false) => ({
+    name,
+    heldOut,
+    ...(meaningless === undefined ? {} : { meaningless }),
+  });
+  const on = (steps: TrainingStep[], ...tasks: ReturnType<typeof task>[]) => judge(steps, [], 'chunk', tasks);
+  const working = run(400);
+
+  test('is not working, however its curves look, and says why', () => {
+    expect(on(working, task('a', 'every checkpoint does nothing'))).toMatchObject({
+      state: 'failing',
+      headline: 'Not working: the checkpoints teach nothing.',
+      reasons: expect.arrayContaining(['Task a: every checkpoint does nothing.']),
+    });
+    expect(on(run(60), task('a', 'nothing')).state).toBe('failing');
+    expect(on([], task('a', 'nothing')).state).toBe('failing');
+  });
+
+  test('is in doubt where some of its tasks are such', () => {
+    const judgement = on(working, task('a', 'nothing'), task('b'));
+    expect(judgement).toMatchObject({
+      state: 'slow',
+      headline: 'In doubt: the curves look right, but the checkpoints of 1 of 2 tasks teach nothing.',
+    });
+    expect(judgement.headline).not.toContain('Working');
+    const small = run(1200, () => ({ normRatio: 0.1 }));
+    expect(on(small, task('a', 'nothing'), task('b')).headline).toBe(on(small, task('b')).headline);
+  });
+
+  test('does not concern tasks that are held out', () => {
+    expect(on(working, task('a'), task('b', 'nothing', true)).state).toBe('working');
+  });
+});

@@ -1,14 +1,17 @@
 import { stat } from 'node:fs/promises';
 import { eventLoopYielder } from '../../async/index.js';
 import { DndError } from '../../errors.js';
-import { OpenFile, readError, readFully } from '../../files/index.js';
+import { OpenFile, readError, readFully, SNIFFED_BYTES, whatItIs } from '../../files/index.js';
 import { quote } from '../../validation/index.js';
 import { allocateTensor } from '../allocate.js';
-import { DTYPES, elementCount, isFloatDtype, toFloat32 } from '../dtypes.js';
+import { DTYPES, type Dtype, elementCount, isFloatDtype, toFloat32, wholeElements } from '../dtypes.js';
 import { corrupt, headerLength, PREFIX_BYTES, parseHeader } from './header.js';
 import type { TensorChunk, TensorInfo, TensorPiece, TensorReader } from './reader.js';
 
 export const DEFAULT_CHUNK_BYTES = 2 ** 22;
+const FLOATS = Object.keys(DTYPES)
+  .filter((dtype) => isFloatDtype(dtype as Dtype))
+  .join(', ');
 /** Converting this many values takes about a millisecond. */
 const CONVERT_BYTES = 2 ** 19;
 
@@ -47,20 +50,24 @@ export class SafetensorsFile implements TensorReader {
   /** Reads and checks the header. The file stays open until `close`. */
   static async open(path: string): Promise<SafetensorsFile> {
     let file: OpenFile | undefined;
+    let start = new Uint8Array();
     try {
       // Opening a pipe would wait for its other end.
       if (!(await stat(path)).isFile()) throw new DndError('READ_FAILED', `${path} cannot be read: it is not a file`);
       file = await OpenFile.open(path, 'r');
       const { size } = await file.stat();
-      const prefix = new Uint8Array(Math.min(size, PREFIX_BYTES));
-      await readExactly(file, prefix, 0, path, 'its first bytes');
+      start = new Uint8Array(Math.min(size, SNIFFED_BYTES));
+      await readExactly(file, start, 0, path, 'its first bytes');
+      const prefix = start.subarray(0, PREFIX_BYTES);
       const header = new Uint8Array(headerLength(prefix, size, path));
       await readExactly(file, header, PREFIX_BYTES, path, 'its header');
       const { metadata, tensors } = parseHeader(header, size, path);
       return new SafetensorsFile(path, metadata, tensors, file);
     } catch (error) {
       await file?.close();
-      throw readError(error, path);
+      const other =
+        error instanceof DndError && error.code === 'CORRUPT_FILE' ? whatItIs(start, 'safetensors') : undefined;
+      throw other === undefined ? readError(error, path) : corrupt(path, other);
     }
   }
 
@@ -85,7 +92,10 @@ export class SafetensorsFile implements TensorReader {
   async readFloat32(name: string): Promise<Float32Array<ArrayBuffer>> {
     const info = this.#info(name);
     if (!isFloatDtype(info.dtype)) {
-      throw new DndError('UNSUPPORTED_FORMAT', `${this.path}: tensor ${quote(name)} is ${info.dtype}, not a float`);
+      throw new DndError(
+        'UNSUPPORTED_FORMAT',
+        `${this.path}: tensor ${quote(name)} is ${info.dtype}; expected ${FLOATS}. Convert it first`,
+      );
     }
     const result = allocateTensor(elementCount(info.shape) * DTYPES.F32.bytes, this.path, name);
     if (info.dtype === 'F32') {
@@ -104,7 +114,7 @@ export class SafetensorsFile implements TensorReader {
   async *chunks(name: string, maxBytes: number = DEFAULT_CHUNK_BYTES): AsyncGenerator<TensorChunk, void, void> {
     const info = this.#info(name);
     const elementBytes = DTYPES[info.dtype].bytes;
-    const chunkBytes = Math.max(1, Math.floor(maxBytes / elementBytes)) * elementBytes;
+    const chunkBytes = wholeElements(maxBytes, info.dtype);
     for (let start = 0; start < info.byteLength; start += chunkBytes) {
       this.#info(name);
       const bytes = await this.#readRange(info, start, Math.min(chunkBytes, info.byteLength - start));
@@ -162,15 +172,14 @@ function* partsTogether(tensors: readonly TensorInfo[], maxBytes: number): Gener
   for (const info of tensors) {
     if (info.byteOffset !== end) remaining = 0;
     end = info.byteOffset + info.byteLength;
-    const elementBytes = DTYPES[info.dtype].bytes;
+    const smallest = wholeElements(0, info.dtype);
     for (let start = 0; start < info.byteLength; ) {
-      if (remaining < elementBytes) {
+      if (remaining < smallest) {
         if (group.length > 0) yield group;
         group = [];
         remaining = maxBytes;
       }
-      const fitting = Math.max(1, Math.floor(remaining / elementBytes)) * elementBytes;
-      const length = Math.min(info.byteLength - start, fitting);
+      const length = Math.min(info.byteLength - start, wholeElements(remaining, info.dtype));
       group.push({ info, start, length });
       start += length;
       remaining -= length;

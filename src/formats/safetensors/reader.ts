@@ -1,5 +1,8 @@
 import type { Dtype } from '../dtypes.js';
 
+/** The header's key for texts that describe the file as a whole. */
+export const METADATA_KEY = '__metadata__';
+
 export interface TensorInfo {
   name: string;
   dtype: Dtype;

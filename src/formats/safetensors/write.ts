@@ -3,7 +3,8 @@ import { DndError } from '../../errors.js';
 import { type WrittenFiles, writeFileAtomically } from '../../files/index.js';
 import { quote } from '../../validation/index.js';
 import { DTYPES, type Dtype, elementCount } from '../dtypes.js';
-import { MAX_HEADER_BYTES, METADATA_KEY, PREFIX_BYTES } from './header.js';
+import { MAX_HEADER_BYTES, PREFIX_BYTES } from './header.js';
+import { METADATA_KEY } from './reader.js';
 
 /** A tensor to be written. Its bytes are requested only when needed, so that they need not all be in memory. */
 export interface TensorSource {

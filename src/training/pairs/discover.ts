@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join, relative, sep } from 'node:path';
-import { PEFT_TENSORS_FILE } from '../../adapter/index.js';
+import { isUnconverted, PEFT_TENSORS_FILE, SAVE_AGAIN, searchAdapter, severalAdapters } from '../../adapter/index.js';
 import { DndError } from '../../errors.js';
 import { kindOf, readError } from '../../files/index.js';
 import { promptFile, promptFileNames } from '../../prompts/index.js';
@@ -18,6 +18,8 @@ export interface TaskFiles {
   refused: CheckpointProblem[];
   /** Problems of the task as a whole. */
   problems: PairsProblem[];
+  /** About folders that were not taken for checkpoints. */
+  notes: string[];
 }
 
 export interface CheckpointFile {
@@ -36,6 +38,11 @@ export const RUN_FILE = 'run.json';
 const PROMPTS = 'prompts';
 const CHECKPOINTS_FOLDER = 'checkpoints';
 
+/** Folders that trainers write: HF Trainer and TRL `checkpoint-100`, verl `global_step_100`, others steps or epochs. */
+const CHECKPOINT_NAME = /^checkpoint-|^(?:checkpoint|global_step|step|epoch|iter|iteration)[-_]?\d+$/i;
+/** Of DeepSpeed, beside the adapter of the same checkpoint. */
+const DEEPSPEED_FOLDER = /^global_step\d+$/;
+
 /** PyTorch files that trainers write beside a checkpoint and that are not checkpoints. */
 const COMPANIONS = /^(?:training_args|optimizer|scheduler|scaler|rng_state\w*|random_states\w*)\.(?:bin|pt|pth|pkl)$/;
 const PYTORCH = /\.(?:bin|pt|pth|ckpt)$/;
@@ -48,7 +55,7 @@ export async function findTasks(folder: string): Promise<string[]> {
     const inside = await entriesOf(join(folder, name));
     if (inside.includes(RUN_FILE)) continue;
     const ours = inside.some(
-      (entry) => entry === CHECKPOINTS_FOLDER || entry.startsWith('checkpoint-') || entry.startsWith(`${PROMPTS}.`),
+      (entry) => entry === CHECKPOINTS_FOLDER || CHECKPOINT_NAME.test(entry) || entry.startsWith(`${PROMPTS}.`),
     );
     if (ours || inside.length === 0) found.push(name);
   }
@@ -58,13 +65,15 @@ export async function findTasks(folder: string): Promise<string[]> {
 /**
  * Finds the prompts file and the checkpoints of a task. Missing files, or files of another format, are problems.
  * @param places their paths, if not in the task's folder
+ * @param adapterName the adapter to take where a checkpoint holds several
  */
 export async function findTaskFiles(
   folder: string,
   name: string,
   places: { prompts: string | null; checkpoints: string | null },
+  adapterName: string | null,
 ): Promise<TaskFiles> {
-  const task: TaskFiles = { name, prompts: null, checkpoints: [], refused: [], problems: [] };
+  const task: TaskFiles = { name, prompts: null, checkpoints: [], refused: [], problems: [], notes: [] };
   const own = join(folder, name);
   const attempt = async (work: () => Promise<void>) => {
     try {
@@ -77,7 +86,10 @@ export async function findTaskFiles(
   await attempt(async () => {
     task.prompts = places.prompts ?? (await findPrompts(own, name));
   });
-  await attempt(async () => findCheckpoints(folder, places.checkpoints ?? (await checkpointsFolder(own)), task));
+  await attempt(async () => {
+    const place = places.checkpoints ?? (await checkpointsFolder(own));
+    await findCheckpoints(folder, place, task, adapterName);
+  });
   return task;
 }
 
@@ -92,8 +104,20 @@ async function checkpointsFolder(own: string): Promise<string> {
   return (await kindOf(join(own, CHECKPOINTS_FOLDER))) === undefined ? own : join(own, CHECKPOINTS_FOLDER);
 }
 
-async function findCheckpoints(folder: string, place: string, task: TaskFiles): Promise<void> {
+/** A folder beside checkpoints that is none itself, and what to say of it. */
+interface Aside {
+  path: string;
+  what: string;
+}
+
+async function findCheckpoints(
+  folder: string,
+  place: string,
+  task: TaskFiles,
+  adapterName: string | null,
+): Promise<void> {
   const found: (CheckpointFile & { sortedBy: string })[] = [];
+  const aside: Aside[] = [];
   const refuse = (path: string, code: PairsProblem['code'], message: string) =>
     task.refused.push({ task: task.name, checkpoint: placeIn(folder, path), code, message });
   const add = async (path: string, inside: string, sortedBy: string) => {
@@ -108,18 +132,34 @@ async function findCheckpoints(folder: string, place: string, task: TaskFiles): 
       refuse(path, error.code, error.message);
     }
   };
+  const addFolder = async (entry: string, isCheckpoint: boolean) => {
+    const path = join(place, entry);
+    const search = await searchAdapter(path, adapterName);
+    if (search.kind === 'one') {
+      // A run inside, such as an older one, is not a checkpoint of this task.
+      const nested = placeIn(path, search.folder)
+        .split('/')
+        .some((name) => CHECKPOINT_NAME.test(name));
+      if (!isCheckpoint && nested) aside.push({ path, what: `holds the checkpoint ${placeIn(path, search.folder)}` });
+      else await add(join(search.folder, PEFT_TENSORS_FILE), search.folder, entry);
+    } else if (search.kind === 'several') {
+      const what = severalAdapters(search.names);
+      if (isCheckpoint) refuse(path, 'UNSUPPORTED_FORMAT', `it ${what}. ${CHOOSE}`);
+      else aside.push({ path, what });
+    } else if (isCheckpoint || search.saw === 'adapter') refuse(path, search.code, search.why);
+    else if (search.saw === 'training') aside.push({ path, what: `has no adapter: ${search.why}` });
+  };
 
   const kind = await kindOf(place);
   if (kind === 'file') await add(place, join(place, '..'), '');
-  for (const entry of kind === 'folder' ? await visible(place) : []) {
+  const entries = kind === 'folder' ? await visible(place) : [];
+  const hasAdapter = entries.includes(PEFT_TENSORS_FILE);
+  for (const entry of entries) {
     const path = join(place, entry);
     if ((await kindOf(path)) === 'folder') {
-      const tensors = join(path, PEFT_TENSORS_FILE);
-      if ((await kindOf(tensors)) === 'file') await add(tensors, path, entry);
-      else if ((await kindOf(join(path, 'adapter_model.bin'))) === 'file')
-        refuse(join(path, 'adapter_model.bin'), 'UNSUPPORTED_FORMAT', SAVE_AGAIN);
-      else if (/^checkpoint-/.test(entry))
-        refuse(path, 'FILE_NOT_FOUND', `it has no ${PEFT_TENSORS_FILE}; saving it may have been interrupted`);
+      if (hasAdapter && DEEPSPEED_FOLDER.test(entry)) continue;
+      if (isUnconverted(entry)) aside.push({ path, what: 'is an adapter from before its conversion to LoRA' });
+      else await addFolder(entry, CHECKPOINT_NAME.test(entry));
     } else if (entry.endsWith('.safetensors') && entry !== IMPORTANCE_FILE) await add(path, place, entry);
     else if (PYTORCH.test(entry) && !COMPANIONS.test(entry)) refuse(path, 'UNSUPPORTED_FORMAT', SAVE_AGAIN);
   }
@@ -128,15 +168,23 @@ async function findCheckpoints(folder: string, place: string, task: TaskFiles): 
     inside === place && basename(path) === PEFT_TENSORS_FILE ? 1 : 0;
   found.sort((a, b) => isLast(a) - isLast(b) || compareNaturally(a.sortedBy, b.sortedBy));
   task.checkpoints.push(...found.map(({ sortedBy: _, ...checkpoint }) => checkpoint));
-  if (task.checkpoints.length > 0 || task.refused.length > 0) return;
+  if (task.checkpoints.length > 0 || task.refused.length > 0) {
+    task.notes.push(
+      ...aside.map(({ path, what }) => `${placeIn(folder, path)} is not taken for a checkpoint: it ${what}`),
+    );
+    return;
+  }
+  const instead = kind === 'folder' && aside.length === 0 ? await searchAdapter(place) : undefined;
+  if (instead?.kind === 'none' && instead.saw !== 'nothing')
+    throw new DndError(instead.code, `task ${task.name} has no checkpoints: in ${place} ${instead.why}`);
+  const seen = aside.map(({ path, what }) => `; ${placeIn(folder, path)} ${what}`).join('');
   throw new DndError(
     'INVALID_PAIRS',
-    `task ${task.name} has no checkpoints: put *.safetensors files, or folders with ${PEFT_TENSORS_FILE}, into ${place}`,
+    `task ${task.name} has no checkpoints${seen}. Put *.safetensors files, or folders with ${PEFT_TENSORS_FILE}, into ${place}`,
   );
 }
 
-const SAVE_AGAIN =
-  'PyTorch files are not supported. Save it as safetensors (PEFT: save_pretrained with safe_serialization=True)';
+const CHOOSE = 'Name the one to take as "adapterName" in pairs.json, or move the others elsewhere';
 
 function placeIn(folder: string, path: string): string {
   return relative(folder, path).split(sep).join('/');

@@ -3,6 +3,7 @@
 export { mismatchTable } from './agreement.js';
 export { tokenImportance } from './importance.js';
 export { type ImportanceOptions, importanceOf, type PairsImportance } from './importance-of.js';
+export { meaninglessTask } from './meaning.js';
 export {
   describeProblem,
   examinePairs,
@@ -24,6 +25,7 @@ export { readTarget } from './target.js';
 export type {
   Checkpoint,
   CheckpointProblem,
+  DegenerateWeights,
   PairItem,
   Pairs,
   PairsAdapter,

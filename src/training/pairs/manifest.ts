@@ -13,6 +13,8 @@ export const PAIRS_FORMAT_VERSION = 1;
 export interface PairsManifest {
   base: BaseModel | null;
   adapter: Partial<PairsAdapter>;
+  /** The adapter to take where a checkpoint holds several: the name of its folder. */
+  adapterName: string | null;
   /** null: taken from the subfolders. */
   tasks: TaskPlaces[] | null;
   heldOut: string[];
@@ -29,7 +31,7 @@ export interface TaskPlaces {
 }
 
 const FIELD_KEYS = ['promptField', 'responseField', 'system'] as const;
-const KEYS = ['formatVersion', 'base', 'adapter', 'tasks', 'heldOut', ...FIELD_KEYS];
+const KEYS = ['formatVersion', 'base', 'adapter', 'adapterName', 'tasks', 'heldOut', ...FIELD_KEYS];
 const ADAPTER_KEYS = ['rank', 'alpha', 'useRslora', 'modules'];
 const TASK_KEYS = ['prompts', 'checkpoints'];
 
@@ -40,13 +42,15 @@ const TASK_KEYS = ['prompts', 'checkpoints'];
  */
 export async function readPairsManifest(folder: string): Promise<PairsManifest> {
   const path = join(folder, PAIRS_FILE);
-  if (!(await exists(path))) return { base: null, adapter: {}, tasks: null, heldOut: [], fields: {} };
+  if (!(await exists(path)))
+    return { base: null, adapter: {}, adapterName: null, tasks: null, heldOut: [], fields: {} };
   const fields = new Fields(await readJson(path), path, '', 'INVALID_PAIRS');
   if (fields.raw('formatVersion') !== undefined) fields.checkFormatVersion(PAIRS_FORMAT_VERSION, 'pairs');
   fields.refuseOthers(KEYS);
   return {
     base: await parseBase(fields, folder),
     adapter: fields.raw('adapter') === undefined ? {} : parseAdapter(fields.section('adapter')),
+    adapterName: fields.textOrNull('adapterName'),
     tasks: parseTasks(fields, folder),
     heldOut: fields.raw('heldOut') === undefined ? [] : names(fields, 'heldOut'),
     fields: Object.fromEntries(

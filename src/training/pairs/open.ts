@@ -92,7 +92,8 @@ export async function examinePairs(folder: string, options: OpenPairsOptions = {
     }),
   );
   const { adapter, tensors } = agreement;
-  const warnings = warningsOf(tasks, agreement, base, damaged);
+  const notes = files.flatMap((task) => task.notes);
+  const warnings = warningsOf({ tasks, members, agreement, base, skipped: damaged, notes });
   const digest = digestOf(agreement, tasks);
   return {
     folder,
@@ -128,7 +129,7 @@ async function findAll(folder: string, manifest: PairsManifest): Promise<TaskFil
   const places =
     manifest.tasks ?? (await findTasks(folder)).map((name) => ({ name, prompts: null, checkpoints: null }));
   const found: TaskFiles[] = [];
-  for (const place of places) found.push(await findTaskFiles(folder, place.name, place));
+  for (const place of places) found.push(await findTaskFiles(folder, place.name, place, manifest.adapterName));
   return found;
 }
 

@@ -2,11 +2,13 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import {
   AdapterLayout,
-  checkedName,
+  type LoraTensor,
+  loraTensors,
   type ParsedPeftConfig,
   PEFT_CONFIG_FILE,
   parsePeftConfig,
   placeKey,
+  refuseUnconverted,
 } from '../../adapter/index.js';
 import { eventLoopYielder } from '../../async/index.js';
 import { DndError } from '../../errors.js';
@@ -15,6 +17,7 @@ import { elementCount, type FloatDtype, toFloat32 } from '../../formats/dtypes.j
 import { SafetensorsFile, type TensorInfo } from '../../formats/safetensors/index.js';
 import type { CheckpointFile } from './discover.js';
 import type { Checkpoint } from './types.js';
+import { UniformMatrices } from './uniform-matrices.js';
 
 /** Hashing and scanning this many bytes takes a millisecond or two. */
 const READ_BYTES = 2 ** 20;
@@ -41,14 +44,14 @@ export async function scanCheckpoint(
   { name, path, folder, bytes }: CheckpointFile,
   options: { signal?: AbortSignal | undefined; onBytes?: (count: number) => void },
 ): Promise<ScannedCheckpoint> {
+  refuseUnconverted(folder);
   const config = await readConfig(folder);
   const file = await SafetensorsFile.open(path);
   try {
-    const layout = AdapterLayout.fromTensors(
-      Array.from(file.tensors.values(), (info) => ({ name: checkedName(info, name), shape: info.shape })),
-    );
+    const tensors = loraTensors(file.tensors.values(), name);
+    const layout = AdapterLayout.fromTensors(tensors.map(({ name, info }) => ({ name, shape: info.shape })));
     checkConfig(config, layout);
-    return { name, path, bytes, layout, config, ...(await scanTensors(file, options)) };
+    return { name, path, bytes, layout, config, ...(await scanTensors(file, tensors, options)) };
   } finally {
     await file.close();
   }
@@ -73,24 +76,28 @@ function checkConfig(config: ParsedPeftConfig | null, layout: AdapterLayout): vo
   );
 }
 
-type Content = Pick<Checkpoint, 'sha256' | 'tensorsSha256' | 'weights'>;
+type Content = Pick<Checkpoint, 'sha256' | 'tensorsSha256' | 'weights' | 'degenerate'>;
 
 async function scanTensors(
   file: SafetensorsFile,
+  tensors: readonly LoraTensor[],
   { signal, onBytes = () => {} }: { signal?: AbortSignal | undefined; onBytes?: (count: number) => void },
 ): Promise<Content> {
   const yieldToEventLoop = eventLoopYielder();
   const whole = createHash('sha256').update(await readHeader(file));
   const digests: string[] = [];
   const sums = { count: 0, sum: 0, squares: 0 };
+  const names = new Map(tensors.map(({ info, name }) => [info.name, name]));
+  const uniform = new UniformMatrices();
   let own = createHash('sha256');
-  for await (const pieces of file.pieces(READ_BYTES)) {
+  for await (const pieces of file.pieces(READ_BYTES, ({ name }) => names.has(name))) {
     for (const { info, elementOffset, bytes } of pieces) {
       await yieldToEventLoop();
       signal?.throwIfAborted();
       own.update(bytes);
       const values = toFloat32(bytes, info.dtype as FloatDtype);
       addSums(values, sums);
+      uniform.add(names.get(info.name)!, values);
       if (!inRange(values)) throw badWeight(values, elementOffset, info);
       onBytes(bytes.length);
       if (elementOffset + values.length < elementCount(info.shape)) continue;
@@ -109,6 +116,7 @@ async function scanTensors(
       mean,
       standardDeviation: Math.sqrt(Math.max(0, sums.squares / sums.count - mean * mean)),
     },
+    degenerate: uniform.result(),
   };
 }
 

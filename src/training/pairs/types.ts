@@ -18,6 +18,17 @@ export interface Checkpoint {
   /** SHA-256 over the matrices alone, independent of their order, spelling of names, and metadata. */
   tensorsSha256: string;
   weights: WeightStatistics;
+  degenerate: DegenerateWeights;
+}
+
+/** Weights that are finite numbers and fit together, and yet mean nothing. */
+export interface DegenerateWeights {
+  /** Adapted modules. */
+  modules: number;
+  /** Those that the adapter leaves as they are, because lora_A or lora_B is zero. */
+  idleModules: number;
+  /** Matrices, other than zero ones, whose elements are all the same. */
+  constantMatrices: number;
 }
 
 /** Of all weights of a checkpoint together. */

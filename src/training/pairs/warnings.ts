@@ -1,6 +1,7 @@
 import type { BaseModel } from '../../adapter/index.js';
 import { counted } from '../../text-table.js';
-import type { Agreement } from './agreement.js';
+import type { Agreement, Member } from './agreement.js';
+import { meaningWarnings } from './meaning.js';
 import type { Checkpoint, CheckpointProblem, Task } from './types.js';
 
 /** Checkpoints with the same contents. */
@@ -11,14 +12,21 @@ export interface Duplicates {
   checkpoints: string[];
 }
 
+/** The parts of pairs that warnings concern. */
+interface Checked {
+  tasks: readonly Task[];
+  members: readonly Member[];
+  agreement: Agreement;
+  base: BaseModel | null;
+  skipped: readonly CheckpointProblem[];
+  /** About folders that are no checkpoints. */
+  notes: readonly string[];
+}
+
 /** Oddities of pairs that do not block training. */
-export function warningsOf(
-  tasks: readonly Task[],
-  { adapter, alphaUnknown }: Agreement,
-  base: BaseModel | null,
-  skipped: readonly CheckpointProblem[],
-): string[] {
-  const warnings: string[] = [];
+export function warningsOf({ tasks, members, agreement, base, skipped, notes }: Checked): string[] {
+  const { adapter, alphaUnknown } = agreement;
+  const warnings: string[] = [...notes, ...settingWarnings(members)];
   if (base === null)
     warnings.push(
       'the base model of the checkpoints is unknown. Set base in pairs.json, or --base, to its config.json',
@@ -31,9 +39,20 @@ export function warningsOf(
     );
   for (const { bytes, checkpoints } of duplicatesOf(tasks))
     warnings.push(`${someOf(checkpoints)} ${bytes ? 'are byte-identical' : 'have the same weights'}`);
+  warnings.push(...tasks.flatMap((task) => meaningWarnings(task, someOf)));
   const single = tasks.filter(({ checkpoints, heldOut }) => checkpoints.length === 1 && !heldOut);
   warnings.push(...single.map(({ name }) => uninformativeTask(name)));
   return warnings;
+}
+
+/** Unknown settings of adapter_config.json, each with the checkpoints that have it. */
+function settingWarnings(members: readonly Member[]): string[] {
+  const byWarning = new Map<string, string[]>();
+  for (const { checkpoint } of members) {
+    for (const warning of checkpoint.config?.warnings ?? [])
+      byWarning.set(warning, [...(byWarning.get(warning) ?? []), checkpoint.name]);
+  }
+  return Array.from(byWarning, ([warning, names]) => `${someOf(names)}: ${warning}`);
 }
 
 /** The warning for a training task. */

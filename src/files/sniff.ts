@@ -1,0 +1,163 @@
+export type SniffedKind =
+  | 'git-lfs'
+  | 'xet'
+  | 'html'
+  | 'xml'
+  | 'pytorch'
+  | 'zip'
+  | 'pickle'
+  | 'gzip'
+  | 'zstd'
+  | 'gguf'
+  | 'parquet'
+  | 'numpy'
+  | 'hdf5'
+  | 'tar'
+  | 'safetensors'
+  | 'zeros';
+
+/** What a file is instead of what was expected. */
+export interface Sniffed {
+  kind: SniffedKind;
+  /** With its article: "a Git LFS pointer". */
+  what: string;
+  /** What to do, as an imperative. */
+  advice: string;
+}
+
+/** Enough for every signature below; more of a file is never looked at. */
+export const SNIFFED_BYTES = 1024;
+
+const DOWNLOAD_AGAIN = 'download the file again';
+const CONVERT = 'save it as safetensors';
+
+interface Signature extends Sniffed {
+  matches: (bytes: Uint8Array, text: string) => boolean;
+}
+
+const startsWith =
+  (...start: number[]) =>
+  (bytes: Uint8Array) =>
+    start.every((byte, index) => bytes[index] === byte);
+const startsWithText = (start: string) => (_: Uint8Array, text: string) => text.startsWith(start);
+
+const ZIP = startsWith(0x50, 0x4b, 0x03, 0x04);
+/** torch.save of today: a zip archive whose first member is the pickle. */
+const PYTORCH_MEMBER = /^.{30}[^\0]{0,200}data\.pkl/s;
+
+/** The first that matches counts. None can begin JSON, and but for HTML and XML none can begin a text. */
+const SIGNATURES: readonly Signature[] = [
+  {
+    kind: 'git-lfs',
+    what: 'a Git LFS pointer, not the file itself',
+    advice: 'Fetch the file with "git lfs pull", or download it',
+    matches: (_, text) => /^version https:\/\/(?:git-lfs|hawser)\.github\.com\/spec\//.test(text),
+  },
+  {
+    kind: 'xet',
+    what: 'a Xet pointer, not the file itself',
+    advice: 'Fetch the file with "git xet", or download it',
+    matches: startsWithText('# xet version '),
+  },
+  {
+    kind: 'html',
+    what: 'an HTML page, such as an error page in place of a download',
+    advice: DOWNLOAD_AGAIN,
+    matches: (_, text) => /^\s*(?:<!--[\s\S]*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b/i.test(text),
+  },
+  {
+    kind: 'xml',
+    what: 'an XML document, such as an error message in place of a download',
+    advice: DOWNLOAD_AGAIN,
+    matches: (_, text) => /^\s*<\?xml\b/i.test(text),
+  },
+  {
+    kind: 'pytorch',
+    what: 'a PyTorch archive (zip and pickle)',
+    advice: CONVERT,
+    matches: (bytes, text) => ZIP(bytes) && PYTORCH_MEMBER.test(text),
+  },
+  { kind: 'zip', what: 'a zip archive', advice: 'unpack it', matches: ZIP },
+  {
+    kind: 'pickle',
+    what: 'a Python pickle, as old versions of PyTorch write',
+    advice: CONVERT,
+    matches: (bytes) => bytes[0] === 0x80 && bytes[1]! >= 2 && bytes[1]! <= 5 && !startsAsSafetensors(bytes),
+  },
+  { kind: 'gzip', what: 'gzip-compressed', advice: 'unpack it with gunzip', matches: startsWith(0x1f, 0x8b) },
+  {
+    kind: 'zstd',
+    what: 'zstd-compressed',
+    advice: 'unpack it with zstd -d',
+    matches: startsWith(0x28, 0xb5, 0x2f, 0xfd),
+  },
+  {
+    kind: 'gguf',
+    what: 'a GGUF file',
+    advice: 'Give the safetensors files of the model',
+    matches: (bytes, text) => text.startsWith('GGUF') && isVersion(bytes.subarray(4, 8)),
+  },
+  {
+    kind: 'parquet',
+    what: 'a Parquet file',
+    advice: `Convert it: python -c "import pandas; pandas.read_parquet('in.parquet').to_json('out.jsonl', orient='records', lines=True)"`,
+    // Parquet's first page header follows; text does not contain this byte.
+    matches: startsWithText('PAR1\x15'),
+  },
+  { kind: 'numpy', what: 'a NumPy array', advice: CONVERT, matches: startsWith(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59) },
+  { kind: 'hdf5', what: 'an HDF5 file', advice: CONVERT, matches: startsWith(0x89, 0x48, 0x44, 0x46) },
+  {
+    kind: 'tar',
+    what: 'a tar archive',
+    advice: 'unpack it',
+    matches: (_, text) => text.length >= 262 && text.slice(257, 262) === 'ustar',
+  },
+  {
+    kind: 'safetensors',
+    what: 'a safetensors file',
+    advice: 'give it where safetensors files are read',
+    matches: startsAsSafetensors,
+  },
+  {
+    kind: 'zeros',
+    what: 'nothing but zeros at its start, as an interrupted download or copy leaves',
+    advice: DOWNLOAD_AGAIN,
+    matches: (bytes) => bytes.length >= 16 && bytes.every((byte) => byte === 0),
+  },
+];
+
+/** GGUF's version is a small number, in either byte order; a text that begins with "GGUF" goes on with letters. */
+function isVersion(bytes: Uint8Array): boolean {
+  return bytes.length === 4 && bytes.filter((byte) => byte !== 0).length === 1 && bytes.every((byte) => byte < 16);
+}
+
+/** A header length below 2³², then its JSON. */
+function startsAsSafetensors(bytes: Uint8Array): boolean {
+  return bytes.length > 9 && bytes.subarray(4, 8).every((byte) => byte === 0) && bytes[8] === 0x7b;
+}
+
+/**
+ * Recognises what is often found in place of a file. For error messages: call it once a file does not parse, or before
+ * reading a format in which everything parses (plain text).
+ * @param bytes the start of the file; SNIFFED_BYTES are looked at
+ * @returns undefined for anything else
+ */
+export function sniff(bytes: Uint8Array): Sniffed | undefined {
+  const start = bytes.subarray(0, SNIFFED_BYTES);
+  const marked = startsWith(0xef, 0xbb, 0xbf)(start) ? start.subarray(3) : start;
+  const text = Buffer.from(marked.buffer, marked.byteOffset, marked.length).toString('latin1');
+  const found = SIGNATURES.find(({ matches }) => matches(marked, text));
+  return found && { kind: found.kind, what: found.what, advice: found.advice };
+}
+
+/**
+ * "it is a Git LFS pointer, not the file itself. Fetch the file …", for the end of a message.
+ * @param expected what the file should be, which is no news
+ * @returns undefined as `sniff`
+ */
+export function whatItIs(start: Uint8Array | string, expected?: SniffedKind): string | undefined {
+  const bytes = typeof start === 'string' ? Buffer.from(start.slice(0, SNIFFED_BYTES)) : start;
+  const found = sniff(bytes);
+  if (found === undefined || found.kind === expected) return undefined;
+  return `it is ${found.what}. ${found.advice[0]!.toUpperCase()}${found.advice.slice(1)}`;
+}
