@@ -18,6 +18,7 @@ small=(
   base_configs
   base_adapters
   mlx_adapters
+  gguf_adapters
   encoder_families
   minilm
   minilm_on_cuda
@@ -26,6 +27,7 @@ small=(
 )
 # The others measure memory or time, or want much of both, and have the machine to themselves.
 large=(
+  smollm2
   kill_resume
   full_size_generate
   training_run

@@ -43,9 +43,10 @@ export { type Conversion, type ConvertOptions, convert } from './conversion/inde
 export type { EncoderIdentity, Padding, Pooling } from './encoder/index.js';
 export type { Device, Precision } from './engine/index.js';
 export { DndError, type ErrorCode } from './errors.js';
+export type { AdapterFormat, SavedDtype } from './generator/adapter-formats.js';
 export type { GeneratorSettings } from './generator/create.js';
 export type { DecoderShape, Feature } from './generator/decoder-shape.js';
-export { GeneratedAdapter, type SaveAdapterOptions, type SavedDtype } from './generator/generated-adapter.js';
+export { GeneratedAdapter, type SaveAdapterOptions } from './generator/generated-adapter.js';
 export {
   type CreateOptions,
   type GenerateManyOptions,

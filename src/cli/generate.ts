@@ -1,8 +1,14 @@
 import { type Command, Option } from 'commander';
-import { PEFT_CONFIG_FILE } from '../adapter/index.js';
 import type { Device } from '../engine/index.js';
+import {
+  ADAPTER_FORMATS,
+  ADAPTER_MARKERS,
+  type AdapterFormat,
+  checkSaving,
+  SAVED_DTYPES,
+  type SavedDtype,
+} from '../generator/adapter-formats.js';
 import { writeFoldersTogether } from '../generator/folders-together.js';
-import { ADAPTER_DTYPES, type SavedDtype } from '../generator/generated-adapter.js';
 import { Generator } from '../generator/generator.js';
 import type { GenerationReport } from '../generator/report.js';
 import { type PromptFields, readPromptSet } from '../prompts/index.js';
@@ -29,6 +35,7 @@ interface Options extends PromptFields {
   out: string;
   seed: number;
   dtype: SavedDtype;
+  format: AdapterFormat;
   encoder?: string;
   threads?: number;
   memoryLimit?: number;
@@ -42,6 +49,7 @@ interface Saved {
   prompts: string;
   adapter: string;
   dtype: SavedDtype;
+  format: AdapterFormat;
   report: GenerationReport;
 }
 
@@ -62,7 +70,17 @@ export function addGenerate(program: Command, io: Io): void {
     .addOption(promptSystemOption())
     .addOption(new Option('--seed <n>', 'random seed for prompt sampling').argParser(wholeNumber(0)).default(0))
     .addOption(
-      new Option('--dtype <name>', 'dtype of the saved tensors').choices(Object.keys(ADAPTER_DTYPES)).default('bf16'),
+      new Option('--dtype <name>', 'dtype of the saved tensors; q8_0 and q4_0 for gguf only')
+        .choices(SAVED_DTYPES)
+        .default('bf16'),
+    )
+    .addOption(
+      new Option(
+        '--format <name>',
+        'peft: PEFT folder; gguf: adapter.gguf in the folder, for llama.cpp; mlx: folder for mlx-lm; all: PEFT folder with the others in it',
+      )
+        .choices(ADAPTER_FORMATS)
+        .default('peft'),
     )
     .option('--encoder <folder>', 'text encoder folder, if the generator folder does not contain it')
     .addOption(
@@ -82,17 +100,18 @@ export function addGenerate(program: Command, io: Io): void {
 async function generate({ json, ...options }: Options, io: Io): Promise<void> {
   const folders = adapterFolders(options.prompts, options.out);
   checkPath(options.generator, '--generator');
+  checkSaving(options.format, options.dtype);
   const { promptField, system } = options;
   const sets: [string, string[]][] = [];
   for (const [place, file] of options.prompts.entries())
     sets.push([String(place), await readPromptSet(file, io.stdin, io.signal, { promptField, system })]);
   const { onProgress, stop } = showProgress(io, json);
   const saved: Saved[] = [];
-  const { force, seed, dtype, generator: source, encoder, threads, memoryLimit, device, precision } = options;
+  const { force, seed, dtype, format, generator: source, encoder, threads, memoryLimit, device, precision } = options;
   const { signal } = io;
   try {
     // The folders are created before the work, so that an unwritable one fails early.
-    await writeFoldersTogether(folders, { force, signal, marker: PEFT_CONFIG_FILE }, async (stagings) => {
+    await writeFoldersTogether(folders, { force, signal, marker: ADAPTER_MARKERS }, async (stagings) => {
       const generator = await Generator.load(source, {
         encoder,
         threads,
@@ -103,10 +122,17 @@ async function generate({ json, ...options }: Options, io: Io): Promise<void> {
         onProgress,
       });
       try {
+        checkSaving(format, dtype, generator.manifest.base);
         for await (const { adapter } of generator.generateMany(sets, { seed, signal, onProgress })) {
-          await adapter.save(stagings[saved.length]!, { dtype, signal });
+          await adapter.save(stagings[saved.length]!, { dtype, format, signal });
           const place = saved.length;
-          saved.push({ prompts: options.prompts[place]!, adapter: folders[place]!, dtype, report: adapter.report });
+          saved.push({
+            prompts: options.prompts[place]!,
+            adapter: folders[place]!,
+            dtype,
+            format,
+            report: adapter.report,
+          });
         }
       } finally {
         generator.dispose();

@@ -9,6 +9,13 @@ import {
 import type { LongOperation } from '../async/index.js';
 import { checkOptions } from '../validation/index.js';
 
+export interface SaveComposedOptions extends LongOperation {
+  /** Default: f32. */
+  dtype?: FloatDtypeName | undefined;
+  /** Replace an existing adapter. */
+  force?: boolean | undefined;
+}
+
 export interface ComposedModule {
   /** The base model's name of it. */
   module: string;
@@ -60,8 +67,9 @@ export class ComposedAdapter {
   }
 
   /**
-   * Writes a PEFT folder; it appears whole or not at all.
-   * @throws DndError as `GeneratedAdapter.save`
+   * Writes a PEFT folder; it appears whole or not at all. Default dtype: f32.
+   * @throws DndError OUTPUT_EXISTS, NOT_WRITABLE, DISK_FULL, INVALID_ARGUMENT for an unknown dtype, INVALID_WEIGHTS for
+   * weights outside the dtype's range; `signal.reason` after an abort
    */
   async save(folder: string, options: SaveComposedOptions = {}): Promise<void> {
     const { dtype = 'f32', ...rest } = checkOptions(options, 'options of save');

@@ -13,8 +13,11 @@ import { partialName } from './partial-name.js';
 export interface FolderOptions {
   /** Replace an existing folder. */
   force?: boolean | undefined;
-  /** With `force`: a file, such as `adapter_config.json`, that an existing folder must contain to be replaced. */
-  marker?: string | undefined;
+  /**
+   * With `force`: a file, such as `adapter_config.json`, that an existing folder must contain to be replaced; of several,
+   * one.
+   */
+  marker?: string | readonly string[] | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -31,10 +34,13 @@ async function refuseToReplace(path: string, target: string, options: FolderOpti
       `${path} exists and is not empty; choose another folder, or replace it with force (--force)`,
     );
   }
-  if (options.marker !== undefined && !(await readdir(target)).includes(options.marker)) {
+  if (options.marker === undefined) return;
+  const markers = [options.marker].flat();
+  const entries = await readdir(target);
+  if (!markers.some((marker) => entries.includes(marker))) {
     throw new DndError(
       'OUTPUT_EXISTS',
-      `${path} has no ${options.marker}, so it is not replaced, even by force. Choose another folder`,
+      `${path} has no ${markers.join(' or ')}, so it is not replaced, even by force. Choose another folder`,
     );
   }
 }

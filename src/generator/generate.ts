@@ -54,7 +54,7 @@ export async function generateBatch(
     const seconds = { encode, decode, restore: clock() };
     const device = deviceReport(engine.device);
     const report = reportOf(manifest, choice, sets[place]!, summary, { seed, batch: choices.length, device, seconds });
-    adapters.push(new GeneratedAdapter(adapter, report));
+    adapters.push(new GeneratedAdapter(adapter, report, manifest.base));
   }
   return adapters;
 }

@@ -1,31 +1,15 @@
-import {
-  type AdapterDtype,
-  type AdapterTensor,
-  type LoraAdapter,
-  type LoraConfig,
-  writePeft,
-} from '../adapter/index.js';
+import type { AdapterTensor, BaseModel, LoraAdapter, LoraConfig } from '../adapter/index.js';
 import type { LongOperation } from '../async/index.js';
-import { DndError } from '../errors.js';
-import { checkOptions, quoteValue } from '../validation/index.js';
+import { writeFolderAtomically } from '../files/index.js';
+import { checkOptions } from '../validation/index.js';
+import { ADAPTER_MARKERS, type AdapterFormat, checkSaving, type SavedDtype, writeFormats } from './adapter-formats.js';
 import type { GenerationReport } from './report.js';
-
-/** Dtype of the saved tensors. */
-export const ADAPTER_DTYPES = { bf16: 'BF16', f16: 'F16', f32: 'F32' } as const;
-export type SavedDtype = keyof typeof ADAPTER_DTYPES;
-
-/** @throws DndError INVALID_ARGUMENT for an unknown name, from callers without types */
-export function adapterDtype(name: SavedDtype): AdapterDtype {
-  if (typeof name === 'string' && Object.hasOwn(ADAPTER_DTYPES, name)) return ADAPTER_DTYPES[name];
-  throw new DndError(
-    'INVALID_ARGUMENT',
-    `there is no dtype ${quoteValue(name)}; choose ${Object.keys(ADAPTER_DTYPES).join(', ')}`,
-  );
-}
 
 export interface SaveAdapterOptions extends LongOperation {
   /** Default: bf16, as the published code saves. */
   dtype?: SavedDtype | undefined;
+  /** Default: peft. gguf: `adapter.gguf`, for llama.cpp. mlx: for mlx-lm. all: the PEFT folder with the others in it. */
+  format?: AdapterFormat | undefined;
   /** Replace an existing adapter. */
   force?: boolean | undefined;
 }
@@ -33,12 +17,15 @@ export interface SaveAdapterOptions extends LongOperation {
 /** An adapter, in float32, with the report of its generation. */
 export class GeneratedAdapter {
   readonly #adapter: LoraAdapter;
+  readonly #base: BaseModel;
 
   constructor(
     adapter: LoraAdapter,
     readonly report: GenerationReport,
+    base: BaseModel,
   ) {
     this.#adapter = adapter;
+    this.#base = base;
   }
 
   /** Rank, alpha, target modules, base model. */
@@ -52,13 +39,17 @@ export class GeneratedAdapter {
   }
 
   /**
-   * Writes a PEFT folder: `adapter_config.json` and `adapter_model.safetensors`. The folder appears whole or not at
-   * all.
-   * @throws DndError OUTPUT_EXISTS, NOT_WRITABLE, DISK_FULL, INVALID_ARGUMENT for an unknown dtype, INVALID_WEIGHTS for
-   * weights outside the dtype's range; `signal.reason` after an abort
+   * Writes a PEFT folder (`adapter_config.json` and `adapter_model.safetensors`), a folder with `adapter.gguf`, an MLX
+   * folder, or all: a PEFT folder with `adapter.gguf` and a folder `mlx` in it. It appears whole or not at all.
+   * @throws DndError OUTPUT_EXISTS, NOT_WRITABLE, DISK_FULL, INVALID_ARGUMENT for an unknown format or dtype,
+   * INVALID_WEIGHTS for weights outside the dtype's range, UNSUPPORTED_BASE for a base without GGUF adapters;
+   * `signal.reason` after an abort
    */
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
-    const { dtype = 'bf16', ...rest } = checkOptions(options, 'options of save');
-    await writePeft(folder, this.#adapter, { ...rest, dtype: adapterDtype(dtype) });
+    const { dtype = 'bf16', format = 'peft', force, signal, onProgress } = checkOptions(options, 'options of save');
+    checkSaving(format, dtype, this.#base);
+    await writeFolderAtomically(folder, { force, signal, marker: ADAPTER_MARKERS }, (staging) =>
+      writeFormats(format, staging, this.#adapter, this.#base, dtype, { signal, onProgress }),
+    );
   }
 }
