@@ -188,6 +188,22 @@ test('a storage of more than 4 GB, and what follows it', async () => {
   }
 });
 
+test('chunks whose memory is recycled keep their values until the second one after them', async () => {
+  const value = p.dict({ t: p.tensor({ key: '0', elements: 50, shape: [50] }) });
+  await withArchive(archiveBytes(value, { 0: counting(50) }), async (archive) => {
+    let before: Uint8Array[] = [];
+    let done = 0;
+    for await (const { bytes } of archive.chunks('t', 12, { recycled: true })) {
+      before = [...before.slice(-1), bytes];
+      done += bytes.length / 4;
+      const held = Buffer.concat(before);
+      const last = Array.from({ length: held.length / 4 }, (_, index) => held.readFloatLE(4 * index));
+      expect(last).toEqual(Array.from(last, (_, index) => done - last.length + index));
+    }
+    expect(done).toBe(50);
+  });
+});
+
 test('a closed archive', async () => {
   const value = p.dict({ t: p.tensor({ key: '0', elements: 2, shape: [2] }) });
   const archive = await withArchive(archiveBytes(value, { 0: counting(2) }), async (open) => open);

@@ -129,7 +129,9 @@ describe('other formats', () => {
   test('a bare pickle, an empty file, a text, another zip archive, a TorchScript program, big-endian numbers', async () => {
     expect(await refusal(p.pickle(p.dict({})))).toEqual(unsupported('bare pickle'));
     expect(await refusal(Buffer.alloc(0))).toEqual(corrupt('it is empty'));
-    expect(await refusal(Buffer.from('version https://git-lfs…'))).toEqual(corrupt('does not begin as a zip archive'));
+    expect(await refusal(Buffer.from('nothing of the kind'))).toEqual(corrupt('does not begin as a zip archive'));
+    const pointer = 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n';
+    expect(await refusal(Buffer.from(pointer))).toEqual(corrupt('Git LFS pointer'));
     expect(await refusal(zipBytes([{ name: 'word/document.xml', data: Buffer.from('x') }]))).toEqual(
       unsupported('without data.pkl'),
     );

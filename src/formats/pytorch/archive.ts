@@ -13,6 +13,8 @@ import { elementsOf, gather, isContiguous, repeatsElements, spanOf } from './str
 import type { StoredEntry } from './zip-file.js';
 
 const DEFAULT_CHUNK_BYTES = 2 ** 22;
+/** One is read, one yielded, and two are still with the caller. */
+const RING_BUFFERS = 4;
 /** Converting this many bytes takes about a millisecond. */
 const CONVERT_BYTES = 2 ** 19;
 /** Of a view whose elements repeat: a few bytes of file could stand for any amount of memory. */
@@ -89,7 +91,7 @@ export class PytorchArchive implements TensorReader {
       return bytes;
     }
     let done = 0;
-    for await (const piece of this.#pieces(placed, DEFAULT_CHUNK_BYTES)) {
+    for await (const piece of this.#pieces(placed, DEFAULT_CHUNK_BYTES, true)) {
       bytes.set(piece, done);
       done += piece.length;
     }
@@ -112,13 +114,23 @@ export class PytorchArchive implements TensorReader {
     return values;
   }
 
-  /** Pieces of a contiguous tensor come straight from the file; any other view is in memory as a whole. */
-  async *chunks(name: string, maxBytes: number = DEFAULT_CHUNK_BYTES): AsyncGenerator<TensorChunk, void, void> {
+  /**
+   * Pieces of a contiguous tensor come straight from the file; any other view is in memory as a whole.
+   * @param options.recycled use the memory of a chunk again once the second one after it is requested: for streams, which
+   * spend most of their time on new memory otherwise. Default: false
+   */
+  async *chunks(
+    name: string,
+    maxBytes: number = DEFAULT_CHUNK_BYTES,
+    { recycled = false }: { recycled?: boolean } = {},
+  ): AsyncGenerator<TensorChunk, void, void> {
     const placed = this.#find(name);
     const elementBytes = DTYPES[placed.info.dtype].bytes;
     const chunkBytes = Math.max(1, Math.floor(maxBytes / elementBytes)) * elementBytes;
     let start = 0;
-    for await (const bytes of placed.contiguous ? this.#pieces(placed, chunkBytes) : this.#slices(name, chunkBytes)) {
+    for await (const bytes of placed.contiguous
+      ? this.#pieces(placed, chunkBytes, recycled)
+      : this.#slices(name, chunkBytes)) {
       yield { elementOffset: start / elementBytes, bytes };
       start += bytes.length;
     }
@@ -130,14 +142,18 @@ export class PytorchArchive implements TensorReader {
   }
 
   /** The next piece is read while the caller processes one. */
-  async *#pieces(placed: Placed, pieceBytes: number): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
+  async *#pieces(
+    placed: Placed,
+    pieceBytes: number,
+    recycled: boolean,
+  ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
     const { entry, info, tensor } = placed;
     const begin = tensor.offset * DTYPES[info.dtype].bytes;
     // A tensor that is its storage is checked on the way.
     const checks = this.#records.checksums && info.byteLength === entry.bytes && !this.#verified.has(entry);
     if (!checks) await this.#verify(entry);
     let checksum = 0;
-    for await (const piece of this.#ranges(entry, begin, info.byteLength, pieceBytes)) {
+    for await (const piece of this.#ranges(entry, begin, info.byteLength, pieceBytes, recycled)) {
       if (checks) checksum = crc32(piece, checksum);
       this.#find(info.name);
       yield piece;
@@ -150,9 +166,14 @@ export class PytorchArchive implements TensorReader {
     begin: number,
     length: number,
     pieceBytes: number,
+    recycled: boolean,
   ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
+    const ring: Uint8Array<ArrayBuffer>[] = [];
     const read = async (start: number) => {
-      const bytes = new Uint8Array(Math.min(pieceBytes, length - start));
+      const size = Math.min(pieceBytes, length - start);
+      const memory = ring.length === RING_BUFFERS ? ring.shift()! : new Uint8Array(size);
+      if (recycled) ring.push(memory);
+      const bytes = memory.subarray(0, size);
       await this.#records.zip.read(entry, begin + start, bytes);
       return bytes;
     };
@@ -181,7 +202,7 @@ export class PytorchArchive implements TensorReader {
     if (verifying === undefined) {
       verifying = (async () => {
         let checksum = 0;
-        for await (const piece of this.#ranges(entry, 0, entry.bytes, DEFAULT_CHUNK_BYTES)) {
+        for await (const piece of this.#ranges(entry, 0, entry.bytes, DEFAULT_CHUNK_BYTES, true)) {
           checksum = crc32(piece, checksum);
         }
         this.#checkSum(entry, checksum);

@@ -1,4 +1,5 @@
 import { DndError } from '../../errors.js';
+import { whatItIs } from '../../files/index.js';
 import { corrupt, SAVE_AGAIN, unsupported } from './errors.js';
 
 /** A pickle of the integer with which torch.save began its files before PyTorch 1.6. */
@@ -29,7 +30,7 @@ function startsWith(bytes: Uint8Array, magic: Uint8Array, offset = 0): boolean {
 
 /**
  * Names the older formats of PyTorch.
- * @param head the first 512 bytes of the file, or all of them
+ * @param head the first 1024 bytes of the file, or all of them
  * @throws DndError UNSUPPORTED_FORMAT, or CORRUPT_FILE for what is not a zip archive
  */
 export function refuseOtherFormats(head: Uint8Array, path: string): void {
@@ -48,5 +49,5 @@ export function refuseOtherFormats(head: Uint8Array, path: string): void {
         'Save its tensors with torch.save',
     );
   }
-  throw corrupt(path, head.length === 0 ? 'it is empty' : 'it does not begin as a zip archive');
+  throw corrupt(path, head.length === 0 ? 'it is empty' : (whatItIs(head) ?? 'it does not begin as a zip archive'));
 }

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { DndError } from '../../errors.js';
-import { OpenFile, readError, readFully } from '../../files/index.js';
+import { OpenFile, readError, readFully, SNIFFED_BYTES } from '../../files/index.js';
 import { quote } from '../../validation/index.js';
 import { corrupt } from './errors.js';
 import { refuseOtherFormats } from './other-formats.js';
@@ -17,7 +17,7 @@ import {
 } from './zip-directory.js';
 
 /** Bytes that decide between this format and others. */
-const HEAD_BYTES = 512;
+const HEAD_BYTES = SNIFFED_BYTES;
 
 export interface StoredEntry extends ZipEntry {
   /** Of its first byte, in the archive. */
