@@ -18,6 +18,7 @@ small=(
   base_configs
   base_adapters
   mlx_adapters
+  gguf_adapters
   encoder_families
   minilm
   minilm_on_cuda

@@ -1,6 +1,7 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { DndError, type ErrorCode } from '../errors.js';
 import { isObject } from '../validation/index.js';
+import { correctedDescription, correctNormalizers } from './rust-corrections.js';
 
 /** The files of a tokeniser. */
 export interface TokeniserFiles {
@@ -41,7 +42,8 @@ export class LibraryTokeniser {
   constructor({ tokenizer, config, folder }: TokeniserDescription, unsupported: ErrorCode) {
     this.#folder = folder;
     this.#unsupported = unsupported;
-    this.#tokenizer = this.#explained(() => new Tokenizer(tokenizer, config));
+    this.#tokenizer = this.#explained(() => new Tokenizer(correctedDescription(tokenizer), config));
+    correctNormalizers(this.#tokenizer.normalizer, `${folder}/tokenizer.json`);
   }
 
   /** @param specialTokens whether the post-processor adds its tokens, such as [CLS] or <s> */

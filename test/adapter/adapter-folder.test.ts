@@ -57,10 +57,9 @@ test('deeper than two levels, and in hidden folders, nothing is looked for', asy
 
 test.each([
   [
-    'adapter_model.bin',
-    'adapter_model.bin is in PyTorch’s format. PyTorch files are not supported. Save it as safetensors',
+    'sft/adapter_model.bin',
+    'sft/adapter_model.bin is in PyTorch’s format. Checkpoints in PyTorch’s format are not read',
   ],
-  ['sft/adapter_model.bin', 'sft/adapter_model.bin is in PyTorch’s format'],
   ['adapter_0.pt', 'adapter_0.pt is in PyTorch’s format'],
   ['adapters.safetensors', 'adapters.safetensors is an MLX adapter (mlx_lm), not a PEFT adapter. Convert it first'],
   ['adapter.gguf', 'adapter.gguf is in llama.cpp’s format'],

@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
+import { readGgufAdapter } from '../../src/adapter/gguf/index.js';
 import { readMlx, readPeft } from '../../src/adapter/index.js';
 import type { GenerationReport } from '../../src/generator/report.js';
 import { UNTRAINED } from '../../src/generator/untrained-notice.js';
@@ -57,6 +58,36 @@ describe('dnd generate', () => {
     expect(mlx.tensors.size).toBe(peft.tensors.size);
     for (const [name, tensor] of peft.tensors) expect(mlx.tensors.get(name)).toEqual(tensor);
     expect((await readMlx(at('adapter', 'mlx'))).tensors).toEqual(mlx.tensors);
+  });
+
+  test.each([
+    ['gguf', ['adapter.gguf']],
+    ['mlx', ['adapter_config.json', 'adapters.safetensors']],
+    ['all', ['adapter.gguf', 'adapter_config.json', 'adapter_model.safetensors', 'mlx']],
+  ])('saves as %s when told', async (format, files) => {
+    await init();
+    const prompts = [await promptFile('p.txt', 'one')];
+    const peft = await dnd(generateArguments(prompts, '--dtype', 'f32'));
+    expect(peft.code).toBe(0);
+    const { tensors } = await readPeft(at('adapter'));
+    // Any kind of adapter is replaced by any other.
+    const { code } = await dnd(generateArguments(prompts, '--dtype', 'f32', '--format', format, '--force'));
+    expect(code).toBe(0);
+    expect((await readdir(at('adapter'))).sort()).toEqual(files);
+    if (format === 'mlx') return;
+    const gguf = await readGgufAdapter(at('adapter', 'adapter.gguf'));
+    expect(gguf.config).toMatchObject({ rank: 2, alpha: 4, baseModelName: 'tiny/qwen2' });
+    expect(gguf.tensors.size).toBe(tensors.size);
+    for (const [name, { data }] of tensors) expect([...gguf.tensors.get(name)!.data]).toEqual([...data]);
+  });
+
+  test('refuses a dtype that a format does not have, before any work', async () => {
+    const refused = await dnd(generateArguments(['nothing.txt'], '--dtype', 'q8_0', '--format', 'all'));
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('"q8_0"')]);
+    await init();
+    const prompts = [await promptFile('p.txt', 'one')];
+    const { code } = await dnd(generateArguments(prompts, '--dtype', 'q8_0', '--format', 'gguf'));
+    expect(code).toBe(0);
   });
 
   test('threads make no difference, the seed does', async () => {

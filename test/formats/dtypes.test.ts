@@ -1,12 +1,5 @@
 import fc from 'fast-check';
-import {
-  DTYPES,
-  elementCount,
-  type FloatDtype,
-  fromFloat32,
-  parseFloatDtype,
-  toFloat32,
-} from '../../src/formats/dtypes.js';
+import { elementCount, type FloatDtype, fromFloat32, parseFloatDtype, toFloat32 } from '../../src/formats/dtypes.js';
 
 /** What the bits of a half mean, by the definition of IEEE 754 binary16. */
 function halfValue(bits: number): number {
@@ -130,5 +123,4 @@ test('users name dtypes in either case; another one is refused', () => {
   for (const name of ['int8', 'U8', '__proto__', '']) {
     expect(() => parseFloatDtype(name)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
   }
-  expect(Object.keys(DTYPES)).toHaveLength(8);
 });

@@ -196,7 +196,29 @@ async function language({ items, maxNewTokens, adapter }, folder) {
   return { texts, sums: likelihoods.map(({ sum }) => sum) };
 }
 
+/** A GGUF file of a JSON file of metadata, key → [type, value], and a safetensors file. */
+async function gguf(_options, metadataFile, source, target) {
+  const { writeGguf } = dist('formats/gguf/index.js');
+  const { NUMBER_ARRAYS } = dist('formats/gguf/values.js');
+  const typed = ([type, value]) => {
+    const of = type.replace('[]', '');
+    if (of === type) return { type, value };
+    return { type: 'array', value: { of, values: of === 'string' ? value : NUMBER_ARRAYS[of].from(value) } };
+  };
+  const entries = Object.entries(JSON.parse(await readFile(metadataFile, 'utf8')));
+  const set = await SafetensorsSet.open(source);
+  const tensors = sourcesOf(set).map(({ name, dtype, shape, bytes }) => ({
+    name,
+    type: dtype,
+    shape: shape.toReversed(),
+    bytes,
+  }));
+  await writeGguf(target, new Map(entries.map(([key, value]) => [key, typed(value)])), tensors);
+  await set.close();
+}
+
 const COMMANDS = {
+  gguf,
   read,
   copy,
   shard,

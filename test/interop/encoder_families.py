@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import torch
-from report import bridge, check, finish
+from report import SHARED, bridge, check, finish
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import AutoModel, AutoTokenizer, T5EncoderModel, UMT5EncoderModel
@@ -245,5 +245,31 @@ for kind, (make, special), layer, prefix in CAUSAL_CASES:
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     compare(f"{kind}, layer {layer}", folder, model, AutoTokenizer.from_pretrained(folder), layer)
     shutil.rmtree(folder)
+
+# --- tokenisers of SentencePiece: texts on which NFKC is not what they do
+
+ODD_TEXTS = [
+    "👨‍👩‍👧‍👦 family", "क्‍ष", "ｶﾞｷﾞｸﾞ ﾊﾟﾝ", "a\u0340b e\u0341 \u0343x \u0344", "a\u061cb", "a\x7fb \x01 a\x85b \ufeffc",
+    "a" * 300, "!" * 400, "哈" * 200, "ﬁne ½ ① ㍿ ™ ẛ̣ İ", "ｆｕｌｌ　ｗｉｄｔｈ", "🇩🇪🇫🇷 👍🏽",
+]  # fmt: skip
+multilingual = SHARED / "cases/10-multilingual-minilm/encoder"
+if multilingual.exists():
+    random = torch.Generator().manual_seed(1)
+    blocks = [0x20, 0xA0, 0x300, 0x400, 0x600, 0x900, 0xE00, 0x1100, 0x2000, 0x2100, 0x3000, 0x3300, 0xAC00, 0xFB00, 0xFF00]
+    texts = list(ODD_TEXTS)
+    for _ in range(1000):
+        starts = torch.randint(0, len(blocks), (12,), generator=random).tolist()
+        places = torch.randint(0, 0x80, (12,), generator=random).tolist()
+        texts.append("".join(chr(blocks[start] + place) for start, place in zip(starts, places)))
+    rust = Tokenizer.from_file(str(multilingual / "tokenizer.json"))
+    rust.enable_truncation(48)
+    rust.enable_padding(length=48, pad_id=1, pad_token="<pad>")
+    (work / "prompts.json").write_text(json.dumps(texts))
+    bridge("encode", multilingual, work / "prompts.json", work / "ours.safetensors", maxLength=48)
+    ours = load_file(work / "ours.safetensors")["ids"].tolist()
+    wrong = [text for text, ids in zip(texts, ours) if ids != rust.encode(text).ids]
+    check("SentencePiece's normalisation: ids equal those of the Rust tokenizers", not wrong, f"{len(texts)} texts, {wrong[:3]}")
+else:
+    print(f"     skipped: {multilingual} is not there")
 
 finish()
