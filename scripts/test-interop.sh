@@ -27,6 +27,7 @@ small=(
 )
 # The others measure memory or time, or want much of both, and have the machine to themselves.
 large=(
+  smollm2
   kill_resume
   full_size_generate
   training_run

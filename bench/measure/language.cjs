@@ -5,6 +5,7 @@ const { setTimeout: sleep } = require('node:timers/promises');
 const { CausalEngine, CausalTrainerEngine } = require('../../dist/engine/index.js');
 const { MODULE_NAMES } = require('../../dist/adapter/index.js');
 const { causalConfigFromJson } = require('../../dist/language/index.js');
+const { LlamaCpp } = require('../llama-cpp.cjs');
 const { Peer } = require('../peer.cjs');
 const { normals } = require('../random.cjs');
 const { alternate } = require('../statistics.cjs');
@@ -48,27 +49,31 @@ const HOPELESS = 3;
 /** PyTorch's threads spin for a while when their work is over. */
 const SETTLE_MS = 30;
 
-/** A LoRA fine-tuning step and greedy decoding, side by side with PyTorch and PEFT. */
+/** A LoRA fine-tuning step and greedy decoding, side by side with PyTorch and PEFT; decoding also with llama.cpp. */
 async function measure(context) {
   const { peer, about } = context.peer
     ? await Peer.start(context.threads, 'language_peer.py')
     : { peer: null, about: {} };
   if (context.peer && !peer) throw new Error(about.missing);
+  const other = context.peer ? await LlamaCpp.start(context.threads) : { llamaCpp: null, about: {} };
+  if (other.about.missing) context.progress(other.about.missing);
+  const rivals = { peer, variants: about.variants ?? [], llamaCpp: other.llamaCpp };
   const models = [];
   try {
     for (const model of context.quick ? MODELS.slice(1) : MODELS)
-      models.push(await measureModel(model, { ...context, peer, variants: about.variants ?? [] }));
+      models.push(await measureModel(model, { ...context, ...rivals }));
   } finally {
+    await other.llamaCpp?.stop();
     await peer?.stop();
   }
   const wrong = models
     .filter(({ lossError }) => lossError > TOLERANCE)
     .map(({ name, lossError }) => `language, ${name}: losses differ by ${lossError}, over ${TOLERANCE}`);
-  return { models, tolerance: TOLERANCE, wrong };
+  return { models, tolerance: TOLERANCE, llamaCpp: other.about, wrong };
 }
 
 async function measureModel(model, context) {
-  const { scratch, threads, runs, peer, progress } = context;
+  const { scratch, threads, runs, peer, llamaCpp, progress } = context;
   const { name, rank, batch, length, decoded } = model;
   const config = { ...SHARED, ...model.config };
   const files = { weights: join(scratch, 'language.safetensors'), adapter: join(scratch, 'language-lora.safetensors') };
@@ -97,12 +102,14 @@ async function measureModel(model, context) {
       { runs, enoughSeconds: ENOUGH_SECONDS },
     );
     progress(`language, ${name}: a step measured`);
+    await llamaCpp?.load(engine, config, join(scratch, 'language.gguf'));
     const decoding = [];
     for (const sequences of [1, batch]) {
       const one = await alternate(
         {
           ours: () => own.generate(sequences, decoded),
           ...(best && { peer: () => best.generate(sequences, decoded) }),
+          ...(llamaCpp && { llamaCpp: () => decodingSeconds(llamaCpp, data, sequences, decoded) }),
         },
         { runs, enoughSeconds: ENOUGH_SECONDS / 4 },
       );
@@ -162,6 +169,14 @@ class Own {
     const first = await seconds(() => this.engine.generate(batch, { maxNewTokens: 1 }));
     return (await seconds(() => this.engine.generate(batch, { maxNewTokens: tokens + 1 }))) - first;
   }
+}
+
+/** As `Own.generate`. */
+async function decodingSeconds(llamaCpp, { ids, lengths }, sequences, tokens) {
+  const [length] = lengths;
+  const rows = Array.from({ length: sequences }, (_, row) => [...ids.slice(row * length, (row + 1) * length)]);
+  const first = await seconds(() => llamaCpp.generate(rows, 1));
+  return (await seconds(() => llamaCpp.generate(rows, tokens + 1))) - first;
 }
 
 class Theirs {

@@ -26,19 +26,27 @@ function stepTable({ models, tolerance }) {
   };
 }
 
-function decodingTable({ models }) {
+function decodingTable({ models, llamaCpp }) {
   return {
     title: 'greedy decoding with a key–value cache, tokens per second of all sequences together',
-    headings: ['', 'sequences', 'ours', 'peer', 'ratio'],
+    headings: ['', 'sequences', 'ours', 'peer', 'ratio', 'llama.cpp', 'ratio'],
     rows: models.flatMap(({ name, decoding }) =>
-      decoding.map(({ sequences, tokens, ours, peer }) => [
+      decoding.map(({ sequences, tokens, ours, peer, llamaCpp: other }) => [
         name,
         sequences,
         perSecond(ours, sequences * tokens),
         perSecond(peer, sequences * tokens),
         ratio(ours, peer),
+        perSecond(other, sequences * tokens),
+        ratio(ours, other),
       ]),
     ),
+    notes: [
+      ...(llamaCpp?.version
+        ? [`llama.cpp: node-llama-cpp ${llamaCpp.version}; the same weights and cache, in float32`]
+        : []),
+      ...(llamaCpp?.missing ? [llamaCpp.missing] : []),
+    ],
   };
 }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { DndError } from '../errors.js';
-import { isFolder, readJson } from '../files/index.js';
+import { exists, isFolder, readJson } from '../files/index.js';
+import { GgufFile, isGguf } from '../formats/gguf/index.js';
 import {
   checkPath,
   errorMessage,
@@ -13,6 +14,7 @@ import {
 import type { Missing, TextFamily } from './base-families.js';
 import { BASE_TYPES, textFamily, wrapperFamily } from './base-family.js';
 import type { BaseModel } from './base-model.js';
+import { configFromGguf } from './gguf-config.js';
 
 /** Configuration keys for the number of experts in a mixture of experts. */
 const EXPERT_KEYS = ['num_experts', 'num_local_experts', 'n_routed_experts'];
@@ -156,13 +158,23 @@ export function baseModelFromConfig(config: unknown, source: string): BaseModel 
 }
 
 /**
- * @param path a config.json, or the folder of a base model that holds one
- * @throws DndError as `baseModelFromConfig`, and FILE_NOT_FOUND, READ_FAILED
+ * @param path a config.json, the folder of a base model that holds one, or a base model's GGUF file
+ * @throws DndError as `baseModelFromConfig`, for a GGUF file as `configFromGguf`, and FILE_NOT_FOUND, READ_FAILED
  */
 export async function readBaseModel(path: string): Promise<BaseModel> {
   checkPath(path, 'the base model');
+  if (await isGguf(path)) {
+    const file = await GgufFile.open(path);
+    await file.close();
+    return baseModelFromConfig(configFromGguf(file), path);
+  }
   const file = (await isFolder(path)) ? join(path, 'config.json') : path;
   return baseModelFromConfig(await readJson(file), file);
+}
+
+/** Whether `readBaseModel` would find a base model there: one with a config.json, or a GGUF file. */
+export async function isBaseModel(path: string): Promise<boolean> {
+  return (await exists(join(path, 'config.json'))) || (await isGguf(path));
 }
 
 /** A base model as a config.json describes it: what `baseModelFromConfig` reads back. */

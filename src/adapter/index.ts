@@ -6,7 +6,7 @@ export {
   searchAdapter,
   severalAdapters,
 } from './adapter-folder.js';
-export { baseModelFromConfig, configOfBase, readBaseModel } from './base-config.js';
+export { baseModelFromConfig, configOfBase, isBaseModel, readBaseModel } from './base-config.js';
 export { excludedModulesOf, layersPathOf, modulesOf } from './base-family.js';
 export { type BaseModel, widthsOf } from './base-model.js';
 export { type AdapterDtype, type Encode, encodeWeights } from './encode.js';

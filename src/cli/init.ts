@@ -39,7 +39,7 @@ export function addInit(program: Command, io: Io): void {
   program
     .command('init')
     .description('Create an untrained generator for a base model.')
-    .requiredOption('--base <path>', 'config.json of the base model, or the folder containing it')
+    .requiredOption('--base <path>', 'base model: config.json, its folder, or a GGUF file')
     .requiredOption('--encoder <folder>', "text encoder folder, or 'hash' for the built-in encoder")
     .addOption(
       new Option(

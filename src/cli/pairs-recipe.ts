@@ -58,7 +58,7 @@ export function addImport(pairs: Command, io: Io): void {
     .argument('<folder>', 'folder with the output folder of each task, named after it: saves of a recipe')
     .addOption(configOption())
     .requiredOption('--out <folder>', 'output folder: a pairs folder')
-    .option('--base <path>', 'config.json of the base model, or the folder containing it')
+    .option('--base <path>', 'base model: config.json, its folder, or a GGUF file')
     .option('--last <n>', 'only the newest n checkpoints of each task (default: all)', wholeNumber(1))
     .addOption(forceOption('pairs folder'))
     .addOption(jsonOption())

@@ -72,7 +72,7 @@ function common(command: Command): Command {
       '<folder>',
       'pairs folder: one folder per task with prompts.json and checkpoints/; pairs.json is optional',
     )
-    .option('--base <path>', 'config.json of the base model, or the folder containing it')
+    .option('--base <path>', 'base model: config.json, its folder, or a GGUF file')
     .option('--skip-corrupt', 'skip damaged checkpoints')
     .addOption(promptFieldOption())
     .addOption(responseFieldOption())

@@ -17,7 +17,7 @@ import { compare, verdictOf } from './verdict.js';
 export interface EvaluateOptions extends LongOperation {
   /** Folder of the generator. */
   generator: string;
-  /** Folder of the base model, with its weights and tokenizer. */
+  /** The base model: a folder with its weights and tokenizer, or a GGUF file. */
   base: string;
   /** Folder of tasks; see `readTasks`. */
   tasks: string;

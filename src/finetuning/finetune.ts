@@ -5,8 +5,7 @@ import { placeKey } from '../adapter/names.js';
 import { steadyProgress } from '../async/index.js';
 import { cpuInfo } from '../engine/index.js';
 import { exists, sha256OfFiles, writeFileAtomically } from '../files/index.js';
-import { SafetensorsSet } from '../formats/safetensors/index.js';
-import { type EncodedExample, type LanguageModel, loadLanguageModel } from '../language/index.js';
+import { type EncodedExample, type LanguageModel, loadLanguageModel, weightFiles } from '../language/index.js';
 import { RunLock } from '../training/run-lock.js';
 import { checkOptions, checkPath } from '../validation/index.js';
 import { type AdapterForm, adapterForm } from './adapter.js';
@@ -119,7 +118,7 @@ async function prepare(
     const applied = { ...settings, ...formOf(form) };
     const description: FinetuneDescription = {
       instructionSet: cpuInfo().isa,
-      baseSha256: await weightsSha256(base, signal),
+      baseSha256: await sha256OfFiles(await weightFiles(base), signal),
       startSha256: form.startSha256,
       jointDigest: joint ? joint.digest : null,
       settings: applied,
@@ -215,13 +214,4 @@ async function tasksOf(
 function settingsIn(options: FinetuneOptions): Partial<FinetuneSettings> {
   const others = ['out', 'tasks', 'resume', 'allowOtherInstructionSet', 'signal', 'onProgress', 'onStep', 'onTask'];
   return absolutePaths(Object.fromEntries(Object.entries(options).filter(([name]) => !others.includes(name))));
-}
-
-async function weightsSha256(base: string, signal: AbortSignal | undefined): Promise<string> {
-  const weights = await SafetensorsSet.open(join(base, 'model'));
-  try {
-    return await sha256OfFiles(weights.paths, signal);
-  } finally {
-    await weights.close();
-  }
 }

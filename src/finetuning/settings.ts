@@ -59,7 +59,7 @@ export const FINETUNE_SETTINGS: SettingTable<FinetuneSettings> = {
     kind: { is: 'path' },
     required: true,
     affectsWeights: false,
-    about: 'folder of the base model: config.json, model.safetensors, tokenizer.json',
+    about: 'base model: folder with config.json, model.safetensors and tokenizer.json, or a GGUF file',
   },
   start: {
     kind: { is: 'path' },

@@ -63,10 +63,15 @@ const LARGEST = 2 ** 24;
  * or 5 wrote it. Fields that are left out have transformers' defaults.
  * @param config the parsed file
  * @param source the file, for error messages
+ * @param frequencyFactors by which the rotary frequencies are divided, one for each; as GGUF files have them
  * @throws DndError UNSUPPORTED_BASE, naming the field, for a model that this package does not compute; CORRUPT_FILE for
  * a wrong field
  */
-export function causalConfigFromJson(config: unknown, source: string): LanguageModelConfig {
+export function causalConfigFromJson(
+  config: unknown,
+  source: string,
+  frequencyFactors?: readonly number[],
+): LanguageModelConfig {
   const base = baseModelFromConfig(config, source);
   const fields = Fields.withDefaults(config, source, DEFAULTS);
   const family = familyOf(base.modelType, source);
@@ -97,7 +102,9 @@ export function causalConfigFromJson(config: unknown, source: string): LanguageM
       queryKeyNorm: family.queryKeyNorm,
       tiedHead: fields.boolean('tie_word_embeddings'),
       windows: slidingWindows(given, base.modelType, base.layers, source),
-      inverseFrequencies: inverseFrequencies(given, base.headDim, source),
+      inverseFrequencies: inverseFrequencies(given, base.headDim, source).map(
+        (frequency, index) => frequency / (frequencyFactors?.[index] ?? 1),
+      ),
     },
     startId: given.bos_token_id == null ? null : fields.wholeNumber('bos_token_id', 0, LARGEST),
     endIds: endIds(fields),

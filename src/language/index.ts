@@ -7,6 +7,7 @@ export { LanguageModel, type LoadLanguageModelOptions, loadLanguageModel } from 
 export type { Likelihood, LikelihoodOptions } from './likelihood.js';
 export type { AppliedAdapter } from './lora.js';
 export { layoutOn } from './lora.js';
+export { weightFiles } from './model-folder.js';
 export type { Adapters } from './passes.js';
 export {
   type EncodedExample,

@@ -1,14 +1,13 @@
 import type { BaseModel } from '../adapter/index.js';
 import { type LongOperation, steadyProgress } from '../async/index.js';
 import { CausalEngine, type EngineOptions } from '../engine/index.js';
-import { SafetensorsSet } from '../formats/safetensors/index.js';
 import { checkOptions, checkPath, isObject } from '../validation/index.js';
 import { ChatTemplate, findChatTemplate } from './chat-template.js';
 import { causalConfigFromJson, type LanguageModelConfig } from './config.js';
 import { type EndTokens, findEndTokens } from './end-tokens.js';
 import { type GenerateOptions, generateTexts } from './generate.js';
 import { type Likelihood, type LikelihoodOptions, logLikelihoods } from './likelihood.js';
-import { readModelFolder } from './model-folder.js';
+import { readModelFiles } from './model-folder.js';
 import type { LoadedModel } from './passes.js';
 import type { Example } from './prompts.js';
 import { LanguageTokeniser } from './tokeniser.js';
@@ -93,7 +92,8 @@ export class LanguageModel implements LoadedModel, Disposable {
 /**
  * Loads a model of the Llama, Mistral, Qwen2 or Qwen3 family from a folder in the layout of Hugging Face: config.json,
  * model.safetensors (or its parts and their index), tokenizer.json, and where they exist tokenizer_config.json,
- * generation_config.json and chat_template.jinja.
+ * generation_config.json and chat_template.jinja; or from a GGUF file, whose weights are dequantised.
+ * @param folder the folder, or the GGUF file
  * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE; UNSUPPORTED_BASE for a model with a part that is not
  * supported, named; SHAPE_MISMATCH for files that do not belong together; INVALID_WEIGHTS, OUT_OF_MEMORY,
  * INVALID_ARGUMENT; `signal.reason`
@@ -105,15 +105,15 @@ export async function loadLanguageModel(
   checkPath(folder, 'the folder of the language model');
   const { threads, memoryLimitBytes, signal, onProgress } = checkOptions(options, 'options of loadLanguageModel');
   signal?.throwIfAborted();
-  const files = await readModelFolder(folder);
-  const config = causalConfigFromJson(files.config, files.configPath);
+  const files = await readModelFiles(folder);
+  const config = causalConfigFromJson(files.config, files.configPath, files.frequencyFactors);
   const described = { tokenizer: files.tokenizer, config: files.tokenizerConfig, folder };
   const tokeniser = new LanguageTokeniser(described, config.sizes.vocabSize);
   const tokenizerConfig = isObject(files.tokenizerConfig) ? files.tokenizerConfig : {};
   const template = findChatTemplate(files.chatTemplate, tokenizerConfig, folder);
   const chatTemplate = template === undefined ? undefined : new ChatTemplate(template, tokeniser.specialTokens, folder);
   const endTokens = findEndTokens(files, config.endIds, tokeniser);
-  const weights = await SafetensorsSet.open(files.weights);
+  const weights = await files.openWeights();
   let engine: CausalEngine | undefined;
   try {
     engine = await CausalEngine.create({ ...config.sizes, threads, memoryLimitBytes });

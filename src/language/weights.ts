@@ -3,6 +3,7 @@ import type { ParameterDtype, ParameterInfo } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { elementCount, isFloatDtype } from '../formats/dtypes.js';
 import type { TensorReader } from '../formats/safetensors/index.js';
+import { quote } from '../validation/index.js';
 
 /** The engine copies a megabyte in well below a millisecond. */
 const CHUNK_BYTES = 2 ** 20;
@@ -13,17 +14,24 @@ export interface WeightStore {
   writeParameter(name: string, elementOffset: number, bytes: Uint8Array, dtype: ParameterDtype): void;
 }
 
+/** Where weights come from: tensors under transformers' names. */
+export interface WeightReader extends Pick<TensorReader, 'path' | 'tensors' | 'chunks' | 'close'> {
+  /** Of a file with other names: that of a tensor, which need not be there. */
+  nameOf?(name: string): string;
+}
+
 /**
- * Copies a language model's weights from safetensors into the engine; tensors that it has no use for are ignored, such
- * as the copy of a tied head.
+ * Copies a language model's weights into the engine; tensors that it has no use for are ignored, such as the copy of a
+ * tied head, in safetensors, and refused in GGUF, where every tensor takes part in what llama.cpp computes.
  * @throws DndError INVALID_WEIGHTS for missing tensors, integers, NaN and infinity; SHAPE_MISMATCH; `signal.reason`
  */
 export async function loadLanguageWeights(
   engine: WeightStore,
-  reader: TensorReader,
+  reader: WeightReader,
   { signal, onProgress }: LongOperation = {},
 ): Promise<void> {
   requireAll(engine.parameters, reader);
+  if (reader.nameOf) refuseOthers(engine.parameters, reader);
   const yieldToEventLoop = eventLoopYielder();
   const total = engine.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
   let done = 0;
@@ -44,27 +52,44 @@ export async function loadLanguageWeights(
   }
 }
 
-function requireAll(parameters: WeightStore['parameters'], reader: TensorReader): void {
+const nameIn = (reader: WeightReader, name: string) => reader.nameOf?.(name) ?? name;
+
+/** What describes the model, for messages. */
+const describedBy = (reader: WeightReader) => (reader.nameOf ? 'its metadata' : 'config.json');
+
+function requireAll(parameters: WeightStore['parameters'], reader: WeightReader): void {
   const missing = parameters.map(({ name }) => name).filter((name) => !reader.tensors.has(name));
   if (missing.length === 0) return;
   const more = missing.length > 3 ? ` and ${missing.length - 3} more` : '';
+  const names = missing.slice(0, 3).map((name) => nameIn(reader, name));
   throw new DndError(
     'INVALID_WEIGHTS',
-    `${reader.path} lacks tensors of the model in config.json: ${missing.slice(0, 3).join(', ')}${more}. Check that the files belong together`,
+    `${reader.path} lacks tensors of the model in ${describedBy(reader)}: ${names.join(', ')}${more}. Check that the files belong together`,
   );
 }
 
-function checkTensor(name: string, expected: readonly number[], reader: TensorReader): ParameterDtype {
+function refuseOthers(parameters: WeightStore['parameters'], reader: WeightReader): void {
+  const known = new Set(parameters.map(({ name }) => name));
+  const other = [...reader.tensors.keys()].find((name) => !known.has(name));
+  if (other === undefined) return;
+  throw new DndError(
+    'UNSUPPORTED_BASE',
+    `${reader.path}: the model in ${describedBy(reader)} has no tensor ${quote(nameIn(reader, other))}, which may change what it computes`,
+  );
+}
+
+function checkTensor(name: string, expected: readonly number[], reader: WeightReader): ParameterDtype {
   const { dtype, shape } = reader.tensors.get(name)!;
+  const what = `${reader.path}: tensor ${nameIn(reader, name)}`;
   if (shape.length !== expected.length || shape.some((size, axis) => size !== expected[axis])) {
     throw new DndError(
       'SHAPE_MISMATCH',
-      `${reader.path}: tensor ${name} has the wrong shape; expected [${expected.join(', ')}] by config.json, got [${shape.join(', ')}]`,
+      `${what} has the wrong shape; expected [${expected.join(', ')}] by ${describedBy(reader)}, got [${shape.join(', ')}]`,
     );
   }
   if (isFloatDtype(dtype)) return dtype;
   throw new DndError(
     'INVALID_WEIGHTS',
-    `${reader.path}: tensor ${name} has dtype ${dtype}, which is not a floating-point type; quantised language models are not supported`,
+    `${what} has dtype ${dtype}, which is not a floating-point type; quantised language models are only supported as GGUF files`,
   );
 }

@@ -1,17 +1,16 @@
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { type BaseModel, configOfBase, PEFT_CONFIG_FILE, PEFT_TENSORS_FILE, readBaseModel } from '../adapter/index.js';
+import {
+  type BaseModel,
+  configOfBase,
+  isBaseModel,
+  PEFT_CONFIG_FILE,
+  PEFT_TENSORS_FILE,
+  readBaseModel,
+} from '../adapter/index.js';
 import type { LongOperation } from '../async/index.js';
 import { DndError } from '../errors.js';
-import {
-  exists,
-  isFolder,
-  kindOf,
-  readError,
-  writeError,
-  writeFileAtomically,
-  writeFolderAtomically,
-} from '../files/index.js';
+import { isFolder, kindOf, readError, writeError, writeFileAtomically, writeFolderAtomically } from '../files/index.js';
 import { type FinetuneTask, fieldsOf, listTasks, readFinetuneConfig, readTaskItems } from '../finetuning/index.js';
 import type { PromptFields } from '../prompts/index.js';
 import { openPairs } from '../training/pairs/index.js';
@@ -70,8 +69,7 @@ export async function importCheckpoints(options: ImportOptions): Promise<{ out: 
 
 async function findBase(given: string | undefined, configured: string | undefined): Promise<BaseModel | null> {
   if (given !== undefined) return readBaseModel(given);
-  const local = configured !== undefined && (await exists(join(configured, 'config.json')));
-  return local ? readBaseModel(configured) : null;
+  return configured !== undefined && (await isBaseModel(configured)) ? readBaseModel(configured) : null;
 }
 
 async function importTask(

@@ -10,6 +10,7 @@ import {
   requireResponses,
   resolveSettings,
 } from '../finetuning/index.js';
+import { isGguf } from '../formats/gguf/index.js';
 import { type PromptFields, type PromptItem, readPromptItems } from '../prompts/index.js';
 import { checkOptions, checkPath, checkWholeNumber, invalidValue, isText } from '../validation/index.js';
 import { llamaFactoryFiles } from './llama-factory.js';
@@ -43,7 +44,7 @@ const MARKERS: Record<TrainerName, string> = { 'llama-factory': 'run.sh', trl: '
  * Writes a folder with which LLaMA-Factory or TRL collects the checkpoints that `dnd finetune` would, for bases that are
  * too large for it: data, configurations, and a program that makes the runs one after the other.
  * @returns the runs, and the command that makes them
- * @throws DndError INVALID_ARGUMENT, INVALID_PROMPTS as `finetune`; FILE_NOT_FOUND, READ_FAILED; OUTPUT_EXISTS, DISK_FULL,
+ * @throws DndError INVALID_ARGUMENT, INVALID_PROMPTS as `finetune`; UNSUPPORTED_BASE for a GGUF file; FILE_NOT_FOUND, READ_FAILED; OUTPUT_EXISTS, DISK_FULL,
  * NOT_WRITABLE; `signal.reason`
  */
 export async function writeRecipe(options: RecipeOptions): Promise<{ out: string; runs: string[]; command: string }> {
@@ -90,5 +91,10 @@ async function jointItems(file: string, fields: PromptFields): Promise<PromptIte
 
 /** A base that is no folder here is an id of the Hugging Face hub. */
 async function baseName(base: string, config: string): Promise<string> {
+  if (await isGguf(base))
+    throw new DndError(
+      'UNSUPPORTED_BASE',
+      `${base}: trainers do not take a GGUF file as base. Name the folder of the model, or its Hugging Face id`,
+    );
   return (await isFolder(base)) ? base : relative(dirname(resolve(config)), base).replaceAll('\\\\', '/');
 }

@@ -70,8 +70,7 @@ export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
   base: {
     kind: { is: 'path' },
     affectsWeights: false,
-    about:
-      'config.json of the base model, or the folder containing it (default: as given by pairs.json or the checkpoints)',
+    about: 'base model: config.json, its folder, or a GGUF file (default: as given by pairs.json or the checkpoints)',
   },
   encoder: {
     kind: { is: 'path' },

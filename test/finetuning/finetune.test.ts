@@ -1,9 +1,10 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readPeft } from '../../src/adapter/index.js';
 import { type FinetuneOptions, type FinetuneStep, type FinetuneTask, finetune } from '../../src/finetuning/index.js';
 import { loadLanguageModel } from '../../src/language/index.js';
 import { openPairs } from '../../src/training/pairs/index.js';
+import { writeGgufOf } from '../language/gguf-base.js';
 import { writeTinyBase } from '../language/tiny-base.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 import { ANSWERS, examples, filesOf, TINY_RUN, writeTasks } from './workshop.js';
@@ -61,6 +62,25 @@ test('the same settings give the same bytes', async () => {
   for (const [name, bytes] of ours)
     if (name !== 'finetune.json') expect([name, bytes.equals(theirs.get(name)!)]).toEqual([name, true]);
 });
+
+test('the GGUF file of a base gives the weights that its folder gives', async () => {
+  const config = { rms_norm_eps: 2 ** -16 };
+  const folder = await writeTinyBase(join(temporary(), 'folder'), { config });
+  const { chat_template } = JSON.parse(await readFile(join(folder, 'tokenizer_config.json'), 'utf8'));
+  const metadata = { 'tokenizer.chat_template': chat_template };
+  const gguf = await writeGgufOf(folder, join(temporary(), 'base.gguf'), { metadata });
+  const outs = [join(temporary(), 'of-folder'), join(temporary(), 'of-gguf')] as const;
+  await finetune({ ...TINY_RUN, base: folder, tasks, out: outs[0] });
+  await finetune({ ...TINY_RUN, base: gguf, tasks, out: outs[1] });
+  const [ours, theirs] = [await filesOf(outs[0]), await filesOf(outs[1])];
+  const weights = [...ours.keys()].filter((name) => name.endsWith('.safetensors'));
+  expect(weights.length).toBeGreaterThan(2);
+  for (const name of weights) expect([name, ours.get(name)!.equals(theirs.get(name)!)]).toEqual([name, true]);
+  // Resuming compares the base's weights.
+  expect(await finetune({ out: outs[1], resume: true })).toMatchObject({ newSteps: 0 });
+  await writeGgufOf(base, gguf, { metadata, type: 'F32' });
+  await expect(finetune({ out: outs[1], resume: true })).rejects.toMatchObject({ code: 'RESUME_MISMATCH' });
+}, 60_000);
 
 test('a joint run comes first, on the tasks that are not held out, and every task continues from it', async () => {
   const out = join(temporary(), 'joint');

@@ -184,6 +184,26 @@ async function encode({ maxLength, layer, ...device }, folder, promptsFile, targ
   await writeSafetensors(target, tensors);
 }
 
+/** For each case of a golden file: its prompt's text and ids, the tokens that its logits make most likely, the answer. */
+async function languageGolden(_options, path, golden) {
+  const { loadLanguageModel, promptText } = dist('language/index.js');
+  const { cases } = JSON.parse(await readFile(golden, 'utf8'));
+  const model = await loadLanguageModel(path, { threads: 2 });
+  const answers = [];
+  for (const { text, ids, last_logits_top: top, greedy_ids: greedy } of cases) {
+    const [, prompt] = /<\|im_start\|>user\n(.*?)<\|im_end\|>/s.exec(text);
+    const logits = await model.engine.logits({ ids: Int32Array.from(ids), lengths: [ids.length] });
+    const last = logits.subarray(logits.length - model.config.sizes.vocabSize);
+    const order = Array.from(last.keys()).sort((one, other) => last[other] - last[one]);
+    const topIds = order.slice(0, top.ids.length);
+    const [answer] = await model.generate([prompt], { maxNewTokens: greedy.length });
+    const topValues = top.ids.map((id) => last[id]);
+    answers.push({ text: promptText(model, prompt), ids: model.tokeniser.encode(text), topIds, topValues, answer });
+  }
+  model.dispose();
+  return answers;
+}
+
 /** What a language model answers greedily, and how likely it thinks given answers. */
 async function language({ items, maxNewTokens, adapter }, folder) {
   const { loadLanguageModel, readPeft } = dist('language.js');
@@ -233,6 +253,7 @@ const COMMANDS = {
   'mlx-merge': mlxMerge,
   encode,
   language,
+  'language-golden': languageGolden,
 };
 
 async function main() {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { CausalEngine } from '../../src/engine/index.js';
 import { SafetensorsFile } from '../../src/formats/safetensors/index.js';
 import { causalConfigFromJson } from '../../src/language/config';
+import { loadLanguageModel } from '../../src/language/index.js';
 
 const FOLDER = join(process.env.DND_SHARED ?? join(__dirname, '../../../shared'), 'data/stories260k/hf');
 const STORY = 'Once upon a time, there was a little girl named Lily. She loved to play outside in the park.';
@@ -28,6 +29,23 @@ const STORY = 'Once upon a time, there was a little girl named Lily. She loved t
     } finally {
       await file.close();
       engine.dispose();
+    }
+  });
+
+  test('tells it from its GGUF file too, with the tokenizer that is there', async () => {
+    const model = await loadLanguageModel(join(FOLDER, '../stories260K.gguf'), { threads: 2 });
+    try {
+      const [story] = await model.engine.generate(
+        { ids: Int32Array.from(model.tokeniser.encode('', { prefix: true })), lengths: [1] },
+        { maxNewTokens: 40, endIds: model.endTokens.ids },
+      );
+      expect(model.tokeniser.decode([...story!.ids]).startsWith(STORY)).toBe(true);
+      const [rest] = await model.generate(['Once upon a time, there was a little girl named Lily.'], {
+        maxNewTokens: 25,
+      });
+      expect(rest).toContain('She loved to play outside in the park.');
+    } finally {
+      model.dispose();
     }
   });
 });

@@ -1,10 +1,11 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { finetune } from '../../src/finetuning/index.js';
 import { importCheckpoints, type RecipeOptions, writeRecipe } from '../../src/recipes/index.js';
 import { openPairs } from '../../src/training/pairs/index.js';
 import { dnd, dndJson } from '../cli/run-cli.js';
 import { ANSWERS, examples, filesOf, TINY_RUN, writeTasks } from '../finetuning/workshop.js';
+import { writeGgufOf } from '../language/gguf-base.js';
 import { writeTinyBase } from '../language/tiny-base.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 
@@ -85,6 +86,24 @@ test('LLaMA-Factory gets a configuration for each run, the data, and a script th
   const script = String(files.get('run.sh'));
   const order = runs.map((name) => script.indexOf(`llamafactory-cli train 'configs/${name}.yaml'`));
   expect(order.every((place, index) => place > (order[index - 1] ?? 0))).toBe(true);
+});
+
+test('a base GGUF file is no base of other trainers, but says what checkpoints belong to', async () => {
+  const folder = await writeTinyBase(join(temporary(), 'tiny'));
+  await writeGgufOf(folder, join(temporary(), 'tiny.gguf'));
+  await writeConfig({ base: 'tiny.gguf' });
+  await expect(recipe()).rejects.toMatchObject({
+    code: 'UNSUPPORTED_BASE',
+    message: expect.stringContaining('trainers do not take a GGUF file'),
+  });
+  const out = join(temporary(), 'run');
+  await finetune({ ...TINY_RUN, base: folder, tasks: join(temporary(), 'tasks'), out });
+  const saves = join(temporary(), 'saves');
+  for (const name of Object.keys(ANSWERS))
+    await cp(join(out, name, 'checkpoints'), join(saves, name), { recursive: true });
+  const pairs = join(temporary(), 'pairs');
+  await importCheckpoints({ from: saves, config, out: pairs });
+  expect((await openPairs(pairs)).base).toMatchObject({ modelType: 'llama', hidden: 32, layers: 2 });
 });
 
 test('TRL gets the runs as JSON, conversations, and a program that makes them', async () => {

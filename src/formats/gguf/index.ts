@@ -2,6 +2,7 @@ export { dequantise, isReadableType, READABLE_TYPES, type ReadableType } from '.
 export { GgufFile } from './file.js';
 export type { GgufTensor } from './header.js';
 export { isGguf } from './is-gguf.js';
+export { metadataFlag, metadataNumber, metadataNumbers, metadataTexts } from './metadata.js';
 export { hasInfiniteScale, type QuantisedType, quantise } from './quantise.js';
 export { GGML_TYPES, type GgmlType, ggmlBytes, ggmlTypeOf } from './tensor-types.js';
 export {

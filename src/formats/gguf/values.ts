@@ -73,7 +73,7 @@ export function isNumeric(type: GgufValueType): type is NumberType | BigIntType 
 }
 
 /** What is asked of a metadata value below: the source and the key, for the error. */
-function wrongType(source: string, key: string, expected: string, value: GgufValue): DndError {
+export function wrongType(source: string, key: string, expected: string, value: GgufValue): DndError {
   return new DndError(
     'CORRUPT_FILE',
     errorMessage({

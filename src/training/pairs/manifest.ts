@@ -64,7 +64,7 @@ async function parseBase(fields: Fields, folder: string): Promise<BaseModel | nu
   if (base === null) return null;
   if (isText(base)) return readBaseModel(resolve(folder, base));
   if (isObject(base)) return baseModelFromConfig(base, `base in ${fields.source}`);
-  throw fields.invalid('base', 'a path to a config.json, or what is in one');
+  throw fields.invalid('base', 'a path to a config.json or a GGUF file, or what is in a config.json');
 }
 
 function parseAdapter(fields: Fields): Partial<PairsAdapter> {

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
-import { AdapterLayout, type BaseModel, type Normalisation, readBaseModel } from '../../adapter/index.js';
+import { AdapterLayout, type BaseModel, isBaseModel, type Normalisation, readBaseModel } from '../../adapter/index.js';
 import { type LongOperation, steadyProgress } from '../../async/index.js';
 import { DndError } from '../../errors.js';
-import { exists, readError } from '../../files/index.js';
+import { readError } from '../../files/index.js';
 import { type PromptFields, readPromptItems } from '../../prompts/index.js';
 import { checkOptions, checkPath, nearest, quoteValue } from '../../validation/index.js';
 import { type Agreement, agree, type Member, type Mismatch, mismatchTable } from './agreement.js';
@@ -220,7 +220,7 @@ async function baseOf(given: BaseModel | string | null, members: readonly Member
   const named = new Set(members.map(({ checkpoint }) => checkpoint.config?.baseModelName ?? null));
   const [path] = named;
   if (named.size !== 1 || typeof path !== 'string' || !isAbsolute(path)) return null;
-  return (await exists(join(path, 'config.json'))) ? readBaseModel(path) : null;
+  return (await isBaseModel(path)) ? readBaseModel(path) : null;
 }
 
 /** One problem per checkpoint; the table has the rest. */

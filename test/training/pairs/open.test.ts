@@ -444,7 +444,11 @@ describe('what cannot be trained on is refused, and named', () => {
     [{ adapter: { modules: ['x_proj'] } }, 'INVALID_PAIRS', 'there is no module "x_proj"'],
     [{ base: 'nowhere' }, 'FILE_NOT_FOUND', 'nowhere'],
     [{ base: { model_type: 'gpt2' } }, 'UNSUPPORTED_BASE', 'base in '],
-    [{ base: 7 }, 'INVALID_PAIRS', 'base: is not valid; expected a path to a config.json, or what is in one, got 7'],
+    [
+      { base: 7 },
+      'INVALID_PAIRS',
+      'base: is not valid; expected a path to a config.json or a GGUF file, or what is in a config.json, got 7',
+    ],
     [[], 'INVALID_PAIRS', 'pairs.json: is not valid; expected a JSON object, got []'],
   ])('pairs.json %j', async (pairsJson, code, message) => {
     await writePairs(temporary(), { tasks: { a: { checkpoints: 1 }, b: { checkpoints: 1 } }, pairsJson });
