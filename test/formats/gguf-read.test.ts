@@ -133,6 +133,17 @@ test.each([
   });
 });
 
+test('what is often found in place of a GGUF file is named', async () => {
+  const pointer = Buffer.from('version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n');
+  await expect(openBytes(pointer)).rejects.toMatchObject({
+    code: 'CORRUPT_FILE',
+    message: expect.stringContaining('it is a Git LFS pointer'),
+  });
+  await expect(openBytes(Buffer.from('<!doctype html><html>'))).rejects.toMatchObject({
+    message: expect.stringContaining('an HTML page'),
+  });
+});
+
 test('an empty file, a folder and a missing file are refused', async () => {
   await expect(openBytes(Buffer.alloc(0))).rejects.toMatchObject({ code: 'CORRUPT_FILE' });
   await expect(GgufFile.open(folder())).rejects.toMatchObject({ code: 'READ_FAILED' });
@@ -156,7 +167,7 @@ test('a header that would take too much memory is refused before it does', async
   const bytes = ggufBytes({ metadata: [entry('tokens', arrayOf(8, count, strings))] });
   await expect(openBytes(bytes)).rejects.toMatchObject({
     code: 'CORRUPT_FILE',
-    message: /more than \d+ bytes of memory/,
+    message: expect.stringMatching(/more than \d+ bytes of memory/),
   });
 });
 

@@ -149,7 +149,7 @@ for architecture, model_type, changes, rslora in FAMILIES:
     llama.ask(f"{model_type} alone", folder / "base.gguf", None, ids[0].tolist())
 
 # Types, and mistakes, on the base with both a permutation and rsLoRA.
-folder, config = work / "llama", random_model("llama", {}).config
+folder, config = work / "llama", random_model("llama", BLOCKS).config
 for dtype in ROUNDED:
     dnd("convert", folder / "peft", folder / f"{dtype}.gguf", "--base", folder / "base", "--dtype", dtype).must_succeed()
     llama.ask(dtype, folder / "base.gguf", folder / f"{dtype}.gguf", ids[0].tolist())

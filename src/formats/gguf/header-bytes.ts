@@ -73,6 +73,11 @@ export class HeaderBytes {
     return this.#piece.subarray(start, this.#at);
   }
 
+  /** What has been read and not taken yet, up to so many bytes. */
+  peek(length: number): Buffer {
+    return this.#piece.subarray(this.#at, this.#at + length);
+  }
+
   takeUint32(): number {
     const value = this.#piece.readUInt32LE(this.#at);
     this.#at += 4;

@@ -1,4 +1,5 @@
 import { DndError } from '../../errors.js';
+import { SNIFFED_BYTES, whatItIs } from '../../files/index.js';
 import { quote } from '../../validation/index.js';
 import { corrupt, unsupported } from './errors.js';
 import type { HeaderBytes } from './header-bytes.js';
@@ -45,8 +46,11 @@ export interface GgufHeader {
 async function readVersion(header: HeaderBytes): Promise<number> {
   const { path } = header;
   await header.need(MAGIC.length, 'the magic number');
+  const start = header.peek(SNIFFED_BYTES);
   const magic = header.take(MAGIC.length).toString('latin1');
-  if (magic !== MAGIC) throw corrupt(path, `it begins with ${quote(magic)} instead of ${quote(MAGIC)}`);
+  if (magic !== MAGIC) {
+    throw corrupt(path, whatItIs(start, 'gguf') ?? `it begins with ${quote(magic)} instead of ${quote(MAGIC)}`);
+  }
   const version = await header.uint32('the version');
   if ((VERSIONS as readonly number[]).includes(version)) return version;
   if (version !== 0 && version % 2 ** 16 === 0) {
