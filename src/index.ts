@@ -61,5 +61,6 @@ export type { PromptSets } from './generator/prompts.js';
 export type { AdapterSummary, DeviceReport, GenerationReport } from './generator/report.js';
 export type { SaveOptions } from './generator/save.js';
 export type { Statistics } from './generator/statistics.js';
+export { type DownloadedRepository, type DownloadOptions, download, type HubKind } from './hub/index.js';
 export { type MergeOptions, type MergeReport, mergeAdapter } from './merging/merge.js';
 export { type PromptFields, readPromptSet } from './prompts/index.js';

@@ -22,6 +22,7 @@ test('the public API is what the documentation shows, and nothing else', () => {
     'comparisonPage',
     'composeAdapters',
     'convert',
+    'download',
     'mergeAdapter',
     'readBaseModel',
     'readGgufAdapter',

@@ -9,6 +9,7 @@ import { addDownload } from './download.js';
 import { addEval } from './eval.js';
 import { addFinetune } from './finetune.js';
 import { addGenerate } from './generate.js';
+import { resolveHubReferences } from './hub-options.js';
 import { addInit } from './init.js';
 import { addInspect } from './inspect.js';
 import {
@@ -63,6 +64,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
     })
+    .hook('preAction', (_, command) => resolveHubReferences(command, io))
     .addHelpText('after', '\nExit codes: 0 success, 1 failure, 2 usage error, 130 interrupted, 143 terminated.');
   for (const add of COMMANDS)
     add(program, io, (code) => {

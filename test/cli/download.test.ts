@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import { configOfBase } from '../../src/adapter/index.js';
+import { TINY_BASE, TINY_SETTINGS } from '../generator/tiny.js';
 import { COMMIT, hubServer, ID } from '../hub/hub-server.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 import { dnd } from './run-cli.js';
@@ -31,5 +33,25 @@ test('dnd download reports the code of a failure as JSON', async () => {
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'DOWNLOAD_FAILED' } });
   } finally {
     delete process.env.HF_ENDPOINT;
+  }
+});
+
+test('hf:owner/name in place of a folder is downloaded first, and its licence shown', async () => {
+  await using server = await hubServer({
+    files: { 'config.json': Buffer.from(JSON.stringify(configOfBase(TINY_BASE))) },
+  });
+  const environment = { HF_ENDPOINT: server.endpoint, HF_HUB_CACHE: folder() };
+  Object.assign(process.env, environment);
+  try {
+    const { features, kernelSize, rank } = TINY_SETTINGS;
+    const shape = ['--features', JSON.stringify(features), '--kernel-size', String(kernelSize), '--rank', String(rank)];
+    const out = join(folder(), 'generator');
+    const settings = ['--encoder', 'hash', ...shape, '--max-length', '8', '--out', out];
+    const { code, stderr } = await dnd(['init', '--base', `hf:${ID}`, ...settings]);
+    expect(stderr).toContain(`hf:${ID} at ${COMMIT.slice(0, 12)}: licence apache-2.0, made from org/base\n`);
+    expect(code).toBe(0);
+    expect(server.requests.filter((one) => one.includes('/resolve/'))).toHaveLength(1);
+  } finally {
+    for (const name of Object.keys(environment)) delete process.env[name];
   }
 });
