@@ -1,9 +1,9 @@
 import { isObject, quote, quoteValue } from '../validation/index.js';
 import { type Context, NAME_PROMPT_FIELD } from './fields.js';
-import { type FoundItem, itemOf } from './item.js';
+import { type FoundItem, isConversation, itemOf } from './item.js';
 import { isItemField, isResponseField, LIST_FIELDS, nearestForm, normalisedName } from './names.js';
 import { invalidPrompts } from './problems.js';
-import { isPartList, isTurnList } from './turns.js';
+import { isPartList, isTurnList, isUnnamedTurns } from './turns.js';
 
 /**
  * The items of a whole JSON document: an array of items; an object with such an array as `prompts`, `data` …; an object
@@ -18,7 +18,9 @@ export function* itemsOfDocument(
 ): Generator<FoundItem | undefined> {
   if (where !== undefined && typeof document === 'string') return yield itemOf(document, where, context);
   const { count, items } = listIn(document, where, context);
-  if (document === items && isTurnList(document)) return yield itemOf(document, where ?? 'of item 1 of 1', context);
+  const asked = context.fields.promptField !== undefined;
+  if (document === items && !asked && isTurnList(document))
+    return yield itemOf(document, where ?? 'of item 1 of 1', context);
   let index = 0;
   for (const item of items) {
     index++;
@@ -100,11 +102,6 @@ function isColumn(value: unknown): boolean {
   if (Array.isArray(value))
     return value.length > 0 && !isTurnList(value) && !isPartList(value) && !isUnnamedTurns(value);
   return isObject(value) && Object.keys(value).length > 0 && Object.keys(value).every((key) => /^\d+$/.test(key));
-}
-
-/** Turns that do not say from whom they are. */
-function isUnnamedTurns(value: readonly unknown[]): boolean {
-  return value.every((turn) => isObject(turn) && ('value' in turn || 'content' in turn));
 }
 
 /** An object of columns, row by row. @param first one of the columns */

@@ -3,7 +3,6 @@ import { quote, quoteValue } from '../validation/index.js';
 import { NAME_PROMPT_FIELD, NAME_RESPONSE_FIELD } from './fields.js';
 import type { NamedFields } from './named-fields.js';
 import {
-  AUTHOR_KEYS,
   CONVERSATION_FIELDS,
   HISTORY_FIELD,
   INSTRUCTION_FIELD,
@@ -13,11 +12,10 @@ import {
   PROMPT_FIELDS,
   QUESTION_SUBJECTS,
   RESPONSE_FIELDS,
-  roleOf,
 } from './names.js';
 import { invalidPrompts, isBlank } from './problems.js';
 import { exchangeInText } from './transcript.js';
-import { type Exchange, exchangeOf, isPartList, isTurnList, responseOfTurns, textOf } from './turns.js';
+import { type Exchange, exchangeOf, hasAnswer, isPartList, isTurnList, responseOfTurns, textOf } from './turns.js';
 
 /** One way to read an item. */
 interface Reading extends Exchange {
@@ -162,6 +160,7 @@ function withHistory(item: NamedFields, reading: Reading): Reading {
 function fieldReading(item: NamedFields, name: string, value: unknown): Reading | undefined {
   const { where, context } = item;
   const fields = [item.spelling(name)];
+  // A mere prompt has its response in a field beside it.
   if (isTurnList(value)) return { ...exchangeOf(value, where, context), fields, continued: hasAnswer(value) };
   if (typeof value !== 'string' && !isPartList(value))
     throw invalidPrompts(
@@ -173,11 +172,6 @@ function fieldReading(item: NamedFields, name: string, value: unknown): Reading 
   const exchange = name === 'text' ? exchangeInText(text, where, context) : undefined;
   if (name !== 'prompt') requireSubject(item, fields[0]!);
   return exchange ? { ...exchange, fields } : withHistory(item, { prompt: text, response: () => undefined, fields });
-}
-
-/** Not a mere prompt, whose response is in a field beside it. */
-function hasAnswer(turns: readonly Record<string, unknown>[]): boolean {
-  return turns.some((turn) => AUTHOR_KEYS.some((key) => roleOf(turn[key]) === 'assistant'));
 }
 
 /** A question about a passage means nothing without the passage. */
