@@ -18,8 +18,7 @@ export function* itemsOfDocument(
 ): Generator<FoundItem | undefined> {
   if (where !== undefined && typeof document === 'string') return yield itemOf(document, where, context);
   const { count, items } = listIn(document, where, context);
-  const asked = context.fields.promptField !== undefined;
-  if (document === items && !asked && isTurnList(document))
+  if (document === items && isConversation(document, context))
     return yield itemOf(document, where ?? 'of item 1 of 1', context);
   let index = 0;
   for (const item of items) {

@@ -32,8 +32,16 @@ export const INSTRUCTION_FIELD = 'instruction';
 export const INSTRUCTION_INPUTS = ['input', 'context'] as const;
 /** Earlier turns of an Alpaca item: pairs of instruction and output. */
 export const HISTORY_FIELD = 'history';
-/** Without these, a question beside them lacks its subject. */
-export const QUESTION_SUBJECTS = ['context', 'passage', 'choices', 'options'] as const;
+/** What a question beside it is about. */
+export const PASSAGE_FIELDS = [
+  ...['context', 'contexts', 'passage', 'passages', 'document', 'documents', 'article', 'paragraph', 'paragraphs'],
+  ...['story', 'premise'],
+] as const;
+/** What a question beside them chooses from: lists, or a field for each choice, as in MMLU, MedMCQA and COPA. */
+export const CHOICE_FIELDS = [
+  ...['choices', 'options', 'endings', 'a', 'b', 'c', 'd', 'e', 'opa', 'opb', 'opc', 'opd', 'ope'],
+  ...['option_a', 'option_b', 'option_c', 'option_d', 'option_e', 'choice1', 'choice2', 'choice3', 'choice4'],
+] as const;
 
 /** Keys of a JSON object under which the list of items is. */
 export const LIST_FIELDS = [

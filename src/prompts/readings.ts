@@ -10,10 +10,10 @@ import {
   nearestForm,
   normalisedName,
   PROMPT_FIELDS,
-  QUESTION_SUBJECTS,
   RESPONSE_FIELDS,
 } from './names.js';
 import { invalidPrompts, isBlank } from './problems.js';
+import { isTextList, requireSubject } from './subjects.js';
 import { exchangeInText } from './transcript.js';
 import { type Exchange, exchangeOf, hasAnswer, isPartList, isTurnList, responseOfTurns, textOf } from './turns.js';
 
@@ -61,10 +61,6 @@ function askedReading(item: NamedFields, asked: string): [Reading] | undefined {
   );
   const prompt = texts.filter((text) => text !== undefined && !isBlank(text)).join('\n');
   return [{ prompt, response: () => undefined, fields: names }];
-}
-
-function isTextList(value: unknown): value is string[] {
-  return Array.isArray(value) && value.length > 0 && value.every((text) => typeof text === 'string');
 }
 
 /** Every known form of an item. @returns undefined if all there is is an empty conversation */
@@ -137,8 +133,9 @@ function instructionReading(item: NamedFields): Reading | undefined {
     .filter(({ text }) => !isBlank(text));
   if (given.length === 0) return undefined;
   const fields = given.map(({ name }) => item.spelling(name));
-  const prompt = given.map(({ text }) => text).join('\n');
-  return withHistory(item, { prompt, response: () => undefined, fields });
+  const reading = { prompt: given.map(({ text }) => text).join('\n'), response: () => undefined, fields };
+  requireSubject(item, reading, INSTRUCTION_INPUTS);
+  return withHistory(item, reading);
 }
 
 /** The first of the earlier turns, if the item has some. */
@@ -170,27 +167,9 @@ function fieldReading(item: NamedFields, name: string, value: unknown): Reading 
   const text = textOf(value, `the prompt ${where}`, context)!;
   if (isBlank(text)) return undefined;
   const exchange = name === 'text' ? exchangeInText(text, where, context) : undefined;
-  if (name !== 'prompt') requireSubject(item, fields[0]!);
-  return exchange ? { ...exchange, fields } : withHistory(item, { prompt: text, response: () => undefined, fields });
-}
-
-/** A question about a passage means nothing without the passage. */
-function requireSubject(item: NamedFields, field: string): void {
-  const subject = QUESTION_SUBJECTS.find((name) => {
-    const value = item.get(name);
-    return typeof value === 'string' ? !isBlank(value) : Array.isArray(value) ? value.length > 0 : value !== undefined;
-  });
-  if (subject === undefined) return;
-  const name = item.spelling(subject);
-  const value = item.get(subject);
-  const join =
-    typeof value === 'string' || isTextList(value)
-      ? `Join them: --prompt-field ${name},${field}, or`
-      : 'If it does not,';
-  throw item.invalid(
-    `is ambiguous: beside ${quote(field)} it has ${quote(name)}, which may belong to the prompt`,
-    `${join} leave it out: --prompt-field ${field} (promptField)`,
-  );
+  const reading = { ...(exchange ?? { prompt: text, response: () => undefined }), fields };
+  requireSubject(item, reading);
+  return exchange ? reading : withHistory(item, reading);
 }
 
 /** Whether `text` is what other fields are in a template, as in Alpaca's own files. */
