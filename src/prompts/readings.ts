@@ -13,6 +13,7 @@ import {
   RESPONSE_FIELDS,
 } from './names.js';
 import { invalidPrompts, isBlank } from './problems.js';
+import { isRendering } from './rendering.js';
 import { isTextList, requireSubject } from './subjects.js';
 import { exchangeInText } from './transcript.js';
 import { type Exchange, exchangeOf, hasAnswer, isPartList, isTurnList, responseOfTurns, textOf } from './turns.js';
@@ -170,13 +171,6 @@ function fieldReading(item: NamedFields, name: string, value: unknown): Reading 
   const reading = { ...(exchange ?? { prompt: text, response: () => undefined }), fields };
   requireSubject(item, reading);
   return exchange ? reading : withHistory(item, reading);
-}
-
-/** Whether `text` is what other fields are in a template, as in Alpaca's own files. */
-function isRendering(text: unknown, item: NamedFields, readings: readonly Reading[]): boolean {
-  if (typeof text !== 'string') return false;
-  const parts = readings.flatMap(({ prompt, fields }) => [prompt, ...fields.map((name) => item.item[name])]);
-  return parts.some((part) => typeof part === 'string' && text.includes(part));
 }
 
 /** The first of those that agree, for every prompt. */

@@ -146,12 +146,6 @@ test('quotes within tab-separated cells are kept', async () => {
   ]);
 });
 
-test("`text` that has the other fields in a template is Alpaca's rendering of them", async () => {
-  const rendered = '### Instruction:\nAdd.\n\n### Input:\n1, 2\n\n### Response:\n3';
-  const one = { instruction: 'Add.', input: '1, 2', output: '3', text: rendered };
-  expect(await read('a.json', JSON.stringify([one]))).toEqual([item('Add.\n1, 2', '3')]);
-});
-
 test('standard input may be CSV with known columns, or gzip of any form', async () => {
   const stream = async function* (bytes: Uint8Array) {
     yield bytes;
