@@ -1,7 +1,7 @@
 import { isObject, quote, quoteValue } from '../validation/index.js';
 import { type Context, NAME_PROMPT_FIELD } from './fields.js';
 import { type FoundItem, isConversation, itemOf } from './item.js';
-import { isItemField, isResponseField, LIST_FIELDS, nearestForm, normalisedName } from './names.js';
+import { isItemField, isKnownField, isResponseField, LIST_FIELDS, nearestForm, normalisedName } from './names.js';
 import { invalidPrompts } from './problems.js';
 import { isPartList, isTurnList, isUnnamedTurns } from './turns.js';
 
@@ -103,19 +103,43 @@ function isColumn(value: unknown): boolean {
   return isObject(value) && Object.keys(value).length > 0 && Object.keys(value).every((key) => /^\d+$/.test(key));
 }
 
-/** An object of columns, row by row. @param first one of the columns */
+/**
+ * An object of columns, row by row.
+ * @param first one of the columns
+ * @throws DndError INVALID_PROMPTS for columns of other rows, and for a known field beside them that is none
+ */
 function rowsOfColumns(object: Readonly<Record<string, unknown>>, first: string, context: Context): Items {
+  const { source } = context;
   const columns = Object.keys(object).filter((key) => isColumn(object[key]));
-  const count = Object.keys(object[first] as object).length;
+  const names = Object.keys(object[first] as object);
   for (const key of columns) {
-    const other = Object.keys(object[key] as object).length;
-    if (other !== count)
+    const others = Object.keys(object[key] as object);
+    if (others.length !== names.length)
       throw invalidPrompts(
-        context.source,
-        `its columns differ in length: ${quote(first)} has ${count} values and ${quote(key)} ${other}; expected as many in each`,
+        source,
+        `its columns differ in length: ${quote(first)} has ${names.length} values and ${quote(key)} ${others.length}; expected as many in each`,
+      );
+    const without = names.find((name) => !Object.hasOwn(object[key] as object, name));
+    if (without !== undefined)
+      throw invalidPrompts(
+        source,
+        `its columns differ in their rows: ${quote(first)} has a row ${quote(without)} and ${quote(key)} none; expected the same in each`,
       );
   }
-  return { count, items: rows(object, columns, Object.keys(object[first] as object)) };
+  const single = Object.keys(object).find(
+    (key) => !columns.includes(key) && (object[key] ?? null) !== null && isReadBeside(key, context),
+  );
+  if (single !== undefined)
+    throw invalidPrompts(
+      source,
+      `${quote(first)} is a column of ${names.length} values, and ${quote(single)} is ${quoteValue(object[single])}; expected a column too. Give it a value for each row, or leave it out`,
+    );
+  return { count: names.length, items: rows(object, columns, names) };
+}
+
+/** Whether a field would be read, or minded, beside a prompt. */
+function isReadBeside(key: string, { fields: { responseField } }: Context): boolean {
+  return key === responseField || isKnownField(key);
 }
 
 function* rows(object: Readonly<Record<string, unknown>>, columns: readonly string[], names: readonly string[]) {

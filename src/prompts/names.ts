@@ -89,6 +89,12 @@ export function isResponseField(name: string): boolean {
   return (RESPONSE_FIELDS as readonly string[]).includes(normalisedName(name));
 }
 
+/** Whether a field means anything for an item: its prompt, its response, or what they belong to. */
+export function isKnownField(name: string): boolean {
+  const others: readonly string[] = [...PASSAGE_FIELDS, ...CHOICE_FIELDS, HISTORY_FIELD];
+  return isItemField(name) || isResponseField(name) || others.includes(normalisedName(name));
+}
+
 /** Whether a lone header cell is more likely the name of a column than a prompt. */
 export function isHeading(cell: string): boolean {
   const name = normalisedName(cell);

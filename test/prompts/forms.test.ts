@@ -119,6 +119,11 @@ test.each<[string, string, string]>([
   ['arrays one after the other', 'a.json', '[{"prompt":"one"}]\n\ufeff[{"prompt":"two"}]'],
   ['columns', 'a.json', '{"prompt":["one","two"],"id":[1,2]}'],
   ['columns of pandas', 'a.json', '{"prompt":{"0":"one","1":"two"},"id":{"0":1,"1":2}}'],
+  [
+    'columns in another order, with a value for all',
+    'a.json',
+    '{"prompt":{"0":"one","1":"two"},"id":{"1":1,"0":2},"set":"x"}',
+  ],
   ['columns of conversations', 'a.json', JSON.stringify({ messages: [turns('one', ''), turns('two', '')] })],
   ['rows of pandas', 'a.json', '{"0":{"prompt":"one"},"1":{"prompt":"two"}}'],
   ['a table of pandas', 'a.json', '{"columns":["id","prompt"],"index":[0,1],"data":[[1,"one"],[2,"two"]]}'],
