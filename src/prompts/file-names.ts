@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { DndError, type ErrorCode } from '../errors.js';
 import { readError } from '../files/index.js';
-import { parseCsv } from './csv.js';
+import { parseCsv, parseTsv } from './csv.js';
 import type { Context } from './fields.js';
 import type { FoundItem } from './item.js';
 import { parseJson, parseJsonLines } from './json.js';
@@ -21,7 +21,7 @@ const PARSERS: Readonly<Record<string, Parser>> = {
   '.jsonl': parseJsonLines,
   '.ndjson': parseJsonLines,
   '.csv': parseCsv,
-  '.tsv': parseCsv,
+  '.tsv': parseTsv,
 };
 export const COMPRESSED = '.gz';
 
