@@ -61,11 +61,12 @@ export function parserFor(path: string): Parser {
   );
 }
 
-/** Whether a file of a folder is the prompt file called `stem`, in whichever form. */
+/** Whether a file of a folder is the prompt file called `stem`, in whichever form, and in any case. */
 export function isPromptFile(name: string, stem: string): boolean {
   const form = formOf(name);
   if (!Object.hasOwn(PARSERS, form)) return false;
-  return name === `${stem}${form}` || name === `${stem}${form}${COMPRESSED}`;
+  const plain = `${stem}${form}`.toLowerCase();
+  return [plain, `${plain}${COMPRESSED}`].includes(name.toLowerCase());
 }
 
 /**
@@ -92,7 +93,7 @@ export async function promptFile(folder: string, stem: string, code: ErrorCode):
 }
 
 function isConvertible(name: string, stem: string): boolean {
-  return Object.keys(CONVERSIONS).some((form) => name === `${stem}${form}`);
+  return Object.keys(CONVERSIONS).some((form) => name.toLowerCase() === `${stem}${form}`.toLowerCase());
 }
 
 /** The name of a prompt file without its extensions: `geology` of geology.jsonl.gz. */
