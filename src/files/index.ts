@@ -3,7 +3,7 @@ export { refuseInputAsOutput } from './contains.js';
 export { sha256OfFiles } from './digest.js';
 export { isFileError, readError, streamError, writeError } from './errors.js';
 export { exists, isFolder, kindOf } from './exists.js';
-export { parseJsonText } from './json.js';
+export { parseJsonText, tryJsonText } from './json.js';
 export { removeLeftovers } from './leftovers.js';
 export { OpenFile } from './open-file.js';
 export { openInput } from './open-input.js';

@@ -1,4 +1,4 @@
-import { parseJsonText } from '../files/index.js';
+import { tryJsonText } from '../files/index.js';
 import { quote, quoteValue } from '../validation/index.js';
 import { NAME_PROMPT_FIELD, NAME_RESPONSE_FIELD } from './fields.js';
 import type { NamedFields } from './named-fields.js';
@@ -101,7 +101,7 @@ function turnsIn(item: NamedFields, name: string): unknown[] | undefined {
   const value = item.get(name);
   if (value === undefined || Array.isArray(value)) return value;
   if (typeof value === 'string' && isBlank(value)) return [];
-  const parsed = typeof value === 'string' ? jsonIn(value) : undefined;
+  const parsed = typeof value === 'string' ? tryJsonText(value)?.value : undefined;
   if (Array.isArray(parsed)) return parsed;
   throw item.invalid(
     `has as ${quote(item.spelling(name))} ${quoteValue(value)}; expected a list of turns, such as ${nearestForm([name])}`,
@@ -109,14 +109,6 @@ function turnsIn(item: NamedFields, name: string): unknown[] | undefined {
       ? 'Lists in texts must be valid JSON, which those that Python prints are not'
       : NAME_PROMPT_FIELD,
   );
-}
-
-function jsonIn(text: string): unknown {
-  try {
-    return parseJsonText(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Alpaca's form: an instruction, and below it what it is applied to. Earlier turns, if there are any, come first. */
