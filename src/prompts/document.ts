@@ -1,7 +1,15 @@
 import { isObject, quote, quoteValue } from '../validation/index.js';
 import { type Context, NAME_PROMPT_FIELD } from './fields.js';
 import { type FoundItem, isConversation, itemOf } from './item.js';
-import { isItemField, isKnownField, isResponseField, LIST_FIELDS, nearestForm, normalisedName } from './names.js';
+import {
+  HELD_OUT_FIELDS,
+  isItemField,
+  isKnownField,
+  isResponseField,
+  LIST_FIELDS,
+  nearestForm,
+  normalisedName,
+} from './names.js';
 import { invalidPrompts } from './problems.js';
 import { isPartList, isTurnList, isUnnamedTurns } from './turns.js';
 
@@ -49,13 +57,16 @@ function itemsOfObject(object: Readonly<Record<string, unknown>>, line: boolean,
   if (table) return table;
   const isItem = (key: string) => isItemField(key) || isAsked(key, context);
   const keys = Object.keys(object);
-  const lists = keys.filter((key) => Array.isArray(object[key]) && isListField(key) && !isItem(key));
+  const listsOf = (names: readonly string[]) =>
+    keys.filter((key) => Array.isArray(object[key]) && names.includes(normalisedName(key)) && !isItem(key));
+  const [lists, heldOut] = [listsOf(LIST_FIELDS), listsOf(HELD_OUT_FIELDS)];
   const columns = keys.filter((key) => isItem(key) && isColumn(object[key]));
   const fields = keys.filter((key) => isItem(key) && !isColumn(object[key]) && (object[key] ?? null) !== null);
   const single = { count: 1, items: [object] };
   if (line && fields.length > 0) return single;
   if (lists.length + Math.min(columns.length, 1) + Math.min(fields.length, 1) > 1)
-    throw ambiguous([...lists, ...columns, ...fields], 'Give a file with one of them', context);
+    throw ambiguous([...lists, ...columns, ...fields], context);
+  if (columns.length + fields.length === 0 && heldOut.length > 0) throw notPrompts(lists, heldOut, context);
   if (lists.length === 1) return rowsOf(object, lists[0]!, context);
   if (columns.length > 0) return rowsOfColumns(object, columns[0]!, context);
   if (line || keys.some(isItem)) return single;
@@ -67,12 +78,20 @@ function itemsOfObject(object: Readonly<Record<string, unknown>>, line: boolean,
   );
 }
 
-function ambiguous(keys: readonly string[], advice: string, { source }: Context): Error {
-  return invalidPrompts(source, `it is ambiguous: ${keys.map(quote).join(' and ')} may each be the prompts. ${advice}`);
+function ambiguous(keys: readonly string[], { source }: Context): Error {
+  return invalidPrompts(
+    source,
+    `it is ambiguous: ${keys.map(quote).join(' and ')} may each be the prompts. Give a file with one of them`,
+  );
 }
 
-function isListField(key: string): boolean {
-  return (LIST_FIELDS as readonly string[]).includes(normalisedName(key));
+/** The error for lists of which some are rather for evaluation. */
+function notPrompts(lists: readonly string[], heldOut: readonly string[], context: Context): Error {
+  if (lists.length + heldOut.length > 1) return ambiguous([...lists, ...heldOut], context);
+  return invalidPrompts(
+    context.source,
+    `its only list is ${quote(heldOut[0]!)}, which is held out for evaluation; expected prompts in one of ${LIST_FIELDS.join(', ')}. If they are to be read, rename it to "prompts"`,
+  );
 }
 
 function isAsked(key: string, { fields: { promptField } }: Context): boolean {

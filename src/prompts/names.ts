@@ -44,10 +44,9 @@ export const CHOICE_FIELDS = [
 ] as const;
 
 /** Keys of a JSON object under which the list of items is. */
-export const LIST_FIELDS = [
-  ...['prompts', 'data', 'items', 'examples', 'instances', 'rows'],
-  ...['train', 'test', 'validation'],
-] as const;
+export const LIST_FIELDS = ['prompts', 'data', 'items', 'examples', 'instances', 'rows', 'train'] as const;
+/** Keys under which data sets keep what a model is evaluated with, which are no prompts to generate from. */
+export const HELD_OUT_FIELDS = ['test', 'validation', 'valid', 'val', 'dev', 'eval'] as const;
 
 /** Fields by which an item is recognised. */
 const ITEM_FIELDS: readonly string[] = [...CONVERSATION_FIELDS, ...PROMPT_FIELDS, INSTRUCTION_FIELD];
@@ -98,7 +97,7 @@ export function isKnownField(name: string): boolean {
 /** Whether a lone header cell is more likely the name of a column than a prompt. */
 export function isHeading(cell: string): boolean {
   const name = normalisedName(cell);
-  const known = [...ITEM_FIELDS, ...RESPONSE_FIELDS, ...LIST_FIELDS, ...OTHER_HEADINGS];
+  const known = [...ITEM_FIELDS, ...RESPONSE_FIELDS, ...LIST_FIELDS, ...HELD_OUT_FIELDS, ...OTHER_HEADINGS];
   return known.some((one) => name === one || name === `${one}s`);
 }
 

@@ -78,6 +78,12 @@ describe('what may mean several things is refused, with the way out', () => {
 
   test.each<[string, string, string]>([
     ['a.json', '{"train":[{"prompt":"a"}],"test":[{"prompt":"b"}]}', '"train" and "test" may each be the prompts'],
+    ...['test', 'Validation', 'dev'].map((name): [string, string, string] => [
+      'a.json',
+      `{"${name}":[{"prompt":"a"}]}`,
+      `its only list is "${name}", which is held out for evaluation; expected prompts in one of prompts, data,`,
+    ]),
+    ['a.json', '{"data":[{"prompt":"a"}],"val":[{"prompt":"b"}]}', '"data" and "val" may each be the prompts'],
     ['a.json', '{"prompt":"a","data":[{"prompt":"b"}]}', '"data" and "prompt" may each be the prompts'],
     ['a.json', '{"prompt":["a","b"],"response":["c"]}', '"prompt" has 2 values and "response" 1'],
     [

@@ -124,6 +124,7 @@ test.each<[string, string, string]>([
     'a.json',
     '{"prompt":{"0":"one","1":"two"},"id":{"1":1,"0":2},"set":"x"}',
   ],
+  ['columns of which one is called test', 'a.json', '{"prompt":["one","two"],"test":["x","y"]}'],
   ['columns of conversations', 'a.json', JSON.stringify({ messages: [turns('one', ''), turns('two', '')] })],
   ['rows of pandas', 'a.json', '{"0":{"prompt":"one"},"1":{"prompt":"two"}}'],
   ['a table of pandas', 'a.json', '{"columns":["id","prompt"],"index":[0,1],"data":[[1,"one"],[2,"two"]]}'],
