@@ -1,3 +1,5 @@
+import { tableConversion } from './tables.js';
+
 export type SniffedKind =
   | 'git-lfs'
   | 'xet'
@@ -30,6 +32,8 @@ export const SNIFFED_BYTES = 1024;
 
 const DOWNLOAD_AGAIN = 'download the file again';
 const CONVERT = 'save it as safetensors';
+const CONVERT_PYTORCH =
+  'convert it with dnd convert if it is a checkpoint of the published code, or else save it as safetensors';
 
 interface Signature extends Sniffed {
   matches: (bytes: Uint8Array, text: string) => boolean;
@@ -74,7 +78,7 @@ const SIGNATURES: readonly Signature[] = [
   {
     kind: 'pytorch',
     what: 'a PyTorch archive (zip and pickle)',
-    advice: CONVERT,
+    advice: CONVERT_PYTORCH,
     matches: (bytes, text) => ZIP(bytes) && PYTORCH_MEMBER.test(text),
   },
   { kind: 'zip', what: 'a zip archive', advice: 'unpack it', matches: ZIP },
@@ -94,13 +98,13 @@ const SIGNATURES: readonly Signature[] = [
   {
     kind: 'gguf',
     what: 'a GGUF file',
-    advice: 'Give the safetensors files of the model',
+    advice: 'Give a model as the base (--base), and convert an adapter with dnd convert',
     matches: (bytes, text) => text.startsWith('GGUF') && isVersion(bytes.subarray(4, 8)),
   },
   {
     kind: 'parquet',
     what: 'a Parquet file',
-    advice: `Convert it: python -c "import pandas; pandas.read_parquet('in.parquet').to_json('out.jsonl', orient='records', lines=True)"`,
+    advice: tableConversion('.parquet'),
     // Parquet's first page header follows; text does not contain this byte.
     matches: startsWithText('PAR1\x15'),
   },

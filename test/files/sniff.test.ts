@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { parseJsonText, type SniffedKind, sniff, whatItIs } from '../../src/files/index.js';
+import { parseJsonText, type SniffedKind, sniff, tableConversion, whatItIs } from '../../src/files/index.js';
 
 const text = (content: string) => Buffer.from(content, 'latin1');
 const padded = (content: string, bytes: number) => text(content.padEnd(bytes, '\0'));
@@ -33,6 +33,19 @@ test.each(KNOWN)('%s is recognised by its first bytes: %j', (kind, bytes) => {
   expect(sniff(bytes)?.kind).toBe(kind);
   expect(whatItIs(bytes)).toMatch(/^it is .*\. [A-Z]/);
   expect(whatItIs(bytes, kind)).toBeUndefined();
+});
+
+test.each<[SniffedKind, string]>([
+  ['gguf', 'Give a model as the base (--base), and convert an adapter with dnd convert'],
+  [
+    'pytorch',
+    'Convert it with dnd convert if it is a checkpoint of the published code, or else save it as safetensors',
+  ],
+  ['pickle', 'Save it as safetensors'],
+  ['parquet', tableConversion('.parquet')],
+])('the advice on %s is what is possible', (kind, advice) => {
+  const [, bytes] = KNOWN.find(([known]) => known === kind)!;
+  expect(whatItIs(bytes)!.endsWith(`. ${advice}`)).toBe(true);
 });
 
 test.each([
