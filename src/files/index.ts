@@ -13,7 +13,7 @@ export { hasEnded, isRunning, startOf } from './process-identity.js';
 export { decodeUtf8, readJson, readText } from './read.js';
 export { readFully } from './read-fully.js';
 export { readPieces } from './read-pieces.js';
-export { SNIFFED_BYTES, type Sniffed, type SniffedKind, sniff, whatItIs } from './sniff.js';
+export { SNIFFED_BYTES, type Sniffed, type SniffedKind, sniff, whatItIs, whatTextIs } from './sniff.js';
 export { TABLE_EXTENSIONS, tableConversion } from './tables.js';
 export { checkFileOutput, type WrittenFiles, writeFileAtomically } from './write-file.js';
 export { checkFolderOutput, type FolderOptions, writeFolderAtomically } from './write-folder.js';

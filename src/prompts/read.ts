@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { eventLoopYielder, onAbort } from '../async/index.js';
 import { DndError } from '../errors.js';
-import { decodeUtf8, openInput, readError, whatItIs } from '../files/index.js';
+import { decodeUtf8, openInput, readError, whatTextIs } from '../files/index.js';
 import { checkPath, quoteValue } from '../validation/index.js';
 import { csvSeparator, parseCsv } from './csv.js';
 import { decompressed } from './decompress.js';
@@ -130,7 +130,7 @@ async function parse<Item>(
   const text = await decompressed(bytes, source, LARGEST_BYTES);
   if (text === undefined) throw tooLarge(source);
   // As text, a Git LFS pointer or an error page would be a prompt per line.
-  const other = whatItIs(text);
+  const other = whatTextIs(text);
   if (other !== undefined) throw invalidPrompts(source, other);
   return collect(parser(decodeUtf8(text, source), context), source, take);
 }

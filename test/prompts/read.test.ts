@@ -65,6 +65,10 @@ describe('text files', () => {
     expect(await read('a.txt', '\ufefffirst\nsecond')).toEqual(['first', 'second']);
   });
 
+  test('may begin with a question about HTML', async () => {
+    expect(await read('a.txt', '<html> What is this?\n<body>?')).toEqual(['<html> What is this?', '<body>?']);
+  });
+
   test('may be named in capitals', async () => {
     expect(await read('A.TXT', 'first')).toEqual(['first']);
   });
