@@ -1,8 +1,9 @@
-import { copyFile, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, lstat, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
-import { exists, partialName } from '../files/index.js';
+import { exists, isFileError, partialName, readError } from '../files/index.js';
 import type { HubReference } from './reference.js';
+import type { ListedFile } from './selection.js';
 
 /** The folder that Python's huggingface_hub and others share, by the same environment variables. */
 export function hubCacheFolder(environment: NodeJS.ProcessEnv = process.env): string {
@@ -41,6 +42,28 @@ export class CachedRepository {
     if (COMMIT.test(revision)) return revision;
     const text = await readFile(join(this.folder, 'refs', revision), 'utf8').catch(() => '');
     return COMMIT.test(text.trim()) ? text.trim() : undefined;
+  }
+
+  /** The files of a snapshot whose contents are there; of one that is not there, none. */
+  async filesOf(commit: string): Promise<ListedFile[]> {
+    const folder = this.snapshot(commit);
+    const files: ListedFile[] = [];
+    const inside = [''];
+    for (let place = inside.pop(); place !== undefined; place = inside.pop()) {
+      const names = await readdir(join(folder, place)).catch((error) => {
+        if (isFileError(error) && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return [];
+        throw readError(error, join(folder, place));
+      });
+      for (const name of names) {
+        // Not read: folders that are links may lead in circles, and partial files are hidden.
+        if (name.startsWith('.')) continue;
+        const path = place === '' ? name : `${place}/${name}`;
+        if ((await lstat(join(folder, path)).catch(() => undefined))?.isDirectory()) inside.push(path);
+        const status = await stat(join(folder, path)).catch(() => undefined);
+        if (status?.isFile()) files.push({ path, bytes: status.size });
+      }
+    }
+    return files.sort((a, b) => (a.path < b.path ? -1 : 1));
   }
 
   async rememberCommit(commit: string): Promise<void> {

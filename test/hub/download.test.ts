@@ -223,7 +223,7 @@ test('a repository of another kind is refused with what it has', async () => {
   await expect(get(server)).rejects.toMatchObject({
     code: 'INVALID_ARGUMENT',
     message: expect.stringMatching(
-      /not a LoRA adapter: it has no adapter_config\.json; it has config\.json, model\.bin/,
+      /not a LoRA adapter: it has no adapter_config\.json; it has model\.bin, config\.json$/,
     ),
   });
 });
