@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, readlink, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { partialName } from '../../src/files/index.js';
 import { type DownloadOptions, download, hubCacheFolder } from '../../src/hub/index.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
@@ -24,6 +25,21 @@ const get = (server: HubServer, options: DownloadOptions = {}, reference = `hf:$
     token: undefined,
     ...options,
   });
+
+const BLOBS = 'models--someone--thing/blobs';
+
+async function partials(): Promise<string[]> {
+  return (await readdir(join(folder(), BLOBS))).filter((name) => name.startsWith('.'));
+}
+
+/** Until so much of an incomplete file has arrived in the cache. */
+async function waitForPartial(bytes: number): Promise<void> {
+  for (let found = 0; found < bytes; ) {
+    await setImmediate();
+    const sizes = (await partials()).map((name) => stat(join(folder(), BLOBS, name)).then(({ size }) => size));
+    found = Math.max(0, ...(await Promise.all(sizes)));
+  }
+}
 
 test('fetches the files that an adapter needs into the cache, and nothing else; the second time nothing at all', async () => {
   await using server = await hubServer(CONTENTS);
@@ -150,27 +166,89 @@ test('a busy server is asked again, after the pause that it asks for', async () 
   expect((await get(server, { pauseMs: 3_600_000 })).bytes).toBe(100_020);
 });
 
-test('a server that stays silent is given up, and what arrived is kept', async () => {
-  const fault: Fault = ({ path, tries }, response) =>
-    path.endsWith('.safetensors') && tries === 1
-      ? breakOff(response, WEIGHTS)
-      : path.endsWith('.safetensors') && Boolean(response.writeHead(503).end());
+test('a server that stays silent is given up, and what arrived is kept for the next try', async () => {
+  let silent = true;
+  const fault: Fault = ({ path, tries }, response) => {
+    if (!silent || !path.endsWith('.safetensors')) return false;
+    if (tries > 1) return Boolean(response.writeHead(503).end());
+    // The first half, and all of it: the other end has read it before the connection breaks.
+    response.writeHead(200, { 'content-length': WEIGHTS.length });
+    response.write(WEIGHTS.subarray(0, 50_000));
+    waitForPartial(50_000).then(() => response.destroy());
+    return true;
+  };
   await using server = await hubServer({ ...CONTENTS, fault });
   await expect(get(server)).rejects.toMatchObject({
     code: 'DOWNLOAD_FAILED',
     message: expect.stringMatching(/after 5 tries: status 503/),
   });
+  expect(await partials()).toHaveLength(1);
+  await expect(get(server)).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED' });
+  expect(await partials()).toHaveLength(1);
+  silent = false;
+  const before = server.requests.length;
+  const { folder: at } = await get(server);
+  expect(server.requests.slice(before)).toContain(`GET ${RESOLVE}/adapter_model.safetensors bytes=50000-`);
+  expect((await readFile(join(at, 'adapter_model.safetensors'))).equals(WEIGHTS)).toBe(true);
+  expect(await partials()).toEqual([]);
+});
+
+test('a server that is not there is given up', async () => {
   await using closed = await hubServer(CONTENTS);
-  await closed[Symbol.asyncDispose]().then(() =>
-    expect(get(closed)).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED' }),
-  );
+  await closed[Symbol.asyncDispose]();
+  await expect(get(closed)).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED' });
+});
+
+test('of two downloads of a file at once, one fetches it', async () => {
+  await using server = await hubServer(CONTENTS);
+  const [one, other] = await Promise.all([get(server), get(server)]);
+  expect(one.folder).toBe(other.folder);
+  expect(server.requests.filter((request) => request.includes('/resolve/'))).toHaveLength(2);
+  expect(await partials()).toEqual([]);
+});
+
+test('when the first of two downloads is aborted, the second goes on', async () => {
+  const abort = new AbortController();
+  let asked = 0;
+  const fault: Fault = ({ path }, response) => {
+    if (!path.endsWith('.safetensors') || ++asked > 1) return false;
+    response.writeHead(200, { 'content-length': WEIGHTS.length });
+    response.write(WEIGHTS.subarray(0, 50_000));
+    second = get(server);
+    waitForPartial(50_000).then(() => abort.abort(new Error('enough')));
+    return true;
+  };
+  let second: ReturnType<typeof get> | undefined;
+  await using server = await hubServer({ ...CONTENTS, fault });
+  await expect(get(server, { signal: abort.signal })).rejects.toThrow('enough');
+  expect((await second!).bytes).toBe(100_020);
+  expect(server.requests).toContain(`GET ${RESOLVE}/adapter_model.safetensors bytes=50000-`);
+});
+
+test('waiting for another download ends with an abort, too', async () => {
+  const abort = new AbortController();
+  const end = new AbortController();
+  const fault: Fault = ({ path }, response) => {
+    if (!path.endsWith('.safetensors')) return false;
+    response.writeHead(200, { 'content-length': WEIGHTS.length }).flushHeaders();
+    return true;
+  };
+  await using server = await hubServer({ ...CONTENTS, fault });
+  const first = get(server, { signal: end.signal });
+  const second = get(server, {
+    signal: abort.signal,
+    onProgress: () => void setImmediate().then(() => abort.abort(new Error('enough'))),
+  });
+  await expect(second).rejects.toThrow('enough');
+  end.abort(new Error('over'));
+  await expect(first).rejects.toThrow('over');
 });
 
 test('an abort ends a download, and a pause', async () => {
   const abort = new AbortController();
   const fault: Fault = (_, response) => {
     response.writeHead(429, { 'retry-after': '3600' }).end();
-    setImmediate(() => abort.abort(new Error('enough')));
+    setImmediate().then(() => abort.abort(new Error('enough')));
     return true;
   };
   await using server = await hubServer({ ...CONTENTS, fault });
