@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, readlink, stat, writeFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { partialName } from '../../src/files/index.js';
@@ -41,6 +42,13 @@ async function waitForPartial(bytes: number): Promise<void> {
   }
 }
 
+/** Sends the weights up to a byte, and breaks the connection once they have arrived. */
+function sendUntil(end: number, response: ServerResponse, start = 0): void {
+  response.writeHead(start > 0 ? 206 : 200, { 'content-length': WEIGHTS.length - start });
+  response.write(WEIGHTS.subarray(start, end));
+  waitForPartial(end).then(() => response.destroy());
+}
+
 test('fetches the files that an adapter needs into the cache, and nothing else; the second time nothing at all', async () => {
   await using server = await hubServer(CONTENTS);
   const fractions: number[] = [];
@@ -64,16 +72,19 @@ test('fetches the files that an adapter needs into the cache, and nothing else; 
 });
 
 test('a connection that breaks off is continued where it ended', async () => {
-  const fault: Fault = ({ path, tries, start }, response) =>
-    path.endsWith('.safetensors') && tries < 3 && breakOff(response, WEIGHTS, start);
+  const fault: Fault = ({ path, tries, start }, response) => {
+    if (!path.endsWith('.safetensors') || tries > 2) return false;
+    sendUntil(start + 25_000, response, start);
+    return true;
+  };
   await using server = await hubServer({ ...CONTENTS, fault });
   const { folder: at } = await get(server);
   expect((await readFile(join(at, 'adapter_model.safetensors'))).equals(WEIGHTS)).toBe(true);
-  // How much of a broken answer arrives is up to the network; that something did is what the third request shows.
-  const asked = server.requests.filter((one) => one.includes('safetensors'));
-  expect(asked).toHaveLength(3);
-  expect(asked[0]).toBe(`GET ${RESOLVE}/adapter_model.safetensors`);
-  expect(asked[2]).toMatch(/bytes=[1-9]\d*-$/);
+  expect(server.requests.filter((one) => one.includes('safetensors'))).toEqual([
+    `GET ${RESOLVE}/adapter_model.safetensors`,
+    `GET ${RESOLVE}/adapter_model.safetensors bytes=25000-`,
+    `GET ${RESOLVE}/adapter_model.safetensors bytes=50000-`,
+  ]);
 });
 
 test('a server that ignores ranges sends all of it again, and the file is right', async () => {
@@ -171,10 +182,7 @@ test('a server that stays silent is given up, and what arrived is kept for the n
   const fault: Fault = ({ path, tries }, response) => {
     if (!silent || !path.endsWith('.safetensors')) return false;
     if (tries > 1) return Boolean(response.writeHead(503).end());
-    // The first half, and all of it: the other end has read it before the connection breaks.
-    response.writeHead(200, { 'content-length': WEIGHTS.length });
-    response.write(WEIGHTS.subarray(0, 50_000));
-    waitForPartial(50_000).then(() => response.destroy());
+    sendUntil(50_000, response);
     return true;
   };
   await using server = await hubServer({ ...CONTENTS, fault });
@@ -293,6 +301,65 @@ test.each([
   await expect(get(server)).rejects.toMatchObject({
     code: 'DOWNLOAD_FAILED',
     message: expect.stringMatching(/not that of a Hugging Face Hub/),
+  });
+});
+
+test.each(['revision', 'tree'])('an answer without an end is not read to its end: %s', async (which) => {
+  const spaces = Buffer.alloc(2 ** 20, ' ');
+  let sent = 0;
+  const fault: Fault = ({ path }, response) => {
+    if (!path.includes(`/${which}/`)) return false;
+    const more = () => {
+      sent += spaces.length;
+      response.write(spaces, (error) => error || more());
+    };
+    more();
+    return true;
+  };
+  await using server = await hubServer({ ...CONTENTS, fault });
+  await expect(get(server)).rejects.toMatchObject({
+    code: 'DOWNLOAD_FAILED',
+    message: `hf:${ID}: the server's answer is too large: more than 16 MiB`,
+  });
+  expect(sent).toBeLessThan(100 * 2 ** 20);
+});
+
+test('a listing without an end is given up', async () => {
+  const fault: Fault = ({ path, tries }, response) => {
+    if (!path.includes('/tree/')) return false;
+    const next = `http://${response.req.headers.host}${path}?cursor=${tries}`;
+    response.writeHead(200, { link: `<${next}>; rel="next"` }).end('[]');
+    return true;
+  };
+  await using server = await hubServer({ ...CONTENTS, fault });
+  await expect(get(server)).rejects.toMatchObject({
+    code: 'DOWNLOAD_FAILED',
+    message: expect.stringMatching(/more than 200 pages/),
+  });
+});
+
+test('a listing of too many files is given up, one of several pages is read', async () => {
+  let pages = 0;
+  const fault: Fault = ({ path, tries }, response) => {
+    if (!path.includes('/tree/') || tries > pages) return false;
+    const next = `http://${response.req.headers.host}${path}?cursor=${tries}`;
+    const files = Array.from({ length: 60_000 }, (_, i) => ({
+      type: 'file',
+      path: `${tries}-${i}`,
+      size: 1,
+      oid: 'a',
+    }));
+    response.writeHead(200, { link: `<${next}>; rel="next"` }).end(JSON.stringify(files));
+    return true;
+  };
+  pages = 1;
+  await using server = await hubServer({ ...CONTENTS, fault });
+  expect((await get(server)).bytes).toBe(100_020);
+  pages = 2;
+  await using large = await hubServer({ ...CONTENTS, fault });
+  await expect(get(large)).rejects.toMatchObject({
+    code: 'DOWNLOAD_FAILED',
+    message: expect.stringMatching(/more than 100000 files/),
   });
 });
 
