@@ -31,7 +31,7 @@ const underWay = new Map<string, Promise<unknown>>();
  * @param url of its contents
  * @param onBytes hears of the bytes that are there, of this file
  * @returns the path of the blob
- * @throws DndError DOWNLOAD_FAILED, DISK_FULL, NOT_WRITABLE; CORRUPT_FILE for contents that do not match the checksum;
+ * @throws DndError DOWNLOAD_FAILED, DISK_FULL, NOT_WRITABLE, READ_FAILED; CORRUPT_FILE for contents that do not match the checksum;
  * `signal.reason`
  */
 export async function fetchBlob(
@@ -80,13 +80,15 @@ async function fetchMissing(
         `${repository}: ${path} does not have the checksum that the server lists for it; expected ${checksum.digest}, got ${found}. It is discarded; try again, or another endpoint in HF_ENDPOINT`,
       );
     }
-    await rename(partial, blob);
+    await rename(partial, blob).catch((error) => {
+      throw writeError(error, blob);
+    });
     kept.delete(blob);
     return blob;
   } finally {
     if (discard) {
       kept.delete(blob);
-      await rm(partial, { force: true });
+      await rm(partial, { force: true }).catch(() => {});
     }
   }
 }
@@ -104,7 +106,10 @@ async function claimPartial(blob: string): Promise<string> {
   const blobs = dirname(blob);
   const target = basename(blob).slice(0, CLAIMED_CHARACTERS);
   const own = partialName(join(blobs, target));
-  for (const name of await readdir(blobs)) {
+  const names = await readdir(blobs).catch((error) => {
+    throw readError(error, blobs);
+  });
+  for (const name of names) {
     const left = parsePartialName(name);
     if (left?.target !== target || !hasEnded(left.owner)) continue;
     // Of several processes that try, one succeeds.
@@ -143,9 +148,11 @@ async function append(
       have += chunk.byteLength;
       onBytes(have);
     }
-    await output.sync();
+    await output.sync().catch((error) => {
+      throw writeError(error, partial);
+    });
   } finally {
-    await output.close();
+    await output.close().catch(() => {});
   }
   if (have < bytes) throw new TransientError(`the connection ended after ${have} of ${bytes} bytes`, undefined);
 }

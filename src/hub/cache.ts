@@ -1,7 +1,7 @@
 import { copyFile, lstat, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
-import { exists, isFileError, partialName, readError } from '../files/index.js';
+import { isFileError, kindOf, partialName, readError, writeError } from '../files/index.js';
 import type { HubReference } from './reference.js';
 import type { ListedFile } from './selection.js';
 
@@ -66,16 +66,20 @@ export class CachedRepository {
     return files.sort((a, b) => (a.path < b.path ? -1 : 1));
   }
 
+  /** @throws DndError NOT_WRITABLE, DISK_FULL */
   async rememberCommit(commit: string): Promise<void> {
     const { revision } = this.reference;
     if (COMMIT.test(revision)) return;
     await placeAtomically(join(this.folder, 'refs', revision), (path) => writeFile(path, commit));
   }
 
-  /** Gives a file of the snapshot its name: a link to the blob, or a copy where the file system has no links. */
+  /**
+   * Gives a file of the snapshot its name: a link to the blob, or a copy where the file system has no links.
+   * @throws DndError NOT_WRITABLE, DISK_FULL, READ_FAILED
+   */
   async link(commit: string, path: string, blob: string): Promise<void> {
     const name = join(this.snapshot(commit), path);
-    if (await exists(name)) return;
+    if ((await kindOf(name)) === 'file') return;
     await placeAtomically(name, async (partial) => {
       try {
         await symlink(relative(dirname(partial), blob), partial);
@@ -86,13 +90,15 @@ export class CachedRepository {
   }
 }
 
+/** @throws DndError NOT_WRITABLE, DISK_FULL */
 async function placeAtomically(path: string, write: (partial: string) => Promise<void>): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
   const partial = partialName(path);
   try {
+    await mkdir(dirname(path), { recursive: true });
     await write(partial);
     await rename(partial, path);
-  } finally {
-    await rm(partial, { force: true });
+  } catch (error) {
+    await rm(partial, { force: true }).catch(() => {});
+    throw writeError(error, path);
   }
 }

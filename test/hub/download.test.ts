@@ -1,12 +1,13 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, readlink, stat, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { partialName } from '../../src/files/index.js';
 import { type DownloadOptions, download, hubCacheFolder } from '../../src/hub/index.js';
+import { mountSmallDisk } from '../small-disk.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
-import { breakOff, COMMIT, type Fault, type HubServer, hubServer, ID } from './hub-server.js';
+import { COMMIT, type Fault, type HubServer, hubServer, ID } from './hub-server.js';
 
 const folder = useTemporaryFolder();
 const WEIGHTS = randomBytes(100_000);
@@ -88,11 +89,15 @@ test('a connection that breaks off is continued where it ended', async () => {
 });
 
 test('a server that ignores ranges sends all of it again, and the file is right', async () => {
-  const fault: Fault = ({ path, tries }, response) =>
-    path.endsWith('.safetensors') && tries === 1 && breakOff(response, WEIGHTS);
+  const fault: Fault = ({ path, tries }, response) => {
+    if (!path.endsWith('.safetensors') || tries > 1) return false;
+    sendUntil(50_000, response);
+    return true;
+  };
   await using server = await hubServer({ ...CONTENTS, fault, ranges: false });
   const { folder: at } = await get(server);
   expect((await readFile(join(at, 'adapter_model.safetensors'))).equals(WEIGHTS)).toBe(true);
+  expect(server.requests).toContain(`GET ${RESOLVE}/adapter_model.safetensors bytes=50000-`);
 });
 
 test('what an ended process left incomplete is continued', async () => {
@@ -250,6 +255,41 @@ test('waiting for another download ends with an abort, too', async () => {
   await expect(second).rejects.toThrow('enough');
   end.abort(new Error('over'));
   await expect(first).rejects.toThrow('over');
+});
+
+test.each<[string, string, 'a file' | 'a folder']>([
+  ['the cache folder', '', 'a file'],
+  ['blobs', BLOBS, 'a file'],
+  ['the name of a blob', `${BLOBS}/${createHash('sha256').update(WEIGHTS).digest('hex')}`, 'a folder'],
+  ['refs', 'models--someone--thing/refs', 'a file'],
+  ['the name of a revision', 'models--someone--thing/refs/main', 'a folder'],
+  ['the name of a file', `models--someone--thing/snapshots/${COMMIT}/adapter_config.json`, 'a folder'],
+  ['snapshots', 'models--someone--thing/snapshots', 'a file'],
+])('where %s cannot be written, the refusal says so', async (_, path, obstacle) => {
+  const cacheFolder = join(folder(), 'cache');
+  const at = join(cacheFolder, path);
+  await mkdir(obstacle === 'a folder' ? join(at, 'something') : dirname(at), { recursive: true });
+  if (obstacle === 'a file') await writeFile(at, '');
+  await using server = await hubServer(CONTENTS);
+  const error = await get(server, { cacheFolder }).catch((caught: unknown) => caught);
+  expect(error).toMatchObject({ code: 'NOT_WRITABLE', message: expect.stringContaining(at) });
+});
+
+describe('on a small disk', () => {
+  const small = mountSmallDisk('size=64k');
+  const readOnly = mountSmallDisk('size=64k,ro');
+  afterAll(() => {
+    small.unmount();
+    readOnly.unmount();
+  });
+
+  test.each([
+    ['full', small.folder, 'DISK_FULL'],
+    ['read-only', readOnly.folder, 'NOT_WRITABLE'],
+  ])('that is %s the refusal says so', async (_, cacheFolder, code) => {
+    await using server = await hubServer(CONTENTS);
+    await expect(get(server, { cacheFolder })).rejects.toMatchObject({ code });
+  });
 });
 
 test('an abort ends a download, and a pause', async () => {

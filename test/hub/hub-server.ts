@@ -96,11 +96,3 @@ function sendBytes(bytes: Buffer, range: string | undefined, response: ServerRes
 function startOf(range: string | undefined): number {
   return Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0);
 }
-
-/** Sends the first bytes of an answer and breaks the connection. */
-export function breakOff(response: ServerResponse, bytes: Buffer, from = 0): true {
-  response.writeHead(from > 0 ? 206 : 200, { 'content-length': bytes.length - from });
-  const half = bytes.subarray(from, from + Math.ceil((bytes.length - from) / 2));
-  response.write(half, () => setImmediate(() => response.destroy()));
-  return true;
-}
