@@ -1,16 +1,8 @@
 import { copyFile, lstat, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { isFileError, kindOf, partialName, readError, writeError } from '../files/index.js';
 import type { HubReference } from './reference.js';
 import type { ListedFile } from './selection.js';
-
-/** The folder that Python's huggingface_hub and others share, by the same environment variables. */
-export function hubCacheFolder(environment: NodeJS.ProcessEnv = process.env): string {
-  const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME } = environment;
-  const home = HF_HOME || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'huggingface');
-  return HF_HUB_CACHE || HUGGINGFACE_HUB_CACHE || join(home, 'hub');
-}
 
 const COMMIT = /^[0-9a-f]{40}$/;
 

@@ -4,7 +4,8 @@ import { DndError } from '../errors.js';
 import { shardsOf } from '../formats/safetensors/index.js';
 import { checkOptions } from '../validation/index.js';
 import { fetchBlob, type HubFile } from './blob.js';
-import { CachedRepository, hubCacheFolder } from './cache.js';
+import { CachedRepository } from './cache.js';
+import { checkToken, hubCacheFolder, implicitToken, isSet } from './environment.js';
 import { type RepositoryInfo, repositoryFiles, repositoryInfo } from './listing.js';
 import { parseHubReference, referenceText } from './reference.js';
 import { describeKind, type HubKind, type ListedFile, selectFiles } from './selection.js';
@@ -13,7 +14,7 @@ import type { Transport } from './transport.js';
 export interface DownloadOptions extends LongOperation {
   /** Default: HF_ENDPOINT, else the Hugging Face Hub. */
   endpoint?: string | undefined;
-  /** Default: HF_TOKEN. Sent to the endpoint's origin only. */
+  /** Default: HF_TOKEN, else the one that `huggingface-cli login` saves. Sent to the endpoint's origin only. */
   token?: string | undefined;
   /** Default: the folder that Python's huggingface_hub uses: HF_HUB_CACHE, HF_HOME/hub, ~/.cache/huggingface/hub. */
   cacheFolder?: string | undefined;
@@ -58,7 +59,7 @@ export async function download(
   if (settings.offline ?? isSet(process.env.HF_HUB_OFFLINE)) return fromCache(cached, kind);
   const transport: Transport = {
     endpoint: (settings.endpoint ?? (process.env.HF_ENDPOINT || HUB)).replace(/\/+$/, ''),
-    token: settings.token ?? (process.env.HF_TOKEN || undefined),
+    token: settings.token === undefined ? await implicitToken() : checkToken(settings.token, 'token'),
     signal,
     pauseMs: settings.pauseMs ?? PAUSE_MS,
   };
@@ -163,11 +164,6 @@ function checkEndpoint(endpoint: string): void {
     'INVALID_ARGUMENT',
     `endpoint: expected an http or https address, got ${JSON.stringify(endpoint)}`,
   );
-}
-
-/** As huggingface_hub reads its switches. */
-function isSet(value: string | undefined): boolean {
-  return /^(?:1|on|yes|true)$/i.test(value ?? '');
 }
 
 function sumOf(files: readonly ListedFile[]): number {

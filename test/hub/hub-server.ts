@@ -5,6 +5,9 @@ import type { AddressInfo } from 'node:net';
 export const COMMIT = 'c0ffee'.padEnd(40, '0');
 export const ID = 'someone/thing';
 
+// No test sends the token of whoever runs it.
+process.env.HF_HUB_DISABLE_IMPLICIT_TOKEN = '1';
+
 /** What goes wrong with a request; undefined: nothing. */
 export type Fault = (
   request: { path: string; tries: number; start: number },
