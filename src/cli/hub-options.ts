@@ -8,6 +8,8 @@ interface Places {
   options?: Readonly<Record<string, HubKind>>;
   /** Of every argument that is an input; the output of `dnd convert` is its second. */
   arguments?: { kind: HubKind; first?: boolean };
+  /** Whether the command shows its inputs by name, and takes the names, by their folders, as the option `names`. */
+  showsNames?: boolean;
 }
 
 /** Where commands take `hf:owner/name` for a folder, and what they use the repository as. */
@@ -18,8 +20,8 @@ const PLACES: Readonly<Record<string, Places>> = {
   train: { options: { base: 'base-config', encoder: 'encoder' } },
   eval: { options: { generator: 'generator', base: 'base' } },
   merge: { options: { base: 'base' }, arguments: { kind: 'adapter' } },
-  compare: { arguments: { kind: 'adapter' } },
-  compose: { arguments: { kind: 'adapter' } },
+  compare: { arguments: { kind: 'adapter' }, showsNames: true },
+  compose: { arguments: { kind: 'adapter' }, showsNames: true },
   convert: { options: { base: 'base-config', encoder: 'encoder' }, arguments: { kind: 'adapter', first: true } },
   import: { options: { base: 'base-config' } },
   plan: { arguments: { kind: 'generator' } },
@@ -42,7 +44,13 @@ export async function resolveHubReferences(command: Command, io: Io): Promise<vo
   if (found.length === 0) return;
   const options = command.opts();
   await checkOutputOf(command.name(), options, command.processedArgs);
-  for (const { reference, kind, replace } of found) replace(await folderOf(reference, kind, io, options.json === true));
+  const names = new Map<string, string>();
+  for (const { reference, kind, replace } of found) {
+    const folder = await folderOf(reference, kind, io, options.json === true);
+    names.set(folder, reference);
+    replace(folder);
+  }
+  if (PLACES[command.name()]?.showsNames) command.setOptionValue('names', names);
 }
 
 function referencesOf(command: Command): Found[] {

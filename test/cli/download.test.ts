@@ -1,6 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { configOfBase } from '../../src/adapter/index.js';
+import { configOfBase, writePeft } from '../../src/adapter/index.js';
+import type { AdapterComparison } from '../../src/comparison/comparison.js';
+import { adapterOf } from '../comparison/adapters.js';
 import { TINY_BASE, TINY_SETTINGS } from '../generator/tiny.js';
 import { COMMIT, type HubServer, hubServer, ID } from '../hub/hub-server.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
@@ -139,5 +141,20 @@ describe('hf:owner/name', () => {
     expect(stderr).toBe('');
     expect(result).toMatchObject({ error: { code: 'FILE_NOT_FOUND' } });
     expect(server.requests.length).toBeGreaterThan(0);
+  });
+
+  test('names the adapters that compare and compose show', async () => {
+    const own = join(folder(), 'own');
+    await writePeft(own, adapterOf({ seed: 1 }), { dtype: 'F32' });
+    const names = ['adapter_config.json', 'adapter_model.safetensors'];
+    const contents = await Promise.all(names.map(async (name) => [name, await readFile(join(own, name))] as const));
+    await using adapters = await hubServer({ files: Object.fromEntries(contents) });
+    process.env.HF_ENDPOINT = adapters.endpoint;
+    const compared = await dndJson<AdapterComparison>(['compare', REPOSITORY, own]);
+    expect(compared.result.adapters.map(({ name }) => name)).toEqual([REPOSITORY, own]);
+    const out = join(folder(), 'sum');
+    const composed = await dnd(['compose', own, REPOSITORY, '--weights', '0.5,0.25', '--out', out]);
+    expect(composed.stdout).toContain(`0.25 × ${REPOSITORY}\n`);
+    expect(composed.stdout).toContain(`0.5 × ${own}\n`);
   });
 });
