@@ -46,10 +46,10 @@ export async function* readRows(text: string, delimiter: string, { source }: Con
     for await (const { record, info } of rows as AsyncIterable<{ record: string[]; info: InfoRecord }>) {
       for (const cell of record) twice += cell.includes('\r') ? cell.split('\r\n').length - 1 : 0;
       const line = info.lines - twice;
-      if (delimiter === TAB && record.some((cell) => cell.includes(TAB) && /[\r\n]/.test(cell)))
+      if (delimiter === TAB && record.some(mayBeRows))
         throw invalidPrompts(
           source,
-          `the row that ends in line ${line} is ambiguous: it is several rows, of which two have a single quote, or has a quoted cell with tabs and line breaks. If they are several, write each quote twice, in a quoted cell; if not, save it with commas, as .csv`,
+          `the row that ends in line ${line} is ambiguous: it is several rows, of which some have a quote, or one with a quoted cell of several lines. If it is several, write each quote twice, in a quoted cell; if not, save it with commas, as .csv`,
         );
       yield { record, line };
     }
@@ -60,6 +60,11 @@ export async function* readRows(text: string, delimiter: string, { source }: Con
   } finally {
     rows.destroy();
   }
+}
+
+/** A cell of several lines that has tabs, or that begins with a quote, which one closed too early leaves. */
+function mayBeRows(cell: string): boolean {
+  return (cell.includes(TAB) || cell.startsWith('"')) && /[\r\n]/.test(cell);
 }
 
 async function* pieces(bytes: Buffer): AsyncGenerator<Buffer> {

@@ -29,6 +29,7 @@ test.each<[string, string, PromptItem[]]>([
 test.each([
   ['a.tsv', 'question\tanswer\n"Why\tb\nBecause"\tc\n', 'line 3'],
   ['a.tsv', 'prompt\tresponse\r\n"open\tA1\r\nsecond\tA2\r\nthird"\tA3\r\n', 'line 4'],
+  ['a.tsv', 'prompt\n"Hello he said\nplain\nsays "x"\nend"\nlast\n', 'line 4'],
   ['a.csv', 'sep=\t\nquestion\tanswer\n"Why\tb\nBecause"\tc\n', 'line 4'],
 ])('rows with tabs that stray quotes may have joined are refused: %s with %j', async (name, content, line) => {
   await expect(read(name, content)).rejects.toMatchObject({
