@@ -8,7 +8,10 @@ import { SPELLING_TOKENIZER, spell, tensor, writeModel } from './models.js';
 const temporary = useTemporaryFolder();
 
 /** The golden Llama with a tokeniser that spells, of small letters only: its vocabulary is large enough for them. */
-async function writeLlama(name: string, { bare = false, config = {}, tokenizerConfig = {} } = {}): Promise<string> {
+async function writeLlama(
+  name: string,
+  { bare = false, config = {}, tokenizerConfig = {}, processor = null as unknown } = {},
+): Promise<string> {
   const golden = join(__dirname, '..', 'fixtures', 'golden', 'causal_llama.safetensors');
   const file = await SafetensorsFile.open(golden);
   const names = [...file.tensors.keys()].filter((key) => key.startsWith('model.'));
@@ -27,7 +30,7 @@ async function writeLlama(name: string, { bare = false, config = {}, tokenizerCo
     join(temporary(), name),
     {
       'config.json': settings,
-      'tokenizer.json': { ...SPELLING_TOKENIZER, post_processor: null },
+      'tokenizer.json': { ...SPELLING_TOKENIZER, post_processor: processor },
       'tokenizer_config.json': { pad_token: '[PAD]', padding_side: 'left', ...tokenizerConfig },
     },
     tensors,
@@ -103,13 +106,26 @@ test('prompts longer than the positions pass in windows', async () => {
   expect(hiddenStates.subarray(8 * CHANNELS, 13 * CHANNELS)).toEqual(expected);
 });
 
+const template = (...parts: string[]) => ({
+  type: 'TemplateProcessing',
+  single: parts.map((id) =>
+    id === '$A' ? { Sequence: { id: 'A', type_id: 0 } } : { SpecialToken: { id, type_id: 0 } },
+  ),
+  special_tokens: {},
+});
+
 test.each([
-  [{ add_bos_token: true, bos_token: '[CLS]' }, [2]],
-  [{ add_bos_token: false, bos_token: '[CLS]' }, []],
-])('special tokens are those that %j says', async (tokenizerConfig, before) => {
-  await using encoder = await CausalTextEncoder.load(await writeLlama('special', { tokenizerConfig }));
-  const tokenised = await encoder.tokenise(['abc'], { maxLength: 8 });
-  expect([...tokenised.ids.subarray(0, tokenised.tokens)]).toEqual([...before, ...ids('abc')]);
+  ['[CLS] before', template('[CLS]', '$A'), [2], []],
+  ['[SEP] behind', template('$A', '[SEP]'), [], [3]],
+  ['none', null, [], []],
+])('of %s, special tokens are those of tokenizer.json, whatever the flags say', async (_, processor, before, after) => {
+  for (const flag of [true, false, undefined]) {
+    const tokenizerConfig = { add_bos_token: flag, add_eos_token: flag, bos_token: '[CLS]', eos_token: '[SEP]' };
+    const folder = await writeLlama(`special ${flag}`, { tokenizerConfig, processor });
+    await using encoder = await CausalTextEncoder.load(folder);
+    const tokenised = await encoder.tokenise(['abc'], { maxLength: 8 });
+    expect([...tokenised.ids.subarray(0, tokenised.tokens)]).toEqual([...before, ...ids('abc'), ...after]);
+  }
 });
 
 test('hidden states of padding are refused: there are none', async () => {

@@ -130,8 +130,22 @@ START = (
     ),
     {"pad_token": "<pad>", "bos_token": "<s>"},
 )
+# As of Qwen3-Embedding. transformers does not read the flag beside a tokenizer.json.
+END = (
+    lambda: byte_level(
+        ["<|endoftext|>", "<pad>"],
+        lambda v: processors.TemplateProcessing(
+            single="$A <|endoftext|>", special_tokens=[("<|endoftext|>", v["<|endoftext|>"])]
+        ),
+    ),
+    {"pad_token": "<pad>", "eos_token": "<|endoftext|>", "bos_token": None, "add_bos_token": False},
+)
+FLAGGED = (START[0], {**START[1], "eos_token": "</s>", "add_bos_token": False, "add_eos_token": True})
 # type, tokeniser, layer, where the model is inside of others
-CAUSAL_CASES = [("llama", START, 4, "model."), ("qwen3", START, 2, ""), ("qwen2", ROBERTA, 1, "model.")]
+CAUSAL_CASES = [
+    ("llama", START, 4, "model."), ("qwen3", START, 2, ""), ("qwen2", ROBERTA, 1, "model."), ("qwen3", END, 4, ""),
+    ("llama", FLAGGED, 1, ""),
+]  # fmt: skip
 
 CASES = [
     ("bert", BERT, bert_sizes(), ""),
