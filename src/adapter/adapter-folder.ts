@@ -1,7 +1,8 @@
 import { readdir } from 'node:fs/promises';
-import { basename, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { DndError, type ErrorCode } from '../errors.js';
 import { kindOf, readError } from '../files/index.js';
+import { quote } from '../validation/index.js';
 import { PYTORCH_TENSORS_FILE } from './adapter-tensors.js';
 import { PEFT_CONFIG_FILE, PEFT_TENSORS_FILE } from './peft-write.js';
 
@@ -20,6 +21,8 @@ export type AdapterSearch =
   | { kind: 'one'; folder: string }
   /** Paths relative to the folder, with forward slashes. */
   | { kind: 'several'; names: string[] }
+  /** None has the name that was asked for. */
+  | { kind: 'misnamed'; names: string[] }
   | {
       kind: 'none';
       code: ErrorCode;
@@ -105,12 +108,16 @@ export function refuseUnconverted(folder: string): void {
   );
 }
 
+export interface SearchOptions {
+  /** Of the folder below this one to take, whether there are others or not; null: the only one. Default: null. */
+  name?: string | null;
+}
+
 /**
  * Looks for the folder of an adapter: this one, or else one of those below it.
- * @param name the adapter to choose, if there are several: the name of its folder
  * @throws DndError READ_FAILED
  */
-export async function searchAdapter(folder: string, name: string | null = null): Promise<AdapterSearch> {
+export async function searchAdapter(folder: string, { name = null }: SearchOptions = {}): Promise<AdapterSearch> {
   const found: string[] = [];
   const sights: { sight: Sight; path: string }[] = [];
   let level = [folder];
@@ -157,12 +164,15 @@ function summary(
   sights: readonly { sight: Sight; path: string }[],
   name: string | null,
 ): AdapterSearch {
-  const chosen = found.length > 1 && name !== null ? found.filter((path) => basename(path) === name) : found;
+  const isMeant = (path: string) => name === null || path === folder || basename(path) === name;
+  const chosen = found.filter(isMeant);
   if (chosen.length === 1) return { kind: 'one', folder: chosen[0]! };
   const relativeName = (path: string) => relative(folder, path).split(sep).join('/');
-  if (found.length > 1) return { kind: 'several', names: found.map(relativeName) };
+  if (chosen.length > 1) return { kind: 'several', names: chosen.map(relativeName) };
+  const told = found.length === 0 ? sights : sights.filter(({ sight, path }) => isAdapterOf(sight, path, isMeant));
+  if (found.length > 0 && told.length === 0) return { kind: 'misnamed', names: found.map(relativeName) };
   for (const sight of SIGHTS) {
-    const seen = sights.find((each) => each.sight === sight);
+    const seen = told.find((each) => each.sight === sight);
     if (!seen) continue;
     const why = `${relativeName(seen.path)} is ${sight.what}. ${sight.advice}`;
     return { kind: 'none', code: 'UNSUPPORTED_FORMAT', why, saw: sight.saw };
@@ -171,10 +181,25 @@ function summary(
   return { kind: 'none', code: 'FILE_NOT_FOUND', why, saw: 'nothing' };
 }
 
-/** "holds several adapters: reference, train" */
-export function severalAdapters(names: readonly string[]): string {
+/** Whether this is the adapter that is meant, in a form that is not read. */
+function isAdapterOf({ saw }: Sight, path: string, isMeant: (path: string) => boolean): boolean {
+  return saw === 'adapter' && isMeant(dirname(path));
+}
+
+/** "reference, train and 3 more" */
+function someOf(names: readonly string[]): string {
   const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : '';
-  return `holds ${names.length} adapters: ${names.slice(0, MOST_NAMES).join(', ')}${more}`;
+  return `${names.slice(0, MOST_NAMES).join(', ')}${more}`;
+}
+
+/** "holds 2 adapters: reference, train" */
+export function severalAdapters(names: readonly string[]): string {
+  return `holds ${names.length} adapters: ${someOf(names)}`;
+}
+
+/** 'has no adapter "train"; it has reference' */
+export function misnamedAdapter(name: string, names: readonly string[]): string {
+  return `has no adapter ${quote(name)}; it has ${someOf(names)}`;
 }
 
 /**
@@ -189,7 +214,7 @@ export async function adapterFolder(path: string): Promise<string> {
     if ((await kindOf(join(path, name))) === 'file') return path;
   const search = await searchAdapter(path);
   if (search.kind === 'one') return search.folder;
-  if (search.kind === 'several')
+  if (search.kind !== 'none')
     throw new DndError('INVALID_ARGUMENT', `${path} ${severalAdapters(search.names)}. Give the folder of one of them`);
   const configured = (await kindOf(join(path, PEFT_CONFIG_FILE))) === 'file';
   if (search.saw === 'nothing' && !configured) return path;

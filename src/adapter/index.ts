@@ -1,6 +1,7 @@
 export {
   adapterFolder,
   isUnconverted,
+  misnamedAdapter,
   refuseUnconverted,
   SAVE_AGAIN,
   searchAdapter,

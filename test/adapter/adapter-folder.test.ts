@@ -45,8 +45,24 @@ test('several are listed, and chosen among by name', async () => {
     code: 'INVALID_ARGUMENT',
     message: expect.stringContaining('holds 2 adapters: reference, train. Give the folder of one of them'),
   });
-  expect(await searchAdapter(at('step'), 'train')).toEqual({ kind: 'one', folder: at('step', 'train') });
-  expect(await searchAdapter(at('step'), 'other')).toEqual({ kind: 'several', names: ['reference', 'train'] });
+  expect(await searchAdapter(at('step'), { name: 'train' })).toEqual({ kind: 'one', folder: at('step', 'train') });
+});
+
+test('where a name is given, adapters of other names are not taken for it', async () => {
+  await adapterAt('step', 'reference');
+  expect(await searchAdapter(at('step'), { name: 'train' })).toEqual({ kind: 'misnamed', names: ['reference'] });
+  await adapterAt('step', 'other');
+  expect(await searchAdapter(at('step'), { name: 'train' })).toEqual({
+    kind: 'misnamed',
+    names: ['other', 'reference'],
+  });
+  await fileAt('step', 'train', 'adapters.safetensors');
+  expect(await searchAdapter(at('step'), { name: 'train' })).toMatchObject({
+    kind: 'none',
+    why: expect.stringContaining('train/adapters.safetensors is an MLX adapter'),
+  });
+  await adapterAt('step');
+  expect(await searchAdapter(at('step'), { name: 'train' })).toEqual({ kind: 'one', folder: at('step') });
 });
 
 test('deeper than two levels, and in hidden folders, nothing is looked for', async () => {
