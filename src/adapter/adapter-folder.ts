@@ -39,11 +39,16 @@ interface Sight {
   advice: string;
 }
 
-export const SAVE_AGAIN =
-  'Checkpoints in PyTorch’s format are not read. Convert it with dnd convert, or save it as safetensors (PEFT: save_pretrained with safe_serialization=True)';
+export const SAVE_AGAIN = 'Save it as safetensors (PEFT: save_pretrained with safe_serialization=True)';
 
 /** Files in place of an adapter, in the order of what they tell. */
 const SIGHTS: readonly Sight[] = [
+  {
+    matches: /^adapter_model\.bin$/,
+    saw: 'adapter',
+    what: 'in PyTorch’s format, and pairs read safetensors only',
+    advice: `Give its folder to dnd convert. Or: ${SAVE_AGAIN}`,
+  },
   {
     matches: /^adapter(?:_model|_\d+)?\.(?:bin|pt|pth)$/,
     saw: 'adapter',
@@ -54,13 +59,13 @@ const SIGHTS: readonly Sight[] = [
     matches: /^(?:\d+_)?adapters\.(?:safetensors|npz)$/,
     saw: 'adapter',
     what: 'an MLX adapter (mlx_lm), not a PEFT adapter',
-    advice: 'Convert it first (dnd convert)',
+    advice: 'Give its folder to dnd convert',
   },
   {
     matches: /\.gguf$/,
     saw: 'adapter',
     what: 'in llama.cpp’s format',
-    advice: 'Convert it with dnd convert, or give the PEFT folder',
+    advice: 'Give that file to dnd convert, or take the PEFT folder',
   },
   {
     matches: /\.distcp$/,
@@ -111,13 +116,20 @@ export function refuseUnconverted(folder: string): void {
 export interface SearchOptions {
   /** Of the folder below this one to take, whether there are others or not; null: the only one. Default: null. */
   name?: string | null;
+  /** Of an adapter, in its folder. Default: any that is read. */
+  files?: readonly string[];
 }
+
+const ADAPTER_FILES: readonly string[] = [PEFT_TENSORS_FILE, PYTORCH_TENSORS_FILE];
 
 /**
  * Looks for the folder of an adapter: this one, or else one of those below it.
  * @throws DndError READ_FAILED
  */
-export async function searchAdapter(folder: string, { name = null }: SearchOptions = {}): Promise<AdapterSearch> {
+export async function searchAdapter(
+  folder: string,
+  { name = null, files = ADAPTER_FILES }: SearchOptions = {},
+): Promise<AdapterSearch> {
   const found: string[] = [];
   const sights: { sight: Sight; path: string }[] = [];
   let level = [folder];
@@ -127,7 +139,7 @@ export async function searchAdapter(folder: string, { name = null }: SearchOptio
     for (const inside of level) {
       if (++looked > MOST_FOLDERS) break;
       const entries = await entriesOf(inside);
-      if (entries.some((entry) => entry.name === PEFT_TENSORS_FILE && !entry.isDirectory())) {
+      if (entries.some((entry) => files.includes(entry.name) && !entry.isDirectory())) {
         found.push(inside);
         continue;
       }
@@ -210,8 +222,6 @@ export function misnamedAdapter(name: string, names: readonly string[]): string 
 export async function adapterFolder(path: string): Promise<string> {
   refuseUnconverted(path);
   if ((await kindOf(path)) !== 'folder') return path;
-  for (const name of [PEFT_TENSORS_FILE, PYTORCH_TENSORS_FILE])
-    if ((await kindOf(join(path, name))) === 'file') return path;
   const search = await searchAdapter(path);
   if (search.kind === 'one') return search.folder;
   if (search.kind !== 'none')

@@ -141,7 +141,7 @@ async function findCheckpoints(
   };
   const addFolder = async (entry: string, isCheckpoint: boolean) => {
     const path = join(place, entry);
-    const search = await searchAdapter(path, { name: adapterName });
+    const search = await searchAdapter(path, { name: adapterName, files: [PEFT_TENSORS_FILE] });
     if (search.kind === 'one') {
       // A run inside, such as an older one, is not a checkpoint of this task.
       const nested = placeIn(path, search.folder)
@@ -169,7 +169,7 @@ async function findCheckpoints(
       if (isUnconverted(entry)) aside.push({ path, what: 'is an adapter from before its conversion to LoRA' });
       else await addFolder(entry, CHECKPOINT_NAME.test(entry));
     } else if (entry.endsWith('.safetensors') && entry !== IMPORTANCE_FILE) await add(path, place, entry);
-    else if (PYTORCH.test(entry) && !COMPANIONS.test(entry)) refuse(path, 'UNSUPPORTED_FORMAT', SAVE_AGAIN);
+    else if (PYTORCH.test(entry) && !COMPANIONS.test(entry)) refuse(path, 'UNSUPPORTED_FORMAT', PYTORCH_FILE);
   }
   // A trainer's final adapter is in the folder above its checkpoints, and is the newest.
   const isLast = ({ path, folder: inside }: CheckpointFile) =>
@@ -182,7 +182,8 @@ async function findCheckpoints(
     );
     return;
   }
-  const instead = kind === 'folder' && aside.length === 0 ? await searchAdapter(place) : undefined;
+  const instead =
+    kind === 'folder' && aside.length === 0 ? await searchAdapter(place, { files: [PEFT_TENSORS_FILE] }) : undefined;
   if (instead?.kind === 'none' && instead.saw !== 'nothing')
     throw new DndError(instead.code, `task ${task.name} has no checkpoints: in ${place} ${instead.why}`);
   const seen = aside.map(({ path, what }) => `; ${placeIn(folder, path)} ${what}`).join('');
@@ -192,6 +193,7 @@ async function findCheckpoints(
   );
 }
 
+const PYTORCH_FILE = `it is in PyTorch’s format, and pairs read safetensors only. ${SAVE_AGAIN}`;
 const CORRECT = 'Correct "adapterName" in pairs.json, or remove the checkpoint';
 const CHOOSE = 'Name the one to take as "adapterName" in pairs.json, or move the others elsewhere';
 
