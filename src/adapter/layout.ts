@@ -1,5 +1,6 @@
 import { eventLoopYielder, type LongOperation, steadyProgress } from '../async/index.js';
 import { DndError } from '../errors.js';
+import { firstNonFinite } from '../formats/non-finite.js';
 import { invalidValue, isWholeNumber, wholeNumberRange } from '../validation/index.js';
 import { MAX_LAYERS } from './base-config.js';
 import { layersPathOf, modulesOf } from './base-family.js';
@@ -344,7 +345,7 @@ function tensorsOf(fields: LayoutFields, modules: readonly Module[], chunk: numb
 }
 
 function notFinite(data: Float32Array, tensor: LayoutTensor): DndError {
-  const index = data.findIndex((value) => !Number.isFinite(value));
+  const index = firstNonFinite(data);
   if (index === -1) return new DndError('INVALID_WEIGHTS', `${tensor.name} holds weights too large for a weight token`);
   const [row, column] = [Math.floor(index / tensor.shape[1]), index % tensor.shape[1]];
   return new DndError(

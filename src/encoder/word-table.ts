@@ -3,6 +3,7 @@ import { MemoryBudget } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { readError, readPieces, readText } from '../files/index.js';
 import { elementCount, isFloatDtype } from '../formats/dtypes.js';
+import { firstNonFinite } from '../formats/non-finite.js';
 import { SafetensorsFile } from '../formats/safetensors/index.js';
 import { quote } from '../validation/index.js';
 
@@ -178,7 +179,7 @@ export async function readSafetensorsTable(
       await yieldToEventLoop();
       signal?.throwIfAborted();
       const vector = values.subarray(row * channels, (row + 1) * channels);
-      if (!vector.every(Number.isFinite)) {
+      if (firstNonFinite(vector) >= 0) {
         throw new DndError('INVALID_WEIGHTS', `${path}: the vector of ${quote(word)} is not finite`);
       }
       table.add(word)?.set(vector);
