@@ -48,3 +48,4 @@ export {
 } from './peft-write.js';
 export { vllmRankNote } from './rank-limits.js';
 export { ResidualSums } from './residual-sums.js';
+export { firstWrongImportance, IMPORTANCE_TENSOR } from './token-importance.js';

@@ -1,13 +1,11 @@
 import { join } from 'node:path';
-import type { AdapterLayout } from '../../adapter/index.js';
+import { type AdapterLayout, firstWrongImportance, IMPORTANCE_TENSOR } from '../../adapter/index.js';
 import { DndError } from '../../errors.js';
 import { kindOf, sha256OfFiles } from '../../files/index.js';
 import { SafetensorsFile } from '../../formats/safetensors/index.js';
 
 /** In a task's folder: token importance from elsewhere, as `dnd convert` makes it of the published criterion_weight.pt. */
 export const IMPORTANCE_FILE = 'importance.safetensors';
-/** Of the tensor in it, and in the cache of a run. */
-export const IMPORTANCE_TENSOR = 'importance';
 
 /** Token importance that is given instead of computed. */
 export interface TaskImportance {
@@ -41,11 +39,11 @@ export async function readTaskImportance({ path }: TaskImportance, layout: Adapt
     if (shape.length !== 1 || shape[0] !== layout.tokenCount) {
       throw wrong(`it is for [${shape.join(', ')}] weight tokens, and the layout has ${layout.tokenCount}`);
     }
-    const values = Float64Array.from(await file.readFloat32(IMPORTANCE_TENSOR));
-    const at = values.findIndex((value) => !(Number.isFinite(value) && value >= 0));
+    const values = await file.readFloat32(IMPORTANCE_TENSOR);
+    const at = firstWrongImportance(values);
     if (at !== -1)
       throw wrong(`importance must be finite numbers from 0, and that of weight token ${at} is ${values[at]}`);
-    return values;
+    return Float64Array.from(values);
   } finally {
     await file.close();
   }
