@@ -200,6 +200,21 @@ export class AdapterLayout {
     return tokens;
   }
 
+  /** Of each weight token the elements that are not NaN: [tokenCount]. */
+  elementCounts(): Float64Array {
+    const { tokenHeight: height, tokenWidth: width } = this;
+    // Of the normalisation 'chunk' the last two rows and columns of a token are used as well.
+    const margins = this.normalisation === 'chunk' ? 2 * (height + width) - 4 : 0;
+    const counts = new Float64Array(this.tokenCount);
+    for (const tensor of this.tensors) {
+      for (let index = 0; index < tensor.tokenCount; index++) {
+        const { rows, columns } = this.#chunk(tensor, index);
+        counts[tensor.firstToken + index] = rows * columns + margins;
+      }
+    }
+    return counts;
+  }
+
   /** Writes the tokens of one tensor into `tokens`, the array of all. Errors: as `tokenise`. */
   tokeniseTensor(data: Float32Array, tensor: LayoutTensor, tokens: Float32Array): void {
     const [rows, columns] = tensor.shape;

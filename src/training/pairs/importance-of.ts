@@ -25,7 +25,7 @@ export interface PairsImportance {
 }
 
 /** Changes whenever the computation changes. */
-const CACHE_VERSION = 1;
+const CACHE_VERSION = 2;
 
 /** Elements accumulated at once, so that any base model fits: 16 bytes each. */
 const MOST_ELEMENTS = 2 ** 23;

@@ -3,6 +3,7 @@ import { type AdapterLayout, firstWrongImportance, IMPORTANCE_TENSOR } from '../
 import { DndError } from '../../errors.js';
 import { kindOf, sha256OfFiles } from '../../files/index.js';
 import { SafetensorsFile } from '../../formats/safetensors/index.js';
+import { normalisedImportance } from './importance.js';
 
 /** In a task's folder: token importance from elsewhere, as `dnd convert` makes it of the published criterion_weight.pt. */
 export const IMPORTANCE_FILE = 'importance.safetensors';
@@ -20,7 +21,8 @@ export async function findTaskImportance(taskFolder: string): Promise<TaskImport
 }
 
 /**
- * Reads it for the weight tokens of a layout.
+ * Reads it for the weight tokens of a layout, scaled to a mean over all elements of 1, as computed importance has: tasks
+ * count alike, wherever theirs comes from.
  * @returns [tokens]
  * @throws DndError INVALID_PAIRS where it is not the importance of these weight tokens; as `SafetensorsFile`
  */
@@ -43,7 +45,9 @@ export async function readTaskImportance({ path }: TaskImportance, layout: Adapt
     const at = firstWrongImportance(values);
     if (at !== -1)
       throw wrong(`importance must be finite numbers from 0, and that of weight token ${at} is ${values[at]}`);
-    return Float64Array.from(values);
+    const scaled = normalisedImportance(Float64Array.from(values), layout.elementCounts());
+    if (scaled === undefined) throw wrong('it is zero for every weight token');
+    return scaled;
   } finally {
     await file.close();
   }

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { AdapterLayout } from '../../../src/adapter/index.js';
 import { writeSafetensors } from '../../../src/formats/safetensors/index.js';
 import { importanceOf, openPairs, pairsLayout } from '../../../src/training/pairs/index.js';
 import { useTemporaryFolder } from '../../temporary-folder.js';
@@ -18,6 +19,12 @@ async function give(
   await writeSafetensors(at('pairs', task, 'importance.safetensors'), [{ name, dtype: 'F32', shape, bytes }]);
 }
 
+function meanOverElements(values: ArrayLike<number>, layout: AdapterLayout): number {
+  const counts = layout.elementCounts();
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  return counts.reduce((sum, count, token) => sum + count * values[token]!, 0) / total;
+}
+
 async function opened() {
   const pairs = await openPairs(at('pairs'));
   return { pairs, layout: pairsLayout(pairs) };
@@ -33,9 +40,27 @@ test('a task’s importance.safetensors replaces what would be computed', async 
   expect(pairs.tasks[0]!.checkpoints).toEqual(before.tasks[0]!.checkpoints);
   expect(pairs.digest).not.toBe(before.digest);
   const { values } = await importanceOf(pairs, layout);
+  const scale = 1 / meanOverElements(given, layout);
   values.forEach((value, token) => {
-    expect(value).toBeCloseTo((given[token]! + computed.values[token]!) / 2, 5);
+    expect(value).toBeCloseTo((scale * given[token]! + computed.values[token]!) / 2, 5);
   });
+});
+
+test('whatever its scale, its mean over all elements becomes 1', async () => {
+  await writePairs(at('pairs'), { tasks: { a: {} } });
+  const { layout } = await opened();
+  const given = Array.from({ length: layout.tokenCount }, (_, token) => 1 + (token % 3));
+  const importance = async (scale: number) => {
+    await give(
+      'a',
+      given.map((value) => scale * value),
+    );
+    return (await importanceOf((await opened()).pairs, layout)).values;
+  };
+  const values = await importance(4096);
+  expect(meanOverElements(values, layout)).toBeCloseTo(1, 6);
+  expect(values[1]! / values[0]!).toBeCloseTo(2, 6);
+  expect(await importance(1)).toEqual(values);
 });
 
 test('the cache belongs to it', async () => {
@@ -69,6 +94,7 @@ test('what is not the importance of these weight tokens is refused', async () =>
   await refused('it has no tensor importance', ones, 'criterion_weight');
   await refused('weight tokens', ones, 'importance', [1, layout.tokenCount]);
   await refused('that of weight token 0 is -1', [-1, ...ones.slice(1)]);
+  await refused('it is zero for every weight token', new Array<number>(layout.tokenCount).fill(0));
   await give('a', ones);
   const { pairs } = await opened();
   const residual = pairsLayout(pairs, undefined, 'residual');
