@@ -168,7 +168,12 @@ async function findCheckpoints(
       if (hasAdapter && DEEPSPEED_FOLDER.test(entry)) continue;
       if (isUnconverted(entry)) aside.push({ path, what: 'is an adapter from before its conversion to LoRA' });
       else await addFolder(entry, CHECKPOINT_NAME.test(entry));
-    } else if (entry.endsWith('.safetensors') && entry !== IMPORTANCE_FILE) await add(path, place, entry);
+    } else if (entry === IMPORTANCE_FILE) {
+      if (relative(join(folder, task.name), place) !== '')
+        task.notes.push(
+          `${placeIn(folder, path)} is not read: token importance is that in ${task.name}/. Move it there`,
+        );
+    } else if (entry.endsWith('.safetensors')) await add(path, place, entry);
     else if (PYTORCH.test(entry) && !COMPANIONS.test(entry)) refuse(path, 'UNSUPPORTED_FORMAT', PYTORCH_FILE);
   }
   // A trainer's final adapter is in the folder above its checkpoints, and is the newest.
