@@ -66,6 +66,8 @@ test('ModernBERT as transformers 5 writes it', () => {
   const { architecture } = parse('modernbert', { layer_types: types, rope_parameters: rope });
   expect(architecture!.windows).toEqual([64, 0]);
   expect(architecture!.rotaryThetas).toEqual([9, 70]);
+  const one = parse('modernbert', { layer_types: types, rope_parameters: { full_attention: { rope_theta: 70 } } });
+  expect(one.architecture!.rotaryThetas).toEqual([10_000, 70]);
 });
 
 test.each([
@@ -79,6 +81,10 @@ test.each([
   ['modernbert', { layer_types: ['full_attention'] }, 'CORRUPT_FILE', 'layer_types'],
   ['modernbert', { rope_scaling: { factor: 2 } }, 'UNSUPPORTED_ENCODER', 'rope_scaling'],
   ['modernbert', { rope_parameters: { full_attention: { rope_type: 'yarn' } } }, 'UNSUPPORTED_ENCODER', '"yarn"'],
+  ['modernbert', { rope_parameters: { rope_theta: 7 } }, 'UNSUPPORTED_ENCODER', 'rope_parameters.rope_theta'],
+  ['modernbert', { rope_parameters: { rope_type: 'yarn', factor: 2 } }, 'UNSUPPORTED_ENCODER', 'each type of layer'],
+  ['modernbert', { rope_parameters: { full_attention: 7 } }, 'CORRUPT_FILE', 'rope_parameters.full_attention'],
+  ['modernbert', { rope_parameters: 7 }, 'CORRUPT_FILE', 'rope_parameters'],
 ])('a %s with %j is refused', (type, changes, code, message) => {
   expect(() => parse(type, changes)).toThrow(refusal(code, message));
   expect(() => parse(type, changes)).toThrow('/model/config.json');
