@@ -60,6 +60,11 @@ test('ModernBERT alternates between global and local attention, each with its ro
   expect(architecture!.rotaryThetas).toEqual([160_000, 500, 500, 160_000]);
 });
 
+test.each(MODEL_TYPES)('a %s needs the sizes that docs/prompts-and-encoders.md names', (type) => {
+  for (const name of ['vocab_size', ...Object.keys(SIZES[type]!)])
+    expect(() => parse(type, { [name]: undefined })).toThrow(refusal('CORRUPT_FILE', `${name}: is missing`));
+});
+
 test('ModernBERT as transformers 5 writes it', () => {
   const rope = { full_attention: { rope_type: 'default', rope_theta: 70 }, sliding_attention: { rope_theta: 9 } };
   const types = ['sliding_attention', 'full_attention'];
