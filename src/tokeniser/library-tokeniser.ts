@@ -101,6 +101,7 @@ export class LibraryTokeniser {
     try {
       return work();
     } catch (cause) {
+      if (cause instanceof DndError) throw cause;
       const { message } = cause as Error;
       const unknown = /^Unknown .* type/.test(message);
       throw new DndError(
