@@ -30,7 +30,7 @@ function factsOf(adapter: LoraAdapter): Facts {
 }
 
 /** @throws DndError INVALID_ARGUMENT for an unknown format */
-function formatOf(output: string, name: string | undefined): AdapterFormat {
+export function formatOf(output: string, name: string | undefined): AdapterFormat {
   if (name === undefined) return FORMATS.find(({ isOutput }) => isOutput(output))!;
   const format = FORMATS.find((one) => one.name === name);
   if (format) return format;

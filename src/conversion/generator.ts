@@ -8,6 +8,11 @@ import type { Conversion, ConvertOptions, InputKind } from './types.js';
 
 const SAFETENSORS = /\.safetensors$/i;
 
+/** Whether an output of this name is to be the token importance of a checkpoint. */
+export function isImportanceName(output: string): boolean {
+  return SAFETENSORS.test(output);
+}
+
 /** The published code's checkpoints become generators, and its token importance a safetensors file. */
 export const PUBLISHED: InputKind = {
   name: 'dnd',
@@ -21,7 +26,7 @@ export const PUBLISHED: InputKind = {
         `${input}: generators are saved as float32; leave out the dtype (--dtype)`,
       );
     }
-    return SAFETENSORS.test(output) ? toImportance(input, output, options) : toGenerator(input, output, options);
+    return isImportanceName(output) ? toImportance(input, output, options) : toGenerator(input, output, options);
   },
 };
 
