@@ -1,7 +1,8 @@
 import { readdir } from 'node:fs/promises';
-import { basename, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { DndError, type ErrorCode } from '../errors.js';
 import { kindOf, readError } from '../files/index.js';
+import { quote } from '../validation/index.js';
 import { PYTORCH_TENSORS_FILE } from './adapter-tensors.js';
 import { PEFT_CONFIG_FILE, PEFT_TENSORS_FILE } from './peft-write.js';
 
@@ -20,6 +21,8 @@ export type AdapterSearch =
   | { kind: 'one'; folder: string }
   /** Paths relative to the folder, with forward slashes. */
   | { kind: 'several'; names: string[] }
+  /** None has the name that was asked for. */
+  | { kind: 'misnamed'; names: string[] }
   | {
       kind: 'none';
       code: ErrorCode;
@@ -36,11 +39,16 @@ interface Sight {
   advice: string;
 }
 
-export const SAVE_AGAIN =
-  'Checkpoints in PyTorch’s format are not read. Convert it with dnd convert, or save it as safetensors (PEFT: save_pretrained with safe_serialization=True)';
+export const SAVE_AGAIN = 'Save it as safetensors (PEFT: save_pretrained with safe_serialization=True)';
 
 /** Files in place of an adapter, in the order of what they tell. */
 const SIGHTS: readonly Sight[] = [
+  {
+    matches: /^adapter_model\.bin$/,
+    saw: 'adapter',
+    what: 'in PyTorch’s format, and pairs read safetensors only',
+    advice: `Give its folder to dnd convert. Or: ${SAVE_AGAIN}`,
+  },
   {
     matches: /^adapter(?:_model|_\d+)?\.(?:bin|pt|pth)$/,
     saw: 'adapter',
@@ -51,13 +59,13 @@ const SIGHTS: readonly Sight[] = [
     matches: /^(?:\d+_)?adapters\.(?:safetensors|npz)$/,
     saw: 'adapter',
     what: 'an MLX adapter (mlx_lm), not a PEFT adapter',
-    advice: 'Convert it first (dnd convert)',
+    advice: 'Give its folder to dnd convert',
   },
   {
     matches: /\.gguf$/,
     saw: 'adapter',
     what: 'in llama.cpp’s format',
-    advice: 'Convert it with dnd convert, or give the PEFT folder',
+    advice: 'Give that file to dnd convert, or take the PEFT folder',
   },
   {
     matches: /\.distcp$/,
@@ -105,12 +113,23 @@ export function refuseUnconverted(folder: string): void {
   );
 }
 
+export interface SearchOptions {
+  /** Of the folder below this one to take, whether there are others or not; null: the only one. Default: null. */
+  name?: string | null;
+  /** Of an adapter, in its folder. Default: any that is read. */
+  files?: readonly string[];
+}
+
+const ADAPTER_FILES: readonly string[] = [PEFT_TENSORS_FILE, PYTORCH_TENSORS_FILE];
+
 /**
  * Looks for the folder of an adapter: this one, or else one of those below it.
- * @param name the adapter to choose, if there are several: the name of its folder
  * @throws DndError READ_FAILED
  */
-export async function searchAdapter(folder: string, name: string | null = null): Promise<AdapterSearch> {
+export async function searchAdapter(
+  folder: string,
+  { name = null, files = ADAPTER_FILES }: SearchOptions = {},
+): Promise<AdapterSearch> {
   const found: string[] = [];
   const sights: { sight: Sight; path: string }[] = [];
   let level = [folder];
@@ -120,7 +139,7 @@ export async function searchAdapter(folder: string, name: string | null = null):
     for (const inside of level) {
       if (++looked > MOST_FOLDERS) break;
       const entries = await entriesOf(inside);
-      if (entries.some((entry) => entry.name === PEFT_TENSORS_FILE && !entry.isDirectory())) {
+      if (entries.some((entry) => files.includes(entry.name) && !entry.isDirectory())) {
         found.push(inside);
         continue;
       }
@@ -157,12 +176,15 @@ function summary(
   sights: readonly { sight: Sight; path: string }[],
   name: string | null,
 ): AdapterSearch {
-  const chosen = found.length > 1 && name !== null ? found.filter((path) => basename(path) === name) : found;
+  const isMeant = (path: string) => name === null || path === folder || basename(path) === name;
+  const chosen = found.filter(isMeant);
   if (chosen.length === 1) return { kind: 'one', folder: chosen[0]! };
   const relativeName = (path: string) => relative(folder, path).split(sep).join('/');
-  if (found.length > 1) return { kind: 'several', names: found.map(relativeName) };
+  if (chosen.length > 1) return { kind: 'several', names: chosen.map(relativeName) };
+  const told = found.length === 0 ? sights : sights.filter(({ sight, path }) => isAdapterOf(sight, path, isMeant));
+  if (found.length > 0 && told.length === 0) return { kind: 'misnamed', names: found.map(relativeName) };
   for (const sight of SIGHTS) {
-    const seen = sights.find((each) => each.sight === sight);
+    const seen = told.find((each) => each.sight === sight);
     if (!seen) continue;
     const why = `${relativeName(seen.path)} is ${sight.what}. ${sight.advice}`;
     return { kind: 'none', code: 'UNSUPPORTED_FORMAT', why, saw: sight.saw };
@@ -171,10 +193,25 @@ function summary(
   return { kind: 'none', code: 'FILE_NOT_FOUND', why, saw: 'nothing' };
 }
 
-/** "holds several adapters: reference, train" */
-export function severalAdapters(names: readonly string[]): string {
+/** Whether this is the adapter that is meant, in a form that is not read. */
+function isAdapterOf({ saw }: Sight, path: string, isMeant: (path: string) => boolean): boolean {
+  return saw === 'adapter' && isMeant(dirname(path));
+}
+
+/** "reference, train and 3 more" */
+function someOf(names: readonly string[]): string {
   const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : '';
-  return `holds ${names.length} adapters: ${names.slice(0, MOST_NAMES).join(', ')}${more}`;
+  return `${names.slice(0, MOST_NAMES).join(', ')}${more}`;
+}
+
+/** "holds 2 adapters: reference, train" */
+export function severalAdapters(names: readonly string[]): string {
+  return `holds ${names.length} adapters: ${someOf(names)}`;
+}
+
+/** 'has no adapter "train"; it has reference' */
+export function misnamedAdapter(name: string, names: readonly string[]): string {
+  return `has no adapter ${quote(name)}; it has ${someOf(names)}`;
 }
 
 /**
@@ -185,11 +222,9 @@ export function severalAdapters(names: readonly string[]): string {
 export async function adapterFolder(path: string): Promise<string> {
   refuseUnconverted(path);
   if ((await kindOf(path)) !== 'folder') return path;
-  for (const name of [PEFT_TENSORS_FILE, PYTORCH_TENSORS_FILE])
-    if ((await kindOf(join(path, name))) === 'file') return path;
   const search = await searchAdapter(path);
   if (search.kind === 'one') return search.folder;
-  if (search.kind === 'several')
+  if (search.kind !== 'none')
     throw new DndError('INVALID_ARGUMENT', `${path} ${severalAdapters(search.names)}. Give the folder of one of them`);
   const configured = (await kindOf(join(path, PEFT_CONFIG_FILE))) === 'file';
   if (search.saw === 'nothing' && !configured) return path;

@@ -1,5 +1,6 @@
 import { DndError } from '../errors.js';
 import { type FloatDtype, fromFloat32 } from '../formats/dtypes.js';
+import { firstNonFinite } from '../formats/non-finite.js';
 import type { AdapterTensor } from './lora-adapter.js';
 
 export type AdapterDtype = Exclude<FloatDtype, 'F64'>;
@@ -16,12 +17,6 @@ export interface Encode {
 const SLICE = 2 ** 17;
 
 const LARGEST: Record<AdapterDtype, string> = { BF16: '3.39e38', F16: '65504', F32: '3.40e38' };
-
-/** The index of the first NaN or infinity, or -1. A loop: `findIndex` takes ten times as long. */
-export function firstNonFinite(values: Float32Array): number {
-  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return i;
-  return -1;
-}
 
 function checkFinite(values: Float32Array, first: number, name: string, { shape }: AdapterTensor): void {
   const wrong = firstNonFinite(values);

@@ -1,5 +1,6 @@
 import { eventLoopYielder } from '../async/index.js';
 import { DndError } from '../errors.js';
+import { firstNonFinite } from '../formats/non-finite.js';
 import { errorMessage } from '../validation/index.js';
 import type { LoraAdapter } from './lora-adapter.js';
 import { loraScale } from './merge.js';
@@ -21,7 +22,7 @@ export async function requireFinite(
     for (let first = 0; first < data.length; first += SLICE) {
       await yieldToEventLoop();
       signal?.throwIfAborted();
-      const found = data.subarray(first, first + SLICE).findIndex((value) => !Number.isFinite(value));
+      const found = firstNonFinite(data.subarray(first, first + SLICE));
       if (found === -1) continue;
       const index = first + found;
       const place = `[${Math.floor(index / shape[1]!)}, ${index % shape[1]!}]`;

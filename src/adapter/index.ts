@@ -1,12 +1,13 @@
 export {
   adapterFolder,
   isUnconverted,
+  misnamedAdapter,
   refuseUnconverted,
   SAVE_AGAIN,
   searchAdapter,
   severalAdapters,
 } from './adapter-folder.js';
-export { PYTORCH_TENSORS_FILE } from './adapter-tensors.js';
+export { openAdapterTensors, PYTORCH_TENSORS_FILE } from './adapter-tensors.js';
 export { baseModelFromConfig, configOfBase, isBaseModel, readBaseModel } from './base-config.js';
 export { excludedModulesOf, layersPathOf, modulesOf } from './base-family.js';
 export { type BaseModel, widthsOf } from './base-model.js';
@@ -47,3 +48,4 @@ export {
 } from './peft-write.js';
 export { vllmRankNote } from './rank-limits.js';
 export { ResidualSums } from './residual-sums.js';
+export { firstWrongImportance, IMPORTANCE_TENSOR } from './token-importance.js';

@@ -1,5 +1,6 @@
 import { eventLoopYielder, type LongOperation, steadyProgress } from '../async/index.js';
 import { DndError } from '../errors.js';
+import { firstNonFinite } from '../formats/non-finite.js';
 import { invalidValue, isWholeNumber, wholeNumberRange } from '../validation/index.js';
 import { MAX_LAYERS } from './base-config.js';
 import { layersPathOf, modulesOf } from './base-family.js';
@@ -199,6 +200,21 @@ export class AdapterLayout {
     return tokens;
   }
 
+  /** Of each weight token the elements that are not NaN: [tokenCount]. */
+  elementCounts(): Float64Array {
+    const { tokenHeight: height, tokenWidth: width } = this;
+    // Of the normalisation 'chunk' the last two rows and columns of a token are used as well.
+    const margins = this.normalisation === 'chunk' ? 2 * (height + width) - 4 : 0;
+    const counts = new Float64Array(this.tokenCount);
+    for (const tensor of this.tensors) {
+      for (let index = 0; index < tensor.tokenCount; index++) {
+        const { rows, columns } = this.#chunk(tensor, index);
+        counts[tensor.firstToken + index] = rows * columns + margins;
+      }
+    }
+    return counts;
+  }
+
   /** Writes the tokens of one tensor into `tokens`, the array of all. Errors: as `tokenise`. */
   tokeniseTensor(data: Float32Array, tensor: LayoutTensor, tokens: Float32Array): void {
     const [rows, columns] = tensor.shape;
@@ -344,7 +360,7 @@ function tensorsOf(fields: LayoutFields, modules: readonly Module[], chunk: numb
 }
 
 function notFinite(data: Float32Array, tensor: LayoutTensor): DndError {
-  const index = data.findIndex((value) => !Number.isFinite(value));
+  const index = firstNonFinite(data);
   if (index === -1) return new DndError('INVALID_WEIGHTS', `${tensor.name} holds weights too large for a weight token`);
   const [row, column] = [Math.floor(index / tensor.shape[1]), index % tensor.shape[1]];
   return new DndError(

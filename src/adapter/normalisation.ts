@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { DndError } from '../errors.js';
+import { firstNonFinite } from '../formats/non-finite.js';
 
 /**
  * How weights become weight tokens. 'chunk', the published scheme: each chunk has mean 0 and standard deviation 1, which
@@ -23,7 +24,7 @@ export class ResidualStatistics {
     readonly mean: Float32Array,
     readonly scales: Float32Array,
   ) {
-    const element = mean.findIndex((value) => !Number.isFinite(value));
+    const element = firstNonFinite(mean);
     if (element >= 0) throw invalid('the mean adapter', 'finite numbers', mean[element]!, element);
     const token = scales.findIndex((scale) => !(Number.isFinite(scale) && scale >= 0));
     if (token >= 0) throw invalid('the scales of the weight tokens', 'numbers from 0', scales[token]!, token);

@@ -1,4 +1,5 @@
 import { DndError } from '../errors.js';
+import { firstNonFinite } from '../formats/non-finite.js';
 import type { AdapterLayout, LayoutTensor } from './layout.js';
 import { ResidualStatistics } from './normalisation.js';
 
@@ -38,7 +39,7 @@ export class ResidualSums {
       }
     }
     const own = this.#squares.subarray(firstToken, firstToken + tensor.tokenCount);
-    if (!own.every(Number.isFinite))
+    if (firstNonFinite(own) >= 0)
       throw new DndError('INVALID_WEIGHTS', `${name} holds NaN, infinity or too large weights; weights must be finite`);
   }
 

@@ -5,6 +5,7 @@ import { loadTextEncoder } from '../encoder/index.js';
 import { DndError } from '../errors.js';
 import { writeFileAtomically, writeFolderAtomically } from '../files/index.js';
 import { type FloatDtype, toFloat32 } from '../formats/dtypes.js';
+import { firstNonFinite } from '../formats/non-finite.js';
 import { openTensors, PytorchArchive } from '../formats/pytorch/index.js';
 import { type TensorReader, type TensorSource, writeSafetensorsSharded } from '../formats/safetensors/index.js';
 import { type GeneratorSettings, planGenerator, requireNoResidual } from '../generator/create.js';
@@ -172,7 +173,7 @@ async function* checkedBytes(
       : file.chunks(name, PIECE_BYTES);
   for await (const { elementOffset, bytes } of chunks) {
     const values = toFloat32(bytes, dtype);
-    const at = firstNotFinite(values);
+    const at = firstNonFinite(values);
     if (at !== -1) {
       throw new DndError(
         'INVALID_WEIGHTS',
@@ -181,18 +182,6 @@ async function* checkedBytes(
     }
     yield new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   }
-}
-
-/** Infinity − Infinity and NaN − NaN are both NaN: sums, several so that they overlap, tell whether to look closer. */
-function firstNotFinite(values: Float32Array): number {
-  let [even, odd] = [0, 0];
-  const pairs = values.length - (values.length % 2);
-  for (let index = 0; index < pairs; index += 2) {
-    even += values[index]! - values[index]!;
-    odd += values[index + 1]! - values[index + 1]!;
-  }
-  if (pairs < values.length) even += values[pairs]! - values[pairs]!;
-  return even + odd === 0 ? -1 : values.findIndex((value) => !Number.isFinite(value));
 }
 
 function noticesOf({ preset, encoder }: GeneratorManifest): string[] {

@@ -1,3 +1,4 @@
+import { firstWrongImportance, IMPORTANCE_TENSOR } from '../adapter/index.js';
 import type { LongOperation } from '../async/index.js';
 import { DndError } from '../errors.js';
 import { elementCount } from '../formats/dtypes.js';
@@ -7,8 +8,6 @@ import { quote } from '../validation/index.js';
 
 /** Its name in checkpoints of the published code, below those of wrappers. */
 const IN_CHECKPOINT = /^(?:.*\.)?criterion_weight$/;
-/** Its name in what this package writes. */
-const OURS = 'importance';
 
 export interface ConvertedImportance {
   tokens: number;
@@ -31,7 +30,9 @@ export async function convertImportance(
   try {
     const values = await readImportance(file);
     const bytes = () => [new Uint8Array(values.buffer)];
-    await writeSafetensors(target, [{ name: OURS, dtype: 'F32', shape: [values.length], bytes }], { signal });
+    await writeSafetensors(target, [{ name: IMPORTANCE_TENSOR, dtype: 'F32', shape: [values.length], bytes }], {
+      signal,
+    });
     return { tokens: values.length, mean: values.reduce((sum, value) => sum + value, 0) / values.length };
   } finally {
     await file.close();
@@ -48,7 +49,7 @@ async function readImportance(file: TensorReader): Promise<Float32Array<ArrayBuf
     );
   }
   const values = await file.readFloat32(name);
-  const at = values.findIndex((value) => !(Number.isFinite(value) && value >= 0));
+  const at = firstWrongImportance(values);
   if (at !== -1) {
     throw new DndError(
       'INVALID_WEIGHTS',
@@ -60,7 +61,9 @@ async function readImportance(file: TensorReader): Promise<Float32Array<ArrayBuf
 
 function find(file: TensorReader): TensorInfo {
   const all = [...file.tensors.values()];
-  const named = all.filter(({ name }) => [SOLE_TENSOR_NAME, OURS].includes(name) || IN_CHECKPOINT.test(name));
+  const named = all.filter(
+    ({ name }) => [SOLE_TENSOR_NAME, IMPORTANCE_TENSOR].includes(name) || IN_CHECKPOINT.test(name),
+  );
   if (named.length === 1) return named[0]!;
   const got = named.length === 0 ? all.slice(0, 3) : named;
   throw new DndError(

@@ -130,6 +130,12 @@ export class CausalTextEncoder implements TextEncoder {
         `padding: a text encoder of type ${this.identity.type} is decoder-only and has no hidden states of padding; expected "zero", got "encode"`,
       );
     }
+    if (pooling === 'cls') {
+      throw new DndError(
+        'INVALID_ARGUMENT',
+        `pooling: a text encoder of type ${this.identity.type} is decoder-only, and its first token sees itself alone, not the prompt; expected "mean" or "none", got "cls"`,
+      );
+    }
     const { ids, mask, tokens, truncatedPrompts } = await this.tokenise(prompts, options);
     const length = pooling === 'none' ? maxLength : 1;
     const shape: EncodedPrompts['shape'] = [prompts.length, length, this.channels];
@@ -141,7 +147,7 @@ export class CausalTextEncoder implements TextEncoder {
         signal,
         onProgress: (fraction) => onProgress?.((first + fraction * chunk.length) / windows.length),
       });
-      this.#store(states, chunk, maxLength, pooling, hiddenStates);
+      this.#store(states, chunk, pooling, hiddenStates);
     }
     if (pooling === 'mean') this.#divide(hiddenStates, mask, maxLength);
     return { hiddenStates, shape, tokens, truncatedPrompts };
@@ -161,7 +167,6 @@ export class CausalTextEncoder implements TextEncoder {
   #store(
     states: Float32Array,
     windows: readonly Window[],
-    maxLength: number,
     pooling: EncodeOptions['pooling'],
     hiddenStates: Float32Array,
   ): void {
@@ -171,8 +176,7 @@ export class CausalTextEncoder implements TextEncoder {
       const own = states.subarray(row * channels, (row + tokens) * channels);
       row += tokens;
       if (pooling === 'none') hiddenStates.set(own, begin * channels);
-      else if (pooling === 'mean') addRows(own, channels, hiddenStates.subarray(prompt * channels));
-      else if (begin === prompt * maxLength) hiddenStates.set(own.subarray(0, channels), prompt * channels);
+      else addRows(own, channels, hiddenStates.subarray(prompt * channels));
     }
   }
 

@@ -1,4 +1,4 @@
-import { Fields, isObject, quoteValue } from '../validation/index.js';
+import { Fields, quoteValue } from '../validation/index.js';
 import {
   activationOf,
   bertArchitecture,
@@ -90,18 +90,29 @@ function layerTypes(fields: Fields, layers: number): LayerType[] {
 /** The base of the rotary positions: in `rope_parameters` (transformers 5), else in a field of its own. */
 function theta(fields: Fields, type: LayerType, field: string): number {
   if (fields.all.rope_scaling != null) throw unsupported(fields.source, 'rope_scaling is not supported');
-  const all = fields.all.rope_parameters;
-  const own = isObject(all) ? all[type] : undefined;
-  if (!isObject(own)) return fields.positiveNumber(field);
-  const kind = own.rope_type ?? 'default';
+  const stored = ropeParameters(fields)[type];
+  if (stored == null) return fields.positiveNumber(field);
+  const own = new Fields(stored, fields.source, `rope_parameters.${type}`);
+  const kind = own.all.rope_type ?? 'default';
   if (kind !== 'default') {
     throw unsupported(
       fields.source,
       `rope_parameters: positions of type ${quoteValue(kind)} are not supported, only "default"`,
     );
   }
-  if (own.rope_theta === undefined) return fields.positiveNumber(field);
-  return new Fields(own, fields.source, `rope_parameters.${type}`).positiveNumber('rope_theta');
+  return own.all.rope_theta === undefined ? fields.positiveNumber(field) : own.positiveNumber('rope_theta');
+}
+
+/** By type of layer. Others would say something of every layer, and count for nothing. */
+function ropeParameters(fields: Fields): Readonly<Record<string, unknown>> {
+  if (fields.all.rope_parameters == null) return {};
+  const { all } = fields.section('rope_parameters');
+  const other = Object.keys(all).find((key) => !LAYER_TYPES.some((type) => type === key));
+  if (other === undefined) return all;
+  throw unsupported(
+    fields.source,
+    `rope_parameters.${other} is not supported, only those of each type of layer: ${LAYER_TYPES.join(' and ')}`,
+  );
 }
 
 const stacked = (path: string, part: number, parts: number) => ({ stacked: path, part, parts });

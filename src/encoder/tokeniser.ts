@@ -36,8 +36,7 @@ export class Tokeniser {
   /**
    * @param vocabSize ids must be below it
    * @param padTokenId used if the tokeniser's files name no padding token
-   * @param options.causal of a decoder-only model: it does not matter to the tokens on which side padding is, and
-   * `add_bos_token` decides about special tokens before `tokenizer.json` does
+   * @param options.causal of a decoder-only model: it does not matter to the tokens on which side padding is
    * @throws DndError CORRUPT_FILE, UNSUPPORTED_ENCODER
    */
   constructor(
@@ -54,8 +53,9 @@ export class Tokeniser {
     const described = { tokenizer: description, config: settings, folder: files.folder };
     this.#library = new LibraryTokeniser(described, 'UNSUPPORTED_ENCODER');
     this.#cutter = new TextCutter(description, (text) => this.#normalise(text));
-    [this.#before, this.#after] =
-      (causal ? this.#namedSpecialTokens(settings) : undefined) ?? this.#findSpecialTokens();
+    const { before, after } = this.#library.specialTokensAround();
+    this.#before = before;
+    this.#after = after;
     this.#padId = this.#findPadId(settings, description) ?? padTokenId;
   }
 
@@ -130,26 +130,6 @@ export class Tokeniser {
     throw new DndError(
       'SHAPE_MISMATCH',
       `${this.#folder}: tokenizer.json gives token ${wrong + 1} of prompt ${prompt + 1} the id ${ids[wrong]}, but config.json has a vocab_size of ${this.vocabSize}. Check that the files belong together`,
-    );
-  }
-
-  /** As transformers does for decoder-only models; undefined where nothing is said. */
-  #namedSpecialTokens(settings: Record<string, unknown>): [before: number[], after: number[]] | undefined {
-    const { add_bos_token: addBos, add_eos_token: addEos } = settings;
-    if (typeof addBos !== 'boolean' && typeof addEos !== 'boolean') return undefined;
-    const idsOf = (added: unknown, token: unknown) => {
-      const id = added === true ? this.#idOfNamed(token) : undefined;
-      return id === undefined ? [] : [id];
-    };
-    return [idsOf(addBos, settings.bos_token), idsOf(addEos, settings.eos_token)];
-  }
-
-  #findSpecialTokens(): [before: number[], after: number[]] {
-    const around = this.#library.specialTokensAround();
-    if (around) return [around.before, around.after];
-    throw new DndError(
-      'UNSUPPORTED_ENCODER',
-      `${this.#folder}: tokenizer.json has an unsupported post-processor; only adding special tokens around a text is supported`,
     );
   }
 

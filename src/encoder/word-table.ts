@@ -3,6 +3,7 @@ import { MemoryBudget } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { readError, readPieces, readText } from '../files/index.js';
 import { elementCount, isFloatDtype } from '../formats/dtypes.js';
+import { firstNonFinite } from '../formats/non-finite.js';
 import { SafetensorsFile } from '../formats/safetensors/index.js';
 import { quote } from '../validation/index.js';
 
@@ -59,24 +60,36 @@ const MOST_LINE_BYTES = 2 ** 20;
 const NEWLINE = 0x0a;
 
 /**
- * Reads a text file of word vectors: a word and its numbers in each line, separated by spaces, as GloVe writes it; a first
- * line with the numbers of words and channels, as word2vec writes it, is skipped. A word may contain spaces.
+ * Reads a text file of word vectors: a word and its numbers in each line, separated by spaces, as GloVe writes it; where a
+ * first line has the numbers of words and channels, as word2vec writes it, they hold. A word may contain spaces. Without
+ * such a line, one that ends with a number may be the beginning of a longer vector: it is refused.
  * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE that names the line, OUT_OF_MEMORY; `signal.reason`
  */
 export async function readTextTable(path: string, { signal }: LongOperation = {}): Promise<WordTable> {
   let table: WordTable | undefined;
+  let header: Header | undefined;
   let number = 0;
+  let vectors = 0;
   for await (const line of lines(path, signal)) {
     number++;
     const fields = line.trimEnd().split(' ');
-    if (number === 1 && fields.length === 2 && fields.every((field) => /^\d+$/.test(field))) continue;
-    if (line.trim() === '') continue;
-    table ??= new WordTable(channelsOf(fields, path, number));
-    const word = fields.slice(0, -table.channels).join(' ');
-    if (word === '') throw corrupt(path, number, `expected a word and ${table.channels} numbers`, line);
+    header ??= number === 1 ? headerOf(fields, path) : undefined;
+    if ((header && number === 1) || line.trim() === '') continue;
+    table ??= new WordTable(header?.channels ?? channelsOf(fields, path, number));
+    const before = fields.slice(0, -table.channels);
+    const word = before.join(' ');
+    if (word === '' || (!header && isRagged(before)))
+      throw corrupt(path, number, `expected a word and ${table.channels} numbers`, line);
+    vectors++;
     const vector = table.add(word);
     if (vector)
       parse(fields, vector, () => corrupt(path, number, `expected ${table!.channels} numbers after the word`, line));
+  }
+  if (header && table && vectors !== header.words) {
+    throw new DndError(
+      'CORRUPT_FILE',
+      `${path}: has another number of words than its first line says; expected ${header.words}, got ${vectors}. It may be truncated: copy it again`,
+    );
   }
   if (table) return table;
   throw new DndError(
@@ -95,9 +108,30 @@ function parse(fields: readonly string[], vector: Float32Array, refusal: () => D
   }
 }
 
+/** The first line of word2vec's text form. */
+interface Header {
+  words: number;
+  channels: number;
+}
+
+function headerOf(fields: readonly string[], path: string): Header | undefined {
+  if (fields.length !== 2 || !fields.every((field) => /^\d+$/.test(field))) return undefined;
+  const [words, channels] = fields.map(Number) as [number, number];
+  if (areChannels(channels)) return { words, channels };
+  throw corrupt(path, 1, `expected the number of words and 2 to ${MOST_CHANNELS} channels`, fields.join(' '));
+}
+
+/** Whether a line has more numbers than others, rather than a word with a space. */
+function isRagged(before: readonly string[]): boolean {
+  const isNumber = (field: string) => field !== '' && Number.isFinite(Number(field));
+  return isNumber(before.at(-1)!) && !isNumber(before[0]!);
+}
+
+const areChannels = (channels: number) => channels >= 2 && channels <= MOST_CHANNELS;
+
 function channelsOf(fields: readonly string[], path: string, number: number): number {
   const channels = fields.length - 1;
-  if (channels >= 2 && channels <= MOST_CHANNELS) return channels;
+  if (areChannels(channels)) return channels;
   throw corrupt(path, number, `expected a word and 2 to ${MOST_CHANNELS} numbers`, fields.join(' '));
 }
 
@@ -178,7 +212,7 @@ export async function readSafetensorsTable(
       await yieldToEventLoop();
       signal?.throwIfAborted();
       const vector = values.subarray(row * channels, (row + 1) * channels);
-      if (!vector.every(Number.isFinite)) {
+      if (firstNonFinite(vector) >= 0) {
         throw new DndError('INVALID_WEIGHTS', `${path}: the vector of ${quote(word)} is not finite`);
       }
       table.add(word)?.set(vector);

@@ -11,7 +11,7 @@ import type { GeneratorManifest } from './manifest-types.js';
 export function checkFit(manifest: GeneratorManifest, layout: AdapterLayout, source: string): void {
   checkChannels(manifest, source);
   checkLength(manifest, source);
-  checkPadding(manifest, source);
+  checkCausal(manifest, source);
   checkTokens(manifest, layout, source);
 }
 
@@ -25,12 +25,17 @@ function checkChannels({ encoder, decoder }: GeneratorManifest, source: string):
   );
 }
 
-function checkPadding({ encoder, condition }: GeneratorManifest, source: string): void {
-  if (!isCausal(encoder.type) || condition.padding === 'zero' || condition.pooling !== 'none') return;
-  throw new DndError(
-    'SHAPE_MISMATCH',
-    `${source}: a text encoder of type ${encoder.type} is decoder-only and has no hidden states of padding: set the padding to zero`,
-  );
+/** What only encoders that see the whole prompt have. */
+function checkCausal({ encoder, condition: { padding, pooling } }: GeneratorManifest, source: string): void {
+  if (!isCausal(encoder.type)) return;
+  const refuse = (what: string) =>
+    new DndError(
+      'SHAPE_MISMATCH',
+      `${source}: a text encoder of type ${encoder.type} is decoder-only and has no hidden state${what}`,
+    );
+  if (padding === 'encode' && pooling === 'none') throw refuse('s of padding: set the padding to zero');
+  if (pooling === 'cls')
+    throw refuse(' of the whole prompt at its first token, which sees itself alone: set the pooling to mean or none');
 }
 
 function checkLength({ condition, decoder }: GeneratorManifest, source: string): void {

@@ -3,8 +3,10 @@ import { basename, dirname, join } from 'node:path';
 import {
   adapterFolder,
   isUnconverted,
+  openAdapterTensors,
   PEFT_CONFIG_FILE,
   PEFT_TENSORS_FILE,
+  PYTORCH_TENSORS_FILE,
   parsePeftConfig,
 } from '../adapter/index.js';
 import { DndError } from '../errors.js';
@@ -77,12 +79,13 @@ export async function inspect(path: string, options: InspectOptions = {}): Promi
   checkPath(path, 'what to inspect');
   const folder = await folderOf(path);
   if (folder && (await exists(join(folder, MANIFEST_FILE)))) return inspectGenerator(folder, options);
-  const own = [PEFT_CONFIG_FILE, PEFT_TENSORS_FILE];
-  if (folder && (await Promise.all(own.map((name) => exists(join(folder, name))))).every(Boolean))
-    return inspectAdapter(folder, options);
+  const configured = folder && (await exists(join(folder, PEFT_CONFIG_FILE)));
+  if (configured && (await exists(join(folder, PEFT_TENSORS_FILE)))) return inspectAdapter(folder, options);
   if (folder && !(await holdsTensors(folder))) {
     const adapter = await adapterFolder(folder);
-    if (adapter !== folder) return inspectAdapter(adapter, options);
+    const pytorch = join(adapter, PYTORCH_TENSORS_FILE);
+    if (adapter !== folder || (configured && (await exists(pytorch)))) return inspectAdapter(adapter, options);
+    if (await exists(pytorch)) return inspectPytorch(pytorch, options);
   }
   if (await isGguf(path)) return inspectGguf(path, options);
   if (await isPytorch(path)) return inspectPytorch(path, options);
@@ -139,7 +142,7 @@ async function inspectAdapter(folder: string, options: InspectOptions): Promise<
   const configPath = join(folder, PEFT_CONFIG_FILE);
   const config = await readJson(configPath);
   return withTensors(
-    () => SafetensorsSet.open(join(folder, PEFT_TENSORS_FILE)),
+    () => openAdapterTensors(folder),
     options,
     true,
     (tensors) => ({

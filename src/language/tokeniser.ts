@@ -34,7 +34,7 @@ export class LanguageTokeniser {
         return content === undefined ? [] : [[key, content]];
       }),
     );
-    this.prefix = this.#findPrefix(config);
+    this.prefix = this.#library.specialTokensAround().before;
   }
 
   /**
@@ -73,15 +73,6 @@ export class LanguageTokeniser {
       'SHAPE_MISMATCH',
       `${this.#folder}: tokenizer.json has ids up to ${largest}, but config.json has a vocab_size of ${this.vocabSize}. The tokenizer belongs to another model: copy the one of this base`,
     );
-  }
-
-  /** As transformers does it: `add_bos_token` decides if it is there, else the post-processor of tokenizer.json. */
-  #findPrefix(config: Readonly<Record<string, unknown>>): number[] {
-    const { add_bos_token: addBos, add_eos_token: addEos } = config;
-    if (typeof addBos !== 'boolean' && typeof addEos !== 'boolean')
-      return this.#library.specialTokensAround()?.before ?? [];
-    const id = this.specialTokens.bos_token === undefined ? undefined : this.idOf(this.specialTokens.bos_token);
-    return addBos === true && id !== undefined ? [id] : [];
   }
 }
 

@@ -3,6 +3,9 @@ import { DndError, type ErrorCode } from '../errors.js';
 import { isObject } from '../validation/index.js';
 import { correctedDescription, correctNormalizers } from './rust-corrections.js';
 
+/** Stands for the tokens of a text. */
+const CONTENT = '\0content';
+
 /** The files of a tokeniser. */
 export interface TokeniserFiles {
   /** Contents of `tokenizer.json`. */
@@ -73,15 +76,24 @@ export class LibraryTokeniser {
   }
 
   /**
-   * The tokens that the post-processor adds before and after a text, found by running it on one; undefined if it does
-   * anything else.
+   * The tokens that the post-processor adds before and after a text, found by running it on a token that is none of
+   * theirs. It decides alone: where there is a `tokenizer.json`, transformers drops `add_bos_token` and `add_eos_token` of
+   * `tokenizer_config.json`.
+   * @throws DndError `unsupported` if it does anything else; CORRUPT_FILE
    */
-  specialTokensAround(): { before: number[]; after: number[] } | undefined {
-    const content = this.encode('a', false);
-    const whole = this.encode('a', true);
-    const start = whole.findIndex((_, at) => content.every((id, place) => whole[at + place] === id));
-    if (content.length === 0 || start < 0) return undefined;
-    return { before: whole.slice(0, start), after: whole.slice(start + content.length) };
+  specialTokensAround(): { before: number[]; after: number[] } {
+    const processor = this.#tokenizer.post_processor;
+    if (processor === null) return { before: [], after: [] };
+    const tokens: unknown = this.#explained(() => processor.post_process([CONTENT], null, true).tokens);
+    const all = Array.isArray(tokens) ? tokens : [];
+    const place = all.indexOf(CONTENT);
+    const ids = all.map((token) => (token === CONTENT ? undefined : this.idOf(token)));
+    if (place >= 0 && ids.every((id, at) => (id === undefined) === (at === place)))
+      return { before: ids.slice(0, place) as number[], after: ids.slice(place + 1) as number[] };
+    throw new DndError(
+      this.#unsupported,
+      `${this.#folder}: tokenizer.json has an unsupported post-processor; only adding special tokens around a text is supported`,
+    );
   }
 
   /** A fault in tokenizer.json may only surface when the faulty part is used. */
@@ -89,6 +101,7 @@ export class LibraryTokeniser {
     try {
       return work();
     } catch (cause) {
+      if (cause instanceof DndError) throw cause;
       const { message } = cause as Error;
       const unknown = /^Unknown .* type/.test(message);
       throw new DndError(

@@ -3,6 +3,8 @@ import { DndError } from '../errors.js';
 /** Of the trie and of the texts together; real ones have about 300 KB. */
 const MOST_BYTES = 2 ** 26;
 const UNIT_BYTES = 4;
+/** The longest of real ones, U+FDFA, has 33. Every character of a prompt may have one. */
+const LONGEST_REPLACEMENT_BYTES = 256;
 /** Longer clusters are replaced character by character. */
 const LONGEST_CLUSTER_BYTES = 5;
 
@@ -20,6 +22,7 @@ export class PrecompiledCharsmap {
   readonly #trie: Uint32Array;
   readonly #texts: Uint8Array;
   readonly #segmenter = new Intl.Segmenter('und', { granularity: 'grapheme' });
+  readonly #refuse: (what: string) => DndError;
   /** Printable ASCII needs no replacement. */
   readonly #keepsAscii: boolean;
 
@@ -30,8 +33,9 @@ export class PrecompiledCharsmap {
    */
   constructor(base64: string, source: string) {
     const refuse = (what: string) => new DndError('CORRUPT_FILE', `${source}: precompiled_charsmap ${what}`);
-    if (base64.length > 2 * MOST_BYTES)
-      throw refuse(`has ${base64.length} characters; expected at most ${2 * MOST_BYTES}`);
+    this.#refuse = refuse;
+    const size = Buffer.byteLength(base64, 'base64');
+    if (size > MOST_BYTES) throw refuse(`has ${size} bytes; expected at most ${MOST_BYTES}`);
     const bytes = Buffer.from(base64, 'base64');
     const trieBytes = bytes.length < UNIT_BYTES ? -1 : bytes.readUInt32LE(0);
     if (trieBytes < UNIT_BYTES || trieBytes % UNIT_BYTES !== 0 || trieBytes > bytes.length - UNIT_BYTES) {
@@ -73,9 +77,13 @@ export class PrecompiledCharsmap {
     return undefined;
   }
 
-  /** Up to the next zero. */
+  /** Up to the next zero. @throws DndError CORRUPT_FILE */
   #textAt(begin: number): string {
-    const end = this.#texts.indexOf(0, begin);
-    return Buffer.from(this.#texts.subarray(begin, end < 0 ? this.#texts.length : end)).toString('utf8');
+    const texts = this.#texts.subarray(begin, begin + LONGEST_REPLACEMENT_BYTES + 1);
+    const zero = texts.indexOf(0);
+    const length = zero < 0 ? texts.length : zero;
+    if (length > LONGEST_REPLACEMENT_BYTES)
+      throw this.#refuse(`has a replacement of more than ${LONGEST_REPLACEMENT_BYTES} bytes, at ${begin} of its texts`);
+    return Buffer.from(texts.subarray(0, length)).toString('utf8');
   }
 }

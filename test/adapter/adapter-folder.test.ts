@@ -1,6 +1,7 @@
 import { cp, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readPeft, searchAdapter } from '../../src/adapter/index.js';
+import { convertToPytorch } from '../formats/write-pytorch.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 import { FIXTURES } from './bases.js';
 
@@ -45,8 +46,38 @@ test('several are listed, and chosen among by name', async () => {
     code: 'INVALID_ARGUMENT',
     message: expect.stringContaining('holds 2 adapters: reference, train. Give the folder of one of them'),
   });
-  expect(await searchAdapter(at('step'), 'train')).toEqual({ kind: 'one', folder: at('step', 'train') });
-  expect(await searchAdapter(at('step'), 'other')).toEqual({ kind: 'several', names: ['reference', 'train'] });
+  expect(await searchAdapter(at('step'), { name: 'train' })).toEqual({ kind: 'one', folder: at('step', 'train') });
+});
+
+test('where a name is given, adapters of other names are not taken for it', async () => {
+  await adapterAt('step', 'reference');
+  expect(await searchAdapter(at('step'), { name: 'train' })).toEqual({ kind: 'misnamed', names: ['reference'] });
+  await adapterAt('step', 'other');
+  expect(await searchAdapter(at('step'), { name: 'train' })).toEqual({
+    kind: 'misnamed',
+    names: ['other', 'reference'],
+  });
+  await fileAt('step', 'train', 'adapters.safetensors');
+  expect(await searchAdapter(at('step'), { name: 'train' })).toMatchObject({
+    kind: 'none',
+    why: expect.stringContaining('train/adapters.safetensors is an MLX adapter'),
+  });
+  await adapterAt('step');
+  expect(await searchAdapter(at('step'), { name: 'train' })).toEqual({ kind: 'one', folder: at('step') });
+});
+
+test('adapter_model.bin is an adapter like any other, except where only safetensors are asked for', async () => {
+  const folder = await adapterAt('checkpoint-1', 'default');
+  const expected = await readPeft(folder);
+  await convertToPytorch(join(folder, 'adapter_model.safetensors'), join(folder, 'adapter_model.bin'));
+  expect(await searchAdapter(at('checkpoint-1'))).toEqual({ kind: 'one', folder });
+  await rm(join(folder, 'adapter_model.safetensors'));
+  expect(await searchAdapter(at('checkpoint-1'))).toEqual({ kind: 'one', folder });
+  expect((await readPeft(at('checkpoint-1'))).tensors).toEqual(expected.tensors);
+  expect(await searchAdapter(at('checkpoint-1'), { files: ['adapter_model.safetensors'] })).toMatchObject({
+    kind: 'none',
+    why: expect.stringMatching(/default\/adapter_model\.bin is in PyTorch’s format, and pairs read safetensors only\./),
+  });
 });
 
 test('deeper than two levels, and in hidden folders, nothing is looked for', async () => {
@@ -56,13 +87,12 @@ test('deeper than two levels, and in hidden folders, nothing is looked for', asy
 });
 
 test.each([
+  ['adapter_0.pt', 'adapter_0.pt is in PyTorch’s format. Save it as safetensors'],
   [
-    'sft/adapter_model.bin',
-    'sft/adapter_model.bin is in PyTorch’s format. Checkpoints in PyTorch’s format are not read',
+    'adapters.safetensors',
+    'adapters.safetensors is an MLX adapter (mlx_lm), not a PEFT adapter. Give its folder to dnd convert',
   ],
-  ['adapter_0.pt', 'adapter_0.pt is in PyTorch’s format'],
-  ['adapters.safetensors', 'adapters.safetensors is an MLX adapter (mlx_lm), not a PEFT adapter. Convert it first'],
-  ['adapter.gguf', 'adapter.gguf is in llama.cpp’s format'],
+  ['adapter.gguf', 'adapter.gguf is in llama.cpp’s format. Give that file to dnd convert'],
   ['pytorch_model_fsdp_0/__0_0.distcp', 'pytorch_model_fsdp_0/__0_0.distcp is part of an FSDP checkpoint in shards'],
   ['global_step9/zero_pp_rank_0_mp_rank_00_model_states.pt', 'is part of a DeepSpeed checkpoint'],
   ['actor/model_world_size_8_rank_0.pt', 'is part of a verl checkpoint in shards'],

@@ -59,9 +59,11 @@ test('every element of every tensor is in one place of the tokens, and the rest 
       const size = tokenHeight * tokenWidth;
       expect(tokenHeight % 2).toBe(0);
       expect(tokenWidth % 2).toBe(0);
+      const counts = layout.elementCounts();
       let elements = 0;
       for (let token = 0; token < tokenCount; token++) {
         const values = tokens.subarray(token * size, (token + 1) * size);
+        expect(values.filter((value) => !Number.isNaN(value))).toHaveLength(counts[token]!);
         for (let row = 0; row < tokenHeight - 2; row++) {
           const inside = values.subarray(row * tokenWidth, (row + 1) * tokenWidth - 2);
           const present = inside.filter((value) => !Number.isNaN(value)).length;
@@ -71,6 +73,9 @@ test('every element of every tensor is in one place of the tokens, and the rest 
         }
       }
       expect(elements).toBe(layout.tensors.reduce((sum, { shape }) => sum + shape[0] * shape[1], 0));
+      const options = { chunk: layout.chunk, normalisation: 'residual' } as const;
+      const residual = AdapterLayout.fromTensors(layout.tensors, options).elementCounts();
+      expect(residual.reduce((sum, count) => sum + count, 0)).toBe(elements);
     }),
     { numRuns: 60, seed: 8 },
   );

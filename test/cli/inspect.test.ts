@@ -1,4 +1,4 @@
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type GgufValue, quantise, writeGguf } from '../../src/formats/gguf/index.js';
 import type { GgufInspection } from '../../src/inspect/gguf.js';
@@ -8,6 +8,7 @@ import type {
   PytorchInspection,
   SafetensorsInspection,
 } from '../../src/inspect/inspect.js';
+import { convertToPytorch } from '../formats/write-pytorch.js';
 import { dnd, dndJson } from './run-cli.js';
 import { useWorkshop } from './workshop.js';
 
@@ -74,6 +75,22 @@ test('an adapter one folder deeper, and one that other commands refuse, with the
   await cp(PEFT, at('step', 'reference'), { recursive: true });
   const { code, stderr } = await dnd(['inspect', at('step')]);
   expect([code, stderr]).toEqual([2, expect.stringContaining('holds 2 adapters: reference, sft')]);
+});
+
+test('an adapter_model.bin, with its configuration or alone', async () => {
+  await cp(PEFT, at('step', 'sft'), { recursive: true });
+  const [safetensors, pytorch] = ['safetensors', 'bin'].map((name) => at('step', 'sft', `adapter_model.${name}`));
+  const { result: expected } = await dndJson<AdapterInspection>(['inspect', at('step')]);
+  await convertToPytorch(safetensors!, pytorch!);
+  await rm(safetensors!);
+  for (const folder of [at('step'), at('step', 'sft')]) {
+    const { result } = await dndJson<AdapterInspection>(['inspect', folder]);
+    expect(result).toMatchObject({ type: 'adapter', path: at('step', 'sft') });
+    expect(result.tensors.map(({ name }) => name).sort()).toEqual(expected.tensors.map(({ name }) => name).sort());
+  }
+  await rm(at('step', 'sft', 'adapter_config.json'));
+  const { result: alone } = await dndJson<PytorchInspection>(['inspect', at('step', 'sft')]);
+  expect(alone).toMatchObject({ type: 'pytorch', path: pytorch });
 });
 
 test('every dtype of the safetensors format is listed', async () => {

@@ -8,7 +8,10 @@ import { SPELLING_TOKENIZER, spell, tensor, writeModel } from './models.js';
 const temporary = useTemporaryFolder();
 
 /** The golden Llama with a tokeniser that spells, of small letters only: its vocabulary is large enough for them. */
-async function writeLlama(name: string, { bare = false, config = {}, tokenizerConfig = {} } = {}): Promise<string> {
+async function writeLlama(
+  name: string,
+  { bare = false, config = {}, tokenizerConfig = {}, processor = null as unknown } = {},
+): Promise<string> {
   const golden = join(__dirname, '..', 'fixtures', 'golden', 'causal_llama.safetensors');
   const file = await SafetensorsFile.open(golden);
   const names = [...file.tensors.keys()].filter((key) => key.startsWith('model.'));
@@ -27,7 +30,7 @@ async function writeLlama(name: string, { bare = false, config = {}, tokenizerCo
     join(temporary(), name),
     {
       'config.json': settings,
-      'tokenizer.json': { ...SPELLING_TOKENIZER, post_processor: null },
+      'tokenizer.json': { ...SPELLING_TOKENIZER, post_processor: processor },
       'tokenizer_config.json': { pad_token: '[PAD]', padding_side: 'left', ...tokenizerConfig },
     },
     tensors,
@@ -76,18 +79,16 @@ test('the engine agrees with the golden hidden states of that layer and of the l
   await file.close();
 });
 
-test('pools to the mean of the real tokens, or to the first', async () => {
+test('pools to the mean of the real tokens', async () => {
   await using encoder = await loadTextEncoder(await writeLlama('pooled'));
   const all = await encoder.encode(PROMPTS, zero);
   const mean = await encoder.encode(PROMPTS, { ...zero, padding: 'encode', pooling: 'mean' });
-  const first = await encoder.encode(PROMPTS, { ...zero, pooling: 'cls' });
   expect(mean.shape).toEqual([3, 1, CHANNELS]);
   const real = ids(PROMPTS[0]!).length;
   for (let c = 0; c < CHANNELS; c++) {
     let sum = 0;
     for (let place = 0; place < real; place++) sum += all.hiddenStates[place * CHANNELS + c]!;
     expect(mean.hiddenStates[c]).toBeCloseTo(sum / real, 5);
-    expect(first.hiddenStates[CHANNELS + c]).toBe(all.hiddenStates[LENGTH * CHANNELS + c]);
   }
 });
 
@@ -103,13 +104,26 @@ test('prompts longer than the positions pass in windows', async () => {
   expect(hiddenStates.subarray(8 * CHANNELS, 13 * CHANNELS)).toEqual(expected);
 });
 
+const template = (...parts: string[]) => ({
+  type: 'TemplateProcessing',
+  single: parts.map((id) =>
+    id === '$A' ? { Sequence: { id: 'A', type_id: 0 } } : { SpecialToken: { id, type_id: 0 } },
+  ),
+  special_tokens: {},
+});
+
 test.each([
-  [{ add_bos_token: true, bos_token: '[CLS]' }, [2]],
-  [{ add_bos_token: false, bos_token: '[CLS]' }, []],
-])('special tokens are those that %j says', async (tokenizerConfig, before) => {
-  await using encoder = await CausalTextEncoder.load(await writeLlama('special', { tokenizerConfig }));
-  const tokenised = await encoder.tokenise(['abc'], { maxLength: 8 });
-  expect([...tokenised.ids.subarray(0, tokenised.tokens)]).toEqual([...before, ...ids('abc')]);
+  ['[CLS] before', template('[CLS]', '$A'), [2], []],
+  ['[SEP] behind', template('$A', '[SEP]'), [], [3]],
+  ['none', null, [], []],
+])('of %s, special tokens are those of tokenizer.json, whatever the flags say', async (_, processor, before, after) => {
+  for (const flag of [true, false, undefined]) {
+    const tokenizerConfig = { add_bos_token: flag, add_eos_token: flag, bos_token: '[CLS]', eos_token: '[SEP]' };
+    const folder = await writeLlama(`special ${flag}`, { tokenizerConfig, processor });
+    await using encoder = await CausalTextEncoder.load(folder);
+    const tokenised = await encoder.tokenise(['abc'], { maxLength: 8 });
+    expect([...tokenised.ids.subarray(0, tokenised.tokens)]).toEqual([...before, ...ids('abc'), ...after]);
+  }
 });
 
 test('hidden states of padding are refused: there are none', async () => {
@@ -117,6 +131,14 @@ test('hidden states of padding are refused: there are none', async () => {
   await expect(encoder.encode(PROMPTS, { ...zero, padding: 'encode' })).rejects.toMatchObject({
     code: 'INVALID_ARGUMENT',
     message: expect.stringContaining('llama is decoder-only'),
+  });
+});
+
+test('the first token in place of the prompt is refused: it sees itself alone', async () => {
+  await using encoder = await loadTextEncoder(await writeLlama('cls'));
+  await expect(encoder.encode(PROMPTS, { ...zero, pooling: 'cls' })).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    message: expect.stringMatching(/^pooling: .*llama is decoder-only.*expected "mean" or "none", got "cls"/),
   });
 });
 

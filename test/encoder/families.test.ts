@@ -60,12 +60,19 @@ test('ModernBERT alternates between global and local attention, each with its ro
   expect(architecture!.rotaryThetas).toEqual([160_000, 500, 500, 160_000]);
 });
 
+test.each(MODEL_TYPES)('a %s needs the sizes that docs/prompts-and-encoders.md names', (type) => {
+  for (const name of ['vocab_size', ...Object.keys(SIZES[type]!)])
+    expect(() => parse(type, { [name]: undefined })).toThrow(refusal('CORRUPT_FILE', `${name}: is missing`));
+});
+
 test('ModernBERT as transformers 5 writes it', () => {
   const rope = { full_attention: { rope_type: 'default', rope_theta: 70 }, sliding_attention: { rope_theta: 9 } };
   const types = ['sliding_attention', 'full_attention'];
   const { architecture } = parse('modernbert', { layer_types: types, rope_parameters: rope });
   expect(architecture!.windows).toEqual([64, 0]);
   expect(architecture!.rotaryThetas).toEqual([9, 70]);
+  const one = parse('modernbert', { layer_types: types, rope_parameters: { full_attention: { rope_theta: 70 } } });
+  expect(one.architecture!.rotaryThetas).toEqual([10_000, 70]);
 });
 
 test.each([
@@ -79,6 +86,10 @@ test.each([
   ['modernbert', { layer_types: ['full_attention'] }, 'CORRUPT_FILE', 'layer_types'],
   ['modernbert', { rope_scaling: { factor: 2 } }, 'UNSUPPORTED_ENCODER', 'rope_scaling'],
   ['modernbert', { rope_parameters: { full_attention: { rope_type: 'yarn' } } }, 'UNSUPPORTED_ENCODER', '"yarn"'],
+  ['modernbert', { rope_parameters: { rope_theta: 7 } }, 'UNSUPPORTED_ENCODER', 'rope_parameters.rope_theta'],
+  ['modernbert', { rope_parameters: { rope_type: 'yarn', factor: 2 } }, 'UNSUPPORTED_ENCODER', 'each type of layer'],
+  ['modernbert', { rope_parameters: { full_attention: 7 } }, 'CORRUPT_FILE', 'rope_parameters.full_attention'],
+  ['modernbert', { rope_parameters: 7 }, 'CORRUPT_FILE', 'rope_parameters'],
 ])('a %s with %j is refused', (type, changes, code, message) => {
   expect(() => parse(type, changes)).toThrow(refusal(code, message));
   expect(() => parse(type, changes)).toThrow('/model/config.json');

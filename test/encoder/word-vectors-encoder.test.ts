@@ -46,6 +46,14 @@ test.each([
   expect(truncatedPrompts).toEqual([2]);
 });
 
+test.each([
+  ['after a header', '3 2\ntop 10 1 2\n1 2 3 4\n. . 5 6'],
+  ['without one, unless it ends with a number after another beginning', 'a 0 0\n1 2 3 4\n. . 5 6'],
+])('a word may have spaces: %s', async (_, text) => {
+  const encoder = await loadTextEncoder(await write('words.vec', text));
+  expect(encoder.channels).toBe(2);
+});
+
 test('a word between spaces is looked up whole before it is cut into parts', async () => {
   const encoder = await loadTextEncoder(await write('glove.txt', LINES.join('\n')));
   const { hiddenStates } = await encoder.encode(["don't"], { ...none, maxLength: 1 });
@@ -96,6 +104,23 @@ test.each([
   ['no number', 'the 1 2 3\ncat 1 x 2', 'line 2 is not valid'],
   ['a number beyond float32', 'the 1 2 1e39', 'line 1 is not valid'],
   ['an empty field', 'the 1 2 3\ncat 1  3', 'line 2 is not valid'],
+  [
+    'a line with a number more than the first',
+    'the 0.1 0.2\nof 0.3 0.4 0.9',
+    'line 2 is not valid; expected a word and 2',
+  ],
+  [
+    'fewer channels than its header says',
+    '400000 300\nthe 1 2\ncat 3 4',
+    'line 2 is not valid; expected a word and 300',
+  ],
+  ['fewer words than its header says', '3 2\nthe 1 2\ncat 3 4', 'expected 3, got 2. It may be truncated'],
+  ['more words than its header says', '1 2\nthe 1 2\nthe 3 4', 'expected 1, got 2'],
+  [
+    'a header of too many channels',
+    '2 99999\nthe 1 2',
+    'line 1 is not valid; expected the number of words and 2 to 16384',
+  ],
 ])('a text file with %s is refused', async (_, text, message) => {
   await expect(loadTextEncoder(await write('glove.txt', text))).rejects.toMatchObject({
     code: 'CORRUPT_FILE',

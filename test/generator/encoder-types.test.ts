@@ -63,3 +63,15 @@ test('padding that a decoder-only encoder cannot encode is refused', async () =>
     message: expect.stringContaining('decoder-only'),
   });
 });
+
+test('so is the pooling to its first token', async () => {
+  const encoder = await writeGolden('golden/causal_llama.safetensors', { vocab_size: 48 });
+  const features = [[4, 1, 32], [6, 6, 12], TINY_TOKENS] as const;
+  await expect(createTiny({ encoder, features, pooling: 'cls', padding: 'zero' })).rejects.toMatchObject({
+    code: 'SHAPE_MISMATCH',
+    message: expect.stringContaining('set the pooling to mean or none'),
+  });
+  const made = await createTiny({ encoder, features, pooling: 'mean' });
+  expect(made.manifest.condition.pooling).toBe('mean');
+  made.dispose();
+});

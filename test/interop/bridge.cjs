@@ -175,7 +175,7 @@ async function encode({ maxLength, layer, ...device }, folder, promptsFile, targ
     ...(encoder.encodesPadding ? [['encode', 'none']] : []),
     ['zero', 'none'],
     ['encode', 'mean'],
-    ['encode', 'cls'],
+    ...(encoder.encodesPadding ? [['encode', 'cls']] : []),
   ]) {
     const { hiddenStates, shape } = await encoder.encode(prompts, { maxLength, padding, pooling });
     tensors.push({ name: `${padding}.${pooling}`, dtype: 'F32', shape, bytes: () => [bytesOf(hiddenStates)] });

@@ -37,11 +37,11 @@ describe.each(['byte-level', 'byte-fallback'])('a %s tokenizer gives what transf
   });
 });
 
-test('add_bos_token decides whether raw text starts with the beginning token', () => {
+test('tokenizer.json alone decides whether raw text starts with the beginning token, as in transformers', () => {
   const { tokeniser } = load('byte-fallback', { config: { add_bos_token: false } });
-  expect(tokeniser.prefix).toEqual([]);
+  expect(tokeniser.prefix).toEqual([tokeniser.idOf('<s>')]);
   const added = load('byte-level', { config: { add_bos_token: true, bos_token: '<|endoftext|>' } }).tokeniser;
-  expect(added.prefix).toEqual([added.idOf('<|endoftext|>')]);
+  expect(added.prefix).toEqual([]);
 });
 
 test('a vocabulary larger than the model belongs to another model', () => {

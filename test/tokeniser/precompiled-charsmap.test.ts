@@ -56,10 +56,43 @@ test.each([
   );
 });
 
+test('a replacement of more bytes than any real one is refused, before it is put together', () => {
+  const longest = new PrecompiledCharsmap(charsmap({ é: 'x'.repeat(256) }), 'x');
+  expect(longest.normalise('é')).toHaveLength(256);
+  const longer = new PrecompiledCharsmap(charsmap({ é: 'x'.repeat(257) }), '/model/tokenizer.json');
+  expect(() => longer.normalise('é'.repeat(2 ** 12))).toThrow(
+    expect.objectContaining({
+      code: 'CORRUPT_FILE',
+      message:
+        '/model/tokenizer.json: precompiled_charsmap has a replacement of more than 256 bytes, at 0 of its texts',
+    }),
+  );
+  const ofAscii = charsmap({ a: 'x'.repeat(2 ** 20) });
+  expect(() => new PrecompiledCharsmap(ofAscii, 'x')).toThrow(expect.objectContaining({ code: 'CORRUPT_FILE' }));
+});
+
+test('its size is that of the bytes, not of their letters', () => {
+  const longer = Buffer.alloc(2 ** 26 + 1).toString('base64');
+  expect(() => new PrecompiledCharsmap(longer, 'x')).toThrow('has 67108865 bytes; expected at most 67108864');
+});
+
 test('a trie that points out of itself ends a match', () => {
   const bytes = Buffer.alloc(12, 0xff);
   bytes.writeUInt32LE(8);
   expect(new PrecompiledCharsmap(bytes.toString('base64'), 'x').normalise('aé')).toBe('aé');
+});
+
+test('what is wrong with it is said by the tokeniser that uses it', () => {
+  const normalizer = { type: 'Precompiled', precompiled_charsmap: charsmap({ é: 'x'.repeat(300) }) };
+  const model = { type: 'Unigram', unk_id: 0, vocab: [['<unk>', -1]] };
+  const tokenizer = { added_tokens: [], normalizer, pre_tokenizer: null, post_processor: null, decoder: null, model };
+  const tokeniser = new LibraryTokeniser({ tokenizer, config: {}, folder: '/model' }, 'UNSUPPORTED_ENCODER');
+  expect(() => tokeniser.encode('é', false)).toThrow(
+    expect.objectContaining({
+      code: 'CORRUPT_FILE',
+      message: expect.stringMatching(/^\/model\/tokenizer\.json: precompiled_charsmap has a replacement/),
+    }),
+  );
 });
 
 test('tokenisers use it, alone and in a sequence, and split at white space as Rust does', () => {

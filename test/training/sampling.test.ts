@@ -9,7 +9,7 @@ function checkpointsOf(task: string, count: number): Checkpoint[] {
   return Array.from({ length: count }, (_, index) => {
     const name = `${task}/checkpoints/${index}.safetensors`;
     const weights = { norm: 1, mean: 0, standardDeviation: 1 };
-    const degenerate = { modules: 1, idleModules: 0, constantMatrices: 0 };
+    const degenerate = { modules: 1, idleModules: 0, constantModules: 0, constantMatrices: 0 };
     return { name, path: `/${name}`, bytes: 1, sha256: name, tensorsSha256: name, weights, degenerate };
   });
 }

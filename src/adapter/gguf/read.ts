@@ -1,9 +1,9 @@
 import { type LongOperation, steadyProgress } from '../../async/index.js';
 import { DndError } from '../../errors.js';
 import { dequantise, GgufFile, type GgufTensor, isReadableType, metadataText } from '../../formats/gguf/index.js';
+import { firstNonFinite } from '../../formats/non-finite.js';
 import { checkOptions, checkPath, errorMessage, quote, quoteValue } from '../../validation/index.js';
 import { excludedModulesOf } from '../base-family.js';
-import { firstNonFinite } from '../encode.js';
 import { type AdapterTensor, LoraAdapter, type LoraConfig } from '../lora-adapter.js';
 import { type Part, tensorName } from '../names.js';
 import { type Architecture, architectureOf } from './architectures.js';

@@ -38,6 +38,7 @@ export async function tokenizerFromGguf(file: Header): Promise<GgufTokenizer> {
     );
   const vocabulary = readVocabulary(file);
   const kind = model === 'gpt2' ? byteLevel(file, vocabulary) : await sentencePiece(file, vocabulary);
+  const starts = metadataFlag(metadata, 'tokenizer.ggml.add_bos_token', path) ?? kind.addStart;
   const tokenizer = {
     version: '1.0',
     truncation: null,
@@ -45,7 +46,7 @@ export async function tokenizerFromGguf(file: Header): Promise<GgufTokenizer> {
     added_tokens: addedTokens(vocabulary),
     normalizer: kind.normalizer,
     pre_tokenizer: kind.preTokenizer,
-    post_processor: null,
+    post_processor: starts ? startingWith(vocabulary.special.get('bos'), vocabulary) : null,
     decoder: kind.decoder,
     model: {
       type: 'BPE',
@@ -60,10 +61,20 @@ export async function tokenizerFromGguf(file: Header): Promise<GgufTokenizer> {
   const template = metadataText(metadata, 'tokenizer.chat_template', path);
   const tokenizerConfig = {
     ...Object.fromEntries(special),
-    add_bos_token: metadataFlag(metadata, 'tokenizer.ggml.add_bos_token', path) ?? kind.addStart,
     ...(template === undefined ? {} : { chat_template: template }),
   };
   return { tokenizer, tokenizerConfig };
+}
+
+/** Puts the beginning token before a text; null where there is none. */
+function startingWith(id: number | undefined, { tokens }: Vocabulary): unknown {
+  if (id === undefined) return null;
+  const token = tokens[id]!;
+  return {
+    type: 'TemplateProcessing',
+    single: [{ SpecialToken: { id: token, type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
+    special_tokens: { [token]: { id: token, ids: [id], tokens: [token] } },
+  };
 }
 
 /** Everything but padding. */

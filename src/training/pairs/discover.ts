@@ -1,6 +1,13 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join, relative, sep } from 'node:path';
-import { isUnconverted, PEFT_TENSORS_FILE, SAVE_AGAIN, searchAdapter, severalAdapters } from '../../adapter/index.js';
+import {
+  isUnconverted,
+  misnamedAdapter,
+  PEFT_TENSORS_FILE,
+  SAVE_AGAIN,
+  searchAdapter,
+  severalAdapters,
+} from '../../adapter/index.js';
 import { DndError } from '../../errors.js';
 import { kindOf, readError } from '../../files/index.js';
 import { promptFile, promptFileNames } from '../../prompts/index.js';
@@ -66,7 +73,7 @@ export async function findTasks(folder: string): Promise<string[]> {
 /**
  * Finds the prompts file and the checkpoints of a task. Missing files, or files of another format, are problems.
  * @param places their paths, if not in the task's folder
- * @param adapterName the adapter to take where a checkpoint holds several
+ * @param adapterName the adapter to take where a checkpoint does not hold one itself, but below it
  */
 export async function findTaskFiles(
   folder: string,
@@ -135,7 +142,7 @@ async function findCheckpoints(
   };
   const addFolder = async (entry: string, isCheckpoint: boolean) => {
     const path = join(place, entry);
-    const search = await searchAdapter(path, adapterName);
+    const search = await searchAdapter(path, { name: adapterName, files: [PEFT_TENSORS_FILE] });
     if (search.kind === 'one') {
       // A run inside, such as an older one, is not a checkpoint of this task.
       const nested = placeIn(path, search.folder)
@@ -143,9 +150,10 @@ async function findCheckpoints(
         .some((name) => CHECKPOINT_NAME.test(name));
       if (!isCheckpoint && nested) aside.push({ path, what: `holds the checkpoint ${placeIn(path, search.folder)}` });
       else await add(join(search.folder, PEFT_TENSORS_FILE), search.folder, entry);
-    } else if (search.kind === 'several') {
-      const what = severalAdapters(search.names);
-      if (isCheckpoint) refuse(path, 'UNSUPPORTED_FORMAT', `it ${what}. ${CHOOSE}`);
+    } else if (search.kind !== 'none') {
+      const several = search.kind === 'several';
+      const what = several ? severalAdapters(search.names) : misnamedAdapter(adapterName!, search.names);
+      if (isCheckpoint) refuse(path, 'UNSUPPORTED_FORMAT', `it ${what}. ${several ? CHOOSE : CORRECT}`);
       else aside.push({ path, what });
     } else if (isCheckpoint || search.saw === 'adapter') refuse(path, search.code, search.why);
     else if (search.saw === 'training') aside.push({ path, what: `has no adapter: ${search.why}` });
@@ -161,8 +169,13 @@ async function findCheckpoints(
       if (hasAdapter && DEEPSPEED_FOLDER.test(entry)) continue;
       if (isUnconverted(entry)) aside.push({ path, what: 'is an adapter from before its conversion to LoRA' });
       else await addFolder(entry, CHECKPOINT_NAME.test(entry));
-    } else if (entry.endsWith('.safetensors') && entry !== IMPORTANCE_FILE) await add(path, place, entry);
-    else if (PYTORCH.test(entry) && !COMPANIONS.test(entry)) refuse(path, 'UNSUPPORTED_FORMAT', SAVE_AGAIN);
+    } else if (entry === IMPORTANCE_FILE) {
+      if (relative(join(folder, task.name), place) !== '')
+        task.notes.push(
+          `${placeIn(folder, path)} is not read: token importance is that in ${task.name}/. Move it there`,
+        );
+    } else if (entry.endsWith('.safetensors')) await add(path, place, entry);
+    else if (PYTORCH.test(entry) && !COMPANIONS.test(entry)) refuse(path, 'UNSUPPORTED_FORMAT', PYTORCH_FILE);
   }
   // A trainer's final adapter is in the folder above its checkpoints, and is the newest.
   const isLast = ({ path, folder: inside }: CheckpointFile) =>
@@ -175,7 +188,8 @@ async function findCheckpoints(
     );
     return;
   }
-  const instead = kind === 'folder' && aside.length === 0 ? await searchAdapter(place) : undefined;
+  const instead =
+    kind === 'folder' && aside.length === 0 ? await searchAdapter(place, { files: [PEFT_TENSORS_FILE] }) : undefined;
   if (instead?.kind === 'none' && instead.saw !== 'nothing')
     throw new DndError(instead.code, `task ${task.name} has no checkpoints: in ${place} ${instead.why}`);
   const seen = aside.map(({ path, what }) => `; ${placeIn(folder, path)} ${what}`).join('');
@@ -185,6 +199,8 @@ async function findCheckpoints(
   );
 }
 
+const PYTORCH_FILE = `it is in PyTorch’s format, and pairs read safetensors only. ${SAVE_AGAIN}`;
+const CORRECT = 'Correct "adapterName" in pairs.json, or remove the checkpoint';
 const CHOOSE = 'Name the one to take as "adapterName" in pairs.json, or move the others elsewhere';
 
 function placeIn(folder: string, path: string): string {

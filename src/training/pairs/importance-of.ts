@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import type { AdapterLayout, LayoutTensor } from '../../adapter/index.js';
+import { type AdapterLayout, IMPORTANCE_TENSOR, type LayoutTensor } from '../../adapter/index.js';
 import { type LongOperation, steadyProgress } from '../../async/index.js';
 import { DndError } from '../../errors.js';
 import { SafetensorsFile, writeSafetensors } from '../../formats/safetensors/index.js';
 import { importanceFromSums, meanImportance, TokenDeviations, type TokenSums } from './importance.js';
 import { readTensors } from './target.js';
-import { IMPORTANCE_TENSOR, readTaskImportance } from './task-importance.js';
+import { readTaskImportance } from './task-importance.js';
 import type { Task } from './types.js';
 import { uninformativeTask } from './warnings.js';
 
@@ -25,7 +25,7 @@ export interface PairsImportance {
 }
 
 /** Changes whenever the computation changes. */
-const CACHE_VERSION = 1;
+const CACHE_VERSION = 2;
 
 /** Elements accumulated at once, so that any base model fits: 16 bytes each. */
 const MOST_ELEMENTS = 2 ** 23;

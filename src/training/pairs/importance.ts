@@ -86,6 +86,13 @@ function addSlice(values: Float32Array, means: Float64Array, squares: Float64Arr
   }
 }
 
+/** Scaled so that its mean over all elements of all tokens is 1; undefined if it is zero everywhere. */
+export function normalisedImportance(importance: Float64Array, counts: Float64Array): Float64Array | undefined {
+  const elements = counts.reduce((sum, count) => sum + count, 0);
+  const total = importance.reduce((sum, value, token) => sum + value * counts[token]!, 0);
+  return total > 0 ? importance.map((value) => (value * elements) / total) : undefined;
+}
+
 /**
  * The token importance of one data set: the mean standard deviation of a token's elements, as a share of the sum over
  * all elements of all tokens, times the number of these elements. Its mean over all elements is 1. Source: the
@@ -93,10 +100,8 @@ function addSlice(values: Float32Array, means: Float64Array, squares: Float64Arr
  * @returns [tokens]; undefined if the checkpoints do not differ (there is only one, or all are identical)
  */
 export function importanceFromSums({ deviations, counts }: TokenSums): Float64Array | undefined {
-  const total = deviations.reduce((sum, value) => sum + value, 0);
-  const elements = counts.reduce((sum, value) => sum + value, 0);
-  if (!(total > 0)) return undefined;
-  return deviations.map((sum, token) => (counts[token] === 0 ? 0 : ((sum / counts[token]!) * elements) / total));
+  const means = deviations.map((sum, token) => (counts[token] === 0 ? 0 : sum / counts[token]!));
+  return normalisedImportance(means, counts);
 }
 
 /**

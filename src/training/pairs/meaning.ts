@@ -8,8 +8,7 @@ import type { Checkpoint, Task } from './types.js';
 export function meaninglessTask({ checkpoints }: Pick<Task, 'checkpoints'>): string | null {
   if (checkpoints.every(isIdle))
     return 'every checkpoint leaves the base as it is: lora_A or lora_B of each module is zero';
-  if (checkpoints.every((checkpoint) => isIdle(checkpoint) || isConstant(checkpoint)))
-    return 'every checkpoint has matrices whose elements are all the same';
+  if (checkpoints.every(isEmpty)) return 'in every checkpoint each module has a matrix whose elements are all the same';
   const different = new Set(checkpoints.map(({ tensorsSha256 }) => tensorsSha256)).size;
   if (checkpoints.length > 1 && different === 1) return `its ${checkpoints.length} checkpoints have the same weights`;
   return null;
@@ -19,7 +18,12 @@ function isIdle({ degenerate: { modules, idleModules } }: Checkpoint): boolean {
   return idleModules === modules;
 }
 
-function isConstant({ degenerate: { constantMatrices } }: Checkpoint): boolean {
+/** Whether no module has learnt anything: trained ones count, whatever is beside them. */
+function isEmpty({ degenerate: { modules, idleModules, constantModules } }: Checkpoint): boolean {
+  return idleModules + constantModules === modules;
+}
+
+function hasConstant({ degenerate: { constantMatrices } }: Checkpoint): boolean {
   return constantMatrices > 0;
 }
 
@@ -44,7 +48,7 @@ export function meaningWarnings(task: Task, someOf: (names: readonly string[]) =
       partly,
       `the adapter does nothing in ${first.degenerate.idleModules} of ${counted(first.degenerate.modules, 'module')}, where lora_A or lora_B is zero`,
     );
-  const constant = checkpoints.filter(isConstant);
+  const constant = checkpoints.filter(hasConstant);
   if (constant[0])
     warn(
       constant,

@@ -13,7 +13,7 @@ import { PAIRS_FILE, type PairsManifest, readPairsManifest } from './manifest.js
 import { type ScannedCheckpoint, scanCheckpoint } from './scan.js';
 import { findTaskImportance, type TaskImportance } from './task-importance.js';
 import type { Checkpoint, CheckpointProblem, PairItem, Pairs, PairsProblem, Task } from './types.js';
-import { warningsOf } from './warnings.js';
+import { importanceWarnings, warningsOf } from './warnings.js';
 
 export interface OpenPairsOptions extends LongOperation {
   /** Skip damaged checkpoints; they are listed in `skipped`. Default: false. */
@@ -65,6 +65,7 @@ export async function examinePairs(folder: string, options: OpenPairsOptions = {
   problems.push(...heldOutProblems(manifest, files, folder));
 
   const items = await readAllItems(files, problems, { ...manifest.fields, ...given(options.fields) }, options.signal);
+  const importance = await findAllImportance(folder, files, problems);
   const { members, damaged } = await scanAll(files, options);
   const left = new Set(members.map(({ task }) => task));
   if (!options.skipCorrupt) problems.push(...damaged);
@@ -80,8 +81,6 @@ export async function examinePairs(folder: string, options: OpenPairsOptions = {
     );
   if (problems.length > 0 || !agreement) return { folder, pairs: null, problems, mismatches };
 
-  const importance = new Map<string, TaskImportance | undefined>();
-  for (const { name } of files) importance.set(name, await findTaskImportance(join(folder, name)));
   const tasks = files.map(
     ({ name }): Task => ({
       name,
@@ -93,7 +92,10 @@ export async function examinePairs(folder: string, options: OpenPairsOptions = {
   );
   const { adapter, tensors } = agreement;
   const notes = files.flatMap((task) => task.notes);
-  const warnings = warningsOf({ tasks, members, agreement, base, skipped: damaged, notes });
+  const warnings = [
+    ...warningsOf({ tasks, members, agreement, base, skipped: damaged, notes }),
+    ...importanceWarnings(tasks, pairsLayout({ base, adapter, tensors })),
+  ];
   const digest = digestOf(agreement, tasks);
   return {
     folder,
@@ -115,6 +117,24 @@ export function pairsLayout(
 ): AdapterLayout {
   if (base) return new AdapterLayout({ base, rank: adapter.rank, modules: adapter.modules, chunk, normalisation });
   return AdapterLayout.fromTensors(tensors, { chunk, normalisation });
+}
+
+async function findAllImportance(
+  folder: string,
+  files: readonly TaskFiles[],
+  problems: PairsProblem[],
+): Promise<Map<string, TaskImportance>> {
+  const all = new Map<string, TaskImportance>();
+  for (const { name } of files) {
+    try {
+      const importance = await findTaskImportance(join(folder, name));
+      if (importance) all.set(name, importance);
+    } catch (error) {
+      if (!(error instanceof DndError)) throw error;
+      problems.push({ task: name, checkpoint: null, code: error.code, message: `task ${name}: ${error.message}` });
+    }
+  }
+  return all;
 }
 
 function damagedOf(name: string, damaged: readonly CheckpointProblem[]): CheckpointProblem[] {

@@ -1,52 +1,68 @@
 import { join } from 'node:path';
-import type { AdapterLayout } from '../../adapter/index.js';
+import { type AdapterLayout, firstWrongImportance, IMPORTANCE_TENSOR } from '../../adapter/index.js';
 import { DndError } from '../../errors.js';
 import { kindOf, sha256OfFiles } from '../../files/index.js';
 import { SafetensorsFile } from '../../formats/safetensors/index.js';
+import { normalisedImportance } from './importance.js';
 
 /** In a task's folder: token importance from elsewhere, as `dnd convert` makes it of the published criterion_weight.pt. */
 export const IMPORTANCE_FILE = 'importance.safetensors';
-/** Of the tensor in it, and in the cache of a run. */
-export const IMPORTANCE_TENSOR = 'importance';
 
 /** Token importance that is given instead of computed. */
 export interface TaskImportance {
   path: string;
   sha256: string;
-}
-
-/** @throws DndError READ_FAILED */
-export async function findTaskImportance(taskFolder: string): Promise<TaskImportance | undefined> {
-  const path = join(taskFolder, IMPORTANCE_FILE);
-  return (await kindOf(path)) === 'file' ? { path, sha256: await sha256OfFiles([path]) } : undefined;
+  /** How many weight tokens it is for. */
+  tokens: number;
 }
 
 /**
- * Reads it for the weight tokens of a layout.
+ * That of a task's folder; undefined if it has none.
+ * @throws DndError READ_FAILED; INVALID_PAIRS where it is no importance, of whatever weight tokens; as `SafetensorsFile`
+ */
+export async function findTaskImportance(taskFolder: string): Promise<TaskImportance | undefined> {
+  const path = join(taskFolder, IMPORTANCE_FILE);
+  if ((await kindOf(path)) !== 'file') return undefined;
+  const values = await readValues(path);
+  return { path, sha256: await sha256OfFiles([path]), tokens: values.length };
+}
+
+const REPAIR = 'Convert it again, or remove it: importance is then computed';
+
+async function readValues(path: string): Promise<Float32Array> {
+  const wrong = (what: string) => new DndError('INVALID_PAIRS', `${path}: ${what}. ${REPAIR}`);
+  const file = await SafetensorsFile.open(path);
+  try {
+    const shape = file.tensors.get(IMPORTANCE_TENSOR)?.shape;
+    if (shape === undefined) throw wrong(`it has no tensor ${IMPORTANCE_TENSOR}`);
+    if (shape.length !== 1) throw wrong(`importance has the shape [${shape.join(', ')}]; expected [weight tokens]`);
+    const values = await file.readFloat32(IMPORTANCE_TENSOR);
+    const at = firstWrongImportance(values);
+    if (at !== -1)
+      throw wrong(`importance must be finite numbers from 0, and that of weight token ${at} is ${values[at]}`);
+    if (values.every((value) => value === 0)) throw wrong('it is zero for every weight token');
+    return values;
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * Reads it for the weight tokens of a layout, scaled to a mean over all elements of 1, as computed importance has: tasks
+ * count alike, wherever theirs comes from.
  * @returns [tokens]
  * @throws DndError INVALID_PAIRS where it is not the importance of these weight tokens; as `SafetensorsFile`
  */
 export async function readTaskImportance({ path }: TaskImportance, layout: AdapterLayout): Promise<Float64Array> {
-  const wrong = (what: string) =>
-    new DndError('INVALID_PAIRS', `${path}: ${what}. Convert it again, or remove it: importance is then computed`);
+  const wrong = (what: string) => new DndError('INVALID_PAIRS', `${path}: ${what}. ${REPAIR}`);
   if (layout.normalisation !== 'chunk') {
     throw wrong(
       `it is the importance of weight tokens with the normalisation chunk, and these have ${layout.normalisation}`,
     );
   }
-  const file = await SafetensorsFile.open(path);
-  try {
-    const shape = file.tensors.get(IMPORTANCE_TENSOR)?.shape;
-    if (shape === undefined) throw wrong(`it has no tensor ${IMPORTANCE_TENSOR}`);
-    if (shape.length !== 1 || shape[0] !== layout.tokenCount) {
-      throw wrong(`it is for [${shape.join(', ')}] weight tokens, and the layout has ${layout.tokenCount}`);
-    }
-    const values = Float64Array.from(await file.readFloat32(IMPORTANCE_TENSOR));
-    const at = values.findIndex((value) => !(Number.isFinite(value) && value >= 0));
-    if (at !== -1)
-      throw wrong(`importance must be finite numbers from 0, and that of weight token ${at} is ${values[at]}`);
-    return values;
-  } finally {
-    await file.close();
-  }
+  const values = await readValues(path);
+  if (values.length !== layout.tokenCount)
+    throw wrong(`it is for ${values.length} weight tokens, and the layout has ${layout.tokenCount}`);
+  // Not zero everywhere.
+  return normalisedImportance(Float64Array.from(values), layout.elementCounts())!;
 }

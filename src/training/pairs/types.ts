@@ -27,7 +27,9 @@ export interface DegenerateWeights {
   modules: number;
   /** Those that the adapter leaves as they are, because lora_A or lora_B is zero. */
   idleModules: number;
-  /** Matrices, other than zero ones, whose elements are all the same. */
+  /** Other modules with a matrix whose elements are all the same. */
+  constantModules: number;
+  /** Matrices of more than one element, other than zero ones, whose elements are all the same. */
   constantMatrices: number;
 }
 

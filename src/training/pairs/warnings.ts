@@ -1,4 +1,4 @@
-import type { BaseModel } from '../../adapter/index.js';
+import type { AdapterLayout, BaseModel } from '../../adapter/index.js';
 import { counted } from '../../text-table.js';
 import type { Agreement, Member } from './agreement.js';
 import { meaningWarnings } from './meaning.js';
@@ -40,7 +40,9 @@ export function warningsOf({ tasks, members, agreement, base, skipped, notes }: 
   for (const { bytes, checkpoints } of duplicatesOf(tasks))
     warnings.push(`${someOf(checkpoints)} ${bytes ? 'are byte-identical' : 'have the same weights'}`);
   warnings.push(...tasks.flatMap((task) => meaningWarnings(task, someOf)));
-  const single = tasks.filter(({ checkpoints, heldOut }) => checkpoints.length === 1 && !heldOut);
+  const single = tasks.filter(
+    ({ checkpoints, heldOut, importance }) => checkpoints.length === 1 && !heldOut && !importance,
+  );
   warnings.push(...single.map(({ name }) => uninformativeTask(name)));
   return warnings;
 }
@@ -53,6 +55,15 @@ function settingWarnings(members: readonly Member[]): string[] {
       byWarning.set(warning, [...(byWarning.get(warning) ?? []), checkpoint.name]);
   }
   return Array.from(byWarning, ([warning, names]) => `${someOf(names)}: ${warning}`);
+}
+
+/** For importance of another number of weight tokens than those of a layout that is taken where no chunk is chosen. */
+export function importanceWarnings(tasks: readonly Task[], { tokenCount, chunk }: AdapterLayout): string[] {
+  return tasks.flatMap(({ name, importance }) =>
+    importance === undefined || importance.tokens === tokenCount
+      ? []
+      : `the token importance of ${name} is for ${importance.tokens} weight tokens, and with the default chunk ${chunk} there are ${tokenCount}. Train with the chunk that it is for (--chunk), or remove ${importance.path}`,
+  );
 }
 
 /** The warning for a training task. */

@@ -74,6 +74,14 @@ test('TRL: several adapters in a checkpoint are listed, until pairs.json names o
   );
   await writeFile(at('pairs.json'), JSON.stringify({ base: configOf(TINY_BASE), adapterName: 'train' }));
   expect(await namesOf()).toEqual(['a/checkpoints/checkpoint-1/train', 'a/checkpoints/checkpoint-2/train']);
+  await rm(at('a', 'checkpoints', 'checkpoint-2', 'train'), { recursive: true });
+  expect(await problemsOf()).toEqual([
+    [
+      'a/checkpoints/checkpoint-2',
+      'UNSUPPORTED_FORMAT',
+      'it has no adapter "train"; it has reference. Correct "adapterName" in pairs.json, or remove the checkpoint',
+    ],
+  ]);
 });
 
 test('an adapter in the checkpoint itself is taken, whatever DeepSpeed or TRL write below it', async () => {

@@ -57,11 +57,24 @@ test('one that does nothing beside others, or does nothing in some modules, is a
   ]);
 });
 
-test('matrices whose elements are all the same are warned of', async () => {
-  for (const step of [1, 2]) await fill(step, 0.5, (name) => name.includes('layers.0.mlp.up_proj'));
+test('matrices whose elements are all the same are warned of; of every module, they teach nothing', async () => {
+  const isUp = (name: string) => name.includes('layers.0.mlp.up_proj');
+  for (const step of [1, 2]) await fill(step, 0.5, isUp);
   const { why, warnings } = await opened();
-  expect(why).toBe('every checkpoint has matrices whose elements are all the same');
-  expect(warnings[0]).toMatch(/checkpoint-1, .*checkpoint-2: in 2 of its matrices all elements are the same/);
+  expect(why).toBeNull();
+  expect(warnings).toEqual([
+    expect.stringMatching(/checkpoint-1, .*checkpoint-2: in 2 of its matrices all elements are the same/),
+  ]);
+  for (const step of [1, 2]) await fill(step, 0.5, (name) => isB(name) && !isUp(name));
+  expect((await opened()).why).toBe('in every checkpoint each module has a matrix whose elements are all the same');
+});
+
+test('modules that do nothing, beside others whose matrices are constant, teach nothing either', async () => {
+  for (const step of [1, 2]) {
+    await fill(step, 0, (name) => isB(name) && name.includes('q_proj'));
+    await fill(step, step, (name) => !name.includes('q_proj'));
+  }
+  expect((await opened()).why).toBe('in every checkpoint each module has a matrix whose elements are all the same');
 });
 
 test('a task whose checkpoints are all the same has no spread', async () => {
@@ -92,10 +105,13 @@ test('uniform matrices are found whatever pieces they are read in', () => {
         for (const piece of [values.slice(0, cut), values.slice(cut)])
           if (piece.length > 0) uniform.add(`m${index}.lora_B.weight`, Float32Array.from(piece));
       const isUniform = ({ values }: { values: number[] }) => values.every((value) => value === values[0]);
+      // The element of a matrix of one is always the same as itself.
+      const constant = matrices.filter((one) => isUniform(one) && one.values[0] === 1 && one.values.length > 1).length;
       expect(uniform.result()).toEqual({
         modules: matrices.length,
         idleModules: matrices.filter((one) => isUniform(one) && one.values[0] === 0).length,
-        constantMatrices: matrices.filter((one) => isUniform(one) && one.values[0] === 1).length,
+        constantModules: constant,
+        constantMatrices: constant,
       });
     }),
   );
