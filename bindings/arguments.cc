@@ -151,7 +151,7 @@ void Argument::require_within(int64_t offset, int64_t count, int64_t size, const
 }
 
 void Argument::refuse(const std::string& expected, const std::string& got) const {
-  throw Error(ErrorCode::kInvalidArgument, path_ + ": want " + expected + ", got " + got);
+  throw Error(ErrorCode::kInvalidArgument, path_ + ": expected " + expected + ", got " + got);
 }
 
 std::string Argument::got() const {

@@ -2,13 +2,16 @@ const { mkdir, writeFile } = require('node:fs/promises');
 const { join } = require('node:path');
 const { makeText } = require('./corpus.cjs');
 const { splitTasks } = require('./split.cjs');
+const { makeStory, pick } = require('./stories.cjs');
 const { describe, makeItems, makeNeutralItems } = require('./tasks.cjs');
 const { tokenizerFiles } = require('./tokenizer.cjs');
+const { QUESTIONS } = require('./words.cjs');
 
 /** Each use of random numbers has its own; see SplitMix64.derived. */
-const STREAMS = { corpus: 0, split: 1, neutral: 2, train: 3, test: 4 };
+const STREAMS = { corpus: 0, split: 1, neutral: 2, train: 3, test: 4, questions: 5 };
 
 const UNPREDICTED = -100;
+const QUESTIONS_EACH = 60;
 
 /**
  * Everything that a world is built from, made of a seed: corpus, tokenizer, tasks, items.
@@ -20,8 +23,6 @@ const UNPREDICTED = -100;
 function makeData(SplitMix64, world, seed, split) {
   const random = (...path) => SplitMix64.derived(seed, ...path);
   const { vocabulary, files } = tokenizerFiles();
-  const sequences = world.pretraining.steps * world.pretraining.batch;
-  const texts = random(STREAMS.corpus);
   const { train, heldOut } = splitTasks(SplitMix64.derived(split, STREAMS.split), world);
   const withItems = (use, count) => (task, index) => ({
     ...task,
@@ -35,10 +36,24 @@ function makeData(SplitMix64, world, seed, split) {
   return {
     vocabulary,
     tokenizer: files,
-    corpus: Array.from({ length: sequences }, () => encodeText(makeText(texts, world.questions), vocabulary)),
+    /** The first so many texts of the corpus. */
+    corpus: (count) => {
+      const texts = random(STREAMS.corpus);
+      return Array.from({ length: count }, () => encodeText(makeText(texts, world.questions), vocabulary));
+    },
+    questions: world.questions.map((place) => makeQuestions(QUESTIONS[place], random(STREAMS.questions, place))),
     neutral: makeNeutralItems(train, random(STREAMS.neutral), world.items.neutral),
     tasks: tasks.map(withItems('train', world.items.train)).map(withItems('test', world.items.test)),
   };
+}
+
+/** Questions about new stories, each with the words that any right reply has. */
+function makeQuestions({ name, role, article, cues }, random) {
+  const items = Array.from({ length: QUESTIONS_EACH }, () => {
+    const { text, content } = makeStory(random, 'train');
+    return { prompt: `${text} ${pick(random, cues)}`, answer: article + content[role] };
+  });
+  return { name, items };
 }
 
 /** Token ids and labels of a text of the corpus: of a conversation, only replies are predicted. */

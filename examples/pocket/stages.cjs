@@ -1,28 +1,65 @@
 const { spawn } = require('node:child_process');
-const { readFile } = require('node:fs/promises');
+const { readFile, rm } = require('node:fs/promises');
 const { join } = require('node:path');
-const { trainLanguageModel } = require('dnd-lora/language');
+const { loadLanguageModel, trainLanguageModel } = require('dnd-lora/language');
 const { writeJson } = require('./data.cjs');
 const { baseConfig } = require('./worlds.cjs');
+
+/** Tokens of a plain reply. */
+const LONGEST_REPLY = 12;
 
 const DND = join(__dirname, '..', '..', 'dist', 'cli', 'main.js');
 
 /** The stages of a build after its data: each reads what the one before it wrote in the folder `work`. */
 
-/** Corpus → base. */
-async function trainBase(data, world, { work, seed, threads, log }) {
+/**
+ * Corpus → base. Copying the right word of a story is learnt at once for each question, sooner or later; until it is, no task
+ * of that question can be learnt either. So a base that cannot answer a question yet is trained anew, twice as long.
+ */
+async function trainBase(data, world, place) {
+  const { steps: fewest, mostSteps, learnt, ...settings } = world.pretraining;
+  for (let steps = fewest; steps <= mostSteps; steps *= 2) {
+    await rm(join(place.work, 'base'), { recursive: true, force: true });
+    await pretrain(data, { ...settings, steps }, place);
+    const shares = await questionsAnswered(data, place);
+    place.log(
+      `answers after ${steps} steps: ${shares.map(([name, share]) => `${name} ${(100 * share).toFixed(0)} %`).join(', ')}`,
+    );
+    if (shares.every(([, share]) => share >= learnt)) return;
+  }
+  throw new Error(`the base does not learn every question in ${mostSteps} steps; give another seed`);
+}
+
+async function pretrain(data, settings, { work, seed, threads, log }) {
   const { loss } = await trainLanguageModel({
     config: baseConfig(data.vocabulary.length),
     tokenizer: data.tokenizer['tokenizer.json'],
     tokenizerConfig: data.tokenizer['tokenizer_config.json'],
-    corpus: data.corpus,
+    corpus: data.corpus(settings.steps * settings.batch),
     out: join(work, 'base'),
-    ...world.pretraining,
+    ...settings,
     seed,
     threads,
     onStep: ({ step, steps, loss }) => step % 100 === 0 && log(`step ${step} of ${steps}, loss ${loss.toFixed(3)}`),
   });
   log(`loss ${loss.toFixed(3)}`);
+}
+
+/** For each question, the share of new stories of which the base finds the right word. */
+async function questionsAnswered(data, { work, threads }) {
+  const model = await loadLanguageModel(join(work, 'base'), { threads });
+  try {
+    const shares = [];
+    for (const { name, items } of data.questions) {
+      const prompts = items.map(({ prompt }) => prompt);
+      const replies = await model.generate(prompts, { maxNewTokens: LONGEST_REPLY });
+      const right = replies.filter((reply, index) => reply.includes(items[index].answer)).length;
+      shares.push([name, right / items.length]);
+    }
+    return shares;
+  } finally {
+    model.dispose();
+  }
 }
 
 /** Base, items → neutral start, checkpoints of every task: a pairs folder. */

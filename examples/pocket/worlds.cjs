@@ -29,6 +29,9 @@ const baseConfig = (vocabSize) => ({
 /** Settings of `trainLanguageModel`. Small initial matrices hardly learn to copy. */
 const PRETRAINING = {
   steps: 2000,
+  /** Doubled up to so many, until this share of new stories is answered, for each question. */
+  mostSteps: 8000,
+  learnt: 0.95,
   batch: 16,
   learningRate: 5e-3,
   warmupSteps: 50,

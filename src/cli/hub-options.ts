@@ -31,7 +31,8 @@ export async function resolveHubReferences(command: Command, io: Io): Promise<vo
   const quiet = command.opts().json === true;
   for (const [name, kind] of Object.entries(places.options ?? {})) {
     const value: unknown = command.opts()[name];
-    if (typeof value === 'string') command.setOptionValue(name, await folderOf(value, kind, io, quiet));
+    if (typeof value !== 'string' || !isHubReference(value)) continue;
+    command.setOptionValueWithSource(name, await folderOf(value, kind, io, quiet), command.getOptionValueSource(name));
   }
   if (!places.arguments) return;
   const { kind, first = false } = places.arguments;

@@ -1,8 +1,10 @@
-import { listFiles, modelInfo } from '@huggingface/hub';
 import { DndError } from '../errors.js';
 import type { HubFile } from './blob.js';
 import type { HubReference } from './reference.js';
 import { causeOf, request, TransientError, type Transport, withRetries } from './transport.js';
+
+/** Loaded by the first download: it takes a tenth of a second, which no other command should pay for. */
+const library = () => import('@huggingface/hub');
 
 /** What the Hub says of a repository at a revision. */
 export interface RepositoryInfo {
@@ -19,6 +21,7 @@ export async function repositoryInfo(
   { id, revision }: HubReference,
   repository: string,
 ): Promise<RepositoryInfo> {
+  const { modelInfo } = await library();
   const fields = ['sha', 'tags', 'cardData'] as const;
   const info = await ask(transport, repository, (through) =>
     modelInfo({ name: id, revision, additionalFields: [...fields], ...through }),
@@ -44,6 +47,7 @@ export async function repositoryFiles(
   commit: string,
   repository: string,
 ): Promise<HubFile[]> {
+  const { listFiles } = await library();
   return ask(transport, repository, async (through) => {
     const files: HubFile[] = [];
     for await (const { type, path, size, oid, lfs } of listFiles({

@@ -114,9 +114,9 @@ describe('forward', () => {
   });
 
   test.each([
-    ['a condition that is too short', 59, 1, /condition: want 240 bytes, float32 \[1, 3, 4, 5\], got 236 bytes/],
-    ['a condition for another batch', 60, 2, /condition: want 480 bytes, float32 \[2, 3, 4, 5\], got 240 bytes/],
-    ['a batch of nothing', 60, 0, /batch: want a whole number ≥ 1, got 0/],
+    ['a condition that is too short', 59, 1, /condition: expected 240 bytes, float32 \[1, 3, 4, 5\], got 236 bytes/],
+    ['a condition for another batch', 60, 2, /condition: expected 480 bytes, float32 \[2, 3, 4, 5\], got 240 bytes/],
+    ['a batch of nothing', 60, 0, /batch: expected a whole number ≥ 1, got 0/],
     ['a batch beyond all memory', 60, 2 ** 52, /./],
   ])('refuses %s', async (_what, length, batch, message) => {
     const engine = await decoder(SMALL);
@@ -226,7 +226,7 @@ describe('create', () => {
           [2, 3, 4],
         ],
       },
-      /features\[1\]: want a whole number ≥ 1, got 0/,
+      /features\[1\]: expected a whole number ≥ 1, got 0/,
     ],
     ['an even kernel', { features: SMALL, kernelSize: 4 }, /4/],
     ['a negative kernel', { features: SMALL, kernelSize: -3 }, /kernelSize/],

@@ -67,14 +67,14 @@ test('states have the same bytes for any number of threads, and whatever else is
 });
 
 test.each<[string, Int32Array, Int32Array, object, RegExp]>([
-  ['too few ids', ids.slice(1), mask, {}, /ids: want 96 bytes, int32 \[3, 8\], got 92 bytes/],
-  ['too long a mask', ids, new Int32Array(25), {}, /mask: want 96 bytes, int32 \[3, 8\], got 100 bytes/],
+  ['too few ids', ids.slice(1), mask, {}, /ids: expected 96 bytes, int32 \[3, 8\], got 92 bytes/],
+  ['too long a mask', ids, new Int32Array(25), {}, /mask: expected 96 bytes, int32 \[3, 8\], got 100 bytes/],
   [
     'a window that does not divide the length',
     ids,
     mask,
     { window: 3 },
-    /window: want a divisor of the length 8, got 3/,
+    /window: expected a divisor of the length 8, got 3/,
   ],
   [
     'a window beyond the positions',
@@ -83,8 +83,8 @@ test.each<[string, Int32Array, Int32Array, object, RegExp]>([
     { length: 13, window: 13 },
     /window: .*≤ 12, got 13/,
   ],
-  ['an unknown padding', ids, mask, { padding: 'left' }, /padding: want one of "encode", "zero", got "left"/],
-  ['an unknown pooling', ids, mask, { pooling: 'max' }, /pooling: want one of "none", "mean", "cls", got "max"/],
+  ['an unknown padding', ids, mask, { padding: 'left' }, /padding: expected one of "encode", "zero", got "left"/],
+  ['an unknown pooling', ids, mask, { pooling: 'max' }, /pooling: expected one of "none", "mean", "cls", got "max"/],
   ['an id outside the vocabulary', ids.map((id, index) => (index === 9 ? 50 : id)), mask, {}, /50/],
   ['a negative id', ids.map((id, index) => (index === 9 ? -1 : id)), mask, {}, /-1/],
 ])('%s: refused', async (_what, someIds, someMask, change, message) => {

@@ -130,13 +130,13 @@ test('so it is for kernels that have no transform', () => {
 test.each<[string, Partial<Record<keyof PlanOptions, unknown>>, string]>([
   ['an unknown instruction set', { instructionSet: 'sse2' }, "instruction set 'sse2'"],
   ['an unknown algorithm', { algorithm: 'winograd' }, 'one of "auto", "direct", "spectral"'],
-  ['a size of zero', { features: [1, 2, 0, 4, 5, 6] }, 'features[2]: want a whole number ≥ 1'],
+  ['a size of zero', { features: [1, 2, 0, 4, 5, 6] }, 'features[2]: expected a whole number ≥ 1'],
   ['a size beyond all decoders', { features: [1, 2, 3, 4, 5, 2 ** 40] }, 'sizes ≤ 1048576, got 1099511627776'],
   ['a single feature', { features: [1, 2, 3] }, 'at least two shapes'],
   ['features of two sizes', { features: [1, 2, 3, 4] }, 'three sizes (tokens, height, width)'],
   ['an even kernel', { kernelSize: 4 }, 'must be odd'],
   ['a batch of nothing', { batch: 0 }, 'batch: is not valid; expected a whole number from 1 to 65536'],
-  ['a workspace below nothing', { workspaceBytes: -1 }, 'workspaceBytes: want a whole number ≥ 0'],
+  ['a workspace below nothing', { workspaceBytes: -1 }, 'workspaceBytes: expected a whole number ≥ 0'],
   ['a spectral kernel of 17 taps', { kernelSize: 17, algorithm: 'spectral' }, 'no spectral convolution is possible'],
 ])('%s is refused', (_what, change, sentence) => {
   const plan = () => planDecoder({ features: WIDE, kernelSize: 9, ...change } as PlanOptions);

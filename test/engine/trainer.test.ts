@@ -395,24 +395,24 @@ describe('wrong arguments are named, with what was expected and what was given:'
   const invalid = (message: RegExp) => ({ code: 'INVALID_ARGUMENT', message: expect.stringMatching(message) });
 
   test.each<[string, object, RegExp]>([
-    ['beta1', { beta1: 1 }, /options\.beta1: want a number ≥ 0 and < 1, got 1/],
-    ['beta2', { beta2: -0.1 }, /options\.beta2: want a number ≥ 0 and < 1, got -0.1/],
-    ['eps', { eps: 0 }, /options\.eps: want a finite number > 0, got 0/],
-    ['weightDecay', { weightDecay: Number.NaN }, /options\.weightDecay: want a finite number ≥ 0, got NaN/],
-    ['maxGradientNorm', { maxGradientNorm: -1 }, /options\.maxGradientNorm: want a finite number ≥ 0, got -1/],
-    ['moments', { moments: '4bit' }, /options\.moments: want one of "fp32", "8bit", got "4bit"/],
+    ['beta1', { beta1: 1 }, /options\.beta1: expected a number ≥ 0 and < 1, got 1/],
+    ['beta2', { beta2: -0.1 }, /options\.beta2: expected a number ≥ 0 and < 1, got -0.1/],
+    ['eps', { eps: 0 }, /options\.eps: expected a finite number > 0, got 0/],
+    ['weightDecay', { weightDecay: Number.NaN }, /options\.weightDecay: expected a finite number ≥ 0, got NaN/],
+    ['maxGradientNorm', { maxGradientNorm: -1 }, /options\.maxGradientNorm: expected a finite number ≥ 0, got -1/],
+    ['moments', { moments: '4bit' }, /options\.moments: expected one of "fp32", "8bit", got "4bit"/],
   ])('%s', async (_what, change, message) => {
     const create = TrainerEngine.create({ features: SMALL, kernelSize: 3, optimiser: { ...ADAMW, ...change } });
     await expect(create).rejects.toMatchObject(invalid(message));
   });
 
   test.each<[string, object, RegExp]>([
-    ['condition', { condition: new Float32Array(59) }, /condition: want 240 bytes, float32 \[1, 3, 4, 5\], got 236/],
-    ['target', { target: new Float32Array(73) }, /target: want 288 bytes, float32 \[1, 4, 6, 3\], got 292 bytes/],
-    ['importance', { importance: new Float32Array(3) }, /importance: want 16 bytes, float32 \[4\], got 12 bytes/],
-    ['batch', { batch: 0 }, /batch: want a whole number ≥ 1, got 0/],
-    ['weight', { weight: 0 }, /weight: want a finite number > 0, got 0/],
-    ['noise key', { noise: { key: 2 ** 53, stream: 0, condition: 0, target: 0 } }, /noiseKey: want a whole number ≥ 0/],
+    ['condition', { condition: new Float32Array(59) }, /condition: expected 240 bytes, float32 \[1, 3, 4, 5\], got 236/],
+    ['target', { target: new Float32Array(73) }, /target: expected 288 bytes, float32 \[1, 4, 6, 3\], got 292 bytes/],
+    ['importance', { importance: new Float32Array(3) }, /importance: expected 16 bytes, float32 \[4\], got 12 bytes/],
+    ['batch', { batch: 0 }, /batch: expected a whole number ≥ 1, got 0/],
+    ['weight', { weight: 0 }, /weight: expected a finite number > 0, got 0/],
+    ['noise key', { noise: { key: 2 ** 53, stream: 0, condition: 0, target: 0 } }, /noiseKey: expected a whole number ≥ 0/],
     ['noise stream', { noise: { key: 0, stream: -1, condition: 0, target: 0 } }, /noiseStream: .*got -1/],
     ['condition noise', { noise: { key: 0, stream: 0, condition: -1, target: 0 } }, /conditionNoise: .*≥ 0, got -1/],
     ['target noise', { noise: { key: 0, stream: 0, condition: 0, target: Infinity } }, /targetNoise: .*≥ 0, got Inf/],
@@ -425,23 +425,23 @@ describe('wrong arguments are named, with what was expected and what was given:'
     const engine = await trainer(SMALL);
     const { name } = engine.parameters[0]!;
     const state = engine.states[0]!.name;
-    await expect(engine.update(-1)).rejects.toMatchObject(invalid(/learningRate: want a finite number ≥ 0, got -1/));
+    await expect(engine.update(-1)).rejects.toMatchObject(invalid(/learningRate: expected a finite number ≥ 0, got -1/));
     await expect(engine.update(1e-3)).rejects.toMatchObject(invalid(/./));
     for (const [call, message] of [
-      [() => engine.setStep(0.5), /step: want a whole number ≥ 0, got 0\.5/],
+      [() => engine.setStep(0.5), /step: expected a whole number ≥ 0, got 0\.5/],
       [() => engine.readGradient(name, 0, 1), /./],
-      [() => engine.readState('first.nothing', 0, 1), /name: want the name of a state of this optimiser/],
+      [() => engine.readState('first.nothing', 0, 1), /name: expected the name of a state of this optimiser/],
       [
         () => engine.readState(state, 0, 2 ** 40),
-        /byteOffset: want bytes within the \d+ of .*got \[0, 1099511627776\)/,
+        /byteOffset: expected bytes within the \d+ of .*got \[0, 1099511627776\)/,
       ],
-      [() => engine.writeState(state, -1, new Uint8Array(1)), /byteOffset: want a whole number ≥ 0, got -1/],
-      [() => engine.writeState(state, 2 ** 52, new Uint8Array(1)), /byteOffset: want bytes within/],
+      [() => engine.writeState(state, -1, new Uint8Array(1)), /byteOffset: expected a whole number ≥ 0, got -1/],
+      [() => engine.writeState(state, 2 ** 52, new Uint8Array(1)), /byteOffset: expected bytes within/],
     ] as const)
       expect(call).toThrow(expect.objectContaining(invalid(message)));
     await engine.accumulate(tasksFor(SMALL, 1));
-    expect(() => engine.readGradient(name, 1e6, 1)).toThrow(/elementOffset: want elements within/);
-    expect(() => engine.readGradient('nothing', 0, 1)).toThrow(/name: want the name of a parameter of this model/);
+    expect(() => engine.readGradient(name, 1e6, 1)).toThrow(/elementOffset: expected elements within/);
+    expect(() => engine.readGradient('nothing', 0, 1)).toThrow(/name: expected the name of a parameter of this model/);
     expect(engine.readGradient(name, 0, 2)).toHaveLength(2);
   });
 });

@@ -173,7 +173,7 @@ TEST(Convolution, gives_a_task_the_same_bytes_whatever_the_others_of_its_batch_a
 }
 
 TEST(Convolution, stays_within_its_limit_and_reports_what_it_needs_if_that_is_too_low) {
-  const ConvolutionCase shape = {kDndHeight, 4, 60, 50, 70, 40, 7};
+  const ConvolutionCase shape = {kDndHeight, 2, 40, 30, 70, 30, 7};
   const Operands values(shape);
   const std::vector<double> wanted = naive_convolution(shape, values.x, values.weight);
   ConvolutionChoices choices(2);

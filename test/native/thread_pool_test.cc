@@ -44,10 +44,12 @@ TEST(ThreadPool, sees_all_that_its_tasks_wrote_when_a_loop_returns) {
 }
 
 TEST(ThreadPool, throws_the_first_failure_skips_the_rest_and_stays_usable) {
+  // So many that the other thread cannot do them all while the one that fails is not running.
+  constexpr int64_t kTasks = 100'000'000;
   ThreadPool pool(2);
-  std::atomic<int> ran{0};
+  std::atomic<int64_t> ran{0};
   try {
-    pool.parallel_for(100000, [&](int64_t task, int) {
+    pool.parallel_for(kTasks, [&](int64_t task, int) {
       ++ran;
       if (task == 3) throw std::runtime_error("task three failed");
     });
@@ -55,7 +57,7 @@ TEST(ThreadPool, throws_the_first_failure_skips_the_rest_and_stays_usable) {
   } catch (const std::runtime_error& error) {
     EXPECT_STREQ(error.what(), "task three failed");
   }
-  EXPECT_LT(ran, 100000);
+  EXPECT_LT(ran, kTasks);
   std::atomic<int> again{0};
   pool.parallel_for(10, [&](int64_t, int) { ++again; });
   EXPECT_EQ(again, 10);
