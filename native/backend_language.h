@@ -24,7 +24,7 @@ struct DndCausalAttention {
 
 /// Consecutive rows that share a LoRA adapter's matrices; host memory.
 struct DndLowRankGroup {
-  int64_t first_row, rows;
+  int64_t first_row, rows;  ///< rows may be 0: a gradient is then zero
   const float* a;     ///< [rank, in]
   const float* b;     ///< [out, rank]
   float* a_gradient;  ///< null unless in low_rank_gradient

@@ -56,6 +56,20 @@ TEST(CausalGeneration, equals_repeated_full_passes) {
   }
 }
 
+/// Every row of the first pass is the last of its prompt.
+TEST(CausalGeneration, of_prompts_of_one_token_equals_repeated_full_passes) {
+  CausalLanguageModel model(llama_config(), 2);
+  randomise(model);
+  OwnedBatch owned = random_batch(model.config(), {1, 1, 1});
+  add_adapters(owned, model.config(), whole_shape(model.config()), 2, {1, -1, 0});
+  const auto sequences = generated(model, owned.batch, {.max_new_tokens = 6});
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    std::optional<AdapterBatch> lora = owned.batch.lora;
+    lora->adapter_of = {owned.batch.lora->adapter_of[i]};
+    EXPECT_EQ(sequences[i].ids, by_full_passes(model, {owned.ids[i]}, 6, lora)) << i;
+  }
+}
+
 TEST(CausalGeneration, of_a_sequence_does_not_depend_on_the_others) {
   CausalLanguageModel model(rich_config(), 2);
   randomise(model);

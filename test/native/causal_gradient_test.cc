@@ -88,6 +88,27 @@ TEST(CausalGradient, of_each_adapter_is_the_slope_of_the_loss) {
   }
 }
 
+/// In the last layer only labelled rows go through what follows attention.
+TEST(CausalGradient, of_few_labels_is_the_slope_of_the_loss) {
+  for (const CausalConfig& config : {llama_config(), rich_config()}) {
+    CausalLanguageModel model(config, naive_device());
+    randomise(model);
+    OwnedBatch owned = random_batch(config, {6, 4, 7, 3, 5});
+    add_adapters(owned, config, whole_shape(config), 3, {2, 0, -1, 1, 2});
+    std::fill(owned.labels.begin(), owned.labels.end(), kIgnoredLabel);
+    for (const size_t token : {2, 4, 12, 18, 23, 24}) owned.labels[token] = owned.ids[token];
+    const auto gradients = adapter_gradients_of(model, owned);
+    EXPECT_EQ(norm(gradients[0]), 0);  // its sequence has no label
+    for (const size_t i : {1, 2}) {
+      const double length = norm(gradients[i]);
+      std::vector<float> direction = gradients[i];
+      for (float& value : direction) value /= float(length);
+      const double found = slope(owned.adapters[i].data(), direction, [&] { return loss_of(model, owned); });
+      EXPECT_NEAR(length, found, 2e-3 * length) << i;
+    }
+  }
+}
+
 TEST(CausalGradient, with_the_kernels_of_the_cpu_agrees_with_the_naive_operations) {
   for (const CausalConfig& config : {llama_config(), rich_config()}) {
     CausalLanguageModel naive(config, naive_device()), model(config, 2);
@@ -147,6 +168,32 @@ TEST(CausalGradient, of_few_modules_is_a_part_of_that_of_all) {
         ASSERT_NEAR(ours[size_t(place + i)], wanted[size_t(in_whole + i)], 1e-5) << i;
       }
     });
+  }
+}
+
+/// The losses of all labels are those of some and those of the others.
+TEST(CausalGradient, of_labels_together_is_the_sum_of_that_of_each) {
+  const CausalConfig config = rich_config();
+  CausalLanguageModel model(config, 2);
+  randomise(model);
+  OwnedBatch owned = random_batch(config, {6, 4, 7});
+  add_adapters(owned, config, whole_shape(config), 2, {1, -1, 0});
+  const std::vector<int32_t> labels = owned.labels;
+  const auto together = adapter_gradients_of(model, owned);
+  std::vector<std::vector<float>> sum(2, std::vector<float>(together[0].size()));
+  for (size_t token = 0; token < labels.size(); ++token) {
+    if (labels[token] == kIgnoredLabel) continue;
+    std::fill(owned.labels.begin(), owned.labels.end(), kIgnoredLabel);
+    owned.labels[token] = labels[token];
+    const auto alone = adapter_gradients_of(model, owned);
+    for (size_t i = 0; i < 2; ++i) {
+      for (size_t k = 0; k < sum[i].size(); ++k) sum[i][k] += alone[i][k];
+    }
+  }
+  for (size_t i = 0; i < 2; ++i) {
+    std::vector<float> difference = together[i];
+    for (size_t k = 0; k < difference.size(); ++k) difference[k] -= sum[i][k];
+    EXPECT_LT(norm(difference), 1e-5 * norm(together[i])) << i;
   }
 }
 

@@ -109,6 +109,66 @@ TEST(CausalPass, gives_likelihoods_that_are_those_of_the_logits) {
   EXPECT_EQ(sums[1].count, 0);
 }
 
+/// Labels at these tokens only.
+void label_only(OwnedBatch& owned, const std::vector<size_t>& tokens) {
+  std::fill(owned.labels.begin(), owned.labels.end(), kIgnoredLabel);
+  for (const size_t token : tokens) owned.labels[token] = owned.ids[token];
+}
+
+TEST(CausalPass, gives_likelihoods_of_few_labels_with_the_adapter_of_each_sequence) {
+  for (const CausalConfig& config : {llama_config(), rich_config()}) {
+    CausalLanguageModel model(config, 2);
+    randomise(model);
+    OwnedBatch owned = random_batch(config, {7, 5, 3, 6, 4});
+    add_adapters(owned, config, whole_shape(config), 3, {2, 0, -1, 1, 2});
+    label_only(owned, {3, 5, 13, 17, 22, 23});  // none of sequence 1, the only one of adapter 0
+    Job job;
+    const std::vector<LikelihoodSum> sums = model.log_likelihoods(owned.batch, owned.labels.data(), job);
+    const std::vector<float> logits = logits_of(model, owned.batch);
+    std::vector<LikelihoodSum> wanted(5);
+    for (size_t token = 0, sequence = 0, first = 0; token < owned.ids.size(); ++token) {
+      if (token == first + size_t(owned.batch.lengths[sequence])) first += size_t(owned.batch.lengths[sequence++]);
+      if (owned.labels[token] == kIgnoredLabel) continue;
+      const float* const before = logits.data() + int64_t(token - 1) * config.vocab_size;
+      double total = 0;
+      for (int64_t id = 0; id < config.vocab_size; ++id) total += std::exp(double(before[id]));
+      wanted[sequence].sum += before[owned.labels[token]] - std::log(total);
+      ++wanted[sequence].count;
+    }
+    for (size_t i = 0; i < sums.size(); ++i) {
+      EXPECT_EQ(sums[i].count, wanted[i].count) << i;
+      EXPECT_NEAR(sums[i].sum, wanted[i].sum, 1e-4) << i;
+    }
+  }
+}
+
+TEST(CausalPass, gathers_the_rows_of_each_adapter) {
+  OwnedBatch owned = random_batch(llama_config(), {4, 3, 2, 5, 3});
+  add_adapters(owned, llama_config(), whole_shape(llama_config()), 2, {-1, 0, 1, -1, 1});
+  label_only(owned, {2, 3, 5, 11, 12, 15, 16});
+  const CausalRows rows = labelled_rows(owned.batch, 0, 5, owned.labels.data());
+  ASSERT_EQ(rows.outputs, (std::vector<int32_t>{1, 2, 4, 10, 11, 14, 15}));
+  EXPECT_TRUE(rows.has_other_rows());
+  const std::vector<CausalRows::Group> groups = rows.output_groups();
+  const std::vector<std::vector<int64_t>> wanted = {{2, 1, 0}, {3, 0, 1}, {5, 2, 1}};
+  ASSERT_EQ(groups.size(), wanted.size());
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    EXPECT_EQ((std::vector<int64_t>{groups[i].first_row, groups[i].rows, groups[i].adapter}), wanted[i]) << i;
+  }
+}
+
+/// A device may record a pass and run it again where the key is the same.
+TEST(CausalPass, has_another_key_where_adapters_have_other_outputs) {
+  OwnedBatch owned = random_batch(llama_config(), {4, 4});
+  add_adapters(owned, llama_config(), whole_shape(llama_config()), 2, {0, 1});
+  const auto key_of = [&](const std::vector<size_t>& labels) {
+    label_only(owned, labels);
+    return rows_key(1, labelled_rows(owned.batch, 0, 2, owned.labels.data()));
+  };
+  EXPECT_EQ(key_of({1, 2, 5}), key_of({2, 3, 7}));
+  EXPECT_NE(key_of({1, 2, 5}), key_of({1, 5, 6}));
+}
+
 TEST(CausalPass, hidden_states_of_a_layer_lead_to_the_logits) {
   const CausalConfig config = llama_config();
   CausalLanguageModel model(config, 1);

@@ -92,16 +92,24 @@ inline void transpose(const float* source, int64_t lane_stride, int64_t lanes, i
     for (int64_t step = 0; step < steps; step += kLanes) {
       const int64_t count = steps - step < kLanes ? steps - step : kLanes;
       Vector square[kLanes];
-      if (here == kLanes && count == kLanes) {
+      if (count == kLanes) {
 #pragma GCC unroll 16
-        for (int lane = 0; lane < kLanes; ++lane) square[lane] = load(corner + lane * lane_stride + step);
+        for (int lane = 0; lane < kLanes; ++lane) {
+          square[lane] = lane < here ? load(corner + lane * lane_stride + step) : Vector{};
+        }
       } else {
         for (int lane = 0; lane < kLanes; ++lane) {
-          const float* from = corner + lane * lane_stride + step;
-          square[lane] = lane >= here ? Vector{} : count == kLanes ? load(from) : load_first(from, count);
+          square[lane] = lane < here ? load_first(corner + lane * lane_stride + step, count) : Vector{};
         }
       }
       transpose_square(square);
+      if (count == kLanes && written == kLanes && places == nullptr) {
+#pragma GCC unroll 16
+        for (int i = 0; i < kLanes; ++i) {
+          store(destination + (step + i) * place_stride + first, square[i] * scale);
+        }
+        continue;
+      }
       for (int64_t i = 0; i < count; ++i) {
         float* target = destination + (places != nullptr ? places[step + i] : step + i) * place_stride + first;
         if (written == kLanes) {

@@ -107,6 +107,18 @@ void CausalRows::add_labels(const int32_t* labels) {
   }
 }
 
+std::vector<CausalRows::Group> CausalRows::output_groups() const {
+  const auto outputs_before = [&](int64_t row) -> int64_t {
+    return std::lower_bound(outputs.begin(), outputs.end(), row) - outputs.begin();
+  };
+  std::vector<Group> gathered;
+  for (const Group& group : groups) {
+    const int64_t first = outputs_before(group.first_row);
+    gathered.push_back({first, outputs_before(group.first_row + group.rows) - first, group.adapter});
+  }
+  return gathered;
+}
+
 CausalRows labelled_rows(const CausalBatch& batch, size_t begin, size_t end, const int32_t* labels) {
   CausalRows rows;
   int64_t token = 0;

@@ -61,11 +61,15 @@ struct CausalRows {
   std::vector<int64_t> key_begins, key_counts;
   std::vector<Group> groups;           ///< consecutive rows with the same adapter
   std::vector<int32_t> cache_rows;     ///< [rows], where keys and values go in a key-value cache; empty: there is none
-  std::vector<int32_t> outputs;        ///< rows whose predictions are wanted
+  std::vector<int32_t> outputs;        ///< rows whose predictions are wanted, ascending; empty: all
   std::vector<int32_t> labels;         ///< [outputs], or empty
 
   int64_t rows() const { return static_cast<int64_t>(positions.size()); }
   int64_t sequences() const { return static_cast<int64_t>(key_counts.size()); }
+  /// Whether predictions of some rows are not wanted.
+  bool has_other_rows() const { return !outputs.empty() && outputs.size() != positions.size(); }
+  /// The groups of the outputs gathered into rows 0, 1, …: as many as there are groups, some maybe without rows.
+  std::vector<Group> output_groups() const;
 
   /// Appends `rows` rows of a sequence, from position `position` on; `ids` null when only sizes matter.
   /// Keys are the same rows.

@@ -46,7 +46,6 @@ PassArray cached_steps(const CausalRuntime& runtime, const CausalRows& rows, con
                        const KeyValueCache& cache, ProductKind kind, const PassContext& context) {
   CausalPass pass(runtime, rows, lora, kind, context);
   PassArray x = pass.layers(pass.embed(), runtime.config().layers, &cache);
-  if (!rows.outputs.empty()) x = pass.gather_outputs(x);
   const int64_t count = rows.outputs.empty() ? rows.rows() : static_cast<int64_t>(rows.outputs.size());
   x = pass.final_norm(std::move(x), count);
   return pass.head(x.data(), count);

@@ -24,8 +24,8 @@ constexpr int64_t kFloat = sizeof(float);
 PassArray loss_steps(const CausalRuntime& runtime, const CausalRows& rows, const LoraOperands* lora,
                      const PassContext& context, LayerProgress* progress, double* losses) {
   CausalPass pass(runtime, rows, lora, ProductKind::kMatrix, context, progress);
-  const PassArray x = pass.layers(pass.embed(), runtime.config().layers);
-  PassArray normalised = pass.final_norm(pass.gather_outputs(x), static_cast<int64_t>(rows.outputs.size()));
+  PassArray x = pass.layers(pass.embed(), runtime.config().layers);
+  PassArray normalised = pass.final_norm(std::move(x), static_cast<int64_t>(rows.outputs.size()));
   pass.losses(normalised, losses);
   return normalised;
 }

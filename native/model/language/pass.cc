@@ -18,7 +18,13 @@ std::optional<LoraOperands> operands_of(const std::optional<AdapterBatch>& lora)
 
 CausalPass::CausalPass(const CausalRuntime& runtime, const CausalRows& rows, const LoraOperands* lora,
                        ProductKind kind, const PassContext& context, LayerProgress* progress)
-    : runtime_(runtime), rows_(rows), lora_(lora), kind_(kind), context_(context), progress_(progress) {
+    : runtime_(runtime),
+      rows_(rows),
+      output_groups_(rows.output_groups()),
+      lora_(lora),
+      kind_(kind),
+      context_(context),
+      progress_(progress) {
   ids_ = upload(rows.ids);
   positions_ = upload(rows.positions);
   if (!rows.cache_rows.empty()) cache_rows_ = upload(rows.cache_rows);
@@ -50,6 +56,11 @@ PassArray CausalPass::layers(PassArray x, int64_t count, const KeyValueCache* ca
     count_layer();
   }
   return x;
+}
+
+bool CausalPass::only_outputs(int64_t index, Module module) const {
+  const bool before_attention = module == Module::kQuery || module == Module::kKey || module == Module::kValue;
+  return rows_.has_other_rows() && index == config().layers - 1 && !before_attention;
 }
 
 /// Llama's self-attention (Touvron et al. 2023; grouped queries, Ainslie et al. 2023; Qwen3's norms of heads).
@@ -95,13 +106,19 @@ void CausalPass::attend(int64_t index, const PassArray& x, const KeyValueCache* 
     a.key.reset();
     a.value.reset();
   }
-  a.residual = project(index, Module::kOutput, a.context, x.data(), a);
+  if (only_outputs(index, Module::kOutput)) {
+    const PassArray context = gather_outputs(a.context, config().query_width());
+    const PassArray residual = gather_outputs(x, config().hidden_size);
+    a.residual = project(index, Module::kOutput, context, residual.data(), a);
+  } else {
+    a.residual = project(index, Module::kOutput, a.context, x.data(), a);
+  }
   if (!saves()) a.context.reset();
 }
 
 /// SwiGLU (Shazeer 2020).
 void CausalPass::feed_forward(int64_t index, CausalActivations& a) {
-  const int64_t rows = rows_.rows(), elements = rows * config().intermediate_size;
+  const int64_t rows = rows_of(index, Module::kGate), elements = rows * config().intermediate_size;
   a.mlp_input = norm(a.residual, rows, config().hidden_size, layer(index).post_attention_norm);
   a.gate = project(index, Module::kGate, a.mlp_input, nullptr, a);
   a.up = project(index, Module::kUp, a.mlp_input, nullptr, a);
@@ -132,7 +149,7 @@ PassArray CausalPass::norm(const PassArray& x, int64_t rows, int64_t columns, co
 PassArray CausalPass::project(int64_t index, Module module, const PassArray& x, const float* residual,
                               CausalActivations& a) {
   const Projection& p = layer(index)[module];
-  const int64_t rows = rows_.rows();
+  const int64_t rows = rows_of(index, module);
   PassArray y = allocate(rows * p.out);
   if (kind_ == ProductKind::kFewRows) {
     call(language().linear_few_rows, x.data(), rows, p.in, p.weight, p.bias, p.out, residual, y.data());
@@ -168,7 +185,7 @@ std::vector<DndLowRankGroup> CausalPass::groups_of(int64_t index, Module module)
   const LoraLayout::Place& place = lora_->layout->place(index, module);
   std::vector<DndLowRankGroup> groups;
   if (context_.pass == nullptr) return groups;
-  for (const CausalRows::Group& group : rows_.groups) {
+  for (const CausalRows::Group& group : only_outputs(index, module) ? output_groups_ : rows_.groups) {
     const size_t adapter = static_cast<size_t>(group.adapter);
     const float* const weights = lora_->adapters[adapter];
     float* const gradient = lora_->gradients.empty() ? nullptr : lora_->gradients[adapter];
@@ -198,10 +215,10 @@ PassArray CausalPass::final_norm(PassArray x, int64_t rows) {
   return x;
 }
 
-PassArray CausalPass::gather_outputs(const PassArray& x) {
+PassArray CausalPass::gather_outputs(const PassArray& x, int64_t columns) {
   const int64_t count = static_cast<int64_t>(rows_.outputs.size());
-  PassArray y = allocate(count * config().hidden_size);
-  call(language().gather_rows, x.data(), integers(outputs_), count, config().hidden_size, y.data());
+  PassArray y = allocate(count * columns);
+  call(language().gather_rows, x.data(), integers(outputs_), count, columns, y.data());
   return y;
 }
 

@@ -57,6 +57,8 @@ struct CausalActivations {
 
 /// The forward pass of a causal language model over rows. As in DecoderPass, arrays are freed after their last use, and
 /// the order of allocations depends only on the model, the rows and what is saved.
+///
+/// After the last layer's attention no row reads another one: what follows is computed only for rows.outputs.
 class CausalPass {
  public:
   /// Uploads what the rows consist of: construct it before the first operation. `lora` null: no adapters. Model, rows
@@ -67,18 +69,25 @@ class CausalPass {
 
   /// x [rows, hidden_size] of the ids
   PassArray embed();
-  /// The first `count` layers. `cache` null: keys and values are those of the rows.
+  /// The first `count` layers; of all of them, x at rows.outputs. `cache` null: keys and values are those of the rows.
   PassArray layers(PassArray x, int64_t count, const KeyValueCache* cache = nullptr);
   /// In a new array if x is not needed any more.
   PassArray final_norm(PassArray x, int64_t rows);
-  /// x at rows.outputs
-  PassArray gather_outputs(const PassArray& x);
   /// [rows, vocab_size] of normalised hidden states
   PassArray head(const float* normalised, int64_t rows);
   /// Losses of rows.labels from the hidden states at rows.outputs, some at a time: host memory [outputs].
   void losses(const PassArray& normalised, double* losses);
 
  protected:
+  /// Whether this module, and what follows in its layer, is computed only for rows.outputs.
+  bool only_outputs(int64_t index, Module module) const;
+  /// Rows that it is computed for.
+  int64_t rows_of(int64_t index, Module module) const {
+    return only_outputs(index, module) ? static_cast<int64_t>(rows_.outputs.size()) : rows_.rows();
+  }
+  /// x [rows, columns] at rows.outputs
+  PassArray gather_outputs(const PassArray& x, int64_t columns);
+
   /// x → residual: x + o(attention(norm(x)))
   void attend(int64_t index, const PassArray& x, const KeyValueCache* cache, CausalActivations& a);
   /// residual → product: silu(gate(norm(residual))) · up(norm(residual))
@@ -119,6 +128,7 @@ class CausalPass {
 
   const CausalRuntime& runtime_;
   const CausalRows& rows_;
+  const std::vector<CausalRows::Group> output_groups_;
   const LoraOperands* const lora_;
   const ProductKind kind_;
   const PassContext context_;

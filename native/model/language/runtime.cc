@@ -101,8 +101,10 @@ uint64_t rows_key(int64_t kind, const CausalRows& rows) {
   for (const int64_t offset : rows.query_offsets) add(offset);
   for (const int64_t begin : rows.key_begins) add(begin);
   for (const int64_t count : rows.key_counts) add(count);
-  for (const CausalRows::Group& group : rows.groups) {
-    for (const int64_t part : {group.first_row, group.rows, group.adapter}) add(part);
+  for (const std::vector<CausalRows::Group>& groups : {rows.groups, rows.output_groups()}) {
+    for (const CausalRows::Group& group : groups) {
+      for (const int64_t part : {group.first_row, group.rows, group.adapter}) add(part);
+    }
   }
   return key;
 }

@@ -20,7 +20,8 @@ void CausalTrainingPass::run(double weight, double* losses) {
     x = std::move(y);
     count_layer();
   }
-  PassArray dx = loss_and_gradient(std::move(x), weight, losses);
+  PassArray dx = loss_and_gradient(x, weight, losses);
+  x.reset();
   saving_ = true;
   for (int64_t index = layers; index-- > lowest;) {
     CausalActivations a = std::move(saved[static_cast<size_t>(index)]);
@@ -52,14 +53,12 @@ void CausalTrainingPass::recompute(int64_t index, CausalActivations& a) {
   count_layer();
 }
 
-PassArray CausalTrainingPass::loss_and_gradient(PassArray x, double weight, double* losses) {
+PassArray CausalTrainingPass::loss_and_gradient(const PassArray& x, double weight, double* losses) {
   const int64_t hidden = config().hidden_size, vocabulary = config().vocab_size;
   const int64_t count = static_cast<int64_t>(rows_.outputs.size()), at_once = logit_rows();
   const float* const head_weight = runtime_.model().head();
-  const PassArray gathered = gather_outputs(x);
-  x.reset();
-  PassArray normalised = norm(gathered, count, hidden, runtime_.model().final_norm());
-  const PassArray gradient_of_normalised = allocate(count * hidden);
+  PassArray normalised = norm(x, count, hidden, runtime_.model().final_norm());
+  PassArray gradient_of_normalised = allocate(count * hidden);
   for (int64_t first = 0; first < count; first += at_once) {
     const int64_t rows = std::min(at_once, count - first);
     const float* const from = normalised.data() + first * hidden;
@@ -75,10 +74,14 @@ PassArray CausalTrainingPass::loss_and_gradient(PassArray x, double weight, doub
          gradient_of_normalised.data() + first * hidden);
   }
   normalised.reset();
-  norm_backward(gathered, count, hidden, runtime_.model().final_norm(), gradient_of_normalised, PassArray());
-  PassArray dx = allocate(rows_.rows() * hidden);
-  call(language().scatter_rows, gradient_of_normalised.data(), integers(outputs_), count, hidden, rows_.rows(),
-       dx.data());
+  norm_backward(x, count, hidden, runtime_.model().final_norm(), gradient_of_normalised, PassArray());
+  return gradient_of_normalised;
+}
+
+PassArray CausalTrainingPass::scatter_outputs(const PassArray& dy, int64_t columns) {
+  PassArray dx = allocate(rows_.rows() * columns);
+  call(language().scatter_rows, dy.data(), integers(outputs_), static_cast<int64_t>(rows_.outputs.size()), columns,
+       rows_.rows(), dx.data());
   return dx;
 }
 
@@ -90,7 +93,7 @@ PassArray CausalTrainingPass::backward(int64_t index, CausalActivations& a, Pass
 
 /// y = residual + down(silu(gate) · up); gate and up of norm(residual)
 PassArray CausalTrainingPass::feed_forward_backward(int64_t index, CausalActivations& a, PassArray dy) {
-  const int64_t rows = rows_.rows(), elements = rows * config().intermediate_size;
+  const int64_t rows = rows_of(index, Module::kDown), elements = rows * config().intermediate_size;
   const bool below = needs_input_gradient(index, Module::kDown);
   PassArray d_product = below ? allocate(elements) : PassArray();
   project_backward(index, Module::kDown, a.product, dy, a, d_product);
@@ -111,14 +114,23 @@ PassArray CausalTrainingPass::feed_forward_backward(int64_t index, CausalActivat
   return dx;
 }
 
+/// residual = x + output(context), of rows.outputs only in the last layer.
+PassArray CausalTrainingPass::output_backward(int64_t index, const CausalActivations& a, const PassArray& d_residual) {
+  const int64_t columns = config().query_width();
+  const bool gathered = only_outputs(index, Module::kOutput), below = needs_input_gradient(index, Module::kOutput);
+  PassArray outputs;
+  if (gathered && saves_input(index, Module::kOutput)) outputs = gather_outputs(a.context, columns);
+  PassArray d_context = below ? allocate(rows_of(index, Module::kOutput) * columns) : PassArray();
+  project_backward(index, Module::kOutput, gathered ? outputs : a.context, d_residual, a, d_context);
+  return gathered && below ? scatter_outputs(d_context, columns) : std::move(d_context);
+}
+
 /// residual = x + output(attention(query, key, value)); query, key, value of norm(x)
 PassArray CausalTrainingPass::attend_backward(int64_t index, CausalActivations& a, PassArray d_residual) {
   const CausalLayer& layer = this->layer(index);
   const int64_t rows = rows_.rows(), heads = config().heads, kv_heads = config().kv_heads, width = config().head_width;
-  const bool below = needs_input_gradient(index, Module::kOutput);
-  PassArray d_context = below ? allocate(rows * config().query_width()) : PassArray();
-  project_backward(index, Module::kOutput, a.context, d_residual, a, d_context);
-  if (!below) return {};
+  PassArray d_context = output_backward(index, a, d_residual);
+  if (d_context.size() == 0) return {};
   PassArray d_query = allocate(rows * config().query_width());
   PassArray d_key = allocate(rows * config().key_value_width());
   PassArray d_value = allocate(rows * config().key_value_width());
@@ -140,6 +152,7 @@ PassArray CausalTrainingPass::attend_backward(int64_t index, CausalActivations& 
   project_backward(index, Module::kKey, a.attention_input, d_key, a, dx, false);
   project_backward(index, Module::kValue, a.attention_input, d_value, a, dx, false);
   if (!further) return {};
+  if (only_outputs(index, Module::kOutput)) d_residual = scatter_outputs(d_residual, config().hidden_size);
   norm_backward(a.x, rows, config().hidden_size, layer.input_norm, dx, d_residual);
   return dx;
 }
@@ -147,7 +160,7 @@ PassArray CausalTrainingPass::attend_backward(int64_t index, CausalActivations& 
 void CausalTrainingPass::project_backward(int64_t index, Module module, const PassArray& x, const PassArray& dy,
                                           const CausalActivations& a, const PassArray& dx, bool first) {
   const Projection& p = layer(index)[module];
-  const int64_t rows = rows_.rows();
+  const int64_t rows = rows_of(index, module);
   const bool needs_dx = dx.size() > 0;
   if (trained_.every_parameter) {
     float* const bias_gradient = p.bias != nullptr ? gradient(p.bias) : nullptr;

@@ -42,11 +42,15 @@ class CausalTrainingPass : private CausalPass {
   static int64_t layer_passes(const CausalConfig& config, const LoraOperands* lora, int64_t saved_layers);
 
  private:
-  /// The hidden states of the last layer → their gradient.
-  PassArray loss_and_gradient(PassArray x, double weight, double* losses);
+  /// The hidden states of the last layer at rows.outputs → their gradient.
+  PassArray loss_and_gradient(const PassArray& x, double weight, double* losses);
+  /// [rows, columns]: dy at rows.outputs, zeros elsewhere.
+  PassArray scatter_outputs(const PassArray& dy, int64_t columns);
   /// dy → dx, or an empty array where nothing below is trained.
   PassArray backward(int64_t index, CausalActivations& a, PassArray dy);
   PassArray feed_forward_backward(int64_t index, CausalActivations& a, PassArray dy);
+  /// d_residual → the gradient of the context of all rows, or an empty array where nothing below is trained.
+  PassArray output_backward(int64_t index, const CausalActivations& a, const PassArray& d_residual);
   PassArray attend_backward(int64_t index, CausalActivations& a, PassArray d_residual);
   void recompute(int64_t index, CausalActivations& a);
   /// From dy: gradients of the weights of this module, and dx, or dx += unless `first`; dx may be empty.
