@@ -7,7 +7,7 @@ export {
   severalAdapters,
 } from './adapter-folder.js';
 export { baseModelFromConfig, configOfBase, isBaseModel, readBaseModel } from './base-config.js';
-export { excludedModulesOf, layersPathOf, modulesOf } from './base-family.js';
+export { BASE_TYPES, excludedModulesOf, layersPathOf, modulesOf } from './base-family.js';
 export { type BaseModel, widthsOf } from './base-model.js';
 export { type AdapterDtype, type Encode, encodeWeights } from './encode.js';
 export { requireFinite } from './finite.js';

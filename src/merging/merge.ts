@@ -66,7 +66,7 @@ export async function mergeAdapter(adapter: string | GivenAdapter, options: Merg
   await requireFinite(lora, typeof adapter === 'string' ? adapter : 'the adapter', { signal });
   const folder = await openBaseFolder(base);
   try {
-    const targets = mergeTargets(lora, folder.weights, base);
+    const targets = mergeTargets(lora, folder, base);
     const bytes = Array.from(folder.weights.tensors.values()).reduce((sum, { byteLength }) => sum + byteLength, 0);
     const report = steadyProgress(onProgress);
     let done = 0;

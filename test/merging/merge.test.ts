@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type LoraAdapter, mergeDelta, writePeft } from '../../src/adapter/index.js';
 import { type FloatDtype, fromFloat32, toFloat32 } from '../../src/formats/dtypes.js';
@@ -104,7 +104,10 @@ test('a base that stores its weights transposed is merged transposed', async () 
     config: { fanInFanOut: true },
   });
   // As GPT-2's files have it: without the prefix of the class; lm_head is a plain layer.
-  await writeBase(at('base'), { shapes: { 'h.0.attn.c_attn': [5, 12], lm_head: [7, 5] } });
+  await writeBase(at('base'), {
+    shapes: { 'h.0.attn.c_attn': [5, 12], lm_head: [7, 5] },
+    config: { model_type: 'gpt2', tie_word_embeddings: false },
+  });
   await merged(adapter);
   const [before, after] = [await tensorsOf(at('base')), await tensorsOf(at('out'))];
   const differenceOf = (name: string) => {
@@ -116,6 +119,66 @@ test('a base that stores its weights transposed is merged transposed', async () 
     expect(value).toBeCloseTo(delta[(i % 12) * 5 + Math.floor(i / 12)]!, 5);
   const head = await mergeDelta(adapter, 'lm_head');
   for (const [i, value] of differenceOf('lm_head.weight').entries()) expect(value).toBeCloseTo(head[i]!, 5);
+});
+
+describe('of square weights the base decides which way they are stored', () => {
+  const SQUARE = 'model.layers.0.self_attn.q_proj';
+  const PROJECTION = 'transformer.h.0.attn.c_proj';
+
+  /** Whether ΔW was added transposed: it is one nonzero row, or one column. */
+  async function addedTransposed(module: string, fanInFanOut: boolean, modelType: string): Promise<boolean> {
+    const adapter = changed(
+      adapterOf({ seed: 1, shapes: { [module]: [6, 6] }, config: { fanInFanOut } }),
+      (name, data) => (name.includes('lora_B') ? data.fill(0).with(0, 1) : data),
+    );
+    await writeBase(at('base'), { shapes: { [module]: [6, 6] }, config: { model_type: modelType } });
+    await merged(adapter);
+    const [before, after] = [await tensorsOf(at('base')), await tensorsOf(at('out'))];
+    const own = toFloat32(before.get(`${module}.weight`)!, 'F32');
+    const changes = toFloat32(after.get(`${module}.weight`)!, 'F32').map((value, i) => value - own[i]!);
+    const places = [...changes.keys()].filter((i) => changes[i] !== 0);
+    expect(places.length).toBeGreaterThan(1);
+    expect(places.every((i) => i < 6) || places.every((i) => i % 6 === 0)).toBe(true);
+    return places.every((i) => i % 6 === 0);
+  }
+
+  // PEFT warns, and corrects fan_in_fan_out by the class of the layer.
+  test.each([
+    [SQUARE, true, 'llama', false],
+    [SQUARE, false, 'llama', false],
+    [PROJECTION, false, 'gpt2', true],
+    [PROJECTION, true, 'gpt2', true],
+    ['score', true, 'gpt2', false],
+    [SQUARE, false, 'unheard-of', false],
+  ])('%s with fan_in_fan_out %p in a base of type %s: transposed %p', async (module, flag, modelType, expected) => {
+    expect(await addedTransposed(module, flag, modelType)).toBe(expected);
+  });
+
+  test('in a base of an unknown type, other modules must confirm fan_in_fan_out', async () => {
+    const other = 'h.0.mlp.dense';
+    const given = (fanInFanOut: boolean, shapes: Record<string, [number, number]>) =>
+      merged(adapterOf({ seed: 1, shapes, config: { fanInFanOut } }));
+    const square: Record<string, [number, number]> = { 'h.0.dense': [6, 6] };
+    const write = (shape: [number, number]) =>
+      writeBase(at('base'), { shapes: { ...square, [other]: shape, 'h.0.c_proj': [6, 6] }, config: {} });
+    const refused = { code: 'UNSUPPORTED_BASE', message: expect.stringContaining('is square') };
+    await write([6, 9]);
+    await expect(given(true, square)).rejects.toMatchObject(refused);
+    await expect(given(false, { 'h.0.c_proj': [6, 6] })).rejects.toMatchObject(refused);
+    await expect(given(false, { ...square, [other]: [9, 6] })).rejects.toMatchObject(refused);
+    await expect(given(true, { ...square, [other]: [6, 9] })).rejects.toMatchObject(refused);
+    expect(await readdir(folder())).toEqual(['base']);
+    expect(await given(true, { ...square, [other]: [9, 6] })).toMatchObject({ merged: 2 });
+  });
+});
+
+test('a base without config.json is refused', async () => {
+  await writeBase(at('base'));
+  await rm(at('base', 'config.json'));
+  await expect(merged(adapterOf({ seed: 1 }))).rejects.toMatchObject({
+    code: 'FILE_NOT_FOUND',
+    message: expect.stringContaining('config.json does not exist'),
+  });
 });
 
 test('other weights, an adapter and hidden files are not copied, links are followed, templates are', async () => {
