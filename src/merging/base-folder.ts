@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { PEFT_CONFIG_FILE } from '../adapter/index.js';
 import { DndError } from '../errors.js';
 import { readError, readJson } from '../files/index.js';
+import { isGguf } from '../formats/gguf/index.js';
 import { SafetensorsSet } from '../formats/safetensors/index.js';
 import { isObject } from '../validation/index.js';
 
@@ -44,6 +45,11 @@ async function readConfig(folder: string, names: ReadonlySet<string>): Promise<R
 
 /** @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, UNSUPPORTED_FORMAT as `SafetensorsSet.open` and `readJson` */
 export async function openBaseFolder(folder: string): Promise<BaseFolder> {
+  if (await isGguf(folder))
+    throw new DndError(
+      'UNSUPPORTED_FORMAT',
+      `${folder} is a GGUF file, into which nothing is merged. Give the base model's folder, with config.json and safetensors`,
+    );
   const entries = await readdir(folder).catch((error) => {
     throw readError(error, folder);
   });

@@ -4,6 +4,7 @@ import { type GivenAdapter, type LoraAdapter, readPeft, requireFinite, toLoraAda
 import { eventLoopYielder, type LongOperation, steadyProgress } from '../async/index.js';
 import { DndError } from '../errors.js';
 import {
+  checkFolderOutput,
   OpenFile,
   readError,
   refuseInputAsOutput,
@@ -62,6 +63,7 @@ export async function mergeAdapter(adapter: string | GivenAdapter, options: Merg
   checkPath(base, 'the folder of the base');
   checkPath(out, 'the folder to write');
   await refuseInputAsOutput(out, typeof adapter === 'string' ? [base, adapter] : [base]);
+  await checkFolderOutput(out, { force, marker: MARKER });
   const lora = await openAdapter(adapter, signal);
   await requireFinite(lora, typeof adapter === 'string' ? adapter : 'the adapter', { signal });
   const folder = await openBaseFolder(base);

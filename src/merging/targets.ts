@@ -5,6 +5,7 @@ import type { SafetensorsSet, TensorInfo } from '../formats/safetensors/index.js
 import { errorMessage } from '../validation/index.js';
 import type { BaseFolder } from './base-folder.js';
 import { storedTransposed } from './stored-transposed.js';
+import { isHead, isHeadTied } from './tied-head.js';
 
 /** A tensor of the base, and what is added to it: left · right. */
 export interface MergeTarget {
@@ -27,7 +28,8 @@ const SUFFIX = '.weight';
  * The base's tensor of each module of an adapter, by the tensor's name.
  * @param folder of the base, for messages
  * @throws DndError SHAPE_MISMATCH for an adapter of another base: modules that the base lacks, or of another shape;
- * UNSUPPORTED_FORMAT for a tensor that is quantised; UNSUPPORTED_BASE as `storedTransposed`
+ * UNSUPPORTED_FORMAT for a tensor that is quantised; UNSUPPORTED_BASE for an adapted lm_head that is
+ * tied to the embeddings, and as `storedTransposed`
  */
 export function mergeTargets(
   adapter: LoraAdapter,
@@ -35,6 +37,8 @@ export function mergeTargets(
   folder: string,
 ): Map<string, MergeTarget> {
   const modules = adapter.moduleNames();
+  const head = modules.find(isHead);
+  if (head !== undefined && isHeadTied(config)) throw tiedHead(head, folder);
   const find = tensorFinder(weights);
   const found = modules.map((module) => [module, find(module)] as const);
   const missing = found.filter(([, tensor]) => tensor === undefined).map(([module]) => module);
@@ -80,6 +84,19 @@ function missingModules(missing: readonly string[], count: number, folder: strin
         .map((module) => module + SUFFIX)
         .join(', ')}${more}`,
       advice: 'give the base model that the adapter was trained on, in safetensors and not quantised',
+    }),
+  );
+}
+
+/** The merged model would lose the change, or have it in its embeddings as well. */
+function tiedHead(module: string, folder: string): DndError {
+  return new DndError(
+    'UNSUPPORTED_BASE',
+    errorMessage({
+      what: `the adapter changes ${module}, but in the base ${folder}`,
+      problem: 'that is the same matrix as the input embeddings (tie_word_embeddings is true)',
+      advice:
+        'Give a copy of the base with its own lm_head.weight and tie_word_embeddings false in config.json, or train the adapter without this module',
     }),
   );
 }

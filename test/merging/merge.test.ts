@@ -4,6 +4,7 @@ import { type LoraAdapter, mergeDelta, writePeft } from '../../src/adapter/index
 import { type FloatDtype, fromFloat32, toFloat32 } from '../../src/formats/dtypes.js';
 import { SafetensorsSet } from '../../src/formats/safetensors/index.js';
 import { mergeAdapter } from '../../src/merging/merge.js';
+import { FIXTURES } from '../adapter/bases.js';
 import { adapterOf, changed, Q, SHAPES, V } from '../comparison/adapters.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 import { rawTensor, writeBase } from './base.js';
@@ -169,6 +170,51 @@ describe('of square weights the base decides which way they are stored', () => {
     await expect(given(true, { ...square, [other]: [6, 9] })).rejects.toMatchObject(refused);
     expect(await readdir(folder())).toEqual(['base']);
     expect(await given(true, { ...square, [other]: [9, 6] })).toMatchObject({ merged: 2 });
+  });
+});
+
+describe('LoRA on lm_head', () => {
+  const adapter = () => adapterOf({ seed: 1, shapes: { [V]: SHAPES[V]!, lm_head: [7, 9] } });
+  const writeHead = (config: Record<string, unknown>) =>
+    writeBase(at('base'), { shapes: { [V]: SHAPES[V]!, lm_head: [7, 9] }, config });
+
+  test.each([
+    { model_type: 'qwen2', tie_word_embeddings: true },
+    { model_type: 'mistral3', text_config: { tie_word_embeddings: true } },
+    { model_type: 'gemma' },
+  ])('is refused where it is tied to the embeddings: %j', async (config) => {
+    await writeHead(config);
+    await expect(merged(adapter())).rejects.toMatchObject({
+      code: 'UNSUPPORTED_BASE',
+      message: expect.stringMatching(/changes lm_head, .*tie_word_embeddings is true.*tie_word_embeddings false/),
+    });
+  });
+
+  test.each([{ model_type: 'qwen2' }, { model_type: 'gemma', tie_word_embeddings: false }])(
+    'is merged where it is not: %j',
+    async (config) => {
+      await writeHead(config);
+      expect(await merged(adapter())).toMatchObject({ merged: 2 });
+    },
+  );
+
+  test('a tied base is no hindrance for other modules', async () => {
+    await writeHead({ model_type: 'qwen2', tie_word_embeddings: true });
+    expect(await merged(adapterOf({ seed: 1, modules: [V] }))).toMatchObject({ merged: 1 });
+  });
+});
+
+test('a GGUF file is no base, and the message says so', async () => {
+  await expect(
+    mergeAdapter(adapterOf({ seed: 1 }), { base: join(FIXTURES, 'gguf', 'tiny_llama.gguf'), out: at('out') }),
+  ).rejects.toMatchObject({ code: 'UNSUPPORTED_FORMAT', message: expect.stringContaining('is a GGUF file') });
+});
+
+test('an output that exists is refused before anything is read', async () => {
+  await mkdir(at('out'));
+  await writeFile(at('out', 'config.json'), '{}');
+  await expect(mergeAdapter(at('no-adapter'), { base: at('no-base'), out: at('out') })).rejects.toMatchObject({
+    code: 'OUTPUT_EXISTS',
   });
 });
 
