@@ -64,6 +64,18 @@ test('a float64 base keeps its digits', async () => {
   for (let i = 0; i < 9; i++) expect(found[i]).toBe(values[i]! + 2 * 0.5 * a[i]!);
 });
 
+test('the sum is rounded once, not to float32 before', async () => {
+  const ones = rawTensor(`${Q}.weight`, [12, 9], 'BF16', fromFloat32(new Float32Array(108).fill(1), 'BF16'));
+  await writeBase(at('base'), { dtype: 'BF16', shapes: { [V]: SHAPES[V]! }, others: [ones] });
+  const rank = 2;
+  const adapter = changed(adapterOf({ seed: 1, modules: [Q], config: { rank, alpha: rank } }), (name, data) =>
+    data.map((_, i) => (name.includes('lora_A') ? 1 : i % rank === 0 ? 2 ** -8 : 2 ** -31)),
+  );
+  await merged(adapter);
+  const found = new Uint16Array((await tensorsOf(at('out'))).get(`${Q}.weight`)!.buffer);
+  expect([...new Set(found)]).toEqual([0x3f81]);
+});
+
 test('shards, headers, index and every other byte stay as they are', async () => {
   const others = [
     rawTensor(
