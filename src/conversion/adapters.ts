@@ -29,11 +29,15 @@ function factsOf(adapter: LoraAdapter): Facts {
   };
 }
 
-/** @throws DndError INVALID_ARGUMENT for an unknown format */
+/** @throws DndError INVALID_ARGUMENT for an unknown format, or a name that no format has */
 function formatOf(output: string, name: string | undefined): AdapterFormat {
-  if (name === undefined) return FORMATS.find(({ isOutput }) => isOutput(output))!;
-  const format = FORMATS.find((one) => one.name === name);
+  const format = FORMATS.find((one) => (name === undefined ? one.isOutput(output) : one.name === name));
   if (format) return format;
+  if (name === undefined)
+    throw new DndError(
+      'INVALID_ARGUMENT',
+      `${output}: an adapter becomes a folder, or a file named .gguf; expected one of these. Choose another name, or the format (--format)`,
+    );
   const choices = ADAPTER_FORMAT_NAMES.join(', ');
   throw new DndError('INVALID_ARGUMENT', `there is no adapter format ${quoteValue(name)}; choose ${choices}`);
 }
@@ -87,5 +91,9 @@ export const ADAPTER_INPUTS: readonly InputKind[] = FORMATS.map((format) => ({
   name: format.name,
   what: format.what,
   recognises: format.recognises,
+  outputOf(_input, output, options) {
+    const { written, check } = formatOf(output, options.format);
+    return { what: written, accepts: ['base', 'format', 'dtype', 'force'], check };
+  },
   convert: (input, output, options) => convertAdapter(format, input, output, options),
 }));

@@ -1,10 +1,13 @@
 import { DndError } from '../errors.js';
+import { checkFolderOutput } from '../files/index.js';
 import { isPytorch } from '../formats/pytorch/index.js';
 import { parameterCount, tokenShape } from '../generator/decoder-shape.js';
 import { described } from '../generator/encoder-folder.js';
+import { MANIFEST_FILE } from '../generator/manifest.js';
+import { checkNewFile, isFileName } from './check-output.js';
 import { convertCheckpoint } from './checkpoint.js';
 import { convertImportance } from './importance.js';
-import type { Conversion, ConvertOptions, InputKind } from './types.js';
+import type { Conversion, ConvertOptions, InputKind, OutputKind } from './types.js';
 
 const SAFETENSORS = /\.safetensors$/i;
 
@@ -13,16 +16,28 @@ export const PUBLISHED: InputKind = {
   name: 'dnd',
   what: 'a checkpoint or token importance of the published code (.pth, .pt)',
   recognises: async (path) => SAFETENSORS.test(path) || (await isPytorch(path)),
-  ofGenerators: true,
-  convert(input, output, options) {
-    if (options.dtype !== undefined && options.dtype !== 'f32') {
-      throw new DndError(
-        'INVALID_ARGUMENT',
-        `${input}: generators are saved as float32; leave out the dtype (--dtype)`,
-      );
-    }
-    return SAFETENSORS.test(output) ? toImportance(input, output, options) : toGenerator(input, output, options);
+  outputOf(input, output) {
+    if (SAFETENSORS.test(output)) return IMPORTANCE;
+    if (!isFileName(output)) return GENERATOR;
+    throw new DndError(
+      'INVALID_ARGUMENT',
+      `${output}: ${input} becomes the folder of a generator, or a file named .safetensors of its token importance; expected one of these. Choose another name`,
+    );
   },
+  convert: (input, output, options) =>
+    SAFETENSORS.test(output) ? toImportance(input, output, options) : toGenerator(input, output, options),
+};
+
+const IMPORTANCE: OutputKind = {
+  what: 'a file of token importance, in float32',
+  accepts: ['force'],
+  check: checkNewFile,
+};
+
+const GENERATOR: OutputKind = {
+  what: 'a generator, in float32',
+  accepts: ['base', 'preset', 'encoder', 'rank', 'alpha', 'chunk', 'force'],
+  check: (output, force) => checkFolderOutput(output, { force, marker: MANIFEST_FILE }),
 };
 
 async function toImportance(input: string, output: string, options: ConvertOptions): Promise<Conversion> {

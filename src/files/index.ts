@@ -14,5 +14,5 @@ export { decodeUtf8, readJson, readText } from './read.js';
 export { readFully } from './read-fully.js';
 export { readPieces } from './read-pieces.js';
 export { SNIFFED_BYTES, type Sniffed, type SniffedKind, sniff, whatItIs } from './sniff.js';
-export { checkFileOutput, type WrittenFiles, writeFileAtomically } from './write-file.js';
+export { checkFileOutput, refuseExistingFile, type WrittenFiles, writeFileAtomically } from './write-file.js';
 export { checkFolderOutput, type FolderOptions, writeFolderAtomically } from './write-folder.js';

@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { DndError } from '../errors.js';
 import { checkPath } from '../validation/index.js';
 import { writeError } from './errors.js';
+import { exists } from './exists.js';
 import { removeLeftovers } from './leftovers.js';
 import { OpenFile } from './open-file.js';
 import { makeParents, syncFolder } from './parents.js';
@@ -34,6 +35,12 @@ export async function checkFileOutput(path: string): Promise<void> {
     });
     return;
   }
+}
+
+/** @throws DndError OUTPUT_EXISTS without `force`, where there is something already */
+export async function refuseExistingFile(path: string, force: boolean | undefined): Promise<void> {
+  if (force || !(await exists(path))) return;
+  throw new DndError('OUTPUT_EXISTS', `${path} exists; choose another name, or replace it with force (--force)`);
 }
 
 export interface WrittenFiles {

@@ -28,7 +28,7 @@ test('merge writes a model and prints what was merged and copied', async () => {
   const again = await dndJson<MergeReport>(['merge', adapter, '--base', at('base'), '--out', at('merged'), '--force']);
   expect(again.result).toMatchObject({ adapter, merged: 4, tensors: 5, skipped: [] });
   const same = await dnd(['merge', adapter, '--base', at('base'), '--out', at('base'), '--force']);
-  expect(same).toMatchObject({ code: 2, stderr: expect.stringContaining('which is read') });
+  expect(same).toMatchObject({ code: 2, stderr: expect.stringContaining('is the input itself') });
 });
 
 test('compare prints tables of at most 100 columns, and a page', async () => {
@@ -92,7 +92,7 @@ test('compose refuses wrong numbers of weights, weights that are none, and its i
     ['1', at('sum'), 'as many as adapters, 2'],
     ['1,x', at('sum'), 'comma-separated numbers'],
     ['0,0', at('sum'), 'all 0'],
-    ['1,1', folders[1]!, 'which is read'],
+    ['1,1', folders[1]!, 'is the input itself'],
   ] as const)
     expect(await dnd(['compose', ...folders, '--weights', weights, '--out', out, '--force'])).toMatchObject({
       code: 2,

@@ -324,7 +324,7 @@ test('the output is never the base or the adapter, even by force and through lin
   for (const out of [at('base'), at('link'), at('adapter'), folder()])
     await expect(mergeAdapter(at('adapter'), { base: at('base'), out, force: true })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
-      message: expect.stringContaining('which is read'),
+      message: expect.stringMatching(/which is read|is the input itself/),
     });
   const before = await readdir(at('base'));
   await mergeAdapter(at('adapter'), { base: at('link'), out: at('base', 'merged') });

@@ -1,6 +1,6 @@
 import { eventLoopYielder, type LongOperation } from '../../async/index.js';
 import { DndError } from '../../errors.js';
-import { exists } from '../../files/index.js';
+import { refuseExistingFile } from '../../files/index.js';
 import { type GgufTensorSource, type GgufValue, writeGguf } from '../../formats/gguf/index.js';
 import { checkOptions, checkPath, quoteValue } from '../../validation/index.js';
 import { encodeWeights } from '../encode.js';
@@ -173,8 +173,7 @@ export async function writeGgufAdapter(
     const { module, part } = parseTensorName(name)!;
     return sourceOf(module, part, context);
   });
-  if (!force && (await exists(path)))
-    throw new DndError('OUTPUT_EXISTS', `${path} exists; choose another name, or replace it with force (--force)`);
+  await refuseExistingFile(path, force);
   const metadata = metadataOf(architecture, alpha, adapter.config.baseModelName ?? base?.name ?? null);
   await writeGguf(path, metadata, sources, { signal, onProgress });
   const types: GgufAdapterSummary['types'] = {};
