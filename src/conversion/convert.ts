@@ -1,5 +1,6 @@
+import { stat } from 'node:fs/promises';
 import { DndError } from '../errors.js';
-import { kindOf } from '../files/index.js';
+import { kindOf, OpenFile, readError, readFully, SNIFFED_BYTES, whatItIs } from '../files/index.js';
 import { checkOptions, checkPath } from '../validation/index.js';
 import { ADAPTER_INPUTS } from './adapters.js';
 import { refuseOtherOptions, refuseOverwritingInputs } from './check-output.js';
@@ -9,11 +10,29 @@ import type { Conversion, ConvertOptions, InputKind } from './types.js';
 /** All that can be converted; the first that recognises an input converts it. */
 const INPUTS: readonly InputKind[] = [...ADAPTER_INPUTS, PUBLISHED];
 
+/** @throws DndError READ_FAILED */
+async function whatIsThere(path: string): Promise<string | undefined> {
+  let file: OpenFile | undefined;
+  try {
+    // Opening a pipe would wait for its other end.
+    if (!(await stat(path)).isFile()) return undefined;
+    file = await OpenFile.open(path, 'r');
+    const head = new Uint8Array(SNIFFED_BYTES);
+    return whatItIs(head.subarray(0, await readFully(file, head, 0)));
+  } catch (error) {
+    throw readError(error, path);
+  } finally {
+    await file?.close();
+  }
+}
+
 /** @throws DndError FILE_NOT_FOUND, READ_FAILED; UNSUPPORTED_FORMAT for what no kind recognises */
 async function kindOfInput(path: string): Promise<InputKind> {
   const found = await kindOf(path);
   if (found === undefined) throw new DndError('FILE_NOT_FOUND', `${path} does not exist; check the path`);
   for (const kind of INPUTS) if (await kind.recognises(path)) return kind;
+  const other = found === 'file' ? await whatIsThere(path) : undefined;
+  if (other !== undefined) throw new DndError('UNSUPPORTED_FORMAT', `${path} cannot be converted: ${other}`);
   const expected = INPUTS.map(({ what }) => what).join(' or ');
   throw new DndError('UNSUPPORTED_FORMAT', `${path}: this ${found} cannot be converted; expected ${expected}`);
 }

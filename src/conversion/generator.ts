@@ -7,6 +7,7 @@ import { MANIFEST_FILE } from '../generator/manifest.js';
 import { checkNewFile, isFileName } from './check-output.js';
 import { convertCheckpoint } from './checkpoint.js';
 import { convertImportance } from './importance.js';
+import { refuseFileOfAdapter, refuseLoraFile } from './refuse-adapters.js';
 import type { Conversion, ConvertOptions, InputKind, OutputKind } from './types.js';
 
 const SAFETENSORS = /\.safetensors$/i;
@@ -16,9 +17,11 @@ export const PUBLISHED: InputKind = {
   name: 'dnd',
   what: 'a checkpoint or token importance of the published code (.pth, .pt)',
   recognises: async (path) => SAFETENSORS.test(path) || (await isPytorch(path)),
-  outputOf(input, output) {
+  async outputOf(input, output) {
+    await refuseFileOfAdapter(input);
     if (SAFETENSORS.test(output)) return IMPORTANCE;
     if (!isFileName(output)) return GENERATOR;
+    await refuseLoraFile(input);
     throw new DndError(
       'INVALID_ARGUMENT',
       `${output}: ${input} becomes the folder of a generator, or a file named .safetensors of its token importance; expected one of these. Choose another name`,
@@ -48,6 +51,7 @@ async function toImportance(input: string, output: string, options: ConvertOptio
 async function toGenerator(input: string, output: string, options: ConvertOptions): Promise<Conversion> {
   const { base, encoder } = options;
   if (base === undefined || encoder === undefined) {
+    await refuseLoraFile(input);
     throw new DndError(
       'INVALID_ARGUMENT',
       `${input}: a checkpoint says nothing of its base model and text encoder; give them (--base, --encoder), or an output named .safetensors for its token importance alone`,

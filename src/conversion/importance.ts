@@ -5,6 +5,7 @@ import { elementCount } from '../formats/dtypes.js';
 import { openTensors, SOLE_TENSOR_NAME } from '../formats/pytorch/index.js';
 import { type TensorInfo, type TensorReader, writeSafetensors } from '../formats/safetensors/index.js';
 import { quote } from '../validation/index.js';
+import { refuseLoraTensors } from './refuse-adapters.js';
 
 /** Its name in checkpoints of the published code, below those of wrappers. */
 const IN_CHECKPOINT = /^(?:.*\.)?criterion_weight$/;
@@ -36,6 +37,7 @@ export async function convertImportance(
   await refuseExistingFile(target, force);
   const file = await openTensors(source);
   try {
+    refuseLoraTensors(file);
     const values = await readImportance(file);
     const bytes = () => [new Uint8Array(values.buffer)];
     await writeSafetensors(target, [{ name: OURS, dtype: 'F32', shape: [values.length], bytes }], { signal });

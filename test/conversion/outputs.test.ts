@@ -115,7 +115,7 @@ test('options that mean nothing for the output are refused', async () => {
   await refuse(
     'me',
     'y',
-    { rank: 2, preset: 'qwen2.5-0.5b', encoder: 'hash' },
+    { rank: 2, preset: 'qwen2.5-1.5b-math', encoder: 'hash' },
     /a PEFT folder.* preset, encoder, rank/,
   );
   await refuse('me', 'y.gguf', { chunk: 2 }, /a GGUF file.* chunk means/);
