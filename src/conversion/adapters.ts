@@ -67,6 +67,8 @@ async function convertAdapter(
   const { base, layers } = await readBase(options.base, [format, target]);
   const notes: string[] = [];
   const onNotice = (notice: string) => notes.push(notice);
+  if (format === GGUF && options.base === undefined)
+    onNotice('no base model was given, so the adapter was not compared with its base (--base)');
   const adapter = await format.read(input, {
     base,
     onNotice,

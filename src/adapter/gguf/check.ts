@@ -1,4 +1,5 @@
 import { DndError } from '../../errors.js';
+import type { Widths } from '../modules.js';
 import type { GgufBase } from './base.js';
 import { type Place, weightName } from './names.js';
 import { canPermute } from './permute.js';
@@ -29,6 +30,45 @@ export function checkWeight(
       `${source}: ${name} does not fit the base model ${base.source}; expected ${input} inputs and ${output} outputs, ` +
         `got ${inputWidth} and ${outputWidth}`,
     );
+  }
+}
+
+/** Distinct widths, whose sums are distinct too: two sides of equal numbers here are of one width in any base. */
+const WIDTH_SIGNS: Widths = {
+  hidden: 1,
+  query: 2 ** 8,
+  keyValue: 2 ** 16,
+  queryKeyValue: 2 ** 8 + 2 ** 17,
+  intermediate: 2 ** 24,
+  gateUp: 2 ** 25,
+};
+
+/**
+ * Compares pairs of matrices with each other, where no base model is known: each width is one number in all layers and
+ * projections of the supported architectures.
+ * @param source the adapter, for errors
+ * @throws DndError SHAPE_MISMATCH
+ */
+export function checkSameWidths(
+  pairs: readonly { place: Place; inputWidth: number; outputWidth: number }[],
+  source: string,
+): void {
+  const seen = new Map<number, { width: number; what: string }>();
+  for (const { place, inputWidth, outputWidth } of pairs) {
+    const [input, output] = place.module.shape(WIDTH_SIGNS);
+    for (const [sign, width, side] of [
+      [input, inputWidth, 'inputs'],
+      [output, outputWidth, 'outputs'],
+    ] as const) {
+      const what = `${side} of ${weightName(place)}`;
+      const first = seen.get(sign);
+      if (first === undefined) seen.set(sign, { width, what });
+      else if (first.width !== width)
+        throw new DndError(
+          'SHAPE_MISMATCH',
+          `${source}: the ${what} do not fit the ${first.what}; expected ${first.width}, got ${width}. Give the base model (--base) to see which is wrong`,
+        );
+    }
   }
 }
 
