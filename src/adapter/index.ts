@@ -9,6 +9,7 @@ export {
 export { baseModelFromConfig, configOfBase, isBaseModel, readBaseModel } from './base-config.js';
 export { BASE_TYPES, excludedModulesOf, layersPathOf, modulesOf } from './base-family.js';
 export { type BaseModel, widthsOf } from './base-model.js';
+export { type ComparableBase, checkShape, comparableBase } from './base-shapes.js';
 export { type AdapterDtype, type Encode, encodeWeights } from './encode.js';
 export { requireFinite } from './finite.js';
 export { FLOAT_DTYPES, type FloatDtypeName, floatDtype } from './float-dtype.js';

@@ -1,7 +1,9 @@
 import { DndError } from '../../errors.js';
+import { type ComparableBase, checkShape } from '../base-shapes.js';
 import type { Widths } from '../modules.js';
+import { architectureOf } from './architectures.js';
 import type { GgufBase } from './base.js';
-import { type Place, weightName } from './names.js';
+import { type Place, placeOfModule, weightName } from './names.js';
 import { canPermute } from './permute.js';
 
 /**
@@ -12,25 +14,28 @@ import { canPermute } from './permute.js';
 export function checkWeight(
   base: GgufBase,
   place: Place,
-  { inputWidth, outputWidth }: { inputWidth: number; outputWidth: number },
+  widths: { inputWidth: number; outputWidth: number },
   source: string,
 ): void {
-  const name = weightName(place);
-  const shape = base.weightShape(place.layer, place.module.weight);
-  if (shape === undefined) {
-    throw new DndError(
-      'SHAPE_MISMATCH',
-      `${source} adapts ${name}, which the base model ${base.source} (${base.architecture}, ${base.layers} layers) does not have`,
-    );
-  }
-  const [input, output] = shape;
-  if (input !== inputWidth || output !== outputWidth) {
-    throw new DndError(
-      'SHAPE_MISMATCH',
-      `${source}: ${name} does not fit the base model ${base.source}; expected ${input} inputs and ${output} outputs, ` +
-        `got ${inputWidth} and ${outputWidth}`,
-    );
-  }
+  const shape = base.weightShape(place.layer, place.module.weight) ?? 'missing';
+  checkShape(weightName(place), widths, shape, { source: base.source, description: describe(base) }, source);
+}
+
+function describe({ architecture, layers }: GgufBase): string {
+  return `${architecture}, ${layers} layers`;
+}
+
+/** A base whose weights have llama.cpp's names, for the modules of an adapter that have transformers'. */
+export function comparableGgufBase(base: GgufBase): ComparableBase {
+  const architecture = architectureOf(base.architecture, base.source);
+  return {
+    source: base.source,
+    description: describe(base),
+    shapeOf(module) {
+      const place = placeOfModule(module, architecture);
+      return place === undefined ? 'unknown' : (base.weightShape(place.layer, place.module.weight) ?? 'missing');
+    },
+  };
 }
 
 /** Distinct widths, whose sums are distinct too: two sides of equal numbers here are of one width in any base. */
