@@ -34,7 +34,7 @@ export {
   selectModules,
   type Widths,
 } from './modules.js';
-export { LAYERS_PATH, parseTensorName, placeKey, tensorName } from './names.js';
+export { LAYERS_PATH, parseTensorName, placeKey, tensorName, withoutWrappers } from './names.js';
 export { NORMALISATIONS, type Normalisation, ResidualStatistics } from './normalisation.js';
 export { type ParsedPeftConfig, parsePeftConfig } from './peft-config.js';
 export { type ReadPeftOptions, readPeft } from './peft-read.js';
