@@ -5,6 +5,9 @@ const { loadLanguageModel, trainLanguageModel } = require('dnd-lora/language');
 const { writeJson } = require('./data.cjs');
 const { baseConfig } = require('./worlds.cjs');
 
+/** Between seeds of initial weights: no world's seed is that large. */
+const OTHER_WEIGHTS = 2 ** 20;
+
 /** Tokens of a plain reply. */
 const LONGEST_REPLY = 12;
 
@@ -13,24 +16,26 @@ const DND = join(__dirname, '..', '..', 'dist', 'cli', 'main.js');
 /** The stages of a build after its data: each reads what the one before it wrote in the folder `work`. */
 
 /**
- * Corpus → base. Copying the right word of a story is learnt at once for each question, sooner or later; until it is, no task
- * of that question can be learnt either. So a base that cannot answer a question yet is trained anew, twice as long.
+ * Corpus → base. Copying the right word of a story is learnt at once for each question, sooner, later or never; until it is, no
+ * task of that question can be learnt either. So a base that cannot answer a question is trained anew, twice as long, and
+ * then with other initial weights.
  */
 async function trainBase(data, world, place) {
-  const { steps: fewest, mostSteps, learnt, ...settings } = world.pretraining;
-  for (let steps = fewest; steps <= mostSteps; steps *= 2) {
-    await rm(join(place.work, 'base'), { recursive: true, force: true });
-    await pretrain(data, { ...settings, steps }, place);
-    const shares = await questionsAnswered(data, place);
-    place.log(
-      `answers after ${steps} steps: ${shares.map(([name, share]) => `${name} ${(100 * share).toFixed(0)} %`).join(', ')}`,
-    );
-    if (shares.every(([, share]) => share >= learnt)) return;
+  const { steps: fewest, initialisations, learnt, ...settings } = world.pretraining;
+  for (let initialisation = 0; initialisation < initialisations; initialisation++) {
+    for (const steps of [fewest, 2 * fewest]) {
+      await rm(join(place.work, 'base'), { recursive: true, force: true });
+      await pretrain(data, { ...settings, steps, seed: place.seed + initialisation * OTHER_WEIGHTS }, place);
+      const shares = await questionsAnswered(data, place);
+      const shown = shares.map(([name, share]) => `${name} ${(100 * share).toFixed(0)} %`).join(', ');
+      place.log(`answers after ${steps} steps from initial weights ${initialisation + 1}: ${shown}`);
+      if (shares.every(([, share]) => share >= learnt)) return;
+    }
   }
-  throw new Error(`the base does not learn every question in ${mostSteps} steps; give another seed`);
+  throw new Error(`the base does not learn every question from ${initialisations} initial weights; give another seed`);
 }
 
-async function pretrain(data, settings, { work, seed, threads, log }) {
+async function pretrain(data, settings, { work, threads, log }) {
   const { loss } = await trainLanguageModel({
     config: baseConfig(data.vocabulary.length),
     tokenizer: data.tokenizer['tokenizer.json'],
@@ -38,7 +43,6 @@ async function pretrain(data, settings, { work, seed, threads, log }) {
     corpus: data.corpus(settings.steps * settings.batch),
     out: join(work, 'base'),
     ...settings,
-    seed,
     threads,
     onStep: ({ step, steps, loss }) => step % 100 === 0 && log(`step ${step} of ${steps}, loss ${loss.toFixed(3)}`),
   });

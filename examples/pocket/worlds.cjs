@@ -29,8 +29,8 @@ const baseConfig = (vocabSize) => ({
 /** Settings of `trainLanguageModel`. Small initial matrices hardly learn to copy. */
 const PRETRAINING = {
   steps: 2000,
-  /** Doubled up to so many, until this share of new stories is answered, for each question. */
-  mostSteps: 8000,
+  /** Of the base: with each the steps above, then twice as many, until this share of new stories is answered, for each question. */
+  initialisations: 4,
   learnt: 0.95,
   batch: 16,
   learningRate: 5e-3,

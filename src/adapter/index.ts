@@ -6,6 +6,7 @@ export {
   searchAdapter,
   severalAdapters,
 } from './adapter-folder.js';
+export { PYTORCH_TENSORS_FILE } from './adapter-tensors.js';
 export { baseModelFromConfig, configOfBase, isBaseModel, readBaseModel } from './base-config.js';
 export { BASE_TYPES, excludedModulesOf, layersPathOf, modulesOf } from './base-family.js';
 export { type BaseModel, widthsOf } from './base-model.js';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { compareAdapters } from '../comparison/compare.js';
 import { comparisonPage } from '../comparison/page.js';
-import { readAdapters } from '../comparison/read-adapters.js';
+import { type FolderNames, readAdapters } from '../comparison/read-adapters.js';
 import { checkFileOutput, writeFileAtomically } from '../files/index.js';
 import { comparisonLines } from './compare-table.js';
 import { type Io, print } from './io.js';
@@ -12,6 +12,8 @@ interface Options {
   html?: string;
   summary?: boolean;
   json?: boolean;
+  /** What `hf:owner/name` on the command line has become. */
+  names?: FolderNames;
 }
 
 export function addCompare(program: Command, io: Io): void {
@@ -25,12 +27,16 @@ export function addCompare(program: Command, io: Io): void {
     .action((folders: string[], options: Options) => compare(folders, options, io));
 }
 
-async function compare(folders: string[], { html, summary, json }: Options, io: Io): Promise<void> {
+async function compare(folders: string[], { html, summary, json, names }: Options, io: Io): Promise<void> {
   const { signal } = io;
   if (html !== undefined) await checkFileOutput(html);
   const { onProgress, stop } = showProgress(io, json);
   try {
-    const adapters = await readAdapters(folders, { signal, onProgress: (fraction) => onProgress(fraction, 'read') });
+    const adapters = await readAdapters(folders, {
+      names,
+      signal,
+      onProgress: (fraction) => onProgress(fraction, 'read'),
+    });
     const comparison = await compareAdapters(adapters, {
       signal,
       onProgress: (fraction) => onProgress(fraction, 'compare'),

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { FLOAT_DTYPES, type FloatDtypeName } from '../adapter/index.js';
+import type { FolderNames } from '../comparison/read-adapters.js';
 import { composeFolders } from '../composition/compose-folders.js';
 import type { ComposedModule, CompositionReport } from '../composition/composed-adapter.js';
 import { type Io, print } from './io.js';
@@ -14,6 +15,8 @@ interface Options {
   dtype: FloatDtypeName;
   force?: boolean;
   json?: boolean;
+  /** What `hf:owner/name` on the command line has become. */
+  names?: FolderNames;
 }
 
 export function addCompose(program: Command, io: Io): void {

@@ -45,11 +45,11 @@ function shown({ id, commit, license, baseModels, files, bytes, folder }: Downlo
   const asked: (readonly [string, string])[] = [
     ['license', license ?? 'none named by its card'],
     ['made from', baseModels?.join(', ') || 'no model named by its card'],
-    ['files', `${files.length}, ${formatBytes(bytes)}`],
   ];
   return list([
     ['repository', `${id} at ${commit}`],
     ...(license === undefined ? [['license', 'not asked for: from the cache alone'] as const] : asked),
+    ['files', `${files.length}, ${formatBytes(bytes)}`],
     ['folder', folder],
   ]);
 }

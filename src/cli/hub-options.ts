@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type DownloadedRepository, download, type HubKind, isHubReference } from '../hub/index.js';
+import { checkOutputOf } from './hub-outputs.js';
 import type { Io } from './io.js';
 import { showProgress } from './progress.js';
 
@@ -7,6 +8,8 @@ interface Places {
   options?: Readonly<Record<string, HubKind>>;
   /** Of every argument that is an input; the output of `dnd convert` is its second. */
   arguments?: { kind: HubKind; first?: boolean };
+  /** Whether the command shows its inputs by name, and takes the names, by their folders, as the option `names`. */
+  showsNames?: boolean;
 }
 
 /** Where commands take `hf:owner/name` for a folder, and what they use the repository as. */
@@ -17,35 +20,63 @@ const PLACES: Readonly<Record<string, Places>> = {
   train: { options: { base: 'base-config', encoder: 'encoder' } },
   eval: { options: { generator: 'generator', base: 'base' } },
   merge: { options: { base: 'base' }, arguments: { kind: 'adapter' } },
-  compare: { arguments: { kind: 'adapter' } },
-  compose: { arguments: { kind: 'adapter' } },
+  compare: { arguments: { kind: 'adapter' }, showsNames: true },
+  compose: { arguments: { kind: 'adapter' }, showsNames: true },
   convert: { options: { base: 'base-config', encoder: 'encoder' }, arguments: { kind: 'adapter', first: true } },
-  recipe: { options: { base: 'base-config' } },
+  import: { options: { base: 'base-config' } },
   plan: { arguments: { kind: 'generator' } },
 };
 
-/** Downloads what the command line of a command names by `hf:owner/name`, and gives the command its folder instead. */
+/** A place of the command line that names a repository, and what puts its folder there instead. */
+interface Found {
+  reference: string;
+  kind: HubKind;
+  replace: (folder: string) => void;
+}
+
+/**
+ * Downloads what the command line of a command names by `hf:owner/name`, and gives the command its folder instead. An output
+ * that the command would refuse is refused before.
+ * @throws DndError as `download` and `checkOutputOf`
+ */
 export async function resolveHubReferences(command: Command, io: Io): Promise<void> {
-  const places = PLACES[command.name()];
-  if (!places) return;
-  const quiet = command.opts().json === true;
-  for (const [name, kind] of Object.entries(places.options ?? {})) {
-    const value: unknown = command.opts()[name];
-    if (typeof value === 'string') command.setOptionValue(name, await folderOf(value, kind, io, quiet));
+  const found = referencesOf(command);
+  if (found.length === 0) return;
+  const options = command.opts();
+  await checkOutputOf(command.name(), options, command.processedArgs);
+  const names = new Map<string, string>();
+  for (const { reference, kind, replace } of found) {
+    const folder = await folderOf(reference, kind, io, options.json === true);
+    names.set(folder, reference);
+    replace(folder);
   }
-  if (!places.arguments) return;
-  const { kind, first = false } = places.arguments;
+  if (PLACES[command.name()]?.showsNames) command.setOptionValue('names', names);
+}
+
+function referencesOf(command: Command): Found[] {
+  const { options = {}, arguments: inputs } = PLACES[command.name()] ?? {};
+  const found: Found[] = [];
+  const look = (value: unknown, kind: HubKind, replace: (folder: string) => void) => {
+    if (typeof value === 'string' && isHubReference(value)) found.push({ reference: value, kind, replace });
+  };
+  // Still a value of the command line, which settings of the command line are told by.
+  for (const [name, kind] of Object.entries(options))
+    look(command.opts()[name], kind, (folder) => {
+      command.setOptionValueWithSource(name, folder, command.getOptionValueSource(name));
+    });
   const given = command.processedArgs;
-  for (const [index, value] of given.entries()) {
-    if (first && index > 0) break;
-    if (typeof value === 'string') given[index] = await folderOf(value, kind, io, quiet);
-    else if (Array.isArray(value))
-      for (const [at, one] of value.entries()) value[at] = await folderOf(one, kind, io, quiet);
+  for (const [index, value] of inputs === undefined ? [] : given.entries()) {
+    if (inputs!.first && index > 0) break;
+    const places: unknown[] = Array.isArray(value) ? value : given;
+    for (const at of Array.isArray(value) ? value.keys() : [index])
+      look(places[at], inputs!.kind, (folder) => {
+        places[at] = folder;
+      });
   }
+  return found;
 }
 
 async function folderOf(path: string, kind: HubKind, io: Io, quiet: boolean): Promise<string> {
-  if (!isHubReference(path)) return path;
   const progress = showProgress(io, quiet);
   try {
     const onProgress = (fraction: number) => progress.onProgress(fraction, 'download');

@@ -1,5 +1,5 @@
 import { type FloatDtypeName, PEFT_CONFIG_FILE } from '../adapter/index.js';
-import { readAdapters } from '../comparison/read-adapters.js';
+import { type FolderNames, readAdapters } from '../comparison/read-adapters.js';
 import { checkFolderOutput, refuseInputAsOutput } from '../files/index.js';
 import { checkPath, invalidValue } from '../validation/index.js';
 import { composeAdapters } from './compose.js';
@@ -8,6 +8,7 @@ import type { CompositionReport } from './composed-adapter.js';
 export interface ComposeFoldersOptions {
   /** One for each adapter. */
   weights: readonly number[];
+  names?: FolderNames | undefined;
   out: string;
   rank?: number | undefined;
   dtype?: FloatDtypeName | undefined;
@@ -23,7 +24,7 @@ export interface ComposeFoldersOptions {
  */
 export async function composeFolders(
   folders: readonly string[],
-  { weights, out, rank, dtype, force, signal, onProgress }: ComposeFoldersOptions,
+  { weights, names, out, rank, dtype, force, signal, onProgress }: ComposeFoldersOptions,
 ): Promise<CompositionReport> {
   for (const path of [out, ...folders]) checkPath(path, 'the folder of an adapter');
   if (weights.length !== folders.length)
@@ -36,7 +37,7 @@ export async function composeFolders(
   await refuseInputAsOutput(out, folders);
   await checkFolderOutput(out, { force, marker: PEFT_CONFIG_FILE });
   const stage = (name: 'read' | 'compose' | 'save') => onProgress && ((fraction: number) => onProgress(fraction, name));
-  const adapters = await readAdapters(folders, { signal, onProgress: stage('read') });
+  const adapters = await readAdapters(folders, { names, signal, onProgress: stage('read') });
   const weighted = adapters.map((adapter, i) => ({ ...adapter, weight: weights[i]! }));
   const composed = await composeAdapters(weighted, { rank, signal, onProgress: stage('compose') });
   await composed.save(out, { dtype, force, signal, onProgress: stage('save') });

@@ -37,7 +37,7 @@ function factsOf(adapter: LoraAdapter): Facts {
 }
 
 /** @throws DndError INVALID_ARGUMENT for an unknown format, or a name that no format has */
-function formatOf(output: string, name: string | undefined): AdapterFormat {
+export function formatOf(output: string, name: string | undefined): AdapterFormat {
   const format = FORMATS.find((one) => (name === undefined ? one.isOutput(output) : one.name === name));
   if (format) return format;
   if (name === undefined)

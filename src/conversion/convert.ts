@@ -3,8 +3,8 @@ import { DndError } from '../errors.js';
 import { kindOf, OpenFile, readError, readFully, SNIFFED_BYTES, whatItIs } from '../files/index.js';
 import { checkOptions, checkPath } from '../validation/index.js';
 import { ADAPTER_INPUTS } from './adapters.js';
-import { refuseOtherOptions, refuseOverwritingInputs } from './check-output.js';
 import { PUBLISHED } from './generator.js';
+import { refuseOtherOptions, refuseOverwritingInputs } from './output-rules.js';
 import type { Conversion, ConvertOptions, InputKind } from './types.js';
 
 /** All that can be converted; the first that recognises an input converts it. */

@@ -4,13 +4,18 @@ import { isPytorch } from '../formats/pytorch/index.js';
 import { parameterCount, tokenShape } from '../generator/decoder-shape.js';
 import { described } from '../generator/encoder-folder.js';
 import { MANIFEST_FILE } from '../generator/manifest.js';
-import { checkNewFile, isFileName } from './check-output.js';
 import { convertCheckpoint } from './checkpoint.js';
 import { convertImportance } from './importance.js';
+import { checkNewFile, isFileName } from './output-rules.js';
 import { refuseFileOfAdapter, refuseLoraFile } from './refuse-adapters.js';
 import type { Conversion, ConvertOptions, InputKind, OutputKind } from './types.js';
 
 const SAFETENSORS = /\.safetensors$/i;
+
+/** Whether an output of this name is to be the token importance of a checkpoint. */
+export function isImportanceName(output: string): boolean {
+  return SAFETENSORS.test(output);
+}
 
 /** The published code's checkpoints become generators, and its token importance a safetensors file. */
 export const PUBLISHED: InputKind = {
@@ -19,7 +24,7 @@ export const PUBLISHED: InputKind = {
   recognises: async (path) => SAFETENSORS.test(path) || (await isPytorch(path)),
   async outputOf(input, output) {
     await refuseFileOfAdapter(input);
-    if (SAFETENSORS.test(output)) return IMPORTANCE;
+    if (isImportanceName(output)) return IMPORTANCE;
     if (!isFileName(output)) return GENERATOR;
     await refuseLoraFile(input);
     throw new DndError(
@@ -28,7 +33,7 @@ export const PUBLISHED: InputKind = {
     );
   },
   convert: (input, output, options) =>
-    SAFETENSORS.test(output) ? toImportance(input, output, options) : toGenerator(input, output, options),
+    isImportanceName(output) ? toImportance(input, output, options) : toGenerator(input, output, options),
 };
 
 const IMPORTANCE: OutputKind = {

@@ -1,7 +1,7 @@
 import { readGgufAdapter, writeGgufAdapter } from '../adapter/gguf/index.js';
 import { isGguf } from '../formats/gguf/index.js';
 import type { AdapterFormat } from './adapter-format.js';
-import { checkNewFile } from './check-output.js';
+import { checkNewFile } from './output-rules.js';
 
 export const GGUF: AdapterFormat = {
   name: 'gguf',

@@ -1,3 +1,4 @@
+export { checkConversionOutput } from './check-output.js';
 export { convert } from './convert.js';
 export {
   ADAPTER_FORMAT_NAMES,

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { floatDtype, PEFT_CONFIG_FILE, readPeft, searchAdapter, writePeft } from '../adapter/index.js';
 import { checkFolderOutput, exists, isFolder } from '../files/index.js';
 import type { AdapterFormat } from './adapter-format.js';
-import { isFileName } from './check-output.js';
+import { isFileName } from './output-rules.js';
 
 /** Also a folder with something that `readPeft` refuses by name. */
 async function recognises(path: string): Promise<boolean> {

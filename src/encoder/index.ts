@@ -5,6 +5,7 @@ export { MODEL_TYPES, parseEncoderConfig } from './families.js';
 export { DEFAULT_HASH_CHANNELS, HashEncoder } from './hash-encoder.js';
 export { isCausal, isCausalFolder, type LoadTextEncoderOptions, loadTextEncoder } from './load.js';
 export { type EncodeIds, ModelEncoder } from './model-encoder.js';
+export { ENCODER_WEIGHTS, isEncoderDescription } from './model-folder.js';
 export { ModelTextEncoder } from './model-text-encoder.js';
 export {
   checkMaxLength,

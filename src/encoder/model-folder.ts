@@ -21,7 +21,16 @@ export interface ModelFolder extends TokeniserFolder {
 }
 
 /** In the order of precedence, as in transformers. */
-const WEIGHTS = ['model.safetensors', 'model.safetensors.index.json', 'pytorch_model.bin'];
+export const ENCODER_WEIGHTS: readonly string[] = [
+  'model.safetensors',
+  'model.safetensors.index.json',
+  'pytorch_model.bin',
+];
+
+/** Whether a name is that of a file that a text encoder's folder needs beside its weights. */
+export function isEncoderDescription(name: string): boolean {
+  return /^(?:config|tokenizer|tokenizer_config|special_tokens_map)\.json$|^vocab\.txt$/.test(name);
+}
 
 /**
  * Finds the files of a text encoder in the layout of Hugging Face or sentence-transformers.
@@ -30,7 +39,7 @@ const WEIGHTS = ['model.safetensors', 'model.safetensors.index.json', 'pytorch_m
 export async function findModel(folder: string): Promise<ModelFolder> {
   const files = await findTokeniser(folder);
   const names = await listFolder(folder);
-  const weights = WEIGHTS.find((name) => names.has(name));
+  const weights = ENCODER_WEIGHTS.find((name) => names.has(name));
   if (weights === undefined) {
     const advice = names.has('pytorch_model.bin.index.json')
       ? '; save the parts of pytorch_model.bin as safetensors'

@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { DndError } from '../errors.js';
 import { isFolder, readError, readJson } from '../files/index.js';
 import type { Example } from '../language/index.js';
@@ -64,13 +64,22 @@ async function findTasks(folder: string): Promise<Map<string, TaskPlace>> {
     throw readError(error, `the folder of tasks ${folder}`);
   });
   const found = new Map<string, TaskPlace>();
+  const add = (name: string, place: TaskPlace) => {
+    const other = found.get(name);
+    if (other !== undefined)
+      throw new DndError(
+        'INVALID_PROMPTS',
+        `${folder}: has the task ${quote(name)} twice, as ${basename(other.path)} and ${basename(place.path)}. Keep one of them`,
+      );
+    found.set(name, place);
+  };
   for (const name of entries.sort()) {
     const path = join(folder, name);
     if (await isFolder(path)) {
       const test = name.startsWith('.') ? undefined : await promptFile(path, 'test', 'INVALID_PROMPTS');
-      if (test !== undefined) found.set(name, { path, test });
-    } else if (name.endsWith('.json') && name !== 'index.json')
-      found.set(name.slice(0, -'.json'.length), { path, test: undefined });
+      if (test !== undefined) add(name, { path, test });
+    } else if (/\.json$/i.test(name) && name.toLowerCase() !== 'index.json')
+      add(name.slice(0, -'.json'.length), { path, test: undefined });
   }
   return found;
 }

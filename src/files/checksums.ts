@@ -10,7 +10,7 @@ import { readJson } from './read.js';
 import { writeFileAtomically } from './write-file.js';
 
 /** In the folder of the files it covers. */
-const CHECKSUMS_FILE = 'checksums.json';
+export const CHECKSUMS_FILE = 'checksums.json';
 const FORMAT_VERSION = 1;
 const FIX = 'The file is damaged: use an earlier checkpoint, or a copy of this one';
 

@@ -9,12 +9,18 @@ const DEEPEST = 1000;
  */
 export function parseJsonText(text: string): unknown {
   const value = parsed(text);
-  let level = [value];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > DEEPEST) throw new SyntaxError(`it is nested more than ${DEEPEST} deep`);
-    level = level.flatMap((outer) => containersIn(outer));
-  }
+  if (isTooDeep(value)) throw new SyntaxError(`it is nested more than ${DEEPEST} deep`);
   return value;
+}
+
+/** As `parseJsonText`, where a failure is no surprise: it returns undefined, without a look at what else the text is. */
+export function tryJsonText(text: string): { value: unknown } | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isTooDeep(value) ? undefined : { value };
+  } catch {
+    return undefined;
+  }
 }
 
 function parsed(text: string): unknown {
@@ -24,6 +30,15 @@ function parsed(text: string): unknown {
     const other = whatItIs(text);
     throw other === undefined ? cause : new SyntaxError(other, { cause });
   }
+}
+
+function isTooDeep(value: unknown): boolean {
+  let level = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > DEEPEST) return true;
+    level = level.flatMap((outer) => containersIn(outer));
+  }
+  return false;
 }
 
 function containersIn(value: unknown): unknown[] {

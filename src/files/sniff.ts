@@ -1,3 +1,5 @@
+import { tableConversion } from './tables.js';
+
 export type SniffedKind =
   | 'git-lfs'
   | 'xet'
@@ -29,10 +31,23 @@ export interface Sniffed {
 export const SNIFFED_BYTES = 1024;
 
 const DOWNLOAD_AGAIN = 'download the file again';
+const DOWNLOAD_OR_QUOTE = `${DOWNLOAD_AGAIN}; if its text is meant, write it into JSON Lines (.jsonl)`;
+const COMMENT = String.raw`(?:<!--[\s\S]*?-->\s*)?`;
+const HTML_START = new RegExp(String.raw`^\s*${COMMENT}<(?:!doctype\s+html|html|head|body)\b`, 'i');
+const HTML_PAGE = new RegExp(String.raw`^\s*${COMMENT}<(?:!doctype\s+html\b|html\b[\s\S]*<(?:head|title)\b)`, 'i');
+const XML_START = /^\s*<\?xml\b/i;
+/** Error messages of stores, pages and feeds, by their first element. */
+const XML_PAGE = /^\s*<\?xml\b[^>]*\?>\s*<(?:error|!doctype|html|rss|feed)\b/i;
 const CONVERT = 'save it as safetensors';
+const CONVERT_PYTORCH =
+  'convert it with dnd convert if it is a checkpoint of the published code, or else save it as safetensors';
+
+type Matches = (bytes: Uint8Array, text: string) => boolean;
 
 interface Signature extends Sniffed {
-  matches: (bytes: Uint8Array, text: string) => boolean;
+  matches: Matches;
+  /** In place of the above in plain text, where markup may be what is asked about. */
+  inText?: { matches: Matches; advice: string };
 }
 
 const startsWith =
@@ -63,18 +78,20 @@ const SIGNATURES: readonly Signature[] = [
     kind: 'html',
     what: 'an HTML page, such as an error page in place of a download',
     advice: DOWNLOAD_AGAIN,
-    matches: (_, text) => /^\s*(?:<!--[\s\S]*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b/i.test(text),
+    matches: (_, text) => HTML_START.test(text),
+    inText: { matches: (_, text) => HTML_PAGE.test(text), advice: DOWNLOAD_OR_QUOTE },
   },
   {
     kind: 'xml',
     what: 'an XML document, such as an error message in place of a download',
     advice: DOWNLOAD_AGAIN,
-    matches: (_, text) => /^\s*<\?xml\b/i.test(text),
+    matches: (_, text) => XML_START.test(text),
+    inText: { matches: (_, text) => XML_PAGE.test(text), advice: DOWNLOAD_OR_QUOTE },
   },
   {
     kind: 'pytorch',
     what: 'a PyTorch archive (zip and pickle)',
-    advice: CONVERT,
+    advice: CONVERT_PYTORCH,
     matches: (bytes, text) => ZIP(bytes) && PYTORCH_MEMBER.test(text),
   },
   { kind: 'zip', what: 'a zip archive', advice: 'unpack it', matches: ZIP },
@@ -94,13 +111,13 @@ const SIGNATURES: readonly Signature[] = [
   {
     kind: 'gguf',
     what: 'a GGUF file',
-    advice: 'Give the safetensors files of the model',
+    advice: 'Give a model as the base (--base), and convert an adapter with dnd convert',
     matches: (bytes, text) => text.startsWith('GGUF') && isVersion(bytes.subarray(4, 8)),
   },
   {
     kind: 'parquet',
     what: 'a Parquet file',
-    advice: `Convert it: python -c "import pandas; pandas.read_parquet('in.parquet').to_json('out.jsonl', orient='records', lines=True)"`,
+    advice: tableConversion('.parquet'),
     // Parquet's first page header follows; text does not contain this byte.
     matches: startsWithText('PAR1\x15'),
   },
@@ -140,14 +157,18 @@ function startsAsSafetensors(bytes: Uint8Array): boolean {
  * Recognises what is often found in place of a file. For error messages: call it once a file does not parse, or before
  * reading a format in which everything parses (plain text).
  * @param bytes the start of the file; SNIFFED_BYTES are looked at
+ * @param plainText whether everything parses: then markup counts only if it is clearly a whole page
  * @returns undefined for anything else
  */
-export function sniff(bytes: Uint8Array): Sniffed | undefined {
+export function sniff(bytes: Uint8Array, plainText = false): Sniffed | undefined {
   const start = bytes.subarray(0, SNIFFED_BYTES);
   const marked = startsWith(0xef, 0xbb, 0xbf)(start) ? start.subarray(3) : start;
   const text = Buffer.from(marked.buffer, marked.byteOffset, marked.length).toString('latin1');
-  const found = SIGNATURES.find(({ matches }) => matches(marked, text));
-  return found && { kind: found.kind, what: found.what, advice: found.advice };
+  for (const { kind, what, matches, advice, inText } of SIGNATURES) {
+    const own = (plainText ? inText : undefined) ?? { matches, advice };
+    if (own.matches(marked, text)) return { kind, what, advice: own.advice };
+  }
+  return undefined;
 }
 
 /**
@@ -156,8 +177,16 @@ export function sniff(bytes: Uint8Array): Sniffed | undefined {
  * @returns undefined as `sniff`
  */
 export function whatItIs(start: Uint8Array | string, expected?: SniffedKind): string | undefined {
-  const bytes = typeof start === 'string' ? Buffer.from(start.slice(0, SNIFFED_BYTES)) : start;
-  const found = sniff(bytes);
-  if (found === undefined || found.kind === expected) return undefined;
-  return `it is ${found.what}. ${found.advice[0]!.toUpperCase()}${found.advice.slice(1)}`;
+  const found = sniff(typeof start === 'string' ? Buffer.from(start.slice(0, SNIFFED_BYTES)) : start);
+  return found === undefined || found.kind === expected ? undefined : sentence(found);
+}
+
+/** As `whatItIs`, before reading a format in which everything parses. */
+export function whatTextIs(start: Uint8Array): string | undefined {
+  const found = sniff(start, true);
+  return found && sentence(found);
+}
+
+function sentence({ what, advice }: Sniffed): string {
+  return `it is ${what}. ${advice[0]!.toUpperCase()}${advice.slice(1)}`;
 }

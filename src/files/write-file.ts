@@ -37,10 +37,10 @@ export async function checkFileOutput(path: string): Promise<void> {
   }
 }
 
-/** @throws DndError OUTPUT_EXISTS without `force`, where there is something already */
+/** @throws DndError OUTPUT_EXISTS for a file that is there, without force */
 export async function refuseExistingFile(path: string, force: boolean | undefined): Promise<void> {
-  if (force || !(await exists(path))) return;
-  throw new DndError('OUTPUT_EXISTS', `${path} exists; choose another name, or replace it with force (--force)`);
+  if (!force && (await exists(path)))
+    throw new DndError('OUTPUT_EXISTS', `${path} exists; choose another name, or replace it with force (--force)`);
 }
 
 export interface WrittenFiles {

@@ -4,6 +4,7 @@ import { type BaseModel, configOfBase } from '../adapter/index.js';
 import { DndError } from '../errors.js';
 import {
   exists,
+  kindOf,
   readError,
   readJson,
   removeLeftovers,
@@ -40,6 +41,15 @@ export async function makeOutput(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true }).catch((error) => {
     throw writeError(error, folder);
   });
+  await checkOutput(folder);
+}
+
+/**
+ * Whether `makeOutput` would refuse a folder that is there: a check to make before long work starts.
+ * @throws DndError OUTPUT_EXISTS, READ_FAILED
+ */
+export async function checkOutput(folder: string): Promise<void> {
+  if ((await kindOf(folder)) === undefined) return;
   const names = await readdir(folder).catch((error) => {
     throw readError(error, folder);
   });

@@ -5,6 +5,7 @@ import {
   type EncoderIdentity,
   findWordVectors,
   isCausalFolder,
+  isEncoderDescription,
   type LoadTextEncoderOptions,
   loadTextEncoder,
   type TextEncoder,
@@ -15,9 +16,8 @@ import { readError } from '../files/index.js';
 /** The folder of the text encoder inside a generator folder. */
 export const ENCODER_FOLDER = 'encoder';
 
-/** The files of a text encoder; others in its folder (other frameworks' weights, read-me files) are not copied. */
-const ENCODER_FILES =
-  /^(?:config|tokenizer|tokenizer_config|special_tokens_map)\.json$|^vocab\.txt$|^model.*\.safetensors(?:\.index\.json)?$/;
+/** Its weights; other files in its folder (other frameworks' weights, read-me files) are not copied. */
+const WEIGHTS = /^model.*\.safetensors(?:\.index\.json)?$/;
 /** Read only where there is no other file of weights. */
 const PYTORCH_WEIGHTS = 'pytorch_model.bin';
 
@@ -34,7 +34,7 @@ export async function copyEncoderFiles(from: string, to: string, signal: AbortSi
   const names = await readdir(from).catch((error) => {
     throw readError(error, from);
   });
-  const files = names.filter((name) => ENCODER_FILES.test(name));
+  const files = names.filter((name) => isEncoderDescription(name) || WEIGHTS.test(name));
   if (!files.some((name) => name.includes('.safetensors')) && names.includes(PYTORCH_WEIGHTS))
     files.push(PYTORCH_WEIGHTS);
   for (const name of files) {

@@ -1,15 +1,8 @@
-import { copyFile, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { copyFile, lstat, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { exists, partialName } from '../files/index.js';
+import { isFileError, kindOf, partialName, readError, writeError } from '../files/index.js';
 import type { HubReference } from './reference.js';
-
-/** The folder that Python's huggingface_hub and others share, by the same environment variables. */
-export function hubCacheFolder(environment: NodeJS.ProcessEnv = process.env): string {
-  const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME } = environment;
-  const home = HF_HOME || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'huggingface');
-  return HF_HUB_CACHE || HUGGINGFACE_HUB_CACHE || join(home, 'hub');
-}
+import type { ListedFile } from './selection.js';
 
 const COMMIT = /^[0-9a-f]{40}$/;
 
@@ -43,16 +36,42 @@ export class CachedRepository {
     return COMMIT.test(text.trim()) ? text.trim() : undefined;
   }
 
+  /** The files of a snapshot whose contents are there; of one that is not there, none. */
+  async filesOf(commit: string): Promise<ListedFile[]> {
+    const folder = this.snapshot(commit);
+    const files: ListedFile[] = [];
+    const inside = [''];
+    for (let place = inside.pop(); place !== undefined; place = inside.pop()) {
+      const names = await readdir(join(folder, place)).catch((error) => {
+        if (isFileError(error) && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return [];
+        throw readError(error, join(folder, place));
+      });
+      for (const name of names) {
+        // Not read: folders that are links may lead in circles, and partial files are hidden.
+        if (name.startsWith('.')) continue;
+        const path = place === '' ? name : `${place}/${name}`;
+        if ((await lstat(join(folder, path)).catch(() => undefined))?.isDirectory()) inside.push(path);
+        const status = await stat(join(folder, path)).catch(() => undefined);
+        if (status?.isFile()) files.push({ path, bytes: status.size });
+      }
+    }
+    return files.sort((a, b) => (a.path < b.path ? -1 : 1));
+  }
+
+  /** @throws DndError NOT_WRITABLE, DISK_FULL */
   async rememberCommit(commit: string): Promise<void> {
     const { revision } = this.reference;
     if (COMMIT.test(revision)) return;
     await placeAtomically(join(this.folder, 'refs', revision), (path) => writeFile(path, commit));
   }
 
-  /** Gives a file of the snapshot its name: a link to the blob, or a copy where the file system has no links. */
+  /**
+   * Gives a file of the snapshot its name: a link to the blob, or a copy where the file system has no links.
+   * @throws DndError NOT_WRITABLE, DISK_FULL, READ_FAILED
+   */
   async link(commit: string, path: string, blob: string): Promise<void> {
     const name = join(this.snapshot(commit), path);
-    if (await exists(name)) return;
+    if ((await kindOf(name)) === 'file') return;
     await placeAtomically(name, async (partial) => {
       try {
         await symlink(relative(dirname(partial), blob), partial);
@@ -63,13 +82,15 @@ export class CachedRepository {
   }
 }
 
+/** @throws DndError NOT_WRITABLE, DISK_FULL */
 async function placeAtomically(path: string, write: (partial: string) => Promise<void>): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
   const partial = partialName(path);
   try {
+    await mkdir(dirname(path), { recursive: true });
     await write(partial);
     await rename(partial, path);
-  } finally {
-    await rm(partial, { force: true });
+  } catch (error) {
+    await rm(partial, { force: true }).catch(() => {});
+    throw writeError(error, path);
   }
 }

@@ -1,19 +1,20 @@
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { type LongOperation, steadyProgress } from '../async/index.js';
 import { DndError } from '../errors.js';
-import { exists } from '../files/index.js';
+import { shardsOf } from '../formats/safetensors/index.js';
 import { checkOptions } from '../validation/index.js';
 import { fetchBlob, type HubFile } from './blob.js';
-import { CachedRepository, hubCacheFolder } from './cache.js';
+import { CachedRepository } from './cache.js';
+import { checkToken, hubCacheFolder, implicitToken, isSet } from './environment.js';
 import { type RepositoryInfo, repositoryFiles, repositoryInfo } from './listing.js';
 import { parseHubReference, referenceText } from './reference.js';
-import { type HubKind, requiredFile, selectFiles } from './selection.js';
+import { describeKind, type HubKind, type ListedFile, selectFiles } from './selection.js';
 import type { Transport } from './transport.js';
 
 export interface DownloadOptions extends LongOperation {
   /** Default: HF_ENDPOINT, else the Hugging Face Hub. */
   endpoint?: string | undefined;
-  /** Default: HF_TOKEN. Sent to the endpoint's origin only. */
+  /** Default: HF_TOKEN, else the one that `huggingface-cli login` saves. Sent to the endpoint's origin only. */
   token?: string | undefined;
   /** Default: the folder that Python's huggingface_hub uses: HF_HUB_CACHE, HF_HOME/hub, ~/.cache/huggingface/hub. */
   cacheFolder?: string | undefined;
@@ -58,7 +59,7 @@ export async function download(
   if (settings.offline ?? isSet(process.env.HF_HUB_OFFLINE)) return fromCache(cached, kind);
   const transport: Transport = {
     endpoint: (settings.endpoint ?? (process.env.HF_ENDPOINT || HUB)).replace(/\/+$/, ''),
-    token: settings.token ?? (process.env.HF_TOKEN || undefined),
+    token: settings.token === undefined ? await implicitToken() : checkToken(settings.token, 'token'),
     signal,
     pauseMs: settings.pauseMs ?? PAUSE_MS,
   };
@@ -66,21 +67,52 @@ export async function download(
   const repository = referenceText(parsed);
   const info = await repositoryInfo(transport, parsed, repository);
   const all = await repositoryFiles(transport, parsed, info.commit, repository);
-  const chosen = new Set(
-    selectFiles(
-      kind,
-      all.map(({ path }) => path),
-      repository,
-    ),
-  );
-  const files = all.filter(({ path }) => chosen.has(path));
-  await fetchFiles({ transport, cached, info, files, repository }, steadyProgress(onProgress));
+  const byPath = new Map(all.map((file) => [file.path, file]));
+  const fetching = { transport, cached, info, repository };
+  const folder = cached.snapshot(info.commit);
+  const paths = await chooseFiles(all, kind, {
+    // Which files there are to fetch is known once the indices are there.
+    indexAt: async (path) => {
+      await fetchFiles({ ...fetching, files: [byPath.get(path)!] }, () => {});
+      return join(folder, path);
+    },
+    refuse: (lack) => new DndError('INVALID_ARGUMENT', `${repository} is not ${describeKind(kind)}: ${lack}`),
+  });
+  const files = paths.map((path) => byPath.get(path)!);
+  await fetchFiles({ ...fetching, files }, steadyProgress(onProgress));
   await cached.rememberCommit(info.commit);
   return {
-    ...{ folder: cached.snapshot(info.commit), id: parsed.id, ...info },
-    files: files.map(({ path }) => path),
+    ...{ folder, id: parsed.id, ...info },
+    files: paths,
     bytes: sumOf(files),
   };
+}
+
+interface Choosing {
+  /** Where an index of the repository can be read. */
+  indexAt: (path: string) => Promise<string>;
+  /** @param lack what the repository has not got, in words */
+  refuse: (lack: string) => DndError;
+}
+
+/** Paths of the files that a kind needs, the weights last: once they are there, all is there. */
+async function chooseFiles(
+  all: readonly ListedFile[],
+  kind: HubKind,
+  { indexAt, refuse }: Choosing,
+): Promise<string[]> {
+  const selection = selectFiles(kind, all);
+  if (typeof selection === 'string') throw refuse(selection);
+  const paths = new Set(all.map(({ path }) => path));
+  const weights = [...selection.weights];
+  for (const index of selection.indices)
+    for (const name of await shardsOf(await indexAt(index))) {
+      const path = posix.join(posix.dirname(index), name);
+      if (!paths.has(path)) throw refuse(`it has no ${path}, which ${index} names`);
+      weights.push(path);
+    }
+  if (selection.indices.length > 0 && weights.length === 0) throw refuse(`${selection.indices[0]} names no files`);
+  return [...selection.beside.sort(), ...weights];
 }
 
 interface Fetching {
@@ -110,14 +142,19 @@ async function fetchFiles(
 
 async function fromCache(cached: CachedRepository, kind: HubKind): Promise<DownloadedRepository> {
   const { reference } = cached;
-  const commit = await cached.knownCommit();
-  const folder = commit === undefined ? undefined : cached.snapshot(commit);
-  if (commit === undefined || folder === undefined || !(await exists(join(folder, requiredFile(kind)))))
-    throw new DndError(
+  const refuse = (lack: string) =>
+    new DndError(
       'FILE_NOT_FOUND',
-      `${referenceText(reference)} is not in ${cached.folder}, and nothing is downloaded while HF_HUB_OFFLINE is set; download it once without`,
+      `${referenceText(reference)} is not in ${cached.folder} as ${describeKind(kind)}: ${lack}. Nothing is downloaded while HF_HUB_OFFLINE is set; download it once without`,
     );
-  return { folder, id: reference.id, commit, license: undefined, baseModels: undefined, files: [], bytes: 0 };
+  const commit = await cached.knownCommit();
+  if (commit === undefined) throw refuse(`it has no revision ${reference.revision}`);
+  const folder = cached.snapshot(commit);
+  const all = await cached.filesOf(commit);
+  const indexAt = async (path: string) => join(folder, path);
+  const files = await chooseFiles(all, kind, { indexAt, refuse });
+  const bytes = sumOf(all.filter(({ path }) => files.includes(path)));
+  return { folder, id: reference.id, commit, license: undefined, baseModels: undefined, files, bytes };
 }
 
 function checkEndpoint(endpoint: string): void {
@@ -129,11 +166,6 @@ function checkEndpoint(endpoint: string): void {
   );
 }
 
-/** As huggingface_hub reads its switches. */
-function isSet(value: string | undefined): boolean {
-  return /^(?:1|on|yes|true)$/i.test(value ?? '');
-}
-
-function sumOf(files: readonly HubFile[]): number {
+function sumOf(files: readonly ListedFile[]): number {
   return files.reduce((sum, { bytes }) => sum + bytes, 0);
 }

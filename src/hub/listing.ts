@@ -6,6 +6,13 @@ import { causeOf, request, TransientError, type Transport, withRetries } from '.
 /** Loaded by the first download: it takes a tenth of a second, which no other command should pay for. */
 const library = () => import('@huggingface/hub');
 
+/** Of one answer: the Hub's have a thousand files, each of some hundred bytes. */
+const LARGEST_ANSWER = 16 * 2 ** 20;
+const MOST_FILES = 100_000;
+/** Of a listing: twice as many as the Hub needs for so many files. */
+const MOST_ANSWERS = 200;
+const LONGEST_PATH = 4096;
+
 /** What the Hub says of a repository at a revision. */
 export interface RepositoryInfo {
   commit: string;
@@ -60,6 +67,7 @@ export async function repositoryFiles(
       const digest = lfs?.oid ?? oid;
       if (
         typeof path !== 'string' ||
+        path.length > LONGEST_PATH ||
         !Number.isSafeInteger(size) ||
         typeof digest !== 'string' ||
         !/^[0-9a-f]+$/.test(digest)
@@ -70,6 +78,7 @@ export async function repositoryFiles(
           'CORRUPT_FILE',
           `${repository} lists ${JSON.stringify(path)}, which is not inside a repository`,
         );
+      if (files.length === MOST_FILES) throw tooLarge(repository, `more than ${MOST_FILES} files`);
       files.push({ path, bytes: size, checksum: { algorithm: lfs ? 'sha256' : 'git', digest } });
     }
     return files;
@@ -83,6 +92,22 @@ function malformed(repository: string, what: string): DndError {
   );
 }
 
+function tooLarge(repository: string, what: string): DndError {
+  return new DndError('DOWNLOAD_FAILED', `${repository}: the server's answer is too large: ${what}`);
+}
+
+/** Counts while reading: a length that a server gives is not to be believed, and it may give none. */
+async function bodyOf(response: Response, repository: string): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+    bytes += chunk.byteLength;
+    if (bytes > LARGEST_ANSWER) throw tooLarge(repository, `more than ${LARGEST_ANSWER / 2 ** 20} MiB`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
 /** Lets the library ask through our transport, which knows tokens, retries and errors. */
 async function ask<T>(
   transport: Transport,
@@ -92,16 +117,20 @@ async function ask<T>(
   const whole = async (address: string, init: RequestInit) => {
     const response = await request(transport, address, init, repository);
     // Read here, so that an answer that breaks off is asked for again.
-    const body = await response.arrayBuffer().catch((error) => {
+    const body = await bodyOf(response, repository).catch((error) => {
       transport.signal?.throwIfAborted();
+      if (error instanceof DndError) throw error;
       throw new TransientError(causeOf(error), undefined, { cause: error });
     });
     return new Response(body, { status: response.status, headers: response.headers });
   };
+  let answers = 0;
   const through = {
     hubUrl: transport.endpoint,
-    fetch: ((address, init = {}) =>
-      withRetries(transport, repository, () => whole(String(address), init))) satisfies typeof fetch,
+    fetch: (async (address, init = {}) => {
+      if (++answers > MOST_ANSWERS) throw tooLarge(repository, `more than ${MOST_ANSWERS} pages`);
+      return withRetries(transport, repository, () => whole(String(address), init));
+    }) satisfies typeof fetch,
   };
   try {
     return await work(through);

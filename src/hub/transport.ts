@@ -58,10 +58,13 @@ export async function request(
 }
 
 function refusal(status: number, repository: string, hasToken: boolean): DndError {
-  const unknown = 'check its name; a private repository needs a token with access to it in HF_TOKEN';
+  const unknown =
+    'check its name; a private repository needs a token with access to it, in HF_TOKEN or saved by huggingface-cli login';
   const reasons: Record<number, string> = {
-    401: hasToken ? 'the token in HF_TOKEN is not accepted' : `it does not exist or is private; ${unknown}`,
-    403: 'access is refused; accept its conditions on its page, and give a token with access to it in HF_TOKEN',
+    401: hasToken
+      ? 'the token (HF_TOKEN, or the one that huggingface-cli login saved) is not accepted'
+      : `it does not exist or is private; ${unknown}`,
+    403: 'access is refused; accept its conditions on its page, and give a token with access to it in HF_TOKEN or by huggingface-cli login',
     404: `there is no such repository, revision or file; ${unknown}`,
   };
   return new DndError('DOWNLOAD_FAILED', `${repository}: ${reasons[status] ?? `the server answers ${status}`}`);

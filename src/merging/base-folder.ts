@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { PEFT_CONFIG_FILE } from '../adapter/index.js';
 import { DndError } from '../errors.js';
-import { readError, readJson } from '../files/index.js';
+import { CHECKSUMS_FILE, readError, readJson } from '../files/index.js';
 import { isGguf } from '../formats/gguf/index.js';
 import { SafetensorsSet } from '../formats/safetensors/index.js';
 import { isObject } from '../validation/index.js';
@@ -26,10 +26,28 @@ const WEIGHTS =
   /\.(?:safetensors|bin|pt|pth|ckpt|gguf|ggml|onnx|onnx_data|h5|msgpack|ot|npz|tflite|mlmodel)$|\.index\.json$/i;
 
 /** transformers would apply an adapter that it finds in a model's folder; checksums would be those of the base. */
-const OTHERS = new Set<string>([PEFT_CONFIG_FILE, 'checksums.json']);
+const OTHERS = new Set<string>([PEFT_CONFIG_FILE, CHECKSUMS_FILE]);
 
 /** As transformers chooses: a single file before the index of several. */
-const WEIGHT_FILES = ['model.safetensors', 'model.safetensors.index.json'];
+export const BASE_WEIGHTS: readonly string[] = ['model.safetensors', 'model.safetensors.index.json'];
+
+/** Whether a file's name is that of weights, or of their index, in any format. */
+export function isWeightsName(name: string): boolean {
+  return WEIGHTS.test(name);
+}
+
+/**
+ * Whether a merged model needs a file of its base as it is.
+ * @param path in the base's folder, with forward slashes
+ */
+export function isCopiedWithBase(path: string): boolean {
+  const [first = '', ...rest] = path.split('/');
+  return rest.length === 0 ? isCopiedFile(first) : COPIED_FOLDERS.includes(first);
+}
+
+function isCopiedFile(name: string): boolean {
+  return !name.startsWith('.') && !OTHERS.has(name) && !isWeightsName(name);
+}
 
 const CONFIG_FILE = 'config.json';
 
@@ -55,7 +73,7 @@ export async function openBaseFolder(folder: string): Promise<BaseFolder> {
   });
   const names = new Set(entries);
   const config = await readConfig(folder, names);
-  const found = WEIGHT_FILES.find((name) => names.has(name));
+  const found = BASE_WEIGHTS.find((name) => names.has(name));
   const weights = await SafetensorsSet.open(found === undefined ? folder : join(folder, found));
   const own = new Set(weights.paths.map((path) => basename(path)));
   const index = basename(weights.path).endsWith('.json') ? basename(weights.path) : undefined;
@@ -73,5 +91,5 @@ async function isNeeded(folder: string, name: string): Promise<boolean> {
   // A link to nothing, a pipe or a socket cannot be copied.
   const status = await stat(join(folder, name)).catch(() => undefined);
   if (status?.isDirectory()) return COPIED_FOLDERS.includes(name);
-  return status?.isFile() === true && !name.startsWith('.') && !OTHERS.has(name) && !WEIGHTS.test(name);
+  return status?.isFile() === true && isCopiedFile(name);
 }

@@ -45,7 +45,7 @@ export interface MergeReport {
 }
 
 /** A file of an existing output that marks it as a model. */
-const MARKER = 'config.json';
+export const MODEL_MARKER = 'config.json';
 
 /** Merging so many bytes takes some milliseconds. */
 const MERGE_BYTES = 2 ** 18;
@@ -65,7 +65,7 @@ export async function mergeAdapter(adapter: string | GivenAdapter, options: Merg
   checkPath(base, 'the folder of the base');
   checkPath(out, 'the folder to write');
   await refuseInputAsOutput(out, typeof adapter === 'string' ? [base, adapter] : [base]);
-  await checkFolderOutput(out, { force, marker: MARKER });
+  await checkFolderOutput(out, { force, marker: MODEL_MARKER });
   const notes: string[] = [];
   const lora =
     typeof adapter === 'string'
@@ -78,7 +78,7 @@ export async function mergeAdapter(adapter: string | GivenAdapter, options: Merg
     const bytes = Array.from(folder.weights.tensors.values()).reduce((sum, { byteLength }) => sum + byteLength, 0);
     const report = steadyProgress(onProgress);
     let done = 0;
-    await writeFolderAtomically(out, { force, signal, marker: MARKER }, async (staging) => {
+    await writeFolderAtomically(out, { force, signal, marker: MODEL_MARKER }, async (staging) => {
       for (const name of folder.copied) {
         signal?.throwIfAborted();
         await cp(join(base, name), join(staging, name), { recursive: true, dereference: true }).catch((error) => {

@@ -7,10 +7,12 @@ import { invalidPrompts, isBlank, markWithin } from './problems.js';
 
 export interface Row {
   record: string[];
-  info: InfoRecord;
+  /** The number, from 1, of the line in which it ends. */
+  line: number;
 }
 
-export const SEPARATORS: readonly string[] = [',', ';', '\t'];
+export const TAB = '\t';
+export const SEPARATORS: readonly string[] = [',', ';', TAB];
 
 /** In characters: a longer first row is not a header. */
 const LONGEST_HEADER = 2 ** 16;
@@ -21,7 +23,7 @@ const MARK = '\ufeff';
 /** Parses the header only: empty if malformed, which is reported when all rows are read. */
 export function firstRow(text: string, delimiter: string): string[] {
   try {
-    const options = { delimiter, relax_quotes: delimiter === '\t', skip_empty_lines: true };
+    const options = { delimiter, relax_quotes: delimiter === TAB, skip_empty_lines: true };
     const [row = []] = parseAtOnce(text.slice(0, LONGEST_HEADER), { ...options, to: 1 });
     return row;
   } catch (error) {
@@ -30,14 +32,27 @@ export function firstRow(text: string, delimiter: string): string[] {
   }
 }
 
-/** @throws DndError INVALID_PROMPTS for malformed CSV */
+/**
+ * @throws DndError INVALID_PROMPTS for malformed CSV, and for rows separated by tabs that a stray quote may have joined:
+ * writers of tabs often leave quotes as they are
+ */
 export async function* readRows(text: string, delimiter: string, { source }: Context): AsyncGenerator<Row> {
-  // Writers of tabs often leave quotes as they are.
-  const rows = parse({ delimiter, relax_quotes: delimiter === '\t', info: true, skip_empty_lines: true });
+  const rows = parse({ delimiter, relax_quotes: delimiter === TAB, info: true, skip_empty_lines: true });
   // Its failure is reported by the rows.
   pipeline(Readable.from(pieces(Buffer.from(text))), rows, () => {});
   try {
-    for await (const row of rows) yield row as Row;
+    // Of a line break of Windows within a cell, both characters are counted as lines.
+    let twice = 0;
+    for await (const { record, info } of rows as AsyncIterable<{ record: string[]; info: InfoRecord }>) {
+      for (const cell of record) twice += cell.includes('\r') ? cell.split('\r\n').length - 1 : 0;
+      const line = info.lines - twice;
+      if (delimiter === TAB && record.some((cell) => cell.includes(TAB) && /[\r\n]/.test(cell)))
+        throw invalidPrompts(
+          source,
+          `the row that ends in line ${line} is ambiguous: it is several rows, of which two have a single quote, or has a quoted cell with tabs and line breaks. If they are several, write each quote twice, in a quoted cell; if not, save it with commas, as .csv`,
+        );
+      yield { record, line };
+    }
   } catch (cause) {
     if (!(cause instanceof CsvError)) throw cause;
     const advice = ' (prompts with separators, quotes or line breaks go between double quotes)';
@@ -102,7 +117,7 @@ export class OtherSeparators {
     if (!other || this.#rows < 2) return;
     throw invalidPrompts(
       source,
-      `it is ambiguous: each of its rows is one prompt, or ${other.columns} columns separated by ${other.separator === '\t' ? 'tabs' : JSON.stringify(other.separator)}. If they are columns, name that of the prompts "prompt"; if not, write "prompt" above the first row`,
+      `it is ambiguous: each of its rows is one prompt, or ${other.columns} columns separated by ${other.separator === TAB ? 'tabs' : JSON.stringify(other.separator)}. If they are columns, name that of the prompts "prompt"; if not, write "prompt" above the first row`,
     );
   }
 }

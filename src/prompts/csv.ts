@@ -1,5 +1,5 @@
 import { quoteValue } from '../validation/index.js';
-import { firstRow, OtherSeparators, readRows, SEPARATORS, withoutMarks } from './csv-rows.js';
+import { firstRow, OtherSeparators, readRows, SEPARATORS, TAB, withoutMarks } from './csv-rows.js';
 import { type Context, NAME_PROMPT_FIELD } from './fields.js';
 import { type FoundItem, itemOf, plainItem } from './item.js';
 import { isHeading, isItemField, isResponseField, nearestForm } from './names.js';
@@ -12,16 +12,21 @@ const EXCEL_SEPARATOR = /^\s*"?sep=([^"\s]|\t)"?[ \t]*(?=[\r\n])/i;
  * Rows with a header, whose columns are fields of items as in JSON files, separated by commas, semicolons or tabs; or a
  * single column without a header, where every row is a prompt. Rows without any text are skipped, and so are repeated
  * headers, as concatenated files have them.
+ * @param separators in the order in which they are tried; the first is that of a text without a header
  */
-export async function* parseCsv(text: string, context: Context): AsyncGenerator<FoundItem | undefined> {
+export async function* parseCsv(
+  text: string,
+  context: Context,
+  separators = SEPARATORS,
+): AsyncGenerator<FoundItem | undefined> {
   const excel = EXCEL_SEPARATOR.exec(text);
   // Its line break stays, for the numbers of lines.
   const rows = withoutMarks(excel ? text.slice(excel[0].length) : text, context);
-  const candidates = excel ? [excel[1]!] : SEPARATORS;
+  const candidates = excel ? [excel[1]!] : separators;
   const separator = candidates.find((one) => hasPrompts(firstRow(rows, one), context)) ?? candidates[0]!;
   const others = new OtherSeparators(separator);
   let header: readonly string[] | null | undefined;
-  for await (const { record, info } of readRows(rows, separator, context)) {
+  for await (const { record, line } of readRows(rows, separator, context)) {
     if (record.every(isBlank)) {
       yield undefined;
       continue;
@@ -30,7 +35,7 @@ export async function* parseCsv(text: string, context: Context): AsyncGenerator<
       header = headerOf(record, context);
       if (header) continue;
     }
-    const where = `that ends in line ${info.lines}`;
+    const where = `that ends in line ${line}`;
     if (header === null) {
       others.add(record[0]!);
       yield plainItem(record[0]!, where, context);
@@ -45,9 +50,14 @@ export async function* parseCsv(text: string, context: Context): AsyncGenerator<
   others.refuseColumns(context);
 }
 
-/** Whether the first row of a text without a name names columns of prompts and responses. */
-export function startsAsCsv(text: string): boolean {
-  return SEPARATORS.some((separator) => {
+/** As `parseCsv`, for a file that is called so for its tabs. */
+export function parseTsv(text: string, context: Context): AsyncGenerator<FoundItem | undefined> {
+  return parseCsv(text, context, [TAB, ...SEPARATORS.filter((separator) => separator !== TAB)]);
+}
+
+/** The separator by which the first row of a text without a name names columns of prompts and responses. */
+export function csvSeparator(text: string): string | undefined {
+  return SEPARATORS.find((separator) => {
     const header = firstRow(text, separator);
     return header.some(isItemField) && header.some(isResponseField);
   });

@@ -1,9 +1,17 @@
 import { isObject, quote, quoteValue } from '../validation/index.js';
 import { type Context, NAME_PROMPT_FIELD } from './fields.js';
-import { type FoundItem, itemOf } from './item.js';
-import { isItemField, isResponseField, LIST_FIELDS, nearestForm, normalisedName } from './names.js';
+import { type FoundItem, isConversation, itemOf } from './item.js';
+import {
+  HELD_OUT_FIELDS,
+  isItemField,
+  isKnownField,
+  isResponseField,
+  LIST_FIELDS,
+  nearestForm,
+  normalisedName,
+} from './names.js';
 import { invalidPrompts } from './problems.js';
-import { isPartList, isTurnList } from './turns.js';
+import { isPartList, isTurnList, isUnnamedTurns } from './turns.js';
 
 /**
  * The items of a whole JSON document: an array of items; an object with such an array as `prompts`, `data` …; an object
@@ -18,7 +26,8 @@ export function* itemsOfDocument(
 ): Generator<FoundItem | undefined> {
   if (where !== undefined && typeof document === 'string') return yield itemOf(document, where, context);
   const { count, items } = listIn(document, where, context);
-  if (document === items && isTurnList(document)) return yield itemOf(document, where ?? 'of item 1 of 1', context);
+  if (document === items && isConversation(document, context))
+    return yield itemOf(document, where ?? 'of item 1 of 1', context);
   let index = 0;
   for (const item of items) {
     index++;
@@ -48,13 +57,16 @@ function itemsOfObject(object: Readonly<Record<string, unknown>>, line: boolean,
   if (table) return table;
   const isItem = (key: string) => isItemField(key) || isAsked(key, context);
   const keys = Object.keys(object);
-  const lists = keys.filter((key) => Array.isArray(object[key]) && isListField(key) && !isItem(key));
+  const listsOf = (names: readonly string[]) =>
+    keys.filter((key) => Array.isArray(object[key]) && names.includes(normalisedName(key)) && !isItem(key));
+  const [lists, heldOut] = [listsOf(LIST_FIELDS), listsOf(HELD_OUT_FIELDS)];
   const columns = keys.filter((key) => isItem(key) && isColumn(object[key]));
   const fields = keys.filter((key) => isItem(key) && !isColumn(object[key]) && (object[key] ?? null) !== null);
   const single = { count: 1, items: [object] };
   if (line && fields.length > 0) return single;
   if (lists.length + Math.min(columns.length, 1) + Math.min(fields.length, 1) > 1)
-    throw ambiguous([...lists, ...columns, ...fields], 'Give a file with one of them', context);
+    throw ambiguous([...lists, ...columns, ...fields], context);
+  if (columns.length + fields.length === 0 && heldOut.length > 0) throw notPrompts(lists, heldOut, context);
   if (lists.length === 1) return rowsOf(object, lists[0]!, context);
   if (columns.length > 0) return rowsOfColumns(object, columns[0]!, context);
   if (line || keys.some(isItem)) return single;
@@ -66,12 +78,20 @@ function itemsOfObject(object: Readonly<Record<string, unknown>>, line: boolean,
   );
 }
 
-function ambiguous(keys: readonly string[], advice: string, { source }: Context): Error {
-  return invalidPrompts(source, `it is ambiguous: ${keys.map(quote).join(' and ')} may each be the prompts. ${advice}`);
+function ambiguous(keys: readonly string[], { source }: Context): Error {
+  return invalidPrompts(
+    source,
+    `it is ambiguous: ${keys.map(quote).join(' and ')} may each be the prompts. Give a file with one of them`,
+  );
 }
 
-function isListField(key: string): boolean {
-  return (LIST_FIELDS as readonly string[]).includes(normalisedName(key));
+/** The error for lists of which some are rather for evaluation. */
+function notPrompts(lists: readonly string[], heldOut: readonly string[], context: Context): Error {
+  if (lists.length + heldOut.length > 1) return ambiguous([...lists, ...heldOut], context);
+  return invalidPrompts(
+    context.source,
+    `its only list is ${quote(heldOut[0]!)}, which is held out for evaluation; expected prompts in one of ${LIST_FIELDS.join(', ')}. If they are to be read, rename it to "prompts"`,
+  );
 }
 
 function isAsked(key: string, { fields: { promptField } }: Context): boolean {
@@ -102,24 +122,43 @@ function isColumn(value: unknown): boolean {
   return isObject(value) && Object.keys(value).length > 0 && Object.keys(value).every((key) => /^\d+$/.test(key));
 }
 
-/** Turns that do not say from whom they are. */
-function isUnnamedTurns(value: readonly unknown[]): boolean {
-  return value.every((turn) => isObject(turn) && ('value' in turn || 'content' in turn));
-}
-
-/** An object of columns, row by row. @param first one of the columns */
+/**
+ * An object of columns, row by row.
+ * @param first one of the columns
+ * @throws DndError INVALID_PROMPTS for columns of other rows, and for a known field beside them that is none
+ */
 function rowsOfColumns(object: Readonly<Record<string, unknown>>, first: string, context: Context): Items {
+  const { source } = context;
   const columns = Object.keys(object).filter((key) => isColumn(object[key]));
-  const count = Object.keys(object[first] as object).length;
+  const names = Object.keys(object[first] as object);
   for (const key of columns) {
-    const other = Object.keys(object[key] as object).length;
-    if (other !== count)
+    const others = Object.keys(object[key] as object);
+    if (others.length !== names.length)
       throw invalidPrompts(
-        context.source,
-        `its columns differ in length: ${quote(first)} has ${count} values and ${quote(key)} ${other}; expected as many in each`,
+        source,
+        `its columns differ in length: ${quote(first)} has ${names.length} values and ${quote(key)} ${others.length}; expected as many in each`,
+      );
+    const without = names.find((name) => !Object.hasOwn(object[key] as object, name));
+    if (without !== undefined)
+      throw invalidPrompts(
+        source,
+        `its columns differ in their rows: ${quote(first)} has a row ${quote(without)} and ${quote(key)} none; expected the same in each`,
       );
   }
-  return { count, items: rows(object, columns, Object.keys(object[first] as object)) };
+  const single = Object.keys(object).find(
+    (key) => !columns.includes(key) && (object[key] ?? null) !== null && isReadBeside(key, context),
+  );
+  if (single !== undefined)
+    throw invalidPrompts(
+      source,
+      `${quote(first)} is a column of ${names.length} values, and ${quote(single)} is ${quoteValue(object[single])}; expected a column too. Give it a value for each row, or leave it out`,
+    );
+  return { count: names.length, items: rows(object, columns, names) };
+}
+
+/** Whether a field would be read, or minded, beside a prompt. */
+function isReadBeside(key: string, { fields: { responseField } }: Context): boolean {
+  return key === responseField || isKnownField(key);
 }
 
 function* rows(object: Readonly<Record<string, unknown>>, columns: readonly string[], names: readonly string[]) {

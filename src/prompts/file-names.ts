@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { DndError, type ErrorCode } from '../errors.js';
-import { readError } from '../files/index.js';
-import { parseCsv } from './csv.js';
+import { readError, TABLE_EXTENSIONS, tableConversion } from '../files/index.js';
+import { parseCsv, parseTsv } from './csv.js';
 import type { Context } from './fields.js';
 import type { FoundItem } from './item.js';
 import { parseJson, parseJsonLines } from './json.js';
@@ -21,24 +21,9 @@ const PARSERS: Readonly<Record<string, Parser>> = {
   '.jsonl': parseJsonLines,
   '.ndjson': parseJsonLines,
   '.csv': parseCsv,
-  '.tsv': parseCsv,
+  '.tsv': parseTsv,
 };
 export const COMPRESSED = '.gz';
-
-/** How files of other kinds are converted. The commands take any name. */
-const CONVERSIONS: Readonly<Record<string, string>> = {
-  '.parquet': pandas('read_parquet'),
-  '.feather': pandas('read_feather'),
-  '.arrow':
-    'python -c "import sys, datasets; datasets.Dataset.from_file(sys.argv[1]).to_json(sys.argv[2])" prompts.arrow prompts.jsonl',
-  '.xlsx': pandas('read_excel'),
-  '.xls': pandas('read_excel'),
-};
-
-function pandas(read: string): string {
-  const kind = read.replace('read_', '').replace('excel', 'xlsx');
-  return `python -c "import sys, pandas; pandas.${read}(sys.argv[1]).to_json(sys.argv[2], orient='records', lines=True)" prompts.${kind} prompts.jsonl`;
-}
 
 /** The extension by which a prompt file is read, without that of its compression, in lower case. */
 function formOf(name: string): string {
@@ -52,20 +37,21 @@ export function parserFor(path: string): Parser {
   const form = formOf(path);
   if (Object.hasOwn(PARSERS, form)) return PARSERS[form]!;
   const known = Object.keys(PARSERS).join(', ');
-  const conversion = Object.hasOwn(CONVERSIONS, form) ? CONVERSIONS[form] : undefined;
+  const conversion = tableConversion(form);
   throw invalidPrompts(
     path,
     conversion === undefined
       ? `prompt files end in ${known}, each also with ${COMPRESSED}; rename it by its contents, or pipe it in as "-"`
-      : `${form} files are not read; prompt files end in ${known}, each also with ${COMPRESSED}. Convert it: ${conversion}`,
+      : `${form} files are not read; prompt files end in ${known}, each also with ${COMPRESSED}. ${conversion}`,
   );
 }
 
-/** Whether a file of a folder is the prompt file called `stem`, in whichever form. */
+/** Whether a file of a folder is the prompt file called `stem`, in whichever form, and in any case. */
 export function isPromptFile(name: string, stem: string): boolean {
   const form = formOf(name);
   if (!Object.hasOwn(PARSERS, form)) return false;
-  return name === `${stem}${form}` || name === `${stem}${form}${COMPRESSED}`;
+  const plain = `${stem}${form}`.toLowerCase();
+  return [plain, `${plain}${COMPRESSED}`].includes(name.toLowerCase());
 }
 
 /**
@@ -92,7 +78,7 @@ export async function promptFile(folder: string, stem: string, code: ErrorCode):
 }
 
 function isConvertible(name: string, stem: string): boolean {
-  return Object.keys(CONVERSIONS).some((form) => name === `${stem}${form}`);
+  return TABLE_EXTENSIONS.some((form) => name.toLowerCase() === `${stem}${form}`.toLowerCase());
 }
 
 /** The name of a prompt file without its extensions: `geology` of geology.jsonl.gz. */

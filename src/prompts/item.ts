@@ -36,7 +36,7 @@ export function itemOf(item: unknown, where: string, context: Context): FoundIte
   const { source, fields } = context;
   if (typeof item === 'string') return plainItem(item, where, context);
   let found: { prompt: string; response: () => string | undefined } | undefined;
-  if (isTurnList(item) && fields.promptField === undefined) found = exchangeOf(item, where, context);
+  if (isConversation(item, context)) found = exchangeOf(item, where, context);
   else if (isObject(item)) found = promptOf(new NamedFields(item, where, context));
   else
     throw invalidPrompts(
@@ -50,6 +50,11 @@ export function itemOf(item: unknown, where: string, context: Context): FoundIte
     response: () => checkText(response() ?? '', source, `the response ${where}`),
     where,
   };
+}
+
+/** Whether an item is a conversation itself. A field that was asked for is one of objects. */
+export function isConversation(item: unknown, { fields }: Context): item is Record<string, unknown>[] {
+  return fields.promptField === undefined && isTurnList(item);
 }
 
 function withSystem(prompt: string, system: string | undefined): string {

@@ -1,4 +1,4 @@
-import { parseJsonText } from '../files/index.js';
+import { parseJsonText, tryJsonText } from '../files/index.js';
 import type { Context } from './fields.js';
 import { invalidPrompts, isBlank } from './problems.js';
 
@@ -34,9 +34,9 @@ export function* jsonValues(text: string, context: Context): Generator<FoundValu
     if (at > lineEnd) lineEnd = endOfLine(text, at);
     const rest = text.slice(at, lineEnd);
     if (severalUntil !== lineEnd && rest.length <= MOST_VALUES) {
-      const value = tryParse(rest);
-      if (value !== undefined) {
-        yield { value: value.parsed, line };
+      const found = tryJsonText(withoutNonFinite(rest));
+      if (found !== undefined) {
+        yield { value: found.value, line };
         at = lineEnd;
         continue;
       }
@@ -57,16 +57,14 @@ export function* jsonValues(text: string, context: Context): Generator<FoundValu
 export function parseLenientJson(text: string, line: number | undefined, { source }: Context): unknown {
   if (text.length > MOST_VALUES && countValues(text) > MOST_VALUES)
     throw invalidPrompts(source, `it has more than ${MOST_VALUES} values; give a few hundred prompts of the task`);
+  const finite = withoutNonFinite(text);
   try {
-    return parseJsonText(text);
+    return parseJsonText(finite);
   } catch (cause) {
-    const finite = withoutNonFinite(text);
-    const again = finite === undefined ? undefined : tryParse(finite);
-    if (again) return again.parsed;
     const where = line === undefined ? 'it' : `line ${line}`;
     const { message } = cause as Error;
     // V8 counts lines from the start of the value.
-    const problem = line === undefined ? whereInText(message, text) : message.replace(/ \(line \d+ column \d+\)/, '');
+    const problem = line === undefined ? whereInText(message, finite) : message.replace(/ \(line \d+ column \d+\)/, '');
     throw invalidPrompts(source, `${where} is not valid JSON: ${problem}`, { cause });
   }
 }
@@ -74,14 +72,6 @@ export function parseLenientJson(text: string, line: number | undefined, { sourc
 function endOfLine(text: string, start: number): number {
   const feed = text.indexOf('\n', start);
   return feed < 0 ? text.length : feed;
-}
-
-function tryParse(text: string): { parsed: unknown } | undefined {
-  try {
-    return { parsed: parseJsonText(text) };
-  } catch {
-    return undefined;
-  }
 }
 
 /** The end of the array or object that starts at `start`; undefined if there is none, or it does not end. */
@@ -111,8 +101,11 @@ function endOfString(text: string, start: number): number | undefined {
   return undefined;
 }
 
-/** `text` with null for every number that is not finite, outside strings; undefined without any. */
-function withoutNonFinite(text: string): string | undefined {
+const NON_FINITE = /NaN|Infinity/;
+
+/** `text` with null for every number that is not finite, outside strings. Valid JSON has none: it stays as it is. */
+function withoutNonFinite(text: string): string {
+  if (!NON_FINITE.test(text)) return text;
   const parts: string[] = [];
   let done = 0;
   for (let place = 0; place < text.length; place++) {
@@ -126,7 +119,7 @@ function withoutNonFinite(text: string): string | undefined {
     done = place + name.length;
     place = done - 1;
   }
-  return parts.length === 0 ? undefined : parts.join('') + text.slice(done);
+  return parts.length === 0 ? text : parts.join('') + text.slice(done);
 }
 
 /** Each value follows a comma, or opens an array or object. */

@@ -2,7 +2,7 @@ import { DndError } from '../errors.js';
 import { isObject, quoteValue } from '../validation/index.js';
 import { itemsOfDocument } from './document.js';
 import type { Context } from './fields.js';
-import { type FoundItem, itemOf } from './item.js';
+import { type FoundItem, isConversation, itemOf } from './item.js';
 import { endOfValue, type FoundValue, jsonValues, parseLenientJson } from './json-values.js';
 import { invalidPrompts } from './problems.js';
 import { isTurnList } from './turns.js';
@@ -49,7 +49,7 @@ export function* parseJsonLines(text: string, context: Context): Generator<Found
  */
 function* itemsOfLine({ value, line }: FoundValue, context: Context): Generator<FoundItem | undefined> {
   const where = `in line ${line}`;
-  if (!Array.isArray(value) || isTurnList(value)) return yield itemOf(value, where, context);
+  if (!Array.isArray(value) || isConversation(value, context)) return yield itemOf(value, where, context);
   if (value.length === 0 || !value.every((item) => isObject(item) || isTurnList(item)))
     throw invalidPrompts(
       context.source,

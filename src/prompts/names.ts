@@ -32,14 +32,21 @@ export const INSTRUCTION_FIELD = 'instruction';
 export const INSTRUCTION_INPUTS = ['input', 'context'] as const;
 /** Earlier turns of an Alpaca item: pairs of instruction and output. */
 export const HISTORY_FIELD = 'history';
-/** Without these, a question beside them lacks its subject. */
-export const QUESTION_SUBJECTS = ['context', 'passage', 'choices', 'options'] as const;
+/** What a question beside it is about. */
+export const PASSAGE_FIELDS = [
+  ...['context', 'contexts', 'passage', 'passages', 'document', 'documents', 'article', 'paragraph', 'paragraphs'],
+  ...['story', 'premise'],
+] as const;
+/** What a question beside them chooses from: lists, or a field for each choice, as in MMLU, MedMCQA and COPA. */
+export const CHOICE_FIELDS = [
+  ...['choices', 'options', 'endings', 'a', 'b', 'c', 'd', 'e', 'opa', 'opb', 'opc', 'opd', 'ope'],
+  ...['option_a', 'option_b', 'option_c', 'option_d', 'option_e', 'choice1', 'choice2', 'choice3', 'choice4'],
+] as const;
 
 /** Keys of a JSON object under which the list of items is. */
-export const LIST_FIELDS = [
-  ...['prompts', 'data', 'items', 'examples', 'instances', 'rows'],
-  ...['train', 'test', 'validation'],
-] as const;
+export const LIST_FIELDS = ['prompts', 'data', 'items', 'examples', 'instances', 'rows', 'train'] as const;
+/** Keys under which data sets keep what a model is evaluated with, which are no prompts to generate from. */
+export const HELD_OUT_FIELDS = ['test', 'validation', 'valid', 'val', 'dev', 'eval'] as const;
 
 /** Fields by which an item is recognised. */
 const ITEM_FIELDS: readonly string[] = [...CONVERSATION_FIELDS, ...PROMPT_FIELDS, INSTRUCTION_FIELD];
@@ -81,10 +88,16 @@ export function isResponseField(name: string): boolean {
   return (RESPONSE_FIELDS as readonly string[]).includes(normalisedName(name));
 }
 
+/** Whether a field means anything for an item: its prompt, its response, or what they belong to. */
+export function isKnownField(name: string): boolean {
+  const others: readonly string[] = [...PASSAGE_FIELDS, ...CHOICE_FIELDS, HISTORY_FIELD];
+  return isItemField(name) || isResponseField(name) || others.includes(normalisedName(name));
+}
+
 /** Whether a lone header cell is more likely the name of a column than a prompt. */
 export function isHeading(cell: string): boolean {
   const name = normalisedName(cell);
-  const known = [...ITEM_FIELDS, ...RESPONSE_FIELDS, ...LIST_FIELDS, ...OTHER_HEADINGS];
+  const known = [...ITEM_FIELDS, ...RESPONSE_FIELDS, ...LIST_FIELDS, ...HELD_OUT_FIELDS, ...OTHER_HEADINGS];
   return known.some((one) => name === one || name === `${one}s`);
 }
 

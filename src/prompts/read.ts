@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { eventLoopYielder, onAbort } from '../async/index.js';
 import { DndError } from '../errors.js';
-import { decodeUtf8, openInput, readError, whatItIs } from '../files/index.js';
+import { decodeUtf8, openInput, readError, whatTextIs } from '../files/index.js';
 import { checkPath, quoteValue } from '../validation/index.js';
-import { parseCsv, startsAsCsv } from './csv.js';
+import { csvSeparator, parseCsv } from './csv.js';
 import { decompressed } from './decompress.js';
 import { itemsOfDocument } from './document.js';
 import { type Context, checkFields, type PromptFields } from './fields.js';
@@ -130,7 +130,7 @@ async function parse<Item>(
   const text = await decompressed(bytes, source, LARGEST_BYTES);
   if (text === undefined) throw tooLarge(source);
   // As text, a Git LFS pointer or an error page would be a prompt per line.
-  const other = whatItIs(text);
+  const other = whatTextIs(text);
   if (other !== undefined) throw invalidPrompts(source, other);
   return collect(parser(decodeUtf8(text, source), context), source, take);
 }
@@ -172,7 +172,8 @@ async function collect<Item>(
  */
 function parseAnything(text: string, context: Context): ReturnType<Parser> {
   if (/^[\s\ufeff]*(?:\[\s*["{[\]]|\{\s*")/.test(text)) return parseJson(text, context);
-  return startsAsCsv(text) ? parseCsv(text, context) : parseText(text, context);
+  const separator = csvSeparator(text);
+  return separator === undefined ? parseText(text, context) : parseCsv(text, context, [separator]);
 }
 
 /** The items of a list in another JSON file, with their responses. @param what the list, as in "train in tasks/a.json" */

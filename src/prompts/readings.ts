@@ -1,9 +1,8 @@
-import { parseJsonText } from '../files/index.js';
+import { tryJsonText } from '../files/index.js';
 import { quote, quoteValue } from '../validation/index.js';
 import { NAME_PROMPT_FIELD, NAME_RESPONSE_FIELD } from './fields.js';
 import type { NamedFields } from './named-fields.js';
 import {
-  AUTHOR_KEYS,
   CONVERSATION_FIELDS,
   HISTORY_FIELD,
   INSTRUCTION_FIELD,
@@ -11,13 +10,13 @@ import {
   nearestForm,
   normalisedName,
   PROMPT_FIELDS,
-  QUESTION_SUBJECTS,
   RESPONSE_FIELDS,
-  roleOf,
 } from './names.js';
 import { invalidPrompts, isBlank } from './problems.js';
+import { isRendering } from './rendering.js';
+import { isTextList, requireSubject } from './subjects.js';
 import { exchangeInText } from './transcript.js';
-import { type Exchange, exchangeOf, isPartList, isTurnList, responseOfTurns, textOf } from './turns.js';
+import { type Exchange, exchangeOf, hasAnswer, isPartList, isTurnList, responseOfTurns, textOf } from './turns.js';
 
 /** One way to read an item. */
 interface Reading extends Exchange {
@@ -65,10 +64,6 @@ function askedReading(item: NamedFields, asked: string): [Reading] | undefined {
   return [{ prompt, response: () => undefined, fields: names }];
 }
 
-function isTextList(value: unknown): value is string[] {
-  return Array.isArray(value) && value.length > 0 && value.every((text) => typeof text === 'string');
-}
-
 /** Every known form of an item. @returns undefined if all there is is an empty conversation */
 function readingsOf(item: NamedFields): Reading[] | undefined {
   const { where, context } = item;
@@ -106,7 +101,7 @@ function turnsIn(item: NamedFields, name: string): unknown[] | undefined {
   const value = item.get(name);
   if (value === undefined || Array.isArray(value)) return value;
   if (typeof value === 'string' && isBlank(value)) return [];
-  const parsed = typeof value === 'string' ? jsonIn(value) : undefined;
+  const parsed = typeof value === 'string' ? tryJsonText(value)?.value : undefined;
   if (Array.isArray(parsed)) return parsed;
   throw item.invalid(
     `has as ${quote(item.spelling(name))} ${quoteValue(value)}; expected a list of turns, such as ${nearestForm([name])}`,
@@ -114,14 +109,6 @@ function turnsIn(item: NamedFields, name: string): unknown[] | undefined {
       ? 'Lists in texts must be valid JSON, which those that Python prints are not'
       : NAME_PROMPT_FIELD,
   );
-}
-
-function jsonIn(text: string): unknown {
-  try {
-    return parseJsonText(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Alpaca's form: an instruction, and below it what it is applied to. Earlier turns, if there are any, come first. */
@@ -139,8 +126,9 @@ function instructionReading(item: NamedFields): Reading | undefined {
     .filter(({ text }) => !isBlank(text));
   if (given.length === 0) return undefined;
   const fields = given.map(({ name }) => item.spelling(name));
-  const prompt = given.map(({ text }) => text).join('\n');
-  return withHistory(item, { prompt, response: () => undefined, fields });
+  const reading = { prompt: given.map(({ text }) => text).join('\n'), response: () => undefined, fields };
+  requireSubject(item, reading, INSTRUCTION_INPUTS);
+  return withHistory(item, reading);
 }
 
 /** The first of the earlier turns, if the item has some. */
@@ -162,6 +150,7 @@ function withHistory(item: NamedFields, reading: Reading): Reading {
 function fieldReading(item: NamedFields, name: string, value: unknown): Reading | undefined {
   const { where, context } = item;
   const fields = [item.spelling(name)];
+  // A mere prompt has its response in a field beside it.
   if (isTurnList(value)) return { ...exchangeOf(value, where, context), fields, continued: hasAnswer(value) };
   if (typeof value !== 'string' && !isPartList(value))
     throw invalidPrompts(
@@ -171,39 +160,9 @@ function fieldReading(item: NamedFields, name: string, value: unknown): Reading 
   const text = textOf(value, `the prompt ${where}`, context)!;
   if (isBlank(text)) return undefined;
   const exchange = name === 'text' ? exchangeInText(text, where, context) : undefined;
-  if (name !== 'prompt') requireSubject(item, fields[0]!);
-  return exchange ? { ...exchange, fields } : withHistory(item, { prompt: text, response: () => undefined, fields });
-}
-
-/** Not a mere prompt, whose response is in a field beside it. */
-function hasAnswer(turns: readonly Record<string, unknown>[]): boolean {
-  return turns.some((turn) => AUTHOR_KEYS.some((key) => roleOf(turn[key]) === 'assistant'));
-}
-
-/** A question about a passage means nothing without the passage. */
-function requireSubject(item: NamedFields, field: string): void {
-  const subject = QUESTION_SUBJECTS.find((name) => {
-    const value = item.get(name);
-    return typeof value === 'string' ? !isBlank(value) : Array.isArray(value) ? value.length > 0 : value !== undefined;
-  });
-  if (subject === undefined) return;
-  const name = item.spelling(subject);
-  const value = item.get(subject);
-  const join =
-    typeof value === 'string' || isTextList(value)
-      ? `Join them: --prompt-field ${name},${field}, or`
-      : 'If it does not,';
-  throw item.invalid(
-    `is ambiguous: beside ${quote(field)} it has ${quote(name)}, which may belong to the prompt`,
-    `${join} leave it out: --prompt-field ${field} (promptField)`,
-  );
-}
-
-/** Whether `text` is what other fields are in a template, as in Alpaca's own files. */
-function isRendering(text: unknown, item: NamedFields, readings: readonly Reading[]): boolean {
-  if (typeof text !== 'string') return false;
-  const parts = readings.flatMap(({ prompt, fields }) => [prompt, ...fields.map((name) => item.item[name])]);
-  return parts.some((part) => typeof part === 'string' && text.includes(part));
+  const reading = { ...(exchange ?? { prompt: text, response: () => undefined }), fields };
+  requireSubject(item, reading);
+  return exchange ? reading : withHistory(item, reading);
 }
 
 /** The first of those that agree, for every prompt. */

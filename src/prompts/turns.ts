@@ -1,6 +1,6 @@
-import { isObject, quoteValue } from '../validation/index.js';
+import { isObject, quote, quoteValue } from '../validation/index.js';
 import type { Context } from './fields.js';
-import { AUTHOR_KEYS, CONTENT_KEYS, KNOWN_ROLES, type Role, roleOf } from './names.js';
+import { AUTHOR_KEYS, CONTENT_KEYS, KNOWN_ROLES, normalisedName, type Role, roleOf } from './names.js';
 import { invalidPrompts, isBlank } from './problems.js';
 
 /** What a conversation is read as. */
@@ -11,21 +11,38 @@ export interface Exchange {
   response: () => string | undefined;
 }
 
-/** A list of objects that name their authors: a conversation, whichever field it is in. */
+/**
+ * A list of objects that name their authors and have content: a conversation, whichever field it is in. Between a user and
+ * an assistant it is one without content too, which is reported then.
+ */
 export function isTurnList(value: unknown): value is Record<string, unknown>[] {
   return (
-    Array.isArray(value) && value.length > 0 && value.every((turn) => isObject(turn) && authorOf(turn) !== undefined)
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every(hasAuthor) &&
+    (value.every(saysSomething) || hasAnswer(value))
   );
+}
+
+/** Whether the assistant is among the authors of a list of turns. */
+export function hasAnswer(turns: readonly Record<string, unknown>[]): boolean {
+  return turns.some((turn) => roleOf(authorOf(turn)) === 'assistant');
+}
+
+/** Turns that do not say from whom they are, at least not in a way that is known. */
+export function isUnnamedTurns(value: readonly unknown[]): boolean {
+  return value.every((turn) => isObject(turn) && keysOf(turn, CONTENT_KEYS).length > 0);
 }
 
 /**
  * The first turn of the user, and the next turn of the assistant; turns of the system and of tools are skipped. Where no
- * turn names its author, the user begins and both alternate.
+ * turn has more than content, the user begins and both alternate.
  * @param where its position, as in "in line 7"
- * @throws DndError INVALID_PROMPTS for a conversation without a user's turn, an unknown author, or a turn without text
+ * @throws DndError INVALID_PROMPTS for a conversation without a user's turn, an unknown author or one in a field of
+ * another name, or a turn without text
  */
 export function exchangeOf(turns: readonly unknown[], where: string, context: Context): Exchange {
-  const anonymous = turns.every((turn) => isObject(turn) && authorOf(turn) === undefined);
+  const anonymous = turns.every((turn) => isObject(turn) && otherKeys(turn).length === 0);
   const roleAt = (index: number): Role =>
     anonymous ? (index % 2 === 0 ? 'user' : 'assistant') : requireRole(turns[index], index, where, context);
   const place = turns.findIndex((_, index) => roleAt(index) === 'user');
@@ -57,31 +74,64 @@ export function responseOfTurns(turns: readonly unknown[], where: string, contex
   return index < 0 ? undefined : textOfTurn(turns[index], index, where, context);
 }
 
-function authorOf(turn: Record<string, unknown>): unknown {
-  return AUTHOR_KEYS.map((key) => turn[key]).find((author) => author !== undefined && author !== null);
+/** The keys of a turn, in its own spelling, that are among `names` and have a value. */
+function keysOf(turn: Readonly<Record<string, unknown>>, names: readonly string[]): string[] {
+  return Object.keys(turn).filter((key) => names.includes(normalisedName(key)) && (turn[key] ?? null) !== null);
+}
+
+function authorOf(turn: Readonly<Record<string, unknown>>): unknown {
+  const [key] = keysOf(turn, AUTHOR_KEYS);
+  return key === undefined ? undefined : turn[key];
+}
+
+function hasAuthor(turn: unknown): turn is Record<string, unknown> {
+  return isObject(turn) && authorOf(turn) !== undefined;
+}
+
+function saysSomething(turn: Record<string, unknown>): boolean {
+  return (
+    Object.keys(turn).some((key) => (CONTENT_KEYS as readonly string[]).includes(normalisedName(key))) || isCall(turn)
+  );
+}
+
+/** Keys with a value that is not content, one of which may be the author. */
+function otherKeys(turn: Readonly<Record<string, unknown>>): string[] {
+  const content = keysOf(turn, CONTENT_KEYS);
+  return Object.keys(turn).filter((key) => (turn[key] ?? null) !== null && !content.includes(key));
 }
 
 function requireRole(turn: unknown, index: number, where: string, { source }: Context): Role {
+  const subject = `turn ${index + 1} of the conversation ${where}`;
   if (!isObject(turn))
     throw invalidPrompts(
       source,
-      `turn ${index + 1} of the conversation ${where} is ${quoteValue(turn)}; expected {"from": …, "value": …} or {"role": …, "content": …}`,
+      `${subject} is ${quoteValue(turn)}; expected {"from": …, "value": …} or {"role": …, "content": …}`,
     );
-  const author = authorOf(turn);
-  const role = roleOf(author);
-  if (role !== undefined) return role;
-  const problem = author === undefined ? 'does not say from whom it is' : `is from ${quoteValue(author)}`;
-  throw invalidPrompts(
-    source,
-    `turn ${index + 1} of the conversation ${where} ${problem}: ${quoteValue(turn)}; expected as author ${KNOWN_ROLES}`,
-  );
+  const authors = keysOf(turn, AUTHOR_KEYS);
+  const role = authors.length === 0 ? undefined : roleOf(turn[authors[0]!]);
+  if (role !== undefined && authors.every((key) => roleOf(turn[key]) === role)) return role;
+  if (authors.length === 0) {
+    const others = otherKeys(turn);
+    const found = others.length === 0 ? '' : `, got ${others.slice(0, 8).map(quote).join(', ')}`;
+    throw invalidPrompts(
+      source,
+      `${subject} does not say from whom it is: ${quoteValue(turn)}; expected the author as "from" or "role"${found}. Rename the field with the author to "role"`,
+    );
+  }
+  const problem = `is from ${authors.map((key) => quoteValue(turn[key])).join(' and ')}`;
+  throw invalidPrompts(source, `${subject} ${problem}: ${quoteValue(turn)}; expected as author ${KNOWN_ROLES}`);
 }
 
+/** undefined for a turn whose content is null, or that calls a tool instead. */
 function textOfTurn(turn: unknown, index: number, where: string, context: Context): string | undefined {
-  const given = CONTENT_KEYS.filter((key) => ((turn as Record<string, unknown>)[key] ?? null) !== null);
-  const texts = given.map((key) =>
-    textOf((turn as Record<string, unknown>)[key], `turn ${index + 1} ${where}`, context),
-  );
+  const fields = turn as Record<string, unknown>;
+  if (!saysSomething(fields))
+    throw invalidPrompts(
+      context.source,
+      `turn ${index + 1} of the conversation ${where} has no text: it is ${quoteValue(turn)}; expected it as ${CONTENT_KEYS.map(quote).join(', ')}`,
+    );
+  const given = keysOf(fields, CONTENT_KEYS);
+  const texts = given.map((key) => textOf(fields[key], `turn ${index + 1} ${where}`, context));
   if (texts.every((text) => text === texts[0])) return texts[0];
   throw invalidPrompts(
     context.source,
@@ -98,12 +148,12 @@ function isCall(turn: unknown): boolean {
 /** Types of content parts whose `text` is text. */
 const TEXT_PARTS: readonly unknown[] = ['text', 'input_text', 'output_text', undefined];
 
-/** Whether a value is a list of content parts. */
+/** Whether a value is a list of content parts, which have no authors as turns have. */
 export function isPartList(value: unknown): value is Record<string, unknown>[] {
   return (
     Array.isArray(value) &&
     value.length > 0 &&
-    value.every((part) => isObject(part) && ('type' in part || 'text' in part))
+    value.every((part) => isObject(part) && ('type' in part || 'text' in part) && !hasAuthor(part))
   );
 }
 

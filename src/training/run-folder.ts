@@ -1,7 +1,7 @@
 import { mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { DndError } from '../errors.js';
-import { hasEnded, parsePartialName, partialName, readError, writeError } from '../files/index.js';
+import { hasEnded, kindOf, parsePartialName, partialName, readError, writeError } from '../files/index.js';
 import { NORMALISATION_FILE } from '../generator/normalisation-file.js';
 import { RUN_FILE } from './run-description.js';
 
@@ -32,6 +32,15 @@ export async function makeRunFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true }).catch((error) => {
     throw writeError(error, folder);
   });
+  await checkRunFolder(folder);
+}
+
+/**
+ * Whether `makeRunFolder` would refuse a folder that is there: a check to make before long work starts.
+ * @throws DndError OUTPUT_EXISTS, READ_FAILED
+ */
+export async function checkRunFolder(folder: string): Promise<void> {
+  if ((await kindOf(folder)) === undefined) return;
   const names = await readdir(folder).catch((error) => {
     throw readError(error, folder);
   });

@@ -1,9 +1,12 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { configOfBase } from '../../src/adapter/index.js';
+import { configOfBase, writePeft } from '../../src/adapter/index.js';
+import type { AdapterComparison } from '../../src/comparison/comparison.js';
+import { adapterOf } from '../comparison/adapters.js';
 import { TINY_BASE, TINY_SETTINGS } from '../generator/tiny.js';
-import { COMMIT, hubServer, ID } from '../hub/hub-server.js';
+import { COMMIT, type HubServer, hubServer, ID } from '../hub/hub-server.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
-import { dnd } from './run-cli.js';
+import { dnd, dndJson } from './run-cli.js';
 
 const folder = useTemporaryFolder();
 const files = { 'config.json': Buffer.from('{}'), 'model.safetensors': Buffer.alloc(1000) };
@@ -54,4 +57,104 @@ test('hf:owner/name in place of a folder is downloaded first, and its licence sh
   } finally {
     for (const name of Object.keys(environment)) delete process.env[name];
   }
+});
+
+describe('hf:owner/name', () => {
+  const REPOSITORY = `hf:${ID}`;
+  let server: HubServer;
+  beforeEach(async () => {
+    server = await hubServer({ files });
+    Object.assign(process.env, { HF_ENDPOINT: server.endpoint, HF_HUB_CACHE: join(folder(), 'cache') });
+  });
+  afterEach(async () => {
+    delete process.env.HF_ENDPOINT;
+    delete process.env.HF_HUB_CACHE;
+    await server[Symbol.asyncDispose]();
+  });
+
+  test.each<[string, string[]]>([
+    ['init', ['--base', REPOSITORY, '--encoder', 'hash']],
+    ['generate', ['--generator', REPOSITORY, '--prompts', 'prompts.json']],
+    ['finetune', ['--base', REPOSITORY, '--tasks', 'tasks']],
+    ['train', ['--base', REPOSITORY, '--pairs', 'pairs', '--encoder', 'hash']],
+    ['merge', ['adapter', '--base', REPOSITORY]],
+    ['compose', [REPOSITORY, 'adapter', '--weights', '1,1']],
+    ['pairs import', ['saves', '--base', REPOSITORY, '--config', 'config.json']],
+  ])('dnd %s refuses an output that is there before it downloads anything', async (command, argv) => {
+    const out = join(folder(), 'out');
+    await mkdir(out);
+    await writeFile(join(out, 'something'), '');
+    const outcome = await dndJson([...command.split(' '), ...argv, '--out', out]);
+    expect(outcome.result).toMatchObject({ error: { code: 'OUTPUT_EXISTS', message: expect.stringContaining(out) } });
+    expect(server.requests).toEqual([]);
+  });
+
+  test.each(['finetune', 'train'])('dnd %s refuses the output of its configuration as early', async (command) => {
+    const out = join(folder(), 'out');
+    const config = join(folder(), 'config.json');
+    await mkdir(out);
+    await writeFile(join(out, 'something'), '');
+    await writeFile(config, JSON.stringify({ out }));
+    const outcome = await dndJson([command, '--base', REPOSITORY, '--config', config]);
+    expect(outcome.result).toMatchObject({ error: { code: 'OUTPUT_EXISTS', message: expect.stringContaining(out) } });
+    expect(server.requests).toEqual([]);
+  });
+
+  test.each<[string, string, string]>([
+    ['a folder', 'out', 'OUTPUT_EXISTS'],
+    ['a GGUF file', 'out.gguf', 'OUTPUT_EXISTS'],
+  ])('dnd convert refuses %s that is there as early', async (_, name, code) => {
+    const out = join(folder(), name);
+    if (name.endsWith('.gguf')) await writeFile(out, '');
+    else await mkdir(join(out, 'something'), { recursive: true });
+    expect((await dndJson(['convert', REPOSITORY, out])).result).toMatchObject({ error: { code } });
+    expect(server.requests).toEqual([]);
+  });
+
+  test.each<[string, string[]]>([
+    ['eval', ['--generator', REPOSITORY, '--base', 'base', '--tasks', 'tasks', '--out']],
+    ['compare', [REPOSITORY, 'adapter', '--html']],
+  ])('dnd %s refuses a file that cannot be written as early', async (command, argv) => {
+    expect((await dndJson([command, ...argv, folder()])).result).toMatchObject({ error: { code: 'NOT_WRITABLE' } });
+    expect(server.requests).toEqual([]);
+  });
+
+  test('is a setting like any other once it is downloaded', async () => {
+    const train = join(folder(), 'train.json');
+    await writeFile(train, JSON.stringify([{ prompt: 'a', response: 'b' }]));
+    const argv = ['finetune', '--base', REPOSITORY, '--train', train, '--out', join(folder(), 'out')];
+    const { code, stderr } = await dnd(argv);
+    expect(code).toBe(1);
+    // The refusal of what was downloaded, which has no tokenizer.
+    expect(stderr).toContain(`snapshots/${COMMIT} is not a language model folder: it has no tokenizer.json`);
+  });
+
+  test('prints nothing but the result with --json', async () => {
+    const { stderr, result } = await dndJson([
+      'merge',
+      'adapter',
+      '--base',
+      REPOSITORY,
+      '--out',
+      join(folder(), 'out'),
+    ]);
+    expect(stderr).toBe('');
+    expect(result).toMatchObject({ error: { code: 'FILE_NOT_FOUND' } });
+    expect(server.requests.length).toBeGreaterThan(0);
+  });
+
+  test('names the adapters that compare and compose show', async () => {
+    const own = join(folder(), 'own');
+    await writePeft(own, adapterOf({ seed: 1 }), { dtype: 'F32' });
+    const names = ['adapter_config.json', 'adapter_model.safetensors'];
+    const contents = await Promise.all(names.map(async (name) => [name, await readFile(join(own, name))] as const));
+    await using adapters = await hubServer({ files: Object.fromEntries(contents) });
+    process.env.HF_ENDPOINT = adapters.endpoint;
+    const compared = await dndJson<AdapterComparison>(['compare', REPOSITORY, own]);
+    expect(compared.result.adapters.map(({ name }) => name)).toEqual([REPOSITORY, own]);
+    const out = join(folder(), 'sum');
+    const composed = await dnd(['compose', own, REPOSITORY, '--weights', '0.5,0.25', '--out', out]);
+    expect(composed.stdout).toContain(`0.25 × ${REPOSITORY}\n`);
+    expect(composed.stdout).toContain(`0.5 × ${own}\n`);
+  });
 });

@@ -150,7 +150,7 @@ describe('adapters', () => {
     ['another number of tokens', { tokens: 5 }, /weight tokens \[5, 6, 4\], and the decoder gives \[4, 6, 4\]/],
     ['a tensor beyond the tokens', { tensors: [3, 2, 4, 0, 0] }, /tensor 0's first token is 3/],
     ['a tensor beyond the adapter', { elements: 13 }, /tensor 1's offset is 8; it must be from 0 to 7/],
-    ['half a tensor', { tensors: [0, 2, 4] }, /tensors: want five numbers/],
+    ['half a tensor', { tensors: [0, 2, 4] }, /tensors: expected five numbers/],
     ['a rank that no token holds', { rank: 9 }, /the rank is 9/],
   ])('of a layout with %s are refused', async (_what, change, message) => {
     const engine = await createDecoder(features as never);

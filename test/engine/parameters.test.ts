@@ -51,7 +51,11 @@ describe('wrong arguments are named, with what was expected and what was given',
   test.each<[string, () => unknown, RegExp]>([
     ['name', () => engine.writeParameter('decoder.weight', 0, four, 'F32'), /name: .*got "decoder.weight"/],
     ['end', () => engine.writeParameter(WEIGHT, 108, four, 'F32'), /within the 108 of .*got \[108, 109\)/],
-    ['offset', () => engine.writeParameter(WEIGHT, -1, four, 'F32'), /elementOffset: expected a whole number ≥ 0, got -1/],
+    [
+      'offset',
+      () => engine.writeParameter(WEIGHT, -1, four, 'F32'),
+      /elementOffset: expected a whole number ≥ 0, got -1/,
+    ],
     [
       'half an element',
       () => engine.writeParameter(WEIGHT, 0, new Uint8Array(5), 'F32'),

@@ -407,12 +407,20 @@ describe('wrong arguments are named, with what was expected and what was given:'
   });
 
   test.each<[string, object, RegExp]>([
-    ['condition', { condition: new Float32Array(59) }, /condition: expected 240 bytes, float32 \[1, 3, 4, 5\], got 236/],
+    [
+      'condition',
+      { condition: new Float32Array(59) },
+      /condition: expected 240 bytes, float32 \[1, 3, 4, 5\], got 236/,
+    ],
     ['target', { target: new Float32Array(73) }, /target: expected 288 bytes, float32 \[1, 4, 6, 3\], got 292 bytes/],
     ['importance', { importance: new Float32Array(3) }, /importance: expected 16 bytes, float32 \[4\], got 12 bytes/],
     ['batch', { batch: 0 }, /batch: expected a whole number ≥ 1, got 0/],
     ['weight', { weight: 0 }, /weight: expected a finite number > 0, got 0/],
-    ['noise key', { noise: { key: 2 ** 53, stream: 0, condition: 0, target: 0 } }, /noiseKey: expected a whole number ≥ 0/],
+    [
+      'noise key',
+      { noise: { key: 2 ** 53, stream: 0, condition: 0, target: 0 } },
+      /noiseKey: expected a whole number ≥ 0/,
+    ],
     ['noise stream', { noise: { key: 0, stream: -1, condition: 0, target: 0 } }, /noiseStream: .*got -1/],
     ['condition noise', { noise: { key: 0, stream: 0, condition: -1, target: 0 } }, /conditionNoise: .*≥ 0, got -1/],
     ['target noise', { noise: { key: 0, stream: 0, condition: 0, target: Infinity } }, /targetNoise: .*≥ 0, got Inf/],
@@ -425,7 +433,9 @@ describe('wrong arguments are named, with what was expected and what was given:'
     const engine = await trainer(SMALL);
     const { name } = engine.parameters[0]!;
     const state = engine.states[0]!.name;
-    await expect(engine.update(-1)).rejects.toMatchObject(invalid(/learningRate: expected a finite number ≥ 0, got -1/));
+    await expect(engine.update(-1)).rejects.toMatchObject(
+      invalid(/learningRate: expected a finite number ≥ 0, got -1/),
+    );
     await expect(engine.update(1e-3)).rejects.toMatchObject(invalid(/./));
     for (const [call, message] of [
       [() => engine.setStep(0.5), /step: expected a whole number ≥ 0, got 0\.5/],

@@ -45,7 +45,38 @@ test('the files of a task may have any form of prompt file', async () => {
   expect(await readTasks(folder(), ['b'], { responseField: 'gold' })).toEqual([{ name: 'b', prompts: ['p'], test }]);
 });
 
+test('the names of a task’s files may be in capitals', async () => {
+  await write('a/Prompts.JSON', ['p']);
+  await mkdir(join(folder(), 'a'), { recursive: true });
+  await writeFile(join(folder(), 'a', 'TEST.CSV'), 'prompt,response\nq,Q\n');
+  await write('b.JSON', { train: items('p'), test: items('q') });
+  await write('Index.JSON', {});
+  const test = [{ prompt: 'q', response: 'Q' }];
+  expect(await readTasks(folder())).toEqual([
+    { name: 'a', prompts: ['p'], test },
+    { name: 'b', prompts: ['p'], test },
+  ]);
+});
+
 test.each([
+  [
+    'a task that is a folder and a file',
+    { 'a/test.json': items('q'), 'a.json': {} },
+    undefined,
+    'twice, as a and a.json',
+  ],
+  [
+    'two prompt files that differ in case',
+    { 'a/test.json': items('q'), 'a/prompts.json': ['p'], 'a/prompts.JSON': ['p'] },
+    undefined,
+    'expected one, got prompts.JSON, prompts.json',
+  ],
+  [
+    'a file of a form that is not read, in capitals',
+    { 'a/test.json': items('q'), 'a/prompts.PARQUET': [] },
+    undefined,
+    '.parquet files are not read',
+  ],
   [
     'two test files',
     { 'a/test.json': items('q'), 'a/test.jsonl': 'q', 'a/prompts.json': ['p'] },

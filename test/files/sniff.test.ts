@@ -1,6 +1,13 @@
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { parseJsonText, type SniffedKind, sniff, whatItIs } from '../../src/files/index.js';
+import {
+  parseJsonText,
+  type SniffedKind,
+  sniff,
+  tableConversion,
+  whatItIs,
+  whatTextIs,
+} from '../../src/files/index.js';
 
 const text = (content: string) => Buffer.from(content, 'latin1');
 const padded = (content: string, bytes: number) => text(content.padEnd(bytes, '\0'));
@@ -35,6 +42,19 @@ test.each(KNOWN)('%s is recognised by its first bytes: %j', (kind, bytes) => {
   expect(whatItIs(bytes, kind)).toBeUndefined();
 });
 
+test.each<[SniffedKind, string]>([
+  ['gguf', 'Give a model as the base (--base), and convert an adapter with dnd convert'],
+  [
+    'pytorch',
+    'Convert it with dnd convert if it is a checkpoint of the published code, or else save it as safetensors',
+  ],
+  ['pickle', 'Save it as safetensors'],
+  ['parquet', tableConversion('.parquet')],
+])('the advice on %s is what is possible', (kind, advice) => {
+  const [, bytes] = KNOWN.find(([known]) => known === kind)!;
+  expect(whatItIs(bytes)!.endsWith(`. ${advice}`)).toBe(true);
+});
+
 test.each([
   '',
   '{}',
@@ -48,6 +68,35 @@ test.each([
   '\0\0\0',
 ])('a text is none of them: %j', (content) => {
   expect(sniff(text(content))).toBeUndefined();
+});
+
+describe('in plain text, markup is only something else if it is clearly a page', () => {
+  test.each([
+    ['an HTML page', '<!DOCTYPE html>\n<p>404'],
+    ['an HTML page', '<html>\r\n<head><title>404 Not Found</title></head>'],
+    ['an HTML page', '<!-- cached --><html lang="en"><title>Sign in'],
+    ['an XML document', '<?xml version="1.0"?>\n<Error><Code>AccessDenied'],
+  ])('%s: %j', (what, content) => {
+    expect(whatTextIs(text(content))).toMatch(
+      new RegExp(`^it is ${what}, .* Download the file again; if its text is meant, write it into JSON Lines`),
+    );
+  });
+
+  test.each([
+    '<html> What does this tag mean?',
+    '<body> comes after what?',
+    '<head> or <header>?',
+    '<!-- a comment --> in HTML?',
+    '<?xml version="1.0"?> is what?',
+    '<?xml version="1.0"?><note/> has which root?',
+  ])('a prompt about it: %j', (content) => {
+    expect(whatTextIs(text(content))).toBeUndefined();
+  });
+
+  test('and anything else is what it is', () => {
+    for (const [kind, bytes] of KNOWN)
+      if (kind !== 'html' && kind !== 'xml') expect(whatTextIs(bytes)).toBe(whatItIs(bytes));
+  });
 });
 
 test('no JSON text is taken for another kind of file, and no bytes make it fail', () => {

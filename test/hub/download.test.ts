@@ -1,10 +1,13 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, readdir, readFile, readlink, stat, writeFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
+import { dirname, join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { partialName } from '../../src/files/index.js';
-import { type DownloadOptions, download, hubCacheFolder } from '../../src/hub/index.js';
+import { type DownloadOptions, download } from '../../src/hub/index.js';
+import { mountSmallDisk } from '../small-disk.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
-import { breakOff, COMMIT, type Fault, type HubServer, hubServer, ID } from './hub-server.js';
+import { COMMIT, type Fault, type HubServer, hubServer, ID } from './hub-server.js';
 
 const folder = useTemporaryFolder();
 const WEIGHTS = randomBytes(100_000);
@@ -24,6 +27,28 @@ const get = (server: HubServer, options: DownloadOptions = {}, reference = `hf:$
     token: undefined,
     ...options,
   });
+
+const BLOBS = 'models--someone--thing/blobs';
+
+async function partials(): Promise<string[]> {
+  return (await readdir(join(folder(), BLOBS))).filter((name) => name.startsWith('.'));
+}
+
+/** Until so much of an incomplete file has arrived in the cache. */
+async function waitForPartial(bytes: number): Promise<void> {
+  for (let found = 0; found < bytes; ) {
+    await setImmediate();
+    const sizes = (await partials()).map((name) => stat(join(folder(), BLOBS, name)).then(({ size }) => size));
+    found = Math.max(0, ...(await Promise.all(sizes)));
+  }
+}
+
+/** Sends the weights up to a byte, and breaks the connection once they have arrived. */
+function sendUntil(end: number, response: ServerResponse, start = 0): void {
+  response.writeHead(start > 0 ? 206 : 200, { 'content-length': WEIGHTS.length - start });
+  response.write(WEIGHTS.subarray(start, end));
+  waitForPartial(end).then(() => response.destroy());
+}
 
 test('fetches the files that an adapter needs into the cache, and nothing else; the second time nothing at all', async () => {
   await using server = await hubServer(CONTENTS);
@@ -48,24 +73,31 @@ test('fetches the files that an adapter needs into the cache, and nothing else; 
 });
 
 test('a connection that breaks off is continued where it ended', async () => {
-  const fault: Fault = ({ path, tries, start }, response) =>
-    path.endsWith('.safetensors') && tries < 3 && breakOff(response, WEIGHTS, start);
+  const fault: Fault = ({ path, tries, start }, response) => {
+    if (!path.endsWith('.safetensors') || tries > 2) return false;
+    sendUntil(start + 25_000, response, start);
+    return true;
+  };
   await using server = await hubServer({ ...CONTENTS, fault });
   const { folder: at } = await get(server);
   expect((await readFile(join(at, 'adapter_model.safetensors'))).equals(WEIGHTS)).toBe(true);
-  // How much of a broken answer arrives is up to the network; that something did is what the third request shows.
-  const asked = server.requests.filter((one) => one.includes('safetensors'));
-  expect(asked).toHaveLength(3);
-  expect(asked[0]).toBe(`GET ${RESOLVE}/adapter_model.safetensors`);
-  expect(asked[2]).toMatch(/bytes=[1-9]\d*-$/);
+  expect(server.requests.filter((one) => one.includes('safetensors'))).toEqual([
+    `GET ${RESOLVE}/adapter_model.safetensors`,
+    `GET ${RESOLVE}/adapter_model.safetensors bytes=25000-`,
+    `GET ${RESOLVE}/adapter_model.safetensors bytes=50000-`,
+  ]);
 });
 
 test('a server that ignores ranges sends all of it again, and the file is right', async () => {
-  const fault: Fault = ({ path, tries }, response) =>
-    path.endsWith('.safetensors') && tries === 1 && breakOff(response, WEIGHTS);
+  const fault: Fault = ({ path, tries }, response) => {
+    if (!path.endsWith('.safetensors') || tries > 1) return false;
+    sendUntil(50_000, response);
+    return true;
+  };
   await using server = await hubServer({ ...CONTENTS, fault, ranges: false });
   const { folder: at } = await get(server);
   expect((await readFile(join(at, 'adapter_model.safetensors'))).equals(WEIGHTS)).toBe(true);
+  expect(server.requests).toContain(`GET ${RESOLVE}/adapter_model.safetensors bytes=50000-`);
 });
 
 test('what an ended process left incomplete is continued', async () => {
@@ -128,7 +160,7 @@ test('redirects are followed, and the token is not sent to where they lead', asy
 
 test.each<[number, string | undefined, RegExp]>([
   [401, undefined, /does not exist or is private.*HF_TOKEN/],
-  [401, 'wrong', /the token in HF_TOKEN is not accepted/],
+  [401, 'wrong', /the token \(HF_TOKEN, or .*\) is not accepted/],
   [403, 'secret', /accept its conditions/],
   [404, undefined, /no such repository, revision or file/],
 ])('status %s with the token %s says what to do, at once', async (status, token, message) => {
@@ -150,27 +182,121 @@ test('a busy server is asked again, after the pause that it asks for', async () 
   expect((await get(server, { pauseMs: 3_600_000 })).bytes).toBe(100_020);
 });
 
-test('a server that stays silent is given up, and what arrived is kept', async () => {
-  const fault: Fault = ({ path, tries }, response) =>
-    path.endsWith('.safetensors') && tries === 1
-      ? breakOff(response, WEIGHTS)
-      : path.endsWith('.safetensors') && Boolean(response.writeHead(503).end());
+test('a server that stays silent is given up, and what arrived is kept for the next try', async () => {
+  let silent = true;
+  const fault: Fault = ({ path, tries }, response) => {
+    if (!silent || !path.endsWith('.safetensors')) return false;
+    if (tries > 1) return Boolean(response.writeHead(503).end());
+    sendUntil(50_000, response);
+    return true;
+  };
   await using server = await hubServer({ ...CONTENTS, fault });
   await expect(get(server)).rejects.toMatchObject({
     code: 'DOWNLOAD_FAILED',
     message: expect.stringMatching(/after 5 tries: status 503/),
   });
+  expect(await partials()).toHaveLength(1);
+  await expect(get(server)).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED' });
+  expect(await partials()).toHaveLength(1);
+  silent = false;
+  const before = server.requests.length;
+  const { folder: at } = await get(server);
+  expect(server.requests.slice(before)).toContain(`GET ${RESOLVE}/adapter_model.safetensors bytes=50000-`);
+  expect((await readFile(join(at, 'adapter_model.safetensors'))).equals(WEIGHTS)).toBe(true);
+  expect(await partials()).toEqual([]);
+});
+
+test('a server that is not there is given up', async () => {
   await using closed = await hubServer(CONTENTS);
-  await closed[Symbol.asyncDispose]().then(() =>
-    expect(get(closed)).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED' }),
-  );
+  await closed[Symbol.asyncDispose]();
+  await expect(get(closed)).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED' });
+});
+
+test('of two downloads of a file at once, one fetches it', async () => {
+  await using server = await hubServer(CONTENTS);
+  const [one, other] = await Promise.all([get(server), get(server)]);
+  expect(one.folder).toBe(other.folder);
+  expect(server.requests.filter((request) => request.includes('/resolve/'))).toHaveLength(2);
+  expect(await partials()).toEqual([]);
+});
+
+test('when the first of two downloads is aborted, the second goes on', async () => {
+  const abort = new AbortController();
+  let asked = 0;
+  const fault: Fault = ({ path }, response) => {
+    if (!path.endsWith('.safetensors') || ++asked > 1) return false;
+    response.writeHead(200, { 'content-length': WEIGHTS.length });
+    response.write(WEIGHTS.subarray(0, 50_000));
+    second = get(server);
+    waitForPartial(50_000).then(() => abort.abort(new Error('enough')));
+    return true;
+  };
+  let second: ReturnType<typeof get> | undefined;
+  await using server = await hubServer({ ...CONTENTS, fault });
+  await expect(get(server, { signal: abort.signal })).rejects.toThrow('enough');
+  expect((await second!).bytes).toBe(100_020);
+  expect(server.requests).toContain(`GET ${RESOLVE}/adapter_model.safetensors bytes=50000-`);
+});
+
+test('waiting for another download ends with an abort, too', async () => {
+  const abort = new AbortController();
+  const end = new AbortController();
+  const fault: Fault = ({ path }, response) => {
+    if (!path.endsWith('.safetensors')) return false;
+    response.writeHead(200, { 'content-length': WEIGHTS.length }).flushHeaders();
+    return true;
+  };
+  await using server = await hubServer({ ...CONTENTS, fault });
+  const first = get(server, { signal: end.signal });
+  const second = get(server, {
+    signal: abort.signal,
+    onProgress: () => void setImmediate().then(() => abort.abort(new Error('enough'))),
+  });
+  await expect(second).rejects.toThrow('enough');
+  end.abort(new Error('over'));
+  await expect(first).rejects.toThrow('over');
+});
+
+test.each<[string, string, 'a file' | 'a folder']>([
+  ['the cache folder', '', 'a file'],
+  ['blobs', BLOBS, 'a file'],
+  ['the name of a blob', `${BLOBS}/${createHash('sha256').update(WEIGHTS).digest('hex')}`, 'a folder'],
+  ['refs', 'models--someone--thing/refs', 'a file'],
+  ['the name of a revision', 'models--someone--thing/refs/main', 'a folder'],
+  ['the name of a file', `models--someone--thing/snapshots/${COMMIT}/adapter_config.json`, 'a folder'],
+  ['snapshots', 'models--someone--thing/snapshots', 'a file'],
+])('where %s cannot be written, the refusal says so', async (_, path, obstacle) => {
+  const cacheFolder = join(folder(), 'cache');
+  const at = join(cacheFolder, path);
+  await mkdir(obstacle === 'a folder' ? join(at, 'something') : dirname(at), { recursive: true });
+  if (obstacle === 'a file') await writeFile(at, '');
+  await using server = await hubServer(CONTENTS);
+  const error = await get(server, { cacheFolder }).catch((caught: unknown) => caught);
+  expect(error).toMatchObject({ code: 'NOT_WRITABLE', message: expect.stringContaining(at) });
+});
+
+describe('on a small disk', () => {
+  const small = mountSmallDisk('size=64k');
+  const readOnly = mountSmallDisk('size=64k,ro');
+  afterAll(() => {
+    small.unmount();
+    readOnly.unmount();
+  });
+
+  test.each([
+    ['full', small.folder, 'DISK_FULL'],
+    ['read-only', readOnly.folder, 'NOT_WRITABLE'],
+  ])('that is %s the refusal says so', async (_, cacheFolder, code) => {
+    await using server = await hubServer(CONTENTS);
+    await expect(get(server, { cacheFolder })).rejects.toMatchObject({ code });
+  });
 });
 
 test('an abort ends a download, and a pause', async () => {
   const abort = new AbortController();
   const fault: Fault = (_, response) => {
     response.writeHead(429, { 'retry-after': '3600' }).end();
-    setImmediate(() => abort.abort(new Error('enough')));
+    setImmediate().then(() => abort.abort(new Error('enough')));
     return true;
   };
   await using server = await hubServer({ ...CONTENTS, fault });
@@ -218,12 +344,71 @@ test.each([
   });
 });
 
+test.each(['revision', 'tree'])('an answer without an end is not read to its end: %s', async (which) => {
+  const spaces = Buffer.alloc(2 ** 20, ' ');
+  let sent = 0;
+  const fault: Fault = ({ path }, response) => {
+    if (!path.includes(`/${which}/`)) return false;
+    const more = () => {
+      sent += spaces.length;
+      response.write(spaces, (error) => error || more());
+    };
+    more();
+    return true;
+  };
+  await using server = await hubServer({ ...CONTENTS, fault });
+  await expect(get(server)).rejects.toMatchObject({
+    code: 'DOWNLOAD_FAILED',
+    message: `hf:${ID}: the server's answer is too large: more than 16 MiB`,
+  });
+  expect(sent).toBeLessThan(100 * 2 ** 20);
+});
+
+test('a listing without an end is given up', async () => {
+  const fault: Fault = ({ path, tries }, response) => {
+    if (!path.includes('/tree/')) return false;
+    const next = `http://${response.req.headers.host}${path}?cursor=${tries}`;
+    response.writeHead(200, { link: `<${next}>; rel="next"` }).end('[]');
+    return true;
+  };
+  await using server = await hubServer({ ...CONTENTS, fault });
+  await expect(get(server)).rejects.toMatchObject({
+    code: 'DOWNLOAD_FAILED',
+    message: expect.stringMatching(/more than 200 pages/),
+  });
+});
+
+test('a listing of too many files is given up, one of several pages is read', async () => {
+  let pages = 0;
+  const fault: Fault = ({ path, tries }, response) => {
+    if (!path.includes('/tree/') || tries > pages) return false;
+    const next = `http://${response.req.headers.host}${path}?cursor=${tries}`;
+    const files = Array.from({ length: 60_000 }, (_, i) => ({
+      type: 'file',
+      path: `${tries}-${i}`,
+      size: 1,
+      oid: 'a',
+    }));
+    response.writeHead(200, { link: `<${next}>; rel="next"` }).end(JSON.stringify(files));
+    return true;
+  };
+  pages = 1;
+  await using server = await hubServer({ ...CONTENTS, fault });
+  expect((await get(server)).bytes).toBe(100_020);
+  pages = 2;
+  await using large = await hubServer({ ...CONTENTS, fault });
+  await expect(get(large)).rejects.toMatchObject({
+    code: 'DOWNLOAD_FAILED',
+    message: expect.stringMatching(/more than 100000 files/),
+  });
+});
+
 test('a repository of another kind is refused with what it has', async () => {
   await using server = await hubServer({ files: { 'config.json': Buffer.from('{}'), 'model.bin': WEIGHTS } });
   await expect(get(server)).rejects.toMatchObject({
     code: 'INVALID_ARGUMENT',
     message: expect.stringMatching(
-      /not a LoRA adapter: it has no adapter_config\.json; it has config\.json, model\.bin/,
+      /not a LoRA adapter: it has no adapter_config\.json; it has model\.bin, config\.json$/,
     ),
   });
 });
@@ -236,9 +421,3 @@ test.each(['hf:', 'hf:a/b/c', 'hf:../x', 'hf:a/..', 'hf:a/b@', 'hf:a/b@../x', 'h
     expect(server.requests).toEqual([]);
   },
 );
-
-test('the cache folder is that of huggingface_hub, by its environment variables', () => {
-  expect(hubCacheFolder({ HF_HUB_CACHE: '/a', HF_HOME: '/b' })).toBe('/a');
-  expect(hubCacheFolder({ HF_HOME: '/b', XDG_CACHE_HOME: '/c' })).toBe('/b/hub');
-  expect(hubCacheFolder({ XDG_CACHE_HOME: '/c' })).toBe('/c/huggingface/hub');
-});

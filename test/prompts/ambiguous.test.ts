@@ -21,7 +21,28 @@ describe('what may mean several things is refused, with the way out', () => {
       '"messages" and "prompt"',
     ],
     ['a question about a passage', { context: 'c', question: 'q' }, 'Join them: --prompt-field context,question'],
-    ['a question with choices', { question: 'q', choices: ['a', 'b'] }, '--prompt-field choices,question'],
+    ['a question with choices', { question: 'q', choices: ['x', 'y'] }, '--prompt-field question,choices'],
+    [
+      'a prompt about a passage',
+      { prompt: 'q', context: 'c' },
+      'Join them: --prompt-field context,prompt, or leave it',
+    ],
+    ['an instruction about a passage', { instruction: 'i', Passage: 'c' }, '--prompt-field Passage,instruction'],
+    [
+      'an instruction with input, about a document',
+      { instruction: 'i', input: 'n', document: 'd' },
+      '--prompt-field document,instruction,input',
+    ],
+    [
+      'choices of another type',
+      { prompt: 'q', choices: { text: ['x'] } },
+      'If it does not, leave it out: --prompt-field prompt',
+    ],
+    [
+      'a choice in each field',
+      { question: 'q', A: 'x', B: 'y', answer: 'A' },
+      'Join them: --prompt-field question,A,B, or leave them',
+    ],
     [
       'two responses',
       { prompt: 'a', response: 'b', answer: 'c' },
@@ -57,10 +78,30 @@ describe('what may mean several things is refused, with the way out', () => {
 
   test.each<[string, string, string]>([
     ['a.json', '{"train":[{"prompt":"a"}],"test":[{"prompt":"b"}]}', '"train" and "test" may each be the prompts'],
+    ...['test', 'Validation', 'dev'].map((name): [string, string, string] => [
+      'a.json',
+      `{"${name}":[{"prompt":"a"}]}`,
+      `its only list is "${name}", which is held out for evaluation; expected prompts in one of prompts, data,`,
+    ]),
+    ['a.json', '{"data":[{"prompt":"a"}],"val":[{"prompt":"b"}]}', '"data" and "val" may each be the prompts'],
     ['a.json', '{"prompt":"a","data":[{"prompt":"b"}]}', '"data" and "prompt" may each be the prompts'],
     ['a.json', '{"prompt":["a","b"],"response":["c"]}', '"prompt" has 2 values and "response" 1'],
+    [
+      'a.json',
+      '{"prompt":{"0":"a","2":"b"},"response":{"0":"A","1":"B"}}',
+      '"prompt" has a row "2" and "response" none; expected the same in each',
+    ],
+    ['a.json', '{"prompt":["a","b"],"response":{"1":"A","2":"B"}}', '"prompt" has a row "0" and "response" none'],
+    [
+      'a.json',
+      '{"prompt":["a","b"],"Response":"x"}',
+      '"prompt" is a column of 2 values, and "Response" is "x"; expected a column too',
+    ],
+    ['a.json', '{"prompt":["a","b"],"answer":[]}', 'and "answer" is []; expected a column too'],
+    ['a.json', '{"prompt":["a","b"],"context":"x"}', 'and "context" is "x"; expected a column too'],
     ['a.json', '{"prompts":["a"],"responses":["b"]}', 'it has the lists "prompts" and "responses"'],
     ['a.jsonl', '["a","b"]\n["c","d"]', 'If it is a list of prompts, give each a line'],
+    ['a.csv', 'id,question,A,B,C,D,answer\n1,q,w,x,y,z,A\n', 'Join them: --prompt-field question,A,B,C,D, or'],
     ['a.csv', 'answer\na\nb\n', 'its first row, "answer", may be the name of its only column, or a prompt'],
     ['a.csv', 'Questions\na\nb\n', 'write "prompt" above it'],
     ['a.csv', 'Frage;Antwort\na;b\nc;d\n', 'each of its rows is one prompt, or 2 columns separated by ";"'],
@@ -80,6 +121,18 @@ describe('what may mean several things is refused, with the way out', () => {
     await writeFile(join(folder(), 'a.json'), '[{"prompt":"a","response":"b","answer":"c"}]');
     expect(await readPromptSet(join(folder(), 'a.json'))).toEqual(['a']);
   });
+});
+
+test.each<[string, unknown, string]>([
+  ['that is empty', { prompt: 'q', context: '', choices: [], options: {} }, 'q'],
+  [
+    'that the prompt has in it',
+    { prompt: 'c: which, x or y?', context: ' c ', choices: ['x', 'y'] },
+    'c: which, x or y?',
+  ],
+  ["that is Dolly's", { instruction: 'i', context: 'c' }, 'i\nc'],
+])('a passage %s is no reason to refuse', async (_, value, prompt) => {
+  expect(await read('a.json', JSON.stringify([value]))).toEqual([{ prompt, response: '' }]);
 });
 
 describe('promptField, responseField and system', () => {
@@ -147,6 +200,12 @@ describe('promptField, responseField and system', () => {
       'prompt,answer\na,b\n',
       { promptField: 'frage' },
       'none of its columns ["prompt","answer"] is named "frage"',
+    ],
+    [
+      'a.json',
+      '{"prompt":["a","b"],"gold":"x"}',
+      { responseField: 'gold' },
+      'and "gold" is "x"; expected a column too',
     ],
     ['a.json', '[{"q":7}]', { promptField: 'q' }, 'the field "q" of item 1 of 1 is 7; expected a string'],
     ['a.json', '[{"q":""}]', { promptField: 'q' }, 'the prompt of item 1 of 1 is empty'],

@@ -119,6 +119,12 @@ test.each<[string, string, string]>([
   ['arrays one after the other', 'a.json', '[{"prompt":"one"}]\n\ufeff[{"prompt":"two"}]'],
   ['columns', 'a.json', '{"prompt":["one","two"],"id":[1,2]}'],
   ['columns of pandas', 'a.json', '{"prompt":{"0":"one","1":"two"},"id":{"0":1,"1":2}}'],
+  [
+    'columns in another order, with a value for all',
+    'a.json',
+    '{"prompt":{"0":"one","1":"two"},"id":{"1":1,"0":2},"set":"x"}',
+  ],
+  ['columns of which one is called test', 'a.json', '{"prompt":["one","two"],"test":["x","y"]}'],
   ['columns of conversations', 'a.json', JSON.stringify({ messages: [turns('one', ''), turns('two', '')] })],
   ['rows of pandas', 'a.json', '{"0":{"prompt":"one"},"1":{"prompt":"two"}}'],
   ['a table of pandas', 'a.json', '{"columns":["id","prompt"],"index":[0,1],"data":[[1,"one"],[2,"two"]]}'],
@@ -144,12 +150,6 @@ test('quotes within tab-separated cells are kept', async () => {
     item('Say "hi"', 'hi'),
     item('"Hi" is?', 'greeting'),
   ]);
-});
-
-test("`text` that has the other fields in a template is Alpaca's rendering of them", async () => {
-  const rendered = '### Instruction:\nAdd.\n\n### Input:\n1, 2\n\n### Response:\n3';
-  const one = { instruction: 'Add.', input: '1, 2', output: '3', text: rendered };
-  expect(await read('a.json', JSON.stringify([one]))).toEqual([item('Add.\n1, 2', '3')]);
 });
 
 test('standard input may be CSV with known columns, or gzip of any form', async () => {

@@ -4,6 +4,7 @@ import { AdapterLayout } from '../../src/adapter/index.js';
 import { SafetensorsFile } from '../../src/formats/safetensors/index.js';
 import { Generator } from '../../src/generator/generator.js';
 import { readManifest } from '../../src/generator/manifest.js';
+import { FORMAT_VERSION } from '../../src/generator/manifest-types.js';
 import { NORMALISATION_FILE } from '../../src/generator/normalisation-file.js';
 import { inspect } from '../../src/inspect/inspect.js';
 import { importanceOf, openPairs } from '../../src/training/pairs/index.js';
@@ -141,7 +142,7 @@ test('a generator with the file damaged, exchanged or missing is refused with it
 
   await writeFile(path, bytes);
   const manifest = JSON.parse(await readFile(join(folder, 'generator.json'), 'utf8'));
-  await writeFile(join(folder, 'generator.json'), JSON.stringify({ ...manifest, formatVersion: 3 }));
+  await writeFile(join(folder, 'generator.json'), JSON.stringify({ ...manifest, formatVersion: FORMAT_VERSION + 1 }));
   await expect(load()).rejects.toMatchObject({ code: 'NEWER_FORMAT' });
   const { normalisationSha256: _, ...without } = manifest.adapter;
   await writeFile(join(folder, 'generator.json'), JSON.stringify({ ...manifest, adapter: without }));

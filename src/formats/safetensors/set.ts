@@ -56,6 +56,14 @@ async function readIndex(path: string): Promise<Map<string, string>> {
   return files;
 }
 
+/**
+ * Names of the files beside an index that it assigns tensors to, in order.
+ * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE
+ */
+export async function shardsOf(index: string): Promise<string[]> {
+  return [...new Set((await readIndex(index)).values())].sort();
+}
+
 function checkAgainstIndex(index: Map<string, string>, shards: Map<string, SafetensorsFile>, path: string): void {
   for (const [tensor, file] of index) {
     if (!shards.get(file)!.tensors.has(tensor)) {

@@ -55,7 +55,8 @@ export async function findTasks(folder: string): Promise<string[]> {
     const inside = await entriesOf(join(folder, name));
     if (inside.includes(RUN_FILE)) continue;
     const ours = inside.some(
-      (entry) => entry === CHECKPOINTS_FOLDER || CHECKPOINT_NAME.test(entry) || entry.startsWith(`${PROMPTS}.`),
+      (entry) =>
+        entry === CHECKPOINTS_FOLDER || CHECKPOINT_NAME.test(entry) || entry.toLowerCase().startsWith(`${PROMPTS}.`),
     );
     if (ours || inside.length === 0) found.push(name);
   }

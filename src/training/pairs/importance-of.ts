@@ -91,7 +91,7 @@ async function compute(
     if (vector) vectors.push(vector);
     else silent.push(name);
   }
-  report(1);
+  if (total === 0) report(1);
   const mean = vectors.length > 0 ? meanImportance(vectors) : new Float64Array(layout.tokenCount).fill(1);
   return { values: new Float32Array(mean), silent };
 }

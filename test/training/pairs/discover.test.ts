@@ -30,6 +30,18 @@ const namesOf = async () => (await openPairs(temporary())).tasks[0]!.checkpoints
 const problemsOf = async () =>
   (await examinePairs(temporary())).problems.map(({ checkpoint, code, message }) => [checkpoint, code, message]);
 
+test('prompts whose file is named in capitals', async () => {
+  await write(async () => {});
+  await rm(at('a', 'prompts.json'));
+  await writeFile(at('a', 'Prompts.CSV'), 'prompt,response\none,x\n');
+  expect((await openPairs(temporary())).tasks[0]!.items).toEqual([{ prompt: 'one', response: 'x' }]);
+  // A folder with prompts alone is a task whose checkpoints are missing.
+  await mkdir(at('b'));
+  await writeFile(at('b', 'PROMPTS.TXT'), 'one');
+  await touch(at('b', 'notes.md'));
+  expect((await examinePairs(temporary())).problems).toEqual([expect.objectContaining({ task: 'b' })]);
+});
+
 test('PEFT: an adapter by name in each checkpoint', async () => {
   await write((checkpoint) => into(checkpoint, join(checkpoint, 'sft')));
   expect(await namesOf()).toEqual(['a/checkpoints/checkpoint-1/sft', 'a/checkpoints/checkpoint-2/sft']);
