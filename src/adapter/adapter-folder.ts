@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { DndError, type ErrorCode } from '../errors.js';
 import { kindOf, readError } from '../files/index.js';
+import { isGguf } from '../formats/gguf/index.js';
 import { quote } from '../validation/index.js';
 import { PYTORCH_TENSORS_FILE } from './adapter-tensors.js';
 import { PEFT_CONFIG_FILE, PEFT_TENSORS_FILE } from './peft-write.js';
@@ -216,11 +217,16 @@ export function misnamedAdapter(name: string, names: readonly string[]): string 
 
 /**
  * The folder of the one adapter that a path means: itself, if it has an adapter's files, or else the only one below it.
- * @throws DndError UNSUPPORTED_FORMAT with what it holds instead, and for an adapter from before its conversion to LoRA;
+ * @throws DndError UNSUPPORTED_FORMAT with what it holds instead, for a GGUF file, and for an adapter from before its conversion to LoRA;
  * INVALID_ARGUMENT where there are several, with their names; FILE_NOT_FOUND where it has the configuration alone
  */
 export async function adapterFolder(path: string): Promise<string> {
   refuseUnconverted(path);
+  if (await isGguf(path))
+    throw new DndError(
+      'UNSUPPORTED_FORMAT',
+      `${path} is a GGUF file; expected the folder of a PEFT adapter. If it is an adapter, convert it with dnd convert`,
+    );
   if ((await kindOf(path)) !== 'folder') return path;
   const search = await searchAdapter(path);
   if (search.kind === 'one') return search.folder;

@@ -1,12 +1,8 @@
 import { DndError } from '../errors.js';
-import { type GgufFile, metadataCount, metadataNumber, metadataNumbers, metadataText } from '../formats/gguf/index.js';
-import { errorMessage, invalidValue, isWholeNumber, quote, quoteValue } from '../validation/index.js';
-
-/** A GGUF file, as far as its configuration depends on it. */
-export type GgufHeader = Pick<GgufFile, 'path' | 'metadata' | 'tensors'>;
-
-/** `model_type` of config.json, by llama.cpp's architecture; Mistral is `llama` there, and computes the same. */
-const MODEL_TYPES: Readonly<Record<string, string>> = { llama: 'llama', qwen2: 'qwen2', qwen3: 'qwen3' };
+import { metadataCount } from '../formats/gguf/index.js';
+import { errorMessage, quote, quoteValue } from '../validation/index.js';
+import { type ArchitectureFields, baseFields, baseSizes, type GgufHeader, unsupported } from './gguf-base.js';
+import { modelTypeOf } from './gguf-model-types.js';
 
 /**
  * Every key that may follow the architecture's name: what is not known may change what the model computes. Those with a
@@ -48,12 +44,10 @@ const DEFAULT_THETA = 10_000;
  */
 export function configFromGguf(file: GgufHeader): Record<string, unknown> {
   const { path, tensors } = file;
-  const architecture = architectureOfBase(file);
-  const fields = new ArchitectureFields(file, architecture);
-  fields.refuseOthers();
-  const heads = fields.size('attention.head_count');
-  const hidden = fields.size('embedding_length');
-  const headDim = fields.optionalSize('attention.key_length') ?? headDimension(hidden, heads, fields);
+  const fields = baseFields(file);
+  const modelType = modelTypeOf(fields.architecture, path);
+  refuseOtherKeys(file, fields);
+  const { name, hidden, heads, kvHeads, headDim, layers } = baseSizes(file, fields);
   for (const key of ['attention.value_length', 'rope.dimension_count']) {
     const other = fields.optionalSize(key);
     if (other !== undefined && other !== headDim)
@@ -61,13 +55,13 @@ export function configFromGguf(file: GgufHeader): Record<string, unknown> {
   }
   const has = (name: string) => tensors.has(name);
   return {
-    model_type: MODEL_TYPES[architecture],
-    ...repository(file),
+    model_type: modelType,
+    ...(name === null ? {} : { _name_or_path: name }),
     hidden_size: hidden,
     intermediate_size: fields.size('feed_forward_length'),
-    num_hidden_layers: fields.size('block_count'),
+    num_hidden_layers: layers,
     num_attention_heads: heads,
-    num_key_value_heads: fields.optionalSize('attention.head_count_kv') ?? heads,
+    num_key_value_heads: kvHeads,
     head_dim: headDim,
     max_position_embeddings: fields.size('context_length'),
     rms_norm_eps: fields.positive('attention.layer_norm_rms_epsilon'),
@@ -81,102 +75,20 @@ export function configFromGguf(file: GgufHeader): Record<string, unknown> {
   };
 }
 
-function architectureOfBase({ path, metadata }: GgufHeader): string {
-  const type = metadataText(metadata, 'general.type', path) ?? 'model';
-  if (type !== 'model')
-    throw unsupported(path, `it is a GGUF file of type ${quote(type)}; a base model, of type "model", is needed here`);
-  const parts = metadataCount(metadata, 'split.count', path) ?? 1;
-  if (parts > 1)
-    throw unsupported(path, `it is one of ${parts} parts of a model. Join them, with llama-gguf-split --merge`);
-  const architecture = metadataText(metadata, 'general.architecture', path);
-  if (architecture === undefined)
-    throw invalidValue('CORRUPT_FILE', `${path}: general.architecture`, 'a text', undefined);
-  if (Object.hasOwn(MODEL_TYPES, architecture)) return architecture;
-  const known = Object.keys(MODEL_TYPES).join(', ');
-  throw unsupported(path, `base GGUF files of the architecture ${quote(architecture)} are not supported; ${known} are`);
-}
-
-/** The metadata of an architecture: keys with its name before them. */
-class ArchitectureFields {
-  readonly #file: GgufHeader;
-  readonly #architecture: string;
-
-  constructor(file: GgufHeader, architecture: string) {
-    this.#file = file;
-    this.#architecture = architecture;
+function refuseOtherKeys({ path, metadata }: GgufHeader, fields: ArchitectureFields): void {
+  const prefix = fields.name('');
+  for (const [name, { type, value }] of metadata) {
+    if (!name.startsWith(prefix)) continue;
+    const key = name.slice(prefix.length);
+    const only = Object.hasOwn(KNOWN_KEYS, key) ? KNOWN_KEYS[key] : null;
+    if (only === undefined || (only !== null && (type === 'bool' ? value : Number(value)) === only)) continue;
+    throw unsupported(
+      path,
+      only === null
+        ? `${quote(name)} is not known, and may change what the model computes`
+        : `${name} ${quoteValue(typeof value === 'bigint' ? Number(value) : value)} is not supported; expected ${only}`,
+    );
   }
-
-  name(key: string): string {
-    return `${this.#architecture}.${key}`;
-  }
-
-  get path(): string {
-    return this.#file.path;
-  }
-
-  refuseOthers(): void {
-    const { metadata, path } = this.#file;
-    const prefix = this.name('');
-    for (const [name, { type, value }] of metadata) {
-      if (!name.startsWith(prefix)) continue;
-      const key = name.slice(prefix.length);
-      const only = Object.hasOwn(KNOWN_KEYS, key) ? KNOWN_KEYS[key] : null;
-      if (only === undefined || (only !== null && (type === 'bool' ? value : Number(value)) === only)) continue;
-      throw unsupported(
-        path,
-        only === null
-          ? `${quote(name)} is not known, and may change what the model computes`
-          : `${name} ${quoteValue(typeof value === 'bigint' ? Number(value) : value)} is not supported; expected ${only}`,
-      );
-    }
-  }
-
-  /** A whole number from 1; a list with one for each layer must repeat it. */
-  optionalSize(key: string): number | undefined {
-    const { metadata, path } = this.#file;
-    const name = this.name(key);
-    const value = metadata.get(name)?.type === 'array' ? this.#same(name) : metadataCount(metadata, name, path);
-    if (value === undefined || isWholeNumber(value, 1)) return value;
-    throw invalidValue('CORRUPT_FILE', `${path}: ${name}`, 'a whole number from 1', value);
-  }
-
-  size(key: string): number {
-    const value = this.optionalSize(key);
-    if (value !== undefined) return value;
-    throw this.missing(key, 'a whole number from 1');
-  }
-
-  #same(name: string): number {
-    const values = Array.from(metadataNumbers(this.#file.metadata, name, this.path)!, Number);
-    if (values.length > 0 && values.every((value) => value === values[0])) return values[0]!;
-    throw unsupported(this.path, `${name} differs between layers, which is not supported`);
-  }
-
-  optionalPositive(key: string): number | undefined {
-    const value = metadataNumber(this.#file.metadata, this.name(key), this.path);
-    if (value === undefined || (value > 0 && value < Infinity)) return value;
-    throw invalidValue('CORRUPT_FILE', `${this.path}: ${this.name(key)}`, 'a number above 0', value);
-  }
-
-  positive(key: string): number {
-    const value = this.optionalPositive(key);
-    if (value !== undefined) return value;
-    throw this.missing(key, 'a number above 0');
-  }
-
-  text(key: string): string | undefined {
-    return metadataText(this.#file.metadata, this.name(key), this.path);
-  }
-
-  missing(key: string, expected: string): DndError {
-    return invalidValue('CORRUPT_FILE', `${this.path}: ${this.name(key)}`, expected, undefined);
-  }
-}
-
-function headDimension(hidden: number, heads: number, fields: ArchitectureFields): number {
-  if (hidden % heads === 0) return hidden / heads;
-  const what = `${fields.name('embedding_length')} ${hidden} is not a multiple of ${heads} heads`;
-  throw new DndError('CORRUPT_FILE', `${fields.path}: ${what}, and ${fields.name('attention.key_length')} is missing`);
 }
 
 /** As transformers 5 writes it. A factor without a type is that of linear scaling. */
@@ -209,17 +121,4 @@ function vocabularySize({ path, tensors }: GgufHeader, fields: ArchitectureField
 function endIds({ path, metadata }: GgufHeader): number[] {
   const ids = ['eos', 'eot', 'eom'].map((end) => metadataCount(metadata, `tokenizer.ggml.${end}_token_id`, path));
   return [...new Set(ids.filter((id) => id !== undefined))];
-}
-
-/** Its id in a repository of models, out of the address that the converter may have written. */
-function repository({ path, metadata }: GgufHeader): { _name_or_path?: string } {
-  for (const key of ['general.source.repo_url', 'general.repo_url']) {
-    const id = /^https:\/\/[\w.-]+\/([\w.-]+\/[\w.-]+)\/?$/.exec(metadataText(metadata, key, path) ?? '')?.[1];
-    if (id !== undefined) return { _name_or_path: id };
-  }
-  return {};
-}
-
-function unsupported(path: string, what: string): DndError {
-  return new DndError('UNSUPPORTED_BASE', `${path}: ${what}`);
 }

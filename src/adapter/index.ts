@@ -9,8 +9,9 @@ export {
 } from './adapter-folder.js';
 export { openAdapterTensors, PYTORCH_TENSORS_FILE } from './adapter-tensors.js';
 export { baseModelFromConfig, configOfBase, isBaseModel, readBaseModel } from './base-config.js';
-export { excludedModulesOf, layersPathOf, modulesOf } from './base-family.js';
+export { BASE_TYPES, excludedModulesOf, layersPathOf, modulesOf } from './base-family.js';
 export { type BaseModel, widthsOf } from './base-model.js';
+export { type ComparableBase, checkShape, comparableBase } from './base-shapes.js';
 export { type AdapterDtype, type Encode, encodeWeights } from './encode.js';
 export { requireFinite } from './finite.js';
 export { FLOAT_DTYPES, type FloatDtypeName, floatDtype } from './float-dtype.js';
@@ -35,7 +36,7 @@ export {
   selectModules,
   type Widths,
 } from './modules.js';
-export { LAYERS_PATH, parseTensorName, placeKey, tensorName } from './names.js';
+export { LAYERS_PATH, parseTensorName, placeKey, tensorName, withoutWrappers } from './names.js';
 export { NORMALISATIONS, type Normalisation, ResidualStatistics } from './normalisation.js';
 export { type ParsedPeftConfig, parsePeftConfig } from './peft-config.js';
 export { type ReadPeftOptions, readPeft } from './peft-read.js';

@@ -15,6 +15,14 @@ export function loraScale(config: LoraConfig, module: string, rank: number): num
   return alphaOf(config, module) / (config.useRslora ? Math.sqrt(rank) : rank);
 }
 
+/** Below this, a factor is rounding: folding it in would change weights for nothing. */
+const TOLERANCE = 1e-9;
+
+/** A factor between two scales, as B is multiplied by it where a format has one scale for all modules. */
+export function foldable(factor: number): number {
+  return Math.abs(factor - 1) < TOLERANCE ? 1 : factor;
+}
+
 /**
  * The weight update of one module: ΔW = scale · B · A, [output width, input width], row-major; with `fanInFanOut` the
  * base stores the transpose of it. Summed in float64.

@@ -8,7 +8,7 @@ import { MAX_LAYERS } from './base-config.js';
 import { type AdapterDtype, encodeWeights } from './encode.js';
 import { type FloatDtypeName, floatDtype } from './float-dtype.js';
 import type { LoraAdapter } from './lora-adapter.js';
-import { loraScale } from './merge.js';
+import { foldable, loraScale } from './merge.js';
 import { MLX_TENSORS_FILE, type MlxModule, mlxModule, mlxTensorName } from './mlx-names.js';
 import { checkConfig, PEFT_CONFIG_FILE } from './peft-write.js';
 import { transposed } from './transpose.js';
@@ -21,9 +21,6 @@ export interface MlxWriteOptions extends LongOperation {
   /** Number of layers of the base model, if it is known. */
   layers?: number | undefined;
 }
-
-/** Below this, a factor is rounding: folding it in would change weights for nothing. */
-const TOLERANCE = 1e-9;
 
 /** An adapted module: where it is in mlx-lm, and what its B is multiplied by. */
 interface Place extends MlxModule {
@@ -54,8 +51,7 @@ function placesOf(adapter: LoraAdapter): { places: Place[]; rank: number; scale:
         `the adapter cannot be written for MLX: ${module} is not a projection of a decoder layer ` +
           '(layers.N.self_attn.…_proj or layers.N.mlp.…_proj)',
       );
-    const factor = loraScale(adapter.config, module, rank) / scale;
-    return { ...found, module, factor: Math.abs(factor - 1) < TOLERANCE ? 1 : factor };
+    return { ...found, module, factor: foldable(loraScale(adapter.config, module, rank) / scale) };
   });
   return { places, rank, scale };
 }

@@ -34,10 +34,17 @@ export function modulePath(layersPath: string, layer: number, module: Module): s
   return `${layersPath}.${layer}.${module.parent}.${module.name}`;
 }
 
-/** A name without wrapping modules and without PEFT's prefix, which a model adapted twice has twice. */
+/** A tensor's or module's name without the modules that training frameworks wrap around others. */
+export function withoutWrappers(name: string): string {
+  return name
+    .split('.')
+    .filter((component) => !WRAPPERS.has(component))
+    .join('.');
+}
+
+/** The same without PEFT's prefix, which a model adapted twice has twice. */
 export function plainName(name: string): string {
-  const plain = name.split('.').filter((component) => !WRAPPERS.has(component));
-  return plain.join('.').replace(/^(?:base_model\.model\.)+/, '');
+  return withoutWrappers(name).replace(/^(?:base_model\.model\.)+/, '');
 }
 
 /** The place of a LoRA matrix that a tensor's name gives. */

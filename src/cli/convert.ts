@@ -17,7 +17,7 @@ import { grouped, list } from './table.js';
 interface Options extends GeneratorOptions {
   base?: string;
   format?: AdapterFormatName;
-  dtype: GgufDtypeName;
+  dtype?: GgufDtypeName;
   force?: boolean;
   json?: boolean;
 }
@@ -45,9 +45,10 @@ export function addConvert(program: Command, io: Io): void {
       ).choices(ADAPTER_FORMAT_NAMES),
     )
     .addOption(
-      new Option('--dtype <name>', 'dtype of the written tensors; q8_0 and q4_0 for GGUF only')
-        .choices(Object.keys(GGUF_DTYPES))
-        .default('f32'),
+      new Option(
+        '--dtype <name>',
+        'dtype of the tensors of an adapter; q8_0 and q4_0 for GGUF only (default: f32)',
+      ).choices(Object.keys(GGUF_DTYPES)),
     )
     .addOption(new Option('--preset <name>', 'published configuration of a checkpoint').choices(PRESET_NAMES))
     .option('--encoder <folder>', "text encoder that a checkpoint was trained with: its folder, or 'hash'")

@@ -34,7 +34,7 @@ export function addMerge(program: Command, io: Io): void {
 
 function lines(
   adapter: string,
-  { base, out, merged, tensors, bytes, weights, copied, skipped }: MergeReport,
+  { base, out, merged, tensors, bytes, weights, copied, skipped, notes }: MergeReport,
 ): string[] {
   return list([
     ['model', out],
@@ -42,5 +42,6 @@ function lines(
     ['weights', `${counted(weights.length, 'file')}, ${formatBytes(bytes)}`],
     ['copied', copied.join(', ') || 'no other files'],
     ...(skipped.length > 0 ? [['not copied', skipped.join(', ')] as const] : []),
+    ...notes.map((note) => ['note', note] as const),
   ]);
 }

@@ -16,6 +16,8 @@ export interface NamedAdapter {
   name: string;
   /** A `LoraAdapter`, or the generated adapter of a generator. */
   adapter: GivenAdapter;
+  /** What was noticed when it was read; becomes notes of the result. */
+  notes?: readonly string[] | undefined;
 }
 
 /** A module that at least one of several adapters changes. */
@@ -71,7 +73,12 @@ export async function alignAdapters(
   }
   const modules = [...found.values()].sort((a, b) => compareModules(a.module, b.module));
   checkOverlap(names, adapters, modules);
-  return { names, adapters, modules, notes: notesOf(names, adapters, modules) };
+  return {
+    names,
+    adapters,
+    modules,
+    notes: [...given.flatMap(({ notes = [] }) => notes), ...notesOf(names, adapters, modules)],
+  };
 }
 
 function checkAdapters(given: readonly NamedAdapter[], smallest: number): { names: string[]; adapters: LoraAdapter[] } {

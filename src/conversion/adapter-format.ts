@@ -19,11 +19,15 @@ export interface AdapterWriteOptions extends LongOperation {
 /** A file format of LoRA adapters. Every one that can be read can be converted into every one that can be written. */
 export interface AdapterFormat {
   name: AdapterFormatName;
+  /** With its article, of an input and of an output. */
   what: string;
+  written: string;
   recognises(path: string): Promise<boolean>;
   read(path: string, options: AdapterReadOptions): Promise<LoraAdapter>;
   /** Whether an output of this name is meant to be of this format; the first format that says so is written. */
   isOutput(path: string): boolean;
+  /** @throws DndError OUTPUT_EXISTS, NOT_WRITABLE */
+  check(path: string, force: boolean | undefined): Promise<void>;
   /** @returns facts beside those of every adapter */
   write(path: string, adapter: LoraAdapter, options: AdapterWriteOptions): Promise<Facts>;
 }

@@ -1,5 +1,12 @@
-import { type GgufBase, readGgufBase } from '../adapter/gguf/index.js';
-import { type LoraAdapter, readBaseModel, vllmRankNote } from '../adapter/index.js';
+import { comparableGgufBase, type GgufBase, readGgufBase } from '../adapter/gguf/index.js';
+import {
+  type ComparableBase,
+  checkShape,
+  comparableBase,
+  type LoraAdapter,
+  readBaseModel,
+  vllmRankNote,
+} from '../adapter/index.js';
 import { DndError } from '../errors.js';
 import { isGguf } from '../formats/gguf/index.js';
 import { quoteValue } from '../validation/index.js';
@@ -29,27 +36,58 @@ function factsOf(adapter: LoraAdapter): Facts {
   };
 }
 
-/** @throws DndError INVALID_ARGUMENT for an unknown format */
+/** @throws DndError INVALID_ARGUMENT for an unknown format, or a name that no format has */
 export function formatOf(output: string, name: string | undefined): AdapterFormat {
-  if (name === undefined) return FORMATS.find(({ isOutput }) => isOutput(output))!;
-  const format = FORMATS.find((one) => one.name === name);
+  const format = FORMATS.find((one) => (name === undefined ? one.isOutput(output) : one.name === name));
   if (format) return format;
+  if (name === undefined)
+    throw new DndError(
+      'INVALID_ARGUMENT',
+      `${output}: an adapter becomes a folder, or a file named .gguf; expected one of these. Choose another name, or the format (--format)`,
+    );
   const choices = ADAPTER_FORMAT_NAMES.join(', ');
   throw new DndError('INVALID_ARGUMENT', `there is no adapter format ${quoteValue(name)}; choose ${choices}`);
 }
 
 interface Base {
+  /** Where it is read or written as GGUF, which compares each matrix with it. */
   base: GgufBase | undefined;
+  /** Elsewhere. */
+  compared: ComparableBase | undefined;
   layers: number | undefined;
 }
 
-/** Only GGUF depends on more than the number of layers, and its architectures are fewer. */
+/** Only GGUF depends on more than widths and layers, and its architectures are fewer. */
 async function readBase(path: string | undefined, formats: readonly AdapterFormat[]): Promise<Base> {
-  if (path === undefined) return { base: undefined, layers: undefined };
-  if (!formats.includes(GGUF) && !(await isGguf(path)))
-    return { base: undefined, layers: (await readBaseModel(path)).layers };
-  const base = await readGgufBase(path);
-  return { base, layers: base.layers };
+  if (path === undefined) return { base: undefined, compared: undefined, layers: undefined };
+  if (formats.includes(GGUF)) {
+    const base = await readGgufBase(path);
+    return { base, compared: undefined, layers: base.layers };
+  }
+  if (await isGguf(path)) {
+    const base = await readGgufBase(path);
+    return { base: undefined, compared: comparableGgufBase(base), layers: base.layers };
+  }
+  const base = await readBaseModel(path);
+  return { base: undefined, compared: comparableBase(base, path), layers: base.layers };
+}
+
+/** @throws DndError SHAPE_MISMATCH for a module that the base does not have, or of other widths */
+function compareWith(
+  base: ComparableBase,
+  adapter: LoraAdapter,
+  input: string,
+  onNotice: (notice: string) => void,
+): void {
+  const unknown: string[] = [];
+  for (const module of adapter.moduleNames()) {
+    const shape = base.shapeOf(module);
+    if (shape === 'unknown') unknown.push(module);
+    checkShape(module, adapter.pair(module), shape, base, input);
+  }
+  if (unknown.length === 0) return;
+  const more = unknown.length === 1 ? '' : ` and ${unknown.length - 1} more`;
+  onNotice(`${unknown[0]}${more} could not be compared with the base model: ${base.source} does not tell its shape`);
 }
 
 async function convertAdapter(
@@ -60,15 +98,18 @@ async function convertAdapter(
 ): Promise<Conversion> {
   const { dtype = 'f32', force, signal, onProgress } = options;
   const target = formatOf(output, options.format);
-  const { base, layers } = await readBase(options.base, [format, target]);
+  const { base, compared, layers } = await readBase(options.base, [format, target]);
   const notes: string[] = [];
   const onNotice = (notice: string) => notes.push(notice);
+  if (format === GGUF && options.base === undefined)
+    onNotice('no base model was given, so the adapter was not compared with its base (--base)');
   const adapter = await format.read(input, {
     base,
     onNotice,
     signal,
     onProgress: onProgress && ((fraction) => onProgress(fraction / 2)),
   });
+  if (compared !== undefined) compareWith(compared, adapter, input, onNotice);
   const written = await target.write(output, adapter, {
     base,
     layers,
@@ -87,5 +128,9 @@ export const ADAPTER_INPUTS: readonly InputKind[] = FORMATS.map((format) => ({
   name: format.name,
   what: format.what,
   recognises: format.recognises,
+  outputOf(_input, output, options) {
+    const { written, check } = formatOf(output, options.format);
+    return { what: written, accepts: ['base', 'format', 'dtype', 'force'], check };
+  },
   convert: (input, output, options) => convertAdapter(format, input, output, options),
 }));

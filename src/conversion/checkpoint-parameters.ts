@@ -1,3 +1,4 @@
+import { withoutWrappers } from '../adapter/index.js';
 import { DndError } from '../errors.js';
 import { isFloatDtype } from '../formats/dtypes.js';
 import type { TensorInfo, TensorReader } from '../formats/safetensors/index.js';
@@ -5,8 +6,6 @@ import { decoderParameters, layerPrefix } from '../generator/decoder-parameters.
 import { checkDecoderShape, type DecoderShape, type Feature } from '../generator/decoder-shape.js';
 import { quote } from '../validation/index.js';
 
-/** Parts that wrappers add to names: torch.compile, data parallelism, FSDP, activation checkpointing. */
-const WRAPPERS = /(?:^|(?<=\.))(?:module|_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\./g;
 /** Ends where the names of the first layer's parameters begin. */
 const FIRST_LAYER = `${layerPrefix(0)}linear2.weight`;
 /** In the published code a model has its decoder as `model`, and the length projection beside it. */
@@ -57,7 +56,7 @@ export function checkpointParameters(file: TensorFile): CheckpointParameters {
 function plainNames(file: TensorFile): Map<string, TensorInfo> {
   const named = new Map<string, TensorInfo>();
   for (const info of file.tensors.values()) {
-    const name = info.name.replace(WRAPPERS, '');
+    const name = withoutWrappers(info.name);
     const other = named.get(name);
     if (other) {
       throw new DndError(

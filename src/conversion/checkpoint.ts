@@ -16,6 +16,7 @@ import { type GeneratorManifest, MANIFEST_FILE, manifestText } from '../generato
 import { PRESET_NAMES, PRESETS, type PresetName } from '../generator/presets.js';
 import { checkPath, quote } from '../validation/index.js';
 import { type CheckpointParameters, checkpointParameters } from './checkpoint-parameters.js';
+import { refuseLoraTensors } from './refuse-adapters.js';
 
 /** What a checkpoint does not say about its generator. Features and kernel size follow from its tensors. */
 export interface ConvertCheckpointOptions
@@ -52,6 +53,7 @@ export async function convertCheckpoint(
   requireNoResidual(options);
   const file = await openTensors(checkpoint);
   try {
+    refuseLoraTensors(file);
     const found = checkpointParameters(file);
     checkPreset(options.preset, found.shape, file.path);
     const { base, force, signal } = options;

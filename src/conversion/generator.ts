@@ -1,10 +1,14 @@
 import { DndError } from '../errors.js';
+import { checkFolderOutput } from '../files/index.js';
 import { isPytorch } from '../formats/pytorch/index.js';
 import { parameterCount, tokenShape } from '../generator/decoder-shape.js';
 import { described } from '../generator/encoder-folder.js';
+import { MANIFEST_FILE } from '../generator/manifest.js';
 import { convertCheckpoint } from './checkpoint.js';
 import { convertImportance } from './importance.js';
-import type { Conversion, ConvertOptions, InputKind } from './types.js';
+import { checkNewFile, isFileName } from './output-rules.js';
+import { refuseFileOfAdapter, refuseLoraFile } from './refuse-adapters.js';
+import type { Conversion, ConvertOptions, InputKind, OutputKind } from './types.js';
 
 const SAFETENSORS = /\.safetensors$/i;
 
@@ -18,16 +22,30 @@ export const PUBLISHED: InputKind = {
   name: 'dnd',
   what: 'a checkpoint or token importance of the published code (.pth, .pt)',
   recognises: async (path) => SAFETENSORS.test(path) || (await isPytorch(path)),
-  ofGenerators: true,
-  convert(input, output, options) {
-    if (options.dtype !== undefined && options.dtype !== 'f32') {
-      throw new DndError(
-        'INVALID_ARGUMENT',
-        `${input}: generators are saved as float32; leave out the dtype (--dtype)`,
-      );
-    }
-    return isImportanceName(output) ? toImportance(input, output, options) : toGenerator(input, output, options);
+  async outputOf(input, output) {
+    await refuseFileOfAdapter(input);
+    if (isImportanceName(output)) return IMPORTANCE;
+    if (!isFileName(output)) return GENERATOR;
+    await refuseLoraFile(input);
+    throw new DndError(
+      'INVALID_ARGUMENT',
+      `${output}: ${input} becomes the folder of a generator, or a file named .safetensors of its token importance; expected one of these. Choose another name`,
+    );
   },
+  convert: (input, output, options) =>
+    isImportanceName(output) ? toImportance(input, output, options) : toGenerator(input, output, options),
+};
+
+const IMPORTANCE: OutputKind = {
+  what: 'a file of token importance, in float32',
+  accepts: ['force'],
+  check: checkNewFile,
+};
+
+const GENERATOR: OutputKind = {
+  what: 'a generator, in float32',
+  accepts: ['base', 'preset', 'encoder', 'rank', 'alpha', 'chunk', 'force'],
+  check: (output, force) => checkFolderOutput(output, { force, marker: MANIFEST_FILE }),
 };
 
 async function toImportance(input: string, output: string, options: ConvertOptions): Promise<Conversion> {
@@ -38,6 +56,7 @@ async function toImportance(input: string, output: string, options: ConvertOptio
 async function toGenerator(input: string, output: string, options: ConvertOptions): Promise<Conversion> {
   const { base, encoder } = options;
   if (base === undefined || encoder === undefined) {
+    await refuseLoraFile(input);
     throw new DndError(
       'INVALID_ARGUMENT',
       `${input}: a checkpoint says nothing of its base model and text encoder; give them (--base, --encoder), or an output named .safetensors for its token importance alone`,

@@ -1,13 +1,20 @@
 import { firstWrongImportance, IMPORTANCE_TENSOR } from '../adapter/index.js';
 import type { LongOperation } from '../async/index.js';
 import { DndError } from '../errors.js';
+import { refuseExistingFile } from '../files/index.js';
 import { elementCount } from '../formats/dtypes.js';
 import { openTensors, SOLE_TENSOR_NAME } from '../formats/pytorch/index.js';
 import { type TensorInfo, type TensorReader, writeSafetensors } from '../formats/safetensors/index.js';
 import { quote } from '../validation/index.js';
+import { refuseLoraTensors } from './refuse-adapters.js';
 
 /** Its name in checkpoints of the published code, below those of wrappers. */
 const IN_CHECKPOINT = /^(?:.*\.)?criterion_weight$/;
+
+export interface ConvertImportanceOptions extends LongOperation {
+  /** Replace an existing file. */
+  force?: boolean | undefined;
+}
 
 export interface ConvertedImportance {
   tokens: number;
@@ -19,15 +26,17 @@ export interface ConvertedImportance {
  * Writes token importance of the published code as safetensors: the tensor `importance`, F32 [tokens]. The source is
  * `criterion_weight.pt`, one vector, or a checkpoint, which has the mean over its data sets, [1, tokens, 1, 1].
  * @throws DndError of `PytorchArchive`; SHAPE_MISMATCH without such a tensor; INVALID_WEIGHTS for values that no
- * importance has; NOT_WRITABLE, DISK_FULL; `signal.reason`
+ * importance has; OUTPUT_EXISTS, NOT_WRITABLE, DISK_FULL; `signal.reason`
  */
 export async function convertImportance(
   source: string,
   target: string,
-  { signal }: LongOperation = {},
+  { signal, force }: ConvertImportanceOptions = {},
 ): Promise<ConvertedImportance> {
+  await refuseExistingFile(target, force);
   const file = await openTensors(source);
   try {
+    refuseLoraTensors(file);
     const values = await readImportance(file);
     const bytes = () => [new Uint8Array(values.buffer)];
     await writeSafetensors(target, [{ name: IMPORTANCE_TENSOR, dtype: 'F32', shape: [values.length], bytes }], {

@@ -8,7 +8,7 @@ import {
   readMlx,
   writeMlx,
 } from '../adapter/index.js';
-import { exists } from '../files/index.js';
+import { checkFolderOutput, exists } from '../files/index.js';
 import type { AdapterFormat } from './adapter-format.js';
 
 /** Also those that mlx-lm saves while training: 0000100_adapters.safetensors. */
@@ -17,6 +17,7 @@ const TENSORS = /^(?:\d+_)?adapters\.safetensors$/;
 export const MLX: AdapterFormat = {
   name: 'mlx',
   what: `an MLX adapter folder (${MLX_TENSORS_FILE})`,
+  written: 'an MLX folder',
   async recognises(path) {
     if (TENSORS.test(basename(path))) return exists(join(dirname(path), PEFT_CONFIG_FILE));
     return (await exists(join(path, MLX_TENSORS_FILE))) && !(await exists(join(path, PEFT_TENSORS_FILE)));
@@ -24,6 +25,7 @@ export const MLX: AdapterFormat = {
   read: readMlx,
   // Its folder has a name like any other.
   isOutput: () => false,
+  check: (path, force) => checkFolderOutput(path, { force, marker: PEFT_CONFIG_FILE }),
   async write(folder, adapter, { dtype, layers, force, signal, onProgress }) {
     await writeMlx(folder, adapter, { dtype: dtype as FloatDtypeName, layers, force, signal, onProgress });
     return { tensorTypes: { [floatDtype(dtype, 'MLX folders')]: adapter.tensors.size } };

@@ -18,14 +18,6 @@ export interface GeneratorOptions {
   chunk?: number | undefined;
 }
 
-export const GENERATOR_OPTIONS = [
-  'preset',
-  'encoder',
-  'rank',
-  'alpha',
-  'chunk',
-] as const satisfies readonly (keyof GeneratorOptions)[];
-
 export interface ConvertOptions extends LongOperation, GeneratorOptions {
   /** The base model: config.json, its folder, or its GGUF file. */
   base?: string | undefined;
@@ -52,6 +44,33 @@ export interface Conversion {
   notes: string[];
 }
 
+/** Settings of conversions; which of them mean something depends on what is written. */
+export const OPTION_NAMES = [
+  'base',
+  'format',
+  'dtype',
+  'preset',
+  'encoder',
+  'rank',
+  'alpha',
+  'chunk',
+  'force',
+] as const satisfies readonly (keyof ConvertOptions)[];
+export type OptionName = (typeof OPTION_NAMES)[number];
+
+/** What an input becomes, by the name of the output and the options: known before anything is read. */
+export interface OutputKind {
+  /** With its article, for messages. */
+  what: string;
+  /** The options that mean something for it. */
+  accepts: readonly OptionName[];
+  /**
+   * Whether it could be written there now.
+   * @throws DndError OUTPUT_EXISTS, NOT_WRITABLE
+   */
+  check(output: string, force: boolean | undefined): Promise<void>;
+}
+
 /** Something that can be converted. A new kind is a file like `peft.ts`, and one line in `convert.ts`. */
 export interface InputKind {
   name: string;
@@ -59,7 +78,7 @@ export interface InputKind {
   what: string;
   /** Whether `path`, which exists, is of this kind. Looks at names and first bytes only. */
   recognises(path: string): Promise<boolean>;
-  /** Whether `GeneratorOptions` mean something for it. */
-  ofGenerators?: boolean;
+  /** @throws DndError INVALID_ARGUMENT, UNSUPPORTED_FORMAT for an output that it cannot become */
+  outputOf(input: string, output: string, options: ConvertOptions): OutputKind | Promise<OutputKind>;
   convert(input: string, output: string, options: ConvertOptions): Promise<Conversion>;
 }

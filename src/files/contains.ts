@@ -9,7 +9,7 @@ export function contains(folder: string, inner: string): boolean {
 }
 
 /**
- * Checks that writing a folder cannot replace what it is made from, even by force.
+ * Checks that writing a file or folder cannot replace what it is made from, even by force.
  * @param inputs files or folders
  * @throws DndError INVALID_ARGUMENT when `output` is an input or contains one
  */
@@ -17,9 +17,13 @@ export async function refuseInputAsOutput(output: string, inputs: readonly strin
   const target = await realPathOf(output);
   for (const input of inputs) {
     if (!contains(target, await realPathOf(input))) continue;
-    const how = target === (await realPathOf(input)) ? 'is' : 'contains';
-    throw new DndError('INVALID_ARGUMENT', `${output} ${how} ${input}, which is read. Choose another output folder`);
+    const how = target === (await realPathOf(input)) ? sameAs(input, output) : `contains ${input}, which is read`;
+    throw new DndError('INVALID_ARGUMENT', `${output} ${how}. Choose another output`);
   }
+}
+
+function sameAs(input: string, output: string): string {
+  return input === output ? 'is the input itself' : `is ${input}, which is read`;
 }
 
 /** With links followed as far as the path exists. */

@@ -138,6 +138,28 @@ export function fromFloat32(values: Float32Array, dtype: FloatDtype): Uint8Array
   return new Uint8Array(result.buffer);
 }
 
+/**
+ * Float64 values as float32 "rounded to odd": of the two neighbours of a value between two float32, the one whose last bit
+ * is 1. Rounding that to a shorter dtype gives what rounding the value itself gives.
+ * Source: Boldo & Melquiond, "Emulation of FMA and correctly rounded sums", 2008.
+ */
+function roundedToOdd(values: Float64Array): Float32Array<ArrayBuffer> {
+  const result = new Float32Array(values);
+  const bits = new Uint32Array(result.buffer);
+  for (let i = 0; i < result.length; i++) {
+    const [value, nearest] = [values[i]!, result[i]!];
+    if (nearest === value || (bits[i]! & 1) === 1) continue;
+    bits[i]! += Math.abs(nearest) > Math.abs(value) ? -1 : 1;
+  }
+  return result;
+}
+
+/** Float64 values as little-endian bytes of `dtype`, rounded once, to nearest and ties to even; always a copy. */
+export function fromFloat64(values: Float64Array, dtype: FloatDtype): Uint8Array<ArrayBuffer> {
+  if (dtype === 'F64') return new Uint8Array(new Float64Array(values).buffer);
+  return fromFloat32(dtype === 'F32' ? new Float32Array(values) : roundedToOdd(values), dtype);
+}
+
 /** Parses a dtype name from the command line or an option: `bf16`, `F32` … */
 export function parseFloatDtype(name: string): FloatDtype {
   const dtype = name.toUpperCase();

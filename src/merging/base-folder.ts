@@ -1,12 +1,17 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { PEFT_CONFIG_FILE } from '../adapter/index.js';
-import { CHECKSUMS_FILE, readError } from '../files/index.js';
+import { DndError } from '../errors.js';
+import { CHECKSUMS_FILE, readError, readJson } from '../files/index.js';
+import { isGguf } from '../formats/gguf/index.js';
 import { SafetensorsSet } from '../formats/safetensors/index.js';
+import { isObject } from '../validation/index.js';
 
 /** A base model's folder: its open weights, and the files beside them. */
 export interface BaseFolder {
   weights: SafetensorsSet;
+  /** Its config.json. */
+  config: Readonly<Record<string, unknown>>;
   /** Names of the files and folders that a merged model needs as they are: configuration, tokenizer, index. */
   copied: string[];
   /** Names of the others: weights in other formats, an adapter, hidden files. */
@@ -44,12 +49,30 @@ function isCopiedFile(name: string): boolean {
   return !name.startsWith('.') && !OTHERS.has(name) && !isWeightsName(name);
 }
 
-/** @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, UNSUPPORTED_FORMAT as `SafetensorsSet.open` */
+const CONFIG_FILE = 'config.json';
+
+/** Without it nothing loads the merged model, and nothing tells what the weights are. */
+async function readConfig(folder: string, names: ReadonlySet<string>): Promise<Record<string, unknown>> {
+  const path = join(folder, CONFIG_FILE);
+  if (!names.has(CONFIG_FILE))
+    throw new DndError('FILE_NOT_FOUND', `${path} does not exist; give the whole folder of the base model`);
+  const config = await readJson(path);
+  if (isObject(config)) return config;
+  throw new DndError('CORRUPT_FILE', `${path} is not a valid base model configuration: it is not a JSON object`);
+}
+
+/** @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, UNSUPPORTED_FORMAT as `SafetensorsSet.open` and `readJson` */
 export async function openBaseFolder(folder: string): Promise<BaseFolder> {
+  if (await isGguf(folder))
+    throw new DndError(
+      'UNSUPPORTED_FORMAT',
+      `${folder} is a GGUF file, into which nothing is merged. Give the base model's folder, with config.json and safetensors`,
+    );
   const entries = await readdir(folder).catch((error) => {
     throw readError(error, folder);
   });
   const names = new Set(entries);
+  const config = await readConfig(folder, names);
   const found = BASE_WEIGHTS.find((name) => names.has(name));
   const weights = await SafetensorsSet.open(found === undefined ? folder : join(folder, found));
   const own = new Set(weights.paths.map((path) => basename(path)));
@@ -61,7 +84,7 @@ export async function openBaseFolder(folder: string): Promise<BaseFolder> {
     const needed = name === index || (await isNeeded(folder, name));
     (needed ? copied : skipped).push(name);
   }
-  return { weights, copied: copied.sort(), skipped: skipped.sort() };
+  return { weights, config, copied: copied.sort(), skipped: skipped.sort() };
 }
 
 async function isNeeded(folder: string, name: string): Promise<boolean> {

@@ -1,11 +1,11 @@
 import { DndError } from '../errors.js';
-import { type FloatDtype, fromFloat32, toFloat32 } from '../formats/dtypes.js';
+import { type FloatDtype, fromFloat64, toFloat32 } from '../formats/dtypes.js';
 import type { MergeTarget } from './targets.js';
 
 /** The smallest magnitude that rounds to infinity. */
 const OVERFLOW: Record<FloatDtype, number> = {
   F64: Infinity,
-  F32: Infinity,
+  F32: (2 - 2 ** -24) * 2 ** 127,
   BF16: (2 - 2 ** -8) * 2 ** 127,
   F16: 65520,
 };
@@ -20,11 +20,10 @@ export function mergeRows(target: MergeTarget, bytes: Uint8Array<ArrayBuffer>, f
   const weights = dtype === 'F64' ? new Float64Array(bytes.slice().buffer) : new Float64Array(toFloat32(bytes, dtype));
   for (let start = 0; start < weights.length; start += columns)
     addRow(target, firstRow + start / columns, weights.subarray(start, start + columns));
-  const rounded = dtype === 'F64' ? weights : new Float32Array(weights);
   const largest = OVERFLOW[dtype];
-  for (let i = 0; i < rounded.length; i++)
-    if (!(Math.abs(rounded[i]!) < largest)) throw notFinite(target, firstRow + Math.floor(i / columns), i % columns);
-  return rounded instanceof Float32Array ? fromFloat32(rounded, dtype) : new Uint8Array(rounded.buffer);
+  for (let i = 0; i < weights.length; i++)
+    if (!(Math.abs(weights[i]!) < largest)) throw notFinite(target, firstRow + Math.floor(i / columns), i % columns);
+  return fromFloat64(weights, dtype);
 }
 
 /** row += scale · left[index] · right; four ranks at a time, so that the row is read and written a quarter as often. */

@@ -1,9 +1,10 @@
 import { cp } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { type GivenAdapter, type LoraAdapter, readPeft, requireFinite, toLoraAdapter } from '../adapter/index.js';
+import { type GivenAdapter, readPeft, requireFinite, toLoraAdapter } from '../adapter/index.js';
 import { eventLoopYielder, type LongOperation, steadyProgress } from '../async/index.js';
 import { DndError } from '../errors.js';
 import {
+  checkFolderOutput,
   OpenFile,
   readError,
   refuseInputAsOutput,
@@ -39,6 +40,8 @@ export interface MergeReport {
   /** Names of the files that were copied, and of those that the merged model does not need. */
   copied: string[];
   skipped: string[];
+  /** Settings of the adapter that are unknown and ignored. */
+  notes: string[];
 }
 
 /** A file of an existing output that marks it as a model. */
@@ -62,11 +65,16 @@ export async function mergeAdapter(adapter: string | GivenAdapter, options: Merg
   checkPath(base, 'the folder of the base');
   checkPath(out, 'the folder to write');
   await refuseInputAsOutput(out, typeof adapter === 'string' ? [base, adapter] : [base]);
-  const lora = await openAdapter(adapter, signal);
+  await checkFolderOutput(out, { force, marker: MODEL_MARKER });
+  const notes: string[] = [];
+  const lora =
+    typeof adapter === 'string'
+      ? await readPeft(adapter, { signal, onWarning: (warning) => notes.push(warning) })
+      : toLoraAdapter(adapter);
   await requireFinite(lora, typeof adapter === 'string' ? adapter : 'the adapter', { signal });
   const folder = await openBaseFolder(base);
   try {
-    const targets = mergeTargets(lora, folder.weights, base);
+    const targets = mergeTargets(lora, folder, base);
     const bytes = Array.from(folder.weights.tensors.values()).reduce((sum, { byteLength }) => sum + byteLength, 0);
     const report = steadyProgress(onProgress);
     let done = 0;
@@ -83,17 +91,19 @@ export async function mergeAdapter(adapter: string | GivenAdapter, options: Merg
           report(done / Math.max(bytes, 1));
         });
     });
-    return reportOf(base, out, folder, targets.size, bytes);
+    return { ...reportOf(base, out, folder, targets.size, bytes), notes };
   } finally {
     await folder.weights.close();
   }
 }
 
-async function openAdapter(adapter: string | GivenAdapter, signal: AbortSignal | undefined): Promise<LoraAdapter> {
-  return typeof adapter === 'string' ? readPeft(adapter, { signal }) : toLoraAdapter(adapter);
-}
-
-function reportOf(base: string, out: string, folder: BaseFolder, merged: number, bytes: number): MergeReport {
+function reportOf(
+  base: string,
+  out: string,
+  folder: BaseFolder,
+  merged: number,
+  bytes: number,
+): Omit<MergeReport, 'notes'> {
   const { weights, copied, skipped } = folder;
   const names = weights.paths.map((path) => basename(path));
   return { base, out, merged, tensors: weights.tensors.size, bytes, weights: names, copied, skipped };

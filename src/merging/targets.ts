@@ -3,6 +3,9 @@ import { DndError } from '../errors.js';
 import { type FloatDtype, isFloatDtype } from '../formats/dtypes.js';
 import type { SafetensorsSet, TensorInfo } from '../formats/safetensors/index.js';
 import { errorMessage } from '../validation/index.js';
+import type { BaseFolder } from './base-folder.js';
+import { storedTransposed } from './stored-transposed.js';
+import { isHead, isHeadTied } from './tied-head.js';
 
 /** A tensor of the base, and what is added to it: left · right. */
 export interface MergeTarget {
@@ -25,19 +28,29 @@ const SUFFIX = '.weight';
  * The base's tensor of each module of an adapter, by the tensor's name.
  * @param folder of the base, for messages
  * @throws DndError SHAPE_MISMATCH for an adapter of another base: modules that the base lacks, or of another shape;
- * UNSUPPORTED_FORMAT for a tensor that is quantised
+ * UNSUPPORTED_FORMAT for a tensor that is quantised; UNSUPPORTED_BASE for an adapted lm_head that is
+ * tied to the embeddings, and as `storedTransposed`
  */
-export function mergeTargets(adapter: LoraAdapter, weights: SafetensorsSet, folder: string): Map<string, MergeTarget> {
+export function mergeTargets(
+  adapter: LoraAdapter,
+  { weights, config }: Pick<BaseFolder, 'weights' | 'config'>,
+  folder: string,
+): Map<string, MergeTarget> {
   const modules = adapter.moduleNames();
+  const head = modules.find(isHead);
+  if (head !== undefined && isHeadTied(config)) throw tiedHead(head, folder);
   const find = tensorFinder(weights);
   const found = modules.map((module) => [module, find(module)] as const);
   const missing = found.filter(([, tensor]) => tensor === undefined).map(([module]) => module);
   if (missing.length > 0) throw missingModules(missing, modules.length, folder);
+  const pairs = found.map(([module, tensor]) => ({ module, tensor: tensor! }));
+  const isTransposed = storedTransposed(adapter, pairs, config.model_type, folder);
   const targets = new Map<string, MergeTarget>();
-  for (const [module, tensor] of found) {
-    if (targets.has(tensor!.name))
+  for (const pair of pairs) {
+    const { module, tensor } = pair;
+    if (targets.has(tensor.name))
       throw new DndError('SHAPE_MISMATCH', `the adapter contains ${module} twice, under two spellings of its name`);
-    targets.set(tensor!.name, targetOf(adapter, module, tensor!, folder));
+    targets.set(tensor.name, targetOf(adapter, module, tensor, isTransposed(pair), folder));
   }
   return targets;
 }
@@ -75,19 +88,36 @@ function missingModules(missing: readonly string[], count: number, folder: strin
   );
 }
 
-function targetOf(adapter: LoraAdapter, module: string, tensor: TensorInfo, folder: string): MergeTarget {
+/** The merged model would lose the change, or have it in its embeddings as well. */
+function tiedHead(module: string, folder: string): DndError {
+  return new DndError(
+    'UNSUPPORTED_BASE',
+    errorMessage({
+      what: `the adapter changes ${module}, but in the base ${folder}`,
+      problem: 'that is the same matrix as the input embeddings (tie_word_embeddings is true)',
+      advice:
+        'Give a copy of the base with its own lm_head.weight and tie_word_embeddings false in config.json, or train the adapter without this module',
+    }),
+  );
+}
+
+function targetOf(
+  adapter: LoraAdapter,
+  module: string,
+  tensor: TensorInfo,
+  transposed: boolean,
+  folder: string,
+): MergeTarget {
   const { a, b, rank, inputWidth, outputWidth } = adapter.pair(module);
   const { name, dtype, shape } = tensor;
-  const isShape = (...sizes: number[]) => shape.length === 2 && shape[0] === sizes[0] && shape[1] === sizes[1];
-  // With fan_in_fan_out PEFT still takes layers that are not transposed, such as GPT-2's lm_head, for what they are.
-  const transposed = (adapter.config.fanInFanOut ?? false) && isShape(inputWidth, outputWidth);
-  if (!transposed && !isShape(outputWidth, inputWidth))
+  const [rows, columns] = transposed ? [inputWidth, outputWidth] : [outputWidth, inputWidth];
+  if (shape.length !== 2 || shape[0] !== rows || shape[1] !== columns)
     throw new DndError(
       'SHAPE_MISMATCH',
       errorMessage({
         what: `the adapter does not belong to the base ${folder}: ${name}`,
         problem: 'has another shape there',
-        expected: `[${outputWidth}, ${inputWidth}]`,
+        expected: `[${rows}, ${columns}]`,
         shown: `[${shape.join(', ')}]`,
         advice: 'give the base model that the adapter was trained on, not quantised',
       }),
@@ -107,8 +137,8 @@ function targetOf(adapter: LoraAdapter, module: string, tensor: TensorInfo, fold
     module,
     tensor: name,
     dtype,
-    rows: shape[0]!,
-    columns: shape[1]!,
+    rows,
+    columns,
     rank,
     scale: loraScale(adapter.config, module, rank),
     left: transposed ? transpose(a, rank, inputWidth) : b,

@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type LoraConfig, readPeft, writePeft } from '../../src/adapter/index.js';
 import type { AdapterComparison } from '../../src/comparison/comparison.js';
@@ -28,7 +28,37 @@ test('merge writes a model and prints what was merged and copied', async () => {
   const again = await dndJson<MergeReport>(['merge', adapter, '--base', at('base'), '--out', at('merged'), '--force']);
   expect(again.result).toMatchObject({ adapter, merged: 4, tensors: 5, skipped: [] });
   const same = await dnd(['merge', adapter, '--base', at('base'), '--out', at('base'), '--force']);
-  expect(same).toMatchObject({ code: 2, stderr: expect.stringContaining('which is read') });
+  expect(same).toMatchObject({ code: 2, stderr: expect.stringContaining('is the input itself') });
+});
+
+test('a GGUF file is named, where the folder of an adapter or a base is expected', async () => {
+  const gguf = join(__dirname, '../fixtures/gguf/tiny_llama.gguf');
+  const one = await write('one', 1);
+  await writeBase(at('base'));
+  for (const command of [
+    ['compare', one, gguf],
+    ['compose', one, gguf, '--weights', '1,1', '--out', at('out')],
+    ['merge', gguf, '--base', at('base'), '--out', at('out')],
+    ['merge', one, '--base', gguf, '--out', at('out')],
+  ])
+    expect(await dnd(command)).toMatchObject({ code: 1, stderr: expect.stringContaining('is a GGUF file') });
+});
+
+test('settings of an adapter that are unknown and ignored are noted', async () => {
+  const one = await write('one', 1);
+  await writeBase(at('base'));
+  const config = JSON.parse(await readFile(join(one, 'adapter_config.json'), 'utf8'));
+  await writeFile(join(one, 'adapter_config.json'), JSON.stringify({ ...config, use_tomorrow: true }));
+  for (const command of [
+    ['compare', one, one],
+    ['compose', one, '--weights', '1', '--out', at('sum')],
+    ['merge', one, '--base', at('base'), '--out', at('merged')],
+  ]) {
+    const { result } = await dndJson<{ notes: string[] }>(command);
+    expect(result.notes).toContainEqual(expect.stringContaining('"use_tomorrow" (true) is unknown'));
+  }
+  const again = await dnd(['merge', one, '--base', at('base'), '--out', at('merged'), '--force']);
+  expect(again.stdout).toMatch(/^note +.*use_tomorrow/m);
 });
 
 test('compare prints tables of at most 100 columns, and a page', async () => {
@@ -92,7 +122,7 @@ test('compose refuses wrong numbers of weights, weights that are none, and its i
     ['1', at('sum'), 'as many as adapters, 2'],
     ['1,x', at('sum'), 'comma-separated numbers'],
     ['0,0', at('sum'), 'all 0'],
-    ['1,1', folders[1]!, 'which is read'],
+    ['1,1', folders[1]!, 'is the input itself'],
   ] as const)
     expect(await dnd(['compose', ...folders, '--weights', weights, '--out', out, '--force'])).toMatchObject({
       code: 2,

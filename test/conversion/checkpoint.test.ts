@@ -66,6 +66,8 @@ test.each([
   ['of torch.compile', (name: string) => `_orig_mod.${name}`],
   ['of data parallelism', (name: string) => `module.${name}`],
   ['of a compiled part', (name: string) => name.replace(/^model\./, 'model._orig_mod.')],
+  ['of older FSDP', (name: string) => `_fpw_module.${name}`],
+  ['of Lightning', (name: string) => `_forward_module.${name}`],
   ['of a whole training state', (name: string) => `state_dict.${name}`],
   ['of a bare decoder', (name: string) => name.replace(/^model\./, '')],
 ])('names %s', async (_, rename) => {

@@ -1,5 +1,12 @@
 import fc from 'fast-check';
-import { elementCount, type FloatDtype, fromFloat32, parseFloatDtype, toFloat32 } from '../../src/formats/dtypes.js';
+import {
+  elementCount,
+  type FloatDtype,
+  fromFloat32,
+  fromFloat64,
+  parseFloatDtype,
+  toFloat32,
+} from '../../src/formats/dtypes.js';
 
 /** What the bits of a half mean, by the definition of IEEE 754 binary16. */
 function halfValue(bits: number): number {
@@ -48,6 +55,23 @@ describe.each(['F16', 'BF16'] as const)('%s', (dtype) => {
     const values = toFloat32(new Uint8Array(everyPattern.buffer), dtype);
     const expected = Float32Array.from(everyPattern, (bits) => VALUES[dtype](bits));
     expect(values.findIndex((value, bits) => !Object.is(value, expected[bits]))).toBe(-1);
+  });
+
+  test('float64 is rounded once: beside the middle of two patterns, to the nearer one', () => {
+    const rounded = (value: number) => new Uint16Array(fromFloat64(Float64Array.of(value), dtype).buffer)[0]!;
+    const last = dtype === 'F16' ? 0x7bff : 0x7f7f;
+    const pattern = fc.integer({ min: 0, max: last - 1 });
+    fc.assert(
+      fc.property(pattern, fc.constantFrom(-1, 0, 1), fc.boolean(), (bits, side, negative) => {
+        const middle = (VALUES[dtype](bits) + VALUES[dtype](bits + 1)) / 2;
+        const value = (middle + side * 2 ** -40 * middle) * (negative ? -1 : 1);
+        expect(rounded(value)).toBe(nearestPattern(value, dtype));
+      }),
+    );
+    fc.assert(
+      fc.property(fc.double({ noNaN: true }), (value) => expect(rounded(value)).toBe(nearestPattern(value, dtype))),
+    );
+    expect(VALUES[dtype](rounded(Number.NaN))).toBeNaN();
   });
 
   test('every pattern survives the way to float32 and back; NaN stays NaN', () => {
@@ -123,4 +147,11 @@ test('users name dtypes in either case; another one is refused', () => {
   for (const name of ['int8', 'U8', '__proto__', '']) {
     expect(() => parseFloatDtype(name)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
   }
+});
+
+test('a sum just above the middle of two bfloat16 is not rounded twice', () => {
+  const value = Float64Array.of(1 + (2 ** -8 + 2 ** -31));
+  expect(new Uint16Array(fromFloat64(value, 'BF16').buffer)[0]).toBe(0x3f81);
+  // Over float32, which holds its middle alone, it would be.
+  expect(new Uint16Array(fromFloat32(new Float32Array(value), 'BF16').buffer)[0]).toBe(0x3f80);
 });

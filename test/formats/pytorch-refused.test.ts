@@ -5,7 +5,7 @@ import { PytorchArchive } from '../../src/formats/pytorch/index.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 import * as p from './build-pickle.js';
 import { archiveBytes, archiveParts, counting } from './build-pytorch.js';
-import { type ZipPart, zipBytes } from './build-zip.js';
+import { endRecords, type ZipPart, zipBytes } from './build-zip.js';
 
 const folder = useTemporaryFolder();
 
@@ -245,4 +245,15 @@ describe('tensors', () => {
 test('a folder, and a file that does not exist', async () => {
   await expect(PytorchArchive.open(folder())).rejects.toMatchObject({ code: 'READ_FAILED' });
   await expect(PytorchArchive.open(join(folder(), 'none.pth'))).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
+});
+
+test('an archive of more entries than any model has is refused before they are read', async () => {
+  const end = endRecords(200_001, 0, 30, { zip64: true });
+  const bytes = Buffer.concat([zipBytes(sound()).subarray(0, 30), end]);
+  expect(await refusal(bytes)).toEqual(corrupt('it has 200001 entries; at most 200000 are allowed'));
+});
+
+test('an archive without data.pkl is refused before the local headers of its entries are read', async () => {
+  const parts = [{ name: 'archive/other', data: new Uint8Array(4), localName: 'archive/false' }];
+  expect(await refusal(zipBytes(parts))).toEqual(unsupported('without data.pkl'));
 });

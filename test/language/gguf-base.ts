@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ARCHITECTURES, architectureOfModelType } from '../../src/adapter/gguf/architectures.js';
+import { ARCHITECTURES } from '../../src/adapter/gguf/architectures.js';
 import { permuteRows } from '../../src/adapter/gguf/permute.js';
+import { architectureOfModelType } from '../../src/adapter/gguf-model-types.js';
 import {
   type GgmlType,
   type GgufTensorSource,

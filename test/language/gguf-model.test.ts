@@ -207,9 +207,9 @@ describe('a base GGUF file is refused', () => {
     ],
     [
       'a tensor of another shape',
-      (tensors) => tensors.map((one) => (one.name === 'blk.0.attn_k.weight' ? matrix(one.name, 32, 32) : one)),
+      (tensors) => tensors.map((one) => (one.name === 'blk.0.attn_v.weight' ? matrix(one.name, 32, 32) : one)),
       'SHAPE_MISMATCH',
-      'blk.0.attn_k.weight has the wrong shape; expected [16, 32] by its metadata, got [32, 32]',
+      'blk.0.attn_v.weight has the wrong shape; expected [16, 32] by its metadata, got [32, 32]',
     ],
     [
       'a tensor that the model has not',

@@ -11,6 +11,8 @@ export interface BaseOptions {
   maxShardBytes?: number;
   /** Tensors besides the modules'. */
   others?: TensorSource[];
+  /** Of config.json. */
+  config?: Record<string, unknown>;
 }
 
 export function tensorOf(name: string, shape: readonly number[], dtype: FloatDtype, seed: number): TensorSource {
@@ -27,7 +29,7 @@ export function rawTensor(name: string, shape: readonly number[], dtype: Dtype, 
 /** A base model's folder for the adapters of test/comparison/adapters.ts. */
 export async function writeBase(
   folder: string,
-  { dtype = 'F32', shapes = SHAPES, maxShardBytes, others = [] }: BaseOptions = {},
+  { dtype = 'F32', shapes = SHAPES, maxShardBytes, others = [], config = { model_type: 'qwen2' } }: BaseOptions = {},
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
   const modules = Object.entries(shapes).map(([module, shape], i) =>
@@ -38,6 +40,6 @@ export async function writeBase(
     maxShardBytes,
     metadata: { format: 'pt' },
   });
-  await writeFile(join(folder, 'config.json'), '{"model_type": "qwen2"}');
+  await writeFile(join(folder, 'config.json'), JSON.stringify(config));
   await writeFile(join(folder, 'tokenizer.json'), '{}');
 }

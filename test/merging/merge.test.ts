@@ -1,9 +1,10 @@
-import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type LoraAdapter, mergeDelta, writePeft } from '../../src/adapter/index.js';
 import { type FloatDtype, fromFloat32, toFloat32 } from '../../src/formats/dtypes.js';
 import { SafetensorsSet } from '../../src/formats/safetensors/index.js';
 import { mergeAdapter } from '../../src/merging/merge.js';
+import { FIXTURES } from '../adapter/bases.js';
 import { adapterOf, changed, Q, SHAPES, V } from '../comparison/adapters.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 import { rawTensor, writeBase } from './base.js';
@@ -63,6 +64,18 @@ test('a float64 base keeps its digits', async () => {
   for (let i = 0; i < 9; i++) expect(found[i]).toBe(values[i]! + 2 * 0.5 * a[i]!);
 });
 
+test('the sum is rounded once, not to float32 before', async () => {
+  const ones = rawTensor(`${Q}.weight`, [12, 9], 'BF16', fromFloat32(new Float32Array(108).fill(1), 'BF16'));
+  await writeBase(at('base'), { dtype: 'BF16', shapes: { [V]: SHAPES[V]! }, others: [ones] });
+  const rank = 2;
+  const adapter = changed(adapterOf({ seed: 1, modules: [Q], config: { rank, alpha: rank } }), (name, data) =>
+    data.map((_, i) => (name.includes('lora_A') ? 1 : i % rank === 0 ? 2 ** -8 : 2 ** -31)),
+  );
+  await merged(adapter);
+  const found = new Uint16Array((await tensorsOf(at('out'))).get(`${Q}.weight`)!.buffer);
+  expect([...new Set(found)]).toEqual([0x3f81]);
+});
+
 test('shards, headers, index and every other byte stay as they are', async () => {
   const others = [
     rawTensor(
@@ -104,7 +117,10 @@ test('a base that stores its weights transposed is merged transposed', async () 
     config: { fanInFanOut: true },
   });
   // As GPT-2's files have it: without the prefix of the class; lm_head is a plain layer.
-  await writeBase(at('base'), { shapes: { 'h.0.attn.c_attn': [5, 12], lm_head: [7, 5] } });
+  await writeBase(at('base'), {
+    shapes: { 'h.0.attn.c_attn': [5, 12], lm_head: [7, 5] },
+    config: { model_type: 'gpt2', tie_word_embeddings: false },
+  });
   await merged(adapter);
   const [before, after] = [await tensorsOf(at('base')), await tensorsOf(at('out'))];
   const differenceOf = (name: string) => {
@@ -116,6 +132,111 @@ test('a base that stores its weights transposed is merged transposed', async () 
     expect(value).toBeCloseTo(delta[(i % 12) * 5 + Math.floor(i / 12)]!, 5);
   const head = await mergeDelta(adapter, 'lm_head');
   for (const [i, value] of differenceOf('lm_head.weight').entries()) expect(value).toBeCloseTo(head[i]!, 5);
+});
+
+describe('of square weights the base decides which way they are stored', () => {
+  const SQUARE = 'model.layers.0.self_attn.q_proj';
+  const PROJECTION = 'transformer.h.0.attn.c_proj';
+
+  /** Whether ΔW was added transposed: it is one nonzero row, or one column. */
+  async function addedTransposed(module: string, fanInFanOut: boolean, modelType: string): Promise<boolean> {
+    const adapter = changed(
+      adapterOf({ seed: 1, shapes: { [module]: [6, 6] }, config: { fanInFanOut } }),
+      (name, data) => (name.includes('lora_B') ? data.fill(0).with(0, 1) : data),
+    );
+    await writeBase(at('base'), { shapes: { [module]: [6, 6] }, config: { model_type: modelType } });
+    await merged(adapter);
+    const [before, after] = [await tensorsOf(at('base')), await tensorsOf(at('out'))];
+    const own = toFloat32(before.get(`${module}.weight`)!, 'F32');
+    const changes = toFloat32(after.get(`${module}.weight`)!, 'F32').map((value, i) => value - own[i]!);
+    const places = [...changes.keys()].filter((i) => changes[i] !== 0);
+    expect(places.length).toBeGreaterThan(1);
+    expect(places.every((i) => i < 6) || places.every((i) => i % 6 === 0)).toBe(true);
+    return places.every((i) => i % 6 === 0);
+  }
+
+  // PEFT warns, and corrects fan_in_fan_out by the class of the layer.
+  test.each([
+    [SQUARE, true, 'llama', false],
+    [SQUARE, false, 'llama', false],
+    [PROJECTION, false, 'gpt2', true],
+    [PROJECTION, true, 'gpt2', true],
+    ['score', true, 'gpt2', false],
+    [SQUARE, false, 'unheard-of', false],
+  ])('%s with fan_in_fan_out %p in a base of type %s: transposed %p', async (module, flag, modelType, expected) => {
+    expect(await addedTransposed(module, flag, modelType)).toBe(expected);
+  });
+
+  test('in a base of an unknown type, other modules must confirm fan_in_fan_out', async () => {
+    const other = 'h.0.mlp.dense';
+    const given = (fanInFanOut: boolean, shapes: Record<string, [number, number]>) =>
+      merged(adapterOf({ seed: 1, shapes, config: { fanInFanOut } }));
+    const square: Record<string, [number, number]> = { 'h.0.dense': [6, 6] };
+    const write = (shape: [number, number]) =>
+      writeBase(at('base'), { shapes: { ...square, [other]: shape, 'h.0.c_proj': [6, 6] }, config: {} });
+    const refused = { code: 'UNSUPPORTED_BASE', message: expect.stringContaining('is square') };
+    await write([6, 9]);
+    await expect(given(true, square)).rejects.toMatchObject(refused);
+    await expect(given(false, { 'h.0.c_proj': [6, 6] })).rejects.toMatchObject(refused);
+    await expect(given(false, { ...square, [other]: [9, 6] })).rejects.toMatchObject(refused);
+    await expect(given(true, { ...square, [other]: [6, 9] })).rejects.toMatchObject(refused);
+    expect(await readdir(folder())).toEqual(['base']);
+    expect(await given(true, { ...square, [other]: [9, 6] })).toMatchObject({ merged: 2 });
+  });
+});
+
+describe('LoRA on lm_head', () => {
+  const adapter = () => adapterOf({ seed: 1, shapes: { [V]: SHAPES[V]!, lm_head: [7, 9] } });
+  const writeHead = (config: Record<string, unknown>) =>
+    writeBase(at('base'), { shapes: { [V]: SHAPES[V]!, lm_head: [7, 9] }, config });
+
+  test.each([
+    { model_type: 'qwen2', tie_word_embeddings: true },
+    { model_type: 'mistral3', text_config: { tie_word_embeddings: true } },
+    { model_type: 'gemma' },
+  ])('is refused where it is tied to the embeddings: %j', async (config) => {
+    await writeHead(config);
+    await expect(merged(adapter())).rejects.toMatchObject({
+      code: 'UNSUPPORTED_BASE',
+      message: expect.stringMatching(/changes lm_head, .*tie_word_embeddings is true.*tie_word_embeddings false/),
+    });
+  });
+
+  test.each([{ model_type: 'qwen2' }, { model_type: 'gemma', tie_word_embeddings: false }])(
+    'is merged where it is not: %j',
+    async (config) => {
+      await writeHead(config);
+      expect(await merged(adapter())).toMatchObject({ merged: 2 });
+    },
+  );
+
+  test('a tied base is no hindrance for other modules', async () => {
+    await writeHead({ model_type: 'qwen2', tie_word_embeddings: true });
+    expect(await merged(adapterOf({ seed: 1, modules: [V] }))).toMatchObject({ merged: 1 });
+  });
+});
+
+test('a GGUF file is no base, and the message says so', async () => {
+  await expect(
+    mergeAdapter(adapterOf({ seed: 1 }), { base: join(FIXTURES, 'gguf', 'tiny_llama.gguf'), out: at('out') }),
+  ).rejects.toMatchObject({ code: 'UNSUPPORTED_FORMAT', message: expect.stringContaining('is a GGUF file') });
+});
+
+test('an output that exists is refused before anything is read', async () => {
+  await mkdir(at('out'));
+  await writeFile(at('out', 'config.json'), '{}');
+  await expect(mergeAdapter(at('no-adapter'), { base: at('no-base'), out: at('out') })).rejects.toMatchObject({
+    code: 'OUTPUT_EXISTS',
+  });
+});
+
+test('a base without config.json is refused', async () => {
+  await writeBase(at('base'));
+  await rm(at('base', 'config.json'));
+  await expect(merged(adapterOf({ seed: 1 }))).rejects.toMatchObject({
+    code: 'FILE_NOT_FOUND',
+    message: expect.stringContaining('config.json does not exist'),
+  });
 });
 
 test('other weights, an adapter and hidden files are not copied, links are followed, templates are', async () => {
@@ -203,7 +324,7 @@ test('the output is never the base or the adapter, even by force and through lin
   for (const out of [at('base'), at('link'), at('adapter'), folder()])
     await expect(mergeAdapter(at('adapter'), { base: at('base'), out, force: true })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
-      message: expect.stringContaining('which is read'),
+      message: expect.stringMatching(/which is read|is the input itself/),
     });
   const before = await readdir(at('base'));
   await mergeAdapter(at('adapter'), { base: at('link'), out: at('base', 'merged') });

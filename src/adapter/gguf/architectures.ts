@@ -93,27 +93,6 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   gpt2: { layersPath: 'transformer.h', modules: GPT2, fanInFanOut: true },
 };
 
-/** llama.cpp's architecture of base models, by `model_type` of their config.json. */
-const OF_MODEL_TYPE: Readonly<Record<string, string>> = {
-  llama: 'llama',
-  mistral: 'llama',
-  qwen2: 'qwen2',
-  qwen2_vl: 'qwen2vl',
-  qwen2_vl_text: 'qwen2vl',
-  qwen2_5_vl: 'qwen2vl',
-  qwen2_5_vl_text: 'qwen2vl',
-  qwen3: 'qwen3',
-  gemma: 'gemma',
-  gemma2: 'gemma2',
-  gemma3: 'gemma3',
-  gemma3_text: 'gemma3',
-  granite: 'granite',
-  smollm3: 'smollm3',
-  olmo2: 'olmo2',
-  phi3: 'phi3',
-  gpt2: 'gpt2',
-};
-
 /** @throws DndError UNSUPPORTED_BASE for one that is not in ARCHITECTURES */
 export function architectureOf(name: string, source: string): Architecture {
   if (Object.hasOwn(ARCHITECTURES, name)) return ARCHITECTURES[name]!;
@@ -121,15 +100,5 @@ export function architectureOf(name: string, source: string): Architecture {
     'UNSUPPORTED_BASE',
     `${source}: GGUF adapters of the architecture ${quoteValue(name)} are not supported; those of ` +
       `${Object.keys(ARCHITECTURES).join(', ')} are`,
-  );
-}
-
-/** @throws DndError UNSUPPORTED_BASE for base models without a supported architecture */
-export function architectureOfModelType(modelType: string, source: string): string {
-  if (Object.hasOwn(OF_MODEL_TYPE, modelType)) return OF_MODEL_TYPE[modelType]!;
-  throw new DndError(
-    'UNSUPPORTED_BASE',
-    `${source}: GGUF adapters for base models of type ${quoteValue(modelType)} are not supported; those of types ` +
-      `${Object.keys(OF_MODEL_TYPE).join(', ')} are`,
   );
 }

@@ -1,12 +1,14 @@
 import { join } from 'node:path';
 import { DndError } from '../../errors.js';
 import { isFolder, readJson } from '../../files/index.js';
-import { GgufFile, isGguf, metadataCount, metadataText } from '../../formats/gguf/index.js';
+import { GgufFile, isGguf } from '../../formats/gguf/index.js';
 import { checkPath, invalidValue, isObject, isWholeNumber, wholeNumberRange } from '../../validation/index.js';
 import { baseModelFromConfig, MAX_LAYERS } from '../base-config.js';
 import { layersPathOf } from '../base-family.js';
 import { allWidthsOf, type BaseModel } from '../base-model.js';
-import { architectureOf, architectureOfModelType } from './architectures.js';
+import { baseFields, baseSizes } from '../gguf-base.js';
+import { architectureOfModelType } from '../gguf-model-types.js';
+import { architectureOf } from './architectures.js';
 
 /** The base model of a GGUF adapter, as far as the adapter depends on it. */
 export interface GgufBase {
@@ -80,30 +82,20 @@ function gpt2Base(config: Record<string, unknown>, source: string): GgufBase {
 async function readGguf(path: string): Promise<GgufBase> {
   const file = await GgufFile.open(path);
   await file.close();
-  const { metadata, tensors } = file;
-  const architecture = metadataText(metadata, 'general.architecture', path);
-  const type = metadataText(metadata, 'general.type', path) ?? 'model';
-  if (architecture === undefined || type !== 'model') {
-    const what = type === 'model' ? 'names no architecture' : `is of the type ${JSON.stringify(type)}`;
-    throw new DndError('UNSUPPORTED_BASE', `${path} ${what}; a base model is needed here`);
-  }
-  const count = (key: string, fallback?: number): number => {
-    const value = metadataCount(metadata, `${architecture}.${key}`, path) ?? fallback;
-    if (value !== undefined && value > 0) return value;
-    throw invalidValue('CORRUPT_FILE', `${path}: metadata ${architecture}.${key}`, wholeNumberRange(1), value);
-  };
+  const fields = baseFields(file);
+  const { architecture } = fields;
   const { layersPath } = architectureOf(architecture, path);
-  const heads = count('attention.head_count');
+  const { name, heads, kvHeads, layers } = baseSizes(file, fields);
   return {
     source: path,
-    name: null,
+    name,
     architecture,
     layersPath,
     heads,
-    kvHeads: count('attention.head_count_kv', heads),
-    layers: count('block_count'),
+    kvHeads,
+    layers,
     weightShape: (layer, weight) => {
-      const shape = tensors.get(`blk.${layer}.${weight}.weight`)?.shape;
+      const shape = file.tensors.get(`blk.${layer}.${weight}.weight`)?.shape;
       return shape?.length === 2 ? [shape[0]!, shape[1]!] : undefined;
     },
   };

@@ -8,7 +8,7 @@ import { type AdapterTensor, LoraAdapter, type LoraConfig } from '../lora-adapte
 import { type Part, tensorName } from '../names.js';
 import { type Architecture, architectureOf } from './architectures.js';
 import type { GgufBase } from './base.js';
-import { checkWeight, permutingHeads } from './check.js';
+import { checkSameWidths, checkWeight, permutingHeads } from './check.js';
 import {
   ADAPTER_TYPE,
   ADAPTER_TYPE_KEY,
@@ -185,6 +185,7 @@ async function readTensors(file: GgufFile, options: GgufAdapterReadOptions): Pro
   }
   const alpha = alphaOf(file);
   const pairs = Array.from(pairsOf(file, architecture, options), ([weight, found]) => checkedPair(weight, found, path));
+  if (base === undefined) checkSameWidths(pairs, path);
   const tensors = new Map<string, AdapterTensor>();
   const ranks = new Map<string, number>();
   const layersPath = base?.layersPath ?? architecture.layersPath;

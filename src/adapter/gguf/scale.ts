@@ -1,8 +1,5 @@
 import type { LoraConfig } from '../lora-adapter.js';
-import { loraScale } from '../merge.js';
-
-/** Below this, a factor is rounding: folding it in would change weights for nothing. */
-const TOLERANCE = 1e-9;
+import { foldable, loraScale } from '../merge.js';
 
 /**
  * The one alpha of a GGUF adapter, by which llama.cpp scales each pair of matrices as alpha / rank: PEFT's, or with rsLoRA
@@ -14,8 +11,7 @@ export function ggufAlpha({ alpha, rank, useRslora }: LoraConfig): number {
 
 /** What B of a module must be multiplied by so that llama.cpp's scale becomes PEFT's: 1 unless alphas or ranks differ. */
 export function foldedFactor(config: LoraConfig, module: string, rank: number): number {
-  const factor = (loraScale(config, module, rank) * rank) / ggufAlpha(config);
-  return Math.abs(factor - 1) < TOLERANCE ? 1 : factor;
+  return foldable((loraScale(config, module, rank) * rank) / ggufAlpha(config));
 }
 
 /** The shortest decimal number that a float32 stands for: 0.1 rather than 0.10000000149011612. */

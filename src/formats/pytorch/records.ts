@@ -4,6 +4,7 @@ import { DTYPES } from '../dtypes.js';
 import { corrupt, torchScript, unsupported } from './errors.js';
 import type { PickleValue, Storage } from './pickle-values.js';
 import { MAX_PICKLE_BYTES, unpickle } from './unpickle.js';
+import type { ZipEntry } from './zip-directory.js';
 import { type StoredEntry, ZipFile } from './zip-file.js';
 
 const PICKLE = 'data.pkl';
@@ -27,11 +28,11 @@ export interface Records {
  * @throws DndError as `PytorchArchive`
  */
 export async function openRecords(path: string): Promise<Records> {
-  const zip = await ZipFile.open(path);
+  const zip = await ZipFile.open(path, (entries) => findPickle(entries, path));
   try {
     const checksums = [...zip.entries.values()].some((entry) => entry.crc32 !== 0);
     const read = (entry: StoredEntry) => readSmall(zip, entry, checksums);
-    const { pickle, folder } = findPickle(zip);
+    const { pickle, folder } = findPickle(zip.entries, path);
     await checkByteOrder(zip, folder, read);
     const value = unpickle(await read(pickle), path, pickle.name);
     return { zip, value, checksums, storages: storageFinder(zip, folder) };
@@ -41,21 +42,18 @@ export async function openRecords(path: string): Promise<Records> {
   }
 }
 
-function findPickle(zip: ZipFile): { pickle: StoredEntry; folder: string } {
-  const found = [...zip.entries.values()].filter(
-    ({ name }) => name.split('/').length === 2 && name.endsWith(`/${PICKLE}`),
-  );
+function findPickle<Entry extends ZipEntry>(
+  entries: ReadonlyMap<string, Entry>,
+  path: string,
+): { pickle: Entry; folder: string } {
+  const found = [...entries.values()].filter(({ name }) => name.split('/').length === 2 && name.endsWith(`/${PICKLE}`));
   const [pickle] = found;
   if (!pickle) {
-    throw unsupported(
-      zip.path,
-      `it is a zip archive without ${PICKLE}, so torch.save did not write it`,
-      'Check the file',
-    );
+    throw unsupported(path, `it is a zip archive without ${PICKLE}, so torch.save did not write it`, 'Check the file');
   }
-  if (found.length > 1) throw corrupt(zip.path, `it has ${found.length} files ${PICKLE}`);
+  if (found.length > 1) throw corrupt(path, `it has ${found.length} files ${PICKLE}`);
   const folder = pickle.name.slice(0, -PICKLE.length);
-  if (zip.entries.has(folder + CONSTANTS)) throw torchScript(zip.path);
+  if (entries.has(folder + CONSTANTS)) throw torchScript(path);
   return { pickle, folder };
 }
 

@@ -20,6 +20,8 @@ const IN_ZIP64_SHORT = 0xffff;
 export const TAIL_BYTES = END_BYTES + MOST_COMMENT_BYTES + ZIP64_LOCATOR_BYTES;
 /** A directory of a hundred thousand storages takes a tenth of this. */
 export const MAX_DIRECTORY_BYTES = 2 ** 26;
+/** Each takes some hundred bytes of memory, and a read: far more than the tensors of any model. */
+const MAX_ENTRIES = 200_000;
 const LONGEST_NAME = 1024;
 
 const STORED = 0;
@@ -110,6 +112,7 @@ export function parseDirectory(
   { entries: count, offset }: DirectoryPlace,
   path: string,
 ): Map<string, ZipEntry> {
+  if (count > MAX_ENTRIES) throw corrupt(path, `it has ${count} entries; at most ${MAX_ENTRIES} are allowed`);
   const entries = new Map<string, ZipEntry>();
   let at = 0;
   for (let index = 0; index < count; index++) {

@@ -19,6 +19,9 @@ import {
 /** Bytes that decide between this format and others. */
 const HEAD_BYTES = SNIFFED_BYTES;
 
+/** Throws what refuses an archive by the names and sizes of its entries. */
+export type EntriesCheck = (entries: ReadonlyMap<string, ZipEntry>) => void;
+
 export interface StoredEntry extends ZipEntry {
   /** Of its first byte, in the archive. */
   dataOffset: number;
@@ -38,13 +41,14 @@ export class ZipFile {
     readonly file: OpenFile,
   ) {}
 
-  static async open(path: string): Promise<ZipFile> {
+  /** @param check called with the directory, before the local header of each entry is read */
+  static async open(path: string, check: EntriesCheck = () => {}): Promise<ZipFile> {
     let file: OpenFile | undefined;
     try {
       // Opening a pipe would wait for its other end.
       if (!(await stat(path)).isFile()) throw new DndError('READ_FAILED', `${path} cannot be read: it is not a file`);
       file = await OpenFile.open(path, 'r');
-      return new ZipFile(path, await readEntries(file, path), file);
+      return new ZipFile(path, await readEntries(file, path, check), file);
     } catch (error) {
       await file?.close();
       throw readError(error, path);
@@ -75,7 +79,7 @@ async function readExactly(
   if (bytesRead < into.length) throw corrupt(path, `it became shorter while its ${what} was being read`);
 }
 
-async function readEntries(file: OpenFile, path: string): Promise<Map<string, StoredEntry>> {
+async function readEntries(file: OpenFile, path: string, check: EntriesCheck): Promise<Map<string, StoredEntry>> {
   const { size } = await file.stat();
   const read = async (position: number, bytes: number, what: string) => {
     const into = new Uint8Array(bytes);
@@ -97,6 +101,7 @@ async function readEntries(file: OpenFile, path: string): Promise<Map<string, St
     throw corrupt(path, 'its directory is not where its end says; it is truncated, or something was inserted');
   }
   const entries = parseDirectory(await read(directory.offset, directory.bytes, 'directory'), directory, path);
+  check(entries);
   const ordered = [...entries.values()].sort((a, b) => a.headerOffset - b.headerOffset);
   const located = new Map<string, StoredEntry>();
   for (const [index, entry] of ordered.entries()) {

@@ -73,6 +73,17 @@ const MISALIGNED = new Set(['l-align64-nokey.gguf', 'l-align8-nokey.gguf']);
   });
 });
 
+(existsSync(PROBES) ? describe : describe.skip)(`the probes in ${PROBES}, without a base model`, () => {
+  test.each(['t-wrong-in.gguf', 't-wrong-out.gguf'])('%s contradicts itself', async (name) => {
+    await expect(readGgufAdapter(join(PROBES, name))).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
+  });
+
+  test('t-unknown-layer.gguf is read, with a note that nothing was compared', async () => {
+    const { notes } = await convert(join(PROBES, 't-unknown-layer.gguf'), at('back'));
+    expect(notes).toContainEqual(expect.stringContaining('not compared with its base'));
+  });
+});
+
 (existsSync(ADAPTERS) ? describe : describe.skip)(`the adapters of other people in ${ADAPTERS}`, () => {
   test.each(existsSync(ADAPTERS) ? readdirSync(ADAPTERS) : [])(
     '%s survives the way there and back, byte by byte',

@@ -223,6 +223,28 @@ test.each<[string, Tensors, RegExp]>([
   await expect(readGgufAdapter(path())).resolves.toBeDefined();
 });
 
+const pair = (weight: string, input: number, output: number): Tensors => [
+  [`${weight}.weight.lora_a`, [input, 4]],
+  [`${weight}.weight.lora_b`, [4, output]],
+];
+
+test.each<[string, Tensors, RegExp]>([
+  [
+    'inputs of one weight in two layers',
+    [...PAIR, ...pair('blk.1.attn_q', 20, 32)],
+    /the inputs of blk.1.attn_q.weight do not fit the inputs of blk.0.attn_q.weight; expected 24, got 20/,
+  ],
+  ['outputs', [...PAIR, ...pair('blk.1.attn_q', 24, 16)], /outputs of blk.1.attn_q.weight .* expected 32, got 16/],
+  ['hidden sizes', [...PAIR, ...pair('blk.0.ffn_down', 40, 28)], /outputs of blk.0.ffn_down.* expected 24, got 28/],
+  ['heads', [...PAIR, ...pair('blk.0.attn_output', 28, 24)], /inputs of blk.0.attn_output.* expected 32, got 28/],
+])('%s that contradict each other are refused without a base model', async (_what, tensors, message) => {
+  await write(tensors);
+  await expect(readGgufAdapter(path())).rejects.toMatchObject({
+    code: 'SHAPE_MISMATCH',
+    message: expect.stringMatching(message),
+  });
+});
+
 test('another architecture than that of the base model is refused, and Llama needs a base model', async () => {
   await write(PAIR);
   await expect(readGgufAdapter(path(), { base: tinyBase('llama') })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
