@@ -2,6 +2,7 @@
 
 #include "cpu/isa/language_kernels.h"
 #include "cpu/isa/training_rows.h"
+#include "cpu/isa/transpose.h"
 
 /// The rows of LanguageKernels.
 namespace dnd::cpu::DND_ISA {
@@ -78,10 +79,18 @@ inline void rotate_pairs(const float* cosines, const float* sines, float sign, i
   });
 }
 
+/// A vector's lanes, each in the place of the one kStep away.
+template <int kStep>
+struct Swapped {
+  static constexpr int of(int lane) { return lane ^ kStep; }
+};
+
+/// In pairs: a sum of few products, such as a score of a narrow head, would otherwise take most of its time here.
 inline __attribute__((always_inline)) float total_of_floats(Vector sums) {
-  float total = 0;
-  for (int lane = 0; lane < kLanes; ++lane) total += sums[lane];
-  return total;
+  if constexpr (kLanes > 8) sums += shuffled<Swapped<8>>(sums, sums);
+  if constexpr (kLanes > 4) sums += shuffled<Swapped<4>>(sums, sums);
+  sums += shuffled<Swapped<2>>(sums, sums);
+  return sums[0] + sums[1];
 }
 
 /// One chain for each sum, whatever the size of the block, so that a sum does not depend on it; the rows and outputs of

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "core/integers.h"
@@ -30,22 +31,44 @@ std::vector<Piece> pieces_of(const DndLowRank& shape) {
   return pieces;
 }
 
+/// scale · bᵀ [rank, out] of the group that a thread works on, made again only when it comes to another group.
+class TransposedB {
+ public:
+  TransposedB(const ThreadPool& pool, const DndLowRank& shape, float scale)
+      : shape_(shape),
+        scale_(scale),
+        memory_(pool.threads() * shape.rank * shape.out * sizeof(float)),
+        groups_(static_cast<size_t>(pool.threads())) {}
+
+  const float* of(const DndLowRankGroup& group, int thread) {
+    const int64_t out = shape_.out, rank = shape_.rank;
+    float* const transposed = memory_.floats() + thread * rank * out;
+    if (std::exchange(groups_[static_cast<size_t>(thread)], &group) == &group) return transposed;
+    kernels().transpose(group.b, rank, out, rank, nullptr, scale_, transposed, out, out);
+    return transposed;
+  }
+
+ private:
+  const DndLowRank& shape_;
+  const float scale_;
+  const Memory memory_;
+  std::vector<const DndLowRankGroup*> groups_;  ///< of each thread
+};
+
 }  // namespace
 
-/// The same loops for one row and for many, so that a row's result does not depend on how many share its adapter. bᵀ is
-/// made for each piece: its rows are then added to whole rows of y.
+/// The same loops for one row and for many, so that a row's result does not depend on how many share its adapter: rows
+/// of bᵀ are added to whole rows of y.
 void low_rank(ThreadPool& pool, const Control& control, const DndLowRank& shape, const float* x, float* t, float* y) {
   const std::vector<Piece> pieces = pieces_of(shape);
   if (pieces.empty()) return;
-  const Kernels& isa = kernels();
   const LanguageKernels& rows = language_kernels();
   const int64_t in = shape.in, out = shape.out, rank = shape.rank;
-  const Memory transposed(pool.threads() * rank * out * sizeof(float));
+  TransposedB transposed(pool, shape, 1);
   pool.parallel_for(static_cast<int64_t>(pieces.size()), [&](int64_t task, int thread) {
     control.throw_if_cancelled();
     const Piece& piece = pieces[task];
-    float* const b = transposed.floats() + thread * rank * out;
-    isa.transpose(piece.group->b, rank, out, rank, nullptr, 1.0f, b, out, out);
+    const float* const b = transposed.of(*piece.group, thread);
     for (int64_t row = piece.begin; row < piece.end; row += kMaxDotRows) {
       const int64_t here = std::min<int64_t>(kMaxDotRows, piece.end - row);
       rows.dot(x + row * in, in, here, piece.group->a, in, rank, in, t + row * rank, rank);
@@ -86,15 +109,13 @@ std::vector<Columns> columns_of(const DndLowRank& shape) {
 void input_gradient(ThreadPool& pool, const Control& control, const DndLowRank& shape, const float* dy, float* dt,
                     float* dx) {
   const std::vector<Piece> pieces = pieces_of(shape);
-  const Kernels& isa = kernels();
   const LanguageKernels& rows = language_kernels();
   const int64_t in = shape.in, out = shape.out, rank = shape.rank;
-  const Memory transposed(pool.threads() * rank * out * sizeof(float));
+  TransposedB transposed(pool, shape, shape.scale);
   pool.parallel_for(static_cast<int64_t>(pieces.size()), [&](int64_t task, int thread) {
     control.throw_if_cancelled();
     const Piece& piece = pieces[task];
-    float* const b = transposed.floats() + thread * rank * out;
-    isa.transpose(piece.group->b, rank, out, rank, nullptr, shape.scale, b, out, out);
+    const float* const b = transposed.of(*piece.group, thread);
     for (int64_t row = piece.begin; row < piece.end; row += kMaxDotRows) {
       const int64_t here = std::min<int64_t>(kMaxDotRows, piece.end - row);
       rows.dot(dy + row * out, out, here, b, out, rank, out, dt + row * rank, rank);
