@@ -37,7 +37,14 @@ def tensors_of(folder):
     return tensors
 
 
-# base, its dtype, the size of its shards, the adapter
+def say_otherwise(adapter):
+    """Turns fan_in_fan_out round, against the layers of the base: PEFT warns, and goes by the layers."""
+    path = adapter / "adapter_config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps({**config, "fan_in_fan_out": not config["fan_in_fan_out"]}))
+
+
+# base, its dtype, the size of its shards, the adapter, and whether its fan_in_fan_out is wrong
 LORA = {"task_type": "CAUSAL_LM"}
 MERGES = {
     "qwen2 in float32, sharded, ranks and alphas by pattern": (
@@ -56,12 +63,21 @@ MERGES = {
         "gpt2", torch.float32, "1GB",
         LoraConfig(r=4, lora_alpha=8, fan_in_fan_out=True, target_modules=["c_attn", "c_proj"], **LORA),
     ),
+    "qwen2 in float32, square weights, a wrong fan_in_fan_out": (
+        "qwen2", torch.float32, "1GB", LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "o_proj"], **LORA), True,
+    ),
+    "gpt2 in float32, square weights, a wrong fan_in_fan_out": (
+        "gpt2", torch.float32, "1GB",
+        LoraConfig(r=4, lora_alpha=8, fan_in_fan_out=True, target_modules=["attn.c_proj"], **LORA), True,
+    ),
 }  # fmt: skip
-for index, (name, (family, dtype, shard, config)) in enumerate(MERGES.items()):
+for index, (name, (family, dtype, shard, config, *wrong)) in enumerate(MERGES.items()):
     folder = work / f"merge{index}"
     base = random_base(CONFIGS[family], CLASSES[family], dtype)
     base.save_pretrained(folder / "base", max_shard_size=shard)
     adapter = make_adapter(family, config, folder / "adapter", index)
+    if wrong:
+        say_otherwise(adapter)
     dnd("merge", adapter, "--base", folder / "base", "--out", folder / "merged").must_succeed()
 
     exact = AutoModelForCausalLM.from_pretrained(folder / "base", dtype=torch.float64)
