@@ -3,7 +3,6 @@ left, and every run ends byte for byte as if nobody had disturbed it. The work i
 
 import collections
 import json
-import os
 import subprocess
 import sys
 
@@ -19,8 +18,7 @@ PHASES = {
 }
 options = {
     "folder": f"{work}/runs",
-    # By hand, after a change of how runs are saved: DND_KILLS=100
-    "kills": int(os.environ.get("DND_KILLS", 40)),
+    "kills": 100,
     "seed": 20261124,
     "steps": 60,
     "checkpointEvery": 3,
