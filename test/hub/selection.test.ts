@@ -162,7 +162,7 @@ test('of a base, what is fetched is what a merge copies', async () => {
   ];
   const template = 'additional_chat_templates/tools.jinja';
   await mkdir(join(folder(), dirname(template)), { recursive: true });
-  for (const name of [...names, template]) await writeFile(join(folder(), name), '');
+  for (const name of [...names, template]) await writeFile(join(folder(), name), name === 'config.json' ? '{}' : '');
   const header = Buffer.from('{}      ');
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(header.length));
