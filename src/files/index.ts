@@ -11,7 +11,7 @@ export { syncFolder } from './parents.js';
 export { parsePartialName, partialName } from './partial-name.js';
 export { hasEnded, isRunning, startOf } from './process-identity.js';
 export { decodeUtf8, readJson, readText } from './read.js';
-export { readFully } from './read-fully.js';
+export { readExactly, readFully } from './read-fully.js';
 export { readPieces } from './read-pieces.js';
 export { SNIFFED_BYTES, type Sniffed, type SniffedKind, sniff, whatItIs, whatTextIs } from './sniff.js';
 export { TABLE_EXTENSIONS, tableConversion } from './tables.js';

@@ -1,3 +1,5 @@
+import type { DndError } from '../errors.js';
+import { readError } from './errors.js';
 import type { OpenFile } from './open-file.js';
 
 /** read() is limited to less than 2 GiB; smaller reads let other work use Node's thread pool in between. */
@@ -16,4 +18,22 @@ export async function readFully(file: OpenFile, into: Uint8Array, position: numb
     done += bytesRead;
   }
   return done;
+}
+
+/**
+ * Fills `into` with the bytes at `position` of the file at `path`.
+ * @param tooShort the error where the file ends before; it had been long enough when its size was looked at
+ * @throws DndError READ_FAILED, and what `tooShort` makes
+ */
+export async function readExactly(
+  file: OpenFile,
+  into: Uint8Array,
+  position: number,
+  path: string,
+  tooShort: () => DndError,
+): Promise<void> {
+  const bytesRead = await readFully(file, into, position).catch((error) => {
+    throw readError(error, path);
+  });
+  if (bytesRead < into.length) throw tooShort();
 }

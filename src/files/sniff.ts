@@ -143,7 +143,7 @@ const SIGNATURES: readonly Signature[] = [
   },
 ];
 
-/** GGUF's version is a small number, in either byte order; a text that begins with "GGUF" goes on with letters. */
+/** GGUF's version is a small number, in either byte order; a text that begins with "GGUF" continues with letters. */
 function isVersion(bytes: Uint8Array): boolean {
   return bytes.length === 4 && bytes.filter((byte) => byte !== 0).length === 1 && bytes.every((byte) => byte < 16);
 }

@@ -1,7 +1,7 @@
 import { constants } from 'node:buffer';
 import { stat } from 'node:fs/promises';
 import { DndError } from '../../errors.js';
-import { OpenFile, readError, readFully } from '../../files/index.js';
+import { OpenFile, readError, readExactly } from '../../files/index.js';
 import { quote } from '../../validation/index.js';
 import { corrupt } from './errors.js';
 import { type GgufTensor, readHeader } from './header.js';
@@ -17,10 +17,7 @@ async function readAt(file: OpenFile, path: string, position: number, length: nu
   } catch (cause) {
     throw new DndError('OUT_OF_MEMORY', `${path}: not enough memory to read ${length} bytes`, { cause });
   }
-  const bytesRead = await readFully(file, bytes, position).catch((error) => {
-    throw readError(error, path);
-  });
-  if (bytesRead < length) throw corrupt(path, 'it became shorter while it was being read');
+  await readExactly(file, bytes, position, path, () => corrupt(path, 'it became shorter while it was being read'));
   return bytes;
 }
 

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { DndError } from '../../errors.js';
-import { OpenFile, readError, readFully, SNIFFED_BYTES } from '../../files/index.js';
+import { OpenFile, readError, readExactly, SNIFFED_BYTES } from '../../files/index.js';
 import { quote } from '../../validation/index.js';
 import { corrupt } from './errors.js';
 import { refuseOtherFormats } from './other-formats.js';
@@ -57,7 +57,7 @@ export class ZipFile {
 
   /** Fills `into` from the byte `start` of an entry on. */
   async read(entry: StoredEntry, start: number, into: Uint8Array): Promise<void> {
-    await readExactly(this.file, into, entry.dataOffset + start, this.path, `entry ${quote(entry.name)}`);
+    await readPart(this.file, into, entry.dataOffset + start, this.path, `entry ${quote(entry.name)}`);
   }
 
   /** Waits for pending reads, then closes the file. Idempotent. */
@@ -66,24 +66,17 @@ export class ZipFile {
   }
 }
 
-async function readExactly(
-  file: OpenFile,
-  into: Uint8Array,
-  position: number,
-  path: string,
-  what: string,
-): Promise<void> {
-  const bytesRead = await readFully(file, into, position).catch((error) => {
-    throw readError(error, path);
-  });
-  if (bytesRead < into.length) throw corrupt(path, `it became shorter while its ${what} was being read`);
+async function readPart(file: OpenFile, into: Uint8Array, position: number, path: string, what: string): Promise<void> {
+  await readExactly(file, into, position, path, () =>
+    corrupt(path, `it became shorter while its ${what} was being read`),
+  );
 }
 
 async function readEntries(file: OpenFile, path: string, check: EntriesCheck): Promise<Map<string, StoredEntry>> {
   const { size } = await file.stat();
   const read = async (position: number, bytes: number, what: string) => {
     const into = new Uint8Array(bytes);
-    await readExactly(file, into, position, path, what);
+    await readPart(file, into, position, path, what);
     return into;
   };
   refuseOtherFormats(await read(0, Math.min(size, HEAD_BYTES), 'first bytes'), path);

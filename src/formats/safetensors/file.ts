@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { eventLoopYielder } from '../../async/index.js';
 import { DndError } from '../../errors.js';
-import { OpenFile, readError, readFully, SNIFFED_BYTES, whatItIs } from '../../files/index.js';
+import { OpenFile, readError, readExactly, SNIFFED_BYTES, whatItIs } from '../../files/index.js';
 import { quote } from '../../validation/index.js';
 import { allocateTensor } from '../allocate.js';
 import { DTYPES, type Dtype, elementCount, isFloatDtype, toFloat32, wholeElements } from '../dtypes.js';
@@ -15,17 +15,8 @@ const FLOATS = Object.keys(DTYPES)
 /** Converting this many values takes about a millisecond. */
 const CONVERT_BYTES = 2 ** 19;
 
-async function readExactly(
-  file: OpenFile,
-  into: Uint8Array,
-  position: number,
-  path: string,
-  what: string,
-): Promise<void> {
-  const bytesRead = await readFully(file, into, position).catch((error) => {
-    throw readError(error, path);
-  });
-  if (bytesRead < into.length) throw corrupt(path, `it became shorter while ${what} was being read`);
+async function readPart(file: OpenFile, into: Uint8Array, position: number, path: string, what: string): Promise<void> {
+  await readExactly(file, into, position, path, () => corrupt(path, `it became shorter while ${what} was being read`));
 }
 
 /**
@@ -57,10 +48,10 @@ export class SafetensorsFile implements TensorReader {
       file = await OpenFile.open(path, 'r');
       const { size } = await file.stat();
       start = new Uint8Array(Math.min(size, SNIFFED_BYTES));
-      await readExactly(file, start, 0, path, 'its first bytes');
+      await readPart(file, start, 0, path, 'its first bytes');
       const prefix = start.subarray(0, PREFIX_BYTES);
       const header = new Uint8Array(headerLength(prefix, size, path));
-      await readExactly(file, header, PREFIX_BYTES, path, 'its header');
+      await readPart(file, header, PREFIX_BYTES, path, 'its header');
       const { metadata, tensors } = parseHeader(header, size, path);
       return new SafetensorsFile(path, metadata, tensors, file);
     } catch (error) {
@@ -80,7 +71,7 @@ export class SafetensorsFile implements TensorReader {
 
   async #readRange(info: TensorInfo, start: number, byteLength: number): Promise<Uint8Array<ArrayBuffer>> {
     const bytes = allocateTensor(byteLength, this.path, info.name);
-    await readExactly(this.#file, bytes, info.byteOffset + start, this.path, `tensor ${quote(info.name)}`);
+    await readPart(this.#file, bytes, info.byteOffset + start, this.path, `tensor ${quote(info.name)}`);
     return bytes;
   }
 
@@ -99,7 +90,7 @@ export class SafetensorsFile implements TensorReader {
     }
     const result = allocateTensor(elementCount(info.shape) * DTYPES.F32.bytes, this.path, name);
     if (info.dtype === 'F32') {
-      await readExactly(this.#file, result, info.byteOffset, this.path, `tensor ${quote(name)}`);
+      await readPart(this.#file, result, info.byteOffset, this.path, `tensor ${quote(name)}`);
       return new Float32Array(result.buffer);
     }
     const values = new Float32Array(result.buffer);
@@ -137,7 +128,7 @@ export class SafetensorsFile implements TensorReader {
       const length = parts.reduce((sum, part) => sum + part.length, 0);
       this.#info(first!.info.name);
       const bytes = allocateTensor(length, this.path, first!.info.name);
-      await readExactly(this.#file, bytes, begin, this.path, `tensor ${quote(first!.info.name)}`);
+      await readPart(this.#file, bytes, begin, this.path, `tensor ${quote(first!.info.name)}`);
       yield parts.map(({ info, start, length: own }) => {
         const offset = info.byteOffset + start - begin;
         return { info, elementOffset: start / DTYPES[info.dtype].bytes, bytes: bytes.subarray(offset, offset + own) };
