@@ -6,12 +6,14 @@ import type { ResidualStatistics } from './normalisation.js';
  * adapter which they become: weight = mean + scale · element of the token.
  * @param residual that of the layout
  * @param gradient [elementCount], with respect to the adapter's tensors one after the other
+ * @param factor multiplies the gradient
  * @param into [tokenCount, tokenHeight, tokenWidth]; zeros where a chunk does not fill its token
  */
 export function residualTokenGradient(
   { tensors, rank, chunk, tokenHeight, tokenWidth }: AdapterLayout,
   { scales }: ResidualStatistics,
   gradient: Float32Array,
+  factor: number,
   into: Float32Array,
 ): void {
   into.fill(0);
@@ -19,7 +21,7 @@ export function residualTokenGradient(
     const length = part === 'A' ? shape[1] : shape[0];
     const [rowStride, columnStride] = part === 'A' ? [length, 1] : [1, rank];
     for (let index = 0; index < tokenCount; index++) {
-      const scale = scales[firstToken + index]!;
+      const scale = factor * scales[firstToken + index]!;
       const start = (firstToken + index) * tokenHeight * tokenWidth;
       const first = index * chunk;
       const columns = Math.min(chunk, length - first);

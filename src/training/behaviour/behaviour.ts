@@ -1,8 +1,7 @@
-import { type AdapterLayout, loraScale, type ResidualStatistics } from '../../adapter/index.js';
+import { type AdapterLayout, type ResidualStatistics } from '../../adapter/index.js';
 import { residualTokenGradient } from '../../adapter/residual-gradient.js';
 import { reconstructAdapters, type SequenceAdapters } from '../../engine/index.js';
-import type { EncodedExample, LanguageModel } from '../../language/index.js';
-import { joinExamples } from '../../language/index.js';
+import { type EncodedExample, joinExamples, type LanguageModel } from '../../language/index.js';
 import type { PairsAdapter } from '../pairs/types.js';
 import type { TaskExamples } from './sequences.js';
 
@@ -51,13 +50,13 @@ export class Behaviour implements Disposable {
     this.#threads = threads;
     const { rank, modules } = layout;
     const layers = [...new Set(layout.tensors.map(({ layer }) => layer))];
-    this.#form = { rank, modules, layers, scale: loraScale({ ...adapter }, undefined, rank) };
+    this.#form = { rank, modules, layers, scale: adapter.alpha / (adapter.useRslora ? Math.sqrt(rank) : rank) };
   }
 
   /**
    * @param tokens weight tokens of the generated adapters, [batch, tokenCount, tokenHeight, tokenWidth]
    * @param sequences the examples that each adapter is tried on
-   * @param weight of −ln p of a labelled token in the loss
+   * @param weight of each adapter's loss, the mean of −ln p over the labelled tokens of its sequences
    * @throws DndError OUT_OF_MEMORY; `signal.reason`
    */
   async gradient(
@@ -77,19 +76,19 @@ export class Behaviour implements Disposable {
     const { likelihoods, gradients } = await this.model.engine.adapterGradients(
       { ids, lengths, lora },
       labels,
-      weight,
+      1,
       { signal },
     );
-    const outputGradient = new Float32Array(batch * this.#layout.size);
-    for (const [index, gradient] of gradients.entries()) {
-      const own = outputGradient.subarray(index * this.#layout.size, (index + 1) * this.#layout.size);
-      residualTokenGradient(this.#layout, this.#residual, gradient, own);
-    }
     const sums = sequences.map(() => ({ sum: 0, tokens: 0 }));
     for (const [index, { sum, count }] of likelihoods.entries()) {
       const own = sums[adapterOf[index]!]!;
       own.sum -= sum;
       own.tokens += count;
+    }
+    const outputGradient = new Float32Array(batch * this.#layout.size);
+    for (const [index, gradient] of gradients.entries()) {
+      const own = outputGradient.subarray(index * this.#layout.size, (index + 1) * this.#layout.size);
+      residualTokenGradient(this.#layout, this.#residual, gradient, weight / sums[index]!.tokens, own);
     }
     return { sums, outputGradient };
   }
