@@ -22,6 +22,8 @@ export {
   type DeviceUse,
   deviceInfo,
   examineDevices,
+  LANGUAGE_PRECISIONS,
+  type LanguagePrecision,
   type Precision,
   selectDevice,
 } from './device.js';
