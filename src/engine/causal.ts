@@ -171,7 +171,11 @@ export class CausalEngine extends ModelEngine<CausalHandle> {
     const limit = this.#gradientLimit(operands);
     const workspace = () => this.gradientMemory(batch, labels).activations;
     const held = this.#heldBytes();
-    this.requireWorkingMemory('the gradient of adapters', { operands, workspace, held }, 'give fewer sequences at once');
+    this.requireWorkingMemory(
+      'the gradient of adapters',
+      { operands, workspace, held },
+      'give fewer sequences at once',
+    );
     const native = nativeBatch(batch);
     const { likelihoods, gradients } = await this.run<AdapterGradients>(
       (handle, done) => handle.adapterGradients(native, labels, weight, limit, done),

@@ -57,7 +57,10 @@ export async function readFinetuneDescription(folder: string): Promise<FinetuneD
     baseSha256: fields.text('baseSha256'),
     startSha256: fields.textOrNull('startSha256'),
     jointDigest: fields.textOrNull('jointDigest'),
-    settings: { ...ADDED_LATER, ...checkSettings(fields.section('settings').all, FINETUNE_SETTINGS, path) } as ResolvedSettings,
+    settings: {
+      ...ADDED_LATER,
+      ...checkSettings(fields.section('settings').all, FINETUNE_SETTINGS, path),
+    } as ResolvedSettings,
     tasks: tasks.map((task, index) => parseTask(new Fields(task, path, `tasks[${index}]`))),
   };
 }

@@ -105,7 +105,10 @@ export async function loadLanguageModel(
   options: LoadLanguageModelOptions = {},
 ): Promise<LanguageModel> {
   checkPath(folder, 'the folder of the language model');
-  const { threads, memoryLimitBytes, precision, signal, onProgress } = checkOptions(options, 'options of loadLanguageModel');
+  const { threads, memoryLimitBytes, precision, signal, onProgress } = checkOptions(
+    options,
+    'options of loadLanguageModel',
+  );
   signal?.throwIfAborted();
   const files = await readModelFiles(folder);
   const config = causalConfigFromJson(files.config, files.configPath, files.frequencyFactors);

@@ -55,7 +55,8 @@ withBfloat16('the precision bf16, on a CPU with AVX512-BF16', () => {
     await plain.logits(batch);
     expect(plain.deviceMemory().heldBytes).toBe(0);
     await rounded.logits(batch);
-    const linear = LARGE.vocabSize * LARGE.hiddenSize + LARGE.layers * LARGE.hiddenSize * 4 * LARGE.intermediateSize * 0.75;
+    const linear =
+      LARGE.vocabSize * LARGE.hiddenSize + LARGE.layers * LARGE.hiddenSize * 4 * LARGE.intermediateSize * 0.75;
     expect(rounded.deviceMemory().heldBytes).toBeGreaterThanOrEqual(2 * linear);
     const need = (engine: CausalEngine) => engine.gradientMemory(batch, batch.ids).activations;
     expect(need(rounded) - need(plain)).toBeGreaterThanOrEqual(4 * linear);

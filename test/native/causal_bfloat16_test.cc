@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -39,7 +40,7 @@ void initialise(CausalLanguageModel& model) {
 
 OwnedBatch adapted_batch(const CausalConfig& config) {
   OwnedBatch owned = random_batch(config, {9, 1, 6, 14});
-  add_adapters(owned, config, whole_shape(config, 4), 3, {2, 0, -1, 1});
+  add_adapters(owned, config, whole_shape(config, 4), 3, {2, -1, 0, 1});
   for (std::vector<float>& adapter : owned.adapters) {
     for (float& value : adapter) value *= 0.2f;
   }
