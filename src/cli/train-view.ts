@@ -135,7 +135,9 @@ function figures(step: TrainingStep): string {
     ['gradient', step.gradientNorm],
     ['rate', step.learningRate],
   ] as const;
-  return parts.flatMap(([name, value]) => (typeof value === 'number' ? `${name} ${shortNumber(value)}` : [])).join('  ');
+  return parts
+    .flatMap(([name, value]) => (typeof value === 'number' ? `${name} ${shortNumber(value)}` : []))
+    .join('  ');
 }
 
 function evaluationLines({ evaluation, tasks, responses }: Evaluation): string[] {

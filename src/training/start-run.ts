@@ -14,8 +14,8 @@ import { type Preparation, prepare, reportPairs } from './prepare.js';
 import { METRICS_FILE, RUN_FILE } from './run-description.js';
 import { CACHE_FOLDER, makeRunFolder, removeLeftovers } from './run-folder.js';
 import { RunLock } from './run-lock.js';
-import { relativeToStart } from './start-adapter.js';
 import type { TrainingSettings } from './settings.js';
+import { relativeToStart } from './start-adapter.js';
 import { createEngine, type MakeOptions, makeWorkingParts, type TrainerParts } from './trainer-parts.js';
 
 /** Settings and the output folder. For defaults see `SETTINGS`. */
