@@ -39,7 +39,7 @@ export function addEval(program: Command, io: Io): void {
   program
     .command('eval')
     .description('Try generated adapters on held-out tasks, beside trained LoRAs and controls.')
-    .requiredOption('--generator <folder>', 'generator folder')
+    .requiredOption('--generator <path>', 'generator: folder, or npm package that is installed')
     .requiredOption('--base <path>', 'base model: folder with weights and tokenizer, or a GGUF file')
     .requiredOption('--tasks <folder>', 'tasks: <task>/prompts.json and test.json, or <task>.json with train and test')
     .option('--pairs <folder>', 'pairs folder of the training LoRAs, to compare with')

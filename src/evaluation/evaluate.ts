@@ -15,7 +15,7 @@ import { type EvaluationTask, readTasks } from './tasks.js';
 import { compare, verdictOf } from './verdict.js';
 
 export interface EvaluateOptions extends LongOperation {
-  /** Folder of the generator. */
+  /** The generator, as `Generator.load` takes it. */
   generator: string;
   /** The base model: a folder with its weights and tokenizer, or a GGUF file. */
   base: string;
