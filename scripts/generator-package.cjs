@@ -18,6 +18,7 @@ const FIGURES = /(<!-- figures: .*? -->\n).*?(<!-- end of figures -->)/s;
 
 const readJson = (path) => JSON.parse(readFileSync(path, 'utf8'));
 const writeJson = (path, value, indent) => writeFileSync(path, `${JSON.stringify(value, null, indent)}\n`);
+const counted = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
 const percent = (value) => (100 * value).toFixed(1);
 
 /** Its files, each with its size. */
@@ -86,7 +87,7 @@ function figuresOf({ name, generators }) {
       return `| ${shown} | ${percent(mean)} % (${percent(low)}–${percent(high)}) | ${logLikelihood.mean.toFixed(3)} |`;
     });
     return [
-      `\`${name}/${generator}\`: ${tasks.length} tasks, ${items} test items, prompt draws: ${draws}. ${verdict.headline}`,
+      `\`${name}/${generator}\`: ${counted(tasks.length, 'task')}, ${counted(items, 'test item')}, ${counted(draws, 'prompt draw')}. ${verdict.headline}`,
       '',
       '| adapter | exact match (95 % interval over tasks) | log-likelihood per token |',
       '|---|---|---|',

@@ -76,12 +76,7 @@ export function addDemo(program: Command, io: Io): void {
 
 async function listTasks({ model, json }: Options, io: Io): Promise<void> {
   const { tasks } = await readWorld(model);
-  print(
-    io,
-    json,
-    tasks.map(({ name, about }) => ({ name, about })),
-    () => taskLines(model, tasks),
-  );
+  print(io, json, tasks, () => taskLines(model, tasks));
 }
 
 async function demo({ prompts, out, seed, threads, force, json, ...options }: Options, io: Io): Promise<void> {

@@ -38,7 +38,7 @@ export async function readPackagedWorld(name: string): Promise<DemoWorld> {
   return {
     base: { repository: fields.text('base') },
     encoder: encoder === null ? undefined : { repository: encoder },
-    tasks,
+    tasks: tasks.map(({ name: task, about }) => ({ name: task, about })),
     maxNewTokens,
     generatorOf: (task) => folderInPackage(generators, task ? packaged(task).generator : undefined),
     dataOf: async (task) => packaged(task),
