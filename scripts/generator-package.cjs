@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 // A package of generators, packages/generator-*: puts trained generators into it, and its figures into its README.
-//   node scripts/generator-package.cjs add NAME GENERATOR EVAL.json [--encoder FOLDER] [--dtype f32|f16|bf16]
-//                                        a generator (a folder, such as run/latest), and what `dnd eval --out` wrote of it
-//   node scripts/generator-package.cjs                writes the figures
-//   node scripts/generator-package.cjs --check        fails where the package is not fit to be published
+//   node scripts/generator-package.cjs add NAME GENERATOR [--encoder FOLDER] [--dtype f32|f16|bf16]   a folder such as run/latest
+//   node scripts/generator-package.cjs evaluated NAME EVAL.json   what `dnd eval --out` wrote of the generator in the package
+//   node scripts/generator-package.cjs                            writes the figures
+//   node scripts/generator-package.cjs --check                    fails where the package is not fit to be published
 // --package FOLDER names the package; default: packages/generator-smollm2-135m. docs/generator-packages.md describes packages.
 // Needs a built package.
 const { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } = require('node:fs');
@@ -31,12 +31,9 @@ function filesOf(folder) {
 
 const bytesOf = (folder) => filesOf(folder).reduce((sum, { bytes }) => sum + bytes, 0);
 
-async function add({ folder, name, source, evaluation, encoder, dtype }) {
-  if (!/^[a-z0-9-]+$/.test(name ?? ''))
-    throw new Error(`${name}: expected a name of small letters, digits and hyphens`);
-  const result = readJson(evaluation);
-  if (result.formatVersion !== 1 || !Array.isArray(result.rows))
-    throw new Error(`${evaluation}: expected an evaluation of format version 1, as dnd eval --out writes`);
+/** Puts a generator into the package, and takes figures of another one by its name away. */
+async function add({ folder, name, source, encoder, dtype }) {
+  if (!/^[a-z0-9-]+$/.test(name)) throw new Error(`${name}: expected a name of small letters, digits and hyphens`);
   const target = join(folder, name);
   const generator = await Generator.load(source, { device: 'cpu', encoder });
   try {
@@ -59,17 +56,29 @@ async function add({ folder, name, source, evaluation, encoder, dtype }) {
   delete description.private;
   description.files = [...new Set([...description.files, name])];
   writeJson(path, description, 2);
-  const evaluations = readEvaluations(folder);
-  evaluations.generators[name] = {
-    ...result,
-    // Paths of the machine that it was evaluated on say nothing to others.
-    generator: `${description.name}/${name}`,
-    base: basename(result.base),
-    pairs: result.pairs && basename(result.pairs),
-  };
-  writeJson(join(folder, 'evaluation.json'), evaluations, 1);
-  writeFigures(folder);
+  const { generators: evaluated } = readEvaluations(folder);
+  writeEvaluations(folder, Object.fromEntries(Object.entries(evaluated).filter(([other]) => other !== name)));
   console.log(`${name}: ${(bytesOf(target) / 1e6).toFixed(1)} MB`);
+}
+
+function addEvaluation({ folder, name, path }) {
+  const result = readJson(path);
+  if (result.formatVersion !== 1 || !Array.isArray(result.rows))
+    throw new Error(`${path}: expected an evaluation of format version 1, as dnd eval --out writes`);
+  const description = readJson(join(folder, 'package.json'));
+  const names = Object.keys(description['dnd-lora'].generators);
+  if (!names.includes(name))
+    throw new Error(`${name}: the package has no such generator; expected ${names.join(', ')}`);
+  writeEvaluations(folder, {
+    ...readEvaluations(folder).generators,
+    [name]: {
+      ...result,
+      // Paths of the machine that it was evaluated on say nothing to others.
+      generator: `${description.name}/${name}`,
+      base: basename(result.base),
+      pairs: result.pairs && basename(result.pairs),
+    },
+  });
 }
 
 function readEvaluations(folder) {
@@ -77,6 +86,11 @@ function readEvaluations(folder) {
   const evaluations = readJson(path);
   if (evaluations.formatVersion !== VERSION) throw new Error(`${path}: expected format version ${VERSION}`);
   return evaluations;
+}
+
+function writeEvaluations(folder, generators) {
+  writeJson(join(folder, 'evaluation.json'), { formatVersion: VERSION, generators }, 1);
+  writeFigures(folder);
 }
 
 function figuresOf({ name, generators }) {
@@ -154,13 +168,16 @@ async function main() {
       dtype: { type: 'string', default: 'f16' },
     },
   });
-  const [command, name, source, evaluation] = positionals;
+  const [command, name, path] = positionals;
   const { package: folder, encoder, dtype } = values;
   if (command === 'add') {
-    if (evaluation === undefined) throw new Error('add: expected a name, a generator folder and an evaluation');
-    await add({ folder, name, source, evaluation, encoder, dtype });
+    if (path === undefined) throw new Error('add: expected a name and a generator folder');
+    await add({ folder, name, source: path, encoder, dtype });
+  } else if (command === 'evaluated') {
+    if (path === undefined) throw new Error('evaluated: expected a name and the file that dnd eval --out wrote');
+    addEvaluation({ folder, name, path });
   } else if (command !== undefined) {
-    throw new Error(`there is no command ${JSON.stringify(command)}; expected add, or none`);
+    throw new Error(`there is no command ${JSON.stringify(command)}; expected add, evaluated, or none`);
   } else if (values.check) {
     const problems = await problemsOf(folder);
     if (problems.length > 0) throw new Error(problems.join('\n'));

@@ -20,7 +20,10 @@ interface Words {
   items: string;
   /** Whether parts take long enough to be told. */
   times: boolean;
-  next: string;
+  /** After how to keep the adapter. */
+  more: string;
+  /** How to go on, in lines. */
+  next: (encoder: string | null) => readonly string[];
 }
 
 /** What is said of one model and of no other. */
@@ -30,13 +33,21 @@ const WORDS: Readonly<Record<DemoModelName, Words>> = {
       `The base: a language model of ${parameters} parameters that tells and reads very small stories.`,
     items: ' about stories never told in training',
     times: false,
-    next: 'How this world was built, and what it does not show: docs/pocket.md',
+    more: ' How this world was built, and what it does not show: docs/pocket.md',
+    next: () => [],
   },
   smollm2: {
     base: (parameters, path) => `The base: a language model of ${parameters} parameters, ${path}.`,
     items: '',
     times: true,
-    next: `An adapter of your own prompts, for llama.cpp: dnd generate --generator ${SMOLLM2_PACKAGE} --prompts my.txt --format gguf --out my-adapter`,
+    more: '',
+    // Lines of a shell, which stay whole when they are copied.
+    next: (encoder) => [
+      'An adapter of your own prompts, for llama.cpp:',
+      `   dnd generate --generator ${SMOLLM2_PACKAGE} --prompts my.txt \\`,
+      ...(encoder === null ? [] : [`     --encoder ${encoder} \\`]),
+      '     --format gguf --out my-adapter',
+    ],
   },
 };
 
@@ -72,9 +83,10 @@ export function demoLines(result: DemoResult, out: string | undefined): string[]
     ...(words.times ? [...timeLines(result), ''] : []),
     ...wrapped(
       out === undefined
-        ? `Keep the adapter with --out <folder> (PEFT). Other tasks: ${demoCommand(model)} --list. ${words.next}`
+        ? `Keep the adapter with --out <folder> (PEFT). Other tasks: ${demoCommand(model)} --list.${words.more}`
         : `The adapter: ${out} (PEFT)`,
     ),
+    ...words.next(result.encoder),
   ];
 }
 
@@ -120,7 +132,7 @@ function labelled(label: string, text: string): string[] {
   const first = `   ${label.padEnd(LABEL_WIDTH)}`;
   return text
     .trim()
-    .split('\n')
+    .split(/\s*\n/)
     .flatMap((line, index) => wrapped(line, indent, index === 0 ? first : indent));
 }
 

@@ -19,7 +19,7 @@ const PLACES: Readonly<Record<string, Places>> = {
   generate: { options: { generator: 'generator', encoder: 'encoder' } },
   finetune: { options: { base: 'base' } },
   train: { options: { base: 'base-config', encoder: 'encoder' } },
-  eval: { options: { generator: 'generator', base: 'base' } },
+  eval: { options: { generator: 'generator', base: 'base', encoder: 'encoder' } },
   merge: { options: { base: 'base' }, arguments: { kind: 'adapter' } },
   compare: { arguments: { kind: 'adapter' }, showsNames: true },
   compose: { arguments: { kind: 'adapter' }, showsNames: true },

@@ -52,6 +52,8 @@ export interface DemoResult {
   base: string;
   /** Folder. */
   generator: string;
+  /** Folder of the text encoder; null if it is inside the generator, or built in. */
+  encoder: string | null;
   /** null for prompts of the user's own. */
   task: DemoTask | null;
   /** Whether the generator says that the task is none that it was trained on. */
@@ -111,7 +113,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
         expected: response === '' ? null : response,
       }));
       return {
-        ...{ model: name, base, generator: folder, task },
+        ...{ model: name, base, generator: folder, encoder: encoder ?? null, task },
         heldOut: task !== null && manifest.training.tasks?.includes(task.name) === false,
         baseParameters: parametersOf(model),
         answers,

@@ -66,7 +66,9 @@ test('dnd demo --model shows what a package of generators does for a base, and h
   expect(text).toMatch(
     /Time: loading \d+\.\d s, 20 answers of the base \d+\.\d s, prompts to adapter \d+\.\d s, 20 answers/,
   );
-  expect(text).toContain(`dnd generate --generator ${PACKAGE_NAME} --prompts my.txt --format gguf --out my-adapter`);
+  expect(stdout).toContain(
+    `   dnd generate --generator ${PACKAGE_NAME} --prompts my.txt \\\n     --format gguf --out my-adapter\n`,
+  );
   expect(text).toContain('Other tasks: dnd demo --model smollm2 --list.');
 });
 
@@ -88,13 +90,17 @@ test('a task in a package is answered as the same task of the pocket world is', 
 test("one's own prompts need no words of the pocket language", async () => {
   await install();
   writeFileSync('own.txt', 'The submarine is 12 km away.\nWhere is the submarine?\n');
-  const { code, result } = await dndJson<Shown>([...SMOLLM2, '--base', BASE, '--prompts', 'own.txt']);
+  const ofOwn = [...SMOLLM2, '--base', BASE, '--prompts'];
+  const { code, result } = await dndJson<Shown>([...ofOwn, 'own.txt']);
   expect(code).toBe(0);
   expect(result).toMatchObject({ task: null, accuracy: null, heldOut: false, generation: { prompts: { given: 2 } } });
   expect(result.answers.map(({ prompt }) => prompt)).toEqual([
     'The submarine is 12 km away.',
     'Where is the submarine?',
   ]);
+  writeFileSync('own.json', JSON.stringify(['First line.  \n\nSecond line.', 'b']));
+  const { stdout } = await dnd([...ofOwn, 'own.json']);
+  expect(stdout).toContain(`   prompt    First line.\n${' '.repeat(13)}Second line.\n   base `);
 });
 
 test('--list names the tasks of the package, which --task takes, and other names are refused', async () => {
@@ -195,7 +201,24 @@ test('the text encoder that a generator does not contain is that of the package'
   );
   const { code, stdout } = await dnd([...SMOLLM2, '--base', BASE]);
   expect(code).toBe(0);
+  expect(stdout).toContain(`     --encoder ${bert} \\\n`);
   expect(stdout).toContain('Note: this generator is untrained');
+  symlinkSync(join(POCKET, 'tasks'), 'tasks', 'junction');
+  const evaluation = [
+    'eval',
+    '--generator',
+    PACKAGE_NAME,
+    '--base',
+    BASE,
+    '--tasks',
+    'tasks',
+    '--only',
+    first,
+    '--draws',
+    1,
+  ];
+  expect((await dnd([...evaluation, '--encoder', bert])).code).toBe(0);
+  expect(await dnd(evaluation)).toMatchObject({ code: 1, stderr: expect.stringContaining('encoder') });
   rmSync(bert, { recursive: true });
   const { stderr } = await dnd([...SMOLLM2, '--base', BASE]);
   expect(stderr).toContain('hf:somebody/encoder-of-it is not in');

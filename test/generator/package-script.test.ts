@@ -51,13 +51,15 @@ beforeEach(async () => {
 
 test('the figures of an evaluation come into the README of the package, and none are there before', async () => {
   expect(await read('README.md')).toContain('There are no figures yet.');
-  await script('add', 'pocket', join(POCKET, 'generator'), join(folder(), 'eval.json'));
+  await script('add', 'pocket', join(POCKET, 'generator'));
+  await script('evaluated', 'pocket', join(folder(), 'eval.json'));
   const readme = await read('README.md');
   expect(readme).not.toContain('There are no figures yet.');
   expect(readme).toContain(`\`${PACKAGE_NAME}/pocket\`: 1 task, 15 test items, 3 prompt draws. It works.`);
   expect(readme).toContain('| base model | 0.0 % (0.0–0.0) | -5.000 |');
   expect(readme).toContain('| **generated** | 50.0 % (25.0–75.0) | -0.500 |');
   expect(readme).toContain('- Note: something.');
+  await expect(script('evaluated', 'other', join(folder(), 'eval.json'))).rejects.toEqual(failing('no such generator'));
   const { generators } = JSON.parse(await read('evaluation.json'));
   expect(generators.pocket).toMatchObject({
     generator: `${PACKAGE_NAME}/pocket`,
@@ -67,7 +69,7 @@ test('the figures of an evaluation come into the README of the package, and none
 });
 
 test('a generator that is added is named in package.json, packed, and can be loaded; its decoder is half as large', async () => {
-  await script('add', 'pocket', join(POCKET, 'generator'), join(folder(), 'eval.json'));
+  await script('add', 'pocket', join(POCKET, 'generator'));
   const description = JSON.parse(await read('package.json'));
   expect(description['dnd-lora'].generators.pocket).toBe('pocket');
   expect(description.files).toContain('pocket');
@@ -86,8 +88,10 @@ test('--check names what keeps a package from being published', async () => {
     writeJson(join(folder(), 'package.json'), { ...description, 'dnd-lora': { generators, default: 'pocket' } });
   await only({ pocket: 'pocket' });
   await expect(script('--check')).rejects.toEqual(failing('pocket: there is no pocket/generator.json'));
-  await script('add', 'pocket', join(POCKET, 'generator'), join(folder(), 'eval.json'));
-  await expect(script('--check')).rejects.toEqual(failing('there is no demo.json'));
+  await script('add', 'pocket', join(POCKET, 'generator'));
+  await expect(script('--check')).rejects.toEqual(failing('evaluation.json has no evaluation of it'));
+  await script('evaluated', 'pocket', join(folder(), 'eval.json'));
+  await expect(script('--check')).rejects.toEqual(failing('error: there is no demo.json'));
   const demo = (name: string) => writeJson(join(folder(), 'demo.json'), { tasks: [{ name }] });
   await demo('who-king-polite');
   await expect(script('--check')).rejects.toEqual(failing('pocket was trained on the task who-king-polite'));
