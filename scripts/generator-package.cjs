@@ -5,11 +5,10 @@
 //   node scripts/generator-package.cjs                            writes the figures
 //   node scripts/generator-package.cjs --check                    fails where the package is not fit to be published
 // --package FOLDER names the package; default: packages/generator-smollm2-135m. docs/generator-packages.md describes packages.
-// Needs a built package.
+// `add` needs a built package.
 const { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } = require('node:fs');
 const { basename, join } = require('node:path');
 const { parseArgs } = require('node:util');
-const { Generator } = require('dnd-lora');
 
 const VERSION = 1;
 const MOST_BYTES = 12e6;
@@ -34,6 +33,8 @@ const bytesOf = (folder) => filesOf(folder).reduce((sum, { bytes }) => sum + byt
 /** Puts a generator into the package, and takes figures of another one by its name away. */
 async function add({ folder, name, source, encoder, dtype }) {
   if (!/^[a-z0-9-]+$/.test(name)) throw new Error(`${name}: expected a name of small letters, digits and hyphens`);
+  // Loaded where it is needed: the other commands work without a built package.
+  const { Generator } = require('dnd-lora');
   const target = join(folder, name);
   const generator = await Generator.load(source, { device: 'cpu', encoder });
   try {
