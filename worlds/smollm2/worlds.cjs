@@ -27,12 +27,13 @@ const GENERATOR = {
   batch: 4,
   sequences: 4,
   startDeviation: 0.002,
-  steps: 600,
+  steps: 700,
   learningRate: 2e-3,
   warmupSteps: 20,
   beta2: 0.99,
   weightDecay: 0,
   evaluateEvery: 100,
+  evaluationItems: 5,
   checkpointEvery: 100,
 };
 
