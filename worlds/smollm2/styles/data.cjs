@@ -33,6 +33,10 @@ async function makeData(folder, { seed, split = 'combinations', splitSeed = 1, i
     throw new DndError('INVALID_ARGUMENT', `split: expected ${SPLITS.join(' or ')}, got ${JSON.stringify(split)}`);
   }
   const source = await readDomains(folder, domainsNamed(domains), { research });
+  // With one, a format and a closing of a held-out combination would never be seen together.
+  if (source.domains.length < 2) {
+    throw new DndError('INVALID_ARGUMENT', `domains: expected at least two, got ${source.domains.length}`);
+  }
   for (const domain of source.domains) checkTexts(domain, items);
   const counts = [source.domains.length, FORMATS.length, CLOSINGS.length];
   const unseen = makeSplit(SplitMix64.derived(splitSeed, STREAMS.split), split, counts);
