@@ -22,7 +22,7 @@ const ITEMS = { train: 64, test: 20 };
  * @param {'combinations' | 'pairs'} [settings.split] what is held out; default: combinations
  * @param {number} [settings.splitSeed] decides which of these; default: 1
  * @param {{ train: number, test: number }} [settings.items] of a task; default: 64 and 20
- * @param {string[]} [settings.domains] names; default: all whose licence allows it
+ * @param {string[]} [settings.domains] names; default: all that are not `optional`. Of either, those whose licence allows it
  * @param {boolean} [settings.research] also what may not be in shipped weights; default: false
  * @returns {Promise<{ settings: object, tasks: object[], leftOut: object[] }>} tasks in the order of their names' parts, each with
  *   `train` and `test` items and what `index.json` says of it
@@ -65,7 +65,7 @@ async function makeData(folder, { seed, split = 'combinations', splitSeed = 1, i
 }
 
 function domainsNamed(names) {
-  if (names === undefined) return DOMAINS;
+  if (names === undefined) return DOMAINS.filter(({ optional }) => !optional);
   return names.map((asked) => {
     const domain = DOMAINS.find(({ name }) => name === asked);
     if (domain !== undefined) return domain;
