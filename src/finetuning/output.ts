@@ -19,6 +19,8 @@ import type { AdapterForm } from './adapter.js';
 import type { FinetuneTask } from './config.js';
 import { FINETUNE_FILE } from './run-description.js';
 
+/** The adapter of the joint run, from which every task continues. */
+export const JOINT_FOLDER = 'joint';
 /** Work in progress; hidden, so that nothing takes it for a task. Removed at the end. */
 export const WORK_FOLDER = '.finetune';
 /** In the folder of a finished task, or of the joint run. */
@@ -99,11 +101,13 @@ export async function writePairs(
   base: BaseModel,
   { layout, alpha, useRslora }: AdapterForm,
   tasks: readonly FinetuneTask[],
+  hasJoint: boolean,
 ): Promise<void> {
   const pairs = {
     formatVersion: PAIRS_FORMAT_VERSION,
     base: configOfBase(base),
     adapter: { rank: layout.rank, alpha, useRslora, modules: layout.modules },
+    ...(hasJoint ? { start: JOINT_FOLDER } : {}),
     tasks: tasks.map(({ name }) => name),
     heldOut: tasks.filter(({ heldOut }) => heldOut).map(({ name }) => name),
   };
