@@ -1,8 +1,8 @@
 /**
  * What can be asked: each domain is one task of the source folder, with the wordings in which its prompts ask. `{text}` is
  * what a question is about, `{labels}` the list of possible answers where there is one. The wordings take source prompts
- * apart, so that one text is known under all of them, and ask again in any of them. `optional`: a base of this size knows
- * too few of the answers, whatever adapter it has, so that the domain is used only when it is named.
+ * apart, so that one text is known under all of them, and ask again in any of them. `optional`: an answer
+ * must be known, and a base of this size hardly knows it; such a domain is used only when it is named.
  */
 const DOMAINS = [
   ...['banking', 'credit_cards', 'kitchen_and_dining', 'home', 'auto_and_commute', 'utility', 'work'].map(intent),
