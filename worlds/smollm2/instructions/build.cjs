@@ -3,6 +3,7 @@
 //   … --seed 2                                                                                 other items
 const { join } = require('node:path');
 const { parseArgs } = require('node:util');
+const { DndError } = require('../../../dist/errors.js');
 const { SplitMix64 } = require('../../../dist/random/split-mix.js');
 const { makeTasks, writeTasks } = require('./world.cjs');
 
@@ -11,9 +12,9 @@ async function main() {
     options: { data: { type: 'string' }, work: { type: 'string' }, seed: { type: 'string', default: '1' } },
   });
   for (const name of ['data', 'work'])
-    if (values[name] === undefined) throw new Error(`--${name} is missing; expected a folder`);
+    if (values[name] === undefined) throw new DndError('INVALID_ARGUMENT', `--${name} is missing; expected a folder`);
   if (!/^\d{1,15}$/.test(values.seed))
-    throw new Error(`--seed: expected a whole number, got ${JSON.stringify(values.seed)}`);
+    throw new DndError('INVALID_ARGUMENT', `--seed: expected a whole number, got ${JSON.stringify(values.seed)}`);
   const seed = Number(values.seed);
   const tasks = await makeTasks(SplitMix64, values.data, seed);
   await writeTasks(tasks, seed, join(values.work, 'instructions'));
@@ -24,6 +25,6 @@ async function main() {
 }
 
 main().catch((error) => {
-  console.error(error.message);
+  console.error(error instanceof DndError ? error.message : error);
   process.exitCode = 1;
 });

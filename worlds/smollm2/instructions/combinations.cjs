@@ -32,8 +32,8 @@ const MANNERS = [
   ['quoted', (phrase) => `${phrase}, in quotation marks`, (answer) => `"${answer}"`],
 ];
 
-/** Few currencies are one word. */
-const LENGTH = MANNERS.findIndex(([name]) => name === 'length');
+/** Second steps that do not suit a relation: currencies are several words. */
+const UNFIT = { currency: ['upper', 'length', 'each'] };
 
 /** Words of a list that a relation is applied to: [name, of, choice]. */
 const SELECTIONS = [
@@ -104,8 +104,9 @@ function combinationTasks({ sources, sides }) {
       ),
     );
     // Every relation meets every position, and some of the other second steps; another some for each relation.
-    const some = written.filter((_, at) => (at + place) % 5 < 3 && !(name === 'currency' && at === LENGTH));
-    return [...nth, selected[place % selected.length], ...(place % 2 === 0 ? [each] : []), ...some];
+    const some = written.filter((_, at) => (at + place) % 5 < 3);
+    const isFit = ({ operation }) => !UNFIT[name]?.includes(operation.replace(name, '').replace('+', ''));
+    return [...nth, selected[place % selected.length], ...(place % 2 === 0 ? [each] : []), ...some].filter(isFit);
   });
 }
 

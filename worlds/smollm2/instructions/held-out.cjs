@@ -11,7 +11,6 @@ const HELD_OUT = [
   'list-word-before',
   'kind-occupation-among-all',
   'kind-company-among-all',
-  'kind-odd-one-out',
   // lists
   'list-sorted-backwards',
   'list-first-moved-to-end',

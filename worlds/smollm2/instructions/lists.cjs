@@ -96,7 +96,7 @@ const LISTS = [
   ],
   ['joined-by-or', [3], 'write the list with "or" between all words', (w) => w.join(' or ')],
   ['joined-by-dashes', [3], 'write the list with dashes between the words', (w) => w.join(' - ')],
-  ['numbered', [3], 'number the words of the list', (w) => w.map((one, at) => `${at + 1}. ${one}`).join(' ')],
+  ['numbered', [2], 'number the words of the list', (w) => w.map((one, at) => `${at + 1}. ${one}`).join(' ')],
   ['all-capitalised', [3], 'write each word of the list with a capital letter', (w) => joined(w.map(capitalised))],
   [
     'initials',

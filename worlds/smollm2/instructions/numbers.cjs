@@ -97,7 +97,7 @@ const ONE = [
   ],
   [
     'words-in-capitals',
-    [1, 200],
+    [1, 99],
     'write the number in words, in capitals',
     (n) => inWords(n).toUpperCase(),
     { operation: 'number-words+upper' },

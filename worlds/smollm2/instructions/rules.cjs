@@ -1,3 +1,4 @@
+const { DndError } = require('../../../dist/errors.js');
 const { normalised } = require('./texts.cjs');
 
 /** A held-out task's answers differ from those of a training task on at least this share of the inputs that both answer. */
@@ -9,11 +10,11 @@ const LEAST_SHARED = 0.2;
  * What every world of instruction tasks must keep.
  * @param tasks with `train` and `test` of `{ item, input, keys }`
  * @param limits `tasks`, `heldOut`, `train`, `test`: least numbers of tasks, of tasks held out beside the source's, of items
- * @throws Error that names the task and the rule
+ * @throws DndError INVALID_PROMPTS that names the task and the rule
  */
 function checkWorld(tasks, limits) {
   const names = new Set(tasks.map(({ name }) => name.toLowerCase()));
-  if (names.size < tasks.length) throw new Error('two tasks have the same name');
+  if (names.size < tasks.length) throw new DndError('INVALID_PROMPTS', 'two tasks have the same name');
   const ours = tasks.filter(({ heldOut, isSource }) => heldOut && !isSource);
   atLeast('tasks', tasks.length, limits.tasks);
   atLeast('held-out tasks beside the source’s', ours.length, limits.heldOut);
@@ -25,7 +26,10 @@ function checkWorld(tasks, limits) {
 
 function atLeast(what, got, expected) {
   if (got < expected)
-    throw new Error(`too few ${what}; expected at least ${expected}, got ${got}. Is a source task missing?`);
+    throw new DndError(
+      'INVALID_PROMPTS',
+      `too few ${what}; expected at least ${expected}, got ${got}. Is a source task missing?`,
+    );
 }
 
 function checkItems({ name, train, test, wordings, descriptions }, limits) {
@@ -34,7 +38,7 @@ function checkItems({ name, train, test, wordings, descriptions }, limits) {
   atLeast(`wordings of ${name}`, new Set(wordings).size, 3);
   atLeast(`descriptions of ${name}`, new Set(descriptions).size, 2);
   const prompts = [...train, ...test].map(({ item }) => item.prompt);
-  if (new Set(prompts).size < prompts.length) throw new Error(`${name}: a prompt repeats`);
+  if (new Set(prompts).size < prompts.length) throw new DndError('INVALID_PROMPTS', `${name}: a prompt repeats`);
   atLeast(`different responses of ${name}`, new Set(train.map(({ item }) => item.response)).size, 2);
 }
 
@@ -47,7 +51,8 @@ function checkSides(tasks) {
     for (const { keys } of test) {
       const leak = keys.find((key) => trained.has(`${family}\n${key}`));
       if (leak !== undefined)
-        throw new Error(
+        throw new DndError(
+          'INVALID_PROMPTS',
           `${name}: the test input ${JSON.stringify(leak)} is a training input of ${trained.get(`${family}\n${leak}`)}`,
         );
     }
@@ -68,7 +73,8 @@ function checkHeldOut(tasks) {
   for (const held of tasks.filter(({ heldOut }) => heldOut)) {
     const twin = held.isSource ? undefined : operations.get(held.operation);
     if (twin !== undefined)
-      throw new Error(
+      throw new DndError(
+        'INVALID_PROMPTS',
         `${held.name} and ${twin}, both held out, have the same operation ${held.operation}; leave one out`,
       );
     operations.set(held.operation, held.name);
@@ -80,14 +86,16 @@ function checkAgainst(held, task) {
   const isVariant =
     task.operation === held.operation || (stepsOf(held).length === 1 && stepsOf(task).includes(held.operation));
   if (isVariant)
-    throw new Error(
+    throw new DndError(
+      'INVALID_PROMPTS',
       `${held.name} is held out, but ${task.name} is trained on with its operation ${held.operation}; hold it out or leave it out`,
     );
   if (held.isSource) return;
   const { shared, different } = compareAnswers(held, task);
   const enough = LEAST_SHARED * (held.train.length + held.test.length);
   if (shared >= enough && different < LEAST_DIFFERENT * shared)
-    throw new Error(
+    throw new DndError(
+      'INVALID_PROMPTS',
       `${held.name} is held out, but answers as ${task.name} to ${shared - different} of ${shared} inputs that both answer; expected at most half`,
     );
 }
@@ -112,7 +120,8 @@ function checkPrompts(tasks) {
     for (const { item } of [...train, ...test]) {
       const other = known.get(item.prompt);
       if (other !== undefined && other.response !== item.response)
-        throw new Error(
+        throw new DndError(
+          'INVALID_PROMPTS',
           `${name} and ${other.name} answer ${JSON.stringify(item.prompt)} differently: ${JSON.stringify(item.response)} and ${JSON.stringify(other.response)}`,
         );
       known.set(item.prompt, { name, response: item.response });

@@ -1,5 +1,6 @@
-const { readFile } = require('node:fs/promises');
 const { join } = require('node:path');
+const { DndError } = require('../../../dist/errors.js');
+const { readJson } = require('../../../dist/files/index.js');
 const { sourceTask } = require('./source-tasks.cjs');
 const { distinct } = require('./texts.cjs');
 
@@ -9,16 +10,19 @@ const { distinct } = require('./texts.cjs');
  * @param sides fixes what is for tests; see sides.cjs
  * @returns {Promise<Map<string, object>>} by name, with `wordings`, `rows.train` and `rows.test` of
  * `{ input, answer, wording, key }`; `wording` is the place in `wordings` of the one that the source used
- * @throws Error for an unknown task, or a prompt in none of its wordings
+ * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE; INVALID_PROMPTS for an unknown task, or a prompt in none of its wordings
  */
 async function readSources(folder, sides) {
-  const index = JSON.parse(await readFile(join(folder, 'index.json'), 'utf8'));
+  const index = await readJson(join(folder, 'index.json'));
   const sources = new Map();
   for (const { task: name, cluster, heldOut, licence } of index) {
     const known = sourceTask(name);
     if (known === undefined)
-      throw new Error(`${folder}: unknown task ${name}; add what is known of it to source-tasks.cjs`);
-    const data = JSON.parse(await readFile(join(folder, `${name}.json`), 'utf8'));
+      throw new DndError(
+        'INVALID_PROMPTS',
+        `${folder}: unknown task ${name}; add what is known of it to source-tasks.cjs`,
+      );
+    const data = await readJson(join(folder, `${name}.json`));
     const labels = labelsOf(data.train[0].prompt);
     const withLabels = (text) => text.replace('{labels}', labels);
     const entry = { ...known, wordings: known.wordings.map(withLabels), about: withLabels(known.about) };
@@ -46,7 +50,8 @@ function parser(name, { wordings, key }) {
       const [, input] = pattern.exec(prompt) ?? [];
       if (input !== undefined) return { input, answer: response, wording, key: key(input) };
     }
-    throw new Error(
+    throw new DndError(
+      'INVALID_PROMPTS',
       `${name}: a prompt is in no known wording; expected one of ${JSON.stringify(wordings)}, got ${JSON.stringify(prompt)}`,
     );
   };

@@ -41,7 +41,7 @@ const STREAMS = { train: 0, test: 1 };
  * @param {string} folder of the source tasks
  * @param {number} seed of everything random
  * @param world `items`: how many of each task; `least`: see `checkWorld`
- * @throws Error if the tasks do not keep the rules of rules.cjs
+ * @throws DndError INVALID_PROMPTS if the tasks do not keep the rules of rules.cjs
  */
 async function makeTasks(SplitMix64, folder, seed, world = FULL) {
   const sides = makeSides(seed);
