@@ -187,8 +187,9 @@ describe('instruction tasks of small sources', () => {
 
   test('are written as a folder of tasks and an index', async () => {
     const out = join(folder(), 'instructions');
-    await writeTasks(tasks, 1, out);
-    await writeTasks(tasks, 1, out);
+    const few = tasks.slice(0, 5);
+    await writeTasks(few, 1, out);
+    await writeTasks(few, 1, out);
     const read = async (...path: string[]) => JSON.parse(await readFile(join(out, ...path), 'utf8'));
     const index = await read('index.json');
     expect(index.tasks.map(({ name }: Task) => name).sort()).toEqual((await readdir(join(out, 'tasks'))).sort());
