@@ -8,6 +8,7 @@ const LABELS: Record<TrainingStage, string> = {
   pairs: 'reading the pairs',
   load: 'loading',
   normalisation: 'computing the mean of the checkpoints',
+  components: 'computing principal components',
   importance: 'computing token importance',
   encode: 'encoding prompts',
   initialise: 'initialising the decoder',

@@ -97,8 +97,9 @@ export function settingsDigest(settings: TrainingSettings): string {
 }
 
 /** Digests of runs from before the setting existed stay valid. */
-function isImplied(name: keyof TrainingSettings, { normalisation }: TrainingSettings): boolean {
-  return name === 'normalisation' && normalisation === 'chunk';
+function isImplied(name: keyof TrainingSettings, settings: TrainingSettings): boolean {
+  if (name === 'conditionComponents') return settings.conditionComponents === undefined;
+  return name === 'normalisation' && settings.normalisation === 'chunk';
 }
 
 /**

@@ -3,6 +3,7 @@ export type TrainingStage =
   | 'pairs'
   | 'load'
   | 'normalisation'
+  | 'components'
   | 'importance'
   | 'encode'
   | 'initialise'

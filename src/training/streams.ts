@@ -12,6 +12,8 @@ export const STREAMS = {
   heldOut: 4,
   /** The key of the noise. */
   noise: 5,
+  /** The positions that principal components are computed from. */
+  components: 6,
 } as const;
 
 const BYTES = 6;
