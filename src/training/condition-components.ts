@@ -8,7 +8,7 @@ import { ConditionProjection, isPadding } from '../generator/condition-projectio
 import { PROJECTION_FILE, writeProjection } from '../generator/condition-projection-file.js';
 import type { ConditionSettings } from '../generator/manifest.js';
 import { encodeInGroups, projectedEncoder } from '../generator/projected-encoder.js';
-import { columnOf, type Matrix, svd, timesTransposed } from '../linear-algebra/index.js';
+import { columnOf, type Matrix, symmetricEigen, timesTransposed } from '../linear-algebra/index.js';
 import { SplitMix64 } from '../random/split-mix.js';
 import type { Preparation } from './prepare.js';
 import { STREAMS } from './streams.js';
@@ -88,9 +88,11 @@ export async function principalComponents(
   const mean = await centre(states, signal);
   const covariance = await timesTransposed(states, states, { signal });
   for (let i = 0; i < covariance.values.length; i++) covariance.values[i]! /= states.columns;
-  const { values: variances, left: vectors } = await svd(covariance, { signal });
+  const { values: variances, vectors } = await symmetricEigen(covariance, { signal });
   onProgress?.(1);
-  const largest = Math.sqrt(variances[0]!);
+  // Rounding errors may make variances of 0 negative.
+  const deviationOf = (k: number) => Math.sqrt(Math.max(0, variances[k]!));
+  const largest = deviationOf(0);
   if (largest === 0)
     throw new DndError(
       'INVALID_ARGUMENT',
@@ -99,7 +101,7 @@ export async function principalComponents(
   const matrix = new Float32Array(components * encoder.channels);
   for (let k = 0; k < components; k++) {
     const vector = columnOf(vectors, k);
-    const deviation = Math.max(Math.sqrt(variances[k]!), DEVIATION_FLOOR * largest);
+    const deviation = Math.max(deviationOf(k), DEVIATION_FLOOR * largest);
     const factor = signOf(vector) / deviation;
     for (let i = 0; i < vector.length; i++) matrix[k * vector.length + i] = factor * vector[i]!;
   }
