@@ -12,6 +12,7 @@ type ShownStage =
   | 'components'
   | 'importance'
   | 'evaluate'
+  | 'demo'
   | 'read'
   | 'merge'
   | 'compare'
@@ -32,6 +33,7 @@ const LABELS: Record<ShownStage, string> = {
   components: 'computing principal components',
   importance: 'computing token importance',
   evaluate: 'evaluating',
+  demo: 'answering prompts',
   read: 'reading adapters',
   merge: 'merging',
   compare: 'comparing adapters',
