@@ -25,8 +25,16 @@ TrainingTasks read_tasks(const Argument& tasks, const DecoderConfig& config) {
   const auto floats = [](const Slice& slice) { return reinterpret_cast<const float*>(slice.data); };
   const int64_t batch = tasks.field("batch").integer(1);
   const Slice condition = read_condition(tasks.field("condition"), config, batch);
-  const Slice target = tasks.field("target").tensor("float32", {batch, last.tokens, last.height, last.width});
-  TrainingTasks read = {{floats(condition), floats(target), nullptr, batch}, {condition.buffer, target.buffer}};
+  TrainingTasks read = {{floats(condition), nullptr, nullptr, batch}, {condition.buffer}};
+  const auto tokens_or_null = [&](const char* field) -> const float* {
+    const Argument given = tasks.field(field);
+    if (given.is_null()) return nullptr;
+    const Slice tokens = given.tensor("float32", {batch, last.tokens, last.height, last.width});
+    read.buffers.push_back(tokens.buffer);
+    return floats(tokens);
+  };
+  read.batch.target = tokens_or_null("target");
+  read.batch.output_gradient = tokens_or_null("outputGradient");
   if (const Argument importance = tasks.field("importance"); !importance.is_null()) {
     const Slice weights = importance.tensor("float32", {last.tokens});
     read.batch.importance = floats(weights);

@@ -41,7 +41,8 @@ Napi::Value TrainerHandle::memory(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const int64_t batch = Argument(info, 0, "memory", "batch").integer(1);
     const int64_t limit = Argument(info, 1, "memory", "limitBytes").integer(0);
-    const TrainingMemory memory = idle_model("memory")->memory(batch, limit);
+    const bool output_gradient = Argument(info, 2, "memory", "outputGradient").boolean();
+    const TrainingMemory memory = idle_model("memory")->memory(batch, limit, output_gradient);
     return Fields(info.Env())
         .set("parameters", memory.parameters)
         .set("gradients", memory.gradients)

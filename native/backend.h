@@ -226,4 +226,4 @@ typedef const DndBackend* (*DndDeviceLibrary)(void);
 #define DND_DEVICE_LIBRARY_ENTRY "dnd_device_library"
 }
 
-constexpr uint32_t kDndBackendVersion = 7;
+constexpr uint32_t kDndBackendVersion = 8;

@@ -108,6 +108,9 @@ struct DndTrainingOperations {
                           int64_t batch, int64_t tokens, int64_t elements, double weight, float* dy,
                           DndTokenSums* sums);
 
+  /// y[e] += x[e]
+  DndStatus (*add)(void* device, const DndControl*, const float* x, int64_t elements, float* y);
+
   /// x[e] += sigma · N(0, 1), NaN stays NaN.
   DndStatus (*add_noise)(void* device, const DndControl*, const DndNoise*, int64_t elements, float* x);
 

@@ -5,7 +5,7 @@ set -euo pipefail
 
 source "$(dirname "${BASH_SOURCE[0]}")/pinned-environment.sh"
 print_given DND_MLX
-pinned_environment mlx mlx-requirements.txt
+pinned_environment mlx test/interop/mlx-requirements.txt
 
 import_mlx() { "$environment/bin/python" -c 'import mlx.core' >&2; }
 make_environment "making the Python environment of mlx-lm" import_mlx

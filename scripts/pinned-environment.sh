@@ -1,6 +1,6 @@
 # To be sourced: pinned Python packages, installed once per version of their list, outside the repository.
 #   print_given VARIABLE                    prints what the variable names instead, if anything, and ends the script
-#   pinned_environment NAME REQUIREMENTS    sets $environment to the folder that is theirs; REQUIREMENTS of test/interop
+#   pinned_environment NAME REQUIREMENTS    sets $environment to the folder that is theirs; REQUIREMENTS from the root
 #   make_environment WHAT FUNCTION          makes it where it is not there whole; FUNCTION then finishes and checks it
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -13,7 +13,7 @@ print_given() {
 }
 
 pinned_environment() {
-  requirements=$root/test/interop/$2
+  requirements=$root/$2
   cache=${DND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dnd-lora}
   environment=$cache/$1-$(sha256sum "$requirements" | cut -c 1-16)
 }

@@ -7,7 +7,7 @@ set -euo pipefail
 
 source "$(dirname "${BASH_SOURCE[0]}")/pinned-environment.sh"
 print_given DND_PYTHON
-pinned_environment python requirements.txt
+pinned_environment python test/interop/requirements.txt
 python=$environment/bin/python
 
 if [[ ${1:-} == --if-made ]]; then

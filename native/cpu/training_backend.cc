@@ -68,6 +68,10 @@ DndStatus loss(void* device, const DndControl* control, const float* y, const fl
   });
 }
 
+DndStatus sum(void* device, const DndControl* control, const float* x, int64_t elements, float* y) {
+  return guarded([&] { add(pool_of(device), Control(control), x, elements, y); });
+}
+
 DndStatus noise(void* device, const DndControl* control, const DndNoise* noise, int64_t elements, float* x) {
   return guarded([&] { add_noise(pool_of(device), Control(control), *noise, elements, x); });
 }
@@ -100,6 +104,7 @@ constexpr DndTrainingOperations kTraining = {
     .layer_norm_gradient = norm,
     .linear_gradient = linear,
     .token_loss = loss,
+    .add = sum,
     .add_noise = noise,
     .sum_squares = squares,
     .adamw = step,

@@ -21,7 +21,7 @@ export function addInspect(program: Command, io: Io): void {
     .description('Show the contents of a generator, an adapter, a GGUF or safetensors file, or a PyTorch archive.')
     .argument(
       '<path>',
-      'generator or PEFT adapter folder, GGUF file, safetensors file, index or folder, PyTorch archive',
+      'generator (folder, or npm package that is installed), PEFT adapter folder, GGUF file, safetensors file, index or folder, PyTorch archive',
     )
     .option('--statistics', 'compute statistics of every tensor (always for adapters)')
     .addOption(jsonOption())

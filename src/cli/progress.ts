@@ -11,6 +11,7 @@ type ShownStage =
   | 'normalisation'
   | 'importance'
   | 'evaluate'
+  | 'demo'
   | 'read'
   | 'merge'
   | 'compare'
@@ -30,6 +31,7 @@ const LABELS: Record<ShownStage, string> = {
   normalisation: 'computing the mean of the checkpoints',
   importance: 'computing token importance',
   evaluate: 'evaluating',
+  demo: 'answering prompts',
   read: 'reading adapters',
   merge: 'merging',
   compare: 'comparing adapters',

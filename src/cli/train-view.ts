@@ -7,6 +7,8 @@ import { counted, shortNumber } from './table.js';
 const LABELS: Record<TrainingStage, string> = {
   pairs: 'reading the pairs',
   load: 'loading',
+  base: 'loading the base model',
+  responses: 'encoding responses',
   normalisation: 'computing the mean of the checkpoints',
   importance: 'computing token importance',
   encode: 'encoding prompts',
@@ -124,23 +126,38 @@ function terminalView(io: Io, steps: () => number): TrainView {
   };
 }
 
-function figures({ loss, normRatio, gradientNorm, learningRate }: TrainingStep): string {
+function figures(step: TrainingStep): string {
   const parts = [
-    ['loss', loss],
-    ['norm ratio', normRatio],
-    ['gradient', gradientNorm],
-    ['rate', learningRate],
+    ['loss', step.loss],
+    ['tokens', step.tokenLoss],
+    ['behaviour', step.tokenLoss === undefined ? undefined : step.behaviourLoss],
+    ['norm ratio', step.normRatio],
+    ['gradient', step.gradientNorm],
+    ['rate', step.learningRate],
   ] as const;
-  return parts.map(([name, value]) => `${name} ${shortNumber(value)}`).join('  ');
+  return parts
+    .flatMap(([name, value]) => (typeof value === 'number' ? `${name} ${shortNumber(value)}` : []))
+    .join('  ');
 }
 
-function evaluationLines({ evaluation, tasks }: Evaluation): string[] {
+function evaluationLines({ evaluation, tasks, responses }: Evaluation): string[] {
   const what = { task: 'held out', checkpoints: 'held-out checkpoints', none: 'trained on' };
-  return tasks.map(
+  const after = `evaluation after ${counted(evaluation, 'step')}`;
+  const lines = tasks.map(
     ({ task, heldOut, checkpoints, loss, normRatio, cosine }) =>
-      `evaluation after ${counted(evaluation, 'step')}: ${task} (${what[heldOut]}, ${checkpoints}) ` +
+      `${after}: ${task} (${what[heldOut]}, ${checkpoints}) ` +
       `loss ${shortNumber(loss)}  norm ratio ${shortNumber(normRatio)}  cosine ${shortNumber(cosine)}`,
   );
+  for (const heldOut of ['task', 'checkpoints', 'none'] as const) {
+    const own = responses?.filter((one) => one.heldOut === heldOut) ?? [];
+    if (own.length === 0) continue;
+    const mean = (key: 'loss' | 'exactMatch') => own.reduce((sum, one) => sum + one[key], 0) / own.length;
+    lines.push(
+      `${after}: responses of ${counted(own.length, 'task')} (${what[heldOut]}) ` +
+        `loss ${shortNumber(mean('loss'))}  exact ${(100 * mean('exactMatch')).toFixed(1)} %`,
+    );
+  }
+  return lines;
 }
 
 /** Speed and remaining time, estimated from all elapsed time, evaluations and checkpoints included. */

@@ -1,7 +1,7 @@
 import type { LongOperation } from '../async/index.js';
 import { CausalEngine, type CausalSizes, type EngineOptions } from '../engine/index.js';
 import { DndError } from '../errors.js';
-import { readJson, sha256OfFiles } from '../files/index.js';
+import { readJson } from '../files/index.js';
 import { openTensors } from '../formats/pytorch/index.js';
 import type { TensorReader } from '../formats/safetensors/index.js';
 import { causalConfigFromJson } from '../language/config.js';

@@ -15,16 +15,18 @@ export interface OptimiserOptions {
 /** A decoder in training: what `TrainerHandle` of the addon is made from (bindings/trainer_handle.cc). */
 export interface TrainerOptions extends DecoderOptions, OptimiserOptions {}
 
-/** Some tasks of a step. The gradient of `weight` · loss is added to what the step has so far. */
+/** Some tasks of a step, with a target, an output gradient or both. Their gradient is added to what the step has so far. */
 export interface TrainingBatch {
   /** float32 [batch, N0, projectedFrom || H0, W0] */
   condition: BufferSlice;
-  /** float32 [batch, N, H, W] of the last feature; NaN where there is nothing. */
-  target: BufferSlice;
+  /** float32 [batch, N, H, W] of the last feature; NaN where there is nothing. null: no token loss. */
+  target: BufferSlice | null;
+  /** float32 [batch, N, H, W]: gradient of another loss with respect to the weight tokens of `forward`; no noise then. */
+  outputGradient: BufferSlice | null;
   /** float32 [N] of the last feature. */
   importance: BufferSlice | null;
   batch: number;
-  /** The share of the step's tasks. */
+  /** Of the token loss: the share of the step's tasks. */
   weight: number;
   /** Whole numbers; task i of the batch draws from the streams of noiseStream + i. */
   noiseKey: number;
@@ -74,7 +76,7 @@ export interface TrainingMemory {
 export interface TrainerHandle extends ParameterStore {
   initialise(seed: number, done: Done<undefined>): Job;
   /** Taking at most `limitBytes` in all if that is possible, else what it takes at least. */
-  memory(batch: number, limitBytes: number): TrainingMemory;
+  memory(batch: number, limitBytes: number, outputGradient: boolean): TrainingMemory;
   /** Forward, loss, backward. After `ABORTED: …` the step has no gradient, whatever was accumulated before. */
   accumulate(batch: TrainingBatch, limitBytes: number, done: Done<TaskSums[]>): Job;
   /** The gradient's norm before clipping; parameters and states are unchanged when it is not finite. */

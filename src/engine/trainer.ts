@@ -11,20 +11,27 @@ import type { OptimiserOptions, StateInfo, TaskSums, TrainerHandle, TrainingMemo
 
 export interface TrainerEngineOptions extends DecoderEngineOptions {
   optimiser: OptimiserOptions;
+  /** Whether batches have output gradients, for which room is counted. Default: false. */
+  outputGradients?: boolean | undefined;
 }
 
-/** Some tasks of a step: conditions, and the weight tokens that they shall become. Must not change until the work's end. */
+/**
+ * Some tasks of a step: conditions, and the weight tokens that they shall become, the gradient of another loss with
+ * respect to those that they do become, or both. Must not change until the work's end.
+ */
 export interface TrainingTasks {
   /** [batch, N0, projectedFrom or H0, W0] of the first feature */
   condition: Float32Array;
-  /** [batch, N, H, W] of the last feature; NaN where there is nothing */
-  target: Float32Array;
+  /** [batch, N, H, W] of the last feature; NaN where there is nothing. Default: no token loss. */
+  target?: Float32Array | null | undefined;
+  /** [batch, N, H, W] of the last feature: with respect to what `forward` returns for these conditions. */
+  outputGradient?: Float32Array | null | undefined;
   /** [N] of the last feature; default: ones */
   importance?: Float32Array | null | undefined;
   batch: number;
-  /** The gradient of `weight` · loss is added to the step's: these tasks' share of them. Default: 1. */
+  /** Of the token loss in the step's: these tasks' share of them. Default: 1. */
   weight?: number | undefined;
-  /** Default: none. */
+  /** Default: none. An output gradient allows none on the condition. */
   noise?: TrainingNoise | undefined;
 }
 
@@ -40,7 +47,7 @@ export interface TrainingNoise {
 
 /** Bytes that a step over a batch takes. */
 export interface TrainingNeed extends TrainingMemory {
-  /** Conditions, targets and importance. */
+  /** Conditions, targets, output gradients and importance. */
   operands: number;
   total: number;
 }
@@ -57,6 +64,7 @@ export class TrainerEngine extends ModelEngine<TrainerHandle> {
   readonly states: readonly Readonly<StateInfo>[];
   readonly stateBytes: number;
   readonly #moments: OptimiserOptions['moments'];
+  readonly #outputGradients: boolean;
   /** Of one task. */
   readonly #conditionBytes: number;
   /** Of each size of batch, settled when the first one comes. */
@@ -80,6 +88,7 @@ export class TrainerEngine extends ModelEngine<TrainerHandle> {
     this.states = handle.states();
     this.stateBytes = handle.stateBytes;
     this.#moments = options.optimiser.moments;
+    this.#outputGradients = options.outputGradients ?? false;
     const [tokens, height, width] = options.features[0]!;
     this.#conditionBytes = bytesOf([tokens, options.projectedFrom || height, width]);
   }
@@ -114,9 +123,12 @@ export class TrainerEngine extends ModelEngine<TrainerHandle> {
    * gradient any more, whatever was accumulated before
    */
   async accumulate(tasks: TrainingTasks, options?: JobOptions): Promise<TaskSums[]> {
-    const { condition, target, importance = null, batch, weight = 1, noise } = tasks;
+    const { condition, target = null, outputGradient = null, importance = null, batch, weight = 1, noise } = tasks;
     const { key = 0, stream = 0, condition: conditionNoise = 0, target: targetNoise = 0 } = noise ?? {};
-    const native = { condition, target, importance, batch, weight, noiseKey: key, noiseStream: stream };
+    if (outputGradient && !this.#outputGradients)
+      throw new DndError('INVALID_ARGUMENT', 'accumulate: this trainer was created without outputGradients');
+    const operands = { condition, target, outputGradient, importance };
+    const native = { ...operands, batch, weight, noiseKey: key, noiseStream: stream };
     const limit = this.#limitOf(batch);
     const sums = await this.run<TaskSums[]>(
       (handle, done) => handle.accumulate({ ...native, conditionNoise, targetNoise }, limit, done),
@@ -188,7 +200,8 @@ export class TrainerEngine extends ModelEngine<TrainerHandle> {
 
   #operandBytes(batch: number): number {
     const last = this.features.at(-1)!;
-    return batch * (this.#conditionBytes + bytesOf(last)) + last[0] * Float32Array.BYTES_PER_ELEMENT;
+    const tokens = (this.#outputGradients ? 2 : 1) * bytesOf(last);
+    return batch * (this.#conditionBytes + tokens) + last[0] * Float32Array.BYTES_PER_ELEMENT;
   }
 
   /** What this engine occupies already, of what it counts: also what a step worked in stays for the next one. */
@@ -237,7 +250,7 @@ export class TrainerEngine extends ModelEngine<TrainerHandle> {
 
   #plan(batch: number, limit: number): TrainingMemory {
     const handle = this.handle();
-    return callNative(() => handle.memory(batch, limit));
+    return callNative(() => handle.memory(batch, limit, this.#outputGradients));
   }
 
   #waysToNeedLess(batch: number): string {

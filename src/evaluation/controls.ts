@@ -1,3 +1,4 @@
+import { normal } from '../random/normal.js';
 import type { SplitMix64 } from '../random/split-mix.js';
 
 /** A prompt set with the same characters in another order, prompt by prompt: nothing of the task is left. */
@@ -30,12 +31,6 @@ export function randomCondition(real: readonly Float32Array[], channels: number,
     const channel = index % channels;
     return mean[channel]! + deviation[channel]! * normal(random);
   });
-}
-
-/** One number of N(0, 1), by Box and Muller. */
-function normal(random: SplitMix64): number {
-  const uniform = () => (random.below(2 ** 52) + 0.5) / 2 ** 52;
-  return Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
 }
 
 /** The index of the candidate with the largest cosine to `condition`. */

@@ -105,6 +105,11 @@ export function resolveSettings(given: Partial<FinetuneSettings>, source = 'the 
       'INVALID_ARGUMENT',
       `${source}: jointTrain is given, but there is no joint run. Set jointSteps, the number of its steps`,
     );
+  if (resolved.checkpoints === 0 && jointSteps === 0)
+    throw new DndError(
+      'INVALID_ARGUMENT',
+      `${source}: checkpoints is 0 and jointSteps too, so that nothing would be trained. Set jointSteps, the steps of the joint run`,
+    );
   // An adapter has its own rank, alpha and modules.
   const own = (['rank', 'alpha', 'useRslora', 'modules'] as const).filter((name) => checked[name] !== undefined);
   if (start !== undefined && own.length > 0)

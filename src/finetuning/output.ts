@@ -1,5 +1,5 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { type BaseModel, configOfBase } from '../adapter/index.js';
 import { DndError } from '../errors.js';
 import {
@@ -93,17 +93,19 @@ export async function finishTask(
   await syncFolder(folder);
 }
 
-/** Writes pairs.json, which makes the folder complete, and removes what is no longer needed. */
+/** Writes pairs.json, which makes the folder complete, and removes what is no longer needed. `start`: folder of the adapter that every task starts from. */
 export async function writePairs(
   folder: string,
   base: BaseModel,
   { layout, alpha, useRslora }: AdapterForm,
   tasks: readonly FinetuneTask[],
+  start: string | undefined,
 ): Promise<void> {
   const pairs = {
     formatVersion: PAIRS_FORMAT_VERSION,
     base: configOfBase(base),
     adapter: { rank: layout.rank, alpha, useRslora, modules: layout.modules },
+    ...(start === undefined ? {} : { start: relative(folder, start) }),
     tasks: tasks.map(({ name }) => name),
     heldOut: tasks.filter(({ heldOut }) => heldOut).map(({ name }) => name),
   };

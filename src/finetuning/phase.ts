@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CausalTrainerEngine } from '../engine/index.js';
 import { DndError } from '../errors.js';
@@ -45,7 +45,8 @@ export function taskPhase(settings: ResolvedSettings, name: string, examples: re
   const { steps, checkpoints, checkpointEvery, checkpointLearningRate, batch } = settings;
   return {
     name,
-    steps: steps + checkpoints * checkpointEvery,
+    // Steps before checkpoints that nobody asked for would be lost.
+    steps: checkpoints === 0 ? 0 : steps + checkpoints * checkpointEvery,
     batch,
     sets: [examples],
     learningRate: (step) => (step < steps ? learningRateAt(step, settings) : checkpointLearningRate),
@@ -83,7 +84,11 @@ export interface PhaseStep {
  * @throws DndError NOT_FINITE, OUT_OF_MEMORY, DISK_FULL, NOT_WRITABLE; `signal.reason`
  */
 export async function runPhase(phase: Phase, parts: PhaseParts): Promise<number> {
-  const { model, form, settings, statePath, signal } = parts;
+  const { model, form, settings, folder, statePath, signal } = parts;
+  if (phase.steps === 0) {
+    await mkdir(folder, { recursive: true });
+    return 0;
+  }
   const trainer = await createTrainer(model, form, settings);
   try {
     const position = await startPosition(trainer, phase, parts);

@@ -109,7 +109,12 @@ export const FINETUNE_SETTINGS: SettingTable<FinetuneSettings> = {
     about: 'learning rate of the joint run (default: that of learningRate)',
   },
   steps: { kind: whole(0), default: 60, affectsWeights: true, about: 'steps of a task before its checkpoints' },
-  checkpoints: { kind: whole(1), default: 20, affectsWeights: true, about: 'number of checkpoints of a task' },
+  checkpoints: {
+    kind: whole(0),
+    default: 20,
+    affectsWeights: true,
+    about: 'number of checkpoints of a task; 0: only the joint run, for training with the behaviour loss',
+  },
   checkpointEvery: { kind: whole(1), default: 1, affectsWeights: true, about: 'steps to each checkpoint' },
   checkpointLearningRate: {
     kind: above0,

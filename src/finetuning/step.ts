@@ -1,5 +1,5 @@
 import type { CausalTrainerEngine } from '../engine/index.js';
-import type { EncodedExample } from '../language/index.js';
+import { type EncodedExample, joinExamples } from '../language/index.js';
 
 export interface StepOptions {
   learningRate: number;
@@ -20,24 +20,10 @@ export async function runStep(
   const labelled = examples.reduce((sum, example) => sum + example.labelled, 0);
   let loss = 0;
   for (let first = 0; first < examples.length; first += microBatch) {
-    const { ids, labels, lengths } = together(examples.slice(first, first + microBatch));
+    const { ids, labels, lengths } = joinExamples(examples.slice(first, first + microBatch));
     const sums = await trainer.accumulate({ ids, lengths }, labels, 1 / labelled, { signal });
     for (const { sum } of sums) loss -= sum / labelled;
   }
   const gradientNorm = await trainer.update(learningRate, { signal });
   return { loss, gradientNorm };
-}
-
-function together(examples: readonly EncodedExample[]) {
-  const lengths = examples.map(({ ids }) => ids.length);
-  const tokens = lengths.reduce((sum, length) => sum + length, 0);
-  const ids = new Int32Array(tokens);
-  const labels = new Int32Array(tokens);
-  let offset = 0;
-  for (const example of examples) {
-    ids.set(example.ids, offset);
-    labels.set(example.labels, offset);
-    offset += example.ids.length;
-  }
-  return { ids, labels, lengths };
 }

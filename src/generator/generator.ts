@@ -14,6 +14,7 @@ import { encodeSets } from './encode.js';
 import { ENCODER_FOLDER, loadNamedEncoder } from './encoder-folder.js';
 import { decodeCondition, generateBatch } from './generate.js';
 import type { GeneratedAdapter } from './generated-adapter.js';
+import { generatorFolder } from './generator-package.js';
 import { type GeneratorManifest, layoutOf, MANIFEST_FILE, readManifest } from './manifest.js';
 import { requireDecoderMemory } from './memory.js';
 import { NORMALISATION_FILE, readLayout } from './normalisation-file.js';
@@ -90,16 +91,20 @@ export class Generator implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Loads a generator folder.
-   * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, NEWER_FORMAT, SHAPE_MISMATCH, INVALID_WEIGHTS,
+   * Loads a generator.
+   * @param path a generator folder; or, where there is no such path, an installed npm package with generators, found as
+   * Node finds packages, from the working folder and then from this package: `@dnd-lora/smollm2-135m` is its standard
+   * generator, `@dnd-lora/smollm2-135m/house-styles` the one of that name
+   * @throws DndError INVALID_ARGUMENT for a package without that generator; FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, NEWER_FORMAT, SHAPE_MISMATCH, INVALID_WEIGHTS,
    * ENCODER_MISMATCH, UNSUPPORTED_ENCODER, OUT_OF_MEMORY, DEVICE_UNAVAILABLE, ADDON_UNAVAILABLE; `signal.reason` after
    * an abort
    */
-  static async load(folder: string, options: LoadOptions = {}): Promise<Generator> {
-    checkPath(folder, 'the folder of Generator.load');
+  static async load(path: string, options: LoadOptions = {}): Promise<Generator> {
+    checkPath(path, 'the folder of Generator.load');
     checkEngineSettings(checkOptions(options, 'options of Generator.load'));
     if (options.encoder !== undefined) checkPath(options.encoder, 'encoder');
     options.signal?.throwIfAborted();
+    const folder = await generatorFolder(path);
     // Checkpoints of a training run have checksums.
     const read = (name: string) =>
       [MANIFEST_FILE, NORMALISATION_FILE].includes(name) || name.startsWith(DECODER_BASE_NAME);

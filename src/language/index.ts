@@ -15,6 +15,7 @@ export {
   encodeExample,
   encodePrompt,
   encodeSequence,
+  joinExamples,
   type PromptFormat,
   type PromptOptions,
   promptText,

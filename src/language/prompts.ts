@@ -100,6 +100,21 @@ export function encodeExample(format: PromptFormat, example: Example, what = 'th
   return { ids, labels, labelled: ids.length - before.length };
 }
 
+/** Examples one after the other, as the engine takes them: `ids` and `labels` of all of them, and their lengths. */
+export function joinExamples(examples: readonly EncodedExample[]) {
+  const lengths = examples.map(({ ids }) => ids.length);
+  const tokens = lengths.reduce((sum, length) => sum + length, 0);
+  const ids = new Int32Array(tokens);
+  const labels = new Int32Array(tokens);
+  let offset = 0;
+  for (const example of examples) {
+    ids.set(example.ids, offset);
+    labels.set(example.labels, offset);
+    offset += example.ids.length;
+  }
+  return { ids, labels, lengths };
+}
+
 /**
  * A sequence of token ids to learn as a whole: every token but the first is predicted, or those that have labels.
  * @param what the subject of messages, as in "sequence 3 of the corpus"

@@ -80,7 +80,7 @@ export function tilesOf({ steps, evaluations, description }: Run): Tile[] {
     last !== undefined && { name: 'training loss', value: short(mean(recent.map(({ loss }) => loss))) },
     last !== undefined && {
       name: 'norm ratio',
-      value: short(mean(recent.slice(-10).map(({ normRatio }) => normRatio))),
+      value: short(mean(recent.slice(-10).map(({ normRatio }) => normRatio ?? Number.NaN))),
       ...ofWhat,
     },
     Number.isFinite(cosine) && {

@@ -39,7 +39,7 @@ function lossChart(run: Run): Chart {
 function normRatioChart(run: Run): Chart {
   const { steps, evaluations, description } = run;
   const residual = description.adapter.normalisation === 'residual';
-  const curve = curveOfSteps(steps, ({ normRatio }) => normRatio);
+  const curve = curveOfSteps(steps, ({ normRatio }) => normRatio ?? Number.NaN);
   const all = [...stepSeries(curve), ...heldOutSeries(evaluations, ({ normRatio }) => normRatio)];
   const made = chart(run, residual ? 'Norm ratio of deviations' : 'Norm ratio', '‖generated‖ / ‖true‖', all);
   return {

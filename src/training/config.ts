@@ -4,7 +4,7 @@ import { DndError } from '../errors.js';
 import { parseJsonText, readText } from '../files/index.js';
 import { checkPath, invalidValue, isText, quoteValue } from '../validation/index.js';
 import { checkSettings } from './check-setting.js';
-import { SETTING_NAMES, SETTINGS, type TrainingSettings } from './settings.js';
+import { BEHAVIOUR_SETTINGS, SETTING_NAMES, SETTINGS, type TrainingSettings } from './settings.js';
 
 /** A configuration file: settings and the run's output folder. */
 export interface TrainingConfig extends Partial<TrainingSettings> {
@@ -57,9 +57,15 @@ export function resolveSettings(given: Partial<TrainingSettings>, source = 'the 
     settings[name] = value;
   }
   const resolved = settings as unknown as TrainingSettings;
-  const { batch, microBatch } = resolved;
+  resolved.normalisation ??= resolved.loss === 'tokens' ? 'chunk' : 'residual';
+  const { batch, microBatch, loss, normalisation } = resolved;
   if (microBatch !== undefined && microBatch > batch)
     throw new DndError('INVALID_ARGUMENT', `${source}: microBatch ${microBatch} is more than the batch of ${batch}`);
+  if (loss !== 'tokens' && normalisation !== 'residual')
+    throw new DndError(
+      'INVALID_ARGUMENT',
+      `${source}: loss '${loss}' needs the normalisation 'residual', not '${normalisation}'. Leave normalisation out`,
+    );
   return resolved;
 }
 
@@ -97,8 +103,10 @@ export function settingsDigest(settings: TrainingSettings): string {
 }
 
 /** Digests of runs from before the setting existed stay valid. */
-function isImplied(name: keyof TrainingSettings, { normalisation }: TrainingSettings): boolean {
-  return name === 'normalisation' && normalisation === 'chunk';
+function isImplied(name: keyof TrainingSettings, { normalisation, loss }: TrainingSettings): boolean {
+  if (name === 'normalisation') return normalisation === 'chunk';
+  const ofBehaviour: readonly (keyof TrainingSettings)[] = ['loss', ...BEHAVIOUR_SETTINGS];
+  return loss === 'tokens' && ofBehaviour.includes(name);
 }
 
 /**

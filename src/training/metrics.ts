@@ -2,10 +2,17 @@
 export interface TrainingStep {
   /** Counts from 1: number of optimiser steps done. */
   step: number;
-  /** Mean over the valid elements of importance · (y − target)², with noise, before the update. */
+  /**
+   * Before the update: the mean over the valid elements of importance · (y − target)², with noise; or the behaviour loss;
+   * or, of both, their weighted sum.
+   */
   loss: number;
-  /** ‖generated‖ / ‖true‖ over the valid elements of the step's targets. */
-  normRatio: number;
+  /** Of the loss 'both': its parts, unweighted. */
+  tokenLoss?: number;
+  /** −ln p of a token of the responses, in nats; absent for the loss 'tokens'. */
+  behaviourLoss?: number;
+  /** ‖generated‖ / ‖true‖ over the valid elements of the step's targets; null for the loss 'behaviour'. */
+  normRatio: number | null;
   /** Gradient norm before clipping. */
   gradientNorm: number;
   learningRate: number;
@@ -32,7 +39,20 @@ export interface Evaluation {
   tasks: TaskEvaluation[];
   /** Over all evaluated checkpoints, for each layer and projection: the heat map of `dnd report`. */
   cells: Cell[];
+  /** Of the generated adapters' answers; absent for the loss 'tokens'. */
+  responses?: ResponseEvaluation[];
   seconds: number;
+}
+
+/** How the base with a task's generated adapter answers items of the task. */
+export interface ResponseEvaluation {
+  task: string;
+  heldOut: 'task' | 'checkpoints' | 'none';
+  items: number;
+  /** −ln p of a token of the responses, in nats. */
+  loss: number;
+  /** Share of the items that are answered exactly. */
+  exactMatch: number;
 }
 
 export interface Cell extends Omit<Fit, 'loss'> {

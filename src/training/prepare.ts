@@ -53,6 +53,7 @@ export async function prepare(settings: TrainingSettings, options: PrepareOption
       `base is missing: neither pairs.json nor the checkpoints in ${pairs.folder} name the base model. Set base (--base) to its config.json`,
     );
   const split = splitPairs(pairs.tasks, settings);
+  requireTargets(pairs, split, settings);
   const texts = new Map(pairs.tasks.map((task) => [task.name, conditionTexts(task, settings.form, settings.seed)]));
   const load = options.loadEncoder ?? ((shape) => loadNewEncoder(settings, shape, signal));
   onProgress?.(0, 'load');
@@ -66,6 +67,22 @@ export async function prepare(settings: TrainingSettings, options: PrepareOption
     encoder.dispose();
     throw error;
   }
+}
+
+/** @throws DndError INVALID_PAIRS where the loss compares with checkpoints, or starts from an adapter, that is not there */
+function requireTargets({ folder, start }: Pairs, { training }: Split, { loss }: TrainingSettings): void {
+  const without = training.filter(({ checkpoints }) => checkpoints.length === 0).map(({ task }) => task.name);
+  if (without.length === 0) return;
+  if (loss !== 'behaviour')
+    throw new DndError(
+      'INVALID_PAIRS',
+      `pairs folder ${folder}: ${without.length} of ${training.length} training tasks have no checkpoints (${without[0]!}, …), and the loss '${loss}' compares with them. Add checkpoints, or train with the loss 'behaviour'`,
+    );
+  if (without.length < training.length || start === null)
+    throw new DndError(
+      'INVALID_PAIRS',
+      `pairs folder ${folder}: ${without.length} of ${training.length} training tasks have no checkpoints (${without[0]!}, …); expected checkpoints of every task, or of none and a start in pairs.json`,
+    );
 }
 
 /** Reports skipped checkpoints and warnings about the pairs to `onNotice`. */

@@ -2,6 +2,8 @@
 export type TrainingStage =
   | 'pairs'
   | 'load'
+  | 'base'
+  | 'responses'
   | 'normalisation'
   | 'importance'
   | 'encode'

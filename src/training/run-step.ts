@@ -1,18 +1,32 @@
 import type { TaskSums, TrainerEngine } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { SplitMix64 } from '../random/split-mix.js';
+import type { BehaviourGradient } from './behaviour/behaviour.js';
+import { type BehaviourSums, type BehaviourWork, drawSequences } from './behaviour/index.js';
 import type { TrainingStep } from './metrics.js';
 import type { Sample } from './sampler.js';
 import { learningRateAt } from './schedule.js';
 import type { TrainingSettings } from './settings.js';
 import { STREAMS } from './streams.js';
-import type { TrainingData } from './training-data.js';
+import type { MicroBatch, TrainingData } from './training-data.js';
 
 export interface StepParts {
-  engine: Pick<TrainerEngine, 'accumulate' | 'update' | 'resetGradient' | 'disposed'>;
+  engine: Pick<TrainerEngine, 'accumulate' | 'forward' | 'update' | 'resetGradient' | 'disposed'>;
   data: TrainingData;
   importance: Float32Array | null;
   settings: TrainingSettings;
+  /** null for the loss 'tokens'. */
+  responses: Pick<BehaviourWork, 'behaviour'> | null;
+}
+
+/** What the batch of a step gave, sample by sample. */
+interface Accumulated {
+  samples: Sample[];
+  /** Of the token loss; zeros without it. */
+  sums: TaskSums[];
+  /** Of the behaviour loss; empty without it. */
+  behaviour: BehaviourSums[];
+  dataMs: number;
 }
 
 /** The largest exact integer in a float64. */
@@ -28,8 +42,10 @@ export async function runStep(step: number, parts: StepParts, signal: AbortSigna
   const { engine, settings } = parts;
   const start = performance.now();
   try {
-    const { samples, sums, dataMs } = await accumulate(step, parts, signal);
-    const loss = lossOf(sums);
+    const { dataMs, ...accumulated } = await accumulate(step, parts, signal);
+    const { samples } = accumulated;
+    const losses = lossesOf(accumulated, settings);
+    const { loss } = losses;
     if (!Number.isFinite(loss)) throw notFinite('the loss', loss, step, samples);
     const learningRate = learningRateAt(step, settings);
     // Without the signal: the update is short, and must complete once started.
@@ -37,11 +53,10 @@ export async function runStep(step: number, parts: StepParts, signal: AbortSigna
     if (!Number.isFinite(gradientNorm)) throw notFinite("the gradient's norm", gradientNorm, step, samples);
     return {
       step: step + 1,
-      loss,
-      normRatio: Math.sqrt(total(sums, 'outputSquares') / (total(sums, 'targetSquares') || 1)),
+      ...losses,
       gradientNorm,
       learningRate,
-      taskLosses: taskLossesOf(samples, sums),
+      taskLosses: taskLossesOf(accumulated, settings),
       seconds: (performance.now() - start) / 1000,
       dataSeconds: dataMs / 1000,
     };
@@ -55,15 +70,18 @@ export async function runStep(step: number, parts: StepParts, signal: AbortSigna
 /** Forward and backward passes of all micro-batches of the step. */
 async function accumulate(
   step: number,
-  { engine, data, importance, settings }: StepParts,
+  { engine, data, importance, settings, responses }: StepParts,
   signal: AbortSignal,
-): Promise<{ samples: Sample[]; sums: TaskSums[]; dataMs: number }> {
-  const { batch, seed, conditionNoise, targetNoise } = settings;
+): Promise<Accumulated> {
+  const { batch, seed, targetNoise } = settings;
+  // The behaviour loss is that of the adapter which `forward` gives, without noise.
+  const conditionNoise = responses ? 0 : settings.conditionNoise;
   const key = SplitMix64.derived(seed, STREAMS.noise).below(KEY_LIMIT);
   const places = data.firsts.map((first) => ({ step, first }));
   const afterwards = step + 1 < settings.steps ? { step: step + 1, first: 0 } : undefined;
   const samples: Sample[] = [];
   const sums: TaskSums[] = [];
+  const behaviour: BehaviourSums[] = [];
   let dataMs = 0;
   for (const [index, place] of places.entries()) {
     const waitingSince = performance.now();
@@ -71,11 +89,48 @@ async function accumulate(
     dataMs += performance.now() - waitingSince;
     const { condition, target, samples: own } = micro;
     const noise = { key, stream: step * batch + place.first, condition: conditionNoise, target: targetNoise };
-    const tasks = { condition, target, importance, batch: own.length, weight: own.length / batch, noise };
+    const weight = own.length / batch;
+    let outputGradient: Float32Array | null = null;
+    if (responses) {
+      const generated = await engine.forward(condition, own.length, { signal });
+      const gradient = await behaviourGradient(generated, micro, { settings, responses }, signal);
+      outputGradient = gradient.outputGradient;
+      behaviour.push(...gradient.sums);
+    }
+    const tasks = { condition, target, outputGradient, importance, batch: own.length, weight, noise };
     sums.push(...(await engine.accumulate(tasks, { signal })));
     samples.push(...own);
   }
-  return { samples, sums, dataMs };
+  return { samples, sums, behaviour, dataMs };
+}
+
+/** Of a micro-batch: each of its samples has the same share of the step's loss. */
+function behaviourGradient(
+  tokens: Float32Array,
+  { step, first, samples }: Pick<MicroBatch, 'step' | 'first' | 'samples'>,
+  { settings, responses }: { settings: TrainingSettings; responses: Pick<BehaviourWork, 'behaviour'> },
+  signal: AbortSignal,
+): Promise<BehaviourGradient> {
+  const { seed, batch, sequences: count, loss, behaviourWeight } = settings;
+  const { examples } = responses.behaviour;
+  const drawn = samples.map(({ task }, index) =>
+    drawSequences(examples.get(task)!, { seed, step, place: first + index, count }),
+  );
+  const weight = loss === 'both' ? behaviourWeight : 1;
+  return responses.behaviour.gradient(tokens, drawn, weight / batch, signal);
+}
+
+/** The step's loss and, if there are two, its parts. */
+function lossesOf(
+  { sums, behaviour }: Pick<Accumulated, 'sums' | 'behaviour'>,
+  { loss: kind, behaviourWeight }: Pick<TrainingSettings, 'loss' | 'behaviourWeight'>,
+): Pick<TrainingStep, 'loss' | 'tokenLoss' | 'behaviourLoss' | 'normRatio'> {
+  const behaviourLoss = behaviour.reduce((total, one) => total + one.sum / one.tokens, 0) / behaviour.length;
+  if (kind === 'behaviour') return { loss: behaviourLoss, behaviourLoss, normRatio: null };
+  const tokenLoss = lossOf(sums);
+  const normRatio = Math.sqrt(total(sums, 'outputSquares') / (total(sums, 'targetSquares') || 1));
+  if (kind === 'tokens') return { loss: tokenLoss, normRatio };
+  return { loss: tokenLoss + behaviourWeight * behaviourLoss, tokenLoss, behaviourLoss, normRatio };
 }
 
 function total(sums: readonly TaskSums[], key: keyof TaskSums): number {
@@ -86,15 +141,24 @@ function lossOf(sums: readonly TaskSums[]): number {
   return total(sums, 'weightedSquares') / total(sums, 'valid');
 }
 
-function taskLossesOf(samples: readonly Sample[], sums: readonly TaskSums[]): Record<string, number> {
-  const byTask = new Map<string, TaskSums[]>();
-  for (const [place, { task }] of samples.entries()) byTask.set(task, [...(byTask.get(task) ?? []), sums[place]!]);
-  return Object.fromEntries(Array.from(byTask, ([task, own]) => [task, lossOf(own)]));
+function taskLossesOf(
+  { samples, sums, behaviour }: Pick<Accumulated, 'samples' | 'sums' | 'behaviour'>,
+  settings: TrainingSettings,
+): Record<string, number> {
+  const byTask = new Map<string, number[]>();
+  for (const [place, { task }] of samples.entries()) byTask.set(task, [...(byTask.get(task) ?? []), place]);
+  return Object.fromEntries(
+    Array.from(byTask, ([task, places]) => {
+      const own = <T>(all: readonly T[]) => places.flatMap((place) => all.slice(place, place + 1));
+      return [task, lossesOf({ sums: own(sums), behaviour: own(behaviour) }, settings).loss];
+    }),
+  );
 }
 
 function notFinite(what: string, value: number, step: number, samples: readonly Sample[]): DndError {
   const byTask = new Map<string, Set<string>>();
-  for (const { task, checkpoint } of samples) byTask.set(task, (byTask.get(task) ?? new Set()).add(checkpoint.name));
+  for (const { task, checkpoint } of samples)
+    byTask.set(task, (byTask.get(task) ?? new Set()).add(checkpoint?.name ?? 'responses'));
   const list = Array.from(byTask, ([task, names]) => `task ${task} (${[...names].join(', ')})`);
   return new DndError(
     'NOT_FINITE',

@@ -13,7 +13,8 @@ export interface SampledTask {
 /** Prompts, and the target checkpoint. */
 export interface Sample {
   task: string;
-  checkpoint: Checkpoint;
+  /** null for a task without checkpoints. */
+  checkpoint: Checkpoint | null;
   /** As many as the decoder takes, in the order of the condition. */
   texts: string[];
 }
@@ -30,7 +31,7 @@ export function sampleBatch(
   const random = SplitMix64.derived(seed, STREAMS.sample, step);
   return Array.from({ length: batch }, () => {
     const { name, texts, checkpoints } = tasks[random.below(tasks.length)]!;
-    const checkpoint = checkpoints[random.below(checkpoints.length)]!;
+    const checkpoint = checkpoints.length === 0 ? null : checkpoints[random.below(checkpoints.length)]!;
     return { task: name, checkpoint, texts: drawTexts(texts, prompts, random) };
   });
 }

@@ -9,6 +9,13 @@ import { SCHEDULES, type ScheduleName } from './schedule.js';
 import { type ConditionForm, FORMS } from './texts.js';
 
 /**
+ * What is minimised: 'tokens', the squared error of the weight tokens against those of checkpoints, as published;
+ * 'behaviour', −ln p of a task's own responses by the base with the generated adapter; or both.
+ */
+export const LOSSES = ['tokens', 'behaviour', 'both'] as const;
+export type LossKind = (typeof LOSSES)[number];
+
+/**
  * Settings of a training run; `SETTINGS` describes each with its default. Configuration files use these names, flags
  * the hyphenated form.
  */
@@ -26,6 +33,11 @@ export interface TrainingSettings {
   padding: Padding | undefined;
   pooling: Pooling | undefined;
   form: ConditionForm;
+  loss: LossKind;
+  behaviourWeight: number;
+  sequences: number;
+  startDeviation: number;
+  system: string | undefined;
   steps: number;
   batch: number;
   microBatch: number | undefined;
@@ -47,6 +59,8 @@ export interface TrainingSettings {
   heldOutCheckpoints: number;
   evaluateEvery: number;
   evaluationCheckpoints: number;
+  evaluationTasks: number;
+  evaluationItems: number;
   checkpointEvery: number;
   keepCheckpoints: number;
   skipCorrupt: boolean;
@@ -102,10 +116,9 @@ export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
   },
   normalisation: {
     kind: choice(NORMALISATIONS),
-    default: 'chunk',
     affectsWeights: true,
     about:
-      'weight tokens: each chunk by its own mean and deviation, as published, or residual, its deviation from the mean of the training checkpoints',
+      "weight tokens: chunk, each chunk by its own mean and deviation, as published (default for the loss 'tokens'); or residual, its deviation from the mean of the training checkpoints or, without any, from the start adapter (otherwise)",
   },
   padding: {
     kind: choice(PADDINGS),
@@ -122,6 +135,37 @@ export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
     default: 'prompt',
     affectsWeights: true,
     about: 'text that is encoded: the prompt, its answer, both, or a mix',
+  },
+  loss: {
+    kind: choice(LOSSES),
+    default: 'tokens',
+    affectsWeights: true,
+    about:
+      "loss: tokens, the squared error against the checkpoints' weight tokens, as published; behaviour, how likely the base with the generated adapter gives the task's responses; or both",
+  },
+  behaviourWeight: {
+    kind: { is: 'number', from: 0, above: true },
+    default: 1,
+    affectsWeights: true,
+    about: 'weight of the behaviour loss, in nats per token, beside the token loss',
+  },
+  sequences: {
+    kind: whole(1),
+    default: 4,
+    affectsWeights: true,
+    about: 'behaviour loss: prompts with responses of each task in a step',
+  },
+  startDeviation: {
+    kind: { is: 'number', from: 0, above: true },
+    default: 0.002,
+    affectsWeights: true,
+    about:
+      'behaviour loss without checkpoints: root mean square of what an untrained generator adds to the weights of the start adapter',
+  },
+  system: {
+    kind: { is: 'text' },
+    affectsWeights: true,
+    about: "behaviour loss: system prompt of every example (default: the chat template's own)",
   },
   steps: { kind: whole(1), default: 2500, affectsWeights: true, about: 'number of optimiser steps' },
   batch: {
@@ -217,6 +261,18 @@ export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
     affectsWeights: false,
     about: 'maximum number of held-out checkpoints evaluated per task',
   },
+  evaluationTasks: {
+    kind: whole(1),
+    default: 16,
+    affectsWeights: false,
+    about: 'behaviour loss: maximum number of held-out tasks whose responses are evaluated',
+  },
+  evaluationItems: {
+    kind: whole(1),
+    default: 8,
+    affectsWeights: false,
+    about: 'behaviour loss: maximum number of responses evaluated per task',
+  },
   checkpointEvery: { kind: whole(1), default: 100, affectsWeights: false, about: 'steps between checkpoints' },
   keepCheckpoints: { kind: whole(1), default: 3, affectsWeights: false, about: 'number of checkpoints to keep' },
   skipCorrupt: {
@@ -255,5 +311,8 @@ export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
   },
   device: { kind: { is: 'device' }, affectsWeights: false, about: 'compute device: cpu; auto is the same' },
 };
+
+/** Settings that only the behaviour loss reads. */
+export const BEHAVIOUR_SETTINGS = ['behaviourWeight', 'sequences', 'startDeviation', 'system'] as const;
 
 export const SETTING_NAMES = Object.keys(SETTINGS) as (keyof TrainingSettings)[];

@@ -15,6 +15,7 @@ import { METRICS_FILE, RUN_FILE } from './run-description.js';
 import { CACHE_FOLDER, makeRunFolder, removeLeftovers } from './run-folder.js';
 import { RunLock } from './run-lock.js';
 import type { TrainingSettings } from './settings.js';
+import { relativeToStart } from './start-adapter.js';
 import { createEngine, type MakeOptions, makeWorkingParts, type TrainerParts } from './trainer-parts.js';
 
 /** Settings and the output folder. For defaults see `SETTINGS`. */
@@ -51,12 +52,12 @@ export async function startRun(options: CreateTrainerOptions): Promise<TrainerPa
     engine = await createEngine(preparation.manifest, settings);
     preparation.settings = { ...settings, microBatch: microBatchFor(engine, settings) };
     const encoderFolder = await keepEncoder(preparation, folder, signal);
-    await normalise(preparation, folder, options);
+    const { seed } = settings;
+    await engine.initialise(seed, { signal, onProgress: (fraction) => onProgress?.(fraction, 'initialise') });
+    await normalise(preparation, engine, folder, options);
     const description = describeRun(preparation, preparation.settings);
     await writeFileAtomically(join(folder, RUN_FILE), `${JSON.stringify(description, null, 2)}\n`, { signal });
     metrics = (await MetricsFile.open(join(folder, METRICS_FILE), 0)).file;
-    const { seed } = settings;
-    await engine.initialise(seed, { signal, onProgress: (fraction) => onProgress?.(fraction, 'initialise') });
     const work = await makeWorkingParts(preparation, folder, engine, options);
     const position = { step: 0, evaluated: -1, saved: -1 };
     return { ...preparation, folder, lock, metrics, engine, encoderFolder, work, position };
@@ -88,16 +89,28 @@ async function keepEncoder(
 }
 
 /**
- * Computes what weight tokens of the normalisation 'residual' are relative to, from the training checkpoints alone, and
- * keeps it in the run: a resumed run must not compute it again, since its pairs may have changed.
+ * Computes what weight tokens of the normalisation 'residual' are relative to, from the training checkpoints alone or,
+ * without any, from the start adapter, and keeps it in the run: a resumed run must not compute it again, since its pairs
+ * may have changed.
  */
-async function normalise(preparation: Preparation, folder: string, { signal, onProgress }: MakeOptions): Promise<void> {
-  const { manifest, split } = preparation;
+async function normalise(
+  preparation: Preparation,
+  engine: TrainerEngine,
+  folder: string,
+  { signal, onProgress }: MakeOptions,
+): Promise<void> {
+  const { manifest, split, pairs, settings } = preparation;
   const checkpoints = split.training.flatMap((task) => task.checkpoints);
-  const layout = await residualOf(checkpoints, preparation.layout, {
-    signal,
-    onProgress: (fraction) => onProgress?.(fraction, 'normalisation'),
-  });
+  const { seed, startDeviation: deviation } = settings;
+  const layout =
+    checkpoints.length === 0 && pairs.start
+      ? await relativeToStart(pairs.start, preparation.layout, {
+          ...{ engine, decoder: manifest.decoder, seed, deviation, signal },
+        })
+      : await residualOf(checkpoints, preparation.layout, {
+          signal,
+          onProgress: (fraction) => onProgress?.(fraction, 'normalisation'),
+        });
   // A run that was killed before it wrote run.json may have left the file of another normalisation or other pairs.
   await rm(join(folder, NORMALISATION_FILE), { force: true });
   await writeNormalisation(folder, layout, { signal });

@@ -12,6 +12,12 @@ export const STREAMS = {
   heldOut: 4,
   /** The key of the noise. */
   noise: 5,
+  /** Followed by step and place in the batch: the items of the behaviour loss. */
+  sequences: 6,
+  /** Alone: the tasks whose responses are evaluated; followed by the task: its items. */
+  responses: 7,
+  /** The condition that an untrained decoder's output is measured with. */
+  start: 8,
 } as const;
 
 const BYTES = 6;

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { TrainerEngine } from '../engine/index.js';
 import { conditionShape } from '../generator/decoder-shape.js';
 import type { GeneratorManifest } from '../generator/manifest.js';
+import { type BehaviourWork, makeBehaviour } from './behaviour/index.js';
 import type { EvaluationTask } from './evaluation.js';
 import { HiddenStatesCache } from './hidden-states-cache.js';
 import type { MetricsFile } from './metrics-file.js';
@@ -42,6 +43,8 @@ export interface WorkingParts {
   data: TrainingData;
   importance: Float32Array | null;
   evaluationTasks: readonly EvaluationTask[];
+  /** null for the loss 'tokens'. */
+  responses: BehaviourWork | null;
 }
 
 /** Callbacks and signal of the construction. */
@@ -55,7 +58,7 @@ export interface MakeOptions {
 /** The decoder for training, reserved but not filled. Errors: as `TrainerEngine.create` */
 export function createEngine({ decoder }: GeneratorManifest, settings: TrainingSettings): Promise<TrainerEngine> {
   const { threads, memoryLimit, algorithm, device } = settings;
-  const { beta1, beta2, eps, weightDecay, maxGradientNorm, moments } = settings;
+  const { beta1, beta2, eps, weightDecay, maxGradientNorm, moments, loss } = settings;
   return TrainerEngine.create({
     ...decoder,
     threads,
@@ -63,6 +66,7 @@ export function createEngine({ decoder }: GeneratorManifest, settings: TrainingS
     algorithm,
     device,
     optimiser: { beta1, beta2, eps, weightDecay, maxGradientNorm, moments },
+    outputGradients: loss !== 'tokens',
   });
 }
 
@@ -72,14 +76,17 @@ export function createEngine({ decoder }: GeneratorManifest, settings: TrainingS
  * @throws DndError as `readTarget` and `TextEncoder.encode`; `signal.reason`
  */
 export async function makeWorkingParts(
-  { settings, split, manifest, layout, encoder, texts }: Preparation,
+  preparation: Preparation,
   folder: string,
   engine: Pick<TrainerEngine, 'parameterBytes' | 'stateBytes'>,
   options: MakeOptions,
 ): Promise<WorkingParts> {
   const { signal, onProgress } = options;
+  const { settings, split, manifest, layout, encoder, texts } = preparation;
+  const usesTargets = settings.loss !== 'behaviour';
   const cache = join(folder, CACHE_FOLDER);
-  const importance = settings.tokenImportance ? await importanceFor(split, layout, cache, options) : null;
+  const importance =
+    usesTargets && settings.tokenImportance ? await importanceFor(split, layout, cache, options) : null;
   const [prompts] = conditionShape(manifest.decoder);
   const { seed, batch, microBatch, promptCacheBytes, promptDiskBytes, targetCacheBytes } = settings;
   const sampled = (name: string, checkpoints: SampledTask['checkpoints']) => {
@@ -107,8 +114,13 @@ export async function makeWorkingParts(
     },
   );
   const targets = new Targets(layout, readTarget, targetCacheBytes);
-  const data = new TrainingData({ tasks, states, targets, seed, batch, microBatch: microBatch ?? batch, prompts });
-  return { states, targets, data, importance, evaluationTasks };
+  const data = new TrainingData({
+    ...{ tasks, states, seed, batch, prompts },
+    targets: usesTargets ? targets : null,
+    microBatch: microBatch ?? batch,
+  });
+  const responses = await makeBehaviour(preparation, evaluationTasks, options);
+  return { states, targets, data, importance, evaluationTasks, responses };
 }
 
 /** Of the training checkpoints. */

@@ -2,6 +2,7 @@ import { SerialQueue, steadyProgress } from '../async/index.js';
 import { cpuInfo } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { checkOptions, checkPath } from '../validation/index.js';
+import { evaluateResponses } from './behaviour/index.js';
 import { writeCheckpoint } from './checkpoint.js';
 import { settingsDigest } from './config.js';
 import { convolutionLimits, tasksTogether } from './decoder-memory.js';
@@ -142,6 +143,7 @@ export class Trainer implements AsyncDisposable {
     encoder.dispose();
     work.states.dispose();
     work.targets.dispose();
+    work.responses?.behaviour.dispose();
     await metrics.close();
     await lock.release();
   }
@@ -149,10 +151,10 @@ export class Trainer implements AsyncDisposable {
   /** Does the work due after the previous step, then the next step; undefined when all are done. */
   async #advance(options: RunOptions & { signal: AbortSignal }): Promise<TrainingStep | undefined> {
     const { position, settings, metrics, engine, work } = this.#parts;
-    const { data, importance } = work;
+    const { data, importance, responses } = work;
     await this.#finishStep(options);
     if (position.step >= settings.steps) return undefined;
-    const step = await runStep(position.step, { engine, data, importance, settings }, options.signal);
+    const step = await runStep(position.step, { engine, data, importance, settings, responses }, options.signal);
     position.step = step.step;
     await metrics.append(step);
     return step;
@@ -178,19 +180,24 @@ export class Trainer implements AsyncDisposable {
 
   async #evaluate({ signal, onProgress }: WorkOptions & { signal: AbortSignal }): Promise<Evaluation> {
     const start = performance.now();
-    const { engine, layout, position, settings, work } = this.#parts;
-    const { states, targets, importance, data, evaluationTasks } = work;
+    const { engine, layout, position, settings, work, pairs } = this.#parts;
+    const { states, targets, importance, data, evaluationTasks, responses } = work;
     const together = tasksTogether(engine, settings);
-    const { tasks, cells } = await data.exclusively(
-      (linked) =>
-        evaluateTasks(
-          evaluationTasks,
-          { engine, layout, importance, states, targets, together },
-          { signal: linked, onProgress: (fraction) => onProgress?.(fraction, 'evaluate') },
-        ),
-      signal,
-    );
-    return { evaluation: position.step, tasks, cells, seconds: (performance.now() - start) / 1000 };
+    const report = (fraction: number) => onProgress?.(fraction, 'evaluate');
+    const evaluated = await data.exclusively(async (linked) => {
+      const operation = { signal: linked, onProgress: report };
+      const parts = { engine, layout, importance, states, targets, together };
+      const fit =
+        settings.loss === 'behaviour'
+          ? { tasks: [], cells: [] }
+          : await evaluateTasks(evaluationTasks, parts, operation);
+      if (!responses) return fit;
+      const { model } = responses.behaviour;
+      const { system } = settings;
+      const answering = { engine, layout, adapter: pairs.adapter, model, system, states, together };
+      return { ...fit, responses: await evaluateResponses(responses.evaluated, answering, operation) };
+    }, signal);
+    return { evaluation: position.step, ...evaluated, seconds: (performance.now() - start) / 1000 };
   }
 
   async #save({ signal, onProgress }: WorkOptions & { signal: AbortSignal }): Promise<string> {

@@ -12,14 +12,15 @@ export interface MicroBatch {
   samples: readonly Sample[];
   /** [samples, prompts, length, channels] */
   condition: Float32Array;
-  /** [samples, tokens, height, width] */
-  target: Float32Array;
+  /** [samples, tokens, height, width]; null without a token loss */
+  target: Float32Array | null;
 }
 
 export interface TrainingDataOptions {
   tasks: readonly SampledTask[];
   states: HiddenStatesCache;
-  targets: Targets;
+  /** null: no token loss. */
+  targets: Targets | null;
   seed: number;
   batch: number;
   microBatch: number;
@@ -34,7 +35,7 @@ interface Place {
 
 interface Buffers {
   condition: Float32Array;
-  target: Float32Array;
+  target: Float32Array | null;
 }
 
 /**
@@ -103,18 +104,19 @@ export class TrainingData {
     const samples = sampleBatch(tasks, step, this.#options).slice(first, first + microBatch);
     this.#buffers[turn] ??= {
       condition: new Float32Array(microBatch * prompts * states.size),
-      target: new Float32Array(microBatch * targets.layout.size),
+      target: targets && new Float32Array(microBatch * targets.layout.size),
     };
     const buffers = this.#buffers[turn];
     const condition = buffers.condition.subarray(0, samples.length * prompts * states.size);
-    const target = buffers.target.subarray(0, samples.length * targets.layout.size);
     await states.fill(
       samples.flatMap(({ texts }) => texts),
       condition,
       { signal },
     );
+    if (!targets || !buffers.target) return { step, first, samples, condition, target: null };
+    const target = buffers.target.subarray(0, samples.length * targets.layout.size);
     await fillTargets(
-      samples.map(({ checkpoint }) => checkpoint),
+      samples.map(({ checkpoint }) => checkpoint!),
       targets,
       target,
       { signal },

@@ -116,6 +116,47 @@ float noise_at(uint64_t key, uint64_t stream, int64_t element, double sigma) {
   return static_cast<float>(sigma * radius * (element % 2 == 0 ? std::cos(angle) : std::sin(angle)));
 }
 
+/// The gradient of the token loss, given from outside, is that of the token loss; beside a target both count.
+TEST(Trainer, takes_the_gradient_of_the_weight_tokens_from_outside) {
+  for (const DecoderConfig& config : {kSmall, kProjected}) {
+    TrainingDevice device;
+    Trainer trainer({config}, device.choice());
+    randomise(trainer);
+    RandomTask task = random_task(config, 2, 7);
+    accumulate(trainer, batch_of(task));
+    const Bytes of_target = gradients(trainer);
+    std::vector<float> tokens(task.target.size()), gradient(task.target.size());
+    Job job;
+    trainer.forward(task.condition.data(), 2, tokens.data(), job);
+    const int64_t elements = config.features.back().elements(), plane = elements / config.features.back().tokens;
+    double valid = 0;
+    for (const float target : task.target) valid += !std::isnan(target);
+    for (size_t i = 0; i < gradient.size(); ++i) {
+      const size_t token = i % static_cast<size_t>(elements) / static_cast<size_t>(plane);
+      const double importance = task.importance.empty() ? 1 : task.importance[token];
+      const double difference = std::isnan(task.target[i]) ? 0 : tokens[i] - task.target[i];
+      gradient[i] = static_cast<float>(2 * importance * difference / valid);
+    }
+    TrainingBatch batch = batch_of(task);
+    batch.target = batch.importance = nullptr;
+    batch.output_gradient = gradient.data();
+    trainer.reset_gradient();
+    for (const DndTokenSums& sums : accumulate(trainer, batch)) EXPECT_EQ(sums.valid + sums.output_squares, 0);
+    const Bytes of_gradient = gradients(trainer);
+    batch = batch_of(task, 0.5);
+    batch.output_gradient = gradient.data();
+    trainer.reset_gradient();
+    accumulate(trainer, batch);
+    for (const auto& [name, both] : gradients(trainer)) {
+      EXPECT_LE(relative_error(of_gradient.at(name), of_target.at(name)), 2e-5) << name;
+      std::vector<double> sum;
+      for (const float value : of_target.at(name)) sum.push_back(1.5 * value);
+      EXPECT_LE(relative_error(both, sum), 2e-5) << name;
+    }
+    EXPECT_EQ(device.misuses, std::vector<std::string>());
+  }
+}
+
 TEST(Trainer, adds_each_tasks_own_noise_to_condition_and_target) {
   Trainer trainer({kSmall}, 2);
   randomise(trainer);
@@ -286,6 +327,12 @@ TEST(Trainer, rejects_invalid_arguments) {
   const RandomTask task = random_task(kSmall, 1, 3);
   TrainingBatch batch = batch_of(task);
   batch.target_noise = -1;
+  failure_of([&] { accumulate(trainer, batch); }, ErrorCode::kInvalidArgument);
+  batch = batch_of(task);
+  batch.target = nullptr;
+  failure_of([&] { accumulate(trainer, batch); }, ErrorCode::kInvalidArgument);
+  batch.output_gradient = task.target.data();
+  batch.condition_noise = 1e-3;
   failure_of([&] { accumulate(trainer, batch); }, ErrorCode::kInvalidArgument);
   failure_of([&] { trainer.set_step(-1); }, ErrorCode::kInvalidArgument);
   failure_of([&] { trainer.memory(0); }, ErrorCode::kInvalidArgument);

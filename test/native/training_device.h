@@ -102,6 +102,7 @@ inline const DndBackend& TrainingDevice::table() {
     t.layer_norm_gradient = Noted<&Training::layer_norm_gradient>::call;
     t.linear_gradient = Noted<&Training::linear_gradient>::call;
     t.token_loss = Noted<&Training::token_loss>::call;
+    t.add = Noted<&Training::add>::call;
     t.add_noise = Noted<&Training::add_noise>::call;
     t.sum_squares = Noted<&Training::sum_squares>::call;
     t.adamw = Noted<&Training::adamw>::call;

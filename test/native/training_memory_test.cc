@@ -9,12 +9,17 @@
 #include "model/training/training_plan.h"
 #include "published_decoders.h"
 #include "random_decoder.h"
+#include "random_values.h"
+#include "trainer_work.h"
 #include "training_device.h"
 
 namespace dnd {
 namespace {
 
+using test::accumulate;
+using test::batch_of;
 using test::random_task;
+using test::random_values;
 using test::randomise;
 using test::RandomTask;
 using test::TrainingDevice;
@@ -86,6 +91,21 @@ TEST(TrainingMemory, equals_what_is_allocated) {
   }
 }
 
+TEST(TrainingMemory, of_an_output_gradient_beside_a_target_equals_what_is_allocated) {
+  TrainingDevice device;
+  Trainer trainer({kLayers}, device.choice());
+  randomise(trainer);
+  const RandomTask task = random_task(kLayers, 2, 7);
+  TrainingBatch batch = batch_of(task);
+  const std::vector<float> gradient = random_values(static_cast<int64_t>(task.target.size()), 5);
+  batch.output_gradient = gradient.data();
+  const TrainingMemory memory = trainer.memory(2, INT64_MAX, true);
+  device.peak_allocated = 0;
+  accumulate(trainer, batch);
+  EXPECT_EQ(device.peak_allocated, memory.activations);
+  EXPECT_GT(memory.activations, trainer.memory(2).activations);
+}
+
 TEST(TrainingMemory, stays_for_the_next_step_unless_an_evaluation_needs_it) {
   Trainer trainer({kLayers}, 2);
   randomise(trainer);
@@ -125,7 +145,7 @@ TEST(TrainingPlan, counts_the_work_that_operations_report) {
       for (const int64_t limit : {trainer.memory(2, 0).total(), INT64_MAX}) {
         device.multiply_adds = 0;
         gradients_of(trainer, task, limit);
-        const double expected = multiply_adds_of(model, plan_training_pass(model, 2, limit - lasting));
+        const double expected = multiply_adds_of(model, plan_training_pass(model, 2, limit - lasting, false));
         EXPECT_NEAR(device.multiply_adds, expected, 1e-6 * expected) << algorithm << " in " << limit;
       }
     }

@@ -202,6 +202,16 @@ NormGradients naive(const NormCase& c, bool addend, bool accumulate) {
   return result;
 }
 
+TEST(Add, adds_each_element_once) {
+  ThreadPool pool(3);
+  for (const int64_t elements : {0, 1, 37, 100'003}) {
+    const std::vector<float> x = random_values(elements, 1), before = random_values(elements, 2);
+    std::vector<float> y = before;
+    add(pool, Control(), x.data(), elements, y.data());
+    for (int64_t i = 0; i < elements; ++i) ASSERT_EQ(y[i], before[i] + x[i]);
+  }
+}
+
 TEST(LayerNormGradient, agrees_with_its_definition_in_double) {
   for (const Size size : kSizes) {
     if (size.columns == 1) continue;  // its gradient is 0 up to rounding
@@ -334,6 +344,7 @@ TEST(TrainingOperations, stop_when_they_are_cancelled) {
                         d.data());
       },
       [&] { token_loss(pool, control, a.data(), b.data(), nullptr, 1, kRows, kColumns, 1, c.data(), &sums); },
+      [&] { add(pool, control, a.data(), kCount, b.data()); },
       [&] {
         add_noise(pool, control, {1, 2, 0.1f}, kCount, a.data());
       },

@@ -34,6 +34,8 @@ void linear_gradient(ThreadPool& pool, const Control& control, const float* x, c
 void token_loss(ThreadPool& pool, const Control& control, const float* y, const float* target, const float* importance,
                 int64_t batch, int64_t tokens, int64_t elements, double weight, float* dy, DndTokenSums* sums);
 
+void add(ThreadPool& pool, const Control& control, const float* x, int64_t elements, float* y);
+
 void add_noise(ThreadPool& pool, const Control& control, const DndNoise& noise, int64_t elements, float* x);
 
 /// Error(kInvalidArgument) where the step is below 1.

@@ -52,6 +52,12 @@ void sum_tokens(ThreadPool& pool, const Control& control, const float* x, int64_
   add_parts(parts.data(), batch * blocks, tokens, {0, tokens}, accumulate, sums);
 }
 
+void add(ThreadPool& pool, const Control& control, const float* x, int64_t elements, float* y) {
+  parallel_elementwise(pool, control, 1, elements, [&](int64_t, int64_t begin, int64_t count) {
+    for (int64_t i = begin; i < begin + count; ++i) y[i] += x[i];
+  });
+}
+
 double sum_squares(ThreadPool& pool, const Control& control, const float* x, int64_t elements) {
   const TrainingKernels& isa = training_kernels();
   std::vector<double> parts(divide_up(elements, kBlock));

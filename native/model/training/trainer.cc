@@ -25,6 +25,13 @@ void check_batch_options(const TrainingBatch& batch) {
   for (const double sigma : {batch.condition_noise, batch.target_noise}) {
     if (!(sigma >= 0) || !std::isfinite(sigma)) refuse("noise: a standard deviation must be finite and not negative");
   }
+  if (batch.target == nullptr && batch.output_gradient == nullptr) {
+    refuse("a training batch needs a target or an output gradient");
+  }
+  // The output gradient is that of the weight tokens without noise.
+  if (batch.output_gradient != nullptr && batch.condition_noise != 0) {
+    refuse("noise: a batch with an output gradient must have none on its condition");
+  }
 }
 
 }  // namespace
@@ -42,9 +49,9 @@ class Trainer::Implementation {
   /// Parameters, gradients and optimiser state.
   int64_t lasting_bytes() const { return 2 * decoder.parameter_bytes() + states.bytes(); }
 
-  TrainingPlan planned(int64_t batch, int64_t limit) const;
+  TrainingPlan planned(int64_t batch, int64_t limit, bool output_gradient) const;
   /// Cached. For jobs only, because it changes the cache.
-  const TrainingPlan& plan(int64_t batch, int64_t limit);
+  const TrainingPlan& plan(int64_t batch, int64_t limit, bool output_gradient);
   void upload_parameters(const TrainingPlan& plan, Job& job);
   void run(const TrainingPlan& plan, const TrainingBatch& batch, DndTokenSums* sums, const DndControl* control);
   /// Reuses the memory block of passes, whose pages are already mapped, within a limit on total memory.
@@ -65,14 +72,14 @@ class Trainer::Implementation {
   int64_t block_bytes_ = 0;
 };
 
-TrainingPlan Trainer::Implementation::planned(int64_t batch, int64_t limit) const {
+TrainingPlan Trainer::Implementation::planned(int64_t batch, int64_t limit, bool output_gradient) const {
   decoder.model().check_batch(batch);
-  return plan_training_pass(decoder.model(), batch, std::max<int64_t>(limit, 0) - lasting_bytes());
+  return plan_training_pass(decoder.model(), batch, std::max<int64_t>(limit, 0) - lasting_bytes(), output_gradient);
 }
 
-const TrainingPlan& Trainer::Implementation::plan(int64_t batch, int64_t limit) {
-  if (!plan_ || plan_->batch != batch || planned_limit_ != limit) {
-    plan_ = planned(batch, limit);
+const TrainingPlan& Trainer::Implementation::plan(int64_t batch, int64_t limit, bool output_gradient) {
+  if (!plan_ || plan_->batch != batch || plan_->output_gradient != output_gradient || planned_limit_ != limit) {
+    plan_ = planned(batch, limit, output_gradient);
     planned_limit_ = limit;
   }
   return *plan_;
@@ -101,7 +108,8 @@ void Trainer::Implementation::run(const TrainingPlan& plan, const TrainingBatch&
   uint64_t saved = 0;
   for (const bool layer : plan.saved) saved = pass_key({static_cast<int64_t>(saved), layer});
   const uint64_t key = pass_key({kTrainingPass, plan.batch, plan.convolution_limit, static_cast<int64_t>(saved),
-                                 gradients.accumulated, batch.importance != nullptr, bits(batch.weight),
+                                 gradients.accumulated, batch.target != nullptr, batch.output_gradient != nullptr,
+                                 batch.importance != nullptr, bits(batch.weight),
                                  static_cast<int64_t>(batch.noise_key), static_cast<int64_t>(batch.noise_stream),
                                  bits(batch.condition_noise), bits(batch.target_noise), std::bit_cast<int64_t>(sums)});
   DevicePass pass(device(), key, plan.bytes);
@@ -157,8 +165,8 @@ void Trainer::set_step(int64_t step) {
   implementation_->step = step;
 }
 
-TrainingMemory Trainer::memory(int64_t batch, int64_t limit) const {
-  const TrainingPlan plan = implementation_->planned(batch, limit);
+TrainingMemory Trainer::memory(int64_t batch, int64_t limit, bool output_gradient) const {
+  const TrainingPlan plan = implementation_->planned(batch, limit, output_gradient);
   return {.parameters = parameter_bytes(),
           .gradients = parameter_bytes(),
           .states = state_bytes(),
@@ -170,7 +178,7 @@ TrainingMemory Trainer::memory(int64_t batch, int64_t limit) const {
 void Trainer::accumulate(const TrainingBatch& batch, DndTokenSums* sums, Job& job, int64_t limit) {
   Implementation& self = *implementation_;
   check_batch_options(batch);
-  const TrainingPlan& plan = self.plan(batch.batch, limit);
+  const TrainingPlan& plan = self.plan(batch.batch, limit, batch.output_gradient != nullptr);
   if (!plan.fits) {
     throw Error(ErrorCode::kOutOfMemory, "training with a batch of " + std::to_string(batch.batch) + " needs " +
                                              std::to_string(self.lasting_bytes() + plan.bytes) +
@@ -178,6 +186,7 @@ void Trainer::accumulate(const TrainingBatch& batch, DndTokenSums* sums, Job& jo
                                              " are allowed; lower the batch, or use 8-bit moments");
   }
   const JobControl control(job, multiply_adds_of(self.decoder.model(), plan));
+  std::fill_n(sums, batch.batch, DndTokenSums{});
   try {
     self.gradients.reserve();
     self.upload_parameters(plan, job);

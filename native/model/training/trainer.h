@@ -16,13 +16,16 @@ struct TrainerConfig {
   OptimiserOptions optimiser = {};
 };
 
-/// A micro-batch. The gradient of `weight` · loss is added to the gradient of the step.
+/// A micro-batch with a target, an output gradient or both. Its gradient is added to the gradient of the step.
 struct TrainingBatch {
   const float* condition;   ///< [batch, N₀, projected_from or H₀, W₀]
-  const float* target;      ///< [batch, N, H, W] of the last feature, NaN where there is no target
+  const float* target;      ///< [batch, N, H, W] of the last feature, NaN where there is no target; null: no token loss
   const float* importance;  ///< [N] of the last feature, or null for ones
   int64_t batch;
-  double weight = 1;  ///< of this loss in the loss of the step: the share of its tasks
+  double weight = 1;  ///< of the token loss in the loss of the step: the share of its tasks
+  /// Gradient of another loss with respect to the weight tokens that `forward` gives for this condition, [batch, N, H, W];
+  /// null: there is none. Its own weight is part of it.
+  const float* output_gradient = nullptr;
   uint64_t noise_key = 0;
   uint64_t noise_stream = 0;  ///< task i uses streams 2 · (noise_stream + i) (condition) and + 1 (target)
   double condition_noise = 0, target_noise = 0;  ///< standard deviations; condition noise is added after projection
@@ -62,9 +65,10 @@ class Trainer {
   DeviceMemory device_memory() const;
 
   /// `limit`: on total bytes; as many layers save their activations as fit. A larger total means that nothing fits.
-  TrainingMemory memory(int64_t batch, int64_t limit = INT64_MAX) const;
+  TrainingMemory memory(int64_t batch, int64_t limit = INT64_MAX, bool output_gradient = false) const;
 
-  /// Forward, loss, backward. Writes sums [batch]; the mean loss of these tasks is Σ weighted_squares / Σ valid.
+  /// Forward, loss, backward. Writes sums [batch], zeros without a target; the mean token loss of these tasks is
+  /// Σ weighted_squares / Σ valid.
   /// Error(kOutOfMemory) if the limit is too low; Error(kAborted), dropping the gradient of the whole step, earlier
   /// batches included.
   void accumulate(const TrainingBatch& batch, DndTokenSums* sums, Job& job, int64_t limit = INT64_MAX);

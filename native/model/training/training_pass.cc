@@ -6,19 +6,18 @@ namespace dnd {
 
 void TrainingPass::run(const TrainingBatch& batch, DndTokenSums* sums) {
   const std::vector<DecoderLayer>& layers = model_.layers();
-  const Feature& last = model_.config().features.back();
   std::vector<PassArray> x(layers.size() + 1);
   std::vector<LayerActivations> saved(layers.size());
 
   workspace_ = context_.memory.bytes(plan_.workspace_bytes);
   x[0] = upload(batch.condition, batch_ * model_.config().condition_elements());
-  PassArray target = upload(batch.target, batch_ * last.elements());
-  PassArray importance;
-  if (batch.importance != nullptr) importance = upload(batch.importance, last.tokens);
+  LossArrays loss = upload_loss(batch);
 
   if (model_.projection() != nullptr) x[0] = project_length(std::move(x[0]));
   add_noise(x[0], model_.config().features.front().elements(), batch, batch.condition_noise, 0);
-  add_noise(target, last.elements(), batch, batch.target_noise, 1);
+  if (batch.target != nullptr) {
+    add_noise(loss.target, model_.config().features.back().elements(), batch, batch.target_noise, 1);
+  }
 
   for (size_t i = 0; i < layers.size(); ++i) {
     LayerActivations inner = paths(layers[i], x[i]);
@@ -30,10 +29,7 @@ void TrainingPass::run(const TrainingBatch& batch, DndTokenSums* sums) {
     if (plan_.saved[i]) saved[i].s = std::move(s);
   }
 
-  PassArray dy = std::move(x[layers.size()]);
-  call(training().token_loss, dy.data(), target.data(), importance.data(), batch_, last.tokens,
-       last.height * last.width, batch.weight, dy.data(), sums);
-  target.reset();
+  PassArray dy = loss_gradient(batch, std::move(x[layers.size()]), std::move(loss), sums);
   token_bias_gradients(dy);
 
   for (size_t i = layers.size(); i-- > 0;) {
@@ -42,6 +38,26 @@ void TrainingPass::run(const TrainingBatch& batch, DndTokenSums* sums) {
     dy = backward(layers[i], std::move(x[i]), std::move(inner), std::move(dy), needs_dx);
   }
   if (model_.projection() != nullptr) project_length_backward(std::move(dy));
+}
+
+TrainingPass::LossArrays TrainingPass::upload_loss(const TrainingBatch& batch) {
+  const Feature& last = model_.config().features.back();
+  LossArrays loss;
+  if (batch.target != nullptr) loss.target = upload(batch.target, batch_ * last.elements());
+  if (batch.importance != nullptr) loss.importance = upload(batch.importance, last.tokens);
+  if (batch.output_gradient != nullptr) loss.output_gradient = upload(batch.output_gradient, batch_ * last.elements());
+  return loss;
+}
+
+PassArray TrainingPass::loss_gradient(const TrainingBatch& batch, PassArray y, LossArrays loss, DndTokenSums* sums) {
+  if (batch.target == nullptr) return std::move(loss.output_gradient);
+  const Feature& last = model_.config().features.back();
+  call(training().token_loss, y.data(), loss.target.data(), loss.importance.data(), batch_, last.tokens,
+       last.height * last.width, batch.weight, y.data(), sums);
+  if (batch.output_gradient != nullptr) {
+    call(training().add, loss.output_gradient.data(), batch_ * last.elements(), y.data());
+  }
+  return y;
 }
 
 void TrainingPass::project_length_backward(PassArray dy) {

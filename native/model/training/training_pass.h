@@ -19,11 +19,18 @@ class TrainingPass : private DecoderPass {
         plan_(plan),
         gradients_(gradients) {}
 
-  /// sums [batch], valid after the pass has run. When only counting memory, the arrays of the batch are not read, but
-  /// whether `importance` is null still matters.
+  /// sums [batch], written if there is a target, and valid after the pass has run. When only counting memory, the arrays
+  /// of the batch are not read, but which of them are null still matters.
   void run(const TrainingBatch& batch, DndTokenSums* sums);
 
  private:
+  /// What a batch has beside conditions; empty arrays for what it has not.
+  struct LossArrays {
+    PassArray target, importance, output_gradient;
+  };
+  LossArrays upload_loss(const TrainingBatch& batch);
+  /// The gradient of the weight tokens y, maybe in their place.
+  PassArray loss_gradient(const TrainingBatch& batch, PassArray y, LossArrays loss, DndTokenSums* sums);
   void add_noise(const PassArray& x, int64_t elements, const TrainingBatch& batch, double sigma, int64_t substream);
   /// Gradients of every layer's biasN from the gradient of the weight tokens.
   void token_bias_gradients(const PassArray& dy);

@@ -43,10 +43,15 @@ int64_t sufficient_limit(const DecoderModel& model, int64_t batch, int64_t limit
 }
 
 int64_t counted_bytes(const DecoderModel& model, const TrainingPlan& plan) {
-  const float importance = 1;
+  const float any = 1;  // not read
   PassMemory counted;
   TrainingPass pass(model, plan, nullptr, {counted});
-  pass.run({.condition = nullptr, .target = nullptr, .importance = &importance, .batch = plan.batch}, nullptr);
+  pass.run({.condition = nullptr,
+            .target = &any,
+            .importance = &any,
+            .batch = plan.batch,
+            .output_gradient = plan.output_gradient ? &any : nullptr},
+           nullptr);
   return counted.block_bytes();
 }
 
@@ -81,8 +86,9 @@ std::vector<size_t> layers_by_saved_work(const DecoderModel& model) {
 
 int64_t TrainingPlan::saved_layers() const { return std::count(saved.begin(), saved.end(), true); }
 
-TrainingPlan plan_training_pass(const DecoderModel& model, int64_t batch, int64_t available) {
-  TrainingPlan plan{.batch = batch, .saved = std::vector<bool>(model.layers().size(), false)};
+TrainingPlan plan_training_pass(const DecoderModel& model, int64_t batch, int64_t available, bool output_gradient) {
+  TrainingPlan plan{
+      .batch = batch, .output_gradient = output_gradient, .saved = std::vector<bool>(model.layers().size(), false)};
   const int64_t min_bytes = counted_bytes(model, plan);
   plan.convolution_limit = sufficient_limit(model, batch, PlanOptions::kDefaultWorkspaceBytes);
   while (plan.convolution_limit > kMinWorkspaceBytes && plan.convolution_limit > available - min_bytes) {

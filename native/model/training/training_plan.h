@@ -10,6 +10,7 @@ namespace dnd {
 /// How a training pass over a batch is executed. Results depend only on the batch and convolution_limit.
 struct TrainingPlan {
   int64_t batch = 1;
+  bool output_gradient = false;   ///< room for one, beside a target
   int64_t convolution_limit = 0;  ///< on the workspace bytes of each convolution
   int64_t workspace_bytes = 0;    ///< the largest of these workspaces
   std::vector<bool> saved;        ///< by layer: inner activations are saved, not recomputed
@@ -23,7 +24,7 @@ struct TrainingPlan {
 /// least power of two that is), halved until a pass that saves nothing fits beside it. All results depend on this limit
 /// through the plans of the convolutions, so it depends only on batch and `available`, not on the workspace that is
 /// actually used with so many threads. The rest goes to saved activations, most avoided recomputation per byte first.
-TrainingPlan plan_training_pass(const DecoderModel& model, int64_t batch, int64_t available);
+TrainingPlan plan_training_pass(const DecoderModel& model, int64_t batch, int64_t available, bool output_gradient);
 
 /// Multiply-adds of the pass, as reported by its operations.
 double multiply_adds_of(const DecoderModel& model, const TrainingPlan& plan);

@@ -11,6 +11,7 @@ import {
 import { DndError } from '../../errors.js';
 import { kindOf, readError } from '../../files/index.js';
 import { promptFile, promptFileNames } from '../../prompts/index.js';
+import type { PairsManifest } from './manifest.js';
 import { compareNaturally } from './natural-order.js';
 import { IMPORTANCE_FILE } from './task-importance.js';
 import type { CheckpointProblem, PairsProblem } from './types.js';
@@ -74,12 +75,13 @@ export async function findTasks(folder: string): Promise<string[]> {
  * Finds the prompts file and the checkpoints of a task. Missing files, or files of another format, are problems.
  * @param places their paths, if not in the task's folder
  * @param adapterName the adapter to take where a checkpoint does not hold one itself, but below it
+ * @param start not null: a task may have no checkpoints
  */
 export async function findTaskFiles(
   folder: string,
   name: string,
   places: { prompts: string | null; checkpoints: string | null },
-  adapterName: string | null,
+  { adapterName, start }: Pick<PairsManifest, 'adapterName' | 'start'>,
 ): Promise<TaskFiles> {
   const task: TaskFiles = { name, prompts: null, checkpoints: [], refused: [], problems: [], notes: [] };
   const own = join(folder, name);
@@ -96,7 +98,7 @@ export async function findTaskFiles(
   });
   await attempt(async () => {
     const place = places.checkpoints ?? (await checkpointsFolder(own));
-    await findCheckpoints(folder, place, task, adapterName);
+    await findCheckpoints(folder, place, task, { adapterName, required: start === null });
   });
   return task;
 }
@@ -122,7 +124,7 @@ async function findCheckpoints(
   folder: string,
   place: string,
   task: TaskFiles,
-  adapterName: string | null,
+  { adapterName, required }: { adapterName: string | null; required: boolean },
 ): Promise<void> {
   const found: (CheckpointFile & { sortedBy: string })[] = [];
   const aside: Aside[] = [];
@@ -192,6 +194,7 @@ async function findCheckpoints(
     kind === 'folder' && aside.length === 0 ? await searchAdapter(place, { files: [PEFT_TENSORS_FILE] }) : undefined;
   if (instead?.kind === 'none' && instead.saw !== 'nothing')
     throw new DndError(instead.code, `task ${task.name} has no checkpoints: in ${place} ${instead.why}`);
+  if (!required && aside.length === 0) return;
   const seen = aside.map(({ path, what }) => `; ${placeIn(folder, path)} ${what}`).join('');
   throw new DndError(
     'INVALID_PAIRS',

@@ -21,7 +21,7 @@ export {
   type Spread,
   type TaskStatistics,
 } from './statistics.js';
-export { readTarget } from './target.js';
+export { readTarget, readWeights } from './target.js';
 export type {
   Checkpoint,
   CheckpointProblem,

@@ -15,6 +15,8 @@ export interface PairsManifest {
   adapter: Partial<PairsAdapter>;
   /** The adapter to take where a checkpoint holds several: the name of its folder. */
   adapterName: string | null;
+  /** Absolute path of the PEFT folder with the adapter that every task starts from; null: there is none. */
+  start: string | null;
   /** null: taken from the subfolders. */
   tasks: TaskPlaces[] | null;
   heldOut: string[];
@@ -31,7 +33,7 @@ export interface TaskPlaces {
 }
 
 const FIELD_KEYS = ['promptField', 'responseField', 'system'] as const;
-const KEYS = ['formatVersion', 'base', 'adapter', 'adapterName', 'tasks', 'heldOut', ...FIELD_KEYS];
+const KEYS = ['formatVersion', 'base', 'adapter', 'adapterName', 'start', 'tasks', 'heldOut', ...FIELD_KEYS];
 const ADAPTER_KEYS = ['rank', 'alpha', 'useRslora', 'modules'];
 const TASK_KEYS = ['prompts', 'checkpoints'];
 
@@ -43,7 +45,7 @@ const TASK_KEYS = ['prompts', 'checkpoints'];
 export async function readPairsManifest(folder: string): Promise<PairsManifest> {
   const path = join(folder, PAIRS_FILE);
   if (!(await exists(path)))
-    return { base: null, adapter: {}, adapterName: null, tasks: null, heldOut: [], fields: {} };
+    return { base: null, adapter: {}, adapterName: null, start: null, tasks: null, heldOut: [], fields: {} };
   const fields = new Fields(await readJson(path), path, '', 'INVALID_PAIRS');
   if (fields.raw('formatVersion') !== undefined) fields.checkFormatVersion(PAIRS_FORMAT_VERSION, 'pairs');
   fields.refuseOthers(KEYS);
@@ -51,6 +53,7 @@ export async function readPairsManifest(folder: string): Promise<PairsManifest> 
     base: await parseBase(fields, folder),
     adapter: fields.raw('adapter') === undefined ? {} : parseAdapter(fields.section('adapter')),
     adapterName: fields.textOrNull('adapterName'),
+    start: (fields.raw('start') ?? null) === null ? null : resolve(folder, fields.text('start')),
     tasks: parseTasks(fields, folder),
     heldOut: fields.raw('heldOut') === undefined ? [] : names(fields, 'heldOut'),
     fields: Object.fromEntries(

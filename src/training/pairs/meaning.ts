@@ -6,6 +6,7 @@ import type { Checkpoint, Task } from './types.js';
  * loss can fall all the same, so that its curves do not show it.
  */
 export function meaninglessTask({ checkpoints }: Pick<Task, 'checkpoints'>): string | null {
+  if (checkpoints.length === 0) return null;
   if (checkpoints.every(isIdle))
     return 'every checkpoint leaves the base as it is: lora_A or lora_B of each module is zero';
   if (checkpoints.every(isEmpty)) return 'in every checkpoint each module has a matrix whose elements are all the same';

@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
-import { AdapterLayout, type BaseModel, isBaseModel, type Normalisation, readBaseModel } from '../../adapter/index.js';
+import {
+  AdapterLayout,
+  type BaseModel,
+  isBaseModel,
+  type Normalisation,
+  PEFT_TENSORS_FILE,
+  readBaseModel,
+} from '../../adapter/index.js';
 import { type LongOperation, steadyProgress } from '../../async/index.js';
 import { DndError } from '../../errors.js';
 import { readError } from '../../files/index.js';
@@ -67,10 +74,12 @@ export async function examinePairs(folder: string, options: OpenPairsOptions = {
   const items = await readAllItems(files, problems, { ...manifest.fields, ...given(options.fields) }, options.signal);
   const importance = await findAllImportance(folder, files, problems);
   const { members, damaged } = await scanAll(files, options);
+  const start = manifest.start === null ? null : await scanStart(manifest.start, options.signal);
   const left = new Set(members.map(({ task }) => task));
   if (!options.skipCorrupt) problems.push(...damaged);
-  const base = await baseOf(options.base ?? manifest.base, members);
-  const agreement = agree(members, base, manifest.adapter);
+  const all = start ? [...members, { task: START, checkpoint: start }] : members;
+  const base = await baseOf(options.base ?? manifest.base, all);
+  const agreement = agree(all, base, manifest.adapter);
   const mismatches = agreement?.mismatches ?? [];
   problems.push(...layoutProblems(mismatches));
   const emptied = options.skipCorrupt ? damaged.filter(({ task }) => !left.has(task)) : [];
@@ -93,13 +102,13 @@ export async function examinePairs(folder: string, options: OpenPairsOptions = {
   const { adapter, tensors } = agreement;
   const notes = files.flatMap((task) => task.notes);
   const warnings = [
-    ...warningsOf({ tasks, members, agreement, base, skipped: damaged, notes }),
+    ...warningsOf({ tasks, members: all, agreement, base, skipped: damaged, notes }),
     ...importanceWarnings(tasks, pairsLayout({ base, adapter, tensors })),
   ];
-  const digest = digestOf(agreement, tasks);
+  const digest = digestOf(agreement, tasks, start);
   return {
     folder,
-    pairs: { folder, base, adapter, tensors, tasks, skipped: damaged, warnings, digest },
+    pairs: { folder, base, adapter, tensors, tasks, start: start && plain(start), skipped: damaged, warnings, digest },
     problems,
     mismatches,
   };
@@ -149,7 +158,7 @@ async function findAll(folder: string, manifest: PairsManifest): Promise<TaskFil
   const places =
     manifest.tasks ?? (await findTasks(folder)).map((name) => ({ name, prompts: null, checkpoints: null }));
   const found: TaskFiles[] = [];
-  for (const place of places) found.push(await findTaskFiles(folder, place.name, place, manifest.adapterName));
+  for (const place of places) found.push(await findTaskFiles(folder, place.name, place, manifest));
   return found;
 }
 
@@ -225,6 +234,17 @@ async function scanAll(
   return { members, damaged };
 }
 
+/** Stands for the name of a task where the adapter that all of them start from is named. */
+const START = 'start';
+
+async function scanStart(folder: string, signal: AbortSignal | undefined): Promise<ScannedCheckpoint> {
+  const path = join(folder, PEFT_TENSORS_FILE);
+  const { size } = await stat(path).catch((error) => {
+    throw readError(error, `${path}, the adapter that ${PAIRS_FILE} names as start`);
+  });
+  return scanCheckpoint({ name: START, path, folder, bytes: size }, { signal });
+}
+
 /** Hundreds of checkpoints have few layouts: each is stored once. */
 function shared(layout: AdapterLayout, layouts: Map<string, AdapterLayout>): AdapterLayout {
   const key = JSON.stringify(layout);
@@ -262,8 +282,9 @@ function plain({ layout: _, config: __, ...checkpoint }: ScannedCheckpoint): Che
   return checkpoint;
 }
 
-function digestOf({ adapter }: Agreement, tasks: readonly Task[]): string {
+function digestOf({ adapter }: Agreement, tasks: readonly Task[], start: Checkpoint | null): string {
   const hash = createHash('sha256').update(JSON.stringify(adapter));
+  if (start) hash.update(JSON.stringify(['start', start.sha256]));
   for (const { name, heldOut, items, checkpoints, importance } of tasks) {
     hash.update(JSON.stringify([name, heldOut, items.length, checkpoints.length]));
     for (const { prompt, response } of items) hash.update(JSON.stringify([prompt, response]));

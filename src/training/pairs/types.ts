@@ -46,7 +46,7 @@ export interface WeightStatistics {
 export interface Task {
   name: string;
   items: readonly PairItem[];
-  /** In their training order: numbers in names count as numbers. */
+  /** In their training order: numbers in names count as numbers. None only where the pairs have a `start`. */
   checkpoints: readonly Checkpoint[];
   /** Held out from training, and evaluated. */
   heldOut: boolean;
@@ -88,12 +88,14 @@ export interface Pairs {
   /** Of every checkpoint: PEFT's names, in the order of an adapter layout. See `pairsLayout`. */
   tensors: readonly TensorShape[];
   tasks: readonly Task[];
+  /** The adapter that every task starts from, as of a joint run; null if pairs.json names none. */
+  start: Checkpoint | null;
   /** Checkpoints skipped because of `skipCorrupt`. */
   skipped: readonly CheckpointProblem[];
   /** Warnings that do not block training. */
   warnings: readonly string[];
   /**
-   * SHA-256 over the adapter's settings and the tasks: their names, whether they are held out, prompts and checkpoints
+   * SHA-256 over the adapter's settings, the start and the tasks: their names, whether they are held out, prompts and checkpoints
    * (names and bytes), in their order.
    */
   digest: string;

@@ -1,0 +1,55 @@
+import { eventLoopYielder, type LongOperation, steadyProgress } from '../../async/index.js';
+import { DndError } from '../../errors.js';
+import { type EncodedExample, encodeExample, type PromptFormat } from '../../language/index.js';
+import { SplitMix64 } from '../../random/split-mix.js';
+import type { Task } from '../pairs/types.js';
+import { STREAMS } from '../streams.js';
+
+/** The encoded items of tasks, by the task's name. */
+export type TaskExamples = ReadonlyMap<string, readonly EncodedExample[]>;
+
+/**
+ * Encodes every item of the tasks for the language model.
+ * @param format the language model's
+ * @throws DndError INVALID_PROMPTS for a task with an item that has no response; as `encodeExample`; `signal.reason`
+ */
+export async function encodeTasks(
+  tasks: readonly Pick<Task, 'name' | 'items'>[],
+  format: PromptFormat,
+  { system, signal, onProgress }: LongOperation & { system: string | undefined },
+): Promise<TaskExamples> {
+  const yieldToEventLoop = eventLoopYielder();
+  const report = steadyProgress(onProgress);
+  const examples = new Map<string, EncodedExample[]>();
+  for (const { name, items } of tasks) {
+    const own: EncodedExample[] = [];
+    for (const [index, { prompt, response }] of items.entries()) {
+      await yieldToEventLoop();
+      signal?.throwIfAborted();
+      const what = `item ${index + 1} of task ${name}`;
+      if (response === '')
+        throw new DndError(
+          'INVALID_PROMPTS',
+          `${what} has no response, and the behaviour loss needs one of every prompt; add it, or train with the loss 'tokens'`,
+        );
+      own.push(encodeExample(format, { prompt, response, system }, what));
+    }
+    examples.set(name, own);
+    report(examples.size / tasks.length);
+  }
+  return examples;
+}
+
+/**
+ * The items that a step's behaviour loss is computed on, for one place of its batch: distinct ones while there are
+ * enough. They depend only on seed, step and place, so a run resumes without sampler state.
+ */
+export function drawSequences(
+  examples: readonly EncodedExample[],
+  { seed, step, place, count }: { seed: number; step: number; place: number; count: number },
+): EncodedExample[] {
+  const random = SplitMix64.derived(seed, STREAMS.sequences, step, place);
+  const drawn = random.sample(examples.length, Math.min(count, examples.length));
+  while (drawn.length < count) drawn.push(random.below(examples.length));
+  return drawn.map((index) => examples[index]!);
+}
