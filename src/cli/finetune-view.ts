@@ -9,6 +9,9 @@ const LABELS: Record<FinetuneStage, string> = {
   read: 'reading the tasks',
 };
 
+/** Without a terminal: between lines about steps of a long task. */
+const LINE_MS = 15_000;
+
 /** Output of a run in progress. */
 export interface FinetuneView {
   onProgress(fraction: number, stage: FinetuneStage): void;
@@ -18,7 +21,7 @@ export interface FinetuneView {
   stop(): void;
 }
 
-/** JSON lines, a bar on a terminal, or a line for each task. */
+/** JSON lines, a bar on a terminal, or a line for each task and some of the steps of long ones. */
 export function finetuneView(io: Io, json: boolean | undefined): FinetuneView {
   if (json) return jsonView(io);
   return io.stderr.isTTY ? terminalView(io) : lineView(io);
@@ -39,6 +42,7 @@ function lineView(io: Io): FinetuneView {
   const line = (text: string) => io.stderr.write(`${text}\n`);
   let last: FinetuneStage | undefined;
   let left = '';
+  let shown = performance.now();
   return {
     onProgress: (_, stage) => {
       if (stage !== last) line(`${LABELS[stage]} …`);
@@ -46,6 +50,10 @@ function lineView(io: Io): FinetuneView {
     },
     onStep: (step) => {
       left = pace(step);
+      const now = performance.now();
+      if (now - shown < LINE_MS) return;
+      shown = now;
+      line(`${figures(step)}  ${left}`);
     },
     onTask: (task) => line(`${finished(task)}  ${left}`),
     stop: () => {},
@@ -78,9 +86,8 @@ function terminalView(io: Io): FinetuneView {
   return {
     onProgress: (fraction, stage) => show(fraction, 1, LABELS[stage]),
     onStep: (step) => {
-      const { task, total, loss } = step;
-      const figures = `${task} ${step.step}/${step.steps}  loss ${shortNumber(loss)}`;
-      show(total.step, total.steps, `${total.step}/${total.steps}  ${figures}  ${pace(step)}`);
+      const { total } = step;
+      show(total.step, total.steps, `${total.step}/${total.steps}  ${figures(step)}  ${pace(step)}`);
     },
     onTask: (task) => {
       // Above the bar, which is drawn again below it.
@@ -99,6 +106,10 @@ function paceOfAll(): (step: FinetuneStep) => string {
     pace.add(step);
     return pace.text(step.total.step);
   };
+}
+
+function figures({ task, step, steps, loss }: FinetuneStep): string {
+  return `${task} ${step}/${steps}  loss ${shortNumber(loss)}`;
 }
 
 function finished({ task, loss, steps, path }: FinishedTask): string {

@@ -10,6 +10,7 @@ const LABELS: Record<TrainingStage, string> = {
   base: 'loading the base model',
   responses: 'encoding responses',
   normalisation: 'computing the mean of the checkpoints',
+  components: 'computing principal components',
   importance: 'computing token importance',
   encode: 'encoding prompts',
   initialise: 'initialising the decoder',
@@ -135,7 +136,9 @@ function figures(step: TrainingStep): string {
     ['gradient', step.gradientNorm],
     ['rate', step.learningRate],
   ] as const;
-  return parts.flatMap(([name, value]) => (typeof value === 'number' ? `${name} ${shortNumber(value)}` : [])).join('  ');
+  return parts
+    .flatMap(([name, value]) => (typeof value === 'number' ? `${name} ${shortNumber(value)}` : []))
+    .join('  ');
 }
 
 function evaluationLines({ evaluation, tasks, responses }: Evaluation): string[] {

@@ -31,7 +31,7 @@ export interface ReadPairsAdaptersOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** The folder of a joint run's adapter inside a pairs folder, as `dnd finetune` writes it. */
+/** The folder of a joint run's adapter inside a pairs folder that does not name its start. */
 const JOINT_FOLDER = 'joint';
 
 /**
@@ -42,7 +42,7 @@ export async function readPairsAdapters(
   folder: string,
   { trainedOn, skipCorrupt, signal }: ReadPairsAdaptersOptions,
 ): Promise<PairsAdapters> {
-  const { tasks, digest } = await openPairs(folder, { skipCorrupt, signal });
+  const { tasks, digest, start } = await openPairs(folder, { skipCorrupt, signal });
   const training: TaskAdapter[] = [];
   const own = new Map<string, LoraAdapter>();
   const prompts = new Map<string, readonly string[]>();
@@ -64,7 +64,7 @@ export async function readPairsAdapters(
       'INVALID_PAIRS',
       `${folder} has none of the tasks that the generator was trained on. Use the pairs folder of its training`,
     );
-  const joint = join(folder, JOINT_FOLDER);
+  const joint = start ? dirname(start.path) : join(folder, JOINT_FOLDER);
   const hasJoint = await exists(join(joint, PEFT_CONFIG_FILE));
   return { training, own, prompts, digest, joint: hasJoint ? await readPeft(joint, { signal }) : null };
 }

@@ -151,7 +151,7 @@ async function runAll(run: Run, options: FinetuneOptions): Promise<{ tasks: Fini
   }
   for (const { task, phase } of phases)
     finished.push(await runOne(run, { phase, start, items: task.items }, work, options));
-  await writePairs(folder, model.base, form, tasks, joint !== undefined);
+  await writePairs(folder, model.base, form, tasks, joint ? join(folder, joint.name) : settings.start);
   return { tasks: finished, newSteps: work.newSteps };
 }
 

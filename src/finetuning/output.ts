@@ -1,5 +1,5 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { type BaseModel, configOfBase } from '../adapter/index.js';
 import { DndError } from '../errors.js';
 import {
@@ -19,8 +19,6 @@ import type { AdapterForm } from './adapter.js';
 import type { FinetuneTask } from './config.js';
 import { FINETUNE_FILE } from './run-description.js';
 
-/** The adapter of the joint run, from which every task continues. */
-export const JOINT_FOLDER = 'joint';
 /** Work in progress; hidden, so that nothing takes it for a task. Removed at the end. */
 export const WORK_FOLDER = '.finetune';
 /** In the folder of a finished task, or of the joint run. */
@@ -95,19 +93,19 @@ export async function finishTask(
   await syncFolder(folder);
 }
 
-/** Writes pairs.json, which makes the folder complete, and removes what is no longer needed. */
+/** Writes pairs.json, which makes the folder complete, and removes what is no longer needed. `start`: folder of the adapter that every task starts from. */
 export async function writePairs(
   folder: string,
   base: BaseModel,
   { layout, alpha, useRslora }: AdapterForm,
   tasks: readonly FinetuneTask[],
-  hasJoint: boolean,
+  start: string | undefined,
 ): Promise<void> {
   const pairs = {
     formatVersion: PAIRS_FORMAT_VERSION,
     base: configOfBase(base),
     adapter: { rank: layout.rank, alpha, useRslora, modules: layout.modules },
-    ...(hasJoint ? { start: JOINT_FOLDER } : {}),
+    ...(start === undefined ? {} : { start: relative(folder, start) }),
     tasks: tasks.map(({ name }) => name),
     heldOut: tasks.filter(({ heldOut }) => heldOut).map(({ name }) => name),
   };

@@ -12,10 +12,11 @@ import {
 import { DndError } from '../errors.js';
 import { exists, readError, readJson } from '../files/index.js';
 import { isGguf } from '../formats/gguf/index.js';
-import { isPytorch, PytorchArchive } from '../formats/pytorch/index.js';
+import { isPytorch, PytorchSet } from '../formats/pytorch/index.js';
 import { SafetensorsSet, type TensorReader } from '../formats/safetensors/index.js';
 import { parameterCount } from '../generator/decoder-shape.js';
 import { DECODER_BASE_NAME } from '../generator/decoder-weights.js';
+import { generatorFolder } from '../generator/generator-package.js';
 import { type GeneratorManifest, layoutOf, MANIFEST_FILE, readManifest } from '../generator/manifest.js';
 import { UNTRAINED } from '../generator/untrained-notice.js';
 import { checkPath } from '../validation/index.js';
@@ -70,13 +71,13 @@ export type Inspection =
   | PytorchInspection;
 
 /**
- * The contents of a generator folder, a PEFT folder or the only one below a folder, a GGUF file, any safetensors file or
- * sharded set, or an archive of torch.save.
+ * The contents of a generator (a folder, or as `Generator.load` takes it), a PEFT folder or the only one below a folder, a
+ * GGUF file, any safetensors file or sharded set, or an archive of torch.save or several with an index.
  * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, UNSUPPORTED_FORMAT, NEWER_FORMAT; INVALID_ARGUMENT for a
  * folder with several adapters
  */
-export async function inspect(path: string, options: InspectOptions = {}): Promise<Inspection> {
-  checkPath(path, 'what to inspect');
+export async function inspect(place: string, options: InspectOptions = {}): Promise<Inspection> {
+  const path = await generatorFolder(checkPath(place, 'what to inspect'));
   const folder = await folderOf(path);
   if (folder && (await exists(join(folder, MANIFEST_FILE)))) return inspectGenerator(folder, options);
   const configured = folder && (await exists(join(folder, PEFT_CONFIG_FILE)));
@@ -157,7 +158,7 @@ async function inspectAdapter(folder: string, options: InspectOptions): Promise<
 
 async function inspectPytorch(path: string, options: InspectOptions): Promise<PytorchInspection> {
   return withTensors(
-    () => PytorchArchive.open(path),
+    () => PytorchSet.open(path),
     options,
     false,
     (tensors) => ({ type: 'pytorch', path, tensors }),

@@ -165,7 +165,9 @@ export function expectedNormRatio(step: number): number {
 /** The mean norm ratio within 5 % of a step; NaN if the run has not reached it. */
 export function normRatioAt(steps: readonly TrainingStep[], step: number): number {
   if ((steps.at(-1)?.step ?? 0) < step) return Number.NaN;
-  return mean(steps.filter((each) => Math.abs(each.step - step) <= step / 20).map(({ normRatio }) => normRatio ?? Number.NaN));
+  return mean(
+    steps.filter((each) => Math.abs(each.step - step) <= step / 20).map(({ normRatio }) => normRatio ?? Number.NaN),
+  );
 }
 
 function trendReasons(step: number, steps: readonly TrainingStep[], trend: Trend): string[] {

@@ -157,7 +157,8 @@ function taskLossesOf(
 
 function notFinite(what: string, value: number, step: number, samples: readonly Sample[]): DndError {
   const byTask = new Map<string, Set<string>>();
-  for (const { task, checkpoint } of samples) byTask.set(task, (byTask.get(task) ?? new Set()).add(checkpoint?.name ?? 'responses'));
+  for (const { task, checkpoint } of samples)
+    byTask.set(task, (byTask.get(task) ?? new Set()).add(checkpoint?.name ?? 'responses'));
   const list = Array.from(byTask, ([task, names]) => `task ${task} (${[...names].join(', ')})`);
   return new DndError(
     'NOT_FINITE',

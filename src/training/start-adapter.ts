@@ -1,9 +1,9 @@
 import { type AdapterLayout, ResidualStatistics } from '../adapter/index.js';
-import { normal } from '../random/normal.js';
-import { SplitMix64 } from '../random/split-mix.js';
 import type { TrainerEngine } from '../engine/index.js';
 import { conditionShape } from '../generator/decoder-shape.js';
 import type { GeneratorManifest } from '../generator/manifest.js';
+import { normal } from '../random/normal.js';
+import { SplitMix64 } from '../random/split-mix.js';
 import { type Checkpoint, readWeights } from './pairs/index.js';
 import { STREAMS } from './streams.js';
 

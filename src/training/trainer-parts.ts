@@ -85,7 +85,8 @@ export async function makeWorkingParts(
   const { settings, split, manifest, layout, encoder, texts } = preparation;
   const usesTargets = settings.loss !== 'behaviour';
   const cache = join(folder, CACHE_FOLDER);
-  const importance = usesTargets && settings.tokenImportance ? await importanceFor(split, layout, cache, options) : null;
+  const importance =
+    usesTargets && settings.tokenImportance ? await importanceFor(split, layout, cache, options) : null;
   const [prompts] = conditionShape(manifest.decoder);
   const { seed, batch, microBatch, promptCacheBytes, promptDiskBytes, targetCacheBytes } = settings;
   const sampled = (name: string, checkpoints: SampledTask['checkpoints']) => {

@@ -9,12 +9,17 @@
 #include "model/training/training_plan.h"
 #include "published_decoders.h"
 #include "random_decoder.h"
+#include "random_values.h"
+#include "trainer_work.h"
 #include "training_device.h"
 
 namespace dnd {
 namespace {
 
+using test::accumulate;
+using test::batch_of;
 using test::random_task;
+using test::random_values;
 using test::randomise;
 using test::RandomTask;
 using test::TrainingDevice;

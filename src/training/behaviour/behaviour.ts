@@ -1,4 +1,4 @@
-import { type AdapterLayout, type ResidualStatistics } from '../../adapter/index.js';
+import type { AdapterLayout, ResidualStatistics } from '../../adapter/index.js';
 import { residualTokenGradient } from '../../adapter/residual-gradient.js';
 import { reconstructAdapters, type SequenceAdapters } from '../../engine/index.js';
 import { type EncodedExample, joinExamples, type LanguageModel } from '../../language/index.js';
@@ -73,12 +73,9 @@ export class Behaviour implements Disposable {
     const { ids, labels, lengths } = joinExamples(sequences.flat());
     const adapterOf = sequences.flatMap((own, index) => own.map(() => index));
     const lora = { ...this.#form, adapters, adapterOf };
-    const { likelihoods, gradients } = await this.model.engine.adapterGradients(
-      { ids, lengths, lora },
-      labels,
-      1,
-      { signal },
-    );
+    const { likelihoods, gradients } = await this.model.engine.adapterGradients({ ids, lengths, lora }, labels, 1, {
+      signal,
+    });
     const sums = sequences.map(() => ({ sum: 0, tokens: 0 }));
     for (const [index, { sum, count }] of likelihoods.entries()) {
       const own = sums[adapterOf[index]!]!;

@@ -1,4 +1,4 @@
-import { type LongOperation, eventLoopYielder, steadyProgress } from '../../async/index.js';
+import { eventLoopYielder, type LongOperation, steadyProgress } from '../../async/index.js';
 import { DndError } from '../../errors.js';
 import { type EncodedExample, encodeExample, type PromptFormat } from '../../language/index.js';
 import { SplitMix64 } from '../../random/split-mix.js';
