@@ -17,8 +17,8 @@ import type {
 export type CausalEngineOptions = CausalSizes &
   Omit<EngineOptions, 'precision'> & {
     /**
-     * 'bf16': products with the weights, which stay as they are, have bfloat16 operands and float32 sums, about twice as
-     * fast; needs a CPU with AVX512-BF16, and 2 more bytes for each weight, or 4 with gradients of adapters. Default:
+     * 'bf16': products with the weights, which stay as they are, have bfloat16 operands and float32 sums, in half the
+     * time; needs a CPU with AVX512-BF16, and 2 more bytes for each weight, or 4 with gradients of adapters. Default:
      * 'fp32'.
      */
     precision?: LanguagePrecision | undefined;

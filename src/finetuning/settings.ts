@@ -157,7 +157,7 @@ export const FINETUNE_SETTINGS: SettingTable<FinetuneSettings> = {
     kind: { is: 'choice', of: [...LANGUAGE_PRECISIONS] },
     default: 'fp32',
     affectsWeights: true,
-    about: "precision of the base's products: bf16 is about twice as fast, and needs a CPU with AVX512-BF16",
+    about: "precision of the base's products: bf16 takes half their time, and needs a CPU with AVX512-BF16",
   },
   seed: { kind: whole(0), default: 0, affectsWeights: true, about: 'random seed' },
   saveEvery: {
