@@ -1,10 +1,10 @@
 import type { TaskSums, TrainerEngine } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { SplitMix64 } from '../random/split-mix.js';
-import type { BehaviourGradient } from './behaviour/behaviour.js';
-import { type BehaviourSums, type BehaviourWork, drawSequences } from './behaviour/index.js';
+import type { BehaviourGradient, BehaviourSums } from './behaviour/index.js';
+import type { BehaviourWork } from './behaviour-work.js';
 import type { TrainingStep } from './metrics.js';
-import type { Sample } from './sampler.js';
+import { drawSequences, type Sample } from './sampler.js';
 import { learningRateAt } from './schedule.js';
 import type { TrainingSettings } from './settings.js';
 import { STREAMS } from './streams.js';

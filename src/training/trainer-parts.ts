@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { TrainerEngine } from '../engine/index.js';
 import { conditionShape } from '../generator/decoder-shape.js';
 import type { GeneratorManifest } from '../generator/manifest.js';
-import { type BehaviourWork, makeBehaviour } from './behaviour/index.js';
+import { type BehaviourWork, makeBehaviour } from './behaviour-work.js';
 import type { EvaluationTask } from './evaluation.js';
 import { HiddenStatesCache } from './hidden-states-cache.js';
 import type { MetricsFile } from './metrics-file.js';

@@ -1,12 +1,9 @@
-import type { AdapterLayout } from '../../adapter/index.js';
-import { DndError } from '../../errors.js';
-import { loadLanguageModel } from '../../language/index.js';
-import type { EvaluationTask } from '../evaluation.js';
-import type { Preparation } from '../prepare.js';
-import type { MakeOptions } from '../trainer-parts.js';
-import { Behaviour } from './behaviour.js';
+import { DndError } from '../errors.js';
+import { loadLanguageModel } from '../language/index.js';
+import { Behaviour, encodeTasks } from './behaviour/index.js';
 import { type ResponseTask, responseTasks } from './evaluate-responses.js';
-import { encodeTasks } from './sequences.js';
+import type { EvaluationTask } from './evaluation.js';
+import type { Preparation, PrepareOptions } from './prepare.js';
 
 /** What the behaviour loss needs beside the decoder. */
 export interface BehaviourWork {
@@ -22,7 +19,7 @@ export interface BehaviourWork {
 export async function makeBehaviour(
   { settings, split, pairs, layout }: Preparation,
   evaluationTasks: readonly EvaluationTask[],
-  { signal, onProgress }: MakeOptions,
+  { signal, onProgress }: Pick<PrepareOptions, 'signal' | 'onProgress'>,
 ): Promise<BehaviourWork | null> {
   if (settings.loss === 'tokens') return null;
   const { base, threads, memoryLimit, system, seed, evaluationTasks: mostTasks, evaluationItems: mostItems } = settings;
