@@ -1,10 +1,20 @@
 import { type Command, Option } from 'commander';
 import { PEFT_CONFIG_FILE } from '../adapter/index.js';
-import { type DemoResult, POCKET_FOLDER, readPocketWorld, runDemo } from '../demo/index.js';
+import {
+  DEFAULT_MODEL,
+  DEMO_MODELS,
+  type DemoModelName,
+  type DemoResult,
+  type FetchModel,
+  readWorld,
+  runDemo,
+} from '../demo/index.js';
+import { DndError } from '../errors.js';
 import { checkFolderOutput } from '../files/index.js';
 import { type PromptFields, type PromptItem, readPromptItems, readPromptSet } from '../prompts/index.js';
 import { checkPath } from '../validation/index.js';
 import { demoLines, taskLines } from './demo-view.js';
+import { downloadedFolder } from './hub-options.js';
 import { type Io, print } from './io.js';
 import {
   forceOption,
@@ -14,8 +24,12 @@ import {
   threadsOption,
   wholeNumber,
 } from './options.js';
+import { showProgress } from './progress.js';
 
 interface Options extends PromptFields {
+  model: DemoModelName;
+  base?: string;
+  encoder?: string;
   task?: string;
   list?: boolean;
   prompts?: string;
@@ -29,13 +43,25 @@ interface Options extends PromptFields {
 export function addDemo(program: Command, io: Io): void {
   program
     .command('demo')
-    .description('Show prompts turning into weights, on the small trained world that the package contains.')
+    .description(
+      'Show prompts turning into weights, on the small trained world that the package contains, or on a real model.',
+    )
+    .addOption(
+      new Option(
+        '--model <name>',
+        'pocket: the small world; smollm2: SmolLM2-135M-Instruct, with an npm package of generators',
+      )
+        .choices(DEMO_MODELS)
+        .default(DEFAULT_MODEL),
+    )
+    .option('--base <path>', 'base model of smollm2: folder, or a GGUF file (default: a fetched copy, else a download)')
+    .option('--encoder <folder>', 'text encoder of smollm2, if its generators need one (default: as for --base)')
     .option('--task <name>', 'held-out task to show (default: the first of --list)')
     .option('--list', 'list the held-out tasks')
     .addOption(
       new Option(
         '--prompts <file>',
-        'your own prompts in the pocket language instead of a task, or - for standard input; their responses, if any, are what counts as right',
+        'your own prompts, for pocket in its language, instead of a task, or - for standard input; their responses, if any, are what counts as right',
       ).conflicts('task'),
     )
     .addOption(promptFieldOption())
@@ -48,19 +74,50 @@ export function addDemo(program: Command, io: Io): void {
     .action((options: Options) => (options.list ? listTasks(options, io) : demo(options, io)));
 }
 
-async function listTasks({ json }: Options, io: Io): Promise<void> {
-  const { tasks } = await readPocketWorld(POCKET_FOLDER);
-  print(io, json, tasks, () => taskLines(tasks));
+async function listTasks({ model, json }: Options, io: Io): Promise<void> {
+  const { tasks } = await readWorld(model);
+  print(io, json, tasks, () => taskLines(model, tasks));
 }
 
-async function demo({ task, prompts, out, seed, threads, force, json, ...fields }: Options, io: Io): Promise<void> {
+async function demo({ prompts, out, seed, threads, force, json, ...options }: Options, io: Io): Promise<void> {
+  const { model, base, encoder, task, promptField, responseField } = options;
   const { signal } = io;
+  for (const [name, path] of Object.entries({ base, encoder })) {
+    if (path === undefined) continue;
+    checkPath(path, `--${name}`);
+    if (model !== 'pocket') continue;
+    throw new DndError('INVALID_ARGUMENT', `--${name}: the pocket world has its own; expected --model smollm2 with it`);
+  }
   // An unwritable folder fails before the work.
   if (out !== undefined) await checkFolderOutput(checkPath(out, '--out'), { force, marker: PEFT_CONFIG_FILE });
-  const own = prompts === undefined ? undefined : await readOwn(prompts, fields, io);
-  const result = await runDemo({ task, prompts: own, seed, threads, signal });
+  const own = prompts === undefined ? undefined : await readOwn(prompts, { promptField, responseField }, io);
+  // The pocket world is shown sooner than a bar would be read.
+  const view = model === 'pocket' ? undefined : showProgress(io, json);
+  let result: DemoResult;
+  try {
+    result = await runDemo({
+      ...{ model, base, encoder, task, prompts: own, seed, threads, signal },
+      fetch: fetchWith(io, json === true),
+      onProgress: view && ((fraction) => view.onProgress(fraction, 'demo')),
+    });
+  } finally {
+    view?.stop();
+  }
   if (out !== undefined) await result.adapter.save(out, { dtype: 'f32', force, signal });
   print(io, json, jsonOf(result, out), () => demoLines(result, out));
+}
+
+function fetchWith(io: Io, quiet: boolean): FetchModel {
+  return async (repository, kind) => {
+    try {
+      return await downloadedFolder(`hf:${repository}`, kind, io, quiet);
+    } catch (error) {
+      if (!(error instanceof DndError)) throw error;
+      const what = kind === 'base' ? 'a folder, or a GGUF file' : 'a folder';
+      const advice = `With a copy that is here (${what}), nothing is downloaded: --${kind} <path>`;
+      throw new DndError(error.code, `${error.message}. ${advice}`, { cause: error });
+    }
+  };
 }
 
 async function readOwn(

@@ -18,6 +18,7 @@ import { counted, table } from './table.js';
 
 interface Options extends Pick<PromptFields, 'promptField' | 'responseField'> {
   generator: string;
+  encoder?: string;
   base: string;
   tasks: string;
   pairs?: string;
@@ -39,7 +40,8 @@ export function addEval(program: Command, io: Io): void {
   program
     .command('eval')
     .description('Try generated adapters on held-out tasks, beside trained LoRAs and controls.')
-    .requiredOption('--generator <folder>', 'generator folder')
+    .requiredOption('--generator <path>', 'generator: folder, or npm package that is installed')
+    .option('--encoder <folder>', 'text encoder folder, if the generator does not contain it')
     .requiredOption('--base <path>', 'base model: folder with weights and tokenizer, or a GGUF file')
     .requiredOption('--tasks <folder>', 'tasks: <task>/prompts.json and test.json, or <task>.json with train and test')
     .option('--pairs <folder>', 'pairs folder of the training LoRAs, to compare with')

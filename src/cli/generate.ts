@@ -57,7 +57,7 @@ export function addGenerate(program: Command, io: Io): void {
   program
     .command('generate')
     .description('Generate a LoRA adapter from the unlabeled prompts of a task.')
-    .requiredOption('--generator <folder>', 'generator folder')
+    .requiredOption('--generator <path>', 'generator: folder, or npm package that is installed')
     .requiredOption(
       '--prompts <files...>',
       'prompt files (.txt, .json, .jsonl, .csv, .tsv; also .gz), or - for standard input; several files produce several adapters',

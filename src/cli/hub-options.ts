@@ -14,11 +14,12 @@ interface Places {
 
 /** Where commands take `hf:owner/name` for a folder, and what they use the repository as. */
 const PLACES: Readonly<Record<string, Places>> = {
+  demo: { options: { base: 'base', encoder: 'encoder' } },
   init: { options: { base: 'base-config', encoder: 'encoder' } },
   generate: { options: { generator: 'generator', encoder: 'encoder' } },
   finetune: { options: { base: 'base' } },
   train: { options: { base: 'base-config', encoder: 'encoder' } },
-  eval: { options: { generator: 'generator', base: 'base' } },
+  eval: { options: { generator: 'generator', base: 'base', encoder: 'encoder' } },
   merge: { options: { base: 'base' }, arguments: { kind: 'adapter' } },
   compare: { arguments: { kind: 'adapter' }, showsNames: true },
   compose: { arguments: { kind: 'adapter' }, showsNames: true },
@@ -46,7 +47,7 @@ export async function resolveHubReferences(command: Command, io: Io): Promise<vo
   await checkOutputOf(command.name(), options, command.processedArgs);
   const names = new Map<string, string>();
   for (const { reference, kind, replace } of found) {
-    const folder = await folderOf(reference, kind, io, options.json === true);
+    const folder = await downloadedFolder(reference, kind, io, options.json === true);
     names.set(folder, reference);
     replace(folder);
   }
@@ -76,7 +77,8 @@ function referencesOf(command: Command): Found[] {
   return found;
 }
 
-async function folderOf(path: string, kind: HubKind, io: Io, quiet: boolean): Promise<string> {
+/** The folder of a repository, downloaded with a progress bar, and its licence on standard error unless it is to be quiet. */
+export async function downloadedFolder(path: string, kind: HubKind, io: Io, quiet: boolean): Promise<string> {
   const progress = showProgress(io, quiet);
   try {
     const onProgress = (fraction: number) => progress.onProgress(fraction, 'download');

@@ -51,6 +51,7 @@ const run =
 
 /** Each command's own refusal of an output, which it makes again itself. */
 const CHECKS: Readonly<Record<string, Check>> = {
+  demo: folder(PEFT_CONFIG_FILE),
   init: folder(MANIFEST_FILE),
   generate: async ({ prompts = [], out, force }) => {
     if (out === undefined) return;

@@ -41,7 +41,10 @@ export function addPlan(program: Command, io: Io): void {
   program
     .command('plan')
     .description('Show the planned execution of each convolution of a generator: algorithm, tiles, work, memory, time.')
-    .argument('[generator]', 'generator folder, or its generator.json; weights are not read')
+    .argument(
+      '[generator]',
+      'generator folder, its generator.json, or npm package that is installed; weights are not read',
+    )
     .addOption(
       new Option('--preset <name>', 'published configuration, instead of a generator')
         .choices(PRESET_NAMES)

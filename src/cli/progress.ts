@@ -9,8 +9,10 @@ type ShownStage =
   | 'measure'
   | 'pairs'
   | 'normalisation'
+  | 'components'
   | 'importance'
   | 'evaluate'
+  | 'demo'
   | 'read'
   | 'merge'
   | 'compare'
@@ -28,8 +30,10 @@ const LABELS: Record<ShownStage, string> = {
   measure: 'measuring convolutions',
   pairs: 'reading the pairs',
   normalisation: 'computing the mean of the checkpoints',
+  components: 'computing principal components',
   importance: 'computing token importance',
   evaluate: 'evaluating',
+  demo: 'answering prompts',
   read: 'reading adapters',
   merge: 'merging',
   compare: 'comparing adapters',

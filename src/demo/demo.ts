@@ -1,27 +1,40 @@
+import { join } from 'node:path';
 import { type LongOperation, steadyProgress } from '../async/index.js';
+import { checkBase } from '../evaluation/index.js';
+import { exists } from '../files/index.js';
+import { ENCODER_FOLDER } from '../generator/encoder-folder.js';
 import type { GeneratedAdapter } from '../generator/generated-adapter.js';
 import { Generator } from '../generator/generator.js';
+import { MANIFEST_FILE, readManifest } from '../generator/manifest.js';
 import { type LanguageModel, loadLanguageModel } from '../language/index.js';
 import type { PromptItem } from '../prompts/index.js';
 import { checkOptions } from '../validation/index.js';
-import { requireKnownWords } from './known-words.js';
-import { findTask, POCKET_FOLDER, type PocketTask, readPocketWorld, readTaskData } from './pocket.js';
+import { fetchedModel } from './fetched-models.js';
+import { DEFAULT_MODEL, type DemoModelName, demoCommand, readWorld } from './models.js';
+import { type DemoTask, type DemoWorld, findTask, type ModelSource, type TaskData } from './world.js';
 
 /** Prompts whose answers are shown. */
 export const SHOWN = 3;
-/** More than the longest reply of the pocket language. */
-const MOST_NEW_TOKENS = 24;
+
+/** Gets a repository of the Hugging Face Hub, and returns its folder. */
+export type FetchModel = (repository: string, kind: 'base' | 'encoder') => Promise<string>;
 
 export interface DemoOptions extends LongOperation {
-  /** A held-out task of the pocket world; default: the first. */
+  /** Default: the pocket world, which the package contains. */
+  model?: DemoModelName | undefined;
+  /** The base model: its folder, or a GGUF file. Default: the world's own, which is fetched unless it is here. */
+  base?: string | undefined;
+  /** Folder of the text encoder, for generators that do not contain theirs. Default: as for `base`. */
+  encoder?: string | undefined;
+  /** Called for what is not here, once everything else that can fail early has been checked. */
+  fetch: FetchModel;
+  /** A held-out task of the world; default: the first. */
   task?: string | undefined;
-  /** Prompts in the pocket language, instead of a task's. Their responses, where they have some, count as right. */
+  /** Prompts of one's own instead of a task's. Their responses, where they have some, count as right. */
   prompts?: { items: readonly PromptItem[]; source: string } | undefined;
   /** Random seed for the choice of the prompts that the adapter is generated from. Default: 0. */
   seed?: number | undefined;
   threads?: number | undefined;
-  /** The pocket world; default: the package's own. */
-  folder?: string | undefined;
 }
 
 /** A prompt, and what is answered without and with the adapter. */
@@ -34,57 +47,79 @@ export interface DemoAnswer {
 }
 
 export interface DemoResult {
+  model: DemoModelName;
+  /** Folder or GGUF file. */
+  base: string;
+  /** Folder. */
+  generator: string;
+  /** Folder of the text encoder; null if it is inside the generator, or built in. */
+  encoder: string | null;
   /** null for prompts of the user's own. */
-  task: PocketTask | null;
+  task: DemoTask | null;
+  /** Whether the generator says that the task is none that it was trained on. */
+  heldOut: boolean;
   baseParameters: number;
   answers: DemoAnswer[];
   adapter: GeneratedAdapter;
-  /** From the prompts to the adapter's weights. */
-  generationMs: number;
-  /** Exactly right answers among all items with a response; null without any. */
+  /** Loading base and generator, all answers of the base, from the prompts to the adapter's weights, all answers with it. */
+  milliseconds: { load: number; base: number; generation: number; adapted: number };
+  /** Exactly right answers, white space at both ends aside, among all items with a response; null without any. */
   accuracy: { items: number; base: number; adapted: number } | null;
 }
 
 /**
  * Shows what the package is for: the base model answers prompts of a task, an adapter is generated from unlabeled
  * prompts of the task, and the base with that adapter answers the same prompts.
- * @throws DndError INVALID_ARGUMENT for an unknown task; INVALID_PROMPTS for prompts outside the pocket language; as
- * `readPocketWorld`, `loadLanguageModel`, `Generator.load`; `signal.reason`
+ * @throws DndError INVALID_ARGUMENT for an unknown task; INVALID_PROMPTS for prompts outside the pocket language;
+ * SHAPE_MISMATCH for a base that the generator was not made for; as `readWorld`, `fetch`, `loadLanguageModel`,
+ * `Generator.load`; `signal.reason`
  */
-export async function runDemo(options: DemoOptions = {}): Promise<DemoResult> {
+export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   const {
-    task: name,
+    model: name = DEFAULT_MODEL,
     prompts: own,
     seed,
     threads,
     signal,
-    folder = POCKET_FOLDER,
   } = checkOptions(options, 'options of runDemo');
   const progress = steadyProgress(options.onProgress);
-  const world = await readPocketWorld(folder);
-  const task = own ? null : findTask(world, name);
-  const data = task ? await readTaskData(folder, task.name) : promptsAndTest(own!.items);
-  const model = await loadLanguageModel(world.base, { threads, signal });
+  const world = await readWorld(name);
+  const task = own ? null : findTask(world, options.task, `${demoCommand(name)} --list`);
+  const data = task ? await world.dataOf(task) : promptsAndTest(own!.items);
+  const folder = await world.generatorOf(task);
+  const encoder = options.encoder ?? (await encoderOf(world, folder, options.fetch));
+  const base = options.base ?? (await placeOf(world.base, 'base', options.fetch));
+  const clock = new Stopwatch();
+  const model = await loadLanguageModel(base, { threads, signal });
   try {
-    if (own) requireKnownWords(model, data.prompts, own.source);
-    const generator = await Generator.load(world.generator, { threads, signal, device: 'cpu' });
+    if (own) world.checkPrompts?.(model, data.prompts, own.source);
+    const generator = await Generator.load(folder, { threads, signal, encoder, device: 'cpu' });
     try {
-      progress(0.2);
-      const began = performance.now();
+      const { manifest } = generator;
+      checkBase(manifest.base, folder, model);
+      const load = clock.lap();
+      const settings = { maxNewTokens: world.maxNewTokens, signal };
+      const inPart = (from: number, to: number) => (done: number) => progress(from + (to - from) * done);
+      const prompts = data.test.map(({ prompt }) => prompt);
+      const before = await model.generate(prompts, { ...settings, onProgress: inPart(0.1, 0.5) });
+      const ofBase = clock.lap();
       const adapter = await generator.generate(data.prompts, { seed, signal });
-      const generationMs = performance.now() - began;
-      progress(0.4);
-      const answers = await answerBoth(model, adapter, data.test, signal);
-      progress(1);
-      const known = answers.filter(({ expected }) => expected !== null);
-      const right = (which: 'base' | 'adapted') => known.filter((one) => one[which] === one.expected).length;
+      const generation = clock.lap();
+      const after = await model.generate(prompts, { ...settings, adapters: adapter, onProgress: inPart(0.6, 1) });
+      const answers = data.test.map(({ prompt, response }, index) => ({
+        prompt,
+        base: before[index]!,
+        adapted: after[index]!,
+        expected: response === '' ? null : response,
+      }));
       return {
-        task,
-        baseParameters: model.engine.parameters.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
+        ...{ model: name, base, generator: folder, encoder: encoder ?? null, task },
+        heldOut: task !== null && manifest.training.tasks?.includes(task.name) === false,
+        baseParameters: parametersOf(model),
         answers,
         adapter,
-        generationMs,
-        accuracy: known.length === 0 ? null : { items: known.length, base: right('base'), adapted: right('adapted') },
+        milliseconds: { load, base: ofBase, generation, adapted: clock.lap() },
+        accuracy: accuracyOf(answers),
       };
     } finally {
       generator.dispose();
@@ -94,26 +129,47 @@ export async function runDemo(options: DemoOptions = {}): Promise<DemoResult> {
   }
 }
 
+/** The folder of the encoder that a generator needs beside its own folder; undefined if it needs none, or none is known. */
+async function encoderOf({ encoder }: DemoWorld, folder: string, fetch: FetchModel): Promise<string | undefined> {
+  if (encoder === undefined || (await exists(join(folder, ENCODER_FOLDER)))) return undefined;
+  const manifest = await readManifest(join(folder, MANIFEST_FILE));
+  return manifest.encoder.type === 'hash' ? undefined : placeOf(encoder, 'encoder', fetch);
+}
+
+async function placeOf(source: ModelSource, kind: 'base' | 'encoder', fetch: FetchModel): Promise<string> {
+  if ('path' in source) return source.path;
+  return (await fetchedModel(source.repository)) ?? fetch(source.repository, kind);
+}
+
 /** Prompts of the user's own are both what the adapter is generated from and what it is tried on. */
-function promptsAndTest(items: readonly PromptItem[]): { prompts: string[]; test: readonly PromptItem[] } {
+function promptsAndTest(items: readonly PromptItem[]): TaskData {
   const measurable = items.some(({ response }) => response !== '');
   return { prompts: items.map(({ prompt }) => prompt), test: measurable ? items : items.slice(0, SHOWN) };
 }
 
-async function answerBoth(
-  model: LanguageModel,
-  adapter: GeneratedAdapter,
-  items: readonly PromptItem[],
-  signal: AbortSignal | undefined,
-): Promise<DemoAnswer[]> {
-  const prompts = items.map(({ prompt }) => prompt);
-  const settings = { maxNewTokens: MOST_NEW_TOKENS, signal };
-  const base = await model.generate(prompts, settings);
-  const adapted = await model.generate(prompts, { ...settings, adapters: adapter });
-  return items.map(({ prompt, response }, index) => ({
-    prompt,
-    base: base[index]!,
-    adapted: adapted[index]!,
-    expected: response === '' ? null : response,
-  }));
+function parametersOf({ engine }: LanguageModel): number {
+  return engine.parameters.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+}
+
+function accuracyOf(answers: readonly DemoAnswer[]): DemoResult['accuracy'] {
+  const known = answers.filter(({ expected }) => expected !== null);
+  if (known.length === 0) return null;
+  const right = (which: 'base' | 'adapted') => known.filter((one) => isRight(one, which)).length;
+  return { items: known.length, base: right('base'), adapted: right('adapted') };
+}
+
+export function isRight(answer: DemoAnswer, which: 'base' | 'adapted'): boolean {
+  return answer[which].trim() === answer.expected?.trim();
+}
+
+class Stopwatch {
+  #began = performance.now();
+
+  /** Milliseconds since the last call, or the start. */
+  lap(): number {
+    const now = performance.now();
+    const lap = now - this.#began;
+    this.#began = now;
+    return lap;
+  }
 }

@@ -15,8 +15,10 @@ import { type EvaluationTask, readTasks } from './tasks.js';
 import { compare, verdictOf } from './verdict.js';
 
 export interface EvaluateOptions extends LongOperation {
-  /** Folder of the generator. */
+  /** The generator, as `Generator.load` takes it. */
   generator: string;
+  /** Folder of its text encoder, if it does not contain it. */
+  encoder?: string | undefined;
   /** The base model: a folder with its weights and tokenizer, or a GGUF file. */
   base: string;
   /** Folder of tasks; see `readTasks`. */
@@ -53,7 +55,15 @@ const METHOD =
  * `signal.reason`
  */
 export async function evaluate(options: EvaluateOptions): Promise<EvaluationResult> {
-  const { generator: folder, base, tasks, pairs, names, ...rest } = checkOptions(options, 'options of evaluate');
+  const {
+    generator: folder,
+    encoder,
+    base,
+    tasks,
+    pairs,
+    names,
+    ...rest
+  } = checkOptions(options, 'options of evaluate');
   for (const [path, what] of [
     [folder, 'generator'],
     [base, 'base'],
@@ -67,7 +77,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
   checkSeed(seed);
   const began = performance.now();
   const found = await readTasks(tasks, names, rest.fields);
-  const generator = await Generator.load(folder, { threads, signal, device: 'cpu' });
+  const generator = await Generator.load(folder, { encoder, threads, signal, device: 'cpu' });
   try {
     const model = await loadLanguageModel(base, { threads, signal });
     try {

@@ -1,5 +1,5 @@
 export { CHECKSUMS_FILE, type Checksums, verifyChecksums, writeChecksums } from './checksums.js';
-export { refuseInputAsOutput } from './contains.js';
+export { contains, refuseInputAsOutput } from './contains.js';
 export { sha256OfFiles } from './digest.js';
 export { isFileError, readError, streamError, writeError } from './errors.js';
 export { exists, isFolder, kindOf } from './exists.js';

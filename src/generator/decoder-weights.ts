@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import type { LongOperation } from '../async/index.js';
+import { type AdapterDtype, encodeWeights } from '../adapter/index.js';
+import { eventLoopYielder, type LongOperation } from '../async/index.js';
 import type { DecoderEngine, ParameterInfo } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { elementCount, isFloatDtype } from '../formats/dtypes.js';
@@ -99,24 +100,34 @@ function notFloat(file: TensorReader, name: string, dtype: string): DndError {
   );
 }
 
-/** Writes the decoder's parameters as float32, piece by piece, sharded above 5 GB. */
+/**
+ * Writes the decoder's parameters, piece by piece, sharded above 5 GB.
+ * @throws DndError INVALID_WEIGHTS for parameters that a dtype but float32 cannot hold; as `writeSafetensorsSharded`
+ */
 export async function saveDecoderWeights(
   folder: string,
   engine: DecoderParameters,
-  options: Omit<ShardedWriteOptions, 'metadata'>,
+  { dtype = 'F32', ...options }: Omit<ShardedWriteOptions, 'metadata'> & { dtype?: AdapterDtype },
 ): Promise<void> {
   const tensors = engine.parameters.map(({ name, shape }) => ({
     name,
-    dtype: 'F32' as const,
+    dtype,
     shape,
-    bytes: () => parameterBytes(engine, name, elementCount(shape)),
+    bytes: () => parameterBytes(engine, name, elementCount(shape), dtype),
   }));
   await writeSafetensorsSharded(folder, DECODER_BASE_NAME, tensors, { ...options, metadata: { format: 'pt' } });
 }
 
-function* parameterBytes(engine: DecoderParameters, name: string, count: number): Iterable<Uint8Array> {
+async function* parameterBytes(
+  engine: DecoderParameters,
+  name: string,
+  count: number,
+  dtype: AdapterDtype,
+): AsyncIterable<Uint8Array> {
+  const yieldToEventLoop = eventLoopYielder();
   for (let offset = 0; offset < count; offset += CHUNK_ELEMENTS) {
-    const values = engine.readParameter(name, offset, Math.min(CHUNK_ELEMENTS, count - offset));
-    yield new Uint8Array(values.buffer, values.byteOffset, values.length * BYTES_PER_ELEMENT);
+    const data = engine.readParameter(name, offset, Math.min(CHUNK_ELEMENTS, count - offset));
+    if (dtype === 'F32') yield new Uint8Array(data.buffer, data.byteOffset, data.length * BYTES_PER_ELEMENT);
+    else yield* encodeWeights(name, { shape: [1, data.length], data }, dtype, yieldToEventLoop);
   }
 }

@@ -16,6 +16,7 @@ import { isPytorch, PytorchArchive } from '../formats/pytorch/index.js';
 import { SafetensorsSet, type TensorReader } from '../formats/safetensors/index.js';
 import { parameterCount } from '../generator/decoder-shape.js';
 import { DECODER_BASE_NAME } from '../generator/decoder-weights.js';
+import { generatorFolder } from '../generator/generator-package.js';
 import { type GeneratorManifest, layoutOf, MANIFEST_FILE, readManifest } from '../generator/manifest.js';
 import { UNTRAINED } from '../generator/untrained-notice.js';
 import { checkPath } from '../validation/index.js';
@@ -70,13 +71,13 @@ export type Inspection =
   | PytorchInspection;
 
 /**
- * The contents of a generator folder, a PEFT folder or the only one below a folder, a GGUF file, any safetensors file or
+ * The contents of a generator (a folder, or as `Generator.load` takes it), a PEFT folder or the only one below a folder, a GGUF file, any safetensors file or
  * sharded set, or an archive of torch.save.
  * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, UNSUPPORTED_FORMAT, NEWER_FORMAT; INVALID_ARGUMENT for a
  * folder with several adapters
  */
-export async function inspect(path: string, options: InspectOptions = {}): Promise<Inspection> {
-  checkPath(path, 'what to inspect');
+export async function inspect(place: string, options: InspectOptions = {}): Promise<Inspection> {
+  const path = await generatorFolder(checkPath(place, 'what to inspect'));
   const folder = await folderOf(path);
   if (folder && (await exists(join(folder, MANIFEST_FILE)))) return inspectGenerator(folder, options);
   const configured = folder && (await exists(join(folder, PEFT_CONFIG_FILE)));

@@ -1,5 +1,6 @@
 /** Small dense linear algebra in float64, for products of low rank. */
 export { effectiveRank } from './effective-rank.js';
+export { type SymmetricEigen, symmetricEigen } from './eigen.js';
 export { type LowRank, SharedBases } from './low-rank.js';
 export {
   addScaled,

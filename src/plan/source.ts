@@ -2,13 +2,14 @@ import { basename, dirname, join } from 'node:path';
 import { DndError } from '../errors.js';
 import { decoderOf } from '../generator/create.js';
 import type { DecoderShape, Feature } from '../generator/decoder-shape.js';
+import { generatorFolder } from '../generator/generator-package.js';
 import { MANIFEST_FILE, readManifest } from '../generator/manifest.js';
 import { PRESET_NAMES, type PresetName } from '../generator/presets.js';
 import { checkPath } from '../validation/index.js';
 
 /** Which decoder to plan: exactly one of a generator's folder, a preset, or features with a kernel size. */
 export interface PlanSource {
-  /** Only its `generator.json` is read. */
+  /** As `Generator.load` takes it; only its `generator.json` is read. */
   generator?: string | undefined;
   preset?: PresetName | undefined;
   features?: readonly Feature[] | undefined;
@@ -32,8 +33,8 @@ export async function decoderToPlan({ generator, ...settings }: PlanSource): Pro
     );
   if (generator === undefined)
     return { generator: null, preset: settings.preset ?? null, decoder: decoderOf(settings) };
-  checkPath(generator, 'the generator');
-  const folder = basename(generator) === MANIFEST_FILE ? dirname(generator) : generator;
+  const path = await generatorFolder(checkPath(generator, 'the generator'));
+  const folder = basename(path) === MANIFEST_FILE ? dirname(path) : path;
   const { preset, decoder } = await readManifest(join(folder, MANIFEST_FILE));
   return { generator: folder, preset, decoder };
 }

@@ -169,9 +169,9 @@ describe('loading refuses', () => {
   });
 
   test('a newer format', async () => {
-    await writeFile(join(folder, 'generator.json'), '{"formatVersion": 4}');
+    await writeFile(join(folder, 'generator.json'), '{"formatVersion": 5}');
     await expect(Generator.load(folder)).rejects.toEqual(
-      failure('NEWER_FORMAT', 'generator format 4', 'update dnd-lora'),
+      failure('NEWER_FORMAT', 'generator format 5', 'update dnd-lora'),
     );
   });
 
@@ -263,6 +263,32 @@ describe('parameters so large that numbers overflow', () => {
     );
   });
 });
+
+test.each(['f16', 'bf16'] as const)(
+  'a decoder in %s takes half the bytes and loads as its rounded values',
+  async (dtype) => {
+    await using generator = await createTiny({ seed: 7 });
+    const [full, half] = [join(temporary(), 'full'), join(temporary(), 'half')];
+    await generator.save(full);
+    await generator.save(half, { dtype });
+    const files = await Promise.all([full, half].map((one) => SafetensorsFile.open(join(one, 'decoder.safetensors'))));
+    try {
+      for (const { name } of files[0]!.tensors.values()) {
+        const [values, rounded] = await Promise.all(files.map((file) => file.read(name)));
+        const expected = fromFloat32(toFloat32(values!, 'F32'), dtype === 'f16' ? 'F16' : 'BF16');
+        expect(Buffer.compare(rounded!, expected)).toBe(0);
+      }
+    } finally {
+      for (const file of files) await file.close();
+    }
+    const adapters = await Promise.all([generator, await Generator.load(half)].map((one) => one.generate(PROMPTS)));
+    const [one, other] = adapters.map(({ report }) => report.adapter.norm);
+    expect(Math.abs(other! / one! - 1)).toBeLessThan(0.01);
+    await expect(generator.save(join(temporary(), 'q'), { dtype: 'q8_0' as 'f16' })).rejects.toEqual(
+      failure('INVALID_ARGUMENT', '"q8_0"', 'f32, f16, bf16'),
+    );
+  },
+);
 
 describe('a text encoder with weights', () => {
   const features = [[4, 8, BERT_CHANNELS], [6, 6, 12], TINY_TOKENS] as const;

@@ -10,13 +10,14 @@ const ADAPTER = { rank: 4, alpha: 8, modules: ['q_proj', 'v_proj', 'o_proj', 'do
 const JOINT = { jointSteps: 260, jointBatch: 16, jointLearningRate: 1e-3, schedule: 'cosine', warmupSteps: 10 };
 
 /** LoRAs of single tasks, to compare with: they continue from the joint one. */
-const SINGLE = { steps: 39, checkpoints: 1, batch: 16, learningRate: 1e-3, checkpointLearningRate: 1e-3 };
+const SINGLE = { steps: 39, checkpoints: 1, batch: 8, learningRate: 1e-3, checkpointLearningRate: 1e-3 };
 
 /** From 16 prompts of 24 tokens to 810 weight tokens: 810 chunks of 4 × 192 are an adapter. */
 const GENERATOR = {
   loss: 'behaviour',
+  conditionComponents: 64,
   features: [
-    [16, 24, 384],
+    [16, 24, 64],
     [32, 12, 96],
     [96, 8, 144],
     [810, 4, 192],
@@ -27,12 +28,13 @@ const GENERATOR = {
   batch: 4,
   sequences: 4,
   startDeviation: 0.002,
-  steps: 600,
+  steps: 700,
   learningRate: 2e-3,
   warmupSteps: 20,
   beta2: 0.99,
   weightDecay: 0,
   evaluateEvery: 100,
+  evaluationItems: 5,
   checkpointEvery: 100,
 };
 
@@ -46,7 +48,7 @@ const STYLES = {
   name: 'house-styles',
   data: { domains: STYLE_DOMAINS, items: { train: 64, test: 20 } },
   joint: { ...ADAPTER, ...JOINT },
-  single: { ...SINGLE, trainingTasks: 8, heldOutTasks: 12 },
+  single: { ...SINGLE, trainingTasks: 6, heldOutTasks: 12 },
   generator: GENERATOR,
   /** Held-out tasks that are evaluated beside those with LoRAs of their own. */
   evaluation: { tasks: 48, draws: 3, maxNewTokens: 24 },

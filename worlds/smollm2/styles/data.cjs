@@ -22,7 +22,7 @@ const ITEMS = { train: 64, test: 20 };
  * @param {'combinations' | 'pairs'} [settings.split] what is held out; default: combinations
  * @param {number} [settings.splitSeed] decides which of these; default: 1
  * @param {{ train: number, test: number }} [settings.items] of a task; default: 64 and 20
- * @param {string[]} [settings.domains] names; default: all whose licence allows it
+ * @param {string[]} [settings.domains] names; default: all that are not `optional`. Of either, those whose licence allows it
  * @param {boolean} [settings.research] also what may not be in shipped weights; default: false
  * @returns {Promise<{ settings: object, tasks: object[], leftOut: object[] }>} tasks in the order of their names' parts, each with
  *   `train` and `test` items and what `index.json` says of it
@@ -33,6 +33,10 @@ async function makeData(folder, { seed, split = 'combinations', splitSeed = 1, i
     throw new DndError('INVALID_ARGUMENT', `split: expected ${SPLITS.join(' or ')}, got ${JSON.stringify(split)}`);
   }
   const source = await readDomains(folder, domainsNamed(domains), { research });
+  // With one, a format and a closing of a held-out combination would never be seen together.
+  if (source.domains.length < 2) {
+    throw new DndError('INVALID_ARGUMENT', `domains: expected at least two, got ${source.domains.length}`);
+  }
   for (const domain of source.domains) checkTexts(domain, items);
   const counts = [source.domains.length, FORMATS.length, CLOSINGS.length];
   const unseen = makeSplit(SplitMix64.derived(splitSeed, STREAMS.split), split, counts);
@@ -61,7 +65,7 @@ async function makeData(folder, { seed, split = 'combinations', splitSeed = 1, i
 }
 
 function domainsNamed(names) {
-  if (names === undefined) return DOMAINS;
+  if (names === undefined) return DOMAINS.filter(({ optional }) => !optional);
   return names.map((asked) => {
     const domain = DOMAINS.find(({ name }) => name === asked);
     if (domain !== undefined) return domain;

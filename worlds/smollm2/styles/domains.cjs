@@ -1,7 +1,8 @@
 /**
  * What can be asked: each domain is one task of the source folder, with the wordings in which its prompts ask. `{text}` is
  * what a question is about, `{labels}` the list of possible answers where there is one. The wordings take source prompts
- * apart, so that one text is known under all of them, and ask again in any of them.
+ * apart, so that one text is known under all of them, and ask again in any of them. `optional`: an answer
+ * must be known, and a base of this size hardly knows it; such a domain is used only when it is named.
  */
 const DOMAINS = [
   ...['banking', 'credit_cards', 'kitchen_and_dining', 'home', 'auto_and_commute', 'utility', 'work'].map(intent),
@@ -27,6 +28,7 @@ const DOMAINS = [
   },
   {
     name: 'currency',
+    optional: true,
     about: 'the currency of a country',
     source: 'country-currency',
     wordings: [
@@ -39,18 +41,21 @@ const DOMAINS = [
   },
   {
     name: 'landmark',
+    optional: true,
     about: 'the country of a place',
     source: 'landmark-country',
     wordings: ['Name the country of this landmark: {text}', 'In which country is {text}?', 'Where is {text}?'],
   },
   {
     name: 'product',
+    optional: true,
     about: 'the maker of a product',
     source: 'product-company',
     wordings: ['Name the maker of this product: {text}', 'Which company makes {text}?', 'Who makes {text}?'],
   },
   {
     name: 'occupation',
+    optional: true,
     about: "a person's occupation",
     source: 'person-occupation',
     wordings: [
@@ -61,6 +66,7 @@ const DOMAINS = [
   },
   {
     name: 'instrument',
+    optional: true,
     about: "a musician's instrument",
     source: 'person-instrument',
     wordings: [
@@ -71,6 +77,7 @@ const DOMAINS = [
   },
   {
     name: 'sport',
+    optional: true,
     about: "an athlete's sport",
     source: 'person-sport',
     wordings: [
@@ -93,6 +100,7 @@ const DOMAINS = [
   },
   {
     name: 'antonym',
+    optional: true,
     about: 'the opposite of a word',
     source: 'antonym',
     wordings: ['What is the opposite of {text}?', 'Give an antonym: {text}', '{text} - opposite?'],
@@ -161,7 +169,7 @@ function translate(name, language) {
     `How do you say {text} in ${language}?`,
     `{text} - in ${language}`,
   ];
-  return { name, about: `a word in ${language}`, source: `english-${name}`, wordings };
+  return { name, optional: true, about: `a word in ${language}`, source: `english-${name}`, wordings };
 }
 
 module.exports = { DOMAINS };

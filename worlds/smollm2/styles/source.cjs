@@ -3,6 +3,9 @@ const { DndError } = require('../../../dist/errors.js');
 const { readJson } = require('../../../dist/files/index.js');
 const { mayShip } = require('../licences.cjs');
 
+/** In characters: longer texts and labels are left out, so that a step of training is short and all steps are alike. */
+const LONGEST = { text: 120, label: 24 };
+
 /**
  * The texts of domains, from a source folder: `index.json`, an array of `{ task, cluster, licence }`, and a file
  * `<task>.json` each with `train` and `test`, arrays of `{ prompt, response }`.
@@ -43,8 +46,8 @@ async function readTexts(folder, domain) {
   }
   const takeApart = textsOf(domain, path);
   const tests = distinctTexts(test.map(takeApart), new Set());
-  const keys = new Set(tests.map(keyOf));
-  return { test: tests, train: distinctTexts(train.map(takeApart), keys) };
+  const trains = distinctTexts(train.map(takeApart), new Set(tests.map(keyOf)));
+  return { train: trains.filter(isShort), test: tests.filter(isShort) };
 }
 
 /** @returns a function that makes a source item what it is about: `{ slots, label }`, in no wording */
@@ -78,6 +81,10 @@ function distinctTexts(texts, taken) {
   });
 }
 
+function isShort({ slots, label }) {
+  return slots.text.length <= LONGEST.text && label.length <= LONGEST.label;
+}
+
 /** What two texts have in common that differ in case, spaces or punctuation only. */
 function keyOf({ slots }) {
   return (
@@ -92,4 +99,4 @@ function partition(list, belongs) {
   return [list.filter(belongs), list.filter((one) => !belongs(one))];
 }
 
-module.exports = { keyOf, readDomains };
+module.exports = { readDomains };
