@@ -23,6 +23,7 @@ small=(
   minilm
   minilm_on_cuda
   random_gradients
+  behaviour_gradients
   language_models
 )
 # The others measure memory or time, or want much of both, and have the machine to themselves.

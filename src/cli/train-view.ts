@@ -149,12 +149,13 @@ function evaluationLines({ evaluation, tasks, responses }: Evaluation): string[]
       `${after}: ${task} (${what[heldOut]}, ${checkpoints}) ` +
       `loss ${shortNumber(loss)}  norm ratio ${shortNumber(normRatio)}  cosine ${shortNumber(cosine)}`,
   );
-  for (const heldOut of ['task', 'checkpoints', 'none'] as const) {
-    const own = responses?.filter((one) => one.heldOut === heldOut) ?? [];
+  // Of a task whose checkpoints alone are held out the responses are trained on.
+  for (const held of [true, false]) {
+    const own = responses?.filter(({ heldOut }) => (heldOut === 'task') === held) ?? [];
     if (own.length === 0) continue;
     const mean = (key: 'loss' | 'exactMatch') => own.reduce((sum, one) => sum + one[key], 0) / own.length;
     lines.push(
-      `${after}: responses of ${counted(own.length, 'task')} (${what[heldOut]}) ` +
+      `${after}: responses of ${counted(own.length, 'task')} (${held ? 'held out' : 'trained on'}) ` +
         `loss ${shortNumber(mean('loss'))}  exact ${(100 * mean('exactMatch')).toFixed(1)} %`,
     );
   }

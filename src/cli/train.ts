@@ -79,7 +79,8 @@ async function train(
   try {
     trainer = await open(folder, options, given, view, io);
     steps = trainer.settings.steps;
-    if (trainer.settings.normalisation === 'residual') view.onNotice(OF_DEVIATIONS);
+    const { loss, normalisation } = trainer.settings;
+    if (loss !== 'behaviour' && normalisation === 'residual') view.onNotice(OF_DEVIATIONS);
     const result = await trainToEnd(trainer, { signal: io.signal, ...view });
     view.stop();
     if (result.interrupted) setExitCode(printInterruption(result, folder, options.json, io));

@@ -1,7 +1,7 @@
 import { PACKAGE } from '../package.js';
 import { type HeatMap, heatMapHtml } from '../report/heat-map.js';
 import { dataScript, escapeHtml, htmlDocument, pageFile } from '../report/html.js';
-import { short } from '../report/judgement.js';
+import { short } from '../report/text.js';
 import type { AdapterComparison, PairComparison } from './comparison.js';
 import { moduleGrid } from './grid.js';
 

@@ -12,13 +12,15 @@ export interface TaskAdapter {
 
 /** What a pairs folder has to compare generated adapters with. */
 export interface PairsAdapters {
-  /** Of the tasks that the generator was trained on. */
+  /** Names of the folder's tasks that the generator was trained on. */
+  trainedOn: string[];
+  /** Adapters of those of them that have checkpoints. */
   training: TaskAdapter[];
   /** Of held-out tasks: the adapter that was fine-tuned on the task itself. */
   own: Map<string, LoraAdapter>;
   /** What all of them started from, if the folder has it. */
   joint: LoraAdapter | null;
-  /** Prompts of the training tasks. */
+  /** Prompts of the tasks in `training`. */
   prompts: Map<string, readonly string[]>;
   /** Identity of the pairs, as generators keep that of theirs. */
   digest: string;
@@ -35,7 +37,7 @@ export interface ReadPairsAdaptersOptions {
 const JOINT_FOLDER = 'joint';
 
 /**
- * Reads the last checkpoint of every task of a pairs folder.
+ * Reads the last checkpoint of every task of a pairs folder that has any, and the adapter that they start from.
  * @throws DndError INVALID_PAIRS where none of its tasks was trained on; as `openPairs` and `readPeft`; `signal.reason`
  */
 export async function readPairsAdapters(
@@ -43,13 +45,17 @@ export async function readPairsAdapters(
   { trainedOn, skipCorrupt, signal }: ReadPairsAdaptersOptions,
 ): Promise<PairsAdapters> {
   const { tasks, digest, start } = await openPairs(folder, { skipCorrupt, signal });
+  const names: string[] = [];
   const training: TaskAdapter[] = [];
   const own = new Map<string, LoraAdapter>();
   const prompts = new Map<string, readonly string[]>();
   for (const task of tasks) {
     signal?.throwIfAborted();
+    const trained = trainedOn ? trainedOn.includes(task.name) : !task.heldOut;
+    if (trained) names.push(task.name);
     const adapter = await lastCheckpoint(task, signal);
-    if (trainedOn ? !trainedOn.includes(task.name) : task.heldOut) {
+    if (adapter === null) continue;
+    if (!trained) {
       own.set(task.name, adapter);
       continue;
     }
@@ -59,18 +65,31 @@ export async function readPairsAdapters(
       task.items.map(({ prompt }) => prompt),
     );
   }
-  if (training.length === 0)
+  if (names.length === 0)
     throw new DndError(
       'INVALID_PAIRS',
       `${folder} has none of the tasks that the generator was trained on. Use the pairs folder of its training`,
     );
   const joint = start ? dirname(start.path) : join(folder, JOINT_FOLDER);
   const hasJoint = await exists(join(joint, PEFT_CONFIG_FILE));
-  return { training, own, prompts, digest, joint: hasJoint ? await readPeft(joint, { signal }) : null };
+  return {
+    trainedOn: names,
+    training,
+    own,
+    prompts,
+    digest,
+    joint: hasJoint ? await readPeft(joint, { signal }) : null,
+  };
 }
 
-function lastCheckpoint({ name, checkpoints }: Task, signal: AbortSignal | undefined): Promise<LoraAdapter> {
-  const { path } = checkpoints.at(-1)!;
+/** null for a task without checkpoints, in pairs for the behaviour loss. */
+async function lastCheckpoint(
+  { name, checkpoints }: Task,
+  signal: AbortSignal | undefined,
+): Promise<LoraAdapter | null> {
+  const last = checkpoints.at(-1);
+  if (!last) return null;
+  const { path } = last;
   if (basename(path) === PEFT_TENSORS_FILE) return readPeft(dirname(path), { signal });
   throw new DndError(
     'UNSUPPORTED_FORMAT',

@@ -85,7 +85,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
       const { training } = generator.manifest;
       const trained =
         pairs === undefined ? undefined : await readPairsAdapters(pairs, { ...rest, trainedOn: training.tasks });
-      const trainedOn = training.tasks ?? trained?.training.map(({ task }) => task) ?? (training.trained ? null : []);
+      const trainedOn = training.tasks ?? trained?.trainedOn ?? (training.trained ? null : []);
       const chosen = choose(found, names, trainedOn, tasks);
       const scoring = { maxNewTokens, system: rest.system, raw: rest.raw, signal };
       const run = new Evaluation({

@@ -61,6 +61,10 @@ export class Evaluation {
     const { tasks, model } = this.#parts;
     for (const { adapter } of trained.training) layoutOn(adapter, model.base, model.folder);
     if (trained.joint) await this.#row('joint', () => [trained.joint]);
+    if (trained.training.length === 0) {
+      this.#notes.push('there are no training LoRAs to compare with: the training tasks have no checkpoints');
+      return;
+    }
     const mean = meanAdapter(trained.training.map(({ adapter }) => adapter));
     await this.#row('meanOfTraining', () => [mean]);
     const nearest = await this.#nearest(trained);

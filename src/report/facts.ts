@@ -1,8 +1,9 @@
 import { describedCondition } from '../generator/condition-text.js';
 import { described } from '../generator/encoder-folder.js';
 import { mean } from './curve.js';
-import { short } from './judgement.js';
+import { RESPONSE_KINDS, responsePoints } from './responses.js';
 import type { Run } from './run-folder.js';
+import { percent, short } from './text.js';
 
 type Fact = readonly [name: string, value: string];
 
@@ -76,11 +77,13 @@ export function tilesOf({ steps, evaluations, description }: Run): Tile[] {
   const tiles: (Tile | false)[] = [
     { name: 'step', value: grouped(last?.step ?? 0), more: `of ${grouped(description.settings.steps)}` },
     last !== undefined && { name: 'training loss', value: short(mean(recent.map(({ loss }) => loss))) },
-    last !== undefined && {
-      name: 'norm ratio',
-      value: short(mean(recent.slice(-10).map(({ normRatio }) => normRatio ?? Number.NaN))),
-      ...ofWhat,
-    },
+    ...answerTiles(evaluations),
+    last !== undefined &&
+      last.normRatio !== null && {
+        name: 'norm ratio',
+        value: short(mean(recent.slice(-10).map(({ normRatio }) => normRatio ?? Number.NaN))),
+        ...ofWhat,
+      },
     Number.isFinite(cosine) && {
       name: 'held-out cosine',
       value: short(cosine),
@@ -98,6 +101,16 @@ export function tilesOf({ steps, evaluations, description }: Run): Tile[] {
     },
   ];
   return tiles.filter((tile) => tile !== false);
+}
+
+/** The latest answers of each kind of tasks. */
+function answerTiles(evaluations: Run['evaluations']): Tile[] {
+  return RESPONSE_KINDS.flatMap((kind) => {
+    const last = responsePoints(evaluations, kind).at(-1);
+    if (!last) return [];
+    const more = `of ${kind.label}, at step ${last.step}; loss ${short(last.loss)}`;
+    return { name: 'exact answers', value: percent(last.exactMatch), more };
+  });
 }
 
 /** `340 ms`, `12.3 s`, `5 min 3 s`, `7 h 12 min`. */

@@ -1,5 +1,5 @@
 import { escapeHtml } from './html.js';
-import { short } from './judgement.js';
+import { short } from './text.js';
 
 /** A table whose cells are coloured by value. */
 export interface HeatMap {

@@ -2,12 +2,14 @@ import type { Normalisation } from '../adapter/index.js';
 import type { Evaluation, TaskEvaluation, TrainingStep } from '../training/metrics.js';
 import type { RunDescription } from '../training/run-description.js';
 import { mean } from './curve.js';
+import { type Assessment, judgeResponses, responseReasons } from './response-judgement.js';
+import { change, short } from './text.js';
+
+/** By what a run is judged: its weight tokens, of a normalisation, or the responses of the base with its adapters. */
+export type Measure = Normalisation | 'responses';
 
 /** The assessment of a run so far, in plain words. */
-export interface Judgement {
-  state: 'early' | 'working' | 'slow' | 'failing';
-  /** One short sentence. */
-  headline: string;
+export interface Judgement extends Assessment {
   reasons: string[];
 }
 
@@ -42,10 +44,10 @@ const MEAN_LOSS = 1;
 export function judge(
   steps: readonly TrainingStep[],
   evaluations: readonly Evaluation[],
-  normalisation: Normalisation = 'chunk',
+  measure: Measure = 'chunk',
   tasks: readonly JudgedTask[] = [],
 ): Judgement {
-  const judgement = judgeCurves(steps, evaluations, normalisation);
+  const judgement = judgeCurves(steps, evaluations, measure);
   const trained = tasks.filter(({ heldOut }) => !heldOut);
   const meaningless = trained.filter((task) => task.meaningless !== undefined);
   if (meaningless.length === 0) return judgement;
@@ -69,12 +71,11 @@ function taskReason({ name, meaningless }: JudgedTask): string {
   return `Task ${name}: ${meaningless}.`;
 }
 
-function judgeCurves(
-  steps: readonly TrainingStep[],
-  evaluations: readonly Evaluation[],
-  normalisation: Normalisation,
-): Judgement {
-  const reasons = (['checkpoints', 'task', 'none'] as const).flatMap((kind) => heldOutReasons(evaluations, kind));
+function judgeCurves(steps: readonly TrainingStep[], evaluations: readonly Evaluation[], measure: Measure): Judgement {
+  const reasons = [
+    ...responseReasons(evaluations, NOTICEABLE),
+    ...(['checkpoints', 'task', 'none'] as const).flatMap((kind) => heldOutReasons(evaluations, kind)),
+  ];
   const last = steps.at(-1);
   if (last === undefined) return { state: 'early', headline: 'No data yet: no step has been completed.', reasons };
   const broken = steps.find(({ loss, gradientNorm }) => !Number.isFinite(loss) || !Number.isFinite(gradientNorm));
@@ -85,7 +86,11 @@ function judgeCurves(
       reasons: ['Try a lower learning rate or a longer warm-up first.', ...reasons],
     };
   const trend = trendOf(steps);
-  if (normalisation === 'residual')
+  if (measure === 'responses') {
+    const training = `Training loss: ${change(trend.firstLoss, trend.lastLoss)}.`;
+    return { ...judgeBehaviour(last.step, evaluations, trend), reasons: [training, ...reasons] };
+  }
+  if (measure === 'residual')
     return { ...judgeDeviations(last.step, trend), reasons: [...deviationReasons(last.step, trend), ...reasons] };
   return { ...judgeTrend(last.step, trend), reasons: [...trendReasons(last.step, steps, trend), ...reasons] };
 }
@@ -105,7 +110,7 @@ function trendOf(steps: readonly TrainingStep[]): Trend {
   };
 }
 
-function judgeTrend(step: number, { firstLoss, lastLoss, normRatio }: Trend): Omit<Judgement, 'reasons'> {
+function judgeTrend(step: number, { firstLoss, lastLoss, normRatio }: Trend): Assessment {
   if (step < FEWEST_STEPS) return { state: 'early', headline: `Too early to say after ${step} steps.` };
   if (lastLoss > (1 + NOTICEABLE) * firstLoss) return { state: 'failing', headline: 'Not working: the loss rises.' };
   if (normRatio > TOO_LARGE)
@@ -127,7 +132,7 @@ function judgeTrend(step: number, { firstLoss, lastLoss, normRatio }: Trend): Om
   return { state: 'failing', headline: 'Not working: the generated weights stay far too small.' };
 }
 
-function judgeDeviations(step: number, { firstLoss, lastLoss, normRatio }: Trend): Omit<Judgement, 'reasons'> {
+function judgeDeviations(step: number, { firstLoss, lastLoss, normRatio }: Trend): Assessment {
   if (step < FEWEST_STEPS) return { state: 'early', headline: `Too early to say after ${step} steps.` };
   if (lastLoss > (1 + NOTICEABLE) * firstLoss) return { state: 'failing', headline: 'Not working: the loss rises.' };
   if (lastLoss < (1 - NOTICEABLE) * MEAN_LOSS)
@@ -140,6 +145,13 @@ function judgeDeviations(step: number, { firstLoss, lastLoss, normRatio }: Trend
   if (step < ENOUGH_STEPS && normRatio <= TOO_LARGE)
     return { state: 'slow', headline: 'Slow: the generated adapters are no closer than the mean adapter yet.' };
   return { state: 'failing', headline: 'Not working: the generated adapters are no closer than the mean adapter.' };
+}
+
+function judgeBehaviour(step: number, evaluations: readonly Evaluation[], { firstLoss, lastLoss }: Trend): Assessment {
+  if (step < FEWEST_STEPS) return { state: 'early', headline: `Too early to say after ${step} steps.` };
+  if (lastLoss > (1 + NOTICEABLE) * firstLoss) return { state: 'failing', headline: 'Not working: the loss rises.' };
+  const limits = { noticeable: NOTICEABLE, first: EARLY_SIGNS[0]!.step, enough: ENOUGH_STEPS };
+  return judgeResponses(step, evaluations, limits);
 }
 
 function deviationReasons(step: number, trend: Trend): string[] {
@@ -219,23 +231,12 @@ function heldOutReasons(evaluations: readonly Evaluation[], heldOut: TaskEvaluat
   ];
 }
 
-function change(from: number, to: number): string {
-  const percent = Math.round(100 * Math.abs(1 - to / from));
-  const how = percent === 0 ? 'unchanged' : to < from ? `down by ${percent} %` : `up by ${percent} %`;
-  return `${short(from)} at first, ${short(to)} now, ${how}`;
-}
-
-/** Three significant digits. */
-export function short(value: number): string {
-  if (!Number.isFinite(value)) return '–';
-  const magnitude = Math.abs(value);
-  if (value !== 0 && (magnitude < 1e-3 || magnitude >= 1e5)) return Number(value.toPrecision(3)).toExponential();
-  return String(Number(value.toPrecision(3)));
-}
-
 /** The assessment of a run's folder. */
 export function judgeRun({ steps, evaluations, description }: JudgedRun): Judgement {
-  return judge(steps, evaluations, description.adapter.normalisation, description.pairs.tasks);
+  const { loss } = description.settings;
+  const measure = loss === 'behaviour' || loss === 'both' ? 'responses' : description.adapter.normalisation;
+  // Whatever checkpoints teach, the behaviour loss learns from responses.
+  return judge(steps, evaluations, measure, loss === 'behaviour' ? [] : description.pairs.tasks);
 }
 
 interface JudgedRun {

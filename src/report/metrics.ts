@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { eventLoopYielder } from '../async/index.js';
 import { DndError } from '../errors.js';
 import { isFileError, parseJsonText, readError, readPieces } from '../files/index.js';
-import type { Cell, Evaluation, Fit, TaskEvaluation, TrainingStep } from '../training/metrics.js';
+import type { Cell, Evaluation, Fit, ResponseEvaluation, TaskEvaluation, TrainingStep } from '../training/metrics.js';
 
 export interface Metrics {
   /** Ascending. */
@@ -102,12 +102,16 @@ export function parseLine(text: string): TrainingStep | Evaluation | undefined {
 }
 
 function parseStep(json: Json, step: number): TrainingStep | undefined {
-  const { loss, normRatio, gradientNorm, learningRate, taskLosses, seconds, dataSeconds } = json;
+  const { loss, tokenLoss, behaviourLoss, normRatio, gradientNorm, learningRate, taskLosses, seconds, dataSeconds } =
+    json;
   if (loss === undefined || normRatio === undefined) return undefined;
   return {
     step,
     loss: number(loss),
-    normRatio: number(normRatio),
+    ...(tokenLoss === undefined ? {} : { tokenLoss: number(tokenLoss) }),
+    ...(behaviourLoss === undefined ? {} : { behaviourLoss: number(behaviourLoss) }),
+    // Without weight tokens to compare with there is none; otherwise null is one that is not finite.
+    normRatio: behaviourLoss !== undefined && tokenLoss === undefined ? null : number(normRatio),
     gradientNorm: number(gradientNorm),
     learningRate: number(learningRate),
     taskLosses: record(taskLosses, number),
@@ -122,14 +126,30 @@ function parseEvaluation(json: Json, evaluation: number): Evaluation | undefined
     evaluation,
     tasks: json.tasks.filter(isObject).map(parseTask),
     cells: (Array.isArray(json.cells) ? json.cells : []).filter(isObject).map(parseCell),
+    ...(Array.isArray(json.responses) ? { responses: json.responses.filter(isObject).map(parseResponses) } : {}),
     seconds: number(json.seconds),
   };
+}
+
+function parseResponses(json: Json): ResponseEvaluation {
+  const { task, items, loss, exactMatch } = json;
+  return {
+    task: String(task),
+    heldOut: heldOutOf(json),
+    items: number(items),
+    loss: number(loss),
+    exactMatch: number(exactMatch),
+  };
+}
+
+function heldOutOf({ heldOut }: Json): TaskEvaluation['heldOut'] {
+  return heldOut === 'task' || heldOut === 'none' ? heldOut : 'checkpoints';
 }
 
 function parseTask(json: Json): TaskEvaluation {
   return {
     task: String(json.task),
-    heldOut: json.heldOut === 'task' || json.heldOut === 'none' ? json.heldOut : 'checkpoints',
+    heldOut: heldOutOf(json),
     checkpoints: number(json.checkpoints),
     ...parseFit(json),
     modules: record(json.modules, (fit) => parseFit(isObject(fit) ? fit : {})),

@@ -3,11 +3,12 @@ import { factsOf, tilesOf } from './facts.js';
 import { heatMapHtml } from './heat-map.js';
 import { heatMapsOf } from './heat-maps.js';
 import { dataScript, escapeHtml, htmlDocument, pageFile } from './html.js';
-import { type Judgement, judgeRun, short } from './judgement.js';
+import { type Judgement, judgeRun } from './judgement.js';
 import { runCharts } from './run-charts.js';
 import type { Run } from './run-folder.js';
 import { taskCharts } from './task-charts.js';
 import { type TaskSummary, tasksOf } from './tasks.js';
+import { percent, short } from './text.js';
 
 /** The page of a run: one file that opens without a network and shows its figures even without scripts. */
 export function pageOf(run: Run, judgement: Judgement = judgeRun(run)): string {
@@ -78,7 +79,7 @@ function tasksHtml(run: Run): string {
     return `<article class="task"><h3>${escapeHtml(task.name)}${badge(task)}</h3>\n${own.map(chartHtml).join('\n')}</article>`;
   });
   return `<section><h2>Tasks</h2>
-${taskTable(tasks)}
+${taskTable(tasks, run)}
 <div class="tasks">${cards.filter(Boolean).join('\n')}</div></section>`;
 }
 
@@ -86,7 +87,8 @@ function badge({ heldOut }: TaskSummary): string {
   return heldOut ? ' <span class="badge">held out</span>' : '';
 }
 
-function taskTable(tasks: readonly TaskSummary[]): string {
+function taskTable(tasks: readonly TaskSummary[], { evaluations }: Run): string {
+  const answered = evaluations.some(({ responses }) => responses !== undefined);
   const headings = [
     'task',
     'prompts',
@@ -96,12 +98,16 @@ function taskTable(tasks: readonly TaskSummary[]): string {
     'evaluated loss',
     'norm ratio',
     'cosine',
+    ...(answered ? ['response loss', 'exact answers'] : []),
   ];
   const rows = tasks.map((task) => {
-    const { prompts, checkpoints, heldOut, heldOutCheckpoints, trainingLoss, last } = task;
+    const { prompts, checkpoints, heldOut, heldOutCheckpoints, trainingLoss, last, responses } = task;
     const counts = [prompts, checkpoints, heldOut ? checkpoints : heldOutCheckpoints].map((count) => count ?? '–');
     const fit = [trainingLoss, last?.loss, last?.normRatio, last?.cosine].map((value) => short(value ?? Number.NaN));
-    const cells = [...counts, ...fit].map((cell) => `<td>${escapeHtml(cell)}</td>`).join('');
+    const answers = [short(responses?.loss ?? Number.NaN), percent(responses?.exactMatch ?? Number.NaN)];
+    const cells = [...counts, ...fit, ...(answered ? answers : [])]
+      .map((cell) => `<td>${escapeHtml(cell)}</td>`)
+      .join('');
     return `<tr><th scope="row">${escapeHtml(task.name)}${badge(task)}</th>${cells}</tr>`;
   });
   return `<div class="table"><table class="figures tasks-table"><thead><tr>${headings
@@ -114,6 +120,7 @@ function heatHtml({ evaluations, description }: Run): string {
   const last = evaluations.at(-1);
   if (last === undefined) return '';
   const { layers, tasks } = heatMapsOf(last);
+  if (layers.length + tasks.length === 0) return '';
   const group = (title: string, maps: typeof layers) =>
     maps.length > 0 ? `<h3>${title}</h3><div class="heats">${maps.map(heatMapHtml).join('\n')}</div>` : '';
   return `<section><h2>Generated against true ${description.adapter.normalisation === 'residual' ? 'deviations from the mean adapter' : 'weights'}, after ${last.evaluation} steps</h2>

@@ -1,4 +1,4 @@
-import type { Evaluation, TaskEvaluation } from '../training/metrics.js';
+import type { Evaluation, TaskEvaluation, TrainingStep } from '../training/metrics.js';
 import {
   type Chart,
   curveOfSteps,
@@ -13,6 +13,7 @@ import {
 } from './chart.js';
 import { type Curve, curveOf, mean, smooth } from './curve.js';
 import { EARLY_SIGNS } from './judgement.js';
+import { RESPONSE_KINDS, type ResponsePoint, responsePoints } from './responses.js';
 import type { Run } from './run-folder.js';
 
 /** More points than a chart has pixels. */
@@ -23,15 +24,42 @@ const EARLIEST_MARK = 0.02;
 
 /** The curves of the whole run, without empty ones. */
 export function runCharts(run: Run): Chart[] {
-  return [lossChart(run), normRatioChart(run), gradientNormChart(run), learningRateChart(run)].filter(({ series }) =>
-    series.some(hasValues),
-  );
+  const all = [
+    ...lossCharts(run),
+    exactAnswersChart(run),
+    normRatioChart(run),
+    gradientNormChart(run),
+    learningRateChart(run),
+  ];
+  return all.filter(({ series }) => series.some(hasValues));
 }
 
-function lossChart(run: Run): Chart {
+/** Of a run with two losses: their weighted sum, and each. */
+function lossCharts(run: Run): Chart[] {
+  const { steps } = run;
+  const { loss } = run.description.settings;
+  if (loss !== 'behaviour' && loss !== 'both') return [tokenLossChart(run, 'Loss', (step) => step.loss)];
+  const responses = responseSeries(run.evaluations, (point) => point.loss);
+  const curve = curveOfSteps(steps, ({ behaviourLoss }) => behaviourLoss ?? Number.NaN);
+  const behaviour = chart(run, 'Behaviour loss', '−ln p of a token', [...stepSeries(curve), ...responses]);
+  if (loss === 'behaviour') return [behaviour];
+  const whole = curveOfSteps(steps, (step) => step.loss);
+  return [
+    chart(run, 'Loss', 'weighted sum', stepSeries(whole)),
+    behaviour,
+    tokenLossChart(run, 'Token loss', ({ tokenLoss }) => tokenLoss ?? Number.NaN),
+  ];
+}
+
+function exactAnswersChart(run: Run): Chart {
+  const all = responseSeries(run.evaluations, ({ exactMatch }) => 100 * exactMatch);
+  return { ...chart(run, 'Exact answers', 'per cent', all), scale: 'linear', ...rangeOf(all, 'linear', 100) };
+}
+
+function tokenLossChart(run: Run, title: string, read: (step: TrainingStep) => number): Chart {
   const { steps, evaluations } = run;
-  const curve = curveOfSteps(steps, ({ loss }) => loss);
-  const made = chart(run, 'Loss', 'loss', [...stepSeries(curve), ...heldOutSeries(evaluations, ({ loss }) => loss)]);
+  const curve = curveOfSteps(steps, read);
+  const made = chart(run, title, 'loss', [...stepSeries(curve), ...heldOutSeries(evaluations, ({ loss }) => loss)]);
   if (run.description.adapter.normalisation !== 'residual') return made;
   return { ...made, lines: [{ label: 'the mean adapter', value: 1 }] };
 }
@@ -92,6 +120,20 @@ function stepSeries(curve: Curve): Series[] {
     series('each step', 'training', 'faint', curve, BUCKETS),
     series('training, smoothed', 'training', 'line', smoothed, BUCKETS),
   ];
+}
+
+/** Means over the tasks of each kind whose responses are evaluated. */
+function responseSeries(evaluations: readonly Evaluation[], read: (point: ResponsePoint) => number): Series[] {
+  return RESPONSE_KINDS.map((kind) => {
+    const points = responsePoints(evaluations, kind);
+    return series(
+      kind.label,
+      kind.colour,
+      'dots',
+      curveOf(points, ({ step }) => step, read),
+      BUCKETS,
+    );
+  }).filter(hasValues);
 }
 
 /** Means over the tasks of each kind. */

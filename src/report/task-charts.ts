@@ -12,6 +12,7 @@ import {
   smoothingReach,
 } from './chart.js';
 import { curveOf, smooth } from './curve.js';
+import { RESPONSE_KINDS } from './responses.js';
 import type { Run } from './run-folder.js';
 
 /** Fewer points, since a task's charts are small. */
@@ -63,7 +64,7 @@ function seriesOf(task: string, steps: readonly TrainingStep[], evaluations: rea
       BUCKETS,
     );
   const trained = trainingSeries(task, steps);
-  if (kind === undefined) return { loss: trained, fit: [] };
+  if (kind === undefined) return { loss: [...trained, ...responseLosses(task, evaluations)], fit: [] };
   return {
     loss: [...trained, ofEvaluations(kind.label, kind.colour, ({ loss }) => loss)].filter(hasValues),
     fit: [
@@ -71,6 +72,21 @@ function seriesOf(task: string, steps: readonly TrainingStep[], evaluations: rea
       ofEvaluations('cosine', 'cosine', ({ cosine }) => cosine),
     ].filter(hasValues),
   };
+}
+
+/** Of a run without weight tokens to compare with. */
+function responseLosses(task: string, evaluations: readonly Evaluation[]): Series[] {
+  return RESPONSE_KINDS.map(({ label, colour, includes }) => {
+    const own = evaluations.flatMap(({ evaluation, responses = [] }) =>
+      responses.filter((each) => each.task === task && includes(each)).map(({ loss }) => ({ evaluation, loss })),
+    );
+    const curve = curveOf(
+      own,
+      ({ evaluation }) => evaluation,
+      ({ loss }) => loss,
+    );
+    return series(`responses, ${label}`, colour, 'dots', curve, BUCKETS);
+  }).filter(hasValues);
 }
 
 /** Only steps that include the task. */

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { DndError } from '../errors.js';
 import { parseJsonText, readText } from '../files/index.js';
 import { checkPath, invalidValue, isText, quoteValue } from '../validation/index.js';
+import { SET_BASE } from './behaviour/index.js';
 import { checkSettings } from './check-setting.js';
 import { BEHAVIOUR_SETTINGS, SETTING_NAMES, SETTINGS, type TrainingSettings } from './settings.js';
 
@@ -65,6 +66,11 @@ export function resolveSettings(given: Partial<TrainingSettings>, source = 'the 
     throw new DndError(
       'INVALID_ARGUMENT',
       `${source}: loss '${loss}' needs the normalisation 'residual', not '${normalisation}'. Leave normalisation out`,
+    );
+  if (loss !== 'tokens' && resolved.base === undefined)
+    throw new DndError(
+      'INVALID_ARGUMENT',
+      `${source}: loss '${loss}' runs the base model, and base is missing. ${SET_BASE}`,
     );
   return resolved;
 }

@@ -7,7 +7,7 @@ import { describeRun } from './describe-run.js';
 import { prepare, reportPairs } from './prepare.js';
 import type { RunDescription } from './run-description.js';
 import type { TrainingSettings } from './settings.js';
-import { createEngine, type MakeOptions } from './trainer-parts.js';
+import { createEngine, loadBaseFor, type MakeOptions } from './trainer-parts.js';
 
 /** The plan of a run and its costs, without running a step: the output of `dnd train --dry-run`. */
 export interface RunPlan {
@@ -41,7 +41,7 @@ export interface PlanRunOptions extends Partial<TrainingSettings>, MakeOptions {
 
 /**
  * Reads the pairs and plans a run; nothing is written, and the decoder's memory is not touched.
- * @throws DndError as `Trainer.create`, except for insufficient memory
+ * @throws DndError as `Trainer.create`, except for insufficient memory for the decoder
  */
 export async function planRun(options: PlanRunOptions): Promise<RunPlan> {
   const { signal, onProgress, onNotice, ...given } = checkOptions(options, 'options of planRun');
@@ -49,6 +49,7 @@ export async function planRun(options: PlanRunOptions): Promise<RunPlan> {
   const preparation = await prepare(settings, { signal, onProgress });
   preparation.encoder.dispose();
   reportPairs(preparation, onNotice);
+  (await loadBaseFor(preparation, { signal, onProgress }))?.model.dispose();
   const { manifest } = preparation;
   const { microBatch, memory, problem } = await memoryOf(preparation.manifest, settings);
   const planned = { ...settings, microBatch };

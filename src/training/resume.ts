@@ -7,6 +7,7 @@ import { readProjection } from '../generator/condition-projection-file.js';
 import { ENCODER_FOLDER, loadNamedEncoder } from '../generator/encoder-folder.js';
 import { readLayout } from '../generator/normalisation-file.js';
 import { PACKAGE } from '../package.js';
+import type { BaseWithExamples } from './behaviour/index.js';
 import { checkSettings } from './check-setting.js';
 import { loadCheckpoint, readTrainingState, type TrainingState } from './checkpoint.js';
 import { useComponents } from './condition-components.js';
@@ -26,7 +27,7 @@ import {
 } from './run-folder.js';
 import { RunLock } from './run-lock.js';
 import type { TrainingSettings } from './settings.js';
-import { createEngine, type MakeOptions, makeWorkingParts, type TrainerParts } from './trainer-parts.js';
+import { createEngine, loadBaseFor, type MakeOptions, makeWorkingParts, type TrainerParts } from './trainer-parts.js';
 
 /** Settings to change, among those that do not affect the weights, and permitted differences. */
 export interface ResumeTrainerOptions extends Partial<TrainingSettings>, MakeOptions {
@@ -44,6 +45,7 @@ export async function resumeRun(path: string, options: ResumeTrainerOptions): Pr
   await readRunDescription(folder);
   const lock = await RunLock.take(folder);
   let preparation: Preparation | undefined;
+  let base: BaseWithExamples | null | undefined;
   let engine: TrainerEngine | undefined;
   let metrics: MetricsFile | undefined;
   try {
@@ -53,6 +55,7 @@ export async function resumeRun(path: string, options: ResumeTrainerOptions): Pr
     preparation = await prepareAgain(description, settings, folder, { signal, onProgress });
     if (!allowChangedPairs) requireSamePairs(description, preparation, folder);
     reportPairs(preparation, onNotice);
+    base = await loadBaseFor(preparation, options);
     engine = await createEngine(preparation.manifest, settings);
     microBatchFor(engine, settings);
     const newest = await loadNewest(folder, engine, settings, { signal, onProgress, allowOtherInstructionSet });
@@ -74,12 +77,13 @@ export async function resumeRun(path: string, options: ResumeTrainerOptions): Pr
       onNotice?.(
         `${metrics.path} is shorter than at the checkpoint: the missing lines are lost, and the run continues`,
       );
-    const work = await makeWorkingParts(preparation, folder, engine, options);
+    const work = await makeWorkingParts(preparation, folder, engine, base, options);
     const position = { step: state?.step ?? 0, evaluated: state?.evaluated ?? -1, saved: state?.step ?? -1 };
     const encoderFolder = preparation.manifest.encoder.type === 'hash' ? undefined : join(folder, ENCODER_FOLDER);
     return { ...preparation, folder, lock, metrics, engine, encoderFolder, work, position };
   } catch (error) {
     engine?.dispose();
+    base?.model.dispose();
     preparation?.encoder.dispose();
     await metrics?.close();
     await lock.release();

@@ -1,10 +1,9 @@
 import type { TaskSums, TrainerEngine } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { SplitMix64 } from '../random/split-mix.js';
-import type { BehaviourGradient } from './behaviour/behaviour.js';
-import { type BehaviourSums, type BehaviourWork, drawSequences } from './behaviour/index.js';
+import type { Behaviour, BehaviourGradient, BehaviourSums } from './behaviour/index.js';
 import type { TrainingStep } from './metrics.js';
-import type { Sample } from './sampler.js';
+import { drawSequences, type Sample } from './sampler.js';
 import { learningRateAt } from './schedule.js';
 import type { TrainingSettings } from './settings.js';
 import { STREAMS } from './streams.js';
@@ -16,7 +15,7 @@ export interface StepParts {
   importance: Float32Array | null;
   settings: TrainingSettings;
   /** null for the loss 'tokens'. */
-  responses: Pick<BehaviourWork, 'behaviour'> | null;
+  behaviour: Behaviour | null;
 }
 
 /** What the batch of a step gave, sample by sample. */
@@ -25,7 +24,7 @@ interface Accumulated {
   /** Of the token loss; zeros without it. */
   sums: TaskSums[];
   /** Of the behaviour loss; empty without it. */
-  behaviour: BehaviourSums[];
+  likelihoods: BehaviourSums[];
   dataMs: number;
 }
 
@@ -70,18 +69,18 @@ export async function runStep(step: number, parts: StepParts, signal: AbortSigna
 /** Forward and backward passes of all micro-batches of the step. */
 async function accumulate(
   step: number,
-  { engine, data, importance, settings, responses }: StepParts,
+  { engine, data, importance, settings, behaviour }: StepParts,
   signal: AbortSignal,
 ): Promise<Accumulated> {
   const { batch, seed, targetNoise } = settings;
   // The behaviour loss is that of the adapter which `forward` gives, without noise.
-  const conditionNoise = responses ? 0 : settings.conditionNoise;
+  const conditionNoise = behaviour ? 0 : settings.conditionNoise;
   const key = SplitMix64.derived(seed, STREAMS.noise).below(KEY_LIMIT);
   const places = data.firsts.map((first) => ({ step, first }));
   const afterwards = step + 1 < settings.steps ? { step: step + 1, first: 0 } : undefined;
   const samples: Sample[] = [];
   const sums: TaskSums[] = [];
-  const behaviour: BehaviourSums[] = [];
+  const likelihoods: BehaviourSums[] = [];
   let dataMs = 0;
   for (const [index, place] of places.entries()) {
     const waitingSince = performance.now();
@@ -91,41 +90,40 @@ async function accumulate(
     const noise = { key, stream: step * batch + place.first, condition: conditionNoise, target: targetNoise };
     const weight = own.length / batch;
     let outputGradient: Float32Array | null = null;
-    if (responses) {
+    if (behaviour) {
       const generated = await engine.forward(condition, own.length, { signal });
-      const gradient = await behaviourGradient(generated, micro, { settings, responses }, signal);
+      const gradient = await behaviourGradient(generated, micro, { settings, behaviour }, signal);
       outputGradient = gradient.outputGradient;
-      behaviour.push(...gradient.sums);
+      likelihoods.push(...gradient.sums);
     }
     const tasks = { condition, target, outputGradient, importance, batch: own.length, weight, noise };
     sums.push(...(await engine.accumulate(tasks, { signal })));
     samples.push(...own);
   }
-  return { samples, sums, behaviour, dataMs };
+  return { samples, sums, likelihoods, dataMs };
 }
 
 /** Of a micro-batch: each of its samples has the same share of the step's loss. */
 function behaviourGradient(
   tokens: Float32Array,
   { step, first, samples }: Pick<MicroBatch, 'step' | 'first' | 'samples'>,
-  { settings, responses }: { settings: TrainingSettings; responses: Pick<BehaviourWork, 'behaviour'> },
+  { settings, behaviour }: { settings: TrainingSettings; behaviour: Behaviour },
   signal: AbortSignal,
 ): Promise<BehaviourGradient> {
   const { seed, batch, sequences: count, loss, behaviourWeight } = settings;
-  const { examples } = responses.behaviour;
   const drawn = samples.map(({ task }, index) =>
-    drawSequences(examples.get(task)!, { seed, step, place: first + index, count }),
+    drawSequences(behaviour.examples.get(task)!, { seed, step, place: first + index, count }),
   );
   const weight = loss === 'both' ? behaviourWeight : 1;
-  return responses.behaviour.gradient(tokens, drawn, weight / batch, signal);
+  return behaviour.gradient(tokens, drawn, weight / batch, signal);
 }
 
 /** The step's loss and, if there are two, its parts. */
 function lossesOf(
-  { sums, behaviour }: Pick<Accumulated, 'sums' | 'behaviour'>,
+  { sums, likelihoods }: Pick<Accumulated, 'sums' | 'likelihoods'>,
   { loss: kind, behaviourWeight }: Pick<TrainingSettings, 'loss' | 'behaviourWeight'>,
 ): Pick<TrainingStep, 'loss' | 'tokenLoss' | 'behaviourLoss' | 'normRatio'> {
-  const behaviourLoss = behaviour.reduce((total, one) => total + one.sum / one.tokens, 0) / behaviour.length;
+  const behaviourLoss = likelihoods.reduce((total, one) => total + one.sum / one.tokens, 0) / likelihoods.length;
   if (kind === 'behaviour') return { loss: behaviourLoss, behaviourLoss, normRatio: null };
   const tokenLoss = lossOf(sums);
   const normRatio = Math.sqrt(total(sums, 'outputSquares') / (total(sums, 'targetSquares') || 1));
@@ -142,7 +140,7 @@ function lossOf(sums: readonly TaskSums[]): number {
 }
 
 function taskLossesOf(
-  { samples, sums, behaviour }: Pick<Accumulated, 'samples' | 'sums' | 'behaviour'>,
+  { samples, sums, likelihoods }: Pick<Accumulated, 'samples' | 'sums' | 'likelihoods'>,
   settings: TrainingSettings,
 ): Record<string, number> {
   const byTask = new Map<string, number[]>();
@@ -150,7 +148,7 @@ function taskLossesOf(
   return Object.fromEntries(
     Array.from(byTask, ([task, places]) => {
       const own = <T>(all: readonly T[]) => places.flatMap((place) => all.slice(place, place + 1));
-      return [task, lossesOf({ sums: own(sums), behaviour: own(behaviour) }, settings).loss];
+      return [task, lossesOf({ sums: own(sums), likelihoods: own(likelihoods) }, settings).loss];
     }),
   );
 }

@@ -36,6 +36,20 @@ export function sampleBatch(
   });
 }
 
+/**
+ * The items that a step's behaviour loss is computed on, for one place of its batch: distinct ones while there are
+ * enough. They depend only on seed, step and place, so a run resumes without sampler state.
+ */
+export function drawSequences<T>(
+  examples: readonly T[],
+  { seed, step, place, count }: { seed: number; step: number; place: number; count: number },
+): T[] {
+  const random = SplitMix64.derived(seed, STREAMS.sequences, step, place);
+  const drawn = random.sample(examples.length, Math.min(count, examples.length));
+  while (drawn.length < count) drawn.push(random.below(examples.length));
+  return drawn.map((index) => examples[index]!);
+}
+
 /** The prompts and checkpoints (up to a limit) of a task in every evaluation of a run. */
 export function evaluationSample(
   { name, texts, checkpoints }: SampledTask,

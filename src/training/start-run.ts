@@ -6,6 +6,7 @@ import { PROJECTION_FILE } from '../generator/condition-projection-file.js';
 import { copyEncoderFiles, ENCODER_FOLDER } from '../generator/encoder-folder.js';
 import { adapterSettings } from '../generator/manifest.js';
 import { NORMALISATION_FILE, writeNormalisation } from '../generator/normalisation-file.js';
+import type { BaseWithExamples } from './behaviour/index.js';
 import { makeComponents } from './condition-components.js';
 import { resolveSettings, withAbsolutePaths } from './config.js';
 import { microBatchFor } from './decoder-memory.js';
@@ -18,7 +19,7 @@ import { CACHE_FOLDER, makeRunFolder, removeLeftovers } from './run-folder.js';
 import { RunLock } from './run-lock.js';
 import type { TrainingSettings } from './settings.js';
 import { relativeToStart } from './start-adapter.js';
-import { createEngine, type MakeOptions, makeWorkingParts, type TrainerParts } from './trainer-parts.js';
+import { createEngine, loadBaseFor, type MakeOptions, makeWorkingParts, type TrainerParts } from './trainer-parts.js';
 
 /** Settings and the output folder. For defaults see `SETTINGS`. */
 export interface CreateTrainerOptions extends Partial<TrainingSettings>, MakeOptions {
@@ -43,6 +44,7 @@ export async function startRun(options: CreateTrainerOptions): Promise<TrainerPa
     throw error;
   });
   let preparation: Preparation | undefined;
+  let base: BaseWithExamples | null | undefined;
   let engine: TrainerEngine | undefined;
   let metrics: MetricsFile | undefined;
   try {
@@ -51,6 +53,7 @@ export async function startRun(options: CreateTrainerOptions): Promise<TrainerPa
     await removeLeftovers(folder);
     preparation = await prepare(settings, { signal, onProgress });
     reportPairs(preparation, onNotice);
+    base = await loadBaseFor(preparation, options);
     engine = await createEngine(preparation.manifest, settings);
     preparation.settings = { ...settings, microBatch: microBatchFor(engine, settings) };
     const encoderFolder = await keepEncoder(preparation, folder, signal);
@@ -61,11 +64,12 @@ export async function startRun(options: CreateTrainerOptions): Promise<TrainerPa
     const description = describeRun(preparation, preparation.settings);
     await writeFileAtomically(join(folder, RUN_FILE), `${JSON.stringify(description, null, 2)}\n`, { signal });
     metrics = (await MetricsFile.open(join(folder, METRICS_FILE), 0)).file;
-    const work = await makeWorkingParts(preparation, folder, engine, options);
+    const work = await makeWorkingParts(preparation, folder, engine, base, options);
     const position = { step: 0, evaluated: -1, saved: -1 };
     return { ...preparation, folder, lock, metrics, engine, encoderFolder, work, position };
   } catch (error) {
     engine?.dispose();
+    base?.model.dispose();
     preparation?.encoder.dispose();
     await metrics?.close();
     if (!(await exists(join(folder, RUN_FILE)))) await removeUnstarted(folder);

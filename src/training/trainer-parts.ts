@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { TrainerEngine } from '../engine/index.js';
 import { conditionShape } from '../generator/decoder-shape.js';
 import type { GeneratorManifest } from '../generator/manifest.js';
-import { type BehaviourWork, makeBehaviour } from './behaviour/index.js';
+import { type BaseWithExamples, Behaviour, loadBase } from './behaviour/index.js';
+import { type ResponseTask, responseTasks } from './evaluate-responses.js';
 import type { EvaluationTask } from './evaluation.js';
 import { HiddenStatesCache } from './hidden-states-cache.js';
 import type { MetricsFile } from './metrics-file.js';
@@ -44,7 +45,9 @@ export interface WorkingParts {
   importance: Float32Array | null;
   evaluationTasks: readonly EvaluationTask[];
   /** null for the loss 'tokens'. */
-  responses: BehaviourWork | null;
+  behaviour: Behaviour | null;
+  /** Tasks whose responses are evaluated. */
+  responseTasks: readonly ResponseTask[];
 }
 
 /** Callbacks and signal of the construction. */
@@ -71,18 +74,38 @@ export function createEngine({ decoder }: GeneratorManifest, settings: TrainingS
 }
 
 /**
+ * Loads the base model and what it shall answer, for the behaviour loss.
+ * @returns null for the loss 'tokens'
+ * @throws DndError as `loadBase`; `signal.reason`
+ */
+export async function loadBaseFor(
+  { settings, split }: Preparation,
+  { signal, onProgress }: MakeOptions,
+): Promise<BaseWithExamples | null> {
+  const { loss, base, system, threads, memoryLimit } = settings;
+  if (loss === 'tokens') return null;
+  const tasks = split.training.map(({ task }) => task);
+  return loadBase(base!, tasks, {
+    ...{ system, threads, memoryLimitBytes: memoryLimit, signal },
+    onProgress: (fraction, stage) => onProgress?.(fraction, stage),
+  });
+}
+
+/**
  * Creates the data sources of samples and evaluations: computes token importance, and encodes as many prompts as fit
  * into the caches.
+ * @param base owned by the result
  * @throws DndError as `readTarget` and `TextEncoder.encode`; `signal.reason`
  */
 export async function makeWorkingParts(
   preparation: Preparation,
   folder: string,
   engine: Pick<TrainerEngine, 'parameterBytes' | 'stateBytes'>,
+  base: BaseWithExamples | null,
   options: MakeOptions,
 ): Promise<WorkingParts> {
   const { signal, onProgress } = options;
-  const { settings, split, manifest, layout, encoder, texts } = preparation;
+  const { settings, split, pairs, manifest, layout, encoder, texts } = preparation;
   const usesTargets = settings.loss !== 'behaviour';
   const cache = join(folder, CACHE_FOLDER);
   const importance =
@@ -119,8 +142,13 @@ export async function makeWorkingParts(
     targets: usesTargets ? targets : null,
     microBatch: microBatch ?? batch,
   });
-  const responses = await makeBehaviour(preparation, evaluationTasks, options);
-  return { states, targets, data, importance, evaluationTasks, responses };
+  const { threads, evaluationTasks: mostTasks, evaluationItems: mostItems } = settings;
+  const items = new Map(pairs.tasks.map((task) => [task.name, task.items]));
+  const behaviour = base && new Behaviour({ ...base, layout, adapter: pairs.adapter, threads });
+  return {
+    ...{ states, targets, data, importance, evaluationTasks, behaviour },
+    responseTasks: responseTasks(evaluationTasks, (name) => items.get(name)!, { seed, mostTasks, mostItems }),
+  };
 }
 
 /** Of the training checkpoints. */

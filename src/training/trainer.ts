@@ -2,11 +2,11 @@ import { SerialQueue, steadyProgress } from '../async/index.js';
 import { cpuInfo } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { checkOptions, checkPath } from '../validation/index.js';
-import { evaluateResponses } from './behaviour/index.js';
 import { writeCheckpoint } from './checkpoint.js';
 import { settingsDigest } from './config.js';
 import { convolutionLimits, tasksTogether } from './decoder-memory.js';
 import { checkpointManifest } from './describe-run.js';
+import { evaluateResponses } from './evaluate-responses.js';
 import { evaluateTasks } from './evaluation.js';
 import type { Evaluation, TrainingStep } from './metrics.js';
 import type { OnTrainingProgress } from './progress.js';
@@ -143,7 +143,7 @@ export class Trainer implements AsyncDisposable {
     encoder.dispose();
     work.states.dispose();
     work.targets.dispose();
-    work.responses?.behaviour.dispose();
+    work.behaviour?.dispose();
     await metrics.close();
     await lock.release();
   }
@@ -151,10 +151,10 @@ export class Trainer implements AsyncDisposable {
   /** Does the work due after the previous step, then the next step; undefined when all are done. */
   async #advance(options: RunOptions & { signal: AbortSignal }): Promise<TrainingStep | undefined> {
     const { position, settings, metrics, engine, work } = this.#parts;
-    const { data, importance, responses } = work;
+    const { data, importance, behaviour } = work;
     await this.#finishStep(options);
     if (position.step >= settings.steps) return undefined;
-    const step = await runStep(position.step, { engine, data, importance, settings, responses }, options.signal);
+    const step = await runStep(position.step, { engine, data, importance, settings, behaviour }, options.signal);
     position.step = step.step;
     await metrics.append(step);
     return step;
@@ -181,7 +181,7 @@ export class Trainer implements AsyncDisposable {
   async #evaluate({ signal, onProgress }: WorkOptions & { signal: AbortSignal }): Promise<Evaluation> {
     const start = performance.now();
     const { engine, layout, position, settings, work, pairs } = this.#parts;
-    const { states, targets, importance, data, evaluationTasks, responses } = work;
+    const { states, targets, importance, data, evaluationTasks, behaviour, responseTasks } = work;
     const together = tasksTogether(engine, settings);
     const report = (fraction: number) => onProgress?.(fraction, 'evaluate');
     const evaluated = await data.exclusively(async (linked) => {
@@ -191,11 +191,11 @@ export class Trainer implements AsyncDisposable {
         settings.loss === 'behaviour'
           ? { tasks: [], cells: [] }
           : await evaluateTasks(evaluationTasks, parts, operation);
-      if (!responses) return fit;
-      const { model } = responses.behaviour;
+      if (!behaviour) return fit;
+      const { model } = behaviour;
       const { system } = settings;
       const answering = { engine, layout, adapter: pairs.adapter, model, system, states, together };
-      return { ...fit, responses: await evaluateResponses(responses.evaluated, answering, operation) };
+      return { ...fit, responses: await evaluateResponses(responseTasks, answering, operation) };
     }, signal);
     return { evaluation: position.step, ...evaluated, seconds: (performance.now() - start) / 1000 };
   }

@@ -44,7 +44,7 @@ export async function createTrainer(features: Feature[] = MIDDLE, { moments = 'f
 }
 
 /** Tasks for a decoder of these features: some elements of the target are not there, some tokens count more. */
-export function tasksFor(features: Feature[], batch = 2, seed = 1): TrainingTasks {
+export function tasksFor(features: Feature[], batch = 2, seed = 1) {
   const last = features.at(-1)!;
   const target = numbers(batch * sizeOf(last), seed + 50);
   for (let index = 0; index < target.length; index += 7) target[index] = Number.NaN;
@@ -54,7 +54,7 @@ export function tasksFor(features: Feature[], batch = 2, seed = 1): TrainingTask
     importance: numbers(last[0], 99).map((value) => 1 + value / 2),
     batch,
     noise: { key: 5, stream: 1000 * seed, condition: 1e-2, target: 1e-3 },
-  };
+  } satisfies TrainingTasks;
 }
 
 /** Trains for steps `from`, …, `to` − 1, each with tasks of its own. */

@@ -106,6 +106,22 @@ test('single LoRAs can be sampled, and left out', async () => {
   expect(row(without, 'nearestSingle')).toBeDefined();
 });
 
+test('pairs without checkpoints are compared by what their tasks start from alone', async () => {
+  const tasks = ['blue', 'green'].map((name) => ({ name, train: at('tasks', name, 'train.json') }));
+  const settings = { rank: 2, alpha: 4, jointSteps: 1, steps: 0, checkpoints: 0, batch: 2, threads: 1 };
+  await finetune({ base: at('base'), out: at('joint-only'), tasks, ...settings });
+  const result = await evaluate({ ...options(), pairs: at('joint-only') });
+  expect(result.tasks.map(({ name }) => name)).toEqual(['red']);
+  expect(result.rows.map((one) => one.row)).toEqual([
+    ...['base', 'joint', 'generated', 'shuffledPrompts', 'randomCondition'],
+  ]);
+  expect(result.singles).toEqual({ tried: 0, of: 0 });
+  expect(result.notes).toContain('there are no training LoRAs to compare with: the training tasks have no checkpoints');
+  const both = await evaluate({ ...options(), pairs: at('joint-only'), names: ['blue', 'red'] });
+  expect(row(both, 'otherPrompts')).toBeDefined();
+  expect(both.notes).toContain('the generator was trained on 1 of these 2 tasks');
+});
+
 test('without pairs every task is evaluated, against the base and the controls', async () => {
   const { tasks, rows } = await evaluate({ ...options(), pairs: undefined });
   expect(tasks).toHaveLength(3);

@@ -245,6 +245,59 @@ async function language({ items, maxNewTokens, adapter }, folder) {
   return { texts, sums: likelihoods.map(({ sum }) => sum) };
 }
 
+/**
+ * The behaviour loss of a decoder with these parameters, and its gradient: mean over the tasks of the mean of −ln p over
+ * the labelled tokens of each task's sequences. Also the tensors of the adapters' layout.
+ * @param input safetensors: param.<name>, condition [tasks, …], mean [elements], scales [tokens]
+ * @param target safetensors: the gradient of each parameter
+ */
+async function behaviourGradients(
+  { features, kernelSize, projectedFrom, adapter, chunk, tasks },
+  folder,
+  input,
+  target,
+) {
+  const { AdapterLayout, ResidualStatistics } = dist('adapter/index.js');
+  const { TrainerEngine } = dist('engine/index.js');
+  const { loadLanguageModel } = dist('language/index.js');
+  const { Behaviour } = dist('training/behaviour/index.js');
+  const set = await SafetensorsSet.open(input);
+  const residual = new ResidualStatistics(await set.readFloat32('mean'), await set.readFloat32('scales'));
+  const model = await loadLanguageModel(folder, { threads: 2 });
+  const { rank, modules } = adapter;
+  const plain = new AdapterLayout({ base: model.base, rank, modules, chunk, normalisation: 'residual' });
+  const made = plain.withResidual(residual);
+  const optimiser = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, maxGradientNorm: 0, moments: 'fp32' };
+  const engine = await TrainerEngine.create({
+    ...{ features, kernelSize, projectedFrom, threads: 2, optimiser },
+    outputGradients: true,
+  });
+  for (const { name } of engine.parameters)
+    engine.writeParameter(name, 0, bytesOf(await set.readFloat32(`param.${name}`)), 'F32');
+  const condition = await set.readFloat32('condition');
+  await set.close();
+  const behaviour = new Behaviour({ model, layout: made, adapter, examples: new Map(), threads: 2 });
+  const sequences = tasks.map((task) =>
+    task.map(({ ids, labels }) => ({ ids: Int32Array.from(ids), labels: Int32Array.from(labels) })),
+  );
+  const tokens = await engine.forward(condition, tasks.length);
+  const { sums, outputGradient } = await behaviour.gradient(tokens, sequences, 1 / tasks.length, undefined);
+  await engine.accumulate({ condition, outputGradient, batch: tasks.length });
+  const gradients = engine.parameters.map(({ name, shape }) => {
+    const values = engine.readGradient(
+      name,
+      0,
+      shape.reduce((product, size) => product * size, 1),
+    );
+    return { name, dtype: 'F32', shape, bytes: () => [bytesOf(values)] };
+  });
+  await writeSafetensors(target, gradients);
+  engine.dispose();
+  behaviour.dispose();
+  const loss = sums.reduce((total, one) => total + one.sum / one.tokens, 0) / tasks.length;
+  return { loss, tensors: made.tensors.map(({ name, shape, firstToken }) => ({ name, shape, firstToken })) };
+}
+
 /** A GGUF file of a JSON file of metadata, key → [type, value], and a safetensors file. */
 async function gguf(_options, metadataFile, source, target) {
   const { writeGguf } = dist('formats/gguf/index.js');
@@ -284,6 +337,7 @@ const COMMANDS = {
   tokenise,
   language,
   'language-golden': languageGolden,
+  'behaviour-gradients': behaviourGradients,
 };
 
 async function main() {

@@ -6,7 +6,15 @@ import type { Run } from '../../src/report/run-folder.js';
 import { taskCharts } from '../../src/report/task-charts.js';
 import { tasksOf } from '../../src/report/tasks.js';
 import { parseRunDescription } from '../../src/training/run-description.js';
-import { exampleDescription, exampleEvaluation, exampleStep, HOSTILE } from './example.js';
+import {
+  behaviourDescription,
+  behaviourEvaluation,
+  behaviourStep,
+  exampleDescription,
+  exampleEvaluation,
+  exampleStep,
+  HOSTILE,
+} from './example.js';
 
 const run = (steps = 400): Run => ({
   name: 'example',
@@ -50,6 +58,59 @@ describe('the charts of a run', () => {
     const broken = { ...run(3), steps: run(3).steps.map((step) => ({ ...step, loss: Number.NaN })), evaluations: [] };
     expect(runCharts(broken).map(({ title }) => title)).toEqual(['Norm ratio', 'Gradient norm', 'Learning rate']);
     expect(runCharts({ ...run(0), evaluations: [] })).toEqual([]);
+  });
+});
+
+describe('the charts of a run with a behaviour loss', () => {
+  const behaviourRun = (loss: 'behaviour' | 'both'): Run => ({
+    ...run(100),
+    description: parseRunDescription(behaviourDescription(loss), 'run.json'),
+    steps: Array.from({ length: 100 }, (_, i) =>
+      behaviourStep(i + 1, loss === 'both' ? { tokenLoss: 2, behaviourLoss: 3, loss: 5, normRatio: 0.5 } : {}),
+    ),
+    evaluations: [0, 50, 100].map((step) => behaviourEvaluation(step)),
+  });
+
+  test('show it beside the responses that were evaluated, exact answers, and no norm ratio', () => {
+    const charts = runCharts(behaviourRun('behaviour'));
+    expect(charts.map(({ title }) => title)).toEqual([
+      'Behaviour loss',
+      'Exact answers',
+      'Gradient norm',
+      'Learning rate',
+    ]);
+    expect(labels(charts[0])).toEqual(['each step', 'training, smoothed', 'held-out tasks', 'tasks trained on']);
+    expect(charts[0]!.lines).toEqual([]);
+    expect(charts[0]!.series[2]).toMatchObject({ steps: [0, 50, 100], values: [1.1, 0.87323, 0.71073] });
+    expect(charts[1]!.series.map(({ values }) => values[2])).toEqual([28.927, 48.658]);
+    expect(charts[1]!.range).toEqual([0, 108]);
+  });
+
+  test('show both losses and their sum, and the norm ratio', () => {
+    const charts = runCharts(behaviourRun('both'));
+    expect(charts.map(({ title, series }) => [title, series[0]!.values[7]])).toEqual([
+      ['Loss', 5],
+      ['Behaviour loss', 3],
+      ['Token loss', 2],
+      ['Exact answers', undefined],
+      ['Norm ratio of deviations', 0.5],
+      ['Gradient norm', expect.any(Number)],
+      ['Learning rate', expect.any(Number)],
+    ]);
+    expect(charts[2]!.lines).toEqual([{ label: 'the mean adapter', value: 1 }]);
+  });
+
+  test('show the responses of each task, and what was answered last', () => {
+    const tasks = tasksOf(behaviourRun('behaviour'));
+    expect(tasks.map(({ name, last, responses }) => [name, last, responses?.exactMatch])).toEqual([
+      ['boolq', null, expect.closeTo(0.289, 3)],
+      ['arc-c', null, expect.closeTo(0.487, 3)],
+      [HOSTILE, null, undefined],
+    ]);
+    const [heldOut, trained] = taskCharts(behaviourRun('behaviour'), ['boolq', 'arc-c']);
+    expect(labels(heldOut!.loss)).toEqual(['responses, held-out tasks']);
+    expect(labels(trained!.loss)).toEqual(['training, smoothed', 'responses, tasks trained on']);
+    expect([heldOut!.fit, trained!.fit]).toEqual([null, null]);
   });
 });
 

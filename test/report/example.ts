@@ -103,6 +103,48 @@ export function exampleLines(steps = 400, evaluateEvery = 50): string[] {
   return lines;
 }
 
+/** run.json of a run with the behaviour loss, or with both, which evaluates the responses of all tasks. */
+export function behaviourDescription(loss: 'behaviour' | 'both' = 'behaviour') {
+  const description = exampleDescription();
+  return {
+    ...description,
+    adapter: { ...description.adapter, chunk: 26, normalisation: 'residual', normalisationSha256: 'ab'.repeat(32) },
+    weightTokens: { count: 28, height: 2, width: 26 },
+    decoder: {
+      ...description.decoder,
+      features: [
+        [4, 8, 16],
+        [28, 2, 26],
+      ],
+    },
+    settings: { ...description.settings, loss },
+  };
+}
+
+/** A step as that run's. */
+export function behaviourStep(step: number, more: Partial<TrainingStep> = {}): TrainingStep {
+  const made = exampleStep(step);
+  return { ...made, behaviourLoss: made.loss, normRatio: null, ...more };
+}
+
+/** Responses become likelier, those of held-out tasks less than the others. */
+export function behaviourEvaluation(evaluation: number, heldOutLoss?: number): Evaluation {
+  const fallen = Math.exp(-evaluation / 150);
+  const responses = (task: string, heldOut: 'task' | 'checkpoints', loss: number) => {
+    return { task, heldOut, items: 8, loss, exactMatch: Math.max(0, 1 - loss) };
+  };
+  return {
+    evaluation,
+    tasks: [],
+    cells: [],
+    responses: [
+      responses('arc-c', 'checkpoints', fallen),
+      responses('boolq', 'task', heldOutLoss ?? 0.3 + 0.8 * fallen),
+    ],
+    seconds: 2,
+  };
+}
+
 /** Writes a run's folder. */
 export async function writeRun(folder: string, content: { description?: unknown; metrics?: string | null } = {}) {
   await mkdir(folder, { recursive: true });

@@ -1,6 +1,6 @@
 import { expectedNormRatio, judge, normRatioAt } from '../../src/report/judgement.js';
 import type { Evaluation, TrainingStep } from '../../src/training/metrics.js';
-import { exampleEvaluation, exampleStep } from './example.js';
+import { behaviourEvaluation, behaviourStep, exampleEvaluation, exampleStep } from './example.js';
 
 const run = (steps: number, more: (step: number) => Partial<TrainingStep> = () => ({})): TrainingStep[] =>
   Array.from({ length: steps }, (_, i) => exampleStep(i + 1, more(i + 1)));
@@ -120,6 +120,70 @@ describe("with the normalisation 'residual' the loss of the mean adapter, 1, is 
       ).headline,
     ).toContain('the loss rises');
     expect(judge(withLosses(5, flat), [], 'residual').headline).toBe('Too early to say after 5 steps.');
+  });
+});
+
+describe('with a behaviour loss it is the responses of held-out tasks that count', () => {
+  const steps = (count: number) => Array.from({ length: count }, (_, i) => behaviourStep(i + 1));
+  const after = (count: number, losses: readonly number[]) =>
+    judge(
+      steps(count),
+      losses.map((loss, i) => behaviourEvaluation((i * count) / (losses.length - 1), loss)),
+      'responses',
+    );
+
+  test('a run works while they become likelier, whatever its norm ratio', () => {
+    const judgement = judge(
+      steps(100),
+      [0, 50, 100].map((step) => behaviourEvaluation(step)),
+      'responses',
+    );
+    expect(judgement).toMatchObject({
+      state: 'working',
+      headline: 'Working: with generated adapters responses of held-out tasks become likelier.',
+    });
+    expect(judgement.reasons).toEqual([
+      expect.stringMatching(/^Training loss: .* down by \d+ %\.$/),
+      'Response loss of held-out tasks: 1.1 at first, 0.711 now, down by 35 %; exact answers: 0.0 % at first, 28.9 % now.',
+      'Response loss of tasks trained on: 1 at first, 0.513 now, down by 49 %; exact answers: 0.0 % at first, 48.7 % now.',
+    ]);
+    expect(after(40, [1, 0.8]).state).toBe('working');
+  });
+
+  test('one that was better before is past its best, and told from when a checkpoint is better', () => {
+    const { state, headline, reasons } = after(400, [1, 0.5, 0.7]);
+    expect([state, headline]).toEqual(['slow', 'Past its best: responses of held-out tasks become less likely again.']);
+    expect(reasons.join(' ')).toContain('It was lowest, 0.5, at step 200: a checkpoint from there');
+    expect(after(400, [1, 0.5, 0.98]).state).toBe('failing');
+    expect(after(400, [1, 0.5, 1.2]).headline).toBe('Not working: responses of held-out tasks become less likely.');
+    expect(after(400, [1, 0.5, 0.52]).state).toBe('working');
+  });
+
+  test('one that gains nothing is early, then slow, then a failure; so is a training loss that rises', () => {
+    expect([60, 400, 1200].map((count) => after(count, [1, 1.01, 0.98]).state)).toEqual(['early', 'slow', 'failing']);
+    const rising = Array.from({ length: 100 }, (_, i) => behaviourStep(i + 1, { loss: 1 + i / 50 }));
+    expect(
+      judge(
+        rising,
+        [0, 100].map((step) => behaviourEvaluation(step)),
+        'responses',
+      ).headline,
+    ).toContain('the loss rises');
+    expect(judge(steps(5), [], 'responses').headline).toBe('Too early to say after 5 steps.');
+    expect(judge(steps(400), [behaviourEvaluation(0)], 'responses')).toMatchObject({
+      state: 'early',
+      headline: 'Too early to say: responses have not been evaluated twice.',
+    });
+  });
+
+  test('without held-out tasks those of the others are all there is, and that is said', () => {
+    const evaluations = [0, 100].map((step) => {
+      const made = behaviourEvaluation(step);
+      return { ...made, responses: made.responses!.filter(({ heldOut }) => heldOut !== 'task') };
+    });
+    expect(judge(steps(100), evaluations, 'responses').headline).toBe(
+      'Working: with generated adapters responses of tasks trained on become likelier.',
+    );
   });
 });
 

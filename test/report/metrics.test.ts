@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { parseLine, readMetrics } from '../../src/report/metrics.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
-import { exampleEvaluation, exampleLines, exampleStep } from './example.js';
+import { behaviourEvaluation, behaviourStep, exampleEvaluation, exampleLines, exampleStep } from './example.js';
 
 const folder = useTemporaryFolder();
 
@@ -20,6 +20,17 @@ test('steps and evaluations are distinguished, in their order', async () => {
   expect(evaluations.map(({ evaluation }) => evaluation)).toEqual([50, 100]);
   expect(evaluations[0]!.tasks[0]!.modules).toEqual(exampleEvaluation(50).tasks[0]!.modules);
   expect(notes).toEqual([]);
+});
+
+test('both losses and responses are kept, and no norm ratio stays none', async () => {
+  const both = behaviourStep(2, { tokenLoss: 0.5, normRatio: 0.25 });
+  const lines = [behaviourEvaluation(0), behaviourStep(1), both, behaviourEvaluation(2)];
+  const { steps, evaluations, notes } = await read(lines.map((line) => JSON.stringify(line)).join('\n'));
+  expect(steps).toEqual([behaviourStep(1), both]);
+  expect(steps[0]!.normRatio).toBeNull();
+  expect(evaluations).toEqual([behaviourEvaluation(0), behaviourEvaluation(2)]);
+  expect(notes).toEqual([]);
+  expect((await read(JSON.stringify(exampleStep(1, { normRatio: Number.NaN })))).steps[0]!.normRatio).toBeNaN();
 });
 
 test('a last line truncated anywhere is skipped, with a note', async () => {

@@ -2,7 +2,15 @@ import { join } from 'node:path';
 import { pageOf } from '../../src/report/page.js';
 import { readRun } from '../../src/report/run-folder.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
-import { exampleDescription, exampleLines, HOSTILE, writeRun } from './example.js';
+import {
+  behaviourDescription,
+  behaviourEvaluation,
+  behaviourStep,
+  exampleDescription,
+  exampleLines,
+  HOSTILE,
+  writeRun,
+} from './example.js';
 
 const folder = useTemporaryFolder();
 const page = async (content?: Parameters<typeof writeRun>[1]) =>
@@ -35,6 +43,28 @@ test('it says whether the run works, its progress, and its settings and inputs',
     'layer 1, down_proj: norm ratio',
   ])
     expect(html).toContain(text);
+});
+
+test('of a run with the behaviour loss it shows losses and answers, and nothing of weight tokens', async () => {
+  const lines = [0, 50, 100].flatMap((step) => [
+    ...(step === 0 ? [] : Array.from({ length: 50 }, (_, i) => behaviourStep(step - 49 + i))),
+    behaviourEvaluation(step),
+  ]);
+  const metrics = lines.map((line) => JSON.stringify(line)).join('\n');
+  const html = await page({ description: behaviourDescription(), metrics });
+  for (const text of [
+    'Working: with generated adapters responses of held-out tasks become likelier.',
+    '<dt>exact answers</dt><dd>28.9 % <small>of held-out tasks, at step 100; loss 0.711</small></dd>',
+    '<th scope="col">response loss</th><th scope="col">exact answers</th>',
+  ])
+    expect(html).toContain(text);
+  for (const text of ['<dt>norm ratio</dt>', 'Generated against true', 'the mean adapter'])
+    expect(html).not.toContain(text);
+  expect(dataOf(html).map(({ title }) => title)).toEqual([
+    ...['Behaviour loss', 'Exact answers', 'Gradient norm', 'Learning rate'],
+    // Of each task.
+    ...['Loss', 'Loss', 'Loss'],
+  ]);
 });
 
 test('it has data for each chart that JSON can read', async () => {

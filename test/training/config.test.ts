@@ -68,6 +68,13 @@ describe('settings', () => {
     );
   });
 
+  test("have the normalisation of their loss: 'chunk' for tokens, 'residual' otherwise", () => {
+    const normalisation = (settings: object) => resolveSettings({ ...NEEDED, ...settings }).normalisation;
+    expect(normalisation({})).toBe('chunk');
+    expect(normalisation({ normalisation: 'residual' })).toBe('residual');
+    for (const loss of ['behaviour', 'both']) expect(normalisation({ loss, base: '/b' })).toBe('residual');
+  });
+
   test('say what is missing', () => {
     expect(() => resolveSettings({ encoder: 'hash' })).toThrow(
       'the settings: pairs: is missing; expected folder of prompt–checkpoint pairs',
@@ -140,5 +147,24 @@ describe('a resumed run', () => {
   test('is known by the settings that decide', () => {
     expect(settingsDigest({ ...run, threads: 7, pairs: '/elsewhere' })).toBe(settingsDigest(run));
     expect(settingsDigest({ ...run, seed: 7 })).not.toBe(settingsDigest(run));
+  });
+
+  test("is known by the digest that it had before there was a choice of losses, while its loss is 'tokens'", () => {
+    // Both printed by the code of commit 4057ff4, for these settings.
+    expect(settingsDigest(run)).toBe('a0f5616cdc5f4b83aacc2dd14404ef892442f049c46ed4ef4a1fa96cd3adc884');
+    const residual = resolveSettings({
+      ...{ ...NEEDED, normalisation: 'residual', steps: 7, seed: 3, kernelSize: 3, form: 'mix' },
+      features: [
+        [4, 8, 16],
+        [5, 6, 7],
+      ],
+    });
+    const digest = '67b611f4801ab5c44dc1a42074742a2d2d467786a99743c2c9a01a6df3dfd464';
+    expect(settingsDigest(residual)).toBe(digest);
+    expect(settingsDigest({ ...residual, behaviourWeight: 3, sequences: 9 })).toBe(digest);
+    expect(settingsDigest({ ...residual, loss: 'behaviour' })).not.toBe(digest);
+    expect(settingsDigest({ ...residual, loss: 'both', sequences: 9 })).not.toBe(
+      settingsDigest({ ...residual, loss: 'both' }),
+    );
   });
 });

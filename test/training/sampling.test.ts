@@ -58,7 +58,7 @@ describe('the samples of a step', () => {
     for (let step = 0; step < steps; step++)
       for (const { task, checkpoint, texts } of sampleBatch(tasks.slice(0, 2), step, options)) {
         count(task);
-        count(checkpoint.name);
+        count(checkpoint!.name);
         count(`first ${texts[0]}`);
       }
     const expectAbout = (key: string, expected: number) =>

@@ -42,7 +42,7 @@ describe('a run', () => {
   test('learns: the loss of what is trained on and of what is held out falls, the norm ratio rises', async () => {
     const steps = await complete('run', { steps: 150, learningRate: 5e-3, evaluateEvery: 150, checkpointEvery: 150 });
     const mean = (part: typeof steps, key: 'loss' | 'normRatio') =>
-      part.reduce((sum, step) => sum + step[key], 0) / part.length;
+      part.reduce((sum, step) => sum + step[key]!, 0) / part.length;
     expect(mean(steps.slice(-10), 'loss')).toBeLessThan(0.8 * mean(steps.slice(0, 10), 'loss'));
     expect(mean(steps.slice(-10), 'normRatio')).toBeGreaterThan(1.5 * mean(steps.slice(0, 10), 'normRatio'));
     const [before, after] = (await metrics('run')).filter((line) => line.evaluation !== undefined);
@@ -159,7 +159,7 @@ describe('a run', () => {
     for (const [index, { loss, gradientNorm, normRatio, taskLosses }] of parts.entries()) {
       expect(loss).toBeCloseTo(whole[index]!.loss, 6);
       expect(gradientNorm).toBeCloseTo(whole[index]!.gradientNorm, 6);
-      expect(normRatio).toBeCloseTo(whole[index]!.normRatio, 6);
+      expect(normRatio).toBeCloseTo(whole[index]!.normRatio!, 6);
       expect(Object.keys(taskLosses)).toEqual(Object.keys(whole[index]!.taskLosses));
     }
   });

@@ -3,7 +3,7 @@ import { residualTokenGradient } from '../../adapter/residual-gradient.js';
 import { reconstructAdapters, type SequenceAdapters } from '../../engine/index.js';
 import { type EncodedExample, joinExamples, type LanguageModel } from '../../language/index.js';
 import type { PairsAdapter } from '../pairs/types.js';
-import type { TaskExamples } from './sequences.js';
+import type { TaskExamples } from './encode-tasks.js';
 
 /** Negative log-likelihood of responses. */
 export interface BehaviourSums {

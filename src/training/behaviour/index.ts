@@ -1,5 +1,3 @@
 /** The behaviour loss: how likely the base with a generated adapter gives the responses of the adapter's task. */
-export type { Behaviour, BehaviourSums } from './behaviour.js';
-export { evaluateResponses } from './evaluate-responses.js';
-export { type BehaviourWork, makeBehaviour } from './make.js';
-export { drawSequences } from './sequences.js';
+export { Behaviour, type BehaviourGradient, type BehaviourSums } from './behaviour.js';
+export { type BaseWithExamples, loadBase, SET_BASE } from './load.js';

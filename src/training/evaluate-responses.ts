@@ -1,13 +1,13 @@
-import { type AdapterLayout, LoraAdapter } from '../../adapter/index.js';
-import type { LongOperation } from '../../async/index.js';
-import type { TrainerEngine } from '../../engine/index.js';
-import type { LanguageModel } from '../../language/index.js';
-import { SplitMix64 } from '../../random/split-mix.js';
-import type { EvaluationTask } from '../evaluation.js';
-import type { HiddenStatesCache } from '../hidden-states-cache.js';
-import type { ResponseEvaluation } from '../metrics.js';
-import type { PairItem, PairsAdapter } from '../pairs/types.js';
-import { nameNumber, STREAMS } from '../streams.js';
+import { type AdapterLayout, LoraAdapter } from '../adapter/index.js';
+import type { LongOperation } from '../async/index.js';
+import type { TrainerEngine } from '../engine/index.js';
+import type { LanguageModel } from '../language/index.js';
+import { SplitMix64 } from '../random/split-mix.js';
+import type { EvaluationTask } from './evaluation.js';
+import type { HiddenStatesCache } from './hidden-states-cache.js';
+import type { ResponseEvaluation } from './metrics.js';
+import type { PairItem, PairsAdapter } from './pairs/types.js';
+import { nameNumber, STREAMS } from './streams.js';
 
 /** A task, and items of it whose responses are evaluated, the same ones each time. */
 export interface ResponseTask extends Pick<EvaluationTask, 'name' | 'heldOut' | 'texts'> {

@@ -1,9 +1,7 @@
 import { eventLoopYielder, type LongOperation, steadyProgress } from '../../async/index.js';
 import { DndError } from '../../errors.js';
 import { type EncodedExample, encodeExample, type PromptFormat } from '../../language/index.js';
-import { SplitMix64 } from '../../random/split-mix.js';
 import type { Task } from '../pairs/types.js';
-import { STREAMS } from '../streams.js';
 
 /** The encoded items of tasks, by the task's name. */
 export type TaskExamples = ReadonlyMap<string, readonly EncodedExample[]>;
@@ -38,18 +36,4 @@ export async function encodeTasks(
     report(examples.size / tasks.length);
   }
   return examples;
-}
-
-/**
- * The items that a step's behaviour loss is computed on, for one place of its batch: distinct ones while there are
- * enough. They depend only on seed, step and place, so a run resumes without sampler state.
- */
-export function drawSequences(
-  examples: readonly EncodedExample[],
-  { seed, step, place, count }: { seed: number; step: number; place: number; count: number },
-): EncodedExample[] {
-  const random = SplitMix64.derived(seed, STREAMS.sequences, step, place);
-  const drawn = random.sample(examples.length, Math.min(count, examples.length));
-  while (drawn.length < count) drawn.push(random.below(examples.length));
-  return drawn.map((index) => examples[index]!);
 }
