@@ -1,4 +1,5 @@
 /** Small dense linear algebra in float64, for products of low rank. */
+export { alignedFactors, canonicalFactors, type Factors } from './balanced-factors.js';
 export { effectiveRank } from './effective-rank.js';
 export { type LowRank, SharedBases } from './low-rank.js';
 export {
