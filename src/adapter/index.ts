@@ -22,6 +22,7 @@ export type { LayoutJson } from './layout-json.js';
 export type { LayoutOptions } from './layout-options.js';
 export { type AdapterTensor, LoraAdapter, type LoraConfig, type LoraPair } from './lora-adapter.js';
 export { type LoraTensor, loraTensors } from './lora-tensors.js';
+export { type MatrixPair, matrixPairs } from './matrix-pairs.js';
 export { loraScale, mergeDelta } from './merge.js';
 export { MLX_TENSORS_FILE } from './mlx-names.js';
 export { readMlx } from './mlx-read.js';

@@ -13,5 +13,6 @@ export {
   transpose,
   zeros,
 } from './matrix.js';
+export { differenceGradient, innerProduct, type Product } from './product-difference.js';
 export { QrFactors } from './qr.js';
 export { type Svd, singularValues, svd } from './svd.js';

@@ -5,7 +5,7 @@ import { DndError } from '../errors.js';
 import { decoderOf, planGenerator } from '../generator/create.js';
 import { conditionShape, type DecoderShape } from '../generator/decoder-shape.js';
 import { type GeneratorManifest, layoutOf } from '../generator/manifest.js';
-import { openPairs, type Pairs } from './pairs/index.js';
+import { openPairs, type Pairs, type TargetWeights, targetWeights } from './pairs/index.js';
 import type { OnTrainingProgress } from './progress.js';
 import type { TrainingSettings } from './settings.js';
 import { type Split, splitPairs } from './split.js';
@@ -18,6 +18,8 @@ export interface Preparation {
   split: Split;
   manifest: GeneratorManifest;
   layout: AdapterLayout;
+  /** How checkpoints are read. */
+  weights: TargetWeights;
   encoder: TextEncoder;
   /** The texts to encode, by task name. */
   texts: ReadonlyMap<string, readonly string[]>;
@@ -62,7 +64,9 @@ export async function prepare(settings: TrainingSettings, options: PrepareOption
     const { rank, alpha, useRslora, modules } = pairs.adapter;
     const generator = { ...settings, rank, alpha, useRslora, modules };
     const manifest = planGenerator(generator, decoder, pairs.base, encoder);
-    return { settings, pairs, split, manifest, layout: layoutOf(manifest), encoder, texts };
+    const layout = layoutOf(manifest);
+    const weights = await targetWeights(settings.targets, pairs, layout, signal);
+    return { settings, pairs, split, manifest, layout, weights, encoder, texts };
   } catch (error) {
     encoder.dispose();
     throw error;

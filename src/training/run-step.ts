@@ -3,6 +3,7 @@ import { DndError } from '../errors.js';
 import { SplitMix64 } from '../random/split-mix.js';
 import type { BehaviourGradient } from './behaviour/behaviour.js';
 import { type BehaviourSums, type BehaviourWork, drawSequences } from './behaviour/index.js';
+import type { DeltaLoss } from './delta-loss.js';
 import type { TrainingStep } from './metrics.js';
 import type { Sample } from './sampler.js';
 import { learningRateAt } from './schedule.js';
@@ -14,6 +15,8 @@ export interface StepParts {
   engine: Pick<TrainerEngine, 'accumulate' | 'forward' | 'update' | 'resetGradient' | 'disposed'>;
   data: TrainingData;
   importance: Float32Array | null;
+  /** null but for the targets 'delta', whose loss then is the token loss. */
+  delta: Pick<DeltaLoss, 'gradient'> | null;
   settings: TrainingSettings;
   /** null for the loss 'tokens'. */
   responses: Pick<BehaviourWork, 'behaviour'> | null;
@@ -70,12 +73,12 @@ export async function runStep(step: number, parts: StepParts, signal: AbortSigna
 /** Forward and backward passes of all micro-batches of the step. */
 async function accumulate(
   step: number,
-  { engine, data, importance, settings, responses }: StepParts,
+  { engine, data, importance, delta, settings, responses }: StepParts,
   signal: AbortSignal,
 ): Promise<Accumulated> {
   const { batch, seed, targetNoise } = settings;
-  // The behaviour loss is that of the adapter which `forward` gives, without noise.
-  const conditionNoise = responses ? 0 : settings.conditionNoise;
+  // These losses are those of the adapter which `forward` gives, without noise.
+  const conditionNoise = responses || delta ? 0 : settings.conditionNoise;
   const key = SplitMix64.derived(seed, STREAMS.noise).below(KEY_LIMIT);
   const places = data.firsts.map((first) => ({ step, first }));
   const afterwards = step + 1 < settings.steps ? { step: step + 1, first: 0 } : undefined;
@@ -90,18 +93,31 @@ async function accumulate(
     const { condition, target, samples: own } = micro;
     const noise = { key, stream: step * batch + place.first, condition: conditionNoise, target: targetNoise };
     const weight = own.length / batch;
-    let outputGradient: Float32Array | null = null;
+    const generated = responses || delta ? await engine.forward(condition, own.length, { signal }) : null;
+    const outputGradients: Float32Array[] = [];
     if (responses) {
-      const generated = await engine.forward(condition, own.length, { signal });
-      const gradient = await behaviourGradient(generated, micro, { settings, responses }, signal);
-      outputGradient = gradient.outputGradient;
+      const gradient = await behaviourGradient(generated!, micro, { settings, responses }, signal);
+      outputGradients.push(gradient.outputGradient);
       behaviour.push(...gradient.sums);
     }
-    const tasks = { condition, target, outputGradient, importance, batch: own.length, weight, noise };
-    sums.push(...(await engine.accumulate(tasks, { signal })));
+    if (delta) {
+      const gradient = await delta.gradient(generated!, target!, own.length, 1 / batch, signal);
+      outputGradients.push(gradient.outputGradient);
+      sums.push(...gradient.sums);
+    }
+    const outputGradient = sumOf(outputGradients);
+    const tasks = { condition, outputGradient, importance, batch: own.length, weight, noise };
+    const ofTokens = await engine.accumulate({ ...tasks, target: delta ? null : target }, { signal });
+    if (!delta) sums.push(...ofTokens);
     samples.push(...own);
   }
   return { samples, sums, behaviour, dataMs };
+}
+
+/** The first one, with the others added to it; null without any. */
+function sumOf([first = null, ...others]: readonly Float32Array[]): Float32Array | null {
+  for (const other of others) for (let i = 0; i < other.length; i++) first![i]! += other[i]!;
+  return first;
 }
 
 /** Of a micro-batch: each of its samples has the same share of the step's loss. */

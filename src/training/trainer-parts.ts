@@ -3,10 +3,12 @@ import { TrainerEngine } from '../engine/index.js';
 import { conditionShape } from '../generator/decoder-shape.js';
 import type { GeneratorManifest } from '../generator/manifest.js';
 import { type BehaviourWork, makeBehaviour } from './behaviour/index.js';
+import { deltaDeviations } from './delta-deviations.js';
+import { DeltaLoss } from './delta-loss.js';
 import type { EvaluationTask } from './evaluation.js';
 import { HiddenStatesCache } from './hidden-states-cache.js';
 import type { MetricsFile } from './metrics-file.js';
-import { importanceOf, readTarget } from './pairs/index.js';
+import { importanceOf, readElements, readTokens } from './pairs/index.js';
 import type { Preparation } from './prepare.js';
 import type { OnTrainingProgress } from './progress.js';
 import { CACHE_FOLDER } from './run-folder.js';
@@ -40,6 +42,8 @@ export interface TrainerParts extends Preparation {
 export interface WorkingParts {
   states: HiddenStatesCache;
   targets: Targets;
+  /** null but for the targets 'delta'. */
+  delta: DeltaLoss | null;
   data: TrainingData;
   importance: Float32Array | null;
   evaluationTasks: readonly EvaluationTask[];
@@ -58,7 +62,7 @@ export interface MakeOptions {
 /** The decoder for training, reserved but not filled. Errors: as `TrainerEngine.create` */
 export function createEngine({ decoder }: GeneratorManifest, settings: TrainingSettings): Promise<TrainerEngine> {
   const { threads, memoryLimit, algorithm, device } = settings;
-  const { beta1, beta2, eps, weightDecay, maxGradientNorm, moments, loss } = settings;
+  const { beta1, beta2, eps, weightDecay, maxGradientNorm, moments, loss, targets } = settings;
   return TrainerEngine.create({
     ...decoder,
     threads,
@@ -66,7 +70,7 @@ export function createEngine({ decoder }: GeneratorManifest, settings: TrainingS
     algorithm,
     device,
     optimiser: { beta1, beta2, eps, weightDecay, maxGradientNorm, moments },
-    outputGradients: loss !== 'tokens',
+    outputGradients: loss !== 'tokens' || targets === 'delta',
   });
 }
 
@@ -82,11 +86,12 @@ export async function makeWorkingParts(
   options: MakeOptions,
 ): Promise<WorkingParts> {
   const { signal, onProgress } = options;
-  const { settings, split, manifest, layout, encoder, texts } = preparation;
+  const { settings, split, manifest, encoder, texts } = preparation;
   const usesTargets = settings.loss !== 'behaviour';
+  const delta = settings.targets === 'delta' ? await deltaLossFor(preparation, options) : null;
   const cache = join(folder, CACHE_FOLDER);
   const importance =
-    usesTargets && settings.tokenImportance ? await importanceFor(split, layout, cache, options) : null;
+    usesTargets && !delta && settings.tokenImportance ? await importanceFor(preparation, cache, options) : null;
   const [prompts] = conditionShape(manifest.decoder);
   const { seed, batch, microBatch, promptCacheBytes, promptDiskBytes, targetCacheBytes } = settings;
   const sampled = (name: string, checkpoints: SampledTask['checkpoints']) => {
@@ -113,26 +118,51 @@ export async function makeWorkingParts(
       onProgress: (fraction) => onProgress?.(fraction, 'encode'),
     },
   );
-  const targets = new Targets(layout, readTarget, targetCacheBytes);
+  const targets = targetsOf(preparation, targetCacheBytes);
   const data = new TrainingData({
     ...{ tasks, states, seed, batch, prompts },
     targets: usesTargets ? targets : null,
     microBatch: microBatch ?? batch,
   });
   const responses = await makeBehaviour(preparation, evaluationTasks, options);
-  return { states, targets, data, importance, evaluationTasks, responses };
+  return { states, targets, delta, data, importance, evaluationTasks, responses };
+}
+
+/** Whole checkpoints as the loss takes them: adapters with the targets 'delta', weight tokens otherwise. */
+function targetsOf({ settings, layout, weights }: Preparation, memoryBytes: number): Targets {
+  const { read } = weights;
+  return settings.targets === 'delta'
+    ? new Targets(
+        layout.elementCount,
+        (checkpoint, signal) => readElements(checkpoint, layout, { read, signal }),
+        memoryBytes,
+      )
+    : new Targets(layout.size, (checkpoint, signal) => readTokens(checkpoint, layout, { read, signal }), memoryBytes);
+}
+
+/** In the unit of the training checkpoints' deviations. */
+async function deltaLossFor(
+  { settings, split, layout }: Preparation,
+  { signal, onProgress }: MakeOptions,
+): Promise<DeltaLoss> {
+  const checkpoints = split.training.flatMap((task) => task.checkpoints);
+  const deviations = await deltaDeviations(checkpoints, layout, {
+    signal,
+    onProgress: (fraction) => onProgress?.(fraction, 'normalisation'),
+  });
+  return new DeltaLoss(layout, deviations, settings.threads);
 }
 
 /** Of the training checkpoints. */
 async function importanceFor(
-  { training }: Preparation['split'],
-  layout: Preparation['layout'],
+  { split, layout, weights }: Preparation,
   cacheFolder: string,
   { signal, onProgress, onNotice }: MakeOptions,
 ): Promise<Float32Array> {
-  const tasks = training.map(({ task, checkpoints }) => ({ ...task, heldOut: false, checkpoints }));
+  const tasks = split.training.map(({ task, checkpoints }) => ({ ...task, heldOut: false, checkpoints }));
   const { values, warnings } = await importanceOf({ tasks }, layout, {
     cacheFolder,
+    weights,
     signal,
     onProgress: (fraction) => onProgress?.(fraction, 'importance'),
   });
