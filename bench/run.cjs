@@ -26,6 +26,7 @@ const SINGLE = {
   eventLoop: require('./measure/event-loop.cjs').measure,
   training: require('./measure/training.cjs').measure,
   language: require('./measure/language.cjs').measure,
+  behaviour: require('./measure/behaviour.cjs').measure,
 };
 const PARTS = ['peak', ...Object.keys(OF_CONFIGURATION), ...Object.keys(SINGLE)];
 

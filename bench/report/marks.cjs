@@ -20,6 +20,9 @@ const ENCODER_FRACTION = 0.7;
 /** How many times as fast as PyTorch with PEFT. */
 const FINETUNING = { '135M Llama': 1.5, 'pocket base': 3 };
 
+/** Of the behaviour loss, as many times as fast as PyTorch. */
+const BEHAVIOUR = 1.5;
+
 /**
  * What the project has promised of its speed, beside what this run has measured.
  * @typedef {{ name: string, asked: number, unit: '×' | '%', measured: number | null, met: boolean | null, how?: string,
@@ -63,6 +66,8 @@ function marksOf(results) {
     const model = results.language?.models.find((each) => each.name === name);
     add(`LoRA fine-tuning step, ${name}: times the peer`, '×', asked, model?.peer?.median / model?.ours.median);
   }
+  const { ours, peer } = results.behaviour ?? {};
+  add('behaviour step, 135M Llama: times the peer', '×', BEHAVIOUR, peer?.median / ours?.median);
   return marks;
 }
 

@@ -9,6 +9,7 @@ const SINGLE_TABLES = {
   eventLoop: require('./event-loop.cjs').tables,
   training: require('./training.cjs').tables,
   language: require('./language.cjs').tables,
+  behaviour: require('./behaviour.cjs').tables,
 };
 
 module.exports = { CONFIGURATION_TABLES, SINGLE_TABLES };

@@ -12,7 +12,7 @@ function evidence(...parameters: string[]): Promise<{ stdout: string; stderr: st
   return promisify(execFile)(process.execPath, [SCRIPT, ...parameters], { env });
 }
 
-async function addWorld(split: number, seed: number, generated: number): Promise<void> {
+async function addWorld(split: number, seed: number, generated: number, world = ['pocket']): Promise<void> {
   const row = (id: string, label: string, value: number) => ({
     row: id,
     label,
@@ -32,7 +32,9 @@ async function addWorld(split: number, seed: number, generated: number): Promise
   };
   const path = join(folder(), 'eval.json');
   await writeFile(path, JSON.stringify(evaluation));
-  await evidence('add', '--split', String(split), '--seed', String(seed), path);
+  const [name, part] = world;
+  const of = ['--world', name!, ...(part === undefined ? [] : ['--part', part])];
+  await evidence('add', ...of, '--split', String(split), '--seed', String(seed), path);
 }
 
 const page = () => readFile(join(folder(), 'evidence.md'), 'utf8');
@@ -59,9 +61,23 @@ test('--check fails where the page is not that of the figures', async () => {
   await expect(evidence('--check')).rejects.toMatchObject({ stderr: expect.stringContaining('is not the page of') });
 });
 
+test('worlds on a real base have a section of their own', async () => {
+  await addWorld(1, 1, 0.5);
+  await addWorld(1, 1, 0.8, ['house-styles', 'tasks']);
+  await evidence();
+  const [pocket, styles] = (await page()).split('## House styles on SmolLM2-135M-Instruct');
+  expect(pocket).toContain('| **generated** | 50.0 | 40.0 – 60.0 | -0.500 |  |');
+  expect(styles).toContain('### On more held-out tasks');
+  expect(styles).toContain('| **generated** | 80.0 | 70.0 – 90.0 | -0.800 |  |');
+  expect(styles).not.toContain('### Beside LoRAs of single tasks');
+});
+
 test('what it cannot read is refused by name', async () => {
   await expect(evidence()).rejects.toMatchObject({ stderr: expect.stringContaining('has no worlds') });
   await writeFile(join(folder(), 'other.json'), '{}');
-  const add = evidence('add', '--split', '1', '--seed', '1', join(folder(), 'other.json'));
-  await expect(add).rejects.toMatchObject({ stderr: expect.stringContaining('other.json: expected an evaluation') });
+  const add = (...of: string[]) => evidence('add', ...of, '--split', '1', '--seed', '1', join(folder(), 'other.json'));
+  const refusal = (text: string) => ({ stderr: expect.stringContaining(text) });
+  await expect(add('--world', 'pocket')).rejects.toMatchObject(refusal('other.json: expected an evaluation'));
+  await expect(add('--world', 'rocket')).rejects.toMatchObject(refusal('--world: expected pocket or house-styles'));
+  await expect(add('--world', 'house-styles')).rejects.toMatchObject(refusal('--part: expected singles or tasks'));
 });

@@ -1,0 +1,31 @@
+const { ratio, time } = require('./table.cjs');
+
+function tables(result) {
+  if (result.skipped) return [];
+  const { tasks, sequences, length, parameters, variant, lossError, tolerance, ours, peer } = result;
+  const notes =
+    variant === undefined
+      ? []
+      : [
+          `the peer in ${variant}, the fastest of its variants; same weights and batch, the first loss differs by ${lossError.toExponential(1)} (≤ ${tolerance})`,
+        ];
+  return [
+    {
+      title:
+        'behaviour step: adapters generated, each on its own sequences of a frozen 135M Llama; loss, backward, AdamW',
+      headings: ['trained parameters', 'tasks × sequences × tokens', 'ours', 'peer', 'ratio'],
+      rows: [
+        [
+          `${(parameters / 1e6).toFixed(1)} M`,
+          `${tasks} × ${sequences} × ${length}`,
+          time(ours),
+          time(peer),
+          ratio(ours, peer),
+        ],
+      ],
+      notes,
+    },
+  ];
+}
+
+module.exports = { tables };

@@ -1,0 +1,145 @@
+const { mkdir, writeFile } = require('node:fs/promises');
+const { join } = require('node:path');
+const { writeFolderAtomically } = require('../../../dist/files/index.js');
+const { categoryTasks } = require('./categories.cjs');
+const { combinationTasks } = require('./combinations.cjs');
+const { HELD_OUT } = require('./held-out.cjs');
+const { letterTasks } = require('./letters.cjs');
+const { licenceOf } = require('./licences.cjs');
+const { listTasks } = require('./lists.cjs');
+const { messageTasks } = require('./messages.cjs');
+const { numberTasks } = require('./numbers.cjs');
+const { opinionTasks, sequenceTasks } = require('./opinions.cjs');
+const { peopleTasks } = require('./people.cjs');
+const { relationTasks } = require('./relation-tasks.cjs');
+const { checkWorld } = require('./rules.cjs');
+const { makeSides } = require('./sides.cjs');
+const { readSources } = require('./sources.cjs');
+const { makeItems, makeSourceTask } = require('./task.cjs');
+
+const FAMILIES = [
+  listTasks,
+  categoryTasks,
+  letterTasks,
+  peopleTasks,
+  relationTasks,
+  combinationTasks,
+  numberTasks,
+  messageTasks,
+  opinionTasks,
+  sequenceTasks,
+];
+
+/** Items of each task, and the least numbers that checkWorld insists on. */
+const FULL = { items: { train: 256, test: 40 }, least: { tasks: 300, heldOut: 40, train: 64, test: 20 } };
+
+const STREAMS = { train: 0, test: 1 };
+
+/**
+ * All instruction tasks, with their items.
+ * @param SplitMix64 the class
+ * @param {string} folder of the source tasks
+ * @param {number} seed of everything random
+ * @param world `items`: how many of each task; `least`: see `checkWorld`
+ * @throws DndError INVALID_PROMPTS if the tasks do not keep the rules of rules.cjs
+ */
+async function makeTasks(SplitMix64, folder, seed, world = FULL) {
+  const sides = makeSides(seed);
+  const sources = await readSources(folder, sides);
+  const context = { sources, sides };
+  const generated = FAMILIES.flatMap((tasksOf) => tasksOf(context));
+  const held = new Set(HELD_OUT);
+  const heldOperations = new Set(
+    [...sources.values(), ...generated.filter(({ name }) => held.has(name))]
+      .filter(({ name, heldOut }) => heldOut || held.has(name))
+      .map(({ operation }) => operation),
+  );
+  const kept = generated
+    .map((task) => ({ ...task, heldOut: held.has(task.name) }))
+    // Variants of a held-out task are in neither part.
+    .filter(({ heldOut, operation }) => heldOut || !isVariantOf(heldOperations, operation));
+  const tasks = [...[...sources.values()].map((source) => makeSourceTask(source, sides)), ...kept].map((task) => {
+    const items = (side) =>
+      makeItems(
+        task,
+        SplitMix64.derived(seed, ...nameAsNumbers(task.name), STREAMS[side]),
+        side,
+        world.items[side],
+        sides,
+      );
+    const licences = task.from.map((name) => sources.get(name).licence);
+    return { ...task, train: items('train'), test: items('test'), ...licenceOf(licences) };
+  });
+  checkWorld(tasks, world.least);
+  return tasks;
+}
+
+function isVariantOf(heldOperations, operation) {
+  return heldOperations.has(operation) || operation.split('+').some((step) => heldOperations.has(step));
+}
+
+/** A task's random numbers depend on its name, not on which others there are. */
+function nameAsNumbers(name) {
+  return Array.from(name, (character) => character.codePointAt(0));
+}
+
+/**
+ * Writes `tasks/<name>/{train,test,descriptions}.json` and `index.json`.
+ * @param {string} out folder that is made, or one of this function that is replaced
+ * @throws DndError OUTPUT_EXISTS, DISK_FULL or NOT_WRITABLE
+ */
+async function writeTasks(tasks, seed, out) {
+  await writeFolderAtomically(out, { force: true, marker: 'index.json' }, async (staging) => {
+    for (const { name, train, test, descriptions } of tasks) {
+      const folder = join(staging, 'tasks', name);
+      await mkdir(folder, { recursive: true });
+      await writeJson(
+        join(folder, 'train.json'),
+        train.map(({ item }) => item),
+      );
+      await writeJson(
+        join(folder, 'test.json'),
+        test.map(({ item }) => item),
+      );
+      await writeJson(join(folder, 'descriptions.json'), descriptions);
+    }
+    await writeJson(join(staging, 'index.json'), {
+      formatVersion: 1,
+      world: 'instructions',
+      seed,
+      tasks: tasks.map(indexEntry),
+    });
+  });
+}
+
+const indexEntry = ({
+  name,
+  cluster,
+  family,
+  operation,
+  heldOut,
+  isSource,
+  from,
+  train,
+  test,
+  licence,
+  shippable,
+}) => ({
+  name,
+  cluster,
+  family,
+  operation,
+  heldOut,
+  source: isSource === true,
+  from,
+  train: train.length,
+  test: test.length,
+  licence,
+  shippable,
+});
+
+async function writeJson(path, value) {
+  await writeFile(path, `${JSON.stringify(value, null, 1)}\n`);
+}
+
+module.exports = { FULL, makeTasks, writeTasks };
