@@ -77,7 +77,7 @@ export class DeltaLoss {
     const yieldToEventLoop = eventLoopYielder();
     for (const [index, adapter] of adapters.entries()) {
       const target = targets.subarray(index * elementCount, (index + 1) * elementCount);
-      const own = { weightedSquares: 0, valid: this.#valid, outputSquares: 0, targetSquares: 0 };
+      const own = { weightedSquares: 0, valid: this.#valid, outputSquares: 0, targetSquares: 0, product: 0 };
       gradient.fill(0);
       for (const [module, pair] of this.#pairs.entries()) {
         await yieldToEventLoop();
@@ -89,6 +89,7 @@ export class DeltaLoss {
         own.weightedSquares += fit.difference;
         own.outputSquares += fit.generated;
         own.targetSquares += fit.true;
+        own.product += fit.product;
         differenceGradient(generated, wanted, 1 / deviation, productOf(gradient, pair));
       }
       const into = outputGradient.subarray(index * size, (index + 1) * size);

@@ -115,8 +115,9 @@ async function accumulate(
 }
 
 /** The first one, with the others added to it; null without any. */
-function sumOf([first = null, ...others]: readonly Float32Array[]): Float32Array | null {
-  for (const other of others) for (let i = 0; i < other.length; i++) first![i]! += other[i]!;
+function sumOf([first, ...others]: readonly Float32Array[]): Float32Array | null {
+  if (!first) return null;
+  for (const other of others) for (let i = 0; i < other.length; i++) first[i]! += other[i]!;
   return first;
 }
 
