@@ -5,7 +5,7 @@ import { Trainer } from '../../src/training/trainer.js';
 import { TINY_BASE } from '../generator/tiny.js';
 import { checkpointBytes, stepsOf, useRuns } from './run-workshop.js';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const { at, checkpoint, complete, create, metrics } = useRuns();
 const NEEDED = { pairs: '/p', encoder: 'hash' };
@@ -42,13 +42,13 @@ test.each(['canonical', 'delta'] as const)('a run with the targets %s resumes by
 
 test('enough steps of the targets delta come closer to what checkpoints add to the base than their mean', async () => {
   const steps = await complete('long', {
-    ...{ ...RESIDUAL, targets: 'delta', steps: 300, learningRate: 1e-2 },
-    ...{ evaluateEvery: 300, checkpointEvery: 300 },
+    ...{ ...RESIDUAL, targets: 'delta', steps: 60, learningRate: 2e-2 },
+    ...{ evaluateEvery: 60, checkpointEvery: 60 },
   });
-  const last = steps.slice(-20).reduce((sum, { loss }) => sum + loss, 0) / 20;
+  const last = steps.slice(-10).reduce((sum, { loss }) => sum + loss, 0) / 10;
   // 1 is the loss of the mean adapter.
   expect(steps[0]!.loss).toBeGreaterThan(0.9);
-  expect(last).toBeLessThan(0.7);
+  expect(last).toBeLessThan(0.5);
   const [first, end] = (await metrics('long')).filter((line) => 'evaluation' in line) as never as {
     tasks: { task: string; loss: number; cosine: number }[];
     cells: unknown[];
