@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { DndError } from '../errors.js';
+import { sha256OfValues } from '../formats/digest.js';
 import { firstNonFinite } from '../formats/non-finite.js';
 
 /**
@@ -32,15 +32,9 @@ export class ResidualStatistics {
 
   /** SHA-256 of the values: of mean, then scales, as little-endian float32. */
   get sha256(): string {
-    this.#digest ??= digestOf([this.mean, this.scales]);
+    this.#digest ??= sha256OfValues([this.mean, this.scales]);
     return this.#digest;
   }
-}
-
-function digestOf(arrays: readonly Float32Array[]): string {
-  const hash = createHash('sha256');
-  for (const { buffer, byteOffset, byteLength } of arrays) hash.update(new Uint8Array(buffer, byteOffset, byteLength));
-  return hash.digest('hex');
 }
 
 function invalid(what: string, expected: string, got: number, index: number): DndError {

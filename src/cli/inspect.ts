@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { formatBytes } from '../engine/index.js';
+import { describedCondition } from '../generator/condition-text.js';
 import { described } from '../generator/encoder-folder.js';
 import type { TrainingProvenance } from '../generator/manifest.js';
 import type { GgufInspection, GgufMetadataSummary, GgufTensorSummary } from '../inspect/gguf.js';
@@ -62,7 +63,7 @@ function generatorHeading({
   weightTokens,
   adapterTensors,
 }: GeneratorInspection): string[] {
-  const { base, encoder, condition, decoder, adapter, training } = manifest;
+  const { base, encoder, decoder, adapter, training } = manifest;
   const projection = decoder.projectedFrom ? `, length projection from ${decoder.projectedFrom}` : '';
   return list([
     ['generator', path],
@@ -72,10 +73,7 @@ function generatorHeading({
     ],
     ['base model', `${base.name ?? 'unnamed'} (${base.modelType}, ${base.layers} layers, hidden size ${base.hidden})`],
     ['encoder', described(encoder)],
-    [
-      'condition',
-      `${decoder.features[0]![0]} prompts of ${condition.maxLength} tokens, padding ${condition.padding}, pooling ${condition.pooling}`,
-    ],
+    ['condition', describedCondition(manifest)],
     ['decoder', `${grouped(parameters)} parameters, kernel size ${decoder.kernelSize}${projection}`],
     ['features', decoder.features.map((feature) => `(${feature.join(', ')})`).join(' ')],
     [

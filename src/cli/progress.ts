@@ -9,6 +9,7 @@ type ShownStage =
   | 'measure'
   | 'pairs'
   | 'normalisation'
+  | 'components'
   | 'importance'
   | 'evaluate'
   | 'demo'
@@ -29,6 +30,7 @@ const LABELS: Record<ShownStage, string> = {
   measure: 'measuring convolutions',
   pairs: 'reading the pairs',
   normalisation: 'computing the mean of the checkpoints',
+  components: 'computing principal components',
   importance: 'computing token importance',
   evaluate: 'evaluating',
   demo: 'answering prompts',

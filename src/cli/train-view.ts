@@ -10,6 +10,7 @@ const LABELS: Record<TrainingStage, string> = {
   base: 'loading the base model',
   responses: 'encoding responses',
   normalisation: 'computing the mean of the checkpoints',
+  components: 'computing principal components',
   importance: 'computing token importance',
   encode: 'encoding prompts',
   initialise: 'initialising the decoder',

@@ -8,7 +8,7 @@ import { type FloatDtype, toFloat32 } from '../formats/dtypes.js';
 import { firstNonFinite } from '../formats/non-finite.js';
 import { openTensors, PytorchArchive } from '../formats/pytorch/index.js';
 import { type TensorReader, type TensorSource, writeSafetensorsSharded } from '../formats/safetensors/index.js';
-import { type GeneratorSettings, planGenerator, requireNoResidual } from '../generator/create.js';
+import { type GeneratorSettings, planGenerator, requireNoTrainingData } from '../generator/create.js';
 import { conditionShape, type DecoderShape } from '../generator/decoder-shape.js';
 import { DECODER_BASE_NAME } from '../generator/decoder-weights.js';
 import { copyEncoderFiles, ENCODER_FOLDER } from '../generator/encoder-folder.js';
@@ -50,7 +50,7 @@ export async function convertCheckpoint(
 ): Promise<ConvertedCheckpoint> {
   checkPath(checkpoint, 'the checkpoint to convert');
   checkPath(folder, 'the generator folder to write');
-  requireNoResidual(options);
+  requireNoTrainingData(options);
   const file = await openTensors(checkpoint);
   try {
     refuseLoraTensors(file);

@@ -8,6 +8,7 @@ export { type EncodeIds, ModelEncoder } from './model-encoder.js';
 export { ENCODER_WEIGHTS, isEncoderDescription } from './model-folder.js';
 export { ModelTextEncoder } from './model-text-encoder.js';
 export {
+  allocateStates,
   checkMaxLength,
   type EncodedPrompts,
   type EncodeOptions,

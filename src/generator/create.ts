@@ -6,6 +6,7 @@ import { invalidValue, isWholeNumber, wholeNumberRange } from '../validation/ind
 import { checkDecoderShape, type DecoderShape, type Feature } from './decoder-shape.js';
 import {
   adapterSettings,
+  type ConditionSettings,
   formatVersionOf,
   type GeneratorManifest,
   manifestText,
@@ -50,6 +51,12 @@ export interface GeneratorSettings {
   seed?: number | undefined;
 }
 
+/** Settings of a generator that is trained: those that need training data come with them. */
+export interface TrainedGeneratorSettings extends GeneratorSettings {
+  /** Number of whitened principal components that each hidden state becomes. Default: the hidden states as they are. */
+  conditionComponents?: number | undefined;
+}
+
 /**
  * The decoder shape that the settings describe.
  * @throws DndError INVALID_ARGUMENT for contradictory or invalid values
@@ -79,7 +86,7 @@ export function decoderOf(settings: GeneratorSettings): DecoderShape {
  * @throws DndError INVALID_ARGUMENT for an invalid value, SHAPE_MISMATCH if the parts do not fit each other
  */
 export function planGenerator(
-  settings: GeneratorSettings,
+  settings: TrainedGeneratorSettings,
   decoder: DecoderShape,
   base: BaseModel,
   encoder: Pick<TextEncoder, 'identity' | 'maxWindow' | 'minLength' | 'encodesPadding'>,
@@ -94,23 +101,37 @@ export function planGenerator(
   if (!(Number.isFinite(alpha) && alpha > 0)) throw wrong('alpha', 'a number above 0', alpha);
   const maxLength = maxLengthOf(settings, decoder);
   checkMaxLength(maxLength, encoder, 'INVALID_ARGUMENT');
+  const condition = conditionOf(settings, maxLength, encoder, preset);
   const manifest: GeneratorManifest = {
-    formatVersion: formatVersionOf(layout, encoder.identity),
+    formatVersion: formatVersionOf(layout, encoder.identity, condition),
     createdBy: `${PACKAGE.name} ${PACKAGE.version}`,
     preset: settings.preset ?? null,
     base,
     encoder: encoder.identity,
-    condition: {
-      maxLength,
-      padding: oneOf(settings.padding ?? defaultPadding(encoder, preset), PADDINGS, 'the padding'),
-      pooling: poolingOf(settings),
-    },
+    condition,
     decoder,
     adapter: adapterSettings(layout, alpha, settings.useRslora ?? false),
     training: { trained: false, seed: wholeNumber(settings.seed ?? 0, 'the seed', 0) },
   };
   checkReadable(manifest);
   return manifest;
+}
+
+function conditionOf(
+  settings: TrainedGeneratorSettings,
+  maxLength: number,
+  encoder: Pick<TextEncoder, 'encodesPadding'>,
+  preset: Preset | undefined,
+): ConditionSettings {
+  const { conditionComponents: components } = settings;
+  // Padding positions have no principal components: they become zeros.
+  const padding = settings.padding ?? (components === undefined ? defaultPadding(encoder, preset) : 'zero');
+  return {
+    maxLength,
+    padding: oneOf(padding, PADDINGS, 'the padding'),
+    pooling: poolingOf(settings),
+    ...(components === undefined ? {} : { components: wholeNumber(components, 'conditionComponents', 1) }),
+  };
 }
 
 /** As published, where the encoder has hidden states of padding. */
@@ -144,8 +165,14 @@ function normalisationOf({ normalisation }: GeneratorSettings): Normalisation {
   return oneOf(normalisation ?? 'chunk', NORMALISATIONS, 'the normalisation');
 }
 
-/** @throws DndError INVALID_ARGUMENT: before training there are no checkpoints to take the mean of */
-export function requireNoResidual(settings: GeneratorSettings): void {
+/** @throws DndError INVALID_ARGUMENT for settings that are computed from checkpoints or prompts of training */
+export function requireNoTrainingData(settings: TrainedGeneratorSettings): void {
+  if (settings.conditionComponents !== undefined)
+    throw new DndError(
+      'INVALID_ARGUMENT',
+      'conditionComponents needs the hidden states of training prompts, and a new generator has none. ' +
+        'Train with it: dnd train --condition-components n (its first checkpoint is the untrained generator), or create one without',
+    );
   if (normalisationOf(settings) === 'chunk') return;
   throw new DndError(
     'INVALID_ARGUMENT',

@@ -9,7 +9,8 @@ import type { GeneratorManifest } from './manifest-types.js';
  * @throws DndError SHAPE_MISMATCH that names both sides and what to change; `source` is the message's prefix
  */
 export function checkFit(manifest: GeneratorManifest, layout: AdapterLayout, source: string): void {
-  checkChannels(manifest, source);
+  if (manifest.condition.components === undefined) checkChannels(manifest, source);
+  else checkComponents(manifest, manifest.condition.components, source);
   checkLength(manifest, source);
   checkCausal(manifest, source);
   checkTokens(manifest, layout, source);
@@ -23,6 +24,30 @@ function checkChannels({ encoder, decoder }: GeneratorManifest, source: string):
     `${source}: the text encoder has ${encoder.channels} channels and features[0] = ${shown(decoder.features[0]!)} requires ${channels}. ` +
       `Set the last number of features[0] to ${encoder.channels}, or choose another encoder`,
   );
+}
+
+function checkComponents(
+  { encoder, condition: { padding, pooling }, decoder }: GeneratorManifest,
+  components: number,
+  source: string,
+): void {
+  const refuse = (what: string) => new DndError('SHAPE_MISMATCH', `${source}: ${what}`);
+  if (components > encoder.channels)
+    throw refuse(
+      `the text encoder has ${encoder.channels} channels; expected at most as many principal components (conditionComponents), got ${components}. ` +
+        'Lower them, or choose another encoder',
+    );
+  const feature = decoder.features[0]!;
+  if (feature[2] !== components)
+    throw refuse(
+      `${components} principal components (conditionComponents) give conditions of ${components} channels, and features[0] = ${shown(feature)} requires ${feature[2]}. ` +
+        `Set the last number of features[0] to ${components}, or conditionComponents to ${feature[2]}`,
+    );
+  if (padding === 'encode' && pooling === 'none')
+    throw refuse(
+      "principal components (conditionComponents) are those of tokens, and padding positions become zeros; expected the padding 'zero', got 'encode'. " +
+        'Omit the padding, or set it to zero',
+    );
 }
 
 /** What only encoders that see the whole prompt have. */

@@ -100,8 +100,8 @@ const ENCODER_COST = { model: 72, hash: 0.1 };
 
 /** Estimated share of time of each stage, used only for progress. */
 function stageShares({ decoder, encoder }: GeneratorManifest) {
-  const [prompts, length, channels] = conditionShape(decoder);
-  const encode = prompts * length * channels ** 2 * ENCODER_COST[encoder.type === 'hash' ? 'hash' : 'model'];
+  const [prompts, length] = conditionShape(decoder);
+  const encode = prompts * length * encoder.channels ** 2 * ENCODER_COST[encoder.type === 'hash' ? 'hash' : 'model'];
   const decode = multiplyAdds(decoder);
   return { encode, decode, restore: 0.02 * (encode + decode) };
 }

@@ -6,7 +6,9 @@ import { checkEngineSettings, DecoderEngine, type Device, type DeviceUse } from 
 import { DndError } from '../errors.js';
 import { verifyChecksums } from '../files/index.js';
 import { checkOptions, checkPath, checkWholeNumber } from '../validation/index.js';
-import { decoderOf, type GeneratorSettings, planGenerator, requireNoResidual } from './create.js';
+import type { ConditionProjection } from './condition-projection.js';
+import { PROJECTION_FILE, readProjection } from './condition-projection-file.js';
+import { decoderOf, type GeneratorSettings, planGenerator, requireNoTrainingData } from './create.js';
 import { conditionShape } from './decoder-shape.js';
 import { DECODER_BASE_NAME, loadDecoderWeights } from './decoder-weights.js';
 import { onDevice } from './device.js';
@@ -19,6 +21,7 @@ import { type GeneratorManifest, layoutOf, MANIFEST_FILE, readManifest } from '.
 import { requireDecoderMemory } from './memory.js';
 import { NORMALISATION_FILE, readLayout } from './normalisation-file.js';
 import { type OnProgress, Progress } from './progress.js';
+import { projectedEncoder } from './projected-encoder.js';
 import { type Choice, choosePrompts, type PromptSets, promptSetEntries } from './prompts.js';
 import { type SaveOptions, saveGenerator } from './save.js';
 
@@ -69,10 +72,17 @@ export interface GenerateManyOptions extends GenerateOptions {
 interface Parts {
   manifest: GeneratorManifest;
   layout: AdapterLayout;
+  /** Of hidden states into principal components; undefined if conditions are the hidden states. */
+  projection: ConditionProjection | undefined;
   encoder: TextEncoder;
   /** Folder of the encoder's files; undefined if it has none. */
   encoderFolder: string | undefined;
   engine: DecoderEngine;
+}
+
+interface AssemblyOptions extends Omit<EngineSettings, 'device'> {
+  device: DeviceUse;
+  projection?: ConditionProjection | undefined;
 }
 
 const DEFAULT_BATCH_SIZE = 8;
@@ -107,16 +117,20 @@ export class Generator implements Disposable, AsyncDisposable {
     const folder = await generatorFolder(path);
     // Checkpoints of a training run have checksums.
     const read = (name: string) =>
-      [MANIFEST_FILE, NORMALISATION_FILE].includes(name) || name.startsWith(DECODER_BASE_NAME);
+      [MANIFEST_FILE, NORMALISATION_FILE, PROJECTION_FILE].includes(name) || name.startsWith(DECODER_BASE_NAME);
     await verifyChecksums(folder, { only: read, signal: options.signal });
     const manifest = await readManifest(join(folder, MANIFEST_FILE));
     const layout = await readLayout(folder, manifest, options.signal);
+    const projection = await readProjection(folder, manifest, options.signal);
     const inside = manifest.encoder.type === 'hash' ? 'hash' : join(folder, ENCODER_FOLDER);
     const source = options.encoder ?? inside;
     const progress = new Progress({ load: 1 }, options.onProgress);
     return onDevice(options, async (device) => {
-      const encoder = await loadNamedEncoder(source, manifest.encoder, { ...options, device });
-      return Generator.#assemble(manifest, layout, encoder, source, { ...options, device }, (engine) =>
+      const encoder = projectedEncoder(
+        await loadNamedEncoder(source, manifest.encoder, { ...options, device }),
+        projection,
+      );
+      return Generator.#assemble(manifest, layout, encoder, source, { ...options, device, projection }, (engine) =>
         loadDecoderWeights(folder, engine, { signal: options.signal, onProgress: progress.stage('load') }),
       );
     });
@@ -131,7 +145,7 @@ export class Generator implements Disposable, AsyncDisposable {
     checkEngineSettings(checkOptions(options, 'options of Generator.create'));
     checkPath(options.encoder, "encoder (a folder, or 'hash')");
     options.signal?.throwIfAborted();
-    requireNoResidual(options);
+    requireNoTrainingData(options);
     const decoder = decoderOf(options);
     const base = typeof options.base === 'string' ? await readBaseModel(options.base) : options.base;
     const [, , channels] = conditionShape(decoder);
@@ -169,7 +183,7 @@ export class Generator implements Disposable, AsyncDisposable {
     layout: AdapterLayout,
     encoder: TextEncoder,
     encoderSource: string,
-    { threads, memoryLimitBytes, signal, device }: Omit<EngineSettings, 'device'> & { device: DeviceUse },
+    { threads, memoryLimitBytes, signal, device, projection }: AssemblyOptions,
     fill: (engine: DecoderEngine) => Promise<void>,
   ): Promise<Generator> {
     let engine: DecoderEngine | undefined;
@@ -186,7 +200,7 @@ export class Generator implements Disposable, AsyncDisposable {
       throw error;
     }
     const encoderFolder = manifest.encoder.type === 'hash' ? undefined : encoderSource;
-    return new Generator({ manifest, layout, encoder, encoderFolder, engine });
+    return new Generator({ manifest, layout, projection, encoder, encoderFolder, engine });
   }
 
   /** The generator's description: base model, encoder, decoder, adapter, training. */
@@ -244,8 +258,8 @@ export class Generator implements Disposable, AsyncDisposable {
   }
 
   /**
-   * The condition that `generate` makes from prompts: hidden states of the text encoder, [prompts, length, channels] as
-   * the decoder takes them. Errors: as `generate`
+   * The condition that `generate` makes from prompts: hidden states of the text encoder, or their principal components,
+   * [prompts, length, channels] as the decoder takes them. Errors: as `generate`
    */
   async condition(prompts: readonly string[], options: GenerateOptions = {}): Promise<Float32Array> {
     const { seed = 0, signal } = checkOptions(options, 'options of condition');

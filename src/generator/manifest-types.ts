@@ -3,24 +3,35 @@ import type { EncoderIdentity, Padding, Pooling } from '../encoder/index.js';
 import type { DecoderShape } from './decoder-shape.js';
 
 /**
- * The newest: of text encoders other than 'bert' and 'hash'. Without one, 2 is written for the normalisation 'residual'
- * and else 1, which older versions read.
+ * The newest: of conditions of principal components. Without them, 3 is written for text encoders other than 'bert' and
+ * 'hash', 2 for the normalisation 'residual' and else 1, which older versions read.
  */
-export const FORMAT_VERSION = 3;
+export const FORMAT_VERSION = 4;
 
 /** The contents of `generator.json`; docs/generator-folder.md describes each field. */
 export interface GeneratorManifest {
-  formatVersion: 1 | 2 | typeof FORMAT_VERSION;
+  formatVersion: 1 | 2 | 3 | typeof FORMAT_VERSION;
   /** Package and version that wrote it. */
   createdBy: string;
   /** The published configuration it was created from. */
   preset: string | null;
   base: BaseModel;
   encoder: EncoderIdentity;
-  condition: { maxLength: number; padding: Padding; pooling: Pooling };
+  condition: ConditionSettings;
   decoder: DecoderShape;
   adapter: AdapterSettings;
   training: TrainingProvenance;
+}
+
+/** How prompts become a condition. */
+export interface ConditionSettings {
+  maxLength: number;
+  padding: Padding;
+  pooling: Pooling;
+  /** Number of whitened principal components of each hidden state. Missing: the hidden states as they are. */
+  components?: number;
+  /** Of mean and components in `condition-projection.safetensors`, once there are any; only with `components`. */
+  componentsSha256?: string;
 }
 
 /** Origin of the decoder's parameters. */

@@ -14,12 +14,19 @@ import { checkDecoderShape, type DecoderShape } from './decoder-shape.js';
 import { checkFit } from './fit.js';
 import {
   type AdapterSettings,
+  type ConditionSettings,
   FORMAT_VERSION,
   type GeneratorManifest,
   type TrainingProvenance,
 } from './manifest-types.js';
 
-export { type AdapterSettings, FORMAT_VERSION, type GeneratorManifest, type TrainingProvenance };
+export {
+  type AdapterSettings,
+  type ConditionSettings,
+  FORMAT_VERSION,
+  type GeneratorManifest,
+  type TrainingProvenance,
+};
 
 export const MANIFEST_FILE = 'generator.json';
 
@@ -50,13 +57,14 @@ export function parseManifest(json: unknown, source: string): GeneratorManifest 
   const adapter = fields.section('adapter');
   const layout = AdapterLayout.fromJSON({ ...adapter.all, base: fields.raw('base') }, `${source}: adapter`);
   const encoder = parseEncoder(fields.section('encoder'));
+  const condition = parseCondition(fields.section('condition'));
   const manifest: GeneratorManifest = {
-    formatVersion: formatVersionOf(layout, encoder),
+    formatVersion: formatVersionOf(layout, encoder, condition),
     createdBy: fields.text('createdBy'),
     preset: fields.textOrNull('preset'),
     base: layout.base!,
     encoder,
-    condition: parseCondition(fields.section('condition')),
+    condition,
     decoder: parseDecoder(fields.section('decoder')),
     adapter: adapterSettings(
       layout,
@@ -78,8 +86,10 @@ export function layoutOf({ base, adapter }: Pick<GeneratorManifest, 'base' | 'ad
 export function formatVersionOf(
   { normalisation }: AdapterLayout,
   { type }: EncoderIdentity,
+  { components }: ConditionSettings,
 ): GeneratorManifest['formatVersion'] {
-  if (type !== 'bert' && type !== 'hash') return FORMAT_VERSION;
+  if (components !== undefined) return FORMAT_VERSION;
+  if (type !== 'bert' && type !== 'hash') return 3;
   return normalisation === 'chunk' ? 1 : 2;
 }
 
@@ -110,11 +120,17 @@ function parseEncoder(fields: Fields): EncoderIdentity {
   };
 }
 
-function parseCondition(fields: Fields): GeneratorManifest['condition'] {
-  return {
+function parseCondition(fields: Fields): ConditionSettings {
+  const settings = {
     maxLength: fields.wholeNumber('maxLength', 1),
     padding: fields.oneOf('padding', PADDINGS),
     pooling: fields.oneOf('pooling', POOLINGS),
+  };
+  if (fields.raw('components') === undefined) return settings;
+  return {
+    ...settings,
+    components: fields.wholeNumber('components', 1),
+    ...(fields.raw('componentsSha256') === undefined ? {} : { componentsSha256: fields.text('componentsSha256') }),
   };
 }
 

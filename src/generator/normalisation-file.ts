@@ -3,6 +3,7 @@ import { type AdapterLayout, ResidualStatistics } from '../adapter/index.js';
 import { DndError } from '../errors.js';
 import type { WrittenFiles } from '../files/index.js';
 import { SafetensorsFile, writeSafetensors } from '../formats/safetensors/index.js';
+import { floatTensor, readFloatTensor } from './float-tensors.js';
 import { type GeneratorManifest, layoutOf } from './manifest.js';
 
 /** In a generator folder and in a run folder, only with the normalisation 'residual'. */
@@ -10,6 +11,8 @@ export const NORMALISATION_FILE = 'normalisation.safetensors';
 
 /** Of the scales; the other tensors are the mean adapter, by PEFT name. */
 const SCALES = 'scales';
+/** What all tensors must fit. */
+const FITTED = 'adapter layout';
 
 /**
  * Writes mean adapter and scales, if the layout has them; a layout of the normalisation 'chunk' has no file.
@@ -21,16 +24,10 @@ export async function writeNormalisation(
   options: WrittenFiles & { signal?: AbortSignal | undefined } = {},
 ): Promise<void> {
   if (!residual) return;
-  const source = (name: string, shape: readonly number[], { buffer, byteOffset, byteLength }: Float32Array) => ({
-    name,
-    dtype: 'F32' as const,
-    shape,
-    bytes: () => [new Uint8Array(buffer, byteOffset, byteLength)],
-  });
   const mean = tensors.map(({ name, shape, offset }) =>
-    source(name, shape, residual.mean.subarray(offset, offset + shape[0] * shape[1])),
+    floatTensor(name, shape, residual.mean.subarray(offset, offset + shape[0] * shape[1])),
   );
-  const sources = [source(SCALES, [residual.scales.length], residual.scales), ...mean];
+  const sources = [floatTensor(SCALES, [residual.scales.length], residual.scales), ...mean];
   await writeSafetensors(join(folder, NORMALISATION_FILE), sources, options);
 }
 
@@ -67,24 +64,13 @@ async function readResidual(
     const mean = new Float32Array(layout.elementCount);
     for (const { name, shape, offset } of layout.tensors) {
       signal?.throwIfAborted();
-      mean.set(await readTensor(file, name, shape), offset);
+      mean.set(await readFloatTensor(file, name, shape, FITTED), offset);
     }
-    return new ResidualStatistics(mean, await readTensor(file, SCALES, [layout.tokenCount]));
+    return new ResidualStatistics(mean, await readFloatTensor(file, SCALES, [layout.tokenCount], FITTED));
   } catch (error) {
     if (!(error instanceof DndError) || error.message.includes(path)) throw error;
     throw new DndError('CORRUPT_FILE', `${path}: ${error.message}`, { cause: error });
   } finally {
     await file.close();
   }
-}
-
-async function readTensor(file: SafetensorsFile, name: string, shape: readonly number[]): Promise<Float32Array> {
-  const info = file.tensors.get(name);
-  if (info?.dtype === 'F32' && info.shape.join() === shape.join()) return file.readFloat32(name);
-  const found = info ? `${info.dtype} [${info.shape.join(', ')}]` : 'no such tensor';
-  throw new DndError(
-    'SHAPE_MISMATCH',
-    `${file.path}: ${name} does not fit the adapter layout; expected F32 [${shape.join(', ')}], got ${found}. ` +
-      "Restore the generator's own file",
-  );
 }

@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import { type AdapterLayout, type FloatDtypeName, floatDtype } from '../adapter/index.js';
 import type { DecoderEngine } from '../engine/index.js';
 import { writeFileAtomically, writeFolderAtomically } from '../files/index.js';
+import type { ConditionProjection } from './condition-projection.js';
+import { writeProjection } from './condition-projection-file.js';
 import { saveDecoderWeights } from './decoder-weights.js';
 import { copyEncoderFiles, ENCODER_FOLDER } from './encoder-folder.js';
 import { type GeneratorManifest, MANIFEST_FILE, manifestText } from './manifest.js';
@@ -20,12 +22,13 @@ export interface SaveOptions {
 interface Saveable {
   manifest: GeneratorManifest;
   layout: AdapterLayout;
+  projection: ConditionProjection | undefined;
   encoderFolder: string | undefined;
   engine: DecoderEngine;
 }
 
 /**
- * Writes generator.json, the decoder's parameters and a copy of the text encoder.
+ * Writes generator.json, the decoder's parameters, what was computed from training data and a copy of the text encoder.
  * @throws DndError INVALID_ARGUMENT, INVALID_WEIGHTS, OUTPUT_EXISTS, NOT_WRITABLE, DISK_FULL; `signal.reason` after an abort
  */
 export async function saveGenerator(parts: Saveable, folder: string, options: SaveOptions): Promise<void> {
@@ -37,6 +40,7 @@ export async function saveGenerator(parts: Saveable, folder: string, options: Sa
     if (parts.encoderFolder) await copyEncoderFiles(parts.encoderFolder, join(staging, ENCODER_FOLDER), signal);
     await saveDecoderWeights(staging, parts.engine, { dtype, signal, onProgress: progress.stage('save') });
     await writeNormalisation(staging, parts.layout, { signal });
+    await writeProjection(staging, parts.projection, { signal });
     await writeFileAtomically(join(staging, MANIFEST_FILE), manifest, { signal });
   });
 }

@@ -89,7 +89,7 @@ export class QrFactors {
 }
 
 /** Turns `vector` into the v, with v₀ = 1, of the reflection I − β·v·vᵀ that made it a multiple of the unit vector. */
-function makeReflection(vector: Float64Array): { beta: number; diagonal: number } {
+export function makeReflection(vector: Float64Array): { beta: number; diagonal: number } {
   const length = norm(vector);
   const head = vector[0]!;
   // The sign that avoids the difference of two numbers of nearly equal size.
@@ -100,7 +100,7 @@ function makeReflection(vector: Float64Array): { beta: number; diagonal: number 
   return { beta: first === 0 ? 0 : -first / diagonal, diagonal };
 }
 
-function reflect(vector: Float64Array, beta: number, column: Float64Array): void {
+export function reflect(vector: Float64Array, beta: number, column: Float64Array): void {
   const factor = -beta * dot(vector, column);
   for (let i = 0; i < column.length; i++) column[i]! += factor * vector[i]!;
 }

@@ -128,7 +128,7 @@ function bringLargest(p: number, matrix: Matrix, squares: Float64Array, rotation
   [squares[p], squares[largest]] = [squares[largest]!, squares[p]!];
 }
 
-function rotate(first: Float64Array, second: Float64Array, cosine: number, sine: number): void {
+export function rotate(first: Float64Array, second: Float64Array, cosine: number, sine: number): void {
   for (let i = 0; i < first.length; i++) {
     const [x, y] = [first[i]!, second[i]!];
     first[i] = cosine * x - sine * y;

@@ -1,3 +1,4 @@
+import { describedCondition } from '../generator/condition-text.js';
 import { described } from '../generator/encoder-folder.js';
 import { mean } from './curve.js';
 import { short } from './judgement.js';
@@ -7,7 +8,7 @@ type Fact = readonly [name: string, value: string];
 
 /** The settings and inputs of a run. */
 export function factsOf({ description, folder }: Run): { title: string; facts: Fact[] }[] {
-  const { base, encoder, condition, decoder, adapter, parameters, weightTokens, pairs, settings } = description;
+  const { base, encoder, decoder, adapter, parameters, weightTokens, pairs, settings } = description;
   const projection = decoder.projectedFrom ? `, length projection from ${decoder.projectedFrom}` : '';
   const scaling = adapter.useRslora ? ', rsLoRA' : '';
   const generator: Fact[] = [
@@ -18,10 +19,7 @@ export function factsOf({ description, folder }: Run): { title: string; facts: F
       `${grouped(weightTokens.count)} of ${weightTokens.height} × ${weightTokens.width}, normalisation ${adapter.normalisation ?? 'chunk'}`,
     ],
     ['encoder', described(encoder)],
-    [
-      'condition',
-      `${decoder.features[0]![0]} prompts of ${condition.maxLength} tokens, padding ${condition.padding}, pooling ${condition.pooling}`,
-    ],
+    ['condition', describedCondition(description)],
     ['decoder', `${grouped(parameters)} parameters, kernel size ${decoder.kernelSize}${projection}`],
     ['features', decoder.features.map((feature) => `(${feature.join(', ')})`).join(' ')],
     ...(description.preset === null ? [] : [['preset', description.preset] as const]),

@@ -2,6 +2,7 @@ import type { AdapterLayout } from '../adapter/index.js';
 import { loadTextEncoder, type TextEncoder } from '../encoder/index.js';
 import { cpuUse, trainingDevice } from '../engine/index.js';
 import { DndError } from '../errors.js';
+import type { ConditionProjection } from '../generator/condition-projection.js';
 import { decoderOf, planGenerator } from '../generator/create.js';
 import { conditionShape, type DecoderShape } from '../generator/decoder-shape.js';
 import { type GeneratorManifest, layoutOf } from '../generator/manifest.js';
@@ -20,7 +21,10 @@ export interface Preparation {
   layout: AdapterLayout;
   /** How checkpoints are read. */
   weights: TargetWeights;
+  /** As conditions are made: with `projection`, once there is one. */
   encoder: TextEncoder;
+  /** Of the setting conditionComponents. */
+  projection?: ConditionProjection | undefined;
   /** The texts to encode, by task name. */
   texts: ReadonlyMap<string, readonly string[]>;
 }
@@ -97,10 +101,11 @@ export function reportPairs({ pairs }: Preparation, onNotice: ((message: string)
 }
 
 function loadNewEncoder(
-  { encoder, encoderLayer: layer, threads }: TrainingSettings,
+  { encoder, encoderLayer: layer, threads, conditionComponents }: TrainingSettings,
   decoder: DecoderShape,
   signal: AbortSignal | undefined,
 ): Promise<TextEncoder> {
-  const [, , channels] = conditionShape(decoder);
+  // Of the hash encoder: those of the condition, if they are not principal components.
+  const channels = conditionComponents === undefined ? conditionShape(decoder)[2] : undefined;
   return loadTextEncoder(encoder, { threads, signal, channels, layer, device: cpuUse(null) });
 }

@@ -5,6 +5,7 @@ export type TrainingStage =
   | 'base'
   | 'responses'
   | 'normalisation'
+  | 'components'
   | 'importance'
   | 'encode'
   | 'initialise'

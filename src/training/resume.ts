@@ -3,11 +3,13 @@ import { isDeepStrictEqual } from 'node:util';
 import { cpuInfo, formatBytes, type TrainerEngine } from '../engine/index.js';
 import { DndError, type ErrorCode } from '../errors.js';
 import { writeFileAtomically } from '../files/index.js';
+import { readProjection } from '../generator/condition-projection-file.js';
 import { ENCODER_FOLDER, loadNamedEncoder } from '../generator/encoder-folder.js';
 import { readLayout } from '../generator/normalisation-file.js';
 import { PACKAGE } from '../package.js';
 import { checkSettings } from './check-setting.js';
 import { loadCheckpoint, readTrainingState, type TrainingState } from './checkpoint.js';
+import { useComponents } from './condition-components.js';
 import { changedSettings, resolveSettings, settingsDigest, withAbsolutePaths } from './config.js';
 import { convolutionLimits, microBatchFor } from './decoder-memory.js';
 import { describeRun } from './describe-run.js';
@@ -112,9 +114,11 @@ async function prepareAgain(
   const { encoder, createdBy } = description;
   const { normalisationSha256 } = description.adapter;
   const made = preparation.manifest;
-  // What weight tokens are relative to stays the run's own, whatever the pairs are now.
+  // What weight tokens are relative to, and the principal components, stay the run's own, whatever the pairs are now.
   const adapter = normalisationSha256 === undefined ? made.adapter : { ...made.adapter, normalisationSha256 };
-  preparation.manifest = { ...made, encoder, createdBy, adapter };
+  const { componentsSha256 } = description.condition;
+  const condition = componentsSha256 === undefined ? made.condition : { ...made.condition, componentsSha256 };
+  preparation.manifest = { ...made, encoder, createdBy, adapter, condition };
   for (const part of ['base', 'adapter', 'condition', 'decoder'] as const) {
     if (isDeepStrictEqual(preparation.manifest[part], description[part])) continue;
     preparation.encoder.dispose();
@@ -124,10 +128,13 @@ async function prepareAgain(
         `got ${JSON.stringify(preparation.manifest[part])}. Start a new run`,
     );
   }
-  preparation.layout = await readLayout(folder, description, options.signal).catch((error) => {
+  try {
+    preparation.layout = await readLayout(folder, description, options.signal);
+    useComponents(preparation, await readProjection(folder, description, options.signal));
+  } catch (error) {
     preparation.encoder.dispose();
     throw error;
-  });
+  }
   return preparation;
 }
 

@@ -34,6 +34,7 @@ export interface TrainingSettings {
   targets: TargetKind;
   padding: Padding | undefined;
   pooling: Pooling | undefined;
+  conditionComponents: number | undefined;
   form: ConditionForm;
   loss: LossKind;
   behaviourWeight: number;
@@ -138,6 +139,11 @@ export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
     kind: choice(POOLINGS),
     affectsWeights: true,
     about: 'hidden states per prompt: none keeps one per token, mean or cls pools them to one (default: none)',
+  },
+  conditionComponents: {
+    kind: whole(1),
+    affectsWeights: true,
+    about: 'whitened principal components that each hidden state becomes (default: the hidden states as they are)',
   },
   form: {
     kind: choice(FORMS),

@@ -2,9 +2,11 @@ import { rm, rmdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { TrainerEngine } from '../engine/index.js';
 import { exists, writeFileAtomically, writeFolderAtomically } from '../files/index.js';
+import { PROJECTION_FILE } from '../generator/condition-projection-file.js';
 import { copyEncoderFiles, ENCODER_FOLDER } from '../generator/encoder-folder.js';
 import { adapterSettings } from '../generator/manifest.js';
 import { NORMALISATION_FILE, writeNormalisation } from '../generator/normalisation-file.js';
+import { makeComponents } from './condition-components.js';
 import { resolveSettings, withAbsolutePaths } from './config.js';
 import { microBatchFor } from './decoder-memory.js';
 import { describeRun } from './describe-run.js';
@@ -55,6 +57,7 @@ export async function startRun(options: CreateTrainerOptions): Promise<TrainerPa
     const { seed } = settings;
     await engine.initialise(seed, { signal, onProgress: (fraction) => onProgress?.(fraction, 'initialise') });
     await normalise(preparation, engine, folder, options);
+    await makeComponents(preparation, folder, options);
     const description = describeRun(preparation, preparation.settings);
     await writeFileAtomically(join(folder, RUN_FILE), `${JSON.stringify(description, null, 2)}\n`, { signal });
     metrics = (await MetricsFile.open(join(folder, METRICS_FILE), 0)).file;
@@ -122,6 +125,6 @@ async function normalise(
 }
 
 async function removeUnstarted(folder: string): Promise<void> {
-  for (const name of [ENCODER_FOLDER, CACHE_FOLDER, NORMALISATION_FILE])
+  for (const name of [ENCODER_FOLDER, CACHE_FOLDER, NORMALISATION_FILE, PROJECTION_FILE])
     await rm(join(folder, name), { recursive: true, force: true }).catch(() => {});
 }

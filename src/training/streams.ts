@@ -18,6 +18,8 @@ export const STREAMS = {
   responses: 7,
   /** The condition that an untrained decoder's output is measured with. */
   start: 8,
+  /** The positions that principal components are computed from. */
+  components: 9,
 } as const;
 
 const BYTES = 6;

@@ -201,7 +201,8 @@ export class Trainer implements AsyncDisposable {
   }
 
   async #save({ signal, onProgress }: WorkOptions & { signal: AbortSignal }): Promise<string> {
-    const { folder, position, settings, metrics, engine, encoderFolder, pairs, manifest, layout } = this.#parts;
+    const { folder, position, settings, metrics, engine, encoderFolder, pairs, manifest } = this.#parts;
+    const { layout, projection } = this.#parts;
     const { step, evaluated } = position;
     const path = checkpointPath(folder, step);
     if (position.saved === step) return path;
@@ -217,7 +218,14 @@ export class Trainer implements AsyncDisposable {
     };
     await writeCheckpoint(
       path,
-      { engine, manifest: checkpointManifest(manifest, this.#parts, settings, step), layout, encoderFolder, state },
+      {
+        engine,
+        manifest: checkpointManifest(manifest, this.#parts, settings, step),
+        layout,
+        projection,
+        encoderFolder,
+        state,
+      },
       { signal, onProgress: (fraction) => onProgress?.(fraction, 'save') },
     );
     position.saved = step;

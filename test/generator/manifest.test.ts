@@ -78,10 +78,10 @@ test('unknown fields are ignored', () => {
 });
 
 test('a newer format is refused by name, before anything else is looked at', () => {
-  expect(() => parseManifest({ formatVersion: 4 }, 'x/generator.json')).toThrow(
+  expect(() => parseManifest({ formatVersion: 5 }, 'x/generator.json')).toThrow(
     refusal(
       'NEWER_FORMAT',
-      'x/generator.json has generator format 4, and this version of dnd-lora reads up to format 3: update dnd-lora',
+      'x/generator.json has generator format 5, and this version of dnd-lora reads up to format 4: update dnd-lora',
     ),
   );
 });

@@ -15,8 +15,9 @@ const SINGLE = { steps: 39, checkpoints: 1, batch: 16, learningRate: 1e-3, check
 /** From 16 prompts of 24 tokens to 810 weight tokens: 810 chunks of 4 × 192 are an adapter. */
 const GENERATOR = {
   loss: 'behaviour',
+  conditionComponents: 64,
   features: [
-    [16, 24, 384],
+    [16, 24, 64],
     [32, 12, 96],
     [96, 8, 144],
     [810, 4, 192],
