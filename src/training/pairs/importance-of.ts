@@ -82,7 +82,7 @@ async function compute(
   const advance = () => report(++done / total);
   for (const { name, checkpoints, importance } of tasks) {
     if (importance) {
-      vectors.push(await readTaskImportance(importance, layout, weights));
+      vectors.push(await readTaskImportance(importance, layout, weights.digest));
       continue;
     }
     const sums: TokenSums = {

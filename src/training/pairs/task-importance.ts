@@ -4,7 +4,6 @@ import { DndError } from '../../errors.js';
 import { kindOf, sha256OfFiles } from '../../files/index.js';
 import { SafetensorsFile } from '../../formats/safetensors/index.js';
 import { normalisedImportance } from './importance.js';
-import { RAW_WEIGHTS, type TargetWeights } from './target-weights.js';
 
 /** In a task's folder: token importance from elsewhere, as `dnd convert` makes it of the published criterion_weight.pt. */
 export const IMPORTANCE_FILE = 'importance.safetensors';
@@ -51,13 +50,14 @@ async function readValues(path: string): Promise<Float32Array> {
 /**
  * Reads it for the weight tokens of a layout, scaled to a mean over all elements of 1, as computed importance has: tasks
  * count alike, wherever theirs comes from.
+ * @param weightsDigest of `TargetWeights`
  * @returns [tokens]
  * @throws DndError INVALID_PAIRS where it is not the importance of these weight tokens; as `SafetensorsFile`
  */
 export async function readTaskImportance(
   { path }: TaskImportance,
   layout: AdapterLayout,
-  { digest }: TargetWeights = RAW_WEIGHTS,
+  weightsDigest: string | null = null,
 ): Promise<Float64Array> {
   const wrong = (what: string) => new DndError('INVALID_PAIRS', `${path}: ${what}. ${REPAIR}`);
   if (layout.normalisation !== 'chunk') {
@@ -65,7 +65,7 @@ export async function readTaskImportance(
       `it is the importance of weight tokens with the normalisation chunk, and these have ${layout.normalisation}`,
     );
   }
-  if (digest !== null) throw wrong("it is the importance of matrices as they are: targets 'raw'");
+  if (weightsDigest !== null) throw wrong("it is the importance of matrices as they are: targets 'raw'");
   const values = await readValues(path);
   if (values.length !== layout.tokenCount)
     throw wrong(`it is for ${values.length} weight tokens, and the layout has ${layout.tokenCount}`);
