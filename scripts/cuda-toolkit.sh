@@ -39,7 +39,7 @@ for folder in "${candidates[@]}"; do
 done
 
 source "$root/scripts/pinned-environment.sh"
-pinned_environment cuda "$root/scripts/cuda-toolkit.txt"
+pinned_environment cuda scripts/cuda-toolkit.txt
 toolkit=$environment/toolkit
 
 if [[ ${1:-} == --if-made ]]; then

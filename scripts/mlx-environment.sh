@@ -3,14 +3,9 @@
 # Made once per version of test/interop/mlx-requirements.txt, outside the repository. DND_MLX names another such folder.
 set -euo pipefail
 
-if [[ -n ${DND_MLX:-} ]]; then
-  echo "$DND_MLX"
-  exit
-fi
-
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-source "$root/scripts/pinned-environment.sh"
-pinned_environment mlx "$root/test/interop/mlx-requirements.txt"
+source "$(dirname "${BASH_SOURCE[0]}")/pinned-environment.sh"
+print_given DND_MLX
+pinned_environment mlx test/interop/mlx-requirements.txt
 
 import_mlx() { "$environment/bin/python" -c 'import mlx.core' >&2; }
 make_environment "making the Python environment of mlx-lm" import_mlx

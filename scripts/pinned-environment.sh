@@ -1,9 +1,19 @@
 # To be sourced: pinned Python packages, installed once per version of their list, outside the repository.
-#   pinned_environment NAME REQUIREMENTS    sets $environment to the folder that is theirs
+#   print_given VARIABLE                    prints what the variable names instead, if anything, and ends the script
+#   pinned_environment NAME REQUIREMENTS    sets $environment to the folder that is theirs; REQUIREMENTS from the root
 #   make_environment WHAT FUNCTION          makes it where it is not there whole; FUNCTION then finishes and checks it
 
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+print_given() {
+  if [[ -n ${!1:-} ]]; then
+    echo "${!1}"
+    exit
+  fi
+}
+
 pinned_environment() {
-  requirements=$2
+  requirements=$root/$2
   cache=${DND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dnd-lora}
   environment=$cache/$1-$(sha256sum "$requirements" | cut -c 1-16)
 }

@@ -5,14 +5,9 @@
 # printed where the environment is there, and nothing where it is not.
 set -euo pipefail
 
-if [[ -n ${DND_PYTHON:-} ]]; then
-  echo "$DND_PYTHON"
-  exit
-fi
-
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-source "$root/scripts/pinned-environment.sh"
-pinned_environment python "$root/test/interop/requirements.txt"
+source "$(dirname "${BASH_SOURCE[0]}")/pinned-environment.sh"
+print_given DND_PYTHON
+pinned_environment python test/interop/requirements.txt
 python=$environment/bin/python
 
 if [[ ${1:-} == --if-made ]]; then

@@ -32,7 +32,7 @@ large=(
   full_size_generate
   training_run
 )
-# By hand, because it takes 20 GB of memory: full_size_train
+# By hand: full_size_train, because it takes 20 GB of memory, and tokenisers, because it takes minutes
 stages=("$@")
 ((${#stages[@]})) || stages=("${small[@]}" "${large[@]}")
 

@@ -29,7 +29,7 @@ ${countsOf(tasks)}, without LoRAs of their own.`,
 - **${counted(new Set(worlds.map(({ seed }) => seed)).size, 'build')}.** The interval is over tasks and prompt draws of a build; how
   much builds differ, another seed shows.
 - The shape of the decoder, the learning rate and the number of steps come from a prototype on other domains and another split.
-  The domains were chosen by whether the joint LoRA, on training tasks, finds the label at all.
+  The domains are those whose answers a base of this size was thought to find.
 
 ### Make it again
 

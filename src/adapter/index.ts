@@ -16,10 +16,11 @@ export { type AdapterDtype, type Encode, encodeWeights } from './encode.js';
 export { requireFinite } from './finite.js';
 export { FLOAT_DTYPES, type FloatDtypeName, floatDtype } from './float-dtype.js';
 export { type GivenAdapter, toLoraAdapter } from './given-adapter.js';
-export { AdapterLayout, type LayoutTensor } from './layout.js';
+export { AdapterLayout } from './layout.js';
 export type { TensorShape } from './layout-fields.js';
 export type { LayoutJson } from './layout-json.js';
 export type { LayoutOptions } from './layout-options.js';
+export type { LayoutTensor } from './layout-tensors.js';
 export { type AdapterTensor, LoraAdapter, type LoraConfig, type LoraPair } from './lora-adapter.js';
 export { type LoraTensor, loraTensors } from './lora-tensors.js';
 export { type MatrixPair, matrixPairs } from './matrix-pairs.js';
@@ -51,3 +52,4 @@ export {
 export { vllmRankNote } from './rank-limits.js';
 export { ResidualSums } from './residual-sums.js';
 export { firstWrongImportance, IMPORTANCE_TENSOR } from './token-importance.js';
+export { transposeOf } from './transpose.js';

@@ -1,6 +1,12 @@
-import type { BaseModel } from './base-model.js';
+import { invalidValue, isWholeNumber, wholeNumberRange } from '../validation/index.js';
+import { MAX_LAYERS } from './base-config.js';
+import { layersPathOf, modulesOf } from './base-family.js';
+import { type BaseModel, widthsOf } from './base-model.js';
 import type { Widths } from './modules.js';
 import type { Normalisation } from './normalisation.js';
+
+const MAX_RANK = 2 ** 13;
+const MAX_CHUNK = 2 ** 16;
 
 /** Options of a layout with a base model. */
 export interface LayoutOptions {
@@ -27,4 +33,29 @@ export interface LayoutFields {
   modules: readonly string[];
   chunk?: number | undefined;
   normalisation?: Normalisation | undefined;
+}
+
+/** @throws DndError INVALID_ARGUMENT */
+export function fieldsOfBase({
+  base,
+  rank,
+  modules = modulesOf(base.modelType),
+  chunk,
+  layersPath = layersPathOf(base.modelType),
+  normalisation,
+}: LayoutOptions): LayoutFields {
+  checkSize('number of layers', base.layers, MAX_LAYERS);
+  const layers = Array.from({ length: base.layers }, (_, layer) => layer);
+  return { base, widths: widthsOf(base), layers, layersPath, rank, modules, chunk, normalisation };
+}
+
+/** @throws DndError INVALID_ARGUMENT for an invalid rank or chunk */
+export function checkSizes({ rank, chunk }: LayoutFields): void {
+  checkSize('rank', rank, MAX_RANK);
+  if (chunk !== undefined) checkSize('chunk', chunk, MAX_CHUNK);
+}
+
+function checkSize(what: string, value: number, max: number): void {
+  if (isWholeNumber(value, 1, max)) return;
+  throw invalidValue('INVALID_ARGUMENT', `the ${what}`, wholeNumberRange(1, max), value);
 }

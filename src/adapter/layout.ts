@@ -1,52 +1,18 @@
 import { eventLoopYielder, type LongOperation, steadyProgress } from '../async/index.js';
 import { DndError } from '../errors.js';
 import { firstNonFinite } from '../formats/non-finite.js';
-import { invalidValue, isWholeNumber, wholeNumberRange } from '../validation/index.js';
-import { MAX_LAYERS } from './base-config.js';
-import { layersPathOf, modulesOf } from './base-family.js';
-import { type BaseModel, widthsOf } from './base-model.js';
+import { modulesOf } from './base-family.js';
+import type { BaseModel } from './base-model.js';
 import { defaultChunk, roundUpToEven } from './chunk.js';
 import { layoutFields, type TensorShape } from './layout-fields.js';
 import { type LayoutJson, parseLayout } from './layout-json.js';
-import type { LayoutFields, LayoutOptions } from './layout-options.js';
-import { type Module, type ModuleName, selectModules } from './modules.js';
-import { modulePath, type Part, placeKey, tensorName } from './names.js';
+import { checkSizes, fieldsOfBase, type LayoutFields, type LayoutOptions } from './layout-options.js';
+import { type FlatAdapterLayout, type LayoutTensor, tensorsOf } from './layout-tensors.js';
+import { type ModuleName, selectModules } from './modules.js';
+import { placeKey } from './names.js';
 import type { Normalisation, ResidualStatistics } from './normalisation.js';
 import { type Reference, readResidualToken, writeResidualToken } from './residual-token.js';
 import { type ChunkView, readToken, type TokenView, writeToken } from './token.js';
-
-const MAX_RANK = 2 ** 13;
-const MAX_CHUNK = 2 ** 16;
-
-/** A tensor of the adapter, and the weight tokens it is split into. */
-export interface LayoutTensor {
-  /** As PEFT names it. */
-  name: string;
-  /** A is [rank, input width], B is [output width, rank]. */
-  shape: [number, number];
-  firstToken: number;
-  tokenCount: number;
-  /** Of its first element in the flat array of an adapter's tensors. */
-  offset: number;
-  part: Part;
-  module: ModuleName;
-  layer: number;
-}
-
-/** The layout in numbers, as the engine takes it. */
-export interface FlatAdapterLayout {
-  tokens: number;
-  height: number;
-  width: number;
-  rank: number;
-  chunk: number;
-  /** Of an adapter. */
-  elements: number;
-  /** Five for each tensor: first token, tokens, length of the long axis, 1 for a B (else 0), offset. */
-  tensors: number[];
-  /** What tokens of the normalisation 'residual' are relative to; null for 'chunk'. */
-  residual: { mean: Float32Array; scales: Float32Array } | null;
-}
 
 /**
  * The exact, ordered mapping between the tensors of an adapter and weight tokens.
@@ -76,8 +42,7 @@ export class AdapterLayout {
   constructor(options: LayoutOptions | LayoutFields) {
     const fields = 'widths' in options ? options : fieldsOfBase(options);
     const modules = selectModules(fields.modules, fields.base ? modulesOf(fields.base.modelType) : undefined);
-    checkSize('rank', fields.rank, MAX_RANK);
-    if (fields.chunk !== undefined) checkSize('chunk', fields.chunk, MAX_CHUNK);
+    checkSizes(fields);
     this.base = fields.base;
     this.rank = fields.rank;
     this.layersPath = fields.layersPath;
@@ -317,46 +282,6 @@ export class AdapterLayout {
         `${this.size} elements, not ${tokens.length}`,
     );
   }
-}
-
-function fieldsOfBase({
-  base,
-  rank,
-  modules = modulesOf(base.modelType),
-  chunk,
-  layersPath = layersPathOf(base.modelType),
-  normalisation,
-}: LayoutOptions): LayoutFields {
-  checkSize('number of layers', base.layers, MAX_LAYERS);
-  const layers = Array.from({ length: base.layers }, (_, layer) => layer);
-  return { base, widths: widthsOf(base), layers, layersPath, rank, modules, chunk, normalisation };
-}
-
-function checkSize(what: string, value: number, max: number): void {
-  if (isWholeNumber(value, 1, max)) return;
-  throw invalidValue('INVALID_ARGUMENT', `the ${what}`, wholeNumberRange(1, max), value);
-}
-
-function tensorsOf(fields: LayoutFields, modules: readonly Module[], chunk: number): LayoutTensor[] {
-  const tensors: LayoutTensor[] = [];
-  let firstToken = 0;
-  let offset = 0;
-  for (const layer of fields.layers) {
-    for (const module of modules) {
-      const path = modulePath(fields.layersPath, layer, module);
-      const input = fields.widths[module.input]!;
-      const output = fields.widths[module.output]!;
-      for (const part of ['A', 'B'] as const) {
-        const tokenCount = Math.ceil((part === 'A' ? input : output) / chunk);
-        const shape: [number, number] = part === 'A' ? [fields.rank, input] : [output, fields.rank];
-        const name = tensorName(path, part);
-        tensors.push({ name, shape, firstToken, tokenCount, offset, part, module: module.name, layer });
-        firstToken += tokenCount;
-        offset += shape[0] * shape[1];
-      }
-    }
-  }
-  return tensors;
 }
 
 function notFinite(data: Float32Array, tensor: LayoutTensor): DndError {

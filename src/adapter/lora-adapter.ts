@@ -2,7 +2,8 @@ import type { LongOperation } from '../async/index.js';
 import { DndError } from '../errors.js';
 import { checkOptions, quoteValue } from '../validation/index.js';
 import { excludedModulesOf } from './base-family.js';
-import { AdapterLayout, type LayoutTensor } from './layout.js';
+import { AdapterLayout } from './layout.js';
+import type { LayoutTensor } from './layout-tensors.js';
 import { type Part, parseTensorName, tensorName } from './names.js';
 
 /** How an adapter is applied: PEFT's `adapter_config.json`, as far as it concerns the numbers. */

@@ -12,7 +12,7 @@ import { layerOf, MLX_TENSORS_FILE, parseMlxName } from './mlx-names.js';
 import { KNOWN_MODULES, type ModuleName } from './modules.js';
 import { type Part, tensorName } from './names.js';
 import { PEFT_CONFIG_FILE } from './peft-write.js';
-import { transposed } from './transpose.js';
+import { transposeOf } from './transpose.js';
 
 /** Tensors of adapters that are more than LoRA on matrices, by a part of their names. */
 const FOREIGN: readonly (readonly [RegExp, string])[] = [
@@ -102,7 +102,7 @@ async function readTensors(file: SafetensorsFile, config: MlxConfig, operation: 
   for (const { info, module, part } of matrices) {
     operation.signal?.throwIfAborted();
     const [rows, columns] = info.shape as [number, number];
-    const data = transposed(await file.readFloat32(info.name), rows, columns);
+    const data = transposeOf(await file.readFloat32(info.name), rows, columns);
     const name = tensorName(module, part);
     if (tensors.has(name)) throw new DndError('CORRUPT_FILE', `${file.path} holds ${name} twice, under two spellings`);
     tensors.set(name, { shape: [columns, rows], data });

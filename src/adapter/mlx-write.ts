@@ -11,7 +11,7 @@ import type { LoraAdapter } from './lora-adapter.js';
 import { foldable, loraScale } from './merge.js';
 import { MLX_TENSORS_FILE, type MlxModule, mlxModule, mlxTensorName } from './mlx-names.js';
 import { checkConfig, PEFT_CONFIG_FILE } from './peft-write.js';
-import { transposed } from './transpose.js';
+import { transposeOf } from './transpose.js';
 
 export interface MlxWriteOptions extends LongOperation {
   /** Default: f32. */
@@ -79,8 +79,8 @@ function sourcesOf(adapter: LoraAdapter, places: readonly Place[], dtype: Adapte
     });
     const scaledB = () => (factor === 1 ? b : b.map((value) => value * factor));
     return [
-      source(mlxTensorName(path, 'A'), [inputWidth, rank], () => transposed(a, rank, inputWidth)),
-      source(mlxTensorName(path, 'B'), [rank, outputWidth], () => transposed(scaledB(), outputWidth, rank)),
+      source(mlxTensorName(path, 'A'), [inputWidth, rank], () => transposeOf(a, rank, inputWidth)),
+      source(mlxTensorName(path, 'B'), [rank, outputWidth], () => transposeOf(scaledB(), outputWidth, rank)),
     ];
   });
 }

@@ -3,7 +3,7 @@ import type { LongOperation } from '../async/index.js';
 import { steadyProgress } from '../async/index.js';
 import { DndError } from '../errors.js';
 import { readJson } from '../files/index.js';
-import type { TensorReader } from '../formats/safetensors/index.js';
+import { SafetensorsFile, type TensorReader } from '../formats/safetensors/index.js';
 import { checkOptions, checkPath } from '../validation/index.js';
 import { adapterFolder } from './adapter-folder.js';
 import { openAdapterTensors } from './adapter-tensors.js';
@@ -33,6 +33,12 @@ function targetsOf(tensors: ReadonlyMap<string, AdapterTensor>): string[] {
   return [...known, ...others.sort()];
 }
 
+/** Of a safetensors file many are read at once. */
+async function* readFloats(file: TensorReader, names: ReadonlySet<string>) {
+  if (file instanceof SafetensorsFile) return yield* file.readManyFloat32(names);
+  for (const name of names) yield { info: file.tensors.get(name)!, values: await file.readFloat32(name) };
+}
+
 async function readTensors(
   file: TensorReader,
   { warnings: _, ...parsed }: ParsedPeftConfig,
@@ -40,12 +46,15 @@ async function readTensors(
 ): Promise<LoraAdapter> {
   const report = steadyProgress(operation.onProgress);
   const named = loraTensors(file.tensors.values(), file.path);
-  const tensors = new Map<string, AdapterTensor>();
-  for (const { info, name } of named) {
+  const values = new Map<string, Float32Array>();
+  for await (const { info, values: own } of readFloats(file, new Set(named.map(({ info }) => info.name)))) {
     operation.signal?.throwIfAborted();
-    tensors.set(name, { shape: info.shape, data: await file.readFloat32(info.name) });
-    report(tensors.size / named.length);
+    values.set(info.name, own);
+    report(values.size / named.length);
   }
+  const tensors = new Map<string, AdapterTensor>(
+    named.map(({ info, name }) => [name, { shape: info.shape, data: values.get(info.name)! }]),
+  );
   return new LoraAdapter({ ...parsed, targetModules: parsed.targetModules ?? targetsOf(tensors) }, tensors);
 }
 

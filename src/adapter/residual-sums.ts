@@ -1,6 +1,7 @@
 import { DndError } from '../errors.js';
 import { firstNonFinite } from '../formats/non-finite.js';
-import type { AdapterLayout, LayoutTensor } from './layout.js';
+import type { AdapterLayout } from './layout.js';
+import type { LayoutTensor } from './layout-tensors.js';
 import { ResidualStatistics } from './normalisation.js';
 
 /**

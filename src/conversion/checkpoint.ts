@@ -6,7 +6,7 @@ import { DndError } from '../errors.js';
 import { writeFileAtomically, writeFolderAtomically } from '../files/index.js';
 import { type FloatDtype, toFloat32 } from '../formats/dtypes.js';
 import { firstNonFinite } from '../formats/non-finite.js';
-import { openTensors, PytorchArchive } from '../formats/pytorch/index.js';
+import { openTensors, PytorchSet } from '../formats/pytorch/index.js';
 import { type TensorReader, type TensorSource, writeSafetensorsSharded } from '../formats/safetensors/index.js';
 import { type GeneratorSettings, planGenerator, requireNoTrainingData } from '../generator/create.js';
 import { conditionShape, type DecoderShape } from '../generator/decoder-shape.js';
@@ -40,7 +40,7 @@ export interface ConvertedCheckpoint {
 /**
  * Turns a training checkpoint of the published code (`.pth`, or its tensors as safetensors) into a generator folder.
  * Weights are streamed, as float32; a checkpoint of any size takes little memory.
- * @throws DndError of `PytorchArchive`; SHAPE_MISMATCH where checkpoint, preset, base and encoder do not fit each other;
+ * @throws DndError of `PytorchSet`; SHAPE_MISMATCH where checkpoint, preset, base and encoder do not fit each other;
  * INVALID_WEIGHTS for NaN and infinity; OUTPUT_EXISTS, NOT_WRITABLE, DISK_FULL; `signal.reason`
  */
 export async function convertCheckpoint(
@@ -170,9 +170,7 @@ async function* checkedBytes(
   dtype: FloatDtype,
 ): AsyncGenerator<Uint8Array, void, void> {
   const chunks =
-    file instanceof PytorchArchive
-      ? file.chunks(name, PIECE_BYTES, { recycled: true })
-      : file.chunks(name, PIECE_BYTES);
+    file instanceof PytorchSet ? file.chunks(name, PIECE_BYTES, { recycled: true }) : file.chunks(name, PIECE_BYTES);
   for await (const { elementOffset, bytes } of chunks) {
     const values = toFloat32(bytes, dtype);
     const at = firstNonFinite(values);

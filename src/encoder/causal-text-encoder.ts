@@ -1,7 +1,7 @@
 import type { LongOperation } from '../async/index.js';
 import { CausalEngine, type CausalSizes, type EngineOptions } from '../engine/index.js';
 import { DndError } from '../errors.js';
-import { readJson, sha256OfFiles } from '../files/index.js';
+import { readJson } from '../files/index.js';
 import { openTensors } from '../formats/pytorch/index.js';
 import type { TensorReader } from '../formats/safetensors/index.js';
 import { causalConfigFromJson } from '../language/config.js';
@@ -9,6 +9,7 @@ import { isWholeNumber, quoteValue } from '../validation/index.js';
 import { onDeviceOrCpu } from './device.js';
 import type { TensorNames } from './encoder-config.js';
 import { loadEncoderWeights } from './encoder-weights.js';
+import { identityOf } from './identity.js';
 import { findModel, type TokeniserFolder } from './model-folder.js';
 import {
   allocateStates,
@@ -92,14 +93,8 @@ export class CausalTextEncoder implements TextEncoder {
     const weights = await openTensors(model.weights);
     let engine: CausalEngine | undefined;
     try {
-      const identity = {
-        type: modelType,
-        channels: sizes.hiddenSize,
-        layer,
-        name: model.name,
-        weightsSha256: await sha256OfFiles(weights.paths, options.signal),
-        tokenizerSha256: await sha256OfFiles([model.tokenizer], options.signal),
-      };
+      const described = { type: modelType, channels: sizes.hiddenSize };
+      const identity = { ...(await identityOf(model, weights, described, options.signal)), layer };
       engine = await onDeviceOrCpu(device, (use) =>
         CausalEngine.create({ ...sizes, threads, memoryLimitBytes, device: use, precision }),
       );

@@ -16,7 +16,7 @@ export interface TokeniserFolder {
 /** The files of a text encoder's folder. */
 export interface ModelFolder extends TokeniserFolder {
   name: string;
-  /** `model.safetensors`, the index of its parts, or else `pytorch_model.bin`. */
+  /** `model.safetensors`, the index of its parts, or else those of `pytorch_model.bin`. */
   weights: string;
 }
 
@@ -25,6 +25,7 @@ export const ENCODER_WEIGHTS: readonly string[] = [
   'model.safetensors',
   'model.safetensors.index.json',
   'pytorch_model.bin',
+  'pytorch_model.bin.index.json',
 ];
 
 /** Whether a name is that of a file that a text encoder's folder needs beside its weights. */
@@ -40,12 +41,7 @@ export async function findModel(folder: string): Promise<ModelFolder> {
   const files = await findTokeniser(folder);
   const names = await listFolder(folder);
   const weights = ENCODER_WEIGHTS.find((name) => names.has(name));
-  if (weights === undefined) {
-    const advice = names.has('pytorch_model.bin.index.json')
-      ? '; save the parts of pytorch_model.bin as safetensors'
-      : '';
-    throw missing(folder, 'model.safetensors', advice);
-  }
+  if (weights === undefined) throw missing(folder, 'model.safetensors', '');
   return { ...files, name: modelName(folder), weights: join(folder, weights) };
 }
 

@@ -1,8 +1,9 @@
 import type { LongOperation } from '../async/index.js';
 import type { EngineOptions } from '../engine/index.js';
-import { readJson, sha256OfFiles } from '../files/index.js';
+import { readJson } from '../files/index.js';
 import { openTensors } from '../formats/pytorch/index.js';
 import { parseEncoderConfig } from './families.js';
+import { identityOf } from './identity.js';
 import { ModelEncoder } from './model-encoder.js';
 import { findModel, type TokeniserFolder } from './model-folder.js';
 import {
@@ -56,13 +57,8 @@ export class ModelTextEncoder implements TextEncoder {
     const tokeniser = await loadTokeniser(model);
     const weights = await openTensors(model.weights);
     try {
-      const identity: EncoderIdentity = {
-        type: modelType,
-        channels: hiddenSize,
-        name: model.name,
-        weightsSha256: await sha256OfFiles(weights.paths, options.signal),
-        tokenizerSha256: await sha256OfFiles([model.tokenizer], options.signal),
-      };
+      const described = { type: modelType, channels: hiddenSize };
+      const identity = await identityOf(model, weights, described, options.signal);
       const encoder = await ModelEncoder.create(config, weights, { ...options, configSource: model.config });
       return new ModelTextEncoder(encoder, tokeniser, identity);
     } finally {

@@ -1,14 +1,14 @@
+import { BERT_PUNCTUATION, IDEOGRAPH } from '../tokeniser/index.js';
+
 /** About a millisecond of tokenisation. */
 const PIECE_LENGTH = 2048;
 /** Maximum characters tokenised at once: a few milliseconds where long words become the unknown token, else tens. */
 const LONGEST_PIECE = 2 ** 13;
 const LONGEST_UNKNOWN_PIECE = 2 ** 16;
-/** Punctuation, and the white space that becomes a space and not nothing. */
-const SEPARATOR = /[\p{P}$+<=>^`|~]|(?![\v\f\ufeff])\s/u;
+/** White space that becomes a space and not nothing. */
+const SPACE = /(?![\v\f\ufeff])\s/u;
 /** Characters that decompose to leading punctuation where accents are stripped. */
 const DECOMPOSED_SEPARATOR = /[\u1fef\u2260\u226e\u226f]/;
-const IDEOGRAPH =
-  /[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u{20000}-\u{2a6df}\u{2a700}-\u{2b81f}\u{2b920}-\u{2ceaf}\u{2f800}-\u{2fa1f}]/u;
 
 interface AddedToken {
   content: string;
@@ -52,7 +52,9 @@ export class TextCutter {
     this.#hidden = [...hidden, ...hidden.map(normalise)].join('');
     const decomposes = normalizer?.strip_accents ?? normalizer?.lowercase;
     const ideographs = normalizer?.handle_chinese_chars === true ? [IDEOGRAPH] : [];
-    this.#separators = known ? [SEPARATOR, ...(decomposes ? [DECOMPOSED_SEPARATOR] : []), ...ideographs] : [];
+    this.#separators = known
+      ? [BERT_PUNCTUATION, SPACE, ...(decomposes ? [DECOMPOSED_SEPARATOR] : []), ...ideographs]
+      : [];
     const wordPiece = known && model?.type === 'WordPiece' && normalizer?.clean_text === true;
     const apart = this.#added.every((content) => this.#isSeparator(content[0]!) && this.#isSeparator(content.at(-1)!));
     this.#longestWord =

@@ -3,9 +3,9 @@ import { MemoryBudget } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { describeTokeniser, LibraryTokeniser, type TokeniserFiles } from '../tokeniser/index.js';
 import { isObject, quoteValue } from '../validation/index.js';
+import { effectiveNormalizer } from './effective-normalizer.js';
 import { checkMaxLength } from './text-encoder.js';
 import { TextCutter } from './text-pieces.js';
-import { type BertNormalizer, correctForRust, effectiveNormalizer } from './tokeniser-corrections.js';
 
 /** Prompts as token ids, each truncated or padded to the same length. */
 export interface TokenisedPrompts {
@@ -25,7 +25,6 @@ export interface TokenisedPrompts {
  */
 export class Tokeniser {
   readonly #library: LibraryTokeniser;
-  readonly #normalizer: BertNormalizer | undefined;
   readonly #cutter: TextCutter;
   /** Special tokens before and after each prompt. */
   readonly #before: readonly number[];
@@ -48,11 +47,11 @@ export class Tokeniser {
     this.#folder = files.folder;
     const { tokenizer: stored, config: settings } = describeTokeniser(files);
     refuseLeftSide(settings, files.folder, causal ? ['truncation_side'] : ['padding_side', 'truncation_side']);
-    this.#normalizer = effectiveNormalizer(stored.normalizer, settings);
-    const description = this.#normalizer ? { ...stored, normalizer: this.#normalizer } : stored;
+    const normalizer = effectiveNormalizer(stored.normalizer, settings);
+    const description = normalizer === stored.normalizer ? stored : { ...stored, normalizer };
     const described = { tokenizer: description, config: settings, folder: files.folder };
     this.#library = new LibraryTokeniser(described, 'UNSUPPORTED_ENCODER');
-    this.#cutter = new TextCutter(description, (text) => this.#normalise(text));
+    this.#cutter = new TextCutter(description, (text) => this.#library.normalise(text));
     const { before, after } = this.#library.specialTokensAround();
     this.#before = before;
     this.#after = after;
@@ -82,7 +81,7 @@ export class Tokeniser {
       for (const piece of this.#cutter.pieces(prompt)) {
         await yieldToEventLoop();
         signal?.throwIfAborted();
-        for (const id of this.#idsOf(piece)) content.push(id);
+        for (const id of this.#library.encode(piece)) content.push(id);
         if (content.length > capacity) break;
       }
       if (content.length > capacity) truncatedPrompts.push(index);
@@ -107,21 +106,9 @@ export class Tokeniser {
     for (const piece of this.#cutter.pieces(prompt)) {
       await yieldToEventLoop();
       signal?.throwIfAborted();
-      count += this.#idsOf(piece).length;
+      count += this.#library.encode(piece).length;
     }
     return count;
-  }
-
-  #idsOf(text: string): number[] {
-    return this.#library.encode(this.#corrected(text), false);
-  }
-
-  #corrected(text: string): string {
-    return this.#normalizer ? correctForRust(text, this.#normalizer) : text;
-  }
-
-  #normalise(text: string): string {
-    return this.#library.normalise(this.#corrected(text));
   }
 
   #checkIds(ids: readonly number[], prompt: number): void {

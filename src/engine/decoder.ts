@@ -1,5 +1,5 @@
+import { formatBytes } from '../byte-counts.js';
 import { addon } from './addon.js';
-import { formatBytes } from './byte-counts.js';
 import type { DeviceUse } from './device.js';
 import { callNative } from './errors.js';
 import type { JobOptions } from './job.js';

@@ -1,8 +1,9 @@
 /** The only folder that uses the addon: loading it, models in native memory, jobs, memory, errors. */
+
+export { formatBytes, parseBytes } from '../byte-counts.js';
 export { addonPath, cpuInfo } from './addon.js';
 export { availableMemoryBytes } from './available-memory.js';
 export { LARGEST_BATCH } from './batch.js';
-export { formatBytes, parseBytes } from './byte-counts.js';
 export {
   type AdapterGradient,
   CausalEngine,

@@ -1,7 +1,7 @@
+import { formatBytes } from '../byte-counts.js';
 import { DndError } from '../errors.js';
 import { errorMessage } from '../validation/index.js';
 import { availableMemoryBytes } from './available-memory.js';
-import { formatBytes } from './byte-counts.js';
 
 /**
  * The share of available memory that a decision may use if the caller sets no limit. The rest is for concurrent

@@ -1,6 +1,6 @@
+import { formatBytes } from '../byte-counts.js';
 import { DndError } from '../errors.js';
 import { addon } from './addon.js';
-import { formatBytes } from './byte-counts.js';
 import { bytesOf, type DecoderEngineOptions, type Feature } from './decoder.js';
 import { checkDevice, cpuUse, type DeviceUse, nativeDevice } from './device.js';
 import { callNative } from './errors.js';

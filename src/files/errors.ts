@@ -1,5 +1,6 @@
 import { statfsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { formatBytes } from '../byte-counts.js';
 import { DndError, type ErrorCode } from '../errors.js';
 
 const REASONS: Record<string, string> = {
@@ -65,9 +66,9 @@ export function streamError(error: unknown, name: string, space = ''): unknown {
 }
 
 function describeSpace(path: string, neededBytes: number | undefined): string {
-  const needed = neededBytes === undefined ? [] : [`${megabytes(neededBytes)} needed`];
+  const needed = neededBytes === undefined ? [] : [`${formatBytes(neededBytes)} needed`];
   const free = freeBytes(resolve(path));
-  const known = free === undefined ? needed : [...needed, `${megabytes(free)} free`];
+  const known = free === undefined ? needed : [...needed, `${formatBytes(free)} free`];
   return known.length > 0 ? ` (${known.join(', ')})` : '';
 }
 
@@ -79,8 +80,4 @@ function freeBytes(path: string): number | undefined {
   } catch {
     return dirname(path) === path ? undefined : freeBytes(dirname(path));
   }
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }

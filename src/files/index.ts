@@ -1,4 +1,5 @@
 export { CHECKSUMS_FILE, type Checksums, verifyChecksums, writeChecksums } from './checksums.js';
+export { CollectedWrites } from './collected-writes.js';
 export { contains, refuseInputAsOutput } from './contains.js';
 export { sha256OfFiles } from './digest.js';
 export { isFileError, readError, streamError, writeError } from './errors.js';

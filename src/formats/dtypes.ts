@@ -120,11 +120,29 @@ export function toFloat32(bytes: Uint8Array<ArrayBuffer>, dtype: FloatDtype): Fl
   const { buffer, offset, count } = aligned(bytes, DTYPES[dtype].bytes);
   if (dtype === 'F32') return new Float32Array(buffer as ArrayBuffer, offset, count);
   if (dtype === 'F64') return new Float32Array(new Float64Array(buffer, offset, count));
-  const source = new Uint16Array(buffer, offset, count);
-  const bits = new Uint32Array(count);
-  if (dtype === 'BF16') for (let i = 0; i < count; i++) bits[i] = source[i]! << 16;
-  else for (let i = 0; i < count; i++) bits[i] = floatBitsOfHalf(source[i]!);
-  return new Float32Array(bits.buffer);
+  const result = new Float32Array(count);
+  widen(new Uint16Array(buffer, offset, count), dtype, result);
+  return result;
+}
+
+/**
+ * The same into memory that is there.
+ * @param into [elements of `bytes`]
+ */
+export function intoFloat32(bytes: Uint8Array<ArrayBuffer>, dtype: FloatDtype, into: Float32Array): void {
+  if (dtype === 'F32' || dtype === 'F64') {
+    into.set(toFloat32(bytes, dtype));
+    return;
+  }
+  const { buffer, offset, count } = aligned(bytes, DTYPES[dtype].bytes);
+  widen(new Uint16Array(buffer, offset, count), dtype, into);
+}
+
+/** Halves of either kind as float32, by their bits. */
+function widen(source: Uint16Array, dtype: 'F16' | 'BF16', into: Float32Array): void {
+  const bits = new Uint32Array(into.buffer, into.byteOffset, source.length);
+  if (dtype === 'BF16') for (let i = 0; i < source.length; i++) bits[i] = source[i]! << 16;
+  else for (let i = 0; i < source.length; i++) bits[i] = floatBitsOfHalf(source[i]!);
 }
 
 /** Float32 values as little-endian bytes of `dtype`, rounded to nearest and ties to even; always a copy. */

@@ -18,8 +18,8 @@ export const ENCODER_FOLDER = 'encoder';
 
 /** Its weights; other files in its folder (other frameworks' weights, read-me files) are not copied. */
 const WEIGHTS = /^model.*\.safetensors(?:\.index\.json)?$/;
-/** Read only where there is no other file of weights. */
-const PYTORCH_WEIGHTS = 'pytorch_model.bin';
+/** Read only where there is no other file of weights; the parts only where there is no whole. */
+const PYTORCH_WEIGHTS = [/^pytorch_model\.bin$/, /^pytorch_model.*\.bin(?:\.index\.json)?$/];
 
 export async function copyEncoderFiles(from: string, to: string, signal: AbortSignal | undefined): Promise<void> {
   await mkdir(to, { recursive: true });
@@ -35,8 +35,10 @@ export async function copyEncoderFiles(from: string, to: string, signal: AbortSi
     throw readError(error, from);
   });
   const files = names.filter((name) => isEncoderDescription(name) || WEIGHTS.test(name));
-  if (!files.some((name) => name.includes('.safetensors')) && names.includes(PYTORCH_WEIGHTS))
-    files.push(PYTORCH_WEIGHTS);
+  if (!files.some((name) => name.includes('.safetensors'))) {
+    const pattern = PYTORCH_WEIGHTS.find((one) => names.some((name) => one.test(name)));
+    files.push(...names.filter((name) => pattern?.test(name)));
+  }
   for (const name of files) {
     signal?.throwIfAborted();
     await copyFile(join(from, name), join(to, name));

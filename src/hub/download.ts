@@ -7,7 +7,7 @@ import { fetchBlob, type HubFile } from './blob.js';
 import { CachedRepository } from './cache.js';
 import { checkToken, hubCacheFolder, implicitToken, isSet } from './environment.js';
 import { type RepositoryInfo, repositoryFiles, repositoryInfo } from './listing.js';
-import { parseHubReference, referenceText } from './reference.js';
+import { type HubReference, parseHubReference, referenceText } from './reference.js';
 import { describeKind, type HubKind, type ListedFile, selectFiles } from './selection.js';
 import type { Transport } from './transport.js';
 
@@ -25,13 +25,14 @@ export interface DownloadOptions extends LongOperation {
 }
 
 export interface DownloadedRepository {
-  /** Its folder in the cache, with the files that its kind needs. */
+  /** Its folder in the cache, or the one inside it that was asked for, with the files that its kind needs. */
   folder: string;
   id: string;
   commit: string;
   /** null: its card names none; undefined: not asked for, as the files came from the cache alone. */
   license: string | null | undefined;
   baseModels: string[] | undefined;
+  /** Paths in `folder`. */
   files: string[];
   bytes: number;
 }
@@ -42,7 +43,8 @@ const PAUSE_MS = 1000;
 /**
  * Fetches the files that a repository of the Hugging Face Hub has for one use of it into the Hub's cache folder. Files that
  * are there are not fetched again, incomplete ones are continued, and each is compared with the checksum that the Hub lists.
- * @param reference `owner/name`, `hf:owner/name` or `hf:owner/name@revision`
+ * @param reference `owner/name`, `hf:owner/name` or `hf:owner/name@revision`; of a repository with several adapters the
+ * folder of one, `hf:owner/name/folder`
  * @throws DndError INVALID_ARGUMENT for a malformed reference or a repository of another kind; DOWNLOAD_FAILED for a
  * repository that cannot be had, with the reason; CORRUPT_FILE for contents that do not match their checksum;
  * FILE_NOT_FOUND offline where the cache has not got it; DISK_FULL, NOT_WRITABLE; `signal.reason`
@@ -67,16 +69,20 @@ export async function download(
   const repository = referenceText(parsed);
   const info = await repositoryInfo(transport, parsed, repository);
   const all = await repositoryFiles(transport, parsed, info.commit, repository);
-  const byPath = new Map(all.map((file) => [file.path, file]));
+  const own = inFolder(all, parsed.folder);
+  const byPath = new Map(own.map(({ path, file }) => [path, file]));
   const fetching = { transport, cached, info, repository };
-  const folder = cached.snapshot(info.commit);
-  const paths = await chooseFiles(all, kind, {
+  const folder = join(cached.snapshot(info.commit), parsed.folder);
+  const paths = await chooseFiles(own, kind, {
     // Which files there are to fetch is known once the indices are there.
     indexAt: async (path) => {
       await fetchFiles({ ...fetching, files: [byPath.get(path)!] }, () => {});
       return join(folder, path);
     },
-    refuse: (lack) => new DndError('INVALID_ARGUMENT', `${repository} is not ${describeKind(kind)}: ${lack}`),
+    refuse: (lack) => {
+      const advice = otherFolders(all, kind, parsed);
+      return new DndError('INVALID_ARGUMENT', `${repository} is not ${describeKind(kind)}: ${lack}${advice}`);
+    },
   });
   const files = paths.map((path) => byPath.get(path)!);
   await fetchFiles({ ...fetching, files }, steadyProgress(onProgress));
@@ -86,6 +92,27 @@ export async function download(
     files: paths,
     bytes: sumOf(files),
   };
+}
+
+/** The files in a folder, with their paths in it. */
+function inFolder<File extends ListedFile>(all: readonly File[], folder: string) {
+  const prefix = folder === '' ? '' : `${folder}/`;
+  return all
+    .filter(({ path }) => path.startsWith(prefix))
+    .map((file) => ({ file, path: file.path.slice(prefix.length), bytes: file.bytes }));
+}
+
+const MOST_FOLDERS = 5;
+
+/** Where else in the repository there is one of this kind, as a way out. */
+function otherFolders(all: readonly ListedFile[], kind: HubKind, { id, revision, folder }: HubReference): string {
+  const parents = [...new Set(all.map(({ path }) => posix.dirname(path)))].filter((parent) => parent !== '.');
+  const found = ['', ...parents.sort()].filter(
+    (other) => other !== folder && typeof selectFiles(kind, inFolder(all, other)) !== 'string',
+  );
+  if (found.length === 0) return '';
+  const shown = found.slice(0, MOST_FOLDERS).map((other) => referenceText({ id, revision, folder: other }));
+  return `. Give ${shown.join(' or ')}${found.length > MOST_FOLDERS ? ' or another of its folders' : ''}`;
 }
 
 interface Choosing {
@@ -149,8 +176,8 @@ async function fromCache(cached: CachedRepository, kind: HubKind): Promise<Downl
     );
   const commit = await cached.knownCommit();
   if (commit === undefined) throw refuse(`it has no revision ${reference.revision}`);
-  const folder = cached.snapshot(commit);
-  const all = await cached.filesOf(commit);
+  const folder = join(cached.snapshot(commit), reference.folder);
+  const all = inFolder(await cached.filesOf(commit), reference.folder);
   const indexAt = async (path: string) => join(folder, path);
   const files = await chooseFiles(all, kind, { indexAt, refuse });
   const bytes = sumOf(all.filter(({ path }) => files.includes(path)));

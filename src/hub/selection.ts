@@ -1,7 +1,7 @@
 import { MLX_TENSORS_FILE, PEFT_CONFIG_FILE, PEFT_TENSORS_FILE, PYTORCH_TENSORS_FILE } from '../adapter/index.js';
 import { ENCODER_WEIGHTS, isEncoderDescription, WORD_VECTORS } from '../encoder/index.js';
 import { CHECKSUMS_FILE } from '../files/index.js';
-import { INDEX_SUFFIX } from '../formats/safetensors/index.js';
+import { INDEX_SUFFIX, isIndex } from '../formats/safetensors/index.js';
 import { PROJECTION_FILE } from '../generator/condition-projection-file.js';
 import { DECODER_BASE_NAME } from '../generator/decoder-weights.js';
 import { ENCODER_FOLDER } from '../generator/encoder-folder.js';
@@ -122,7 +122,7 @@ export function selectFiles(kind: HubKind, files: readonly ListedFile[]): Select
       .filter((file) => form.required.includes(file.path) || form.optional(file))
       .map(({ path }) => path);
     if (weights === undefined) return { beside, weights: [], indices: [] };
-    return weights.endsWith(INDEX_SUFFIX)
+    return isIndex(weights)
       ? { beside: [...new Set([...beside, weights])], weights: [], indices: [weights] }
       : { beside, weights: [weights], indices: [] };
   };

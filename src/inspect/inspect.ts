@@ -12,7 +12,7 @@ import {
 import { DndError } from '../errors.js';
 import { exists, readError, readJson } from '../files/index.js';
 import { isGguf } from '../formats/gguf/index.js';
-import { isPytorch, PytorchArchive } from '../formats/pytorch/index.js';
+import { isPytorch, PytorchSet } from '../formats/pytorch/index.js';
 import { SafetensorsSet, type TensorReader } from '../formats/safetensors/index.js';
 import { parameterCount } from '../generator/decoder-shape.js';
 import { DECODER_BASE_NAME } from '../generator/decoder-weights.js';
@@ -71,8 +71,8 @@ export type Inspection =
   | PytorchInspection;
 
 /**
- * The contents of a generator (a folder, or as `Generator.load` takes it), a PEFT folder or the only one below a folder, a GGUF file, any safetensors file or
- * sharded set, or an archive of torch.save.
+ * The contents of a generator (a folder, or as `Generator.load` takes it), a PEFT folder or the only one below a folder, a
+ * GGUF file, any safetensors file or sharded set, or an archive of torch.save or several with an index.
  * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, UNSUPPORTED_FORMAT, NEWER_FORMAT; INVALID_ARGUMENT for a
  * folder with several adapters
  */
@@ -158,7 +158,7 @@ async function inspectAdapter(folder: string, options: InspectOptions): Promise<
 
 async function inspectPytorch(path: string, options: InspectOptions): Promise<PytorchInspection> {
   return withTensors(
-    () => PytorchArchive.open(path),
+    () => PytorchSet.open(path),
     options,
     false,
     (tensors) => ({ type: 'pytorch', path, tensors }),

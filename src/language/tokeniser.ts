@@ -43,7 +43,7 @@ export class LanguageTokeniser {
    * @throws DndError SHAPE_MISMATCH for an id outside the model's vocabulary
    */
   encode(text: string, options: { prefix?: boolean } = {}): number[] {
-    const ids = this.#library.encode(text, false);
+    const ids = this.#library.encode(text);
     const wrong = ids.findIndex((id) => !(id >= 0 && id < this.vocabSize));
     if (wrong < 0) return options.prefix ? [...this.prefix, ...ids] : ids;
     throw new DndError(

@@ -1,6 +1,6 @@
 import { eventLoopYielder } from '../async/index.js';
 import { type Cancellable, columnOf, dot, type Matrix, norm, zeros } from './matrix.js';
-import { combineFour, dotsOfFour } from './panel.js';
+import { combineFour, combineFourByTwo, dotsOfFour, dotsOfFourByTwo } from './panel.js';
 
 /** Reflections that are applied together. The functions of panel.ts are written for four. */
 const PANEL = 4;
@@ -40,12 +40,17 @@ export class QrFactors {
     for (let first = 0; first < count; first += PANEL) {
       const end = Math.min(first + PANEL, count);
       const panel = factors.#makePanel(matrix, first, end);
-      for (let j = end; j < columns; j++) {
+      for (let j = end; j < columns; j += 2) {
         await yieldToEventLoop();
         options.signal?.throwIfAborted();
-        const column = columnOf(matrix, j);
-        applyPanel(panel, column.subarray(first), 'transposed');
-        factors.r.values.set(column.subarray(first, end), j * count + first);
+        const pair = pairOf(matrix, j);
+        applyPanel(
+          panel,
+          pair.map((column) => column.subarray(first)),
+          'transposed',
+        );
+        for (const [k, column] of pair.entries())
+          factors.r.values.set(column.subarray(first, end), (j + k) * count + first);
       }
       factors.#panels.push(panel);
     }
@@ -78,10 +83,14 @@ export class QrFactors {
     const yieldToEventLoop = eventLoopYielder();
     for (let j = 0; j < x.columns; j++) columnOf(result, j).set(columnOf(x, j));
     for (const panel of this.#panels.toReversed()) {
-      for (let j = 0; j < x.columns; j++) {
+      for (let j = 0; j < x.columns; j += 2) {
         await yieldToEventLoop();
         options.signal?.throwIfAborted();
-        applyPanel(panel, columnOf(result, j).subarray(panel.firstRow), 'plain');
+        applyPanel(
+          panel,
+          pairOf(result, j).map((column) => column.subarray(panel.firstRow)),
+          'plain',
+        );
       }
     }
     return result;
@@ -120,13 +129,22 @@ function triangle(vectors: readonly Float64Array[], betas: readonly number[]): F
   return t;
 }
 
-/** column ← (I − V·T·Vᵀ)·column, or with Tᵀ. */
-function applyPanel({ vectors, t }: Panel, column: Float64Array, form: 'plain' | 'transposed'): void {
-  const products = dotsOfFour(vectors, column);
-  const factors = [0, 1, 2, 3].map((i) => {
-    let sum = 0;
-    for (let k = 0; k < PANEL; k++) sum -= t[form === 'plain' ? i * PANEL + k : k * PANEL + i]! * products[k]!;
-    return sum;
-  });
-  combineFour(vectors, factors, column);
+/** A column and the next one, if there is one. */
+function pairOf(matrix: Matrix, j: number): Float64Array[] {
+  return j + 1 < matrix.columns ? [columnOf(matrix, j), columnOf(matrix, j + 1)] : [columnOf(matrix, j)];
+}
+
+/** column ← (I − V·T·Vᵀ)·column, or with Tᵀ, for one column or two. */
+function applyPanel({ vectors, t }: Panel, [one, other]: Float64Array[], form: 'plain' | 'transposed'): void {
+  const factorsOf = (products: readonly number[]) =>
+    [0, 1, 2, 3].map((i) => {
+      let sum = 0;
+      for (let k = 0; k < PANEL; k++) sum -= t[form === 'plain' ? i * PANEL + k : k * PANEL + i]! * products[k]!;
+      return sum;
+    });
+  if (other === undefined) combineFour(vectors, factorsOf(dotsOfFour(vectors, one!)), one!);
+  else {
+    const [ofOne, ofOther] = dotsOfFourByTwo(vectors, one!, other);
+    combineFourByTwo(vectors, factorsOf(ofOne), factorsOf(ofOther), one!, other);
+  }
 }

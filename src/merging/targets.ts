@@ -1,4 +1,4 @@
-import { type LoraAdapter, loraScale, moduleKey } from '../adapter/index.js';
+import { type LoraAdapter, loraScale, moduleKey, transposeOf } from '../adapter/index.js';
 import { DndError } from '../errors.js';
 import { type FloatDtype, isFloatDtype } from '../formats/dtypes.js';
 import type { SafetensorsSet, TensorInfo } from '../formats/safetensors/index.js';
@@ -141,13 +141,7 @@ function targetOf(
     columns,
     rank,
     scale: loraScale(adapter.config, module, rank),
-    left: transposed ? transpose(a, rank, inputWidth) : b,
-    right: transposed ? transpose(b, outputWidth, rank) : a,
+    left: transposed ? transposeOf(a, rank, inputWidth) : b,
+    right: transposed ? transposeOf(b, outputWidth, rank) : a,
   };
-}
-
-function transpose(values: Float32Array, rows: number, columns: number): Float32Array {
-  const result = new Float32Array(values.length);
-  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) result[j * rows + i] = values[i * columns + j]!;
-  return result;
 }

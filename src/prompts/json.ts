@@ -40,7 +40,18 @@ export function* parseJsonLines(text: string, context: Context): Generator<Found
       yield* itemsOfLine(found, context);
     }
   }
-  if (first) yield* itemsOfDocument(first.value, `in line ${first.line}`, context);
+  if (first === undefined) return;
+  refusePair(first, context);
+  yield* itemsOfDocument(first.value, `in line ${first.line}`, context);
+}
+
+/** As in `.json` a single list of texts is a list of prompts; two in a line may just as well be a prompt and its response. */
+function refusePair({ value, line }: FoundValue, context: Context): void {
+  if (!Array.isArray(value) || value.length !== 2 || !value.every((item) => typeof item === 'string')) return;
+  throw invalidPrompts(
+    context.source,
+    `line ${line}, the only one, is a list of two texts, ${quoteValue(value)}, which may be two prompts or a prompt and its response. If they are two prompts, give each a line; if not, write {"prompt": …, "response": …}`,
+  );
 }
 
 /**

@@ -1,4 +1,6 @@
 /** Tokenisers in Hugging Face's format, whatever model they belong to: texts ↔ token ids. */
+
+export { BERT_PUNCTUATION, type BertNormalizer, IDEOGRAPH } from './bert.js';
 export {
   describeTokeniser,
   LibraryTokeniser,

@@ -1,7 +1,9 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { DndError, type ErrorCode } from '../errors.js';
 import { isObject } from '../validation/index.js';
-import { correctedDescription, correctNormalizers } from './rust-corrections.js';
+import { AddedTokens, type TextSection } from './added-tokens.js';
+import { correctNormalizers, correctPreTokenizers } from './rust-corrections.js';
+import { isUnigram, UnigramModel } from './unigram.js';
 
 /** Stands for the tokens of a text. */
 const CONTENT = '\0content';
@@ -37,6 +39,8 @@ export class LibraryTokeniser {
   readonly #tokenizer: Tokenizer;
   readonly #folder: string;
   readonly #unsupported: ErrorCode;
+  readonly #added: AddedTokens;
+  readonly #unigram: UnigramModel | undefined;
 
   /**
    * @param unsupported code of the error for a part that the library does not have
@@ -45,13 +49,24 @@ export class LibraryTokeniser {
   constructor({ tokenizer, config, folder }: TokeniserDescription, unsupported: ErrorCode) {
     this.#folder = folder;
     this.#unsupported = unsupported;
-    this.#tokenizer = this.#explained(() => new Tokenizer(correctedDescription(tokenizer), config));
-    correctNormalizers(this.#tokenizer.normalizer, `${folder}/tokenizer.json`);
+    const source = `${folder}/tokenizer.json`;
+    const { model } = tokenizer;
+    this.#unigram = isUnigram(model) ? this.#explained(() => new UnigramModel(model)) : undefined;
+    const read = isUnigram(model) ? { ...tokenizer, model: wordsOf(model) } : tokenizer;
+    this.#tokenizer = this.#explained(() => new Tokenizer(read, config));
+    correctNormalizers(this.#tokenizer.normalizer, source);
+    correctPreTokenizers(this.#tokenizer.pre_tokenizer, tokenizer.pre_tokenizer, source, unsupported);
+    const idInModel = removeAddedTokens(this.#tokenizer.model!, read);
+    this.#added = this.#explained(
+      () => new AddedTokens(tokenizer.added_tokens, (text) => this.normalise(text), idInModel),
+    );
   }
 
-  /** @param specialTokens whether the post-processor adds its tokens, such as [CLS] or <s> */
-  encode(text: string, specialTokens: boolean): number[] {
-    return this.#explained(() => this.#tokenizer.encode(text, { add_special_tokens: specialTokens }).ids);
+  /** Without the tokens of the post-processor, such as [CLS] or <s>; −1 for a word without a token in a model without an unknown one. */
+  encode(text: string): number[] {
+    return this.#explained(() =>
+      this.#added.split(text).flatMap((section) => (typeof section === 'number' ? section : this.#idsOf(section))),
+    );
   }
 
   /** Special tokens, and ids that the vocabulary does not have, are dropped. */
@@ -68,7 +83,7 @@ export class LibraryTokeniser {
   }
 
   idOf(token: string): number | undefined {
-    return this.#tokenizer.token_to_id(token);
+    return this.#added.idOf(token) ?? this.#tokenizer.token_to_id(token);
   }
 
   tokenOf(id: number): string | undefined {
@@ -96,6 +111,15 @@ export class LibraryTokeniser {
     );
   }
 
+  #idsOf({ text, first }: TextSection): number[] {
+    const { pre_tokenizer: preTokenizer, model } = this.#tokenizer;
+    const words: string[] = preTokenizer === null ? [text] : preTokenizer(text, { section_index: first ? 0 : 1 });
+    const unigram = this.#unigram;
+    if (unigram !== undefined) return words.flatMap((word) => unigram.encode(word));
+    const { tokens_to_ids: ids, unk_token_id: unknown = -1 } = model!;
+    return words.flatMap((word) => (model!([word]) as string[]).map((token) => ids.get(token) ?? unknown));
+  }
+
   /** A fault in tokenizer.json may only surface when the faulty part is used. */
   #explained<T>(work: () => T): T {
     try {
@@ -111,6 +135,33 @@ export class LibraryTokeniser {
       );
     }
   }
+}
+
+/** A model that has the pieces of a Unigram model, for the library to decode with. */
+function wordsOf({ vocab, unk_id: unknown }: Record<string, unknown>): Record<string, unknown> {
+  const pieces = (vocab as [string, number][]).map(([piece]) => piece);
+  const ids = Object.fromEntries(pieces.map((piece, id) => [piece, id]));
+  return { type: 'WordPiece', vocab: ids, unk_token: pieces[Number(unknown)], continuing_subword_prefix: '' };
+}
+
+/**
+ * The library adds added tokens to the vocabulary of the model, which would find them within words. Returns the ids of the
+ * model's own vocabulary.
+ */
+function removeAddedTokens(
+  { tokens_to_ids: ids }: NonNullable<Tokenizer['model']>,
+  { added_tokens: added, model }: Record<string, unknown>,
+): (content: string) => number | undefined {
+  const { vocab } = (isObject(model) ? model : {}) as { vocab?: unknown };
+  const own = isObject(vocab) ? vocab : {};
+  const idOf = (content: string) => (Object.hasOwn(own, content) ? Number(own[content]) : undefined);
+  for (const token of Array.isArray(added) ? added : []) {
+    const content = String((token as { content?: unknown }).content);
+    const id = idOf(content);
+    if (id === undefined) ids.delete(content);
+    else ids.set(content, id);
+  }
+  return idOf;
 }
 
 function requireObject(value: unknown, source: string): Record<string, unknown> {

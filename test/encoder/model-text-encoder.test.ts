@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HashEncoder, loadTextEncoder, ModelTextEncoder } from '../../src/encoder/index.js';
@@ -166,6 +166,45 @@ describe('loading', () => {
     expect(await readdir(join(temporary, 'copy'))).toContain('pytorch_model.bin');
   });
 
+  test('with pytorch_model.bin in several files', async () => {
+    const folder = await writeModel(join(temporary, 'pytorch-sharded'), {}, []);
+    await writeSafetensorsSharded(folder, 'model', await smallBertTensors(), { maxShardBytes: 20_000 });
+    const index = JSON.parse(await readFile(join(folder, 'model.safetensors.index.json'), 'utf8'));
+    const files = [...new Set<string>(Object.values(index.weight_map))].sort();
+    const renamed = (name: string) => name.replace(/^model/, 'pytorch_model').replace(/safetensors$/, 'bin');
+    for (const file of files) {
+      await convertToPytorch(join(folder, file), join(folder, renamed(file)));
+      await rm(join(folder, file));
+    }
+    const map = Object.entries<string>(index.weight_map).map(([tensor, file]) => [tensor, renamed(file)]);
+    const written = join(folder, 'pytorch_model.bin.index.json');
+    await writeFile(written, JSON.stringify({ ...index, weight_map: Object.fromEntries(map) }));
+    await rm(join(folder, 'model.safetensors.index.json'));
+
+    const loaded = await ModelTextEncoder.load(folder);
+    const parts = await Promise.all(files.map((file) => readFile(join(folder, renamed(file)))));
+    expect(parts.length).toBeGreaterThan(1);
+    expect(loaded.identity.weightsSha256).toBe(sha256(...parts));
+    const options = { maxLength: 8, ...plain };
+    expect(await loaded.encode(['abc'], options)).toEqual(await encoder.encode(['abc'], options));
+    loaded.dispose();
+    await copyEncoderFiles(folder, join(temporary, 'sharded-copy'), undefined);
+    const copied = await ModelTextEncoder.load(join(temporary, 'sharded-copy'));
+    expect(copied.identity.weightsSha256).toBe(sha256(...parts));
+    copied.dispose();
+
+    await writeFile(written, JSON.stringify({ weight_map: { ...Object.fromEntries(map), extra: renamed(files[0]!) } }));
+    await expect(ModelTextEncoder.load(folder)).rejects.toMatchObject({
+      code: 'CORRUPT_FILE',
+      message: expect.stringMatching(/00001.*\.bin has no tensor "extra".*pytorch_model\.bin\.index\.json/),
+    });
+    await writeFile(written, JSON.stringify({ weight_map: { a: '../escape.bin' } }));
+    await expect(ModelTextEncoder.load(folder)).rejects.toMatchObject({
+      code: 'CORRUPT_FILE',
+      message: expect.stringContaining('not in a .bin file beside it'),
+    });
+  });
+
   test('passes over what sentence-transformers adds', async () => {
     const folder = await writeModel(join(temporary, 'sentence'), {
       'modules.json': [{ idx: 0, name: '0', path: '', type: 'sentence_transformers.models.Transformer' }],
@@ -257,14 +296,9 @@ describe('a folder that is no text encoder is refused', () => {
     });
   });
 
-  test('without weights, or with parts of a PyTorch file', async () => {
+  test('without weights', async () => {
     const folder = await model({});
-    await rename(join(folder, 'model.safetensors'), join(folder, 'pytorch_model.bin.index.json'));
-    await expect(loadTextEncoder(folder)).rejects.toMatchObject({
-      code: 'FILE_NOT_FOUND',
-      message: expect.stringContaining('save the parts of pytorch_model.bin as safetensors'),
-    });
-    await rm(join(folder, 'pytorch_model.bin.index.json'));
+    await rm(join(folder, 'model.safetensors'));
     await expect(loadTextEncoder(folder)).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
   });
 

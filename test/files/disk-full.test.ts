@@ -16,7 +16,7 @@ test('a full disk is named, and partial output is removed', async () => {
   await expect(writeFileAtomically(path, new Uint8Array(2 ** 20))).rejects.toMatchObject({
     code: 'DISK_FULL',
     message: expect.stringMatching(
-      new RegExp(`^${path} cannot be written: the disk is full \\(1\\.0 MB needed, .* free\\); free some space there`),
+      new RegExp(`^${path} cannot be written: the disk is full \\(1\\.05 MB needed, .* free\\); free some space there`),
     ),
   });
   const writing = writeFolderAtomically(join(small.folder, 'out'), {}, async (staging) => {
@@ -31,7 +31,7 @@ test('a full disk is named, and partial output is removed', async () => {
   );
   await expect(writingFile).rejects.toMatchObject({
     code: 'DISK_FULL',
-    message: expect.stringContaining(`${file} cannot be written: the disk is full (1.0 MB needed, `),
+    message: expect.stringContaining(`${file} cannot be written: the disk is full (1.05 MB needed, `),
   });
   expect(await readdir(small.folder)).toEqual([]);
 });

@@ -1,5 +1,6 @@
 import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { OpenFile } from '../../src/files/index.js';
 import { PytorchArchive } from '../../src/formats/pytorch/index.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 import * as p from './build-pickle.js';
@@ -133,6 +134,29 @@ test('a tensor that was saved alone is called tensor', async () => {
     expect([...archive.tensors.keys()]).toEqual(['tensor']);
     expect([...(await archive.readFloat32('tensor'))]).toEqual([0, 1, 2]);
   });
+});
+
+test('local headers that are near each other are read at once', async () => {
+  // The large one is farther than a read from those behind it.
+  const storages = Object.fromEntries(
+    Array.from({ length: 2000 }, (_, i) => [String(i), floats(...Array(i === 700 ? 100_000 : 1).fill(i))]),
+  );
+  const tensors = Object.entries(storages).map(([key, data]): [string, p.Piece] => [
+    `t${key}`,
+    p.tensor({ key, elements: data.length / 4, shape: [data.length / 4] }),
+  ]);
+  const path = join(folder(), 'many.pth');
+  await writeFile(path, archiveBytes(p.dict(Object.fromEntries(tensors)), storages));
+  const read = jest.spyOn(OpenFile.prototype, 'read');
+  try {
+    await using archive = await PytorchArchive.open(path);
+    expect(read.mock.calls.length).toBeLessThan(12);
+    expect(archive.tensors.size).toBe(2000);
+    for (const i of [0, 699, 700, 701, 1999])
+      expect((await archive.readFloat32(`t${i}`)).every((value) => value === i)).toBe(true);
+  } finally {
+    read.mockRestore();
+  }
 });
 
 test('an archive whose sizes are all zip64 records, and one with a comment', async () => {

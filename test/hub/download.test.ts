@@ -403,6 +403,44 @@ test('a listing of too many files is given up, one of several pages is read', as
   });
 });
 
+describe('a folder inside a repository', () => {
+  const inside = (folder: string) =>
+    Object.fromEntries(Object.entries(FILES).map(([name, bytes]) => [`${folder}/${name}`, bytes]));
+  const files = { ...inside('sub/first'), ...inside('sub/second'), 'README.md': FILES['README.md'] };
+
+  test('is fetched alone, by its name, and found again offline', async () => {
+    await using server = await hubServer({ files, large: ['sub/first/adapter_model.safetensors'] });
+    const got = await get(server, {}, `hf:${ID}/sub/first`);
+    expect(got).toMatchObject({ id: ID, files: ['adapter_config.json', 'adapter_model.safetensors'], bytes: 100_020 });
+    expect(got.folder).toBe(join(folder(), 'models--someone--thing/snapshots', COMMIT, 'sub/first'));
+    expect((await readFile(join(got.folder, 'adapter_model.safetensors'))).equals(WEIGHTS)).toBe(true);
+    expect(server.requests.filter((one) => /README|second/.test(one))).toEqual([]);
+    expect(await get(server, { offline: true }, `hf:${ID}/sub/first`)).toMatchObject({
+      folder: got.folder,
+      bytes: 100_020,
+    });
+    await expect(get(server, { offline: true }, `hf:${ID}/sub/second`)).rejects.toMatchObject({
+      code: 'FILE_NOT_FOUND',
+    });
+    expect((await get(server, {}, `hf:${ID}/sub/second@main`)).folder).toMatch(/sub\/second$/);
+  });
+
+  test.each([
+    ['the repository itself', ''],
+    ['a folder that is not there', '/sub/third'],
+    ['a folder above', '/sub'],
+    ['the beginning of a name', '/sub/fir'],
+  ])('is proposed where %s is given', async (_, place) => {
+    await using server = await hubServer({ files });
+    await expect(get(server, {}, `hf:${ID}${place}`)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringMatching(
+        /it has no adapter_config\.json; .*\. Give hf:someone\/thing\/sub\/first or hf:someone\/thing\/sub\/second$/,
+      ),
+    });
+  });
+});
+
 test('a repository of another kind is refused with what it has', async () => {
   await using server = await hubServer({ files: { 'config.json': Buffer.from('{}'), 'model.bin': WEIGHTS } });
   await expect(get(server)).rejects.toMatchObject({
@@ -413,7 +451,7 @@ test('a repository of another kind is refused with what it has', async () => {
   });
 });
 
-test.each(['hf:', 'hf:a/b/c', 'hf:../x', 'hf:a/..', 'hf:a/b@', 'hf:a/b@../x', 'hf:a b'])(
+test.each(['hf:', 'hf:a/b/../c', 'hf:a/b/./c', 'hf:a/b//c', 'hf:../x', 'hf:a/..', 'hf:a/b@', 'hf:a/b@../x', 'hf:a b'])(
   '%s is no reference',
   async (text) => {
     await using server = await hubServer(CONTENTS);

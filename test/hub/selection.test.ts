@@ -87,6 +87,14 @@ test.each<[string, HubKind, string[], string[]]>([
   expect([...files].sort()).toEqual([...needed].sort());
 });
 
+test('a text encoder in several PyTorch files has all that its index names', async () => {
+  const names = ['pytorch_model-00001-of-00002.bin', 'pytorch_model-00002-of-00002.bin'];
+  const needed = ['config.json', ...names, 'tokenizer.json'];
+  await using server = await repository(...needed, 'tf_model.h5', { 'pytorch_model.bin.index.json': index(names) });
+  const { files } = await get(server, 'encoder');
+  expect([...files].sort()).toEqual([...needed, 'pytorch_model.bin.index.json'].sort());
+});
+
 test('a model in several files has all that its index names, whatever their names', async () => {
   const names = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors', 'model-head.safetensors'];
   await using server = await repository('config.json', 'model-other.safetensors', ...names, {
@@ -114,7 +122,7 @@ test.each<[HubKind, string[], string]>([
   [
     'encoder',
     ['config.json'],
-    'a text encoder: it has no model.safetensors or model.safetensors.index.json or pytorch_model.bin; it has config.json',
+    'a text encoder: it has no model.safetensors or model.safetensors.index.json or pytorch_model.bin or pytorch_model.bin.index.json; it has config.json',
   ],
   [
     'adapter',

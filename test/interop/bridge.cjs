@@ -184,6 +184,35 @@ async function encode({ maxLength, layer, ...device }, folder, promptsFile, targ
   await writeSafetensors(target, tensors);
 }
 
+/** Token ids of texts, each with its special tokens and none of padding: all of them behind each other, and how many each has. */
+async function tokenise({ maxLength }, folder, textsFile, idsFile, lengthsFile) {
+  const { Tokeniser } = dist('encoder/tokeniser.js');
+  const [tokenizer, config, texts] = await Promise.all(
+    [join(folder, 'tokenizer.json'), join(folder, 'tokenizer_config.json'), textsFile].map(async (file) =>
+      JSON.parse(await readFile(file, 'utf8')),
+    ),
+  );
+  const ids = [];
+  const lengths = [];
+  try {
+    const tokeniser = new Tokeniser({ tokenizer, config, folder }, 2 ** 31 - 1, 0);
+    for (let start = 0; start < texts.length; start += 256) {
+      const part = texts.slice(start, start + 256);
+      const { ids: padded, mask } = await tokeniser.tokenise(part, maxLength);
+      for (const row of part.keys()) {
+        const length = mask.subarray(row * maxLength, (row + 1) * maxLength).lastIndexOf(1) + 1;
+        lengths.push(length);
+        ids.push(padded.slice(row * maxLength, row * maxLength + length));
+      }
+    }
+  } catch ({ code, message, stack }) {
+    return { code: code ?? stack, message };
+  }
+  await writeFile(idsFile, Buffer.concat(ids.map(bytesOf)));
+  await writeFile(lengthsFile, bytesOf(Int32Array.from(lengths)));
+  return {};
+}
+
 /** For each case of a golden file: its prompt's text and ids, the tokens that its logits make most likely, the answer. */
 async function languageGolden(_options, path, golden) {
   const { loadLanguageModel, promptText } = dist('language/index.js');
@@ -252,6 +281,7 @@ const COMMANDS = {
   merge,
   'mlx-merge': mlxMerge,
   encode,
+  tokenise,
   language,
   'language-golden': languageGolden,
 };

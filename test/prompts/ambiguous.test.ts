@@ -101,6 +101,7 @@ describe('what may mean several things is refused, with the way out', () => {
     ['a.json', '{"prompt":["a","b"],"context":"x"}', 'and "context" is "x"; expected a column too'],
     ['a.json', '{"prompts":["a"],"responses":["b"]}', 'it has the lists "prompts" and "responses"'],
     ['a.jsonl', '["a","b"]\n["c","d"]', 'If it is a list of prompts, give each a line'],
+    ['a.jsonl', '\n["a","b"]\n', 'line 2, the only one, is a list of two texts'],
     ['a.csv', 'id,question,A,B,C,D,answer\n1,q,w,x,y,z,A\n', 'Join them: --prompt-field question,A,B,C,D, or'],
     ['a.csv', 'answer\na\nb\n', 'its first row, "answer", may be the name of its only column, or a prompt'],
     ['a.csv', 'Questions\na\nb\n', 'write "prompt" above it'],

@@ -87,7 +87,7 @@ test('what is wrong with it is said by the tokeniser that uses it', () => {
   const model = { type: 'Unigram', unk_id: 0, vocab: [['<unk>', -1]] };
   const tokenizer = { added_tokens: [], normalizer, pre_tokenizer: null, post_processor: null, decoder: null, model };
   const tokeniser = new LibraryTokeniser({ tokenizer, config: {}, folder: '/model' }, 'UNSUPPORTED_ENCODER');
-  expect(() => tokeniser.encode('é', false)).toThrow(
+  expect(() => tokeniser.encode('é')).toThrow(
     expect.objectContaining({
       code: 'CORRUPT_FILE',
       message: expect.stringMatching(/^\/model\/tokenizer\.json: precompiled_charsmap has a replacement/),
@@ -108,6 +108,6 @@ test('tokenisers use it, alone and in a sequence, and split at white space as Ru
       model: { type: 'Unigram', unk_id: 0, vocab },
     };
     const tokeniser = new LibraryTokeniser({ tokenizer, config: {}, folder: '/model' }, 'UNSUPPORTED_ENCODER');
-    expect(tokeniser.encode('A\x01b\x85a \ufeffb', false)).toEqual([1, 2, 1, 3, 2]);
+    expect(tokeniser.encode('A\x01b\x85a \ufeffb')).toEqual([1, 2, 1, 3, 2]);
   }
 });

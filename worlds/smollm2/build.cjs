@@ -3,12 +3,14 @@
 //   npm run world:smollm2 -- --work <folder> --base <GGUF or folder> --encoder <folder>
 //   … --data <folder>     source texts; default: ../shared/data/short_tasks
 //   … --seed 2            another build: items, initial weights, order
-//   … --until generator   data, joint, singles, generator or evaluation; default: all
+//   … --until generator   data, joint, generator, singles or evaluation; default: all
+//   … --ship              also puts the generator into packages/generator-smollm2-135m
 const { existsSync } = require('node:fs');
 const { mkdir } = require('node:fs/promises');
 const { join, resolve } = require('node:path');
 const { parseArgs } = require('node:util');
 const { evaluateGenerator, trainGenerator, trainJoint, trainSingles } = require('./stages.cjs');
+const { ship } = require('./ship.cjs');
 const { makeData, writeData } = require('./styles/data.cjs');
 const { STYLES } = require('./worlds.cjs');
 
@@ -32,6 +34,7 @@ async function main() {
       seed: { type: 'string', default: '1' },
       threads: { type: 'string' },
       until: { type: 'string', default: 'evaluation' },
+      ship: { type: 'boolean', default: false },
     },
   });
   for (const name of ['work', 'base', 'encoder'])
@@ -56,6 +59,7 @@ async function main() {
     await STAGES[name](STYLES, place);
     console.log(`${STYLES.name}: ${name}: ${minutes(start)} min, ${minutes(began)} min in all`);
   }
+  if (values.ship) await ship(STYLES, place);
 }
 
 async function makeTasks(world, { work, data, seed }) {

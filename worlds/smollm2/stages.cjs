@@ -115,16 +115,23 @@ async function writeJson(path, value) {
   await writeFile(path, `${JSON.stringify(value, null, 1)}\n`);
 }
 
-/** Runs a command of this package, whose output goes where ours goes. */
 function dnd(parameters) {
+  return run(process.execPath, [DND, ...parameters]);
+}
+
+/** Runs a program, whose output goes where ours goes. */
+function run(program, parameters) {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [DND, ...parameters], { stdio: ['ignore', 'inherit', 'inherit'] });
+    const child = spawn(program, parameters, { stdio: ['ignore', 'inherit', 'inherit'] });
     child.on('error', reject);
     child.on('exit', (code, signal) => {
       if (code === 0) resolve();
-      else reject(new Error(`dnd ${parameters[0]} ended with ${signal ?? `exit code ${code}`}`));
+      else reject(new Error(`${parameters.slice(0, 2).join(' ')} ended with ${signal ?? `exit code ${code}`}`));
     });
   });
 }
 
-module.exports = { evaluateGenerator, readTasks, trainGenerator, trainJoint, trainSingles };
+module.exports = {
+  ...{ evaluatedTasks, readTasks, run, writeJson },
+  ...{ evaluateGenerator, trainGenerator, trainJoint, trainSingles },
+};

@@ -1,6 +1,6 @@
 import { type LongOperation, steadyProgress } from '../../async/index.js';
 import { DndError } from '../../errors.js';
-import { type WrittenFiles, writeFileAtomically } from '../../files/index.js';
+import { CollectedWrites, type WrittenFiles, writeFileAtomically } from '../../files/index.js';
 import { quote } from '../../validation/index.js';
 import {
   ALIGNMENT_KEY,
@@ -131,8 +131,7 @@ function plan(
   return { header: Buffer.concat([header], aligned(header.length, alignment)), planned };
 }
 
-/** Small pieces are collected up to this size: many small tensors take few writes. */
-const WRITE_BYTES = 2 ** 20;
+const WRITE_BYTES = 2 ** 22;
 
 /**
  * Writes a GGUF file of version 3, atomically; metadata and tensors in the given order, every tensor padded to the
@@ -152,24 +151,14 @@ export async function writeGguf(
   await writeFileAtomically(
     path,
     async (file) => {
-      const collected = Buffer.alloc(Math.min(WRITE_BYTES, total));
-      let collectedBytes = 0;
+      const writer = new CollectedWrites(file, Math.min(WRITE_BYTES, header.length + total));
       let written = 0;
-      const flush = async () => {
-        await file.write(collected.subarray(0, collectedBytes));
-        collectedBytes = 0;
-      };
       const add = async (piece: Uint8Array) => {
-        if (collectedBytes + piece.byteLength > collected.length) await flush();
-        if (piece.byteLength > collected.length) await file.write(piece);
-        else {
-          collected.set(piece, collectedBytes);
-          collectedBytes += piece.byteLength;
-        }
+        await writer.add(piece);
         written += piece.byteLength;
         if (written < total) report(written / total);
       };
-      await file.write(header);
+      await writer.add(header);
       for (const { tensor, byteLength, padding } of planned) {
         let own = 0;
         for await (const piece of tensor.bytes()) {
@@ -188,7 +177,7 @@ export async function writeGguf(
         }
         if (padding > 0) await add(new Uint8Array(padding));
       }
-      await flush();
+      await writer.end();
     },
     { signal: options.signal, onWritten: options.onWritten, expectedBytes: header.length + total },
   );

@@ -1,3 +1,3 @@
 export { PytorchArchive } from './archive.js';
-export { isPytorch, openTensors } from './open-tensors.js';
+export { isPytorch, openTensors, PytorchSet } from './open-tensors.js';
 export { SOLE_TENSOR_NAME } from './state-dict.js';

@@ -20,7 +20,7 @@ const IN_ZIP64_SHORT = 0xffff;
 export const TAIL_BYTES = END_BYTES + MOST_COMMENT_BYTES + ZIP64_LOCATOR_BYTES;
 /** A directory of a hundred thousand storages takes a tenth of this. */
 export const MAX_DIRECTORY_BYTES = 2 ** 26;
-/** Each takes some hundred bytes of memory, and a read: far more than the tensors of any model. */
+/** Each takes some hundred bytes of memory: far more than the tensors of any model. */
 const MAX_ENTRIES = 200_000;
 const LONGEST_NAME = 1024;
 

@@ -18,6 +18,8 @@ import {
 
 /** Bytes that decide between this format and others. */
 const HEAD_BYTES = SNIFFED_BYTES;
+/** Of a read of local headers and the entries between them. An archive of many small entries takes few. */
+const HEADERS_BYTES = 2 ** 18;
 
 /** Throws what refuses an archive by the names and sizes of its entries. */
 export type EntriesCheck = (entries: ReadonlyMap<string, ZipEntry>) => void;
@@ -97,10 +99,31 @@ async function readEntries(file: OpenFile, path: string, check: EntriesCheck): P
   check(entries);
   const ordered = [...entries.values()].sort((a, b) => a.headerOffset - b.headerOffset);
   const located = new Map<string, StoredEntry>();
-  for (const [index, entry] of ordered.entries()) {
-    const header = await read(entry.headerOffset, localHeaderBytes(entry), `entry ${quote(entry.name)}`);
-    const limit = ordered[index + 1]?.headerOffset ?? directory.offset;
-    located.set(entry.name, { ...entry, dataOffset: dataOffset(header, entry, limit, path) });
+  for (const together of headersTogether(ordered)) {
+    const begin = together[0]!.headerOffset;
+    const window = await read(begin, headerEnd(together.at(-1)!) - begin, `entry ${quote(together[0]!.name)}`);
+    for (const entry of together) {
+      const header = window.subarray(entry.headerOffset - begin, headerEnd(entry) - begin);
+      const limit = ordered[located.size + 1]?.headerOffset ?? directory.offset;
+      located.set(entry.name, { ...entry, dataOffset: dataOffset(header, entry, limit, path) });
+    }
   }
   return located;
+}
+
+function headerEnd(entry: ZipEntry): number {
+  return entry.headerOffset + localHeaderBytes(entry);
+}
+
+/** Groups of entries, in their order, whose local headers are so near each other that one read has them. */
+function* headersTogether(ordered: readonly ZipEntry[]): Generator<ZipEntry[], void, void> {
+  let together: ZipEntry[] = [];
+  for (const entry of ordered) {
+    if (together.length > 0 && headerEnd(entry) - together[0]!.headerOffset > HEADERS_BYTES) {
+      yield together;
+      together = [];
+    }
+    together.push(entry);
+  }
+  if (together.length > 0) yield together;
 }

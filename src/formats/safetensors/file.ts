@@ -4,7 +4,15 @@ import { DndError } from '../../errors.js';
 import { OpenFile, readError, readExactly, SNIFFED_BYTES, whatItIs } from '../../files/index.js';
 import { quote } from '../../validation/index.js';
 import { allocateTensor } from '../allocate.js';
-import { DTYPES, type Dtype, elementCount, isFloatDtype, toFloat32, wholeElements } from '../dtypes.js';
+import {
+  DTYPES,
+  type Dtype,
+  elementCount,
+  type FloatDtype,
+  intoFloat32,
+  isFloatDtype,
+  wholeElements,
+} from '../dtypes.js';
 import { corrupt, headerLength, PREFIX_BYTES, parseHeader } from './header.js';
 import type { TensorChunk, TensorInfo, TensorPiece, TensorReader } from './reader.js';
 
@@ -80,26 +88,65 @@ export class SafetensorsFile implements TensorReader {
     return this.#readRange(info, 0, info.byteLength);
   }
 
-  async readFloat32(name: string): Promise<Float32Array<ArrayBuffer>> {
+  #float(name: string): { info: TensorInfo; dtype: FloatDtype } {
     const info = this.#info(name);
-    if (!isFloatDtype(info.dtype)) {
-      throw new DndError(
-        'UNSUPPORTED_FORMAT',
-        `${this.path}: tensor ${quote(name)} is ${info.dtype}; expected ${FLOATS}. Convert it first`,
-      );
-    }
+    const { dtype } = info;
+    if (isFloatDtype(dtype)) return { info, dtype };
+    throw new DndError(
+      'UNSUPPORTED_FORMAT',
+      `${this.path}: tensor ${quote(name)} is ${dtype}; expected ${FLOATS}. Convert it first`,
+    );
+  }
+
+  async readFloat32(name: string): Promise<Float32Array<ArrayBuffer>> {
+    const { info, dtype } = this.#float(name);
     const result = allocateTensor(elementCount(info.shape) * DTYPES.F32.bytes, this.path, name);
-    if (info.dtype === 'F32') {
+    if (dtype === 'F32') {
       await readPart(this.#file, result, info.byteOffset, this.path, `tensor ${quote(name)}`);
       return new Float32Array(result.buffer);
     }
     const values = new Float32Array(result.buffer);
     const yieldToEventLoop = eventLoopYielder();
     for await (const { elementOffset, bytes } of this.chunks(name, CONVERT_BYTES)) {
-      values.set(toFloat32(bytes, info.dtype), elementOffset);
+      intoFloat32(bytes, dtype, values.subarray(elementOffset));
       await yieldToEventLoop();
     }
     return values;
+  }
+
+  /**
+   * Several tensors of any floating dtypes, as float32, in file order: many small ones take few reads. Neighbours share
+   * an ArrayBuffer.
+   */
+  async *readManyFloat32(
+    names: ReadonlySet<string>,
+  ): AsyncGenerator<{ info: TensorInfo; values: Float32Array<ArrayBuffer> }, void, void> {
+    for (const name of names) this.#float(name);
+    const yieldToEventLoop = eventLoopYielder();
+    let open: Float32Array<ArrayBuffer> = new Float32Array();
+    for await (const pieces of this.pieces(DEFAULT_CHUNK_BYTES, ({ name }) => names.has(name))) {
+      const begun = pieces.filter(({ elementOffset }) => elementOffset === 0);
+      const elements = begun.reduce((sum, { info }) => sum + elementCount(info.shape), 0);
+      const [first] = pieces;
+      const memory = allocateTensor(elements * DTYPES.F32.bytes, this.path, first!.info.name).buffer;
+      let used = 0;
+      for (const { info, elementOffset, bytes } of pieces) {
+        if (elementOffset === 0) {
+          const count = elementCount(info.shape);
+          open = new Float32Array(memory, used, count);
+          used += count * DTYPES.F32.bytes;
+        }
+        const dtype = info.dtype as FloatDtype;
+        intoFloat32(bytes, dtype, open.subarray(elementOffset));
+        await yieldToEventLoop();
+        if (elementOffset + bytes.byteLength / DTYPES[dtype].bytes === open.length) yield { info, values: open };
+      }
+    }
+    // Those of no bytes are in no piece.
+    for (const name of names) {
+      const info = this.#info(name);
+      if (info.byteLength === 0) yield { info, values: new Float32Array() };
+    }
   }
 
   async *chunks(name: string, maxBytes: number = DEFAULT_CHUNK_BYTES): AsyncGenerator<TensorChunk, void, void> {

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomically } from '../../files/index.js';
-import { INDEX_SUFFIX } from './set.js';
+import { INDEX_SUFFIX } from './shards.js';
 import { byteLengthOf, type TensorSource, type WriteOptions, writeSafetensors } from './write.js';
 
 export interface ShardedWriteOptions extends WriteOptions {
