@@ -5,13 +5,13 @@
 namespace dnd::bindings {
 
 DeviceChoice read_device(const Argument& options) {
-  constexpr DndPrecision kPrecisions[] = {kDndMixed, kDndFloat32};
+  constexpr DndPrecision kPrecisions[] = {kDndMixed, kDndFloat32, kDndBfloat16};
   constexpr int64_t kMaxDevices = 1024;
   const bool cuda = options.field("device").choice({"cpu", "cuda"}) == 1;
   DndDeviceOptions read;
   read.threads = options.field("threads").threads();
   read.ordinal = int32_t(options.field("ordinal").integer(0, kMaxDevices));
-  read.precision = kPrecisions[options.field("precision").choice({"mixed", "fp32"})];
+  read.precision = kPrecisions[options.field("precision").choice({"mixed", "fp32", "bf16"})];
   read.memory_limit = options.field("deviceLimitBytes").integer(0);
   return {cuda ? device_library(cuda_library_path()) : cpu_backend(), read};
 }

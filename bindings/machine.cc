@@ -76,6 +76,7 @@ Napi::Value cpu_info(const Napi::CallbackInfo& info) {
     Napi::Object result = Napi::Object::New(info.Env());
     result.Set("isa", cpu::instruction_set());
     result.Set("available", available);
+    result.Set("bfloat16", cpu::has_bfloat16());
     result.Set("usableCpus", usable_cpus());
     result.Set("defaultThreads", default_threads());
     result.Set("compiler", std::string(kCompiler));

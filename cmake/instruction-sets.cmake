@@ -1,5 +1,6 @@
 # native/cpu/isa/table.cc, spectral_table.cc, training_table.cc, language_table.cc and normals.cc, compiled once per instruction set that
-# the target processor family can have. Which one runs is decided at run time (native/cpu/isa/select.cc).
+# the target processor family can have, and bfloat16_table.cc for those that multiply bfloat16 numbers. Which one runs is
+# decided at run time (native/cpu/isa/select.cc, bfloat16_select.cc).
 
 # Random numbers are the same by every instruction set. (A source's own options follow those of its target.)
 set_source_files_properties(native/cpu/isa/normals.cc PROPERTIES COMPILE_OPTIONS -ffp-contract=off)
@@ -18,10 +19,14 @@ endfunction()
 set(dnd_machine_has_baseline TRUE)
 dnd_find_instruction_set(avx2 avx2)
 dnd_find_instruction_set(avx512 avx512vl)
+dnd_find_instruction_set(avx512bf16 avx512_bf16)
+set(dnd_avx512_options -mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512)
 
-function(dnd_add_instruction_set core name)
-  add_library(dnd_isa_${name} OBJECT native/cpu/isa/table.cc native/cpu/isa/spectral_table.cc
-    native/cpu/isa/training_table.cc native/cpu/isa/language_table.cc native/cpu/isa/normals.cc)
+# Adds the kernels of these sources, compiled with these options.
+function(dnd_add_kernels core name)
+  cmake_parse_arguments(PARSE_ARGV 2 own "" "" "SOURCES;OPTIONS")
+  list(TRANSFORM own_SOURCES PREPEND native/cpu/isa/)
+  add_library(dnd_isa_${name} OBJECT ${own_SOURCES})
   target_compile_features(dnd_isa_${name} PRIVATE cxx_std_20)
   target_include_directories(dnd_isa_${name} PRIVATE native)
   target_compile_definitions(dnd_isa_${name} PRIVATE DND_ISA=${name})
@@ -31,16 +36,21 @@ function(dnd_add_instruction_set core name)
   if(DND_SANITIZE AND NOT dnd_machine_has_${name})
     set(optimisation -O0)
   endif()
-  target_compile_options(dnd_isa_${name} PRIVATE ${optimisation} -ffp-contract=fast ${ARGN})
+  target_compile_options(dnd_isa_${name} PRIVATE ${optimisation} -ffp-contract=fast ${own_OPTIONS})
   target_sources(${core} PRIVATE $<TARGET_OBJECTS:dnd_isa_${name}>)
+endfunction()
+
+function(dnd_add_instruction_set core name)
+  dnd_add_kernels(${core} ${name} OPTIONS ${ARGN}
+    SOURCES table.cc spectral_table.cc training_table.cc language_table.cc normals.cc)
 endfunction()
 
 function(dnd_add_instruction_sets core)
   dnd_add_instruction_set(${core} baseline)
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
     dnd_add_instruction_set(${core} avx2 -mavx2 -mfma)
-    dnd_add_instruction_set(${core} avx512
-      -mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512)
+    dnd_add_instruction_set(${core} avx512 ${dnd_avx512_options})
+    dnd_add_kernels(${core} avx512bf16 SOURCES bfloat16_table.cc OPTIONS ${dnd_avx512_options} -mavx512bf16)
     target_compile_definitions(${core} PRIVATE DND_HAS_X86_KERNELS)
   endif()
 endfunction()

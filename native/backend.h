@@ -23,8 +23,10 @@ enum DndStatus : int32_t {
 };
 
 /// What matrix products are computed with. kDndMixed: float16 operands and float32 sums where the device has units for
-/// them; float32 elsewhere (on a CPU always).
-enum DndPrecision : int32_t { kDndMixed = 0, kDndFloat32 = 1 };
+/// them; float32 elsewhere (on a CPU always). kDndBfloat16: bfloat16 operands, rounded to nearest even, and float32 sums
+/// in products with the weights of `upload_linear`, float32 in all others; kDndUnavailable on a CPU without instructions
+/// for them, kDndInvalidArgument on other devices.
+enum DndPrecision : int32_t { kDndMixed = 0, kDndFloat32 = 1, kDndBfloat16 = 2 };
 
 struct DndDeviceOptions {
   int32_t threads = 0;  ///< of a CPU; 0 = the default
@@ -226,4 +228,4 @@ typedef const DndBackend* (*DndDeviceLibrary)(void);
 #define DND_DEVICE_LIBRARY_ENTRY "dnd_device_library"
 }
 
-constexpr uint32_t kDndBackendVersion = 8;
+constexpr uint32_t kDndBackendVersion = 9;

@@ -83,6 +83,8 @@ struct DndLanguageOperations {
   /// another order than those of `linear`, but a row's result is the same for any number of rows.
   DndStatus (*linear_few_rows)(void* device, const DndControl*, const float* x, int64_t rows, int64_t in,
                                const float* weight, const float* bias, int64_t out, const float* residual, float* y);
+  /// Of a weight that linear_input_gradient reads, beside upload_linear, whose rules it follows.
+  DndStatus (*upload_linear_gradient)(void* device, const float* weight, int64_t out, int64_t in);
   /// dx = dy · weight (+ addend, null for none, may be dx); weight [out, in], dy [rows, out], dx [rows, in].
   DndStatus (*linear_input_gradient)(void* device, const DndControl*, const float* dy, int64_t rows, int64_t in,
                                      int64_t out, const float* weight, const float* addend, float* dx);

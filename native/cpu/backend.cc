@@ -19,12 +19,14 @@
 #include "cpu/training_backend.h"
 #include "cpu/convolution/convolution.h"
 #include "cpu/device.h"
+#include "cpu/gemm/bfloat16_gemm.h"
+#include "cpu/isa/bfloat16_kernels.h"
 #include "cpu/isa/kernels.h"
 #include "cpu/layers/layers.h"
 #include "guarded.h"
 
 /// The CPU's table: each entry unpacks the device, runs the operation and turns exceptions into statuses. Parameters
-/// are read in place, and operations compute immediately: nothing is uploaded and no pass recorded.
+/// are read in place, but for weights in bfloat16, and operations compute immediately: no pass is recorded.
 namespace dnd {
 namespace {
 
@@ -64,7 +66,8 @@ void* open(const DndDeviceOptions* options, DndStatus* status) {
   *status = guarded([&] {
     check_ordinal(options->ordinal);
     cpu::kernels();  // an unusable DND_CPU_ISA fails here, not in the middle of work
-    device = new Device(options->threads);
+    if (options->precision == kDndBfloat16) cpu::bfloat16_kernels();
+    device = new Device(options->threads, options->precision);
   });
   return device;
 }
@@ -108,9 +111,19 @@ DndStatus copy(void*, void* destination, const void* source, size_t bytes) {
 DndStatus synchronise(void*) { return kDndOk; }
 
 DndStatus upload_values(void*, const float*, int64_t) { return kDndOk; }
-DndStatus upload_linear(void*, const float*, int64_t, int64_t) { return kDndOk; }
+DndStatus upload_linear(void* device, const float* weight, int64_t out, int64_t in) {
+  return guarded([&] {
+    Device& own = *static_cast<Device*>(device);
+    if (own.keeps_bfloat16) own.allocated_bytes += own.weights.add(own.pool, weight, out, in);
+  });
+}
 DndStatus upload_convolution(void*, const DndControl*, const DndConvolution*, const float*, int64_t) { return kDndOk; }
-DndStatus invalidate(void*) { return kDndOk; }
+DndStatus invalidate(void* device) {
+  return guarded([&] {
+    Device& own = *static_cast<Device*>(device);
+    own.allocated_bytes -= own.weights.clear();
+  });
+}
 
 DndStatus begin_pass(void*, const DndPass*, int32_t* recorded) {
   *recorded = 0;
@@ -144,8 +157,14 @@ DndStatus convolution(void* device, const DndControl* control, const DndConvolut
 
 DndStatus linear(void* device, const DndControl* control, const float* x, int64_t rows, int64_t in, const float* weight,
                  const float* bias, int64_t out, DndActivation activation, const float* residual, float* y) {
-  return guarded(
-      [&] { cpu::linear(pool_of(device), Control(control), x, rows, in, weight, bias, out, activation, residual, y); });
+  return guarded([&] {
+    const Device& own = *static_cast<Device*>(device);
+    if (const cpu::Bfloat16Matrix* resident = own.weights.find(weight)) {
+      cpu::gemm(pool_of(device), Control(control), rows, x, in, *resident, y, out, {bias, activation, residual, out});
+    } else {
+      cpu::linear(pool_of(device), Control(control), x, rows, in, weight, bias, out, activation, residual, y);
+    }
+  });
 }
 
 DndStatus embed(void* device, const DndControl* control, const int32_t* ids, const int32_t* positions, int64_t rows,

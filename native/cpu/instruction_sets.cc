@@ -1,5 +1,6 @@
 #include "cpu/instruction_sets.h"
 
+#include "cpu/isa/bfloat16_kernels.h"
 #include "cpu/isa/select.h"
 
 namespace dnd::cpu {
@@ -11,5 +12,7 @@ std::vector<std::string> available_instruction_sets() {
   for (const Kernels* kernels : available_kernels()) names.emplace_back(kernels->name);
   return names;
 }
+
+bool has_bfloat16() { return find_bfloat16_kernels(kernels()) != nullptr; }
 
 }  // namespace dnd::cpu

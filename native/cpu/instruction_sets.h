@@ -13,4 +13,7 @@ std::string instruction_set();
 /// Those that this build has kernels for and this machine can run, the plainest first.
 std::vector<std::string> available_instruction_sets();
 
+/// Whether products of kDndBfloat16 go with the one in use.
+bool has_bfloat16();
+
 }  // namespace dnd::cpu

@@ -1,6 +1,7 @@
 #include "cpu/language_backend.h"
 
 #include "cpu/device.h"
+#include "cpu/gemm/bfloat16_gemm.h"
 #include "cpu/language/operations.h"
 #include "guarded.h"
 
@@ -8,7 +9,8 @@
 namespace dnd::cpu {
 namespace {
 
-ThreadPool& pool_of(void* device) { return static_cast<Device*>(device)->pool; }
+Device& own(void* device) { return *static_cast<Device*>(device); }
+ThreadPool& pool_of(void* device) { return own(device).pool; }
 
 DndStatus embed_tokens_entry(void* device, const DndControl* control, const int32_t* ids, int64_t rows, const float* table, int64_t columns, float* y) {
   return guarded([&] { embed_tokens(pool_of(device), Control(control), ids, rows, table, columns, y); });
@@ -47,11 +49,29 @@ DndStatus swiglu_gradient_entry(void* device, const DndControl* control, const f
 }
 
 DndStatus linear_few_rows_entry(void* device, const DndControl* control, const float* x, int64_t rows, int64_t in, const float* weight, const float* bias, int64_t out, const float* residual, float* y) {
-  return guarded([&] { linear_few_rows(pool_of(device), Control(control), x, rows, in, weight, bias, out, residual, y); });
+  return guarded([&] {
+    if (const Bfloat16Matrix* resident = own(device).weights.find(weight)) {  // read once as well
+      gemm(pool_of(device), Control(control), rows, x, in, *resident, y, out, {bias, kDndNoActivation, residual, out});
+    } else {
+      linear_few_rows(pool_of(device), Control(control), x, rows, in, weight, bias, out, residual, y);
+    }
+  });
+}
+
+DndStatus upload_linear_gradient_entry(void* device, const float* weight, int64_t out, int64_t in) {
+  return guarded([&] {
+    if (own(device).keeps_bfloat16) own(device).allocated_bytes += own(device).weights.add_gradient(pool_of(device), weight, out, in);
+  });
 }
 
 DndStatus linear_input_gradient_entry(void* device, const DndControl* control, const float* dy, int64_t rows, int64_t in, int64_t out, const float* weight, const float* addend, float* dx) {
-  return guarded([&] { linear_input_gradient(pool_of(device), Control(control), dy, rows, in, out, weight, addend, dx); });
+  return guarded([&] {
+    if (const Bfloat16Matrix* resident = own(device).weights.find_gradient(weight)) {
+      gemm(pool_of(device), Control(control), rows, dy, out, *resident, dx, in, {.residual = addend, .residual_stride = in});
+    } else {
+      linear_input_gradient(pool_of(device), Control(control), dy, rows, in, out, weight, addend, dx);
+    }
+  });
 }
 
 DndStatus low_rank_entry(void* device, const DndControl* control, const DndLowRank* shape, const float* x, float* t, float* y) {
@@ -87,6 +107,7 @@ constexpr DndLanguageOperations kLanguage = {
     .swiglu = swiglu_entry,
     .swiglu_gradient = swiglu_gradient_entry,
     .linear_few_rows = linear_few_rows_entry,
+    .upload_linear_gradient = upload_linear_gradient_entry,
     .linear_input_gradient = linear_input_gradient_entry,
     .low_rank = low_rank_entry,
     .low_rank_gradient = low_rank_gradient_entry,

@@ -29,7 +29,7 @@ function cudaLines({ library, problem, devices }: DeviceInfo): [string, string][
 
 function lines({ ok, version, node, system, addon, cpu, memoryBytes, gpu, cuda }: Diagnosis): string[] {
   const engine = addon.loaded
-    ? `${cpu.isa} in use, ${cpu.available?.join(', ')} available, ${cpu.defaultThreads} threads by default, built with ${cpu.compiler}`
+    ? `${cpu.isa} in use, ${cpu.available?.join(', ')} available${cpu.bfloat16 ? ', bf16 products' : ''}, ${cpu.defaultThreads} threads by default, built with ${cpu.compiler}`
     : 'not loaded';
   const limit = memoryBytes.limit === null ? '' : `, limited to ${formatBytes(memoryBytes.limit)} for this process`;
   const usable = (cpu.usableCpus ?? cpu.cores) < cpu.cores ? `, ${cpu.usableCpus} for this process` : '';

@@ -44,6 +44,7 @@ export async function diagnose(): Promise<Diagnosis> {
       cores: processors.length,
       isa: info?.isa ?? null,
       available: info?.available ?? null,
+      bfloat16: info?.bfloat16 ?? null,
       usableCpus: info?.usableCpus ?? null,
       defaultThreads: info?.defaultThreads ?? null,
       compiler: info?.compiler ?? null,

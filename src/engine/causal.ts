@@ -1,7 +1,7 @@
 import { DndError } from '../errors.js';
 import { addon } from './addon.js';
 import { type CausalSequences, checkLabels, checkLengths, nativeBatch, shapeOf, sliceOf } from './causal-batch.js';
-import type { DeviceUse } from './device.js';
+import { checkDevice, type DeviceUse, LANGUAGE_PRECISIONS, type LanguagePrecision, nativeDevice } from './device.js';
 import { callNative } from './errors.js';
 import type { JobOptions } from './job.js';
 import { createHandle, deviceOf, type EngineOptions, ModelEngine } from './model.js';
@@ -14,7 +14,15 @@ import type {
   LikelihoodSum,
 } from './native-language.js';
 
-export type CausalEngineOptions = CausalSizes & EngineOptions;
+export type CausalEngineOptions = CausalSizes &
+  Omit<EngineOptions, 'precision'> & {
+    /**
+     * 'bf16': products with the weights, which stay as they are, have bfloat16 operands and float32 sums, in half the
+     * time; needs a CPU with AVX512-BF16, and 2 more bytes for each weight, or 4 with gradients of adapters. Default:
+     * 'fp32'.
+     */
+    precision?: LanguagePrecision | undefined;
+  };
 
 export interface GenerationOptions {
   /** Of each sequence; the context's end stops it earlier. */
@@ -56,10 +64,14 @@ export interface AdapterGradient {
 export class CausalEngine extends ModelEngine<CausalHandle> {
   readonly sizes: Readonly<CausalSizes>;
 
-  /** Throws INVALID_ARGUMENT, OUT_OF_MEMORY, DEVICE_UNAVAILABLE or ADDON_UNAVAILABLE. */
+  /**
+   * Throws INVALID_ARGUMENT, OUT_OF_MEMORY, DEVICE_UNAVAILABLE (for 'bf16' also on a CPU without its instruction set) or
+   * ADDON_UNAVAILABLE.
+   */
   static async create(options: CausalEngineOptions): Promise<CausalEngine> {
     const { CausalHandle } = addon();
-    const { use, native } = await deviceOf(options);
+    const use = await languageDevice(options);
+    const native = nativeDevice(use, options);
     const handle = createHandle('language model', () => new CausalHandle({ ...options, ...native }));
     return new CausalEngine(handle, use, options);
   }
@@ -158,7 +170,12 @@ export class CausalEngine extends ModelEngine<CausalHandle> {
     const operands = this.#gradientBytes(batch);
     const limit = this.#gradientLimit(operands);
     const workspace = () => this.gradientMemory(batch, labels).activations;
-    this.requireWorkingMemory('the gradient of adapters', { operands, workspace }, 'give fewer sequences at once');
+    const held = this.#heldBytes();
+    this.requireWorkingMemory(
+      'the gradient of adapters',
+      { operands, workspace, held },
+      'give fewer sequences at once',
+    );
     const native = nativeBatch(batch);
     const { likelihoods, gradients } = await this.run<AdapterGradients>(
       (handle, done) => handle.adapterGradients(native, labels, weight, limit, done),
@@ -182,13 +199,14 @@ export class CausalEngine extends ModelEngine<CausalHandle> {
   /** The end of the longest run of sequences from `begin` whose generation fits into memory. Throws OUT_OF_MEMORY. */
   #affordableEnd(batch: CausalSequences, begin: number, maxNewTokens: number): number {
     const handle = this.handle();
-    const room = this.budget.affordableBytes(this.parameterBytes);
+    const held = this.#heldBytes();
+    const room = Math.min(this.budget.available() + held, this.budget.leftBytes(this.parameterBytes));
     const bytes = (end: number) =>
       callNative(() => handle.generationBytes(shapeOf(sliceOf(batch, begin, end), null), maxNewTokens));
     let end = batch.lengths.length;
     while (end > begin + 1 && bytes(end) > room) end = begin + Math.ceil((end - begin) / 2);
     const purpose = `generating ${maxNewTokens} tokens after ${batch.lengths[begin]}`;
-    this.requireWorkingMemory(purpose, { operands: 0, workspace: () => bytes(end) }, 'generate fewer tokens');
+    this.requireWorkingMemory(purpose, { operands: 0, workspace: () => bytes(end), held }, 'generate fewer tokens');
     return end;
   }
 
@@ -197,7 +215,13 @@ export class CausalEngine extends ModelEngine<CausalHandle> {
     const purpose = `computing the ${what} of ${batch.lengths.length} sequences of ${batch.ids.length} tokens together`;
     const operands = results * Float32Array.BYTES_PER_ELEMENT;
     const workspace = () => callNative(() => handle.workspaceBytes(shapeOf(batch, labels)));
-    this.requireWorkingMemory(purpose, { operands, workspace }, 'give fewer sequences at once');
+    const held = this.#heldBytes();
+    this.requireWorkingMemory(purpose, { operands, workspace, held }, 'give fewer sequences at once');
+  }
+
+  /** What stays from one call to the next: weights in bfloat16. */
+  #heldBytes(): number {
+    return this.deviceMemory().heldBytes;
   }
 
   /** Bytes of the adapters and their gradients. */
@@ -208,8 +232,14 @@ export class CausalEngine extends ModelEngine<CausalHandle> {
 
   /** Most that a gradient's pass may take, beside these operands. */
   #gradientLimit(operands: number): number {
-    return this.budget.trainingBytes({ operands: this.parameterBytes + operands, held: () => 0 });
+    return this.budget.trainingBytes({ operands: this.parameterBytes + operands, held: () => this.#heldBytes() });
   }
+}
+
+async function languageDevice({ precision, ...options }: CausalEngineOptions): Promise<DeviceUse> {
+  checkDevice({ precision }, LANGUAGE_PRECISIONS);
+  const { use } = await deviceOf({ ...options, precision: precision === 'fp32' ? precision : undefined });
+  return precision === 'bf16' && use.kind === 'cpu' ? { ...use, precision } : use;
 }
 
 function partSettings(

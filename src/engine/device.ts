@@ -8,8 +8,15 @@ import { warnOfThreads } from './threads.js';
 /** Compute device: `cuda` is `cuda:0`; `auto` uses the first CUDA device that works, else the CPU. */
 export type Device = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
 
-/** Precision of matrix products: 'mixed' is float16 operands and float32 sums, on CUDA devices only. */
-export type Precision = 'mixed' | 'fp32';
+/**
+ * Precision of matrix products: 'mixed' is float16 operands and float32 sums, on CUDA devices only; 'bf16' is bfloat16
+ * operands and float32 sums in products with the frozen weights of a language model, on CPUs with AVX512-BF16 only.
+ */
+export type Precision = 'mixed' | 'fp32' | 'bf16';
+
+/** Precisions of language models, which run on CPUs. */
+export const LANGUAGE_PRECISIONS = ['fp32', 'bf16'] as const;
+export type LanguagePrecision = (typeof LANGUAGE_PRECISIONS)[number];
 
 /** The device that was chosen. Plain data. */
 export interface DeviceUse {
@@ -37,16 +44,23 @@ export function deviceInfo(): Promise<DeviceInfo> {
 
 /**
  * Checks the form of a device's name only.
+ * @param precisions that can be chosen
  * @throws DndError DEVICE_UNAVAILABLE for an invalid name, INVALID_ARGUMENT for an unknown precision
  */
-export function checkDevice({ device, precision }: { device?: unknown; precision?: unknown }): void {
+export function checkDevice(
+  { device, precision }: { device?: unknown; precision?: unknown },
+  precisions: readonly string[] = ['fp32'],
+): void {
   if (device !== undefined && !(typeof device === 'string' && /^(?:auto|cpu|cuda(?::\d{1,4})?)$/.test(device)))
     throw new DndError(
       'DEVICE_UNAVAILABLE',
       `there is no device ${quoteValue(device)}: choose auto, cpu, cuda or cuda:N`,
     );
-  if (precision !== undefined && precision !== 'fp32')
-    throw new DndError('INVALID_ARGUMENT', `the precision must be fp32, or left out, not ${quoteValue(precision)}`);
+  if (precision !== undefined && !precisions.some((known) => known === precision))
+    throw new DndError(
+      'INVALID_ARGUMENT',
+      `the precision must be ${precisions.join(' or ')}, or left out, not ${quoteValue(precision)}`,
+    );
 }
 
 /**

@@ -23,6 +23,8 @@ export {
   type DeviceUse,
   deviceInfo,
   examineDevices,
+  LANGUAGE_PRECISIONS,
+  type LanguagePrecision,
   type Precision,
   selectDevice,
 } from './device.js';

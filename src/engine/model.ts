@@ -143,15 +143,16 @@ export abstract class ModelEngine<Handle extends ParameterStore> implements Disp
 
   /**
    * Throws OUT_OF_MEMORY unless inputs, results and a CPU's workspace fit beside the parameters. A CUDA device checks
-   * its own memory when the work starts.
+   * its own memory when the work starts. `held`: bytes of the workspace that are allocated already.
    */
   protected requireWorkingMemory(
     purpose: string,
-    { operands, workspace }: { operands: number; workspace: () => number },
+    { operands, workspace, held = 0 }: { operands: number; workspace: () => number; held?: number },
     lower: string,
   ): void {
     const bytes = operands + (this.device.kind === 'cpu' ? workspace() : 0);
-    this.budget.require({ purpose, bytes, lower, takenBytes: this.parameterBytes });
+    this.budget.requireAllowed({ purpose, bytes, lower, takenBytes: this.parameterBytes });
+    this.budget.requireAvailable({ purpose, bytes: bytes - held, lower });
   }
 
   /** Runs a job of the handle; rejects with the signal's reason, DISPOSED, or the native failure. */

@@ -4,6 +4,8 @@ export interface CpuInfo {
   /** The instruction set in use: `DND_CPU_ISA` if set, else the best the machine has. */
   isa: 'baseline' | 'avx2' | 'avx512';
   available: string[];
+  /** Whether it goes with AVX512-BF16 on this machine: language models can have the precision 'bf16'. */
+  bfloat16: boolean;
   /** CPUs that this process can use: those it may run on, or the CPU quota of its control group, rounded up. */
   usableCpus: number;
   /** The default number of threads: `DND_THREADS`, else `usableCpus`. */
@@ -37,8 +39,8 @@ export interface DeviceOptions {
   device: 'cpu' | 'cuda';
   /** Which of several CUDA devices. */
   ordinal: number;
-  /** Of a CUDA device; a CPU has float32 only. */
-  precision: 'mixed' | 'fp32';
+  /** 'mixed' of a CUDA device; 'bf16' of a CPU, for language models. */
+  precision: 'mixed' | 'fp32' | 'bf16';
   /** Device memory limit of the handle on a CUDA device; 0 = available memory. */
   deviceLimitBytes: number;
   /** Of the host; 0 = the engine's default. */

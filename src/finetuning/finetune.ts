@@ -99,11 +99,12 @@ async function prepare(
   const given = settingsIn(options);
   const settings = before ? changedSettings(before.settings, given, folder) : resolveSettings(given);
   const places = await tasksOf(options, before);
-  const { base, threads, memoryLimit, system } = settings;
+  const { base, threads, memoryLimit, precision, system } = settings;
   const fields = fieldsOf(settings);
   const model = await loadLanguageModel(base, {
     threads,
     memoryLimitBytes: memoryLimit,
+    precision,
     signal,
     onProgress: (fraction) => onProgress(fraction, 'load'),
   });

@@ -11,6 +11,9 @@ import { FINETUNE_SETTINGS, type ResolvedSettings } from './settings.js';
 export const FINETUNE_FILE = 'finetune.json';
 const FORMAT_VERSION = 1;
 
+/** What runs did that do not say it. */
+const ADDED_LATER: Partial<ResolvedSettings> = { precision: 'fp32' };
+
 /** A task, and what identifies its data. */
 export interface DescribedTask extends FinetuneTask {
   examples: number;
@@ -54,7 +57,10 @@ export async function readFinetuneDescription(folder: string): Promise<FinetuneD
     baseSha256: fields.text('baseSha256'),
     startSha256: fields.textOrNull('startSha256'),
     jointDigest: fields.textOrNull('jointDigest'),
-    settings: checkSettings(fields.section('settings').all, FINETUNE_SETTINGS, path) as ResolvedSettings,
+    settings: {
+      ...ADDED_LATER,
+      ...checkSettings(fields.section('settings').all, FINETUNE_SETTINGS, path),
+    } as ResolvedSettings,
     tasks: tasks.map((task, index) => parseTask(new Fields(task, path, `tasks[${index}]`))),
   };
 }

@@ -1,4 +1,5 @@
 import { MODULE_NAMES } from '../adapter/index.js';
+import { LANGUAGE_PRECISIONS, type LanguagePrecision } from '../engine/index.js';
 import { FIELD_DESCRIPTIONS, type PromptFields } from '../prompts/index.js';
 import type { SettingKind, SettingTable } from '../settings/index.js';
 import { SCHEDULES, type ScheduleName } from '../training/schedule.js';
@@ -37,6 +38,7 @@ export interface FinetuneSettings {
   weightDecay: number;
   maxGradientNorm: number;
   dtype: CheckpointDtype;
+  precision: LanguagePrecision;
   seed: number;
   saveEvery: number;
   memoryLimit: number | undefined;
@@ -150,6 +152,12 @@ export const FINETUNE_SETTINGS: SettingTable<FinetuneSettings> = {
     default: 'f32',
     affectsWeights: true,
     about: 'dtype of the saved checkpoints',
+  },
+  precision: {
+    kind: { is: 'choice', of: [...LANGUAGE_PRECISIONS] },
+    default: 'fp32',
+    affectsWeights: true,
+    about: "precision of the base's products: bf16 takes half their time, and needs a CPU with AVX512-BF16",
   },
   seed: { kind: whole(0), default: 0, affectsWeights: true, about: 'random seed' },
   saveEvery: {

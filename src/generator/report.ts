@@ -1,3 +1,4 @@
+import type { Precision } from '../engine/index.js';
 import type { Statistics } from './statistics.js';
 
 /** The report of `generate`. Plain data. */
@@ -44,7 +45,7 @@ export interface DeviceReport {
   name: string;
   kind: 'cpu' | 'cuda';
   /** Of matrix products: 'mixed' is float16 operands and float32 sums. */
-  precision: 'mixed' | 'fp32';
+  precision: Precision;
   /** Why `auto` fell back to the CPU; null if it did not, or a device was requested. */
   fallback: string | null;
 }

@@ -1,6 +1,6 @@
 import type { BaseModel } from '../adapter/index.js';
 import { type LongOperation, steadyProgress } from '../async/index.js';
-import { CausalEngine, type EngineOptions } from '../engine/index.js';
+import { CausalEngine, type CausalEngineOptions } from '../engine/index.js';
 import { checkOptions, checkPath, isObject } from '../validation/index.js';
 import { ChatTemplate, findChatTemplate } from './chat-template.js';
 import { causalConfigFromJson, type LanguageModelConfig } from './config.js';
@@ -14,7 +14,9 @@ import { LanguageTokeniser } from './tokeniser.js';
 import { loadLanguageWeights } from './weights.js';
 
 /** Options of `loadLanguageModel`. */
-export interface LoadLanguageModelOptions extends Pick<EngineOptions, 'threads' | 'memoryLimitBytes'>, LongOperation {}
+export interface LoadLanguageModelOptions
+  extends Pick<CausalEngineOptions, 'threads' | 'memoryLimitBytes' | 'precision'>,
+    LongOperation {}
 
 interface Parts {
   folder: string;
@@ -96,14 +98,17 @@ export class LanguageModel implements LoadedModel, Disposable {
  * @param folder the folder, or the GGUF file
  * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE; UNSUPPORTED_BASE for a model with a part that is not
  * supported, named; SHAPE_MISMATCH for files that do not belong together; INVALID_WEIGHTS, OUT_OF_MEMORY,
- * INVALID_ARGUMENT; `signal.reason`
+ * INVALID_ARGUMENT; DEVICE_UNAVAILABLE for the precision bf16 on a CPU without its instruction set; `signal.reason`
  */
 export async function loadLanguageModel(
   folder: string,
   options: LoadLanguageModelOptions = {},
 ): Promise<LanguageModel> {
   checkPath(folder, 'the folder of the language model');
-  const { threads, memoryLimitBytes, signal, onProgress } = checkOptions(options, 'options of loadLanguageModel');
+  const { threads, memoryLimitBytes, precision, signal, onProgress } = checkOptions(
+    options,
+    'options of loadLanguageModel',
+  );
   signal?.throwIfAborted();
   const files = await readModelFiles(folder);
   const config = causalConfigFromJson(files.config, files.configPath, files.frequencyFactors);
@@ -116,7 +121,7 @@ export async function loadLanguageModel(
   const weights = await files.openWeights();
   let engine: CausalEngine | undefined;
   try {
-    engine = await CausalEngine.create({ ...config.sizes, threads, memoryLimitBytes });
+    engine = await CausalEngine.create({ ...config.sizes, threads, memoryLimitBytes, precision });
     await loadLanguageWeights(engine, weights, { signal, onProgress: steadyProgress(onProgress) });
     return new LanguageModel({ folder, config, tokeniser, chatTemplate, endTokens, engine });
   } catch (error) {

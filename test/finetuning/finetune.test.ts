@@ -1,6 +1,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readPeft } from '../../src/adapter/index.js';
+import { cpuInfo } from '../../src/engine/index.js';
 import { type FinetuneOptions, type FinetuneStep, type FinetuneTask, finetune } from '../../src/finetuning/index.js';
 import { loadLanguageModel } from '../../src/language/index.js';
 import { openPairs } from '../../src/training/pairs/index.js';
@@ -81,6 +82,20 @@ test('the GGUF file of a base gives the weights that its folder gives', async ()
   await writeGgufOf(base, gguf, { metadata, type: 'F32' });
   await expect(finetune({ out: outs[1], resume: true })).rejects.toMatchObject({ code: 'RESUME_MISMATCH' });
 }, 60_000);
+
+(cpuInfo().bfloat16 ? test : test.skip)('a run in bf16, on a CPU with AVX512-BF16, stays in bf16', async () => {
+  const [out, plain] = [join(temporary(), 'bf16'), join(temporary(), 'fp32')];
+  await finetune({ ...TINY_RUN, base, tasks, out, precision: 'bf16' });
+  await finetune({ ...TINY_RUN, base, tasks, out: plain });
+  const [rounded, exact] = [await filesOf(out), await filesOf(plain)];
+  const weights = join('stones', 'checkpoints', 'checkpoint-7', 'adapter_model.safetensors');
+  expect(rounded.get(weights)!.length).toBe(exact.get(weights)!.length);
+  expect(rounded.get(weights)).not.toEqual(exact.get(weights));
+  await expect(finetune({ out, resume: true, precision: 'fp32' })).rejects.toMatchObject({
+    code: 'RESUME_MISMATCH',
+    message: expect.stringMatching(/precision is "bf16", not "fp32"/),
+  });
+});
 
 test('a joint run comes first, on the tasks that are not held out, and every task continues from it', async () => {
   const out = join(temporary(), 'joint');

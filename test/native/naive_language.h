@@ -274,10 +274,12 @@ inline DndStatus cross_entropy(void*, const DndControl*, const float* logits, co
   return kDndOk;
 }
 
+inline DndStatus upload_linear_gradient(void*, const float*, int64_t, int64_t) { return kDndOk; }
+
 inline constexpr DndLanguageOperations kOperations = {
     embed_tokens, embed_tokens_gradient, rms_norm,      rms_norm_gradient,
     rotate,       causal_attention,      causal_attention_gradient,
-    swiglu,       swiglu_gradient,       linear_few_rows, linear_input_gradient,
+    swiglu,       swiglu_gradient,       linear_few_rows, upload_linear_gradient, linear_input_gradient,
     low_rank,     low_rank_gradient,     gather_rows,   scatter_rows, cross_entropy,
 };
 

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <string>
 
+#include "core/integers.h"
+
 namespace dnd {
 namespace {
 
@@ -19,24 +21,41 @@ const DeviceChoice& check_language(const DeviceChoice& device) {
   return device;
 }
 
+/// A longer table is rare: all parameters are then uploaded again.
 int64_t table_positions(int64_t positions, int64_t most) {
-  return std::min<int64_t>(static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(positions))), most);
+  constexpr int64_t kLeast = 512;
+  const int64_t longer = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(positions)));
+  return std::min(std::max(kLeast, longer), most);
+}
+
+/// Of a weight in bfloat16, at most: panels and pairs are padded (cpu/gemm/bfloat16_gemm.cc).
+int64_t bfloat16_bytes(int64_t out, int64_t in) {
+  constexpr int64_t kPanel = 32, kBytes = 2;
+  return kBytes * round_up(out, kPanel) * round_up(in, kPanel);
 }
 
 }  // namespace
 
 CausalRuntime::CausalRuntime(std::shared_ptr<const CausalModel> model, const DeviceChoice& device)
-    : model_(std::move(model)), device_(check_language(device)) {}
+    : model_(std::move(model)),
+      device_(check_language(device)),
+      keeps_bfloat16_(device.options.precision == kDndBfloat16) {}
 
-void CausalRuntime::prepare(int64_t positions, Job& job) {
+void CausalRuntime::prepare(int64_t positions, Job& job, PassKind kind) {
   const uint64_t generation = model_->parameters().generation();
   const bool stale = resident_generation_ != generation;
   const bool short_table = static_cast<int64_t>(rotary_.size()) < positions * config().head_width;
-  if (!stale && !short_table) return;
-  device_.call(device_->invalidate);
-  if (short_table) extend_rotary(positions);
-  upload_parameters(job);
-  resident_generation_ = generation;
+  if (stale || short_table) {
+    device_.call(device_->invalidate);
+    resident_generation_ = 0;
+    gradients_resident_ = false;
+    if (short_table) extend_rotary(positions);
+    upload_parameters(job);
+    resident_generation_ = generation;
+  }
+  if (kind == PassKind::kForward || gradients_resident_) return;
+  upload_weight_gradients(job);
+  gradients_resident_ = true;
 }
 
 /// Angles are rounded to float as transformers rounds them, so that long texts get the positions a model was trained with.
@@ -75,11 +94,30 @@ void CausalRuntime::upload_parameters(Job& job) {
   device_.call(device_->upload_linear, model_->head(), vocabulary, hidden);
 }
 
-int64_t CausalRuntime::other_bytes(int64_t positions) const {
+void CausalRuntime::upload_weight_gradients(Job& job) {
+  for (const CausalLayer& layer : model_->layers()) {
+    job.throw_if_cancelled();
+    for (const Projection& projection : layer.projections) {
+      device_.call(language().upload_linear_gradient, projection.weight, projection.out, projection.in);
+    }
+  }
+  device_.call(language().upload_linear_gradient, model_->head(), config().vocab_size, config().hidden_size);
+}
+
+int64_t CausalRuntime::resident_bytes(PassKind kind) const {
+  if (!keeps_bfloat16_) return 0;
+  int64_t bytes = bfloat16_bytes(config().vocab_size, config().hidden_size);
+  for (const CausalLayer& layer : model_->layers()) {
+    for (const Projection& projection : layer.projections) bytes += bfloat16_bytes(projection.out, projection.in);
+  }
+  return kind == PassKind::kBackward ? 2 * bytes : bytes;
+}
+
+int64_t CausalRuntime::other_bytes(int64_t positions, PassKind kind) const {
   const CausalConfig& c = config();
   const int64_t widest = std::max({c.vocab_size, c.intermediate_size, c.query_width()});
   const int64_t table = table_positions(positions, c.max_positions) * c.head_width * kFloat;
-  return std::min(kPackedBytes, widest * c.hidden_size * kFloat) + table;
+  return std::min(kPackedBytes, widest * c.hidden_size * kFloat) + table + resident_bytes(kind);
 }
 
 void CausalRuntime::reserve_block(int64_t bytes) {

@@ -15,6 +15,9 @@
 
 namespace dnd {
 
+/// What is computed through the weights: the gradients of their inputs too?
+enum class PassKind { kForward, kBackward };
+
 /// A model on a device, and what its passes share: the rotary table, and the memory that they work in.
 class CausalRuntime {
  public:
@@ -30,11 +33,12 @@ class CausalRuntime {
   /// cos and sin by position, [positions, head_width], as DndLanguageOperations::rotate takes it.
   const float* rotary() const { return rotary_.data(); }
 
-  /// Uploads parameters that were written since the last call, and makes the rotary table long enough.
-  void prepare(int64_t positions, Job& job);
+  /// Uploads parameters that were written since the last call, for a backward pass too if wanted, and makes the rotary
+  /// table long enough.
+  void prepare(int64_t positions, Job& job, PassKind kind = PassKind::kForward);
 
-  /// Bytes, beside those of `run`, for products and the rotary table.
-  int64_t other_bytes(int64_t positions) const;
+  /// Bytes, beside those of `run`, for products, the rotary table and resident forms of weights.
+  int64_t other_bytes(int64_t positions, PassKind kind = PassKind::kForward) const;
 
   /// Bytes of the block that these steps work in. `steps(context)` allocates and calls operations; a result is
   /// returned as it is and still alive when it is read.
@@ -70,12 +74,16 @@ class CausalRuntime {
  private:
   void reserve_block(int64_t bytes);
   void upload_parameters(Job& job);
+  void upload_weight_gradients(Job& job);
+  int64_t resident_bytes(PassKind kind) const;
   void extend_rotary(int64_t positions);
 
   const std::shared_ptr<const CausalModel> model_;
   Device device_;
+  const bool keeps_bfloat16_;  ///< whether the device has weights in a form of its own
   std::vector<float> rotary_;
   uint64_t resident_generation_ = 0;
+  bool gradients_resident_ = false;
   DeviceArray block_;
   int64_t block_bytes_ = 0;
 };

@@ -68,7 +68,7 @@ CausalPassMemory adapter_gradient_memory(const CausalRuntime& runtime, const Cau
   check_batch(runtime.config(), shape.batch);
   const std::optional<LoraOperands> lora = operands_of(shape.batch.lora);
   const CausalRows rows = counted_rows(shape, order_by_adapter(shape.batch));
-  const int64_t other = runtime.other_bytes(shape.batch.longest());
+  const int64_t other = runtime.other_bytes(shape.batch.longest(), PassKind::kBackward);
   const CausalTrainingPlan plan = plan_training_pass(runtime, rows, &*lora, false, limit - other);
   return {.activations = plan.bytes + other, .saved_layers = plan.saved_layers};
 }
@@ -91,10 +91,10 @@ std::vector<LikelihoodSum> adapter_gradients(CausalRuntime& runtime, const Causa
   std::vector<double> losses(rows.outputs.size());
   if (losses.empty()) return in_order(likelihoods(rows, losses), order);
 
-  runtime.prepare(batch.longest(), job);
+  runtime.prepare(batch.longest(), job, PassKind::kBackward);
   LoraOperands lora = *operands_of(batch.lora);
   lora.gradients = gradients;
-  const int64_t other = runtime.other_bytes(batch.longest());
+  const int64_t other = runtime.other_bytes(batch.longest(), PassKind::kBackward);
   const CausalTrainingPlan plan = plan_training_pass(runtime, rows, &lora, false, limit - other);
   if (!plan.fits) {
     throw Error(ErrorCode::kOutOfMemory, "the gradient of adapters needs " + std::to_string(plan.bytes + other) +

@@ -58,11 +58,14 @@ CausalTrainer::CausalTrainer(std::shared_ptr<CausalModel> model, const CausalTra
       gradients_(trained()),
       states_(trained().infos(), config.optimiser.moments) {
   if (!std::isfinite(scale_)) refuse("the scale of an adapter must be finite");
+  if (layout_ == nullptr && device.options.precision == kDndBfloat16) {
+    refuse("the precision bf16 is for frozen weights, and every parameter would be trained; use fp32, or train an adapter");
+  }
 }
 
 void CausalTrainer::prepare(Job& job) {
   const std::shared_lock lock(model_->access());
-  runtime_.prepare(1, job);
+  runtime_.prepare(1, job, PassKind::kBackward);
   job.set_progress(1);
 }
 
@@ -95,7 +98,7 @@ CausalTrainingMemory CausalTrainer::memory(const CausalBatchShape& shape, int64_
   std::vector<size_t> order(adapted.batch.lengths.size());
   std::iota(order.begin(), order.end(), size_t{0});
   const std::optional<LoraOperands> lora = operands_of(adapted.batch.lora);
-  const int64_t other = lasting_bytes() + runtime_.other_bytes(adapted.batch.longest());
+  const int64_t other = lasting_bytes() + runtime_.other_bytes(adapted.batch.longest(), PassKind::kBackward);
   const CausalTrainingPlan plan = plan_training_pass(runtime_, counted_rows(adapted, order), address_of(lora),
                                                      !trains_adapter(), limit - other);
   return {.parameters = trains_adapter() ? adapter_.bytes() : 0,
@@ -118,11 +121,11 @@ std::vector<LikelihoodSum> CausalTrainer::accumulate(const CausalBatch& batch, c
   if (losses.empty()) {
     if (!gradients_.accumulated) gradients_.clear();
   } else {
-    const int64_t available = limit - lasting_bytes() - runtime_.other_bytes(adapted.longest());
+    const int64_t available = limit - lasting_bytes() - runtime_.other_bytes(adapted.longest(), PassKind::kBackward);
     const CausalTrainingPlan plan = planned(rows, available);
     runtime_.free_block_beyond(available);
     try {
-      runtime_.prepare(adapted.longest(), job);
+      runtime_.prepare(adapted.longest(), job, PassKind::kBackward);
       run(rows, plan, weight, losses.data(), job);
     } catch (...) {
       reset_gradient();  // some of it may have been added already

@@ -37,7 +37,8 @@ struct CausalTrainingMemory {
 /// One call at a time; the model may be in use elsewhere, but waits while every parameter is updated.
 class CausalTrainer {
  public:
-  /// Error(kUnavailable) on a device that does not train language models, Error(kInvalidArgument), Error(kOutOfMemory).
+  /// Error(kUnavailable) on a device that does not train language models, Error(kInvalidArgument), of every parameter on a
+  /// device of kDndBfloat16 too, Error(kOutOfMemory).
   CausalTrainer(std::shared_ptr<CausalModel> model, const CausalTrainerConfig& config, const DeviceChoice& device);
 
   const CausalConfig& config() const { return model_->config(); }

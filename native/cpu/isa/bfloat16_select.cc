@@ -1,0 +1,33 @@
+#include <cstring>
+#include <string>
+
+#include "core/status.h"
+#include "cpu/isa/bfloat16_kernels.h"
+
+namespace dnd::cpu {
+
+#if defined(DND_HAS_X86_KERNELS)
+namespace avx512bf16 {
+const Bfloat16Kernels& bfloat16_kernels();
+}
+#endif
+
+const Bfloat16Kernels* find_bfloat16_kernels([[maybe_unused]] const Kernels& kernels) {
+#if defined(DND_HAS_X86_KERNELS)
+  __builtin_cpu_init();
+  if (std::strcmp(kernels.name, "avx512") == 0 && __builtin_cpu_supports("avx512bf16")) {
+    return &avx512bf16::bfloat16_kernels();
+  }
+#endif
+  return nullptr;
+}
+
+const Bfloat16Kernels& bfloat16_kernels(const Kernels& kernels) {
+  if (const Bfloat16Kernels* found = find_bfloat16_kernels(kernels)) return *found;
+  throw Error(ErrorCode::kUnavailable,
+              "the precision bf16 needs the instruction set avx512bf16 (AVX512-BF16) beside avx512; this machine lacks "
+              "it, or DND_CPU_ISA chose another: the one in use is " +
+                  std::string(kernels.name) + ". Use the precision fp32");
+}
+
+}  // namespace dnd::cpu
