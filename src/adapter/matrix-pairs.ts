@@ -1,4 +1,4 @@
-import type { LayoutTensor } from './layout.js';
+import type { LayoutTensor } from './layout-tensors.js';
 
 /** The two matrices of a module in a layout. */
 export interface MatrixPair {
