@@ -5,6 +5,7 @@ import type { Feature } from '../generator/decoder-shape.js';
 import { PADDINGS, POOLINGS } from '../generator/manifest.js';
 import { PRESET_NAMES, type PresetName } from '../generator/presets.js';
 import type { Setting, SettingKind } from '../settings/index.js';
+import { TARGETS, type TargetKind } from './pairs/index.js';
 import { SCHEDULES, type ScheduleName } from './schedule.js';
 import { type ConditionForm, FORMS } from './texts.js';
 
@@ -30,6 +31,7 @@ export interface TrainingSettings {
   maxLength: number | undefined;
   chunk: number | undefined;
   normalisation: Normalisation;
+  targets: TargetKind;
   padding: Padding | undefined;
   pooling: Pooling | undefined;
   conditionComponents: number | undefined;
@@ -120,6 +122,13 @@ export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
     affectsWeights: true,
     about:
       "weight tokens: chunk, each chunk by its own mean and deviation, as published (default for the loss 'tokens'); or residual, its deviation from the mean of the training checkpoints or, without any, from the start adapter (otherwise)",
+  },
+  targets: {
+    kind: choice(TARGETS),
+    default: 'raw',
+    affectsWeights: true,
+    about:
+      'checkpoints as targets: raw, their matrices as they are, as published; canonical, a form that depends on B·A alone; aligned, the form closest to the start adapter; or delta, B·A itself: the token loss becomes one on what adapters add to the base',
   },
   padding: {
     kind: choice(PADDINGS),

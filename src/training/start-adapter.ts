@@ -4,7 +4,7 @@ import { conditionShape } from '../generator/decoder-shape.js';
 import type { GeneratorManifest } from '../generator/manifest.js';
 import { normal } from '../random/normal.js';
 import { SplitMix64 } from '../random/split-mix.js';
-import { type Checkpoint, readWeights } from './pairs/index.js';
+import { type Checkpoint, type ReadWeights, readElements } from './pairs/index.js';
 import { STREAMS } from './streams.js';
 
 /**
@@ -12,6 +12,7 @@ import { STREAMS } from './streams.js';
  * an untrained decoder changes weights by `deviation`, root mean square: small, since what it adds is random at first.
  * The decoder's own output is measured with a condition of normal numbers, which its first norm makes like any other.
  * @param engine initialised
+ * @param read the start is read by it
  * @throws DndError as `readWeights` and `TrainerEngine.forward`; `signal.reason`
  */
 export async function relativeToStart(
@@ -22,17 +23,18 @@ export async function relativeToStart(
     decoder,
     seed,
     deviation,
+    read,
     signal,
   }: {
     engine: Pick<TrainerEngine, 'forward'>;
     decoder: GeneratorManifest['decoder'];
     seed: number;
     deviation: number;
+    read: ReadWeights;
     signal: AbortSignal | undefined;
   },
 ): Promise<AdapterLayout> {
-  const mean = new Float32Array(layout.elementCount);
-  await readWeights(start, layout.tensors, (data, { offset }) => mean.set(data, offset), signal);
+  const mean = await readElements(start, layout, { read, signal });
   const random = SplitMix64.derived(seed, STREAMS.start);
   const size = conditionShape(decoder).reduce((product, length) => product * length, 1);
   const condition = Float32Array.from({ length: size }, () => normal(random));

@@ -106,15 +106,17 @@ async function normalise(
   folder: string,
   { signal, onProgress }: MakeOptions,
 ): Promise<void> {
-  const { manifest, split, pairs, settings } = preparation;
+  const { manifest, split, pairs, settings, weights } = preparation;
+  const { read } = weights;
   const checkpoints = split.training.flatMap((task) => task.checkpoints);
   const { seed, startDeviation: deviation } = settings;
   const layout =
     checkpoints.length === 0 && pairs.start
       ? await relativeToStart(pairs.start, preparation.layout, {
-          ...{ engine, decoder: manifest.decoder, seed, deviation, signal },
+          ...{ engine, decoder: manifest.decoder, seed, deviation, read, signal },
         })
       : await residualOf(checkpoints, preparation.layout, {
+          read,
           signal,
           onProgress: (fraction) => onProgress?.(fraction, 'normalisation'),
         });
