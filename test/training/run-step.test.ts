@@ -8,7 +8,7 @@ const settings = {
 };
 
 /** A step of two micro-batches, of two samples and of one, on what the parts give. */
-function parts(given: { responses: boolean; delta: boolean }) {
+function parts(given: { behaviour: boolean; delta: boolean }) {
   const accumulated: TrainingTasks[] = [];
   const gradients: { kind: string; weight: number; batch: number }[] = [];
   const zeros = { valid: 4, weightedSquares: 400, outputSquares: 1, targetSquares: 1, product: 1 };
@@ -36,7 +36,7 @@ function parts(given: { responses: boolean; delta: boolean }) {
         target: new Float32Array([1, 2, 3]),
       }),
     } as never,
-    responses: given.responses
+    behaviour: given.responses
       ? ({
           behaviour: {
             examples: new Map(['one', 'two', 'three'].map((task) => [task, [{ ids: [1], labels: [1] }]])),
@@ -64,7 +64,7 @@ function parts(given: { responses: boolean; delta: boolean }) {
 const signal = new AbortController().signal;
 
 test('with both losses and the targets delta, both gradients go back together, and the engine compares nothing', async () => {
-  const { step, accumulated, gradients } = parts({ responses: true, delta: true });
+  const { step, accumulated, gradients } = parts({ behaviour: true, delta: true });
   const done = await runStep(0, step, signal);
   expect(done).toMatchObject({ tokenLoss: 0.5, behaviourLoss: 3, loss: 0.5 + 2 * 3, normRatio: 1.5 });
   expect(done.taskLosses).toEqual({ one: 6.5, two: 6.5, three: 6.5 });
@@ -82,7 +82,7 @@ test('with both losses and the targets delta, both gradients go back together, a
 });
 
 test('with the targets delta alone, its gradient goes back, and its loss is that of the step', async () => {
-  const { step, accumulated } = parts({ responses: false, delta: true });
+  const { step, accumulated } = parts({ behaviour: false, delta: true });
   const done = await runStep(0, { ...step, settings: { ...settings, loss: 'tokens' } }, signal);
   expect(done).toMatchObject({ loss: 0.5, normRatio: 1.5 });
   expect(done.behaviourLoss).toBeUndefined();
@@ -93,7 +93,7 @@ test('with the targets delta alone, its gradient goes back, and its loss is that
 });
 
 test('without it the engine compares weight tokens, with noise on conditions', async () => {
-  const { step, accumulated, gradients } = parts({ responses: false, delta: false });
+  const { step, accumulated, gradients } = parts({ behaviour: false, delta: false });
   const done = await runStep(0, { ...step, settings: { ...settings, loss: 'tokens' } }, signal);
   expect(done).toMatchObject({ loss: 100, normRatio: 1 });
   expect(gradients).toEqual([]);
