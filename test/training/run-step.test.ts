@@ -3,7 +3,7 @@ import { resolveSettings } from '../../src/training/config.js';
 import { runStep, type StepParts } from '../../src/training/run-step.js';
 
 const settings = {
-  ...resolveSettings({ pairs: '/p', encoder: 'hash', loss: 'both', targets: 'delta' }),
+  ...resolveSettings({ pairs: '/p', encoder: 'hash', base: '/b', loss: 'both', targets: 'delta' }),
   ...{ batch: 3, behaviourWeight: 2, steps: 1 },
 };
 
@@ -36,14 +36,12 @@ function parts(given: { behaviour: boolean; delta: boolean }) {
         target: new Float32Array([1, 2, 3]),
       }),
     } as never,
-    behaviour: given.responses
+    behaviour: given.behaviour
       ? ({
-          behaviour: {
-            examples: new Map(['one', 'two', 'three'].map((task) => [task, [{ ids: [1], labels: [1] }]])),
-            gradient: async (tokens: Float32Array, drawn: unknown[], weight: number) => {
-              gradients.push({ kind: 'behaviour', weight, batch: drawn.length });
-              return { sums: drawn.map(() => ({ sum: 6, tokens: 2 })), outputGradient: tokens.map(() => 10) };
-            },
+          examples: new Map(['one', 'two', 'three'].map((task) => [task, [{ ids: [1], labels: [1] }]])),
+          gradient: async (tokens: Float32Array, drawn: unknown[], weight: number) => {
+            gradients.push({ kind: 'behaviour', weight, batch: drawn.length });
+            return { sums: drawn.map(() => ({ sum: 6, tokens: 2 })), outputGradient: tokens.map(() => 10) };
           },
         } as never)
       : null,
