@@ -44,7 +44,7 @@ export interface PrepareOptions {
 export async function prepare(settings: TrainingSettings, options: PrepareOptions): Promise<Preparation> {
   const { signal, onProgress } = options;
   // Invalid settings are reported before the pairs are read.
-  trainingDevice(settings);
+  trainingDevice({ device: settings.device });
   const decoder = decoderOf(settings);
   const { base, skipCorrupt } = settings;
   const pairs = await openPairs(settings.pairs, {

@@ -86,11 +86,11 @@ export async function loadBaseFor(
   { settings, split }: Preparation,
   { signal, onProgress }: MakeOptions,
 ): Promise<BaseWithExamples | null> {
-  const { loss, base, system, threads, memoryLimit } = settings;
+  const { loss, base, system, threads, precision, memoryLimit } = settings;
   if (loss === 'tokens') return null;
   const tasks = split.training.map(({ task }) => task);
   return loadBase(base!, tasks, {
-    ...{ system, threads, memoryLimitBytes: memoryLimit, signal },
+    ...{ system, threads, precision, memoryLimitBytes: memoryLimit, signal },
     onProgress: (fraction, stage) => onProgress?.(fraction, stage),
   });
 }
