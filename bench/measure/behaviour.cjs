@@ -3,7 +3,7 @@ const { join } = require('node:path');
 const { performance } = require('node:perf_hooks');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { AdapterLayout, baseModelFromConfig, ResidualStatistics } = require('../../dist/adapter/index.js');
-const { CausalEngine, TrainerEngine } = require('../../dist/engine/index.js');
+const { CausalEngine, cpuInfo, TrainerEngine } = require('../../dist/engine/index.js');
 const { causalConfigFromJson } = require('../../dist/language/index.js');
 const { Behaviour } = require('../../dist/training/behaviour/behaviour.js');
 const { Peer } = require('../peer.cjs');
@@ -41,11 +41,12 @@ async function measure({ peer: wanted, quick, threads, runs, scratch, progress }
   if (quick) return { skipped: true };
   const { peer, about } = wanted ? await Peer.start(threads, 'behaviour_peer.py') : { peer: null, about: {} };
   if (wanted && !peer) throw new Error(about.missing);
-  const own = await Own.create(threads);
+  const own = await Own.create(threads, 'fp32');
+  const half = cpuInfo().bfloat16 ? await Own.create(threads, 'bf16') : undefined;
   try {
     const best = peer ? await fastestVariant(own, { peer, variants: about.variants, scratch, progress }) : undefined;
     const figures = await alternate(
-      { ours: () => own.step(), ...(best && { peer: () => best.step() }) },
+      { ours: () => own.step(), ...(half && { half: () => half.step() }), ...(best && { peer: () => best.step() }) },
       { runs, enoughSeconds: ENOUGH_SECONDS },
     );
     const lossError = best ? Math.abs(own.losses[0] - best.firstLoss) / best.firstLoss : null;
@@ -54,14 +55,16 @@ async function measure({ peer: wanted, quick, threads, runs, scratch, progress }
     return { ...sizes, variant: best?.variant, ...figures, lossError, tolerance: TOLERANCE, wrong };
   } finally {
     own.dispose();
+    half?.dispose();
     await peer?.stop();
   }
 }
 
 class Own {
-  static async create(threads) {
+  /** @param {'fp32' | 'bf16'} precision of the frozen base's products */
+  static async create(threads, precision) {
     const config = causalConfigFromJson(CONFIG, 'the benchmark');
-    const engine = await CausalEngine.create({ ...config.sizes, threads });
+    const engine = await CausalEngine.create({ ...config.sizes, threads, precision });
     await engine.initialise(0, 0.02);
     const trainer = await TrainerEngine.create({
       features: FEATURES,

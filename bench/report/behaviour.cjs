@@ -2,7 +2,7 @@ const { ratio, time } = require('./table.cjs');
 
 function tables(result) {
   if (result.skipped) return [];
-  const { tasks, sequences, length, parameters, variant, lossError, tolerance, ours, peer } = result;
+  const { tasks, sequences, length, parameters, variant, lossError, tolerance, ours, half, peer } = result;
   const notes =
     variant === undefined
       ? []
@@ -13,14 +13,24 @@ function tables(result) {
     {
       title:
         'behaviour step: adapters generated, each on its own sequences of a frozen 135M Llama; loss, backward, AdamW',
-      headings: ['trained parameters', 'tasks × sequences × tokens', 'ours', 'peer', 'ratio'],
+      headings: [
+        'trained parameters',
+        'tasks × sequences × tokens',
+        'ours',
+        'ours, bf16 base',
+        'peer',
+        'ratio',
+        'ratio, bf16',
+      ],
       rows: [
         [
           `${(parameters / 1e6).toFixed(1)} M`,
           `${tasks} × ${sequences} × ${length}`,
           time(ours),
+          time(half),
           time(peer),
           ratio(ours, peer),
+          ratio(half, peer),
         ],
       ],
       notes,

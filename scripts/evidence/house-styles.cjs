@@ -16,7 +16,7 @@ ${tableOf(
   singles,
   `### Beside LoRAs of single tasks
 
-${countsOf(singles)}. The LoRAs of single tasks, and the tasks' own, continue from the joint one for 40 steps of 16 examples.`,
+${countsOf(singles)}. The LoRAs of single tasks, and the tasks' own, continue from the joint one for 40 steps of 8 examples.`,
 )}${tableOf(
   tasks,
   `### On more held-out tasks

@@ -23,6 +23,7 @@ export type { LayoutOptions } from './layout-options.js';
 export type { LayoutTensor } from './layout-tensors.js';
 export { type AdapterTensor, LoraAdapter, type LoraConfig, type LoraPair } from './lora-adapter.js';
 export { type LoraTensor, loraTensors } from './lora-tensors.js';
+export { type MatrixPair, matrixPairs } from './matrix-pairs.js';
 export { loraScale, mergeDelta } from './merge.js';
 export { MLX_TENSORS_FILE } from './mlx-names.js';
 export { readMlx } from './mlx-read.js';

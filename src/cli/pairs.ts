@@ -12,6 +12,7 @@ import {
   type PairsExamination,
   type PairsStatisticsOptions,
   pairsStatistics,
+  TARGETS,
   type Task,
 } from '../training/pairs/index.js';
 import { EXIT_FAILED, type Io, print } from './io.js';
@@ -26,7 +27,10 @@ interface CheckOptions extends Pick<OpenPairsOptions, 'skipCorrupt' | 'base'>, P
 }
 
 interface StatsOptions
-  extends Pick<PairsStatisticsOptions, 'skipCorrupt' | 'base' | 'encoder' | 'maxLength' | 'chunk' | 'normalisation'>,
+  extends Pick<
+      PairsStatisticsOptions,
+      'skipCorrupt' | 'base' | 'encoder' | 'maxLength' | 'chunk' | 'normalisation' | 'targets'
+    >,
     PromptFields {
   json?: boolean;
 }
@@ -54,6 +58,11 @@ export function addPairs(program: Command, io: Io, exit: (code: number) => void)
     .addOption(
       new Option('--normalisation <how>', 'of the weight tokens whose importance is given (default: chunk)').choices(
         NORMALISATIONS,
+      ),
+    )
+    .addOption(
+      new Option('--targets <how>', 'checkpoints as targets, whose importance is given (default: raw)').choices(
+        TARGETS,
       ),
     )
     .action(async (folder: string, { json, ...options }: StatsOptions) => {

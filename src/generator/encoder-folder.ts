@@ -11,7 +11,7 @@ import {
   type TextEncoder,
 } from '../encoder/index.js';
 import { DndError } from '../errors.js';
-import { readError } from '../files/index.js';
+import { exists, readError } from '../files/index.js';
 
 /** The folder of the text encoder inside a generator folder. */
 export const ENCODER_FOLDER = 'encoder';
@@ -43,6 +43,22 @@ export async function copyEncoderFiles(from: string, to: string, signal: AbortSi
     signal?.throwIfAborted();
     await copyFile(join(from, name), join(to, name));
   }
+}
+
+/**
+ * The text encoder inside a generator folder.
+ * @throws DndError FILE_NOT_FOUND for a generator that was stored without it, as in npm packages
+ */
+export async function encoderInside(folder: string, { type, name }: EncoderIdentity): Promise<string> {
+  if (type === 'hash') return 'hash';
+  const inside = join(folder, ENCODER_FOLDER);
+  if (await exists(inside)) return inside;
+  const which = name === undefined ? '' : `, ${name}`;
+  throw new DndError(
+    'FILE_NOT_FOUND',
+    `the generator ${folder} is stored without its text encoder${which}: ${inside} does not exist. Give the folder of the encoder ` +
+      '(encoder; on the command line --encoder, which also takes hf:<owner>/<name>)',
+  );
 }
 
 /**

@@ -13,7 +13,7 @@ import { conditionShape } from './decoder-shape.js';
 import { DECODER_BASE_NAME, loadDecoderWeights } from './decoder-weights.js';
 import { onDevice } from './device.js';
 import { encodeSets } from './encode.js';
-import { ENCODER_FOLDER, loadNamedEncoder } from './encoder-folder.js';
+import { encoderInside, loadNamedEncoder } from './encoder-folder.js';
 import { decodeCondition, generateBatch } from './generate.js';
 import type { GeneratedAdapter } from './generated-adapter.js';
 import { generatorFolder } from './generator-package.js';
@@ -122,8 +122,7 @@ export class Generator implements Disposable, AsyncDisposable {
     const manifest = await readManifest(join(folder, MANIFEST_FILE));
     const layout = await readLayout(folder, manifest, options.signal);
     const projection = await readProjection(folder, manifest, options.signal);
-    const inside = manifest.encoder.type === 'hash' ? 'hash' : join(folder, ENCODER_FOLDER);
-    const source = options.encoder ?? inside;
+    const source = options.encoder ?? (await encoderInside(folder, manifest.encoder));
     const progress = new Progress({ load: 1 }, options.onProgress);
     return onDevice(options, async (device) => {
       const encoder = projectedEncoder(

@@ -1,4 +1,5 @@
 /** Small dense linear algebra in float64, for products of low rank. */
+export { alignedFactors, canonicalFactors, type Factors } from './balanced-factors.js';
 export { effectiveRank } from './effective-rank.js';
 export { type SymmetricEigen, symmetricEigen } from './eigen.js';
 export { type LowRank, SharedBases } from './low-rank.js';
@@ -13,5 +14,6 @@ export {
   transpose,
   zeros,
 } from './matrix.js';
+export { differenceGradient, innerProduct, type Product } from './product-difference.js';
 export { QrFactors } from './qr.js';
 export { type Svd, singularValues, svd } from './svd.js';

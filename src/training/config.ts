@@ -58,8 +58,8 @@ export function resolveSettings(given: Partial<TrainingSettings>, source = 'the 
     settings[name] = value;
   }
   const resolved = settings as unknown as TrainingSettings;
-  resolved.normalisation ??= resolved.loss === 'tokens' ? 'chunk' : 'residual';
-  const { batch, microBatch, loss, normalisation } = resolved;
+  resolved.normalisation ??= resolved.loss === 'tokens' && resolved.targets !== 'delta' ? 'chunk' : 'residual';
+  const { batch, microBatch, loss, normalisation, targets } = resolved;
   if (microBatch !== undefined && microBatch > batch)
     throw new DndError('INVALID_ARGUMENT', `${source}: microBatch ${microBatch} is more than the batch of ${batch}`);
   if (loss !== 'tokens' && normalisation !== 'residual')
@@ -71,6 +71,17 @@ export function resolveSettings(given: Partial<TrainingSettings>, source = 'the 
     throw new DndError(
       'INVALID_ARGUMENT',
       `${source}: loss '${loss}' runs the base model, and base is missing. ${SET_BASE}`,
+    );
+  if (targets !== 'delta') return resolved;
+  if (loss === 'behaviour')
+    throw new DndError(
+      'INVALID_ARGUMENT',
+      `${source}: targets 'delta' are those of the token loss, and the loss is 'behaviour'. Leave targets out, or set loss to 'tokens' or 'both'`,
+    );
+  if (normalisation !== 'residual')
+    throw new DndError(
+      'INVALID_ARGUMENT',
+      `${source}: targets 'delta' need the normalisation 'residual', not '${normalisation}'. Leave normalisation out`,
     );
   return resolved;
 }
@@ -110,8 +121,9 @@ export function settingsDigest(settings: TrainingSettings): string {
 
 /** Digests of runs from before the setting existed stay valid. */
 function isImplied(name: keyof TrainingSettings, settings: TrainingSettings): boolean {
-  const { normalisation, loss, conditionComponents } = settings;
+  const { normalisation, targets, loss, conditionComponents } = settings;
   if (name === 'normalisation') return normalisation === 'chunk';
+  if (name === 'targets') return targets === 'raw';
   if (name === 'conditionComponents') return conditionComponents === undefined;
   const ofBehaviour: readonly (keyof TrainingSettings)[] = ['loss', ...BEHAVIOUR_SETTINGS];
   return loss === 'tokens' && ofBehaviour.includes(name);

@@ -2,6 +2,7 @@ import type { AdapterLayout } from '../adapter/index.js';
 import type { LongOperation } from '../async/index.js';
 import type { TrainerEngine } from '../engine/index.js';
 import { DndError } from '../errors.js';
+import type { DeltaLoss } from './delta-loss.js';
 import { FitSums } from './fit-sums.js';
 import type { HiddenStatesCache } from './hidden-states-cache.js';
 import type { Evaluation, TaskEvaluation } from './metrics.js';
@@ -22,12 +23,15 @@ export interface EvaluationParts {
   importance: Float32Array | null;
   states: HiddenStatesCache;
   targets: Targets;
+  /** With the targets 'delta': compares what adapters add to the base. */
+  delta: DeltaLoss | null;
   /** Tasks that go through the decoder together. */
   together: number;
 }
 
 /**
- * Generates weight tokens for each task once, without noise, and compares them with those of its checkpoints.
+ * Generates for each task once, without noise, and compares with the task's checkpoints: weight tokens or, with the
+ * targets 'delta', what adapters add to the base.
  * @throws DndError NOT_FINITE for weight tokens that are not; as `TrainerEngine.forward`; `signal.reason`
  */
 export async function evaluateTasks(
@@ -39,16 +43,14 @@ export async function evaluateTasks(
   const evaluated: TaskEvaluation[] = [];
   for (let start = 0; start < tasks.length; start += parts.together) {
     const group = tasks.slice(start, start + parts.together);
-    const tokens = await generate(group, parts, signal);
+    const generated = await generate(group, parts, signal);
     for (const [place, task] of group.entries()) {
-      const { size } = parts.layout;
       const sums = new FitSums(parts.layout, parts.importance);
-      for (const checkpoint of task.checkpoints)
-        await sums.add(
-          tokens.subarray(place * size, (place + 1) * size),
-          await parts.targets.of(checkpoint, signal),
-          signal,
-        );
+      for (const checkpoint of task.checkpoints) {
+        const target = await parts.targets.of(checkpoint, signal);
+        if (parts.delta) await parts.delta.compare(generated[place]!, target, sums, signal);
+        else await sums.add(generated[place]!, target, signal);
+      }
       all.addAll(sums);
       evaluated.push(describe(task, sums));
       onProgress?.(evaluated.length / tasks.length);
@@ -57,16 +59,18 @@ export async function evaluateTasks(
   return { tasks: evaluated, cells: all.cells() };
 }
 
-/** @returns weight tokens [tasks, tokens, height, width] */
+/** @returns of each task the weight tokens [tokens, height, width] or, with the targets 'delta', the adapter [elements] */
 async function generate(
   group: readonly EvaluationTask[],
-  { engine, states }: EvaluationParts,
+  { engine, layout, states, delta }: EvaluationParts,
   signal: AbortSignal | undefined,
-): Promise<Float32Array> {
+): Promise<Float32Array[]> {
   const texts = group.flatMap((task) => task.texts);
   const condition = new Float32Array(texts.length * states.size);
   await states.fill(texts, condition, { signal });
-  return engine.forward(condition, group.length, { signal });
+  const tokens = await engine.forward(condition, group.length, { signal });
+  if (delta) return delta.adapters(tokens, group.length, signal);
+  return group.map((_, place) => tokens.subarray(place * layout.size, (place + 1) * layout.size));
 }
 
 function describe({ name, heldOut, checkpoints }: EvaluationTask, sums: FitSums): TaskEvaluation {

@@ -3,7 +3,7 @@ import { eventLoopYielder } from '../async/index.js';
 import type { Cell, Fit } from './metrics.js';
 
 /** What a `Fit` is made from, over the elements that are not NaN in the target. In double precision. */
-interface Sums {
+export interface PartSums {
   valid: number;
   weightedSquares: number;
   generatedSquares: number;
@@ -14,7 +14,7 @@ interface Sums {
 /** Compares generated weight tokens with true ones, for each tensor of the layout. */
 export class FitSums {
   /** In the order of the layout's tensors. */
-  readonly #sums: Sums[];
+  readonly #sums: PartSums[];
 
   constructor(
     readonly layout: AdapterLayout,
@@ -33,6 +33,11 @@ export class FitSums {
       await yieldToEventLoop();
       signal?.throwIfAborted();
     }
+  }
+
+  /** Adds what was compared of one tensor of the layout. */
+  addTensor(tensor: LayoutTensor, sums: PartSums): void {
+    addSums(this.#sums[this.layout.tensors.indexOf(tensor)]!, sums);
   }
 
   /** Adds what another has of the same layout. */
@@ -59,23 +64,23 @@ export class FitSums {
     );
   }
 
-  #over(wanted: (tensor: LayoutTensor) => boolean): Sums {
+  #over(wanted: (tensor: LayoutTensor) => boolean): PartSums {
     const total = emptySums();
     for (const [index, tensor] of this.layout.tensors.entries()) if (wanted(tensor)) addSums(total, this.#sums[index]!);
     return total;
   }
 }
 
-function emptySums(): Sums {
+function emptySums(): PartSums {
   return { valid: 0, weightedSquares: 0, generatedSquares: 0, trueSquares: 0, product: 0 };
 }
 
-function addSums(to: Sums, from: Sums): void {
-  for (const key of Object.keys(to) as (keyof Sums)[]) to[key] += from[key];
+function addSums(to: PartSums, from: PartSums): void {
+  for (const key of Object.keys(to) as (keyof PartSums)[]) to[key] += from[key];
 }
 
 function addToken(
-  sums: Sums,
+  sums: PartSums,
   generated: Float32Array,
   target: Float32Array,
   start: number,
@@ -97,7 +102,7 @@ function addToken(
   sums.weightedSquares += importance * squares;
 }
 
-function fitOf({ valid, weightedSquares, generatedSquares, trueSquares, product }: Sums): Fit {
+function fitOf({ valid, weightedSquares, generatedSquares, trueSquares, product }: PartSums): Fit {
   return {
     loss: ratio(weightedSquares, valid),
     normRatio: Math.sqrt(ratio(generatedSquares, trueSquares)),

@@ -6,7 +6,7 @@ import type { ConditionProjection } from '../generator/condition-projection.js';
 import { decoderOf, planGenerator } from '../generator/create.js';
 import { conditionShape, type DecoderShape } from '../generator/decoder-shape.js';
 import { type GeneratorManifest, layoutOf } from '../generator/manifest.js';
-import { openPairs, type Pairs } from './pairs/index.js';
+import { openPairs, type Pairs, type TargetWeights, targetWeights } from './pairs/index.js';
 import type { OnTrainingProgress } from './progress.js';
 import type { TrainingSettings } from './settings.js';
 import { type Split, splitPairs } from './split.js';
@@ -19,6 +19,8 @@ export interface Preparation {
   split: Split;
   manifest: GeneratorManifest;
   layout: AdapterLayout;
+  /** How checkpoints are read. */
+  weights: TargetWeights;
   /** As conditions are made: with `projection`, once there is one. */
   encoder: TextEncoder;
   /** Of the setting conditionComponents. */
@@ -42,7 +44,7 @@ export interface PrepareOptions {
 export async function prepare(settings: TrainingSettings, options: PrepareOptions): Promise<Preparation> {
   const { signal, onProgress } = options;
   // Invalid settings are reported before the pairs are read.
-  trainingDevice(settings);
+  trainingDevice({ device: settings.device });
   const decoder = decoderOf(settings);
   const { base, skipCorrupt } = settings;
   const pairs = await openPairs(settings.pairs, {
@@ -66,7 +68,9 @@ export async function prepare(settings: TrainingSettings, options: PrepareOption
     const { rank, alpha, useRslora, modules } = pairs.adapter;
     const generator = { ...settings, rank, alpha, useRslora, modules };
     const manifest = planGenerator(generator, decoder, pairs.base, encoder);
-    return { settings, pairs, split, manifest, layout: layoutOf(manifest), encoder, texts };
+    const layout = layoutOf(manifest);
+    const weights = await targetWeights(settings.targets, pairs, layout, signal);
+    return { settings, pairs, split, manifest, layout, weights, encoder, texts };
   } catch (error) {
     encoder.dispose();
     throw error;

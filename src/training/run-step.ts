@@ -2,6 +2,7 @@ import type { TaskSums, TrainerEngine } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { SplitMix64 } from '../random/split-mix.js';
 import type { Behaviour, BehaviourGradient, BehaviourSums } from './behaviour/index.js';
+import type { DeltaLoss } from './delta-loss.js';
 import type { TrainingStep } from './metrics.js';
 import { drawSequences, type Sample } from './sampler.js';
 import { learningRateAt } from './schedule.js';
@@ -13,6 +14,8 @@ export interface StepParts {
   engine: Pick<TrainerEngine, 'accumulate' | 'forward' | 'update' | 'resetGradient' | 'disposed'>;
   data: TrainingData;
   importance: Float32Array | null;
+  /** null but for the targets 'delta', whose loss then is the token loss. */
+  delta: Pick<DeltaLoss, 'gradient'> | null;
   settings: TrainingSettings;
   /** null for the loss 'tokens'. */
   behaviour: Behaviour | null;
@@ -69,12 +72,12 @@ export async function runStep(step: number, parts: StepParts, signal: AbortSigna
 /** Forward and backward passes of all micro-batches of the step. */
 async function accumulate(
   step: number,
-  { engine, data, importance, settings, behaviour }: StepParts,
+  { engine, data, importance, delta, settings, behaviour }: StepParts,
   signal: AbortSignal,
 ): Promise<Accumulated> {
   const { batch, seed, targetNoise } = settings;
-  // The behaviour loss is that of the adapter which `forward` gives, without noise.
-  const conditionNoise = behaviour ? 0 : settings.conditionNoise;
+  // These losses are those of the adapter which `forward` gives, without noise.
+  const conditionNoise = behaviour || delta ? 0 : settings.conditionNoise;
   const key = SplitMix64.derived(seed, STREAMS.noise).below(KEY_LIMIT);
   const places = data.firsts.map((first) => ({ step, first }));
   const afterwards = step + 1 < settings.steps ? { step: step + 1, first: 0 } : undefined;
@@ -89,18 +92,32 @@ async function accumulate(
     const { condition, target, samples: own } = micro;
     const noise = { key, stream: step * batch + place.first, condition: conditionNoise, target: targetNoise };
     const weight = own.length / batch;
-    let outputGradient: Float32Array | null = null;
+    const generated = behaviour || delta ? await engine.forward(condition, own.length, { signal }) : null;
+    const outputGradients: Float32Array[] = [];
     if (behaviour) {
-      const generated = await engine.forward(condition, own.length, { signal });
-      const gradient = await behaviourGradient(generated, micro, { settings, behaviour }, signal);
-      outputGradient = gradient.outputGradient;
+      const gradient = await behaviourGradient(generated!, micro, { settings, behaviour }, signal);
+      outputGradients.push(gradient.outputGradient);
       likelihoods.push(...gradient.sums);
     }
-    const tasks = { condition, target, outputGradient, importance, batch: own.length, weight, noise };
-    sums.push(...(await engine.accumulate(tasks, { signal })));
+    if (delta) {
+      const gradient = await delta.gradient(generated!, target!, own.length, 1 / batch, signal);
+      outputGradients.push(gradient.outputGradient);
+      sums.push(...gradient.sums);
+    }
+    const outputGradient = sumOf(outputGradients);
+    const tasks = { condition, outputGradient, importance, batch: own.length, weight, noise };
+    const ofTokens = await engine.accumulate({ ...tasks, target: delta ? null : target }, { signal });
+    if (!delta) sums.push(...ofTokens);
     samples.push(...own);
   }
   return { samples, sums, likelihoods, dataMs };
+}
+
+/** The first one, with the others added to it; null without any. */
+function sumOf([first, ...others]: readonly Float32Array[]): Float32Array | null {
+  if (!first) return null;
+  for (const other of others) for (let i = 0; i < other.length; i++) first[i]! += other[i]!;
+  return first;
 }
 
 /** Of a micro-batch: each of its samples has the same share of the step's loss. */

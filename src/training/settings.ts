@@ -1,10 +1,18 @@
 import { NORMALISATIONS, type Normalisation } from '../adapter/index.js';
 import type { Padding, Pooling } from '../encoder/index.js';
-import { ALGORITHM_CHOICES, type AlgorithmChoice, type Device, LARGEST_BATCH } from '../engine/index.js';
+import {
+  ALGORITHM_CHOICES,
+  type AlgorithmChoice,
+  type Device,
+  LANGUAGE_PRECISIONS,
+  LARGEST_BATCH,
+  type LanguagePrecision,
+} from '../engine/index.js';
 import type { Feature } from '../generator/decoder-shape.js';
 import { PADDINGS, POOLINGS } from '../generator/manifest.js';
 import { PRESET_NAMES, type PresetName } from '../generator/presets.js';
 import type { Setting, SettingKind } from '../settings/index.js';
+import { TARGETS, type TargetKind } from './pairs/index.js';
 import { SCHEDULES, type ScheduleName } from './schedule.js';
 import { type ConditionForm, FORMS } from './texts.js';
 
@@ -30,6 +38,7 @@ export interface TrainingSettings {
   maxLength: number | undefined;
   chunk: number | undefined;
   normalisation: Normalisation;
+  targets: TargetKind;
   padding: Padding | undefined;
   pooling: Pooling | undefined;
   conditionComponents: number | undefined;
@@ -38,6 +47,7 @@ export interface TrainingSettings {
   behaviourWeight: number;
   sequences: number;
   startDeviation: number;
+  precision: LanguagePrecision;
   system: string | undefined;
   steps: number;
   batch: number;
@@ -121,6 +131,13 @@ export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
     about:
       "weight tokens: chunk, each chunk by its own mean and deviation, as published (default for the loss 'tokens'); or residual, its deviation from the mean of the training checkpoints or, without any, from the start adapter (otherwise)",
   },
+  targets: {
+    kind: choice(TARGETS),
+    default: 'raw',
+    affectsWeights: true,
+    about:
+      'checkpoints as targets: raw, their matrices as they are, as published; canonical, a form that depends on B·A alone; aligned, the form closest to the start adapter; or delta, B·A itself: the token loss becomes one on what adapters add to the base',
+  },
   padding: {
     kind: choice(PADDINGS),
     affectsWeights: true,
@@ -167,6 +184,13 @@ export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
     affectsWeights: true,
     about:
       'behaviour loss without checkpoints: root mean square of what an untrained generator adds to the weights of the start adapter',
+  },
+  precision: {
+    kind: choice([...LANGUAGE_PRECISIONS]),
+    default: 'fp32',
+    affectsWeights: true,
+    about:
+      "behaviour loss: precision of the base's products; bf16 takes half their time, and needs a CPU with AVX512-BF16",
   },
   system: {
     kind: { is: 'text' },
@@ -319,6 +343,6 @@ export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
 };
 
 /** Settings that only the behaviour loss reads. */
-export const BEHAVIOUR_SETTINGS = ['behaviourWeight', 'sequences', 'startDeviation', 'system'] as const;
+export const BEHAVIOUR_SETTINGS = ['behaviourWeight', 'sequences', 'startDeviation', 'precision', 'system'] as const;
 
 export const SETTING_NAMES = Object.keys(SETTINGS) as (keyof TrainingSettings)[];

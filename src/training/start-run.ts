@@ -57,13 +57,13 @@ export async function startRun(options: CreateTrainerOptions): Promise<TrainerPa
     engine = await createEngine(preparation.manifest, settings);
     preparation.settings = { ...settings, microBatch: microBatchFor(engine, settings) };
     const encoderFolder = await keepEncoder(preparation, folder, signal);
-    const { seed } = settings;
-    await engine.initialise(seed, { signal, onProgress: (fraction) => onProgress?.(fraction, 'initialise') });
     await normalise(preparation, engine, folder, options);
     await makeComponents(preparation, folder, options);
     const description = describeRun(preparation, preparation.settings);
     await writeFileAtomically(join(folder, RUN_FILE), `${JSON.stringify(description, null, 2)}\n`, { signal });
     metrics = (await MetricsFile.open(join(folder, METRICS_FILE), 0)).file;
+    const { seed } = settings;
+    await engine.initialise(seed, { signal, onProgress: (fraction) => onProgress?.(fraction, 'initialise') });
     const work = await makeWorkingParts(preparation, folder, engine, base, options);
     const position = { step: 0, evaluated: -1, saved: -1 };
     return { ...preparation, folder, lock, metrics, engine, encoderFolder, work, position };
@@ -106,15 +106,17 @@ async function normalise(
   folder: string,
   { signal, onProgress }: MakeOptions,
 ): Promise<void> {
-  const { manifest, split, pairs, settings } = preparation;
+  const { manifest, split, pairs, settings, weights } = preparation;
+  const { read } = weights;
   const checkpoints = split.training.flatMap((task) => task.checkpoints);
   const { seed, startDeviation: deviation } = settings;
   const layout =
     checkpoints.length === 0 && pairs.start
       ? await relativeToStart(pairs.start, preparation.layout, {
-          ...{ engine, decoder: manifest.decoder, seed, deviation, signal },
+          ...{ engine, decoder: manifest.decoder, seed, deviation, read, signal },
         })
       : await residualOf(checkpoints, preparation.layout, {
+          read,
           signal,
           onProgress: (fraction) => onProgress?.(fraction, 'normalisation'),
         });

@@ -1,26 +1,29 @@
-import type { AdapterLayout } from '../adapter/index.js';
 import { ByteCache } from './byte-cache.js';
-import type { Checkpoint, ReadTarget } from './pairs/types.js';
+import type { Checkpoint } from './pairs/types.js';
 
-/** The weight tokens of checkpoints, [tokens, height, width]; the most recently used stay in memory. */
+/** Reads a checkpoint as a target of `size` elements. */
+export type ReadCheckpoint = (checkpoint: Checkpoint, signal: AbortSignal | undefined) => Promise<Float32Array>;
+
+/** What checkpoints are as targets: weight tokens, or adapters; the most recently used stay in memory. */
 export class Targets {
   readonly #cache: ByteCache<string, Float32Array>;
 
   constructor(
-    readonly layout: AdapterLayout,
-    readonly readTarget: ReadTarget,
+    /** Elements of a target. */
+    readonly size: number,
+    readonly read: ReadCheckpoint,
     memoryBytes: number,
   ) {
     this.#cache = new ByteCache(memoryBytes);
   }
 
-  /** Errors: as `readTarget` */
+  /** Errors: as `read` */
   async of(checkpoint: Checkpoint, signal: AbortSignal | undefined): Promise<Float32Array> {
     const kept = this.#cache.get(checkpoint.name);
     if (kept) return kept;
-    const tokens = await this.readTarget(checkpoint, this.layout, signal);
-    this.#cache.set(checkpoint.name, tokens, tokens.byteLength);
-    return tokens;
+    const target = await this.read(checkpoint, signal);
+    this.#cache.set(checkpoint.name, target, target.byteLength);
+    return target;
   }
 
   dispose(): void {

@@ -3,11 +3,13 @@ import { TrainerEngine } from '../engine/index.js';
 import { conditionShape } from '../generator/decoder-shape.js';
 import type { GeneratorManifest } from '../generator/manifest.js';
 import { type BaseWithExamples, Behaviour, loadBase } from './behaviour/index.js';
+import { deltaDeviations } from './delta-deviations.js';
+import { DeltaLoss } from './delta-loss.js';
 import { type ResponseTask, responseTasks } from './evaluate-responses.js';
 import type { EvaluationTask } from './evaluation.js';
 import { HiddenStatesCache } from './hidden-states-cache.js';
 import type { MetricsFile } from './metrics-file.js';
-import { importanceOf, readTarget } from './pairs/index.js';
+import { importanceOf, readElements, readTokens } from './pairs/index.js';
 import type { Preparation } from './prepare.js';
 import type { OnTrainingProgress } from './progress.js';
 import { CACHE_FOLDER } from './run-folder.js';
@@ -41,6 +43,8 @@ export interface TrainerParts extends Preparation {
 export interface WorkingParts {
   states: HiddenStatesCache;
   targets: Targets;
+  /** null but for the targets 'delta'. */
+  delta: DeltaLoss | null;
   data: TrainingData;
   importance: Float32Array | null;
   evaluationTasks: readonly EvaluationTask[];
@@ -61,7 +65,7 @@ export interface MakeOptions {
 /** The decoder for training, reserved but not filled. Errors: as `TrainerEngine.create` */
 export function createEngine({ decoder }: GeneratorManifest, settings: TrainingSettings): Promise<TrainerEngine> {
   const { threads, memoryLimit, algorithm, device } = settings;
-  const { beta1, beta2, eps, weightDecay, maxGradientNorm, moments, loss } = settings;
+  const { beta1, beta2, eps, weightDecay, maxGradientNorm, moments, loss, targets } = settings;
   return TrainerEngine.create({
     ...decoder,
     threads,
@@ -69,7 +73,7 @@ export function createEngine({ decoder }: GeneratorManifest, settings: TrainingS
     algorithm,
     device,
     optimiser: { beta1, beta2, eps, weightDecay, maxGradientNorm, moments },
-    outputGradients: loss !== 'tokens',
+    outputGradients: loss !== 'tokens' || targets === 'delta',
   });
 }
 
@@ -82,11 +86,11 @@ export async function loadBaseFor(
   { settings, split }: Preparation,
   { signal, onProgress }: MakeOptions,
 ): Promise<BaseWithExamples | null> {
-  const { loss, base, system, threads, memoryLimit } = settings;
+  const { loss, base, system, threads, precision, memoryLimit } = settings;
   if (loss === 'tokens') return null;
   const tasks = split.training.map(({ task }) => task);
   return loadBase(base!, tasks, {
-    ...{ system, threads, memoryLimitBytes: memoryLimit, signal },
+    ...{ system, threads, precision, memoryLimitBytes: memoryLimit, signal },
     onProgress: (fraction, stage) => onProgress?.(fraction, stage),
   });
 }
@@ -107,9 +111,10 @@ export async function makeWorkingParts(
   const { signal, onProgress } = options;
   const { settings, split, pairs, manifest, layout, encoder, texts } = preparation;
   const usesTargets = settings.loss !== 'behaviour';
+  const delta = settings.targets === 'delta' ? await deltaLossFor(preparation, options) : null;
   const cache = join(folder, CACHE_FOLDER);
   const importance =
-    usesTargets && settings.tokenImportance ? await importanceFor(split, layout, cache, options) : null;
+    usesTargets && !delta && settings.tokenImportance ? await importanceFor(preparation, cache, options) : null;
   const [prompts] = conditionShape(manifest.decoder);
   const { seed, batch, microBatch, promptCacheBytes, promptDiskBytes, targetCacheBytes } = settings;
   const sampled = (name: string, checkpoints: SampledTask['checkpoints']) => {
@@ -136,7 +141,7 @@ export async function makeWorkingParts(
       onProgress: (fraction) => onProgress?.(fraction, 'encode'),
     },
   );
-  const targets = new Targets(layout, readTarget, targetCacheBytes);
+  const targets = targetsOf(preparation, targetCacheBytes);
   const data = new TrainingData({
     ...{ tasks, states, seed, batch, prompts },
     targets: usesTargets ? targets : null,
@@ -146,21 +151,46 @@ export async function makeWorkingParts(
   const items = new Map(pairs.tasks.map((task) => [task.name, task.items]));
   const behaviour = base && new Behaviour({ ...base, layout, adapter: pairs.adapter, threads });
   return {
-    ...{ states, targets, data, importance, evaluationTasks, behaviour },
+    ...{ states, targets, delta, data, importance, evaluationTasks, behaviour },
     responseTasks: responseTasks(evaluationTasks, (name) => items.get(name)!, { seed, mostTasks, mostItems }),
   };
 }
 
+/** Whole checkpoints as the loss takes them: adapters with the targets 'delta', weight tokens otherwise. */
+function targetsOf({ settings, layout, weights }: Preparation, memoryBytes: number): Targets {
+  const { read } = weights;
+  return settings.targets === 'delta'
+    ? new Targets(
+        layout.elementCount,
+        (checkpoint, signal) => readElements(checkpoint, layout, { read, signal }),
+        memoryBytes,
+      )
+    : new Targets(layout.size, (checkpoint, signal) => readTokens(checkpoint, layout, { read, signal }), memoryBytes);
+}
+
+/** In the unit of the training checkpoints' deviations. */
+async function deltaLossFor(
+  { settings, split, layout }: Preparation,
+  { signal, onProgress }: MakeOptions,
+): Promise<DeltaLoss> {
+  const checkpoints = split.training.flatMap((task) => task.checkpoints);
+  const deviations = await deltaDeviations(checkpoints, layout, {
+    signal,
+    onProgress: (fraction) => onProgress?.(fraction, 'normalisation'),
+  });
+  return new DeltaLoss(layout, deviations, settings.threads);
+}
+
 /** Of the training checkpoints. */
 async function importanceFor(
-  { training }: Preparation['split'],
-  layout: Preparation['layout'],
+  { split, layout, weights }: Preparation,
   cacheFolder: string,
   { signal, onProgress, onNotice }: MakeOptions,
 ): Promise<Float32Array> {
-  const tasks = training.map(({ task, checkpoints }) => ({ ...task, heldOut: false, checkpoints }));
+  const tasks = split.training.map(({ task, checkpoints }) => ({ ...task, heldOut: false, checkpoints }));
   const { values, warnings } = await importanceOf({ tasks }, layout, {
     cacheFolder,
+    weights,
     signal,
     onProgress: (fraction) => onProgress?.(fraction, 'importance'),
   });

@@ -151,10 +151,10 @@ export class Trainer implements AsyncDisposable {
   /** Does the work due after the previous step, then the next step; undefined when all are done. */
   async #advance(options: RunOptions & { signal: AbortSignal }): Promise<TrainingStep | undefined> {
     const { position, settings, metrics, engine, work } = this.#parts;
-    const { data, importance, behaviour } = work;
+    const { data, delta, importance, behaviour } = work;
     await this.#finishStep(options);
     if (position.step >= settings.steps) return undefined;
-    const step = await runStep(position.step, { engine, data, importance, settings, behaviour }, options.signal);
+    const step = await runStep(position.step, { engine, data, delta, importance, settings, behaviour }, options.signal);
     position.step = step.step;
     await metrics.append(step);
     return step;
@@ -181,12 +181,12 @@ export class Trainer implements AsyncDisposable {
   async #evaluate({ signal, onProgress }: WorkOptions & { signal: AbortSignal }): Promise<Evaluation> {
     const start = performance.now();
     const { engine, layout, position, settings, work, pairs } = this.#parts;
-    const { states, targets, importance, data, evaluationTasks, behaviour, responseTasks } = work;
+    const { states, targets, delta, importance, data, evaluationTasks, behaviour, responseTasks } = work;
     const together = tasksTogether(engine, settings);
     const report = (fraction: number) => onProgress?.(fraction, 'evaluate');
     const evaluated = await data.exclusively(async (linked) => {
       const operation = { signal: linked, onProgress: report };
-      const parts = { engine, layout, importance, states, targets, together };
+      const parts = { engine, layout, importance, states, targets, delta, together };
       const fit =
         settings.loss === 'behaviour'
           ? { tasks: [], cells: [] }

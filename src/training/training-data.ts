@@ -12,7 +12,7 @@ export interface MicroBatch {
   samples: readonly Sample[];
   /** [samples, prompts, length, channels] */
   condition: Float32Array;
-  /** [samples, tokens, height, width]; null without a token loss */
+  /** [samples, tokens, height, width] or, with the targets 'delta', [samples, elements]; null without a token loss */
   target: Float32Array | null;
 }
 
@@ -61,7 +61,7 @@ export class TrainingData {
 
   /**
    * Returns the prefetched micro-batch, or else prepares it; then starts on `next`, if given.
-   * @throws DndError as encoders and `readTarget`; `signal.reason`, while the work itself continues for the next call
+   * @throws DndError as encoders and `Targets`; `signal.reason`, while the work itself continues for the next call
    */
   async take(place: Place, next: Place | undefined, signal: AbortSignal | undefined): Promise<MicroBatch> {
     signal?.throwIfAborted();
@@ -104,7 +104,7 @@ export class TrainingData {
     const samples = sampleBatch(tasks, step, this.#options).slice(first, first + microBatch);
     this.#buffers[turn] ??= {
       condition: new Float32Array(microBatch * prompts * states.size),
-      target: targets && new Float32Array(microBatch * targets.layout.size),
+      target: targets && new Float32Array(microBatch * targets.size),
     };
     const buffers = this.#buffers[turn];
     const condition = buffers.condition.subarray(0, samples.length * prompts * states.size);
@@ -114,7 +114,7 @@ export class TrainingData {
       { signal },
     );
     if (!targets || !buffers.target) return { step, first, samples, condition, target: null };
-    const target = buffers.target.subarray(0, samples.length * targets.layout.size);
+    const target = buffers.target.subarray(0, samples.length * targets.size);
     await fillTargets(
       samples.map(({ checkpoint }) => checkpoint!),
       targets,
@@ -125,7 +125,7 @@ export class TrainingData {
   }
 }
 
-/** Writes the weight tokens of the checkpoints contiguously into `into`. */
+/** Writes the targets that the checkpoints are contiguously into `into`. */
 export async function fillTargets(
   checkpoints: readonly Checkpoint[],
   targets: Targets,

@@ -320,6 +320,17 @@ describe('a text encoder with weights', () => {
     expect(await digestLoaded(join(temporary(), 'copy'))).toBe(digest);
   });
 
+  test('one that is stored without its encoder asks for it by name', async () => {
+    const [bert, folder] = [await writeModel(join(temporary(), 'my-encoder')), join(temporary(), 'generator')];
+    const digest = await saved(folder, { encoder: bert, features });
+    await rm(join(folder, 'encoder'), { recursive: true });
+    await expect(Generator.load(folder)).rejects.toMatchObject({
+      code: 'FILE_NOT_FOUND',
+      message: expect.stringMatching(/is stored without its text encoder, my-encoder: .*--encoder/),
+    });
+    expect(await digestLoaded(folder, { encoder: bert })).toBe(digest);
+  });
+
   test('may be elsewhere, if it is the same one', async () => {
     const [bert, folder] = [await writeModel(join(temporary(), 'bert')), join(temporary(), 'generator')];
     const digest = await saved(folder, { encoder: bert, features });

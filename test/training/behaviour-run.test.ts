@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { readPeft } from '../../src/adapter/index.js';
+import { cpuInfo } from '../../src/engine/index.js';
 import { Generator } from '../../src/generator/generator.js';
 import { loadLanguageModel } from '../../src/language/index.js';
 import { Trainer } from '../../src/training/trainer.js';
@@ -84,6 +85,16 @@ test('writes its losses and what was answered, and no norm ratio, to metrics.jso
   const run = JSON.parse(await readFile(at('metrics', 'run.json'), 'utf8'));
   expect(run.settings).toMatchObject({ loss: 'behaviour', normalisation: 'residual', startDeviation: 0.01 });
   expect(run.pairs.tasks[0]).toMatchObject({ name: 'animals', checkpoints: 0, heldOut: false });
+});
+
+const withBfloat16 = cpuInfo().bfloat16 ? test : test.skip;
+
+withBfloat16('the base computes in bf16 where that is asked for (needs AVX512-BF16)', async () => {
+  const lossesOf = (steps: { loss: number }[]) => steps.map(({ loss }) => loss);
+  const full = lossesOf(await complete('full-precision', { steps: 2 }));
+  const half = lossesOf(await complete('half-precision', { steps: 2, precision: 'bf16' }));
+  expect(half).not.toEqual(full);
+  for (const [index, loss] of half.entries()) expect(Math.abs(loss - full[index]!) / full[index]!).toBeLessThan(0.02);
 });
 
 describe('is the same, byte for byte,', () => {

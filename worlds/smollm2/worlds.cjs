@@ -45,7 +45,7 @@ const STYLES = {
   single: { ...SINGLE, trainingTasks: 4, heldOutTasks: 8 },
   generator: GENERATOR,
   /** Held-out tasks that are evaluated beside those with LoRAs of their own. */
-  evaluation: { tasks: 32, draws: 3, maxNewTokens: 24 },
+  evaluation: { tasks: 24, draws: 3, maxNewTokens: 24 },
 };
 
 module.exports = { STYLES };

@@ -1,4 +1,5 @@
 import type { LongOperation } from '../../async/index.js';
+import type { LanguagePrecision } from '../../engine/index.js';
 import { DndError } from '../../errors.js';
 import { type LanguageModel, loadLanguageModel } from '../../language/index.js';
 import type { Task } from '../pairs/types.js';
@@ -13,6 +14,8 @@ export interface BaseWithExamples {
 export interface LoadBaseOptions extends Omit<LongOperation, 'onProgress'> {
   system: string | undefined;
   threads: number | undefined;
+  /** Of the base's products. */
+  precision: LanguagePrecision;
   memoryLimitBytes: number | undefined;
   onProgress: (fraction: number, stage: 'base' | 'responses') => void;
 }
@@ -25,10 +28,10 @@ export interface LoadBaseOptions extends Omit<LongOperation, 'onProgress'> {
 export async function loadBase(
   base: string,
   tasks: readonly Pick<Task, 'name' | 'items'>[],
-  { system, threads, memoryLimitBytes, signal, onProgress }: LoadBaseOptions,
+  { system, threads, precision, memoryLimitBytes, signal, onProgress }: LoadBaseOptions,
 ): Promise<BaseWithExamples> {
   const model = await loadLanguageModel(base, {
-    ...{ threads, memoryLimitBytes, signal },
+    ...{ threads, precision, memoryLimitBytes, signal },
     onProgress: (fraction) => onProgress(fraction, 'base'),
   }).catch((error) => {
     if (!(error instanceof DndError && error.code === 'FILE_NOT_FOUND')) throw error;

@@ -1,18 +1,21 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { type AdapterLayout, IMPORTANCE_TENSOR, type LayoutTensor } from '../../adapter/index.js';
+import { type AdapterLayout, IMPORTANCE_TENSOR, type LayoutTensor, matrixPairs } from '../../adapter/index.js';
 import { type LongOperation, steadyProgress } from '../../async/index.js';
 import { DndError } from '../../errors.js';
 import { SafetensorsFile, writeSafetensors } from '../../formats/safetensors/index.js';
 import { importanceFromSums, meanImportance, TokenDeviations, type TokenSums } from './importance.js';
 import { readTensors } from './target.js';
+import { RAW_WEIGHTS, type TargetWeights } from './target-weights.js';
 import { readTaskImportance } from './task-importance.js';
-import type { Task } from './types.js';
+import type { ReadWeights, Task } from './types.js';
 import { uninformativeTask } from './warnings.js';
 
 export interface ImportanceOptions extends LongOperation {
   /** Cache folder of the result. Default: no cache. */
   cacheFolder?: string | undefined;
+  /** Of the weights that become targets. Default: as they are. */
+  weights?: TargetWeights | undefined;
 }
 
 export interface PairsImportance {
@@ -40,15 +43,15 @@ const MOST_ELEMENTS = 2 ** 23;
 export async function importanceOf(
   { tasks: all }: { tasks: readonly Pick<Task, 'name' | 'heldOut' | 'checkpoints' | 'importance'>[] },
   layout: AdapterLayout,
-  { cacheFolder, signal, onProgress }: ImportanceOptions = {},
+  { cacheFolder, weights = RAW_WEIGHTS, signal, onProgress }: ImportanceOptions = {},
 ): Promise<PairsImportance> {
   const tasks = all.filter(({ heldOut, checkpoints }) => !heldOut && checkpoints.length > 0);
   if (tasks.length === 0) throw new DndError('INVALID_PAIRS', 'token importance: there are no checkpoints to train on');
-  const digest = digestOf(tasks, layout);
+  const digest = digestOf(tasks, layout, weights);
   const path =
     cacheFolder === undefined ? undefined : join(cacheFolder, `importance-${digest.slice(0, 16)}.safetensors`);
   const cached = path === undefined ? undefined : await readCache(path, digest, layout.tokenCount);
-  const result = cached ?? (await compute(tasks, layout, { signal, onProgress }));
+  const result = cached ?? (await compute(tasks, layout, { weights, signal, onProgress }));
   const warnings = result.silent.map(uninformativeTask);
   if (result.silent.length === tasks.length) warnings.push('token importance is 1 for every token');
   if (path !== undefined && !cached) warnings.push(...(await writeCache(path, digest, result, signal)));
@@ -66,7 +69,7 @@ type CountedTask = Pick<Task, 'name' | 'checkpoints' | 'importance'>;
 async function compute(
   tasks: readonly CountedTask[],
   layout: AdapterLayout,
-  { signal, onProgress }: LongOperation,
+  { weights, signal, onProgress }: LongOperation & { weights: TargetWeights },
 ): Promise<Result> {
   const blocks = blocksOf(layout);
   const computed = tasks.filter(({ importance }) => importance === undefined);
@@ -79,14 +82,15 @@ async function compute(
   const advance = () => report(++done / total);
   for (const { name, checkpoints, importance } of tasks) {
     if (importance) {
-      vectors.push(await readTaskImportance(importance, layout));
+      vectors.push(await readTaskImportance(importance, layout, weights.digest));
       continue;
     }
     const sums: TokenSums = {
       deviations: new Float64Array(layout.tokenCount),
       counts: new Float64Array(layout.tokenCount),
     };
-    for (const block of blocks) await addBlock({ checkpoints, layout, block, tokens, sums, signal, advance });
+    for (const block of blocks)
+      await addBlock({ checkpoints, layout, block, read: weights.read, tokens, sums, signal, advance });
     const vector = importanceFromSums(sums);
     if (vector) vectors.push(vector);
     else silent.push(name);
@@ -96,18 +100,19 @@ async function compute(
   return { values: new Float32Array(mean), silent };
 }
 
-/** Blocks of neighbouring tensors that are accumulated at once. */
+/** Blocks of neighbouring tensors that are accumulated at once, the two of a module together. */
 function blocksOf(layout: AdapterLayout): LayoutTensor[][] {
   const elements = layout.tokenHeight * layout.tokenWidth;
   const blocks: LayoutTensor[][] = [];
   let remaining = 0;
-  for (const tensor of layout.tensors) {
-    remaining -= tensor.tokenCount * elements;
+  for (const { a, b } of matrixPairs(layout.tensors)) {
+    const own = elements * (a.tokenCount + b.tokenCount);
+    remaining -= own;
     if (remaining < 0 || blocks.length === 0) {
       blocks.push([]);
-      remaining = MOST_ELEMENTS - tensor.tokenCount * elements;
+      remaining = MOST_ELEMENTS - own;
     }
-    blocks.at(-1)!.push(tensor);
+    blocks.at(-1)!.push(a, b);
   }
   return blocks;
 }
@@ -116,6 +121,7 @@ interface Block {
   checkpoints: Task['checkpoints'];
   layout: AdapterLayout;
   block: readonly LayoutTensor[];
+  read: ReadWeights;
   /** Scratch tokens of the whole layout. */
   tokens: Float32Array;
   /** Receives the sums of the block's tokens. */
@@ -124,13 +130,13 @@ interface Block {
   advance: () => void;
 }
 
-async function addBlock({ checkpoints, layout, block, tokens, sums, signal, advance }: Block): Promise<void> {
+async function addBlock({ checkpoints, layout, block, read, tokens, sums, signal, advance }: Block): Promise<void> {
   const first = block[0]!.firstToken;
   const end = block.at(-1)!.firstToken + block.at(-1)!.tokenCount;
   const elements = layout.tokenHeight * layout.tokenWidth;
   const deviations = new TokenDeviations(end - first, elements);
   for (const checkpoint of checkpoints) {
-    await readTensors(checkpoint, layout, block, { tokens, signal });
+    await readTensors(checkpoint, layout, block, { tokens, read, signal });
     await deviations.add(tokens.subarray(first * elements, end * elements), signal);
     advance();
   }
@@ -139,12 +145,13 @@ async function addBlock({ checkpoints, layout, block, tokens, sums, signal, adva
   sums.counts.set(own.counts, first);
 }
 
-function digestOf(tasks: readonly CountedTask[], layout: AdapterLayout): string {
+function digestOf(tasks: readonly CountedTask[], layout: AdapterLayout, { digest }: TargetWeights): string {
   const parts = tasks.map(({ name, checkpoints, importance }) =>
     importance ? [name, 'importance', importance.sha256] : [name, ...checkpoints.map(({ sha256 }) => sha256)],
   );
+  const others = [...(layout.residual ? [layout.residual.sha256] : []), ...(digest === null ? [] : [digest])];
   return createHash('sha256')
-    .update(JSON.stringify([CACHE_VERSION, layout, parts, ...(layout.residual ? [layout.residual.sha256] : [])]))
+    .update(JSON.stringify([CACHE_VERSION, layout, parts, ...others]))
     .digest('hex');
 }
 

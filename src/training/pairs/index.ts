@@ -21,7 +21,8 @@ export {
   type Spread,
   type TaskStatistics,
 } from './statistics.js';
-export { readTarget, readWeights } from './target.js';
+export { readElements, readTarget, readTokens, readWeights } from './target.js';
+export { RAW_WEIGHTS, TARGETS, type TargetKind, type TargetWeights, targetWeights } from './target-weights.js';
 export type {
   Checkpoint,
   CheckpointProblem,
@@ -31,6 +32,7 @@ export type {
   PairsAdapter,
   PairsProblem,
   ReadTarget,
+  ReadWeights,
   Task,
   WeightStatistics,
 } from './types.js';

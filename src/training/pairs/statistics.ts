@@ -11,6 +11,7 @@ import { DndError } from '../../errors.js';
 import { importanceOf, type PairsImportance } from './importance-of.js';
 import { type OpenPairsOptions, openPairs, pairsLayout } from './open.js';
 import { residualOf } from './residual-of.js';
+import { type TargetKind, targetWeights } from './target-weights.js';
 import type { CheckpointProblem, Pairs, PairsAdapter, Task } from './types.js';
 import { type Duplicates, duplicatesOf } from './warnings.js';
 
@@ -23,6 +24,8 @@ export interface PairsStatisticsOptions extends Omit<OpenPairsOptions, 'onProgre
   chunk?: number | undefined;
   /** Of the weight tokens whose importance is given; mean and scales are those of all training tasks. Default: 'chunk'. */
   normalisation?: Normalisation | undefined;
+  /** What checkpoints are as targets, of whose weight tokens the importance is given. Default: 'raw'. */
+  targets?: TargetKind | undefined;
   onProgress?: ((fraction: number, stage: 'pairs' | 'normalisation' | 'importance') => void) | undefined;
 }
 
@@ -92,7 +95,10 @@ export async function pairsStatistics(folder: string, options: PairsStatisticsOp
   const counter = encoder === undefined ? null : await loadTokenCounter(encoder);
   const pairs = await openPairs(folder, { ...options, onProgress: (fraction) => onProgress?.(fraction, 'pairs') });
   const training = pairs.tasks.filter(({ heldOut }) => !heldOut).flatMap(({ checkpoints }) => checkpoints);
-  const layout = await residualOf(training, pairsLayout(pairs, options.chunk, options.normalisation), {
+  const plain = pairsLayout(pairs, options.chunk, options.normalisation);
+  const weights = await targetWeights(options.targets ?? 'raw', pairs, plain, signal);
+  const layout = await residualOf(training, plain, {
+    read: weights.read,
     signal,
     onProgress: (fraction) => onProgress?.(fraction, 'normalisation'),
   });
@@ -101,6 +107,7 @@ export async function pairsStatistics(folder: string, options: PairsStatisticsOp
   const tasks: TaskStatistics[] = [];
   for (const task of pairs.tasks) tasks.push(await taskStatistics(task, pairs, { counter, maxLength, signal }));
   const importance = await importanceOf(pairs, layout, {
+    weights,
     signal,
     onProgress: (fraction) => onProgress?.(fraction, 'importance'),
   });

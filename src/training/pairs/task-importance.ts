@@ -50,16 +50,22 @@ async function readValues(path: string): Promise<Float32Array> {
 /**
  * Reads it for the weight tokens of a layout, scaled to a mean over all elements of 1, as computed importance has: tasks
  * count alike, wherever theirs comes from.
+ * @param weightsDigest of `TargetWeights`
  * @returns [tokens]
  * @throws DndError INVALID_PAIRS where it is not the importance of these weight tokens; as `SafetensorsFile`
  */
-export async function readTaskImportance({ path }: TaskImportance, layout: AdapterLayout): Promise<Float64Array> {
+export async function readTaskImportance(
+  { path }: TaskImportance,
+  layout: AdapterLayout,
+  weightsDigest: string | null = null,
+): Promise<Float64Array> {
   const wrong = (what: string) => new DndError('INVALID_PAIRS', `${path}: ${what}. ${REPAIR}`);
   if (layout.normalisation !== 'chunk') {
     throw wrong(
       `it is the importance of weight tokens with the normalisation chunk, and these have ${layout.normalisation}`,
     );
   }
+  if (weightsDigest !== null) throw wrong("it is the importance of matrices as they are: targets 'raw'");
   const values = await readValues(path);
   if (values.length !== layout.tokenCount)
     throw wrong(`it is for ${values.length} weight tokens, and the layout has ${layout.tokenCount}`);

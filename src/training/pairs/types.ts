@@ -1,4 +1,4 @@
-import type { AdapterLayout, BaseModel, ModuleName, TensorShape } from '../../adapter/index.js';
+import type { AdapterLayout, BaseModel, LayoutTensor, ModuleName, TensorShape } from '../../adapter/index.js';
 import type { ErrorCode } from '../../errors.js';
 import type { PromptItem } from '../../prompts/index.js';
 import type { TaskImportance } from './task-importance.js';
@@ -100,6 +100,17 @@ export interface Pairs {
    */
   digest: string;
 }
+
+/**
+ * Reads some of a checkpoint's tensors, those of a module together.
+ * @param take called with the weights of each whole tensor, in float32, which may change afterwards
+ */
+export type ReadWeights = (
+  checkpoint: Pick<Checkpoint, 'name' | 'path'>,
+  tensors: readonly LayoutTensor[],
+  take: (data: Float32Array, tensor: LayoutTensor) => void | Promise<void>,
+  signal?: AbortSignal,
+) => Promise<void>;
 
 /** The weight tokens of a checkpoint, [tokens, height, width] of the layout, NaN in unused elements. */
 export type ReadTarget = (

@@ -2,7 +2,13 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AdapterLayout } from '../../../src/adapter/index.js';
 import { writeSafetensors } from '../../../src/formats/safetensors/index.js';
-import { examinePairs, importanceOf, openPairs, pairsLayout } from '../../../src/training/pairs/index.js';
+import {
+  examinePairs,
+  importanceOf,
+  openPairs,
+  pairsLayout,
+  targetWeights,
+} from '../../../src/training/pairs/index.js';
 import { useTemporaryFolder } from '../../temporary-folder.js';
 import { writePairs } from '../workshop.js';
 
@@ -100,6 +106,11 @@ test('what is not the importance of these weight tokens is refused', async () =>
   const { pairs } = await opened();
   const residual = pairsLayout(pairs, undefined, 'residual');
   await expect(importanceOf(pairs, residual)).rejects.toMatchObject({ code: 'INVALID_PAIRS' });
+  const weights = await targetWeights('canonical', pairs, layout);
+  await expect(importanceOf(pairs, layout, { weights })).rejects.toMatchObject({
+    code: 'INVALID_PAIRS',
+    message: expect.stringContaining("targets 'raw'"),
+  });
 });
 
 test('that of another chunk is warned of, and refused by a layout that it is not for', async () => {
