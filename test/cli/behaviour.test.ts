@@ -1,0 +1,35 @@
+import { readFile } from 'node:fs/promises';
+import { BEHAVIOUR_RUN, useBehaviourRuns } from '../training/behaviour-workshop.js';
+import { dnd } from './run-cli.js';
+
+jest.setTimeout(300_000);
+
+const { at } = useBehaviourRuns();
+
+const settings = () => [
+  ...['train', '--pairs', at('pairs'), '--base', at('base'), '--encoder', 'hash', '--loss', 'behaviour'],
+  ...['--features', JSON.stringify(BEHAVIOUR_RUN.features), '--kernel-size', 3, '--start-deviation', 0.01],
+  ...['--steps', 4, '--batch', 2, '--evaluate-every', 2, '--held-out-tasks', 'tools'],
+];
+
+test('a run with the behaviour loss tells losses and answers, and nothing of norm ratios', async () => {
+  const { code, stdout, stderr } = await dnd([...settings(), '--out', at('run')]);
+  expect(code).toBe(0);
+  expect(stderr).toContain('loading the base model …\n');
+  expect(stderr).toContain('encoding responses …\n');
+  expect(`${stdout}${stderr}`).toMatch(
+    /evaluation after 4 steps: responses of 1 task \(held out\) loss [\d.]+ {2}exact [\d.]+ %/,
+  );
+  expect(`${stdout}${stderr}`).not.toContain('norm ratio');
+  const report = await dnd(['report', at('run')]);
+  expect([report.code, report.stdout]).toEqual([0, expect.stringContaining('Response loss of held-out tasks: ')]);
+  expect(await readFile(at('run', 'report.html'), 'utf8')).toContain('Behaviour loss');
+});
+
+test('a dry run loads the base too, and finds what would stop the run', async () => {
+  const { code, stdout } = await dnd([...settings(), '--dry-run']);
+  expect([code, stdout]).toEqual([0, expect.stringContaining('parameters')]);
+  const wrong = await dnd([...settings(), '--base', at('base', 'config.json'), '--dry-run']);
+  expect(wrong.code).toBe(1);
+  expect(wrong.stderr).toContain('the behaviour loss runs the base model, and ');
+});
