@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Generator } from '../../src/generator/generator.js';
@@ -9,6 +9,7 @@ import { PROMPTS } from './tiny.js';
 
 const temporary = useTemporaryFolder();
 const ROOT = join(__dirname, '..', '..');
+const SHIPPED = join(ROOT, 'packages', 'generator-smollm2-135m');
 const folder = () => join(temporary(), 'package');
 const read = (name: string) => readFile(join(folder(), name), 'utf8');
 const writeJson = (path: string, value: unknown) => writeFile(path, JSON.stringify(value));
@@ -42,8 +43,11 @@ const EVALUATION = {
 };
 
 beforeEach(async () => {
-  await cp(join(ROOT, 'packages', 'generator-smollm2-135m'), folder(), { recursive: true });
+  await cp(SHIPPED, folder(), { recursive: true });
   // As it is before the first generator, whatever has been put into it since.
+  for (const name of ['house-styles', 'demo.json']) await rm(join(folder(), name), { recursive: true });
+  const { 'dnd-lora': _, ...description } = JSON.parse(await read('package.json'));
+  await writeJson(join(folder(), 'package.json'), { ...description, private: true });
   await writeJson(join(folder(), 'evaluation.json'), { formatVersion: 1, generators: {} });
   await writeJson(join(folder(), 'eval.json'), EVALUATION);
   await script();
@@ -80,6 +84,12 @@ test('a generator that is added is named in package.json, packed, and can be loa
   expect(one!.report.adapter.norm).toBeCloseTo(other!.report.adapter.norm, 1);
   const bytes = async (path: string) => (await readFile(join(path, 'decoder.safetensors'))).length;
   expect((await bytes(join(folder(), 'pocket'))) / (await bytes(join(POCKET, 'generator')))).toBeCloseTo(0.5, 1);
+});
+
+test('the package of this repository is fit to be published', async () => {
+  await promisify(execFile)(process.execPath, [join(ROOT, 'scripts', 'generator-package.cjs'), '--check']);
+  const generator = await Generator.load(join(SHIPPED, 'house-styles'), { encoder: 'hash' }).catch((error) => error);
+  expect(generator).toMatchObject({ code: 'ENCODER_MISMATCH' });
 });
 
 test('--check names what keeps a package from being published', async () => {
