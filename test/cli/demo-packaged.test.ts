@@ -124,12 +124,6 @@ test('a task may be shown with another generator of the package, and one that wa
   expect((await dnd([...SMOLLM2, '--base', BASE])).stdout).not.toContain('held out');
 });
 
-test('without the package, the command that installs it is printed', async () => {
-  const { code, stderr } = await dnd([...SMOLLM2, '--base', BASE]);
-  expect(code).toBe(1);
-  expect(stderr).toContain(`npm install ${PACKAGE_NAME}\n`);
-});
-
 test('offline and without a copy of the base, the error says how to give one', async () => {
   await install();
   const { code, stderr } = await dnd(SMOLLM2);
