@@ -1,12 +1,19 @@
 import type { Generator } from '../generator/generator.js';
-import { type AppliedAdapter, type LanguageModel, layoutOn } from '../language/index.js';
+import {
+  type AppliedAdapter,
+  type LanguageModel,
+  layoutOn,
+  type Score,
+  type ScoreOptions,
+  scoresOf,
+  type Trial,
+} from '../language/index.js';
 import { SplitMix64 } from '../random/split-mix.js';
 import { meanAdapter, type PairsAdapters } from './adapters.js';
 import { meanState, nearestCondition, randomCondition, shuffledPrompts } from './controls.js';
 import { bootstrap } from './intervals.js';
 import type { EvaluationRow } from './result.js';
 import { ROW_IDS, ROWS, type RowId } from './rows.js';
-import { type Score, type ScoreOptions, scoresOf, type Trial } from './score.js';
 import type { EvaluationTask } from './tasks.js';
 
 /** The streams of `SplitMix64.derived`. */

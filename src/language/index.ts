@@ -20,4 +20,5 @@ export {
   type PromptOptions,
   promptText,
 } from './prompts.js';
+export { type Score, type ScoreOptions, scoresOf, type Trial } from './score.js';
 export { LanguageTokeniser } from './tokeniser.js';

@@ -1,7 +1,7 @@
 import { type AdapterLayout, LoraAdapter } from '../adapter/index.js';
 import type { LongOperation } from '../async/index.js';
 import type { TrainerEngine } from '../engine/index.js';
-import type { LanguageModel } from '../language/index.js';
+import { type LanguageModel, scoresOf, type Trial } from '../language/index.js';
 import { SplitMix64 } from '../random/split-mix.js';
 import type { EvaluationTask } from './evaluation.js';
 import type { HiddenStatesCache } from './hidden-states-cache.js';
@@ -67,27 +67,17 @@ export async function evaluateResponses(
     await states.fill(texts, condition, { signal });
     const tokens = await engine.forward(condition, group.length, { signal });
     const items = group.flatMap((task) => task.items);
-    const adapters: LoraAdapter[] = [];
+    const trials: Trial[] = [];
     for (const [index, task] of group.entries()) {
       const own = tokens.subarray(index * layout.size, (index + 1) * layout.size);
       const generated = await LoraAdapter.fromTokens(layout, own, adapter, { signal });
-      adapters.push(...task.items.map(() => generated));
+      trials.push({ task: { test: task.items }, adapter: generated });
     }
     const longest = Math.max(...items.map(({ response }) => model.tokeniser.encode(response).length));
-    const answers = await model.generate(
-      items.map(({ prompt }) => prompt),
-      { adapters, system, maxNewTokens: longest + TOKENS_BEYOND, signal },
-    );
-    const examples = items.map(({ prompt, response }) => ({ prompt, response, system }));
-    const likelihoods = await model.logLikelihood(examples, { adapters, signal });
-    let first = 0;
-    for (const { name, heldOut, items: own } of group) {
-      const right = own.filter(({ response }, index) => answers[first + index]!.trim() === response.trim()).length;
-      const sums = likelihoods.slice(first, first + own.length);
-      first += own.length;
-      const sum = sums.reduce((total, one) => total - one.sum, 0);
-      const count = sums.reduce((total, one) => total + one.tokens, 0);
-      evaluated.push({ task: name, heldOut, items: own.length, loss: sum / count, exactMatch: right / own.length });
+    const scores = await scoresOf(model, trials, { system, maxNewTokens: longest + TOKENS_BEYOND, signal });
+    for (const [index, { name, heldOut, items: own }] of group.entries()) {
+      const { exactMatch, logLikelihood } = scores[index]!;
+      evaluated.push({ task: name, heldOut, items: own.length, loss: -logLikelihood, exactMatch });
     }
     onProgress?.(evaluated.length / tasks.length);
   }

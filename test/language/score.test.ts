@@ -1,5 +1,5 @@
-import { type AnsweringModel, scoresOf, type Trial } from '../../src/evaluation/score.js';
 import type { AppliedAdapter } from '../../src/language/index.js';
+import { type AnsweringModel, scoresOf, type Trial } from '../../src/language/score.js';
 
 const KNOWS = new Map<AppliedAdapter, string>();
 

@@ -1,5 +1,6 @@
-import type { AppliedAdapter, LanguageModel } from '../language/index.js';
-import type { EvaluationTask } from './tasks.js';
+import type { LanguageModel } from './language-model.js';
+import type { AppliedAdapter } from './lora.js';
+import type { Example } from './prompts.js';
 
 /** How well one adapter does on one task. */
 export interface Score {
@@ -14,7 +15,7 @@ export type AnsweringModel = Pick<LanguageModel, 'generate' | 'logLikelihood'>;
 
 /** An adapter to try on a task; null for the base alone. */
 export interface Trial {
-  task: Pick<EvaluationTask, 'test'>;
+  task: { test: readonly Example[] };
   adapter: AppliedAdapter | null;
 }
 
