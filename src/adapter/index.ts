@@ -24,7 +24,7 @@ export type { LayoutTensor } from './layout-tensors.js';
 export { type AdapterTensor, LoraAdapter, type LoraConfig, type LoraPair } from './lora-adapter.js';
 export { type LoraTensor, loraTensors } from './lora-tensors.js';
 export { type MatrixPair, matrixPairs } from './matrix-pairs.js';
-export { loraScale, mergeDelta } from './merge.js';
+export { loraScale, mergeDelta, scaleOf } from './merge.js';
 export { MLX_TENSORS_FILE } from './mlx-names.js';
 export { readMlx } from './mlx-read.js';
 export { type MlxWriteOptions, writeMlx } from './mlx-write.js';

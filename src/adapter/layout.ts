@@ -121,6 +121,11 @@ export class AdapterLayout {
     return this.tokenCount * this.tokenHeight * this.tokenWidth;
   }
 
+  /** Adapted layers, ascending. */
+  get layers(): number[] {
+    return [...new Set(this.tensors.map(({ layer }) => layer))];
+  }
+
   /** Elements of all tensors together. */
   get elementCount(): number {
     const { offset, shape } = this.tensors.at(-1)!;

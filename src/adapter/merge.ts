@@ -12,7 +12,12 @@ function alphaOf(config: LoraConfig, module: string): number {
 
 /** The scale of B·A: alpha / rank, with rsLoRA alpha / √rank. Source: PEFT, `LoraLayer.scaling`. */
 export function loraScale(config: LoraConfig, module: string, rank: number): number {
-  return alphaOf(config, module) / (config.useRslora ? Math.sqrt(rank) : rank);
+  return scaleOf({ alpha: alphaOf(config, module), useRslora: config.useRslora }, rank);
+}
+
+/** The same where every module has one alpha. */
+export function scaleOf({ alpha, useRslora }: Pick<LoraConfig, 'alpha' | 'useRslora'>, rank: number): number {
+  return alpha / (useRslora ? Math.sqrt(rank) : rank);
 }
 
 /** Below this, a factor is rounding: folding it in would change weights for nothing. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { AdapterLayout, LoraAdapter, readPeft, writePeft } from '../adapter/index.js';
+import { AdapterLayout, LoraAdapter, readPeft, scaleOf, writePeft } from '../adapter/index.js';
 import { placeKey } from '../adapter/names.js';
 import { CausalTrainerEngine } from '../engine/index.js';
 import { DndError } from '../errors.js';
@@ -33,7 +33,7 @@ export async function adapterForm(
     return { layout: new AdapterLayout({ base, rank, modules }), alpha, useRslora, start: null, startSha256: null };
   const adapter = await readPeft(start, { signal });
   const found = layoutOn(adapter, base, folder);
-  const layers = new Set(found.tensors.map(({ layer }) => layer)).size;
+  const layers = found.layers.length;
   const { config } = adapter;
   if (layers !== base.layers || Object.keys(config.alphaPattern ?? {}).length > 0)
     throw new DndError(
@@ -60,10 +60,10 @@ export function createTrainer(
   { layout, alpha, useRslora }: AdapterForm,
   { beta1, beta2, eps, weightDecay, maxGradientNorm, memoryLimit, threads }: ResolvedSettings,
 ): Promise<CausalTrainerEngine> {
-  const scale = alpha / (useRslora ? Math.sqrt(layout.rank) : layout.rank);
-  const layers = [...new Set(layout.tensors.map(({ layer }) => layer))];
+  const { rank, modules, layers } = layout;
+  const scale = scaleOf({ alpha, useRslora }, rank);
   return CausalTrainerEngine.create(model.engine, {
-    parameters: { trained: 'lora', scale, rank: layout.rank, modules: [...layout.modules], layers },
+    parameters: { trained: 'lora', scale, rank, modules: [...modules], layers },
     optimiser: { beta1, beta2, eps, weightDecay, maxGradientNorm, moments: 'fp32' },
     threads,
     // The base's parameters count towards the limit as well.

@@ -22,9 +22,7 @@ export function drawBatch(
       const set = sets[random.below(sets.length)]!;
       return set[random.below(set.length)]!;
     });
-  const places = random.sample(only.length, Math.min(batch, only.length));
-  while (places.length < batch) places.push(random.below(only.length));
-  return places.map((place) => only[place]!);
+  return random.draws(only.length, batch).map((place) => only[place]!);
 }
 
 const BYTES = 6;

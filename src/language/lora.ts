@@ -69,8 +69,7 @@ export function packAdapter(adapter: AppliedAdapter, base: BaseModel, folder: st
     const factor = part === 'B' ? scaleOf(name) / scale : 1;
     values.set(factor === 1 ? data : data.map((value) => value * factor), offset);
   }
-  const layers = [...new Set(layout.tensors.map(({ layer }) => layer))];
-  return { rank: layout.rank, modules: [...layout.modules], layers, scale, values };
+  return { rank: layout.rank, modules: [...layout.modules], layers: layout.layers, scale, values };
 }
 
 /** Adapters that pass through the engine together. */

@@ -105,6 +105,13 @@ export class SplitMix64 {
     });
   }
 
+  /** `count` whole numbers below `limit`: different ones while there are enough, then further draws. */
+  draws(limit: number, count: number): number[] {
+    const drawn = this.sample(limit, Math.min(limit, count));
+    while (drawn.length < count) drawn.push(this.below(limit));
+    return drawn;
+  }
+
   #xorShift(bits: number): void {
     this.low = (this.low ^ ((this.low >>> bits) | (this.high << (32 - bits)))) >>> 0;
     this.high = (this.high ^ (this.high >>> bits)) >>> 0;

@@ -55,7 +55,7 @@ export class FitSums {
   }
 
   cells(): Cell[] {
-    const layers = [...new Set(this.layout.tensors.map(({ layer }) => layer))];
+    const { layers } = this.layout;
     return layers.flatMap((layer) =>
       this.layout.modules.map((module) => {
         const { normRatio, cosine } = fitOf(this.#over((tensor) => tensor.layer === layer && tensor.module === module));

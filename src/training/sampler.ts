@@ -45,9 +45,7 @@ export function drawSequences<T>(
   { seed, step, place, count }: { seed: number; step: number; place: number; count: number },
 ): T[] {
   const random = SplitMix64.derived(seed, STREAMS.sequences, step, place);
-  const drawn = random.sample(examples.length, Math.min(count, examples.length));
-  while (drawn.length < count) drawn.push(random.below(examples.length));
-  return drawn.map((index) => examples[index]!);
+  return random.draws(examples.length, count).map((index) => examples[index]!);
 }
 
 /** The prompts and checkpoints (up to a limit) of a task in every evaluation of a run. */
@@ -63,7 +61,5 @@ export function evaluationSample(
 
 /** Draws `count` distinct texts in random order; if there are too few, all of them and then further draws. */
 function drawTexts(texts: readonly string[], count: number, random: SplitMix64): string[] {
-  const indices = random.sample(texts.length, Math.min(texts.length, count));
-  while (indices.length < count) indices.push(random.below(texts.length));
-  return indices.map((index) => texts[index]!);
+  return random.draws(texts.length, count).map((index) => texts[index]!);
 }

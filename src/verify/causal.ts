@@ -134,7 +134,7 @@ async function loraOf(golden: GoldenFile, { lengths }: CausalSequences): Promise
   return {
     rank: layout.rank,
     modules: layout.modules,
-    layers: [...new Set(layout.tensors.map(({ layer }) => layer))],
+    layers: layout.layers,
     scale: rs === true ? alpha / Math.sqrt(layout.rank) : alpha / layout.rank,
     adapters: [adapter],
     adapterOf: lengths.map(() => 0),

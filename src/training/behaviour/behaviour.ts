@@ -1,4 +1,4 @@
-import type { AdapterLayout, ResidualStatistics } from '../../adapter/index.js';
+import { type AdapterLayout, type ResidualStatistics, scaleOf } from '../../adapter/index.js';
 import { residualTokenGradient } from '../../adapter/residual-gradient.js';
 import { reconstructAdapters, type SequenceAdapters } from '../../engine/index.js';
 import { type EncodedExample, joinExamples, type LanguageModel } from '../../language/index.js';
@@ -48,9 +48,8 @@ export class Behaviour implements Disposable {
     this.#layout = layout;
     this.#residual = layout.residual!;
     this.#threads = threads;
-    const { rank, modules } = layout;
-    const layers = [...new Set(layout.tensors.map(({ layer }) => layer))];
-    this.#form = { rank, modules, layers, scale: adapter.alpha / (adapter.useRslora ? Math.sqrt(rank) : rank) };
+    const { rank, modules, layers } = layout;
+    this.#form = { rank, modules, layers, scale: scaleOf(adapter, rank) };
   }
 
   /**

@@ -103,7 +103,7 @@ function resized(layout: AdapterLayout, rank: number, modules: readonly ModuleNa
   const json = layout.toJSON();
   const widths = 'widths' in json ? json.widths : widthsOf(json.base);
   const known = MODULES.filter(({ name, input, output }) => modules.includes(name) && widths[input] && widths[output]);
-  const layers = [...new Set(layout.tensors.map(({ layer }) => layer))];
+  const { layers } = layout;
   const names = known.length > 0 ? known.map(({ name }) => name) : layout.modules;
   return new AdapterLayout({ base: null, widths, layers, layersPath: layout.layersPath, rank, modules: names });
 }

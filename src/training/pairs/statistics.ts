@@ -123,7 +123,7 @@ export async function pairsStatistics(folder: string, options: PairsStatisticsOp
       chunk: layout.chunk,
       normalisation: layout.normalisation,
     },
-    layers: new Set(layout.tensors.map(({ layer }) => layer)).size,
+    layers: layout.layers.length,
     shapes: shapesOf(layout),
     lengthUnit: counter ? 'tokens' : 'characters',
     window,
