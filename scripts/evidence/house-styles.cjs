@@ -34,7 +34,7 @@ ${countsOf(tasks)}, without LoRAs of their own.`,
 ### Make it again
 
 \`\`\`bash
-npm run world:smollm2 -- --work /tmp/world --base SmolLM2-135M-Instruct.Q4_1.gguf --encoder all-MiniLM-L6-v2
+npm run world:smollm2 -- --world styles --work /tmp/world --base SmolLM2-135M-Instruct.Q4_1.gguf --encoder all-MiniLM-L6-v2
 node scripts/evidence.cjs add --world house-styles --part tasks --split 1 --seed 1 /tmp/world/house-styles/evaluation.json
 node scripts/evidence.cjs
 \`\`\`

@@ -1,6 +1,13 @@
+const { FULL } = require('./instructions/world.cjs');
+const { NAMES } = require('./styles/data.cjs');
+
 /**
- * The worlds that are built on SmolLM2-135M-Instruct, as numbers. Every part is a configuration of the command that reads
- * it: `finetune` of `dnd finetune`, `generator` of `dnd train`. They were chosen on training tasks.
+ * The worlds that are built on SmolLM2-135M-Instruct, as numbers. Every part is a configuration of what reads it: `data` of
+ * the data's maker (`kind`), `joint` and `single` of `dnd finetune`, `generator` of `dnd train`. They were chosen on tasks
+ * that no published figure is about: training tasks, or those for development.
+ * - `watched`: the flag in `index.json` of tasks whose answers are evaluated during training;
+ * - `minutes`: what stages take on two cores, roughly; only to say how much time is left;
+ * - `shipped`: what of the world goes into the package: its `generator`, and tasks for the `demo`.
  */
 
 /** LoRA of rank 4 on four of the seven modules: 622,080 numbers. */
@@ -39,8 +46,12 @@ const GENERATOR = {
 };
 
 const STYLES = {
-  name: 'house-styles',
-  data: { items: { train: 64, test: 20 } },
+  name: NAMES.combinations,
+  kind: 'styles',
+  watched: 'heldOut',
+  minutes: { data: 0.2, joint: 15, generator: 45, singles: 15, evaluation: 30 },
+  shipped: ['generator', 'demo'],
+  data: { split: 'combinations', items: { train: 64, test: 20 } },
   joint: { ...ADAPTER, ...JOINT },
   single: { ...SINGLE, trainingTasks: 4, heldOutTasks: 8 },
   generator: GENERATOR,
@@ -48,4 +59,88 @@ const STYLES = {
   evaluation: { tasks: 24, draws: 3, maxNewTokens: 24 },
 };
 
-module.exports = { STYLES };
+/** The harder split: whole pairs of format and closing, and a domain, are held out. */
+const STYLES_BY_PAIRS = {
+  ...STYLES,
+  name: NAMES.pairs,
+  shipped: [],
+  data: { ...STYLES.data, split: 'pairs' },
+};
+
+/** Twice as many tasks in a step, half as many sequences of each: the tasks are unlike each other, their answers short. */
+const INSTRUCTIONS = {
+  name: 'instructions',
+  kind: 'instructions',
+  watched: 'development',
+  minutes: { data: 0.5, joint: 30, generator: 60, singles: 40, evaluation: 90 },
+  shipped: ['generator'],
+  data: FULL,
+  joint: { ...ADAPTER, ...JOINT, jointSteps: 500 },
+  single: { ...SINGLE, trainingTasks: 8, heldOutTasks: 24 },
+  generator: { ...GENERATOR, batch: 8, sequences: 2, evaluationTasks: 12 },
+  evaluation: { tasks: 49, draws: 3, maxNewTokens: 20 },
+};
+
+/** Six instruction tasks on a tiny random base, for every change to the project: it shows that the build works, not how well. */
+const REDUCED = {
+  name: 'reduced',
+  kind: 'instructions',
+  watched: 'development',
+  minutes: { data: 0.05, joint: 0.05, generator: 0.1, singles: 0.05, evaluation: 0.05 },
+  shipped: [],
+  data: {
+    only: [
+      'choose_first_of_3',
+      'letters-bracketed',
+      'number-double',
+      'letters-twice',
+      'letters-without-vowels',
+      'number-half',
+    ],
+    items: { train: 32, test: 6 },
+    least: { tasks: 6, heldOut: 2, development: 1, train: 24, test: 6 },
+  },
+  joint: { ...ADAPTER, ...JOINT, jointSteps: 40, jointBatch: 8, jointLearningRate: 1e-2 },
+  single: { ...SINGLE, steps: 9, trainingTasks: 2, heldOutTasks: 2 },
+  generator: {
+    ...GENERATOR,
+    conditionComponents: 16,
+    features: [
+      [8, 16, 16],
+      [16, 8, 16],
+      [32, 4, 16],
+    ],
+    chunk: 16,
+    batch: 3,
+    sequences: 2,
+    steps: 80,
+    warmupSteps: 5,
+    evaluateEvery: 40,
+    evaluationTasks: 1,
+    checkpointEvery: 20,
+  },
+  evaluation: { tasks: 2, draws: 2, maxNewTokens: 8 },
+};
+
+const SPLITS = { combinations: STYLES, pairs: STYLES_BY_PAIRS };
+const WORLDS = ['styles', 'instructions', 'reduced'];
+
+/**
+ * The worlds to build.
+ * @param {string[]} names of WORLDS
+ * @param {string} [split] of the house styles: `combinations` (default) or `pairs`
+ * @throws Error for an unknown name, or a split without the house styles
+ */
+function worldsOf(names, split) {
+  const unknown = names.find((name) => !WORLDS.includes(name));
+  if (unknown !== undefined)
+    throw new Error(`--world: expected some of ${WORLDS.join(', ')}, got ${JSON.stringify(unknown)}`);
+  if (split !== undefined && !Object.hasOwn(SPLITS, split))
+    throw new Error(`--split: expected ${Object.keys(SPLITS).join(' or ')}, got ${JSON.stringify(split)}`);
+  if (split !== undefined && !names.includes('styles'))
+    throw new Error(`--split is of the world styles; expected it among --world, got ${names.join(',')}`);
+  const worlds = { styles: SPLITS[split ?? 'combinations'], instructions: INSTRUCTIONS, reduced: REDUCED };
+  return [...new Set(names)].map((name) => worlds[name]);
+}
+
+module.exports = { INSTRUCTIONS, REDUCED, STYLES, worldsOf };

@@ -3,15 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SplitMix64 } from '../../../src/random/split-mix.js';
 import { useTemporaryFolder } from '../../temporary-folder.js';
-import { makeShortTasks, type SourceItem, writeShortTasks } from './short-tasks.js';
 
-const { HELD_OUT } = require('../../../worlds/smollm2/instructions/held-out.cjs');
+const { DEVELOPMENT, HELD_OUT } = require('../../../worlds/smollm2/instructions/held-out.cjs');
 const { licenceOf } = require('../../../worlds/smollm2/instructions/licences.cjs');
 const { checkWorld } = require('../../../worlds/smollm2/instructions/rules.cjs');
 const { FULL, makeTasks, writeTasks } = require('../../../worlds/smollm2/instructions/world.cjs');
+const { makeShortTasks, writeShortTasks } = require('../../../worlds/smollm2/reduced/short-tasks.cjs');
+const { REDUCED } = require('../../../worlds/smollm2/worlds.cjs');
 
 interface Drawn {
-  item: SourceItem;
+  item: { prompt: string; response: string };
   input: string;
   keys: string[];
 }
@@ -21,6 +22,7 @@ interface Task {
   cluster: string;
   operation: string;
   heldOut: boolean;
+  development: boolean;
   isSource?: boolean;
   inputs: string;
   wordings: string[];
@@ -32,14 +34,17 @@ interface Task {
   answer(input: string): string | undefined;
 }
 
-const SMALL = { items: { train: 48, test: 16 }, least: { tasks: 200, heldOut: 25, train: 24, test: 4 } };
+const SMALL = {
+  items: { train: 48, test: 16 },
+  least: { tasks: 200, heldOut: 25, development: 12, train: 24, test: 4 },
+};
 const folder = useTemporaryFolder();
 
-async function build(seed = 1, tasks = makeShortTasks()): Promise<Task[]> {
+async function build(seed = 1, tasks = makeShortTasks(), world: object = SMALL): Promise<Task[]> {
   const source = await mkdtemp(join(tmpdir(), 'dnd-short-tasks-'));
   try {
     await writeShortTasks(source, tasks);
-    return await makeTasks(SplitMix64, source, seed, SMALL);
+    return await makeTasks(SplitMix64, source, seed, world);
   } finally {
     await rm(source, { recursive: true });
   }
@@ -65,6 +70,7 @@ const plainTask = (
     cluster: 'letters',
     inputs: 'a word',
     heldOut: false,
+    development: false,
     wordings: ['a', 'b', 'c'],
     descriptions: ['a', 'b'],
     train: ['one', 'two', 'three'].map(draw),
@@ -74,7 +80,7 @@ const plainTask = (
     ...others,
   };
 };
-const FEW = { tasks: 2, heldOut: 0, train: 2, test: 2 };
+const FEW = { tasks: 2, heldOut: 0, development: 0, train: 2, test: 2 };
 const problem = (tasks: Task[], limits = FEW) => {
   try {
     checkWorld(tasks, limits);
@@ -170,6 +176,34 @@ describe('instruction tasks of small sources', () => {
     expect(names).toContain('combined-first-antonym');
   });
 
+  test('for development are those of the list, whose operations are neither trained on nor held out', () => {
+    const isStep = (operation: string) => (other: Task) =>
+      [other.operation, ...other.operation.split('+')].includes(operation);
+    const own = tasks.filter(({ development }) => development);
+    expect(own.map(({ name }) => name).sort()).toEqual(
+      tasks
+        .map(({ name }) => name)
+        .filter((name) => DEVELOPMENT.includes(name))
+        .sort(),
+    );
+    expect(own.length).toBeGreaterThanOrEqual(SMALL.least.development);
+    expect(own.filter(({ heldOut }) => heldOut)).toEqual([]);
+    const others = tasks.filter(({ development }) => !development);
+    expect(own.filter(({ operation }) => others.some(isStep(operation)))).toEqual([]);
+  });
+
+  test('named alone are as they are among all', async () => {
+    const only = REDUCED.data.only as string[];
+    const few = await build(1, makeShortTasks(), { ...SMALL, only, least: { ...FEW, tasks: 6 } });
+    const items = (some: Task[]) => some.map(({ name, train, test: tests }) => ({ name, train, tests }));
+    expect(items(few)).toEqual(items(tasks.filter(({ name }) => only.includes(name))));
+    const unknown = { ...SMALL, only: ['letters-upper', 'riddles'] };
+    await expect(build(1, makeShortTasks(), unknown)).rejects.toMatchObject({
+      code: 'INVALID_PROMPTS',
+      message: expect.stringMatching(/^there is no task riddles/),
+    });
+  });
+
   test('are shippable if the licences of all their sources are', () => {
     const of = (name: string) => tasks.find((task) => task.name === name)!;
     expect(of('letters-upper')).toMatchObject({ licence: 'MIT (made up)', shippable: true });
@@ -186,26 +220,28 @@ describe('instruction tasks of small sources', () => {
   });
 
   test('are written as a folder of tasks and an index', async () => {
-    const out = join(folder(), 'instructions');
+    const out = join(folder(), 'instructions', 'tasks');
     const few = tasks.slice(0, 5);
     await writeTasks(few, 1, out);
     await writeTasks(few, 1, out);
     const read = async (...path: string[]) => JSON.parse(await readFile(join(out, ...path), 'utf8'));
     const index = await read('index.json');
-    expect(index.tasks.map(({ name }: Task) => name).sort()).toEqual((await readdir(join(out, 'tasks'))).sort());
+    const names = index.tasks.map(({ name }: Task) => name);
+    expect([...names, 'index.json'].sort()).toEqual((await readdir(out)).sort());
     const [first] = index.tasks;
     expect(first).toMatchObject({
       name: 'animal_v_object_3',
       cluster: 'pick',
       heldOut: false,
+      development: false,
       source: true,
       shippable: true,
       train: 48,
       test: 16,
     });
-    expect(await read('tasks', first.name, 'train.json')).toEqual(tasks[0]!.train.map(({ item }) => item));
-    expect(await read('tasks', first.name, 'test.json')).toHaveLength(16);
-    expect(await read('tasks', first.name, 'descriptions.json')).toEqual(tasks[0]!.descriptions);
+    expect(await read(first.name, 'train.json')).toEqual(tasks[0]!.train.map(({ item }) => item));
+    expect(await read(first.name, 'test.json')).toHaveLength(16);
+    expect(await read(first.name, 'descriptions.json')).toEqual(tasks[0]!.descriptions);
   });
 });
 
@@ -264,6 +300,28 @@ describe('the rules refuse', () => {
     expect(problem([two, { ...last, heldOut: true }])?.message).toMatch(/two-steps is trained on/);
   });
 
+  test('a task for development with the operation of a training task, or one that a training task has as a step', () => {
+    const development = { ...last, development: true };
+    const again = plainTask('last-again', 'last-letter', (word) => word.slice(-2));
+    expect(problem([again, development])?.message).toMatch(
+      /last is for development, but last-again is trained on with its operation last-letter/,
+    );
+    const two = plainTask('two-steps', 'last-letter+upper', (word) => word.at(-1)!.toUpperCase());
+    expect(problem([two, development])?.message).toMatch(/last is for development, but two-steps is trained on/);
+    expect(problem([first, development])).toBeUndefined();
+    expect(problem([{ ...two, development: true }, last])).toBeUndefined();
+  });
+
+  test('a held-out task whose operation is that of a task for development, and one that is both', () => {
+    const held = plainTask('last-again', 'last-letter', (word) => word.slice(-2), { heldOut: true });
+    expect(problem([{ ...last, development: true }, held])?.message).toMatch(
+      /last-again is held out, but last is for development with its operation/,
+    );
+    expect(problem([first, { ...last, development: true, heldOut: true }])?.message).toMatch(
+      /last is held out and for development/,
+    );
+  });
+
   test('a held-out task whose answers are mostly those of a training task but for case', () => {
     const same = plainTask('capital', 'first-letter-capital', (word) => word[0]!.toUpperCase(), { heldOut: true });
     expect(problem([first, same])?.message).toMatch(/capital is held out, but answers as first to 5 of 5 inputs/);
@@ -299,5 +357,6 @@ describe('the rules refuse', () => {
     });
     expect(problem([first, last], { ...FEW, tasks: 3 })?.message).toMatch(/too few tasks/);
     expect(problem([first, last], { ...FEW, heldOut: 1 })?.message).toMatch(/too few held-out tasks/);
+    expect(problem([first, last], { ...FEW, development: 1 })?.message).toMatch(/too few tasks for development/);
   });
 });

@@ -140,11 +140,10 @@ describe('the tasks of the house styles', () => {
 
 describe('the folder of the house styles', () => {
   test('has the items of each task and an index, and replaces those of another run', async () => {
-    const work = join(folder(), 'work');
-    await writeData(await make({ seed: 2, research: true }), work);
+    const written = join(folder(), 'work', 'tasks');
+    await writeData(await make({ seed: 2, research: true }), written);
     const data = await make();
-    const written: string = await writeData(data, work);
-    expect(written).toBe(join(work, 'house-styles', 'tasks'));
+    await writeData(data, written);
     expect((await readdir(written)).sort()).toEqual([...data.tasks.map(({ name }) => name), 'index.json'].sort());
     const read = async (...names: string[]) => JSON.parse(await readFile(join(written, ...names), 'utf8'));
     const { tasks, ...settings } = await read('index.json');
@@ -186,7 +185,7 @@ describe('the command', () => {
     const work = join(folder(), 'work');
     const options = ['--data', folder(), '--work', work, '--domains', 'plural,banking,review', '--split', 'pairs'];
     const { stdout } = await run(...options, '--seed', '3');
-    const written = join(work, 'house-styles', 'tasks');
+    const written = join(work, 'house-styles-pairs', 'tasks');
     expect(stdout.split('\n')).toEqual([
       'domain review is left out: original data set, research use: never for shipped weights',
       `${written}: 96 tasks, 56 of them held out`,

@@ -1,5 +1,5 @@
-// Builds the data of the instruction tasks from a folder of short tasks; worlds/smollm2/instructions.md describes both.
-//   node worlds/smollm2/instructions/build.cjs --data <folder of short tasks> --work <folder>   into <work>/instructions/
+// Makes the data of the instruction tasks from a folder of short tasks; worlds/smollm2/instructions.md describes both.
+//   node worlds/smollm2/instructions/build.cjs --data <folder of short tasks> --work <folder>   into <work>/instructions/tasks
 //   … --seed 2                                                                                 other items
 const { join } = require('node:path');
 const { parseArgs } = require('node:util');
@@ -17,10 +17,10 @@ async function main() {
     throw new DndError('INVALID_ARGUMENT', `--seed: expected a whole number, got ${JSON.stringify(values.seed)}`);
   const seed = Number(values.seed);
   const tasks = await makeTasks(SplitMix64, values.data, seed);
-  await writeTasks(tasks, seed, join(values.work, 'instructions'));
+  await writeTasks(tasks, seed, join(values.work, 'instructions', 'tasks'));
   const count = (isIt) => tasks.filter(isIt).length;
   console.log(
-    `instruction tasks: ${tasks.length}, of them ${count(({ heldOut }) => heldOut)} held out and ${count(({ shippable }) => shippable)} shippable`,
+    `instruction tasks: ${tasks.length}, of them ${count(({ heldOut }) => heldOut)} held out, ${count(({ development }) => development)} for development and ${count(({ shippable }) => shippable)} shippable`,
   );
 }
 

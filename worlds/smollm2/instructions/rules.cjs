@@ -9,7 +9,7 @@ const LEAST_SHARED = 0.2;
 /**
  * What every world of instruction tasks must keep.
  * @param tasks with `train` and `test` of `{ item, input, keys }`
- * @param limits `tasks`, `heldOut`, `train`, `test`: least numbers of tasks, of tasks held out beside the source's, of items
+ * @param limits least numbers: `tasks`, `heldOut` (beside the source's), `development`, and of items `train` and `test`
  * @throws DndError INVALID_PROMPTS that names the task and the rule
  */
 function checkWorld(tasks, limits) {
@@ -18,6 +18,7 @@ function checkWorld(tasks, limits) {
   const ours = tasks.filter(({ heldOut, isSource }) => heldOut && !isSource);
   atLeast('tasks', tasks.length, limits.tasks);
   atLeast('held-out tasks beside the source’s', ours.length, limits.heldOut);
+  atLeast('tasks for development', tasks.filter(({ development }) => development).length, limits.development);
   for (const task of tasks) checkItems(task, limits);
   checkSides(tasks);
   checkHeldOut(tasks);
@@ -63,14 +64,17 @@ function checkSides(tasks) {
 const stepsOf = ({ operation }) => operation.split('+');
 
 /**
- * A held-out task is no variant of a training task: none has its operation, and where it is a single step, that step is in
+ * A held-out task is no variant of another task: none has its operation, and where it is a single step, that step is in
  * none; and on inputs that both answer, at least half of the answers differ in more than case and punctuation. What the
  * source holds out keeps the first half of the rule: the last letter in lower case is held out beside that as a capital.
+ * A task for development keeps the first half towards the training tasks.
  */
 function checkHeldOut(tasks) {
-  const trained = tasks.filter(({ heldOut }) => !heldOut);
+  const others = tasks.filter(({ heldOut }) => !heldOut);
   const operations = new Map();
   for (const held of tasks.filter(({ heldOut }) => heldOut)) {
+    if (held.development)
+      throw new DndError('INVALID_PROMPTS', `${held.name} is held out and for development; expected one of both`);
     const twin = held.isSource ? undefined : operations.get(held.operation);
     if (twin !== undefined)
       throw new DndError(
@@ -78,19 +82,27 @@ function checkHeldOut(tasks) {
         `${held.name} and ${twin}, both held out, have the same operation ${held.operation}; leave one out`,
       );
     operations.set(held.operation, held.name);
-    for (const task of trained) checkAgainst(held, task);
+    for (const task of others) {
+      checkOperations(held, task, 'held out');
+      if (!held.isSource) checkAnswers(held, task);
+    }
   }
+  const trained = others.filter(({ development }) => !development);
+  for (const one of others.filter(({ development }) => development))
+    for (const task of trained) checkOperations(one, task, 'for development');
 }
 
-function checkAgainst(held, task) {
-  const isVariant =
-    task.operation === held.operation || (stepsOf(held).length === 1 && stepsOf(task).includes(held.operation));
-  if (isVariant)
-    throw new DndError(
-      'INVALID_PROMPTS',
-      `${held.name} is held out, but ${task.name} is trained on with its operation ${held.operation}; hold it out or leave it out`,
-    );
-  if (held.isSource) return;
+/** @param {string} kept what `one` is, in words */
+function checkOperations(one, task, kept) {
+  const isStep = stepsOf(one).length === 1 && stepsOf(task).includes(one.operation);
+  if (!isStep && task.operation !== one.operation) return;
+  throw new DndError(
+    'INVALID_PROMPTS',
+    `${one.name} is ${kept}, but ${task.name} is ${task.development ? 'for development' : 'trained on'} with its operation ${one.operation}; hold it out or leave it out`,
+  );
+}
+
+function checkAnswers(held, task) {
   const { shared, different } = compareAnswers(held, task);
   const enough = LEAST_SHARED * (held.train.length + held.test.length);
   if (shared >= enough && different < LEAST_DIFFERENT * shared)

@@ -1,9 +1,10 @@
 const { mkdir, writeFile } = require('node:fs/promises');
 const { join } = require('node:path');
+const { DndError } = require('../../../dist/errors.js');
 const { writeFolderAtomically } = require('../../../dist/files/index.js');
 const { categoryTasks } = require('./categories.cjs');
 const { combinationTasks } = require('./combinations.cjs');
-const { HELD_OUT } = require('./held-out.cjs');
+const { DEVELOPMENT, HELD_OUT } = require('./held-out.cjs');
 const { letterTasks } = require('./letters.cjs');
 const { licenceOf } = require('./licences.cjs');
 const { listTasks } = require('./lists.cjs');
@@ -31,7 +32,10 @@ const FAMILIES = [
 ];
 
 /** Items of each task, and the least numbers that checkWorld insists on. */
-const FULL = { items: { train: 256, test: 40 }, least: { tasks: 300, heldOut: 40, train: 64, test: 20 } };
+const FULL = {
+  items: { train: 256, test: 40 },
+  least: { tasks: 300, heldOut: 40, development: 25, train: 64, test: 20 },
+};
 
 const STREAMS = { train: 0, test: 1 };
 
@@ -40,38 +44,50 @@ const STREAMS = { train: 0, test: 1 };
  * @param SplitMix64 the class
  * @param {string} folder of the source tasks
  * @param {number} seed of everything random
- * @param world `items`: how many of each task; `least`: see `checkWorld`
- * @throws DndError INVALID_PROMPTS if the tasks do not keep the rules of rules.cjs
+ * @param world `items`: how many of each task; `least`: see `checkWorld`; `only`: names of tasks, default: all
+ * @throws DndError INVALID_PROMPTS if the tasks do not keep the rules of rules.cjs, or there is none of a name
  */
-async function makeTasks(SplitMix64, folder, seed, world = FULL) {
+async function makeTasks(SplitMix64, folder, seed, { items: counts, least, only } = FULL) {
   const sides = makeSides(seed);
   const sources = await readSources(folder, sides);
-  const context = { sources, sides };
-  const generated = FAMILIES.flatMap((tasksOf) => tasksOf(context));
+  const all = chosen(
+    [...[...sources.values()].map((one) => makeSourceTask(one, sides)), ...ours(sources, sides)],
+    only,
+  );
+  const tasks = all.map((task) => {
+    const items = (side) =>
+      makeItems(task, SplitMix64.derived(seed, ...nameAsNumbers(task.name), STREAMS[side]), side, counts[side], sides);
+    const licences = task.from.map((name) => sources.get(name).licence);
+    const development = DEVELOPMENT.includes(task.name);
+    return { ...task, development, train: items('train'), test: items('test'), ...licenceOf(licences) };
+  });
+  checkWorld(tasks, least);
+  return tasks;
+}
+
+function chosen(tasks, only) {
+  if (only === undefined) return tasks;
+  const missing = only.find((asked) => !tasks.some(({ name }) => name === asked));
+  if (missing !== undefined)
+    throw new DndError('INVALID_PROMPTS', `there is no task ${missing}. Is a source task missing?`);
+  return tasks.filter(({ name }) => only.includes(name));
+}
+
+/** The generated tasks, without variants of what is held out. */
+function ours(sources, sides) {
+  const generated = FAMILIES.flatMap((tasksOf) => tasksOf({ sources, sides }));
   const held = new Set(HELD_OUT);
   const heldOperations = new Set(
     [...sources.values(), ...generated.filter(({ name }) => held.has(name))]
       .filter(({ name, heldOut }) => heldOut || held.has(name))
       .map(({ operation }) => operation),
   );
-  const kept = generated
-    .map((task) => ({ ...task, heldOut: held.has(task.name) }))
-    // Variants of a held-out task are in neither part.
-    .filter(({ heldOut, operation }) => heldOut || !isVariantOf(heldOperations, operation));
-  const tasks = [...[...sources.values()].map((source) => makeSourceTask(source, sides)), ...kept].map((task) => {
-    const items = (side) =>
-      makeItems(
-        task,
-        SplitMix64.derived(seed, ...nameAsNumbers(task.name), STREAMS[side]),
-        side,
-        world.items[side],
-        sides,
-      );
-    const licences = task.from.map((name) => sources.get(name).licence);
-    return { ...task, train: items('train'), test: items('test'), ...licenceOf(licences) };
-  });
-  checkWorld(tasks, world.least);
-  return tasks;
+  return (
+    generated
+      .map((task) => ({ ...task, heldOut: held.has(task.name) }))
+      // Variants of a held-out task are in neither part.
+      .filter(({ heldOut, operation }) => heldOut || !isVariantOf(heldOperations, operation))
+  );
 }
 
 function isVariantOf(heldOperations, operation) {
@@ -84,14 +100,14 @@ function nameAsNumbers(name) {
 }
 
 /**
- * Writes `tasks/<name>/{train,test,descriptions}.json` and `index.json`.
+ * Writes `<name>/{train,test,descriptions}.json` and `index.json`.
  * @param {string} out folder that is made, or one of this function that is replaced
  * @throws DndError OUTPUT_EXISTS, DISK_FULL or NOT_WRITABLE
  */
 async function writeTasks(tasks, seed, out) {
   await writeFolderAtomically(out, { force: true, marker: 'index.json' }, async (staging) => {
     for (const { name, train, test, descriptions } of tasks) {
-      const folder = join(staging, 'tasks', name);
+      const folder = join(staging, name);
       await mkdir(folder, { recursive: true });
       await writeJson(
         join(folder, 'train.json'),
@@ -118,6 +134,7 @@ const indexEntry = ({
   family,
   operation,
   heldOut,
+  development,
   isSource,
   from,
   train,
@@ -130,6 +147,7 @@ const indexEntry = ({
   family,
   operation,
   heldOut,
+  development,
   source: isSource === true,
   from,
   train: train.length,

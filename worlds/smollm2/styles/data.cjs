@@ -11,7 +11,9 @@ const { allTasks, describe, makeItems } = require('./tasks.cjs');
 
 /** Each use of random numbers has its own; see SplitMix64.derived. */
 const STREAMS = { split: 0, train: 1, test: 2 };
-const SPLITS = ['combinations', 'pairs'];
+/** Of each split, what its world is called: the name of its folder. */
+const NAMES = { combinations: 'house-styles', pairs: 'house-styles-pairs' };
+const SPLITS = Object.keys(NAMES);
 const ITEMS = { train: 64, test: 20 };
 
 /**
@@ -98,12 +100,11 @@ function entryOf(task, domain) {
 }
 
 /**
- * Writes the tasks to `<work>/house-styles/tasks`, all of them or none: `<name>/train.json`, `<name>/test.json`, and
- * `index.json`, which replaces those of another run.
+ * Writes the tasks to a folder, all of them or none: `<name>/train.json`, `<name>/test.json`, and `index.json`, which
+ * replaces those of another run.
  * @throws DndError OUTPUT_EXISTS, DISK_FULL or NOT_WRITABLE
  */
-async function writeData({ settings, tasks }, work) {
-  const folder = join(work, 'house-styles', 'tasks');
+async function writeData({ settings, tasks }, folder) {
   await writeFolderAtomically(folder, { force: true, marker: 'index.json' }, async (staging) => {
     for (const { name, train, test } of tasks) {
       await mkdir(join(staging, name));
@@ -118,11 +119,10 @@ async function writeData({ settings, tasks }, work) {
       tasks: entries,
     });
   });
-  return folder;
 }
 
 async function writeJson(path, value) {
   await writeFile(path, `${JSON.stringify(value, null, 1)}\n`);
 }
 
-module.exports = { makeData, SPLITS, writeData };
+module.exports = { makeData, NAMES, writeData };

@@ -1,11 +1,12 @@
-// Makes the house styles: <work>/house-styles/tasks, with items of every task and index.json. README.md describes both.
+// Makes the house styles: <work>/house-styles/tasks, of the split pairs <work>/house-styles-pairs/tasks, with items of every
+// task and index.json. README.md describes both.
 //   node worlds/smollm2/styles/make.cjs --work <folder>                   from ../shared/data/short_tasks
 //   … --data <folder> --seed 2 --split pairs --split-seed 3               from other data, another world
 //   … --domains banking,work,plural                                       only these domains
 //   … --research                                                          also domains of data for research only
 const { join } = require('node:path');
 const { parseArgs } = require('node:util');
-const { makeData, writeData } = require('./data.cjs');
+const { makeData, NAMES, writeData } = require('./data.cjs');
 
 /** Source texts beside a checkout of the project. */
 const DATA = join(__dirname, '..', '..', '..', '..', 'shared', 'data', 'short_tasks');
@@ -31,7 +32,8 @@ async function main() {
     research: values.research,
   });
   for (const { name, licence } of data.leftOut) console.log(`domain ${name} is left out: ${licence}`);
-  const folder = await writeData(data, values.work);
+  const folder = join(values.work, NAMES[values.split], 'tasks');
+  await writeData(data, folder);
   const heldOut = data.tasks.filter((task) => task.heldOut).length;
   console.log(`${folder}: ${data.tasks.length} tasks, ${heldOut} of them held out`);
 }
