@@ -152,7 +152,7 @@ describe('instruction tasks of small sources', () => {
 
   test('test on what the source tests on, and on nothing that it trains on', () => {
     const { test: sourceTests } = makeShortTasks()['country-capital']!;
-    const tested = new Set(sourceTests.map(({ response }) => response));
+    const tested = new Set(sourceTests.map(({ response }: { response: string }) => response));
     const inverse = tasks.find(({ name }) => name === 'relation-country-of-capital')!;
     expect(inverse.test.filter(({ input }) => !tested.has(input))).toEqual([]);
     expect(inverse.train.filter(({ input }) => tested.has(input))).toEqual([]);
