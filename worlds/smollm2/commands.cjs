@@ -31,12 +31,15 @@ function dnd(parameters) {
   return run(process.execPath, [DND, ...parameters]);
 }
 
-/** Runs a program, whose output goes where ours goes. */
+/** Runs a program, whose output goes where ours goes. Whoever ends us with SIGTERM ends it: left alone, it would go on. */
 function run(program, parameters) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, parameters, { stdio: ['ignore', 'inherit', 'inherit'] });
+    const pass = (signal) => child.kill(signal);
+    process.on('SIGTERM', pass);
     child.on('error', reject);
     child.on('exit', (code, signal) => {
+      process.off('SIGTERM', pass);
       if (code === 0) resolve();
       else reject(new Error(`${parameters.slice(0, 2).join(' ')} ended with ${signal ?? `exit code ${code}`}`));
     });

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -170,6 +170,22 @@ describe('the stages', () => {
     await writeFile(join(work, 'evaluation.json'), '{}');
     expect(done()).toEqual([true, true, true, true, true]);
   });
+});
+
+test('a program that a stage runs is ended with the build', async () => {
+  const child =
+    "process.on('SIGTERM', () => { console.log('ended'); process.exit(3); }); setInterval(() => {}, 1e6); console.log('ready');";
+  const commands = join(__dirname, '../../../worlds/smollm2/commands.cjs');
+  const build = `require(${JSON.stringify(commands)}).run(process.execPath, ['-e', ${JSON.stringify(child)}]).catch((error) => console.log(error.message))`;
+  const started = spawn(process.execPath, ['-e', build], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  for await (const data of started.stdout) {
+    output += data;
+    if (output === 'ready\n') started.kill('SIGTERM');
+  }
+  expect(output.split('\n').slice(0, 2)).toEqual(['ready', 'ended']);
+  expect(output).toMatch(/ended with exit code 3\n$/);
+  expect(started.signalCode).toBeNull();
 });
 
 describe('the command', () => {
