@@ -85,13 +85,26 @@ Napi::Array describe(Napi::Env env, const std::vector<LikelihoodSum>& sums) {
   return array;
 }
 
+Napi::ArrayBuffer copy_of(Napi::Env env, const std::vector<int32_t>& ids) {
+  Napi::ArrayBuffer copy = Napi::ArrayBuffer::New(env, ids.size() * sizeof(int32_t));
+  if (!ids.empty()) std::memcpy(copy.Data(), ids.data(), ids.size() * sizeof(int32_t));
+  return copy;
+}
+
+Napi::Array describe(Napi::Env env, const std::vector<SequenceLikelihood>& sequences) {
+  const Napi::Array array = Napi::Array::New(env, sequences.size());
+  for (uint32_t i = 0; i < sequences.size(); ++i) {
+    const SequenceLikelihood& own = sequences[i];
+    const Napi::ArrayBuffer predictions = copy_of(env, own.predictions);
+    array.Set(i, Fields(env).set("sum", own.sum).set("count", own.count).set("predictions", predictions).object());
+  }
+  return array;
+}
+
 Napi::Array describe(Napi::Env env, const std::vector<GeneratedSequence>& sequences) {
   const Napi::Array array = Napi::Array::New(env, sequences.size());
   for (uint32_t i = 0; i < sequences.size(); ++i) {
-    const std::vector<int32_t>& ids = sequences[i].ids;
-    Napi::ArrayBuffer copy = Napi::ArrayBuffer::New(env, ids.size() * sizeof(int32_t));
-    if (!ids.empty()) std::memcpy(copy.Data(), ids.data(), ids.size() * sizeof(int32_t));
-    array.Set(i, Fields(env).set("ids", copy).set("ended", sequences[i].ended).object());
+    array.Set(i, Fields(env).set("ids", copy_of(env, sequences[i].ids)).set("ended", sequences[i].ended).object());
   }
   return array;
 }
@@ -111,6 +124,7 @@ Napi::Value to_javascript(Napi::Env env, JobResult&& result) {
   if (auto* several = std::get_if<std::vector<FloatResult>>(&result)) return hand_over_all(env, *several);
   if (auto* devices = std::get_if<DeviceInfoResult>(&result)) return describe(env, *devices);
   if (auto* likelihoods = std::get_if<std::vector<LikelihoodSum>>(&result)) return describe(env, *likelihoods);
+  if (auto* scored = std::get_if<std::vector<SequenceLikelihood>>(&result)) return describe(env, *scored);
   if (auto* sequences = std::get_if<std::vector<GeneratedSequence>>(&result)) return describe(env, *sequences);
   if (auto* gradients = std::get_if<AdapterGradientResult>(&result)) return describe(env, *gradients);
   return env.Undefined();

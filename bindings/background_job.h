@@ -57,7 +57,8 @@ struct DeviceInfoResult {
 /// generated ids are one object per task or sequence.
 using JobResult = std::variant<std::monostate, double, FloatResult, std::vector<FloatResult>,
                                std::vector<DndTokenSums>, MeasurementResult, DeviceInfoResult,
-                               std::vector<LikelihoodSum>, std::vector<GeneratedSequence>, AdapterGradientResult>;
+                               std::vector<LikelihoodSum>, std::vector<SequenceLikelihood>,
+                               std::vector<GeneratedSequence>, AdapterGradientResult>;
 
 /// The function that runs on the job's thread. It owns what it uses (the model by shared_ptr, plain memory by pointer)
 /// and never accesses JavaScript; the job's `inputs` keep the ArrayBuffers that it reads alive.

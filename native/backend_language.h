@@ -106,8 +106,9 @@ struct DndLanguageOperations {
 
   /// losses[r] = log Σ exp(logits[r]) − logits[r][labels[r]] and, unless dlogits is null, dlogits = weight ·
   /// (softmax(logits) − one-hot(labels)). logits, dlogits [rows, vocabulary], dlogits may be logits; labels int32
-  /// [rows], within the vocabulary; losses double [rows], host memory, valid when the device is synchronised.
+  /// [rows], within the vocabulary; losses double [rows], host memory, valid when the device is synchronised. Unless
+  /// predictions is null, predictions[r] becomes the most likely id, of several the smallest: int32 [rows], as losses.
   DndStatus (*cross_entropy)(void* device, const DndControl*, const float* logits, const int32_t* labels, int64_t rows,
-                             int64_t vocabulary, double weight, float* dlogits, double* losses);
+                             int64_t vocabulary, double weight, float* dlogits, double* losses, int32_t* predictions);
 };
 }

@@ -90,8 +90,8 @@ DndStatus scatter_rows_entry(void* device, const DndControl* control, const floa
   return guarded([&] { scatter_rows(pool_of(device), Control(control), x, index, rows, columns, zeroed_rows, y); });
 }
 
-DndStatus cross_entropy_entry(void* device, const DndControl* control, const float* logits, const int32_t* labels, int64_t rows, int64_t vocabulary, double weight, float* dlogits, double* losses) {
-  return guarded([&] { cross_entropy(pool_of(device), Control(control), logits, labels, rows, vocabulary, weight, dlogits, losses); });
+DndStatus cross_entropy_entry(void* device, const DndControl* control, const float* logits, const int32_t* labels, int64_t rows, int64_t vocabulary, double weight, float* dlogits, double* losses, int32_t* predictions) {
+  return guarded([&] { cross_entropy(pool_of(device), Control(control), logits, labels, rows, vocabulary, weight, dlogits, losses, predictions); });
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ import type {
   CausalSizes,
   GeneratedIds,
   LikelihoodSum,
+  SequenceLikelihood,
 } from './native-language.js';
 
 export type CausalEngineOptions = CausalSizes &
@@ -112,15 +113,19 @@ export class CausalEngine extends ModelEngine<CausalHandle> {
   }
 
   /**
-   * Log-likelihood of the labels of each sequence.
+   * Log-likelihood of the labels of each sequence, and the ids that are most likely in their place.
    * @param labels one for each id, in Hugging Face's convention: position i − 1 predicts label i of the same sequence;
    * −100 is ignored. Must not change until the end
    */
-  async logLikelihoods(batch: CausalSequences, labels: Int32Array, options?: JobOptions): Promise<LikelihoodSum[]> {
+  async logLikelihoods(
+    batch: CausalSequences,
+    labels: Int32Array,
+    options?: JobOptions,
+  ): Promise<SequenceLikelihood[]> {
     checkLabels(batch, labels);
     this.#requireWorkspace('log-likelihoods', batch, labels, 0);
     const native = nativeBatch(batch);
-    return this.run<LikelihoodSum[]>((handle, done) => handle.logLikelihoods(native, labels, done), options);
+    return this.run<SequenceLikelihood[]>((handle, done) => handle.logLikelihoods(native, labels, done), options);
   }
 
   /**

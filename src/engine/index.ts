@@ -61,6 +61,7 @@ export type {
   CausalTrainingMemory,
   LikelihoodSum,
   LoraShape,
+  SequenceLikelihood,
   TrainedParameters,
 } from './native-language.js';
 export type {

@@ -75,6 +75,12 @@ export interface LikelihoodSum {
   count: number;
 }
 
+/** Of one sequence. */
+export interface SequenceLikelihood extends LikelihoodSum {
+  /** The most likely ids in place of the labels that are not ignored, of several the smallest: int32 [count]. */
+  predictions: ArrayBuffer;
+}
+
 export interface GenerationSettings {
   /** Of each sequence; the context's end stops it earlier. */
   maxNewTokens: number;
@@ -131,7 +137,7 @@ export interface CausalHandle extends ParameterStore {
   hiddenStates(batch: CausalBatch, layer: number, done: Done<ArrayBuffer>): Job;
   /** float32 [tokens, vocabSize] */
   logits(batch: CausalBatch, done: Done<ArrayBuffer>): Job;
-  logLikelihoods(batch: CausalBatch, labels: BufferSlice, done: Done<LikelihoodSum[]>): Job;
+  logLikelihoods(batch: CausalBatch, labels: BufferSlice, done: Done<SequenceLikelihood[]>): Job;
   generate(batch: CausalBatch, settings: GenerationSettings, done: Done<GeneratedIds[]>): Job;
   /** Of `adapterGradients` within `limitBytes`, or else the least that it needs. */
   gradientMemory(shape: CausalBatchShape, limitBytes: number): CausalPassMemory;

@@ -14,6 +14,18 @@ export interface Likelihood {
   sum: number;
   /** Number of them. */
   tokens: number;
+  /** As much of the greedy answer as can be told from the response. */
+  greedy: GreedyStart;
+}
+
+/** A greedy answer follows the response to the first token that is not the most likely one; how it goes on is not known. */
+export interface GreedyStart {
+  /** That one included. */
+  text: string;
+  /** New tokens that it takes, without an end token. */
+  tokens: number;
+  /** Whether the answer ends with it. */
+  complete: boolean;
 }
 
 /** See `LanguageModel.logLikelihood`. */
@@ -43,9 +55,30 @@ export async function logLikelihoods(
         offset += examples[place]!.labels.length;
       }
       const sums = await model.engine.logLikelihoods(batch, labels, { signal, onProgress: onPass });
-      for (const [index, { sum, count }] of sums.entries()) likelihoods[places[index]!] = { sum, tokens: count };
+      for (const [index, { sum, count, predictions }] of sums.entries()) {
+        const { labels: own } = examples[places[index]!]!;
+        const response = own.subarray(own.length - count);
+        const greedy = greedyStart(model, response, new Int32Array(predictions));
+        likelihoods[places[index]!] = { sum, tokens: count, greedy };
+      }
     },
     steadyProgress(onProgress),
   );
   return likelihoods;
+}
+
+/**
+ * @param response ids, the end token included
+ * @param predictions the most likely id in place of each
+ */
+function greedyStart(
+  { tokeniser, endTokens }: Pick<LoadedModel, 'tokeniser' | 'endTokens'>,
+  response: Int32Array,
+  predictions: Int32Array,
+): GreedyStart {
+  const other = predictions.findIndex((id, index) => id !== response[index]);
+  const start = other < 0 ? predictions : predictions.subarray(0, other + 1);
+  const complete = endTokens.ids.includes(start.at(-1)!);
+  const ids = complete ? start.subarray(0, -1) : start;
+  return { text: tokeniser.decode([...ids]), tokens: ids.length, complete };
 }

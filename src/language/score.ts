@@ -1,4 +1,5 @@
 import type { LanguageModel } from './language-model.js';
+import type { Likelihood } from './likelihood.js';
 import type { AppliedAdapter } from './lora.js';
 import type { Example } from './prompts.js';
 
@@ -63,18 +64,36 @@ async function scoreTogether(
 ): Promise<Score[]> {
   const items = trials.flatMap(({ task }) => task.test);
   const adapters = trials.flatMap(({ task, adapter }) => task.test.map(() => adapter));
-  const answers = await model.generate(
-    items.map(({ prompt }) => prompt),
-    { ...options, adapters, maxNewTokens },
-  );
   const likelihoods = await model.logLikelihood(items, { ...options, adapters });
+  const right = items.map(({ response }, place) => isRight(response, likelihoods[place]!, maxNewTokens));
+  const open = right.flatMap((known, place) => (known === undefined ? [place] : []));
+  if (open.length > 0) {
+    const answers = await model.generate(
+      open.map((place) => items[place]!.prompt),
+      { ...options, adapters: open.map((place) => adapters[place]!), maxNewTokens },
+    );
+    for (const [index, place] of open.entries())
+      right[place] = answers[index]!.trim() === items[place]!.response.trim();
+  }
   let first = 0;
   return trials.map(({ task: { test } }) => {
-    const right = test.filter(({ response }, index) => answers[first + index]!.trim() === response.trim()).length;
+    const rightOnes = right.slice(first, first + test.length).filter(Boolean).length;
     const own = likelihoods.slice(first, first + test.length);
     first += test.length;
     const sum = own.reduce((total, one) => total + one.sum, 0);
     const tokens = own.reduce((total, one) => total + one.tokens, 0);
-    return { exactMatch: right / test.length, logLikelihood: sum / tokens };
+    return { exactMatch: rightOnes / test.length, logLikelihood: sum / tokens };
   });
+}
+
+/**
+ * Whether the greedy answer is the response, as far as that can be told without generating it; undefined where it cannot:
+ * other tokens may spell the same text, and white space may follow it.
+ */
+function isRight(response: string, { greedy }: Likelihood, maxNewTokens: number): boolean | undefined {
+  const { text, tokens, complete } = greedy;
+  if (tokens > maxNewTokens) return undefined;
+  if (complete) return text.trim() === response.trim();
+  // A character that has only begun is decoded as U+FFFD.
+  return response.trim().startsWith(text.replace(/\uFFFD+$/, '').trim()) ? undefined : false;
 }

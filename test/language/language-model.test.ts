@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { AdapterLayout, type BaseModel, LoraAdapter } from '../../src/adapter/index.js';
-import { encodeExample, type LanguageModel, loadLanguageModel } from '../../src/language/index.js';
+import { encodeExample, type LanguageModel, loadLanguageModel, scoresOf } from '../../src/language/index.js';
 import { SplitMix64 } from '../../src/random/split-mix.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 import { TINY_CONFIG, type TinyBaseOptions, writeTinyBase } from './tiny-base.js';
@@ -41,6 +41,33 @@ test('an answer does not depend on the other prompts, nor on their adapters', as
     apart.push(...(await model.generate([prompt], { ...BRIEF, adapters: adapters[index] })));
   expect(together).toEqual(apart);
   expect(new Set(await model.generate(['Tom', 'Tom', 'Tom'], { ...BRIEF, adapters: [one, null, other] })).size).toBe(3);
+});
+
+test('answers are judged as if all of them were generated, and some are not', async () => {
+  const model = await load();
+  const adapters = [null, ...[1, 2, 3].map((seed) => randomAdapter(model.base, seed))];
+  const generate = jest.spyOn(model, 'generate');
+  let generated = 0;
+  const judged: boolean[] = [];
+  for (const adapter of adapters) {
+    const answers = await model.generate(PROMPTS, { ...BRIEF, adapters: adapter });
+    const begun = await model.generate(PROMPTS, { maxNewTokens: 3, adapters: adapter });
+    const items = PROMPTS.flatMap((prompt, index) => {
+      const [answer, start] = [answers[index]!, begun[index]!];
+      const responses = [answer, start, `${start} `, `${answer} dog`, 'a red ball', `${start.slice(0, -1)}Z`];
+      return responses.filter((response) => response.trim() !== '').map((response) => ({ prompt, response, answer }));
+    });
+    for (const { answer, ...item } of items) {
+      generate.mockClear();
+      const [score] = await scoresOf(model, [{ task: { test: [item] }, adapter }], BRIEF);
+      expect(score!.exactMatch).toBe(Number(answer.trim() === item.response.trim()));
+      judged.push(score!.exactMatch === 1);
+      generated += generate.mock.calls.length;
+    }
+  }
+  expect(new Set(judged)).toEqual(new Set([true, false]));
+  expect(generated).toBeGreaterThan(0);
+  expect(generated).toBeLessThan(judged.length);
 });
 
 test('drawn answers repeat with their seed, and differ with another', async () => {

@@ -13,10 +13,14 @@ class Double implements AnsweringModel {
   }
 
   async logLikelihood(items: readonly { response: string }[], { adapters }: { adapters?: unknown } = {}) {
-    return items.map(({ response }, index) => ({
-      sum: this.#answer(adapters, index) === response ? -1 : -2 * response.length,
-      tokens: response.length,
-    }));
+    return items.map(({ response }, index) => {
+      const answer = this.#answer(adapters, index);
+      const sum = answer === response ? -1 : -2 * response.length;
+      // A letter a token; how an answer ends is never known.
+      const shared = [...answer].findIndex((letter, place) => letter !== response[place]);
+      const text = shared < 0 ? answer : answer.slice(0, shared + 1);
+      return { sum, tokens: response.length, greedy: { text, tokens: text.length, complete: false } };
+    });
   }
 
   #answer(adapters: unknown, index: number): string {

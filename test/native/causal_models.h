@@ -151,9 +151,10 @@ inline std::vector<std::vector<float>> adapter_gradients_of(CausalLanguageModel&
   return gradients;
 }
 
-inline double sum_of(const std::vector<LikelihoodSum>& sums) {
+template <typename Sum>
+double sum_of(const std::vector<Sum>& sums) {
   double total = 0;
-  for (const LikelihoodSum& sum : sums) total += sum.sum;
+  for (const Sum& sum : sums) total += sum.sum;
   return total;
 }
 

@@ -87,22 +87,23 @@ TEST(CausalPass, gives_likelihoods_that_are_those_of_the_logits) {
   randomise(model);
   const OwnedBatch owned = random_batch(config, {7, 1, 12});
   Job job;
-  const std::vector<LikelihoodSum> sums = model.log_likelihoods(owned.batch, owned.labels.data(), job);
+  const std::vector<SequenceLikelihood> sums = model.log_likelihoods(owned.batch, owned.labels.data(), job);
   EXPECT_EQ(job.progress(), 1.0);
   const std::vector<float> logits = logits_of(model, owned.batch);
   int64_t first = 0;
   for (size_t i = 0; i < sums.size(); ++i) {
     double sum = 0;
-    int64_t count = 0;
+    std::vector<int32_t> most_likely;
     for (int64_t row = first + 1; row < first + owned.batch.lengths[i]; ++row) {
       if (owned.labels[size_t(row)] == kIgnoredLabel) continue;
       const float* const before = logits.data() + (row - 1) * config.vocab_size;
       double total = 0;
       for (int64_t id = 0; id < config.vocab_size; ++id) total += std::exp(double(before[id]));
       sum += before[owned.labels[size_t(row)]] - std::log(total);
-      ++count;
+      most_likely.push_back(int32_t(std::max_element(before, before + config.vocab_size) - before));
     }
-    EXPECT_EQ(sums[i].count, count);
+    EXPECT_EQ(sums[i].count, int64_t(most_likely.size()));
+    EXPECT_EQ(sums[i].predictions, most_likely);
     EXPECT_NEAR(sums[i].sum, sum, 1e-4);
     first += owned.batch.lengths[i];
   }
@@ -123,9 +124,9 @@ TEST(CausalPass, gives_likelihoods_of_few_labels_with_the_adapter_of_each_sequen
     add_adapters(owned, config, whole_shape(config), 3, {2, 0, -1, 1, 2});
     label_only(owned, {3, 5, 13, 17, 22, 23});  // none of sequence 1, the only one of adapter 0
     Job job;
-    const std::vector<LikelihoodSum> sums = model.log_likelihoods(owned.batch, owned.labels.data(), job);
+    const std::vector<SequenceLikelihood> sums = model.log_likelihoods(owned.batch, owned.labels.data(), job);
     const std::vector<float> logits = logits_of(model, owned.batch);
-    std::vector<LikelihoodSum> wanted(5);
+    std::vector<SequenceLikelihood> wanted(5);
     for (size_t token = 0, sequence = 0, first = 0; token < owned.ids.size(); ++token) {
       if (token == first + size_t(owned.batch.lengths[sequence])) first += size_t(owned.batch.lengths[sequence++]);
       if (owned.labels[token] == kIgnoredLabel) continue;
@@ -133,10 +134,12 @@ TEST(CausalPass, gives_likelihoods_of_few_labels_with_the_adapter_of_each_sequen
       double total = 0;
       for (int64_t id = 0; id < config.vocab_size; ++id) total += std::exp(double(before[id]));
       wanted[sequence].sum += before[owned.labels[token]] - std::log(total);
+      wanted[sequence].predictions.push_back(int32_t(std::max_element(before, before + config.vocab_size) - before));
       ++wanted[sequence].count;
     }
     for (size_t i = 0; i < sums.size(); ++i) {
       EXPECT_EQ(sums[i].count, wanted[i].count) << i;
+      EXPECT_EQ(sums[i].predictions, wanted[i].predictions) << i;
       EXPECT_NEAR(sums[i].sum, wanted[i].sum, 1e-4) << i;
     }
   }

@@ -259,13 +259,14 @@ inline DndStatus scatter_rows(void*, const DndControl*, const float* x, const in
 }
 
 inline DndStatus cross_entropy(void*, const DndControl*, const float* logits, const int32_t* labels, int64_t rows,
-                               int64_t vocabulary, double weight, float* dlogits, double* losses) {
+                               int64_t vocabulary, double weight, float* dlogits, double* losses, int32_t* predictions) {
   for (int64_t r = 0; r < rows; ++r) {
     const float* const row = logits + r * vocabulary;
     const double largest = *std::max_element(row, row + vocabulary);
     double total = 0;
     for (int64_t c = 0; c < vocabulary; ++c) total += std::exp(row[c] - largest);
     losses[r] = largest + std::log(total) - row[labels[r]];
+    if (predictions != nullptr) predictions[r] = int32_t(std::max_element(row, row + vocabulary) - row);
     for (int64_t c = 0; dlogits != nullptr && c < vocabulary; ++c) {
       const double p = std::exp(row[c] - largest) / total;
       dlogits[r * vocabulary + c] = float(weight * (p - (c == labels[r] ? 1 : 0)));

@@ -49,6 +49,6 @@ void scatter_rows(ThreadPool& pool, const Control& control, const float* x, cons
                   int64_t columns, int64_t zeroed_rows, float* y);
 
 void cross_entropy(ThreadPool& pool, const Control& control, const float* logits, const int32_t* labels, int64_t rows,
-                   int64_t vocabulary, double weight, float* dlogits, double* losses);
+                   int64_t vocabulary, double weight, float* dlogits, double* losses, int32_t* predictions);
 
 }  // namespace dnd::cpu

@@ -148,4 +148,15 @@ std::vector<LikelihoodSum> likelihoods(const CausalRows& rows, const std::vector
   return sums;
 }
 
+std::vector<SequenceLikelihood> likelihoods(const CausalRows& rows, const std::vector<double>& losses,
+                                            const std::vector<int32_t>& predictions) {
+  std::vector<SequenceLikelihood> all;
+  auto own = predictions.begin();
+  for (const LikelihoodSum& sum : likelihoods(rows, losses)) {
+    all.push_back({sum, {own, own + sum.count}});
+    own += sum.count;
+  }
+  return all;
+}
+
 }  // namespace dnd

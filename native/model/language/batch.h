@@ -50,6 +50,10 @@ struct LikelihoodSum {
   int64_t count = 0;  ///< labels that are not ignored
 };
 
+struct SequenceLikelihood : LikelihoodSum {
+  std::vector<int32_t> predictions;  ///< [count], the most likely ids in place of these labels, of several the smallest
+};
+
 /// What a pass computes with: rows of one or more sequences.
 struct CausalRows {
   struct Group {
@@ -90,5 +94,7 @@ CausalRows labelled_rows(const CausalBatch& batch, size_t begin, size_t end, con
 
 /// Of each sequence of the rows, from the losses at their outputs.
 std::vector<LikelihoodSum> likelihoods(const CausalRows& rows, const std::vector<double>& losses);
+std::vector<SequenceLikelihood> likelihoods(const CausalRows& rows, const std::vector<double>& losses,
+                                            const std::vector<int32_t>& predictions);
 
 }  // namespace dnd

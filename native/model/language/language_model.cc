@@ -20,13 +20,13 @@ constexpr int64_t kFloat = sizeof(float);
 
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::kInvalidArgument, message); }
 
-/// Losses at the outputs of the rows, which are written when the pass has run.
+/// Losses and predictions at the outputs of the rows, which are written when the pass has run.
 PassArray loss_steps(const CausalRuntime& runtime, const CausalRows& rows, const LoraOperands* lora,
-                     const PassContext& context, LayerProgress* progress, double* losses) {
+                     const PassContext& context, LayerProgress* progress, double* losses, int32_t* predictions) {
   CausalPass pass(runtime, rows, lora, ProductKind::kMatrix, context, progress);
   PassArray x = pass.layers(pass.embed(), runtime.config().layers);
   PassArray normalised = pass.final_norm(std::move(x), static_cast<int64_t>(rows.outputs.size()));
-  pass.losses(normalised, losses);
+  pass.losses(normalised, losses, predictions);
   return normalised;
 }
 
@@ -115,7 +115,7 @@ int64_t CausalLanguageModel::workspace_bytes(const CausalBatchShape& shape) cons
     rows.labels.resize(static_cast<size_t>(outputs));
     const auto steps = [&](const PassContext& context) {
       return with_logits ? logit_steps(runtime_, rows, address_of(lora), context, nullptr)
-                         : loss_steps(runtime_, rows, address_of(lora), context, nullptr, nullptr);
+                         : loss_steps(runtime_, rows, address_of(lora), context, nullptr, nullptr, nullptr);
     };
     largest = std::max(largest, CausalRuntime::counted_bytes(steps));
     begin = end;
@@ -159,27 +159,29 @@ void CausalLanguageModel::logits(const CausalBatch& batch, float* logits, Job& j
   });
 }
 
-std::vector<LikelihoodSum> CausalLanguageModel::log_likelihoods(const CausalBatch& batch, const int32_t* labels,
-                                                                Job& job) {
+std::vector<SequenceLikelihood> CausalLanguageModel::log_likelihoods(const CausalBatch& batch,
+                                                                     const int32_t* labels, Job& job) {
   check_batch(config(), batch);
   check_labels(config(), batch, labels);
   const DndControl control = cancel_only(job);
-  std::vector<LikelihoodSum> sums;
+  std::vector<SequenceLikelihood> all;
   ChunkedCall call(runtime_, batch, chunk_rows(config(), false), config().layers, job);
   call.each([&](size_t begin, size_t end) {
     const CausalRows rows = labelled_rows(batch, begin, end, labels);
     std::vector<double> losses(rows.outputs.size());
+    std::vector<int32_t> predictions(rows.outputs.size());
     if (!losses.empty()) {
       runtime_.run(
           rows_key(kLossPass, rows), &control,
           [&](const PassContext& context) {
-            return loss_steps(runtime_, rows, call.lora(), context, call.progress(), losses.data());
+            return loss_steps(runtime_, rows, call.lora(), context, call.progress(), losses.data(),
+                              predictions.data());
           },
           [](const PassArray&) {});
     }
-    for (const LikelihoodSum& sum : likelihoods(rows, losses)) sums.push_back(sum);
+    for (SequenceLikelihood& one : likelihoods(rows, losses, predictions)) all.push_back(std::move(one));
   });
-  return sums;
+  return all;
 }
 
 std::vector<GeneratedSequence> CausalLanguageModel::generate(const CausalBatch& batch,

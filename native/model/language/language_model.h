@@ -47,7 +47,7 @@ class CausalLanguageModel {
   /// logits [tokens, vocab_size]
   void logits(const CausalBatch& batch, float* logits, Job& job);
   /// labels [tokens]: position i − 1 predicts label i of its sequence; kIgnoredLabel counts for nothing.
-  std::vector<LikelihoodSum> log_likelihoods(const CausalBatch& batch, const int32_t* labels, Job& job);
+  std::vector<SequenceLikelihood> log_likelihoods(const CausalBatch& batch, const int32_t* labels, Job& job);
 
   /// Of `generate`, key–value cache included.
   int64_t generation_bytes(const CausalBatchShape& shape, int64_t max_new_tokens) const;

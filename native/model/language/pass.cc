@@ -234,14 +234,14 @@ PassArray CausalPass::head(const float* normalised, int64_t rows) {
   return logits;
 }
 
-void CausalPass::losses(const PassArray& normalised, double* losses) {
+void CausalPass::losses(const PassArray& normalised, double* losses, int32_t* predictions) {
   const int64_t count = static_cast<int64_t>(rows_.outputs.size()), at_once = logit_rows();
   float* const none = nullptr;
   for (int64_t first = 0; first < count; first += at_once) {
     const int64_t rows = std::min(at_once, count - first);
     const PassArray logits = head(normalised.data() + first * config().hidden_size, rows);
     call(language().cross_entropy, logits.data(), integers(labels_) + first, rows, config().vocab_size, 1.0, none,
-         losses + first);
+         losses + first, predictions + first);
   }
 }
 

@@ -75,8 +75,9 @@ class CausalPass {
   PassArray final_norm(PassArray x, int64_t rows);
   /// [rows, vocab_size] of normalised hidden states
   PassArray head(const float* normalised, int64_t rows);
-  /// Losses of rows.labels from the hidden states at rows.outputs, some at a time: host memory [outputs].
-  void losses(const PassArray& normalised, double* losses);
+  /// Losses of rows.labels from the hidden states at rows.outputs, and the most likely ids there, some at a time: host
+  /// memory [outputs].
+  void losses(const PassArray& normalised, double* losses, int32_t* predictions);
 
  protected:
   /// Whether this module, and what follows in its layer, is computed only for rows.outputs.

@@ -64,7 +64,7 @@ PassArray CausalTrainingPass::loss_and_gradient(const PassArray& x, double weigh
     const float* const from = normalised.data() + first * hidden;
     const PassArray logits = head(from, rows);
     call(language().cross_entropy, logits.data(), integers(labels_) + first, rows, vocabulary, weight, logits.data(),
-         losses + first);
+         losses + first, nullptr);
     if (trained_.every_parameter) {
       const int32_t adds = accumulate() != 0 || first > 0;
       call(training().linear_gradient, from, logits.data(), rows, hidden, vocabulary, head_weight, adds, nullptr,
