@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { Device } from '../engine/index.js';
+import { DndError } from '../errors.js';
 import {
   ADAPTER_FORMATS,
   ADAPTER_MARKERS,
@@ -8,10 +9,11 @@ import {
   SAVED_DTYPES,
   type SavedDtype,
 } from '../generator/adapter-formats.js';
+import { type ConditionTexts, requireTexts } from '../generator/condition-form.js';
 import { writeFoldersTogether } from '../generator/folders-together.js';
 import { Generator } from '../generator/generator.js';
 import type { GenerationReport } from '../generator/report.js';
-import { type PromptFields, readPromptSet } from '../prompts/index.js';
+import { type PromptFields, readDescriptions, readPromptSet } from '../prompts/index.js';
 import { checkPath } from '../validation/index.js';
 import { adapterFolders } from './adapter-folders.js';
 import { type Io, print } from './io.js';
@@ -31,7 +33,9 @@ import { counted, grouped, list, shortNumber } from './table.js';
 
 interface Options extends PromptFields {
   generator: string;
-  prompts: string[];
+  prompts?: string[];
+  descriptions?: string[];
+  description?: string[];
   out: string;
   seed: number;
   dtype: SavedDtype;
@@ -45,7 +49,17 @@ interface Options extends PromptFields {
   json?: boolean;
 }
 
+/** What adapters are generated from: for each a set of texts. */
+interface Sources {
+  texts: ConditionTexts;
+  /** Of files, or of the option that holds the texts. */
+  names: string[];
+  folders: string[];
+  sets: [string, string[]][];
+}
+
 interface Saved {
+  /** Of the file. */
   prompts: string;
   adapter: string;
   dtype: SavedDtype;
@@ -56,15 +70,29 @@ interface Saved {
 export function addGenerate(program: Command, io: Io): void {
   program
     .command('generate')
-    .description('Generate a LoRA adapter from the unlabeled prompts of a task.')
+    .description('Generate a LoRA adapter from the unlabeled prompts of a task, or from descriptions of it.')
     .requiredOption('--generator <path>', 'generator: folder, or npm package that is installed')
-    .requiredOption(
-      '--prompts <files...>',
-      'prompt files (.txt, .json, .jsonl, .csv, .tsv; also .gz), or - for standard input; several files produce several adapters',
+    .addOption(
+      new Option(
+        '--prompts <files...>',
+        'prompt files (.txt, .json, .jsonl, .csv, .tsv; also .gz), or - for standard input; several files produce several adapters',
+      ).conflicts(['descriptions', 'description']),
+    )
+    .addOption(
+      new Option(
+        '--descriptions <files...>',
+        'for a generator that was trained on descriptions: skill files (.md), or descriptions in the form of prompt files; several files produce several adapters',
+      ).conflicts(['description', 'promptField', 'system']),
+    )
+    .addOption(
+      new Option('--description <texts...>', 'as --descriptions: the task in a sentence or a few').conflicts([
+        'promptField',
+        'system',
+      ]),
     )
     .requiredOption(
       '--out <folder>',
-      'output folder of the adapter; with several prompt files, the parent of one sub-folder per file',
+      'output folder of the adapter; with several files, the parent of one sub-folder per file',
     )
     .addOption(promptFieldOption())
     .addOption(promptSystemOption())
@@ -98,13 +126,9 @@ export function addGenerate(program: Command, io: Io): void {
 }
 
 async function generate({ json, ...options }: Options, io: Io): Promise<void> {
-  const folders = adapterFolders(options.prompts, options.out);
   checkPath(options.generator, '--generator');
   checkSaving(options.format, options.dtype);
-  const { promptField, system } = options;
-  const sets: [string, string[]][] = [];
-  for (const [place, file] of options.prompts.entries())
-    sets.push([String(place), await readPromptSet(file, io.stdin, io.signal, { promptField, system })]);
+  const { texts, names, folders, sets } = await sourcesOf(options, io);
   const { onProgress, stop } = showProgress(io, json);
   const saved: Saved[] = [];
   const { force, seed, dtype, format, generator: source, encoder, threads, memoryLimit, device, precision } = options;
@@ -123,11 +147,12 @@ async function generate({ json, ...options }: Options, io: Io): Promise<void> {
       });
       try {
         checkSaving(format, dtype, generator.manifest.base);
+        requireTexts(generator.manifest, texts, source);
         for await (const { adapter } of generator.generateMany(sets, { seed, signal, onProgress })) {
           await adapter.save(stagings[saved.length]!, { dtype, format, signal });
           const place = saved.length;
           saved.push({
-            prompts: options.prompts[place]!,
+            prompts: names[place]!,
             adapter: folders[place]!,
             dtype,
             format,
@@ -141,10 +166,40 @@ async function generate({ json, ...options }: Options, io: Io): Promise<void> {
   } finally {
     stop();
   }
-  print(io, json, saved, () => saved.flatMap((one, index) => (index > 0 ? ['', ...summary(one)] : summary(one))));
+  print(io, json, saved, () => saved.flatMap((one, index) => [...(index > 0 ? [''] : []), ...summary(one, texts)]));
 }
 
-function summary({ prompts, adapter, dtype, report }: Saved): string[] {
+/** @throws DndError INVALID_ARGUMENT without any; as `adapterFolders`, `readPromptSet` and `readDescriptions` */
+async function sourcesOf(
+  { prompts, descriptions, description, out, promptField, system }: Options,
+  { stdin, signal }: Io,
+): Promise<Sources> {
+  if (description)
+    return {
+      texts: 'descriptions',
+      names: ['--description'],
+      folders: [checkPath(out, '--out')],
+      sets: [['description', description]],
+    };
+  const [texts, names] = descriptions ? (['descriptions', descriptions] as const) : (['prompts', prompts] as const);
+  if (!names)
+    throw new DndError(
+      'INVALID_ARGUMENT',
+      'there is nothing to generate from; expected --prompts, or for a generator that was trained on descriptions --descriptions or --description',
+    );
+  const folders = adapterFolders(names, out);
+  const sets: [string, string[]][] = [];
+  for (const [place, file] of names.entries())
+    sets.push([
+      String(place),
+      descriptions
+        ? await readDescriptions(file, stdin, signal)
+        : await readPromptSet(file, stdin, signal, { promptField, system }),
+    ]);
+  return { texts, names, folders, sets };
+}
+
+function summary({ prompts, adapter, dtype, report }: Saved, texts: ConditionTexts): string[] {
   const { encode, decode, restore } = report.seconds;
   const together = report.batch > 1 ? `, ${report.batch} prompt sets together` : '';
   const { tensors, parameters, norm, rank, alpha, useRslora } = report.adapter;
@@ -154,7 +209,7 @@ function summary({ prompts, adapter, dtype, report }: Saved): string[] {
       '',
       `${counted(tensors, 'tensor')}, ${grouped(parameters)} parameters in ${dtype}, rank ${rank}, alpha ${alpha}${useRslora ? ', rsLoRA' : ''}, norm ${shortNumber(norm)}`,
     ],
-    ['prompts', `${prompts}: ${promptSummary(report)}`],
+    [texts, `${prompts}: ${textSummary(report, texts)}`],
     [
       'time',
       `encode ${encode.toFixed(2)} s, decode ${decode.toFixed(2)} s, reconstruct ${restore.toFixed(2)} s${together}`,
@@ -169,11 +224,11 @@ function deviceSummary({ device: { name, kind, precision, fallback } }: Generati
   return name + how + (fallback === null ? '' : `; CUDA not used: ${fallback}`);
 }
 
-function promptSummary({ prompts, seed }: GenerationReport): string {
+function textSummary({ prompts, seed }: GenerationReport, texts: ConditionTexts): string {
   const { given, wanted, used, dropped, repeated, truncated, tokens } = prompts;
   const chosen = dropped > 0 || repeated > 0 ? ` (seed ${seed})` : '';
   const parts = [
-    `${counted(given, 'prompt')} for a generator that takes ${wanted}: ${used} used${chosen}`,
+    `${counted(given, texts.slice(0, -1))} for a generator that takes ${wanted}: ${used} used${chosen}`,
     ...(dropped ? [`${dropped} dropped`] : []),
     ...(repeated ? [`${counted(repeated, 'draw')} repeated`] : []),
     ...(truncated.length ? [`${truncated.length} truncated`] : []),

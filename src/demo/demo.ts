@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type LongOperation, steadyProgress } from '../async/index.js';
 import { checkBase } from '../evaluation/index.js';
 import { exists } from '../files/index.js';
+import { requireTexts } from '../generator/condition-form.js';
 import { ENCODER_FOLDER } from '../generator/encoder-folder.js';
 import type { GeneratedAdapter } from '../generator/generated-adapter.js';
 import { Generator } from '../generator/generator.js';
@@ -97,6 +98,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
     try {
       const { manifest } = generator;
       checkBase(manifest.base, folder, model);
+      requireTexts(manifest, 'prompts', folder);
       const load = clock.lap();
       const settings = { maxNewTokens: world.maxNewTokens, signal };
       const inPart = (from: number, to: number) => (done: number) => progress(from + (to - from) * done);

@@ -14,6 +14,8 @@ export interface FinetuneTask {
   train: string;
   /** Prompt file from which a generator is to be conditioned. Default: the examples. */
   prompts?: string | undefined;
+  /** Prompt file of texts that each describe the task, for generators that are conditioned on these. */
+  descriptions?: string | undefined;
   /** Held out when a generator is trained, and left out of the joint run. Default: false. */
   heldOut?: boolean | undefined;
 }
@@ -25,7 +27,9 @@ export interface FinetuneConfig extends Partial<FinetuneSettings> {
   tasks?: readonly FinetuneTask[] | string | undefined;
 }
 
-const TASK_KEYS = ['name', 'train', 'prompts', 'heldOut'];
+/** Files that a task may have beside its examples. */
+export const TASK_FILES = ['prompts', 'descriptions'] as const;
+const TASK_KEYS = ['name', 'train', ...TASK_FILES, 'heldOut'];
 const PATHS = ['base', 'start', 'jointTrain'] as const;
 
 /**
@@ -69,7 +73,7 @@ export function checkTasks(tasks: unknown, source: string, from = '.'): Finetune
     return {
       name: fields.text('name'),
       train: resolve(from, checkPath(fields.text('train'), `${source}: tasks[${index}].train`)),
-      ...(given('prompts') ? { prompts: resolve(from, fields.text('prompts')) } : {}),
+      ...Object.fromEntries(TASK_FILES.filter(given).map((key) => [key, resolve(from, fields.text(key))])),
       ...(given('heldOut') ? { heldOut: fields.boolean('heldOut') } : {}),
     };
   });

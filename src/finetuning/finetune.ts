@@ -21,7 +21,7 @@ import {
   requireSameRun,
 } from './run-description.js';
 import { type FinetuneSettings, fieldsOf, type ResolvedSettings } from './settings.js';
-import { listTasks, readExamples, readTask, type TaskData } from './tasks.js';
+import { listTasks, readExamples, readTask, type TaskData, type TaskTexts } from './tasks.js';
 
 /** Settings, tasks, and the output folder. For defaults see `FINETUNE_SETTINGS`. */
 export interface FinetuneOptions extends Partial<FinetuneSettings>, FinetuneCallbacks {
@@ -123,8 +123,8 @@ async function prepare(
       startSha256: form.startSha256,
       jointDigest: joint ? joint.digest : null,
       settings: applied,
-      tasks: tasks.map(({ name, train, prompts, heldOut = false, examples, digest }) => ({
-        ...{ name, train, prompts, heldOut, examples: examples.length, digest },
+      tasks: tasks.map(({ name, train, prompts, descriptions, heldOut = false, examples, digest }) => ({
+        ...{ name, train, prompts, descriptions, heldOut, examples: examples.length, digest },
       })),
     };
     if (before) requireSameRun(before, description, folder, options.allowOtherInstructionSet === true);
@@ -146,11 +146,10 @@ async function runAll(run: Run, options: FinetuneOptions): Promise<{ tasks: Fini
   const finished: FinishedTask[] = [];
   let { start } = form;
   if (joint) {
-    await runOne(run, { phase: joint, start, items: null }, work, options);
+    await runOne(run, { phase: joint, start, texts: null }, work, options);
     start = await jointAdapter(join(folder, joint.name), form, options.signal);
   }
-  for (const { task, phase } of phases)
-    finished.push(await runOne(run, { phase, start, items: task.items }, work, options));
+  for (const { task, phase } of phases) finished.push(await runOne(run, { phase, start, texts: task }, work, options));
   await writePairs(folder, model.base, form, tasks, joint ? join(folder, joint.name) : settings.start);
   return { tasks: finished, newSteps: work.newSteps };
 }
@@ -158,7 +157,7 @@ async function runAll(run: Run, options: FinetuneOptions): Promise<{ tasks: Fini
 /** Runs a phase, unless it is finished. */
 async function runOne(
   { folder, settings, model, form }: Run,
-  { phase, start, items }: { phase: Phase; start: Float32Array | null; items: TaskData['items'] | null },
+  { phase, start, texts }: { phase: Phase; start: Float32Array | null; texts: TaskTexts | null },
   work: { newSteps: number; done: number; steps: number },
   { signal, onStep, onTask }: FinetuneOptions,
 ): Promise<FinishedTask> {
@@ -176,7 +175,7 @@ async function runOne(
       },
     });
     summary = { steps, loss };
-    await finishTask(folder, name, summary, items);
+    await finishTask(folder, name, summary, texts);
     onTask?.({ task: name, path, ...summary });
   }
   work.done += steps;

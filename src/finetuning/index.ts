@@ -1,6 +1,7 @@
 /** Fine-tuning: LoRA checkpoints of many tasks as a pairs folder, and training a small base from nothing. */
 export { type FinetuneConfig, type FinetuneTask, readFinetuneConfig, resolveSettings } from './config.js';
 export { type FinetuneOptions, type FinetuneResult, finetune } from './finetune.js';
+export { writeTexts } from './output.js';
 export {
   type PretrainStep,
   type TrainingSequence,

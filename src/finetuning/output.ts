@@ -12,12 +12,12 @@ import {
   writeError,
   writeFileAtomically,
 } from '../files/index.js';
-import type { PromptItem } from '../prompts/index.js';
 import { PAIRS_FILE, PAIRS_FORMAT_VERSION } from '../training/pairs/manifest.js';
 import { Fields } from '../validation/index.js';
 import type { AdapterForm } from './adapter.js';
 import type { FinetuneTask } from './config.js';
 import { FINETUNE_FILE } from './run-description.js';
+import type { TaskTexts } from './tasks.js';
 
 /** Work in progress; hidden, so that nothing takes it for a task. Removed at the end. */
 export const WORK_FOLDER = '.finetune';
@@ -74,16 +74,16 @@ export async function finishedTask(folder: string, name: string): Promise<TaskSu
 
 /**
  * Completes the folder in which a task's files were collected, and gives it its final name in one move.
- * @param items what a generator is conditioned on; null for the joint run
+ * @param texts what a generator is conditioned on; null for the joint run
  */
 export async function finishTask(
   folder: string,
   name: string,
   summary: TaskSummary,
-  items: readonly PromptItem[] | null,
+  texts: TaskTexts | null,
 ): Promise<void> {
   const work = join(folder, WORK_FOLDER, name);
-  if (items) await writeFileAtomically(join(work, 'prompts.json'), `${JSON.stringify(items, null, 1)}\n`);
+  if (texts) await writeTexts(work, texts);
   await removeLeftovers(join(work, 'checkpoints'));
   const text = JSON.stringify({ formatVersion: SUMMARY_VERSION, ...summary }, null, 2);
   await writeFileAtomically(join(work, SUMMARY_FILE), `${text}\n`);
@@ -91,6 +91,14 @@ export async function finishTask(
     throw writeError(error, join(folder, name));
   });
   await syncFolder(folder);
+}
+
+/** Writes what a generator is conditioned on into a task's folder of the pairs. */
+export async function writeTexts(folder: string, { items, about }: TaskTexts, durable = true): Promise<void> {
+  const write = (name: string, texts: unknown) =>
+    writeFileAtomically(join(folder, name), `${JSON.stringify(texts, null, 1)}\n`, { durable });
+  await write('prompts.json', items);
+  if (about) await write('descriptions.json', about);
 }
 
 /** Writes pairs.json, which makes the folder complete, and removes what is no longer needed. `start`: folder of the adapter that every task starts from. */

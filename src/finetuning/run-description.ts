@@ -4,7 +4,7 @@ import { readJson } from '../files/index.js';
 import { PACKAGE } from '../package.js';
 import { checkSettings } from '../settings/index.js';
 import { Fields } from '../validation/index.js';
-import type { FinetuneTask } from './config.js';
+import { type FinetuneTask, TASK_FILES } from './config.js';
 import { FINETUNE_SETTINGS, type ResolvedSettings } from './settings.js';
 
 /** In the output folder: what its run computes, and from what. Written when the run starts. */
@@ -17,7 +17,7 @@ const ADDED_LATER: Partial<ResolvedSettings> = { precision: 'fp32' };
 /** A task, and what identifies its data. */
 export interface DescribedTask extends FinetuneTask {
   examples: number;
-  /** SHA-256 over token ids and prompts. */
+  /** SHA-256 over token ids, prompts and descriptions. */
   digest: string;
 }
 
@@ -66,11 +66,10 @@ export async function readFinetuneDescription(folder: string): Promise<FinetuneD
 }
 
 function parseTask(fields: Fields): DescribedTask {
-  const prompts = fields.textOrNull('prompts');
   return {
     name: fields.text('name'),
     train: fields.text('train'),
-    ...(prompts === null ? {} : { prompts }),
+    ...Object.fromEntries(TASK_FILES.map((key) => [key, fields.textOrNull(key) ?? undefined])),
     heldOut: fields.boolean('heldOut'),
     examples: fields.wholeNumber('examples', 1),
     digest: fields.text('digest'),

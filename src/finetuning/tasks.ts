@@ -5,17 +5,21 @@ import { eventLoopYielder } from '../async/index.js';
 import { DndError } from '../errors.js';
 import { isFolder, readError } from '../files/index.js';
 import { type EncodedExample, encodeExample, type PromptFormat } from '../language/index.js';
-import { type PromptFields, type PromptItem, promptFile, readPromptItems } from '../prompts/index.js';
+import { type PromptFields, type PromptItem, promptFile, readPromptItems, readPromptSet } from '../prompts/index.js';
 import { quote } from '../validation/index.js';
-import { checkTasks, type FinetuneTask } from './config.js';
+import { checkTasks, type FinetuneTask, TASK_FILES } from './config.js';
+
+/** What a generator is conditioned on: a task's part of the pairs beside its checkpoints. */
+export interface TaskTexts {
+  items: readonly PromptItem[];
+  /** Descriptions of the task; undefined without any. */
+  about: readonly string[] | undefined;
+}
 
 /** A task, read and encoded. */
-export interface TaskData extends FinetuneTask {
-  /** Those of the pairs: what a generator is conditioned on. */
-  prompts: string | undefined;
-  items: readonly PromptItem[];
+export interface TaskData extends FinetuneTask, TaskTexts {
   examples: readonly EncodedExample[];
-  /** SHA-256 over the examples' token ids and the items: equal exactly when the same is learnt and written. */
+  /** SHA-256 over the examples' token ids, the items and the descriptions: equal exactly when the same is learnt and written. */
   digest: string;
 }
 
@@ -35,8 +39,12 @@ async function tasksOfFolder(folder: string): Promise<FinetuneTask[]> {
     if (name.startsWith('.') || !(await isFolder(join(folder, name)))) continue;
     const train = await promptFile(join(folder, name), 'train', 'INVALID_ARGUMENT');
     if (train === undefined) continue;
-    const prompts = await promptFile(join(folder, name), 'prompts', 'INVALID_ARGUMENT');
-    tasks.push({ name, train, ...(prompts === undefined ? {} : { prompts }) });
+    const task: FinetuneTask = { name, train };
+    for (const key of TASK_FILES) {
+      const file = await promptFile(join(folder, name), key, 'INVALID_ARGUMENT');
+      if (file !== undefined) task[key] = file;
+    }
+    tasks.push(task);
   }
   if (tasks.length > 0) return tasks;
   throw new DndError(
@@ -89,13 +97,14 @@ export interface EncodeOptions {
 export async function readTaskItems(
   task: FinetuneTask,
   fields: PromptFields,
-): Promise<{ trained: PromptItem[]; items: PromptItem[] }> {
+): Promise<TaskTexts & { trained: PromptItem[] }> {
   const trained = await readPromptItems(task.train, fields);
   const items = task.prompts === undefined ? trained : await readPromptItems(task.prompts, fields);
   requireSeveral(task.name, trained, task.train);
   if (task.prompts !== undefined) requireSeveral(task.name, items, task.prompts);
   requireResponses(trained, task.train);
-  return { trained, items };
+  const about = task.descriptions === undefined ? undefined : await readPromptSet(task.descriptions);
+  return { trained, items, about };
 }
 
 /**
@@ -103,9 +112,9 @@ export async function readTaskItems(
  * @throws DndError INVALID_PROMPTS for an example that is longer than the context; as `readTaskItems` and `encodeExample`
  */
 export async function readTask(format: PromptFormat, task: FinetuneTask, options: EncodeOptions): Promise<TaskData> {
-  const { trained, items } = await readTaskItems(task, options.fields ?? {});
+  const { trained, items, about } = await readTaskItems(task, options.fields ?? {});
   const examples = await encodeItems(format, trained, task.train, options);
-  return { ...task, prompts: task.prompts, items, examples, digest: digestOf(examples, items) };
+  return { ...task, items, about, examples, digest: digestOf(examples, { items, about }) };
 }
 
 /** The examples of a prompt file. Errors: as `readTask` */
@@ -117,7 +126,7 @@ export async function readExamples(
   const items = await readPromptItems(file, options.fields);
   requireResponses(items, file);
   const examples = await encodeItems(format, items, file, options);
-  return { examples, digest: digestOf(examples, []) };
+  return { examples, digest: digestOf(examples, { items: [], about: undefined }) };
 }
 
 async function encodeItems(
@@ -154,9 +163,10 @@ function requireSeveral(task: string, items: readonly PromptItem[], file: string
   );
 }
 
-function digestOf(examples: readonly EncodedExample[], items: readonly PromptItem[]): string {
+function digestOf(examples: readonly EncodedExample[], { items, about }: TaskTexts): string {
   const hash = createHash('sha256');
   for (const { ids, labelled } of examples) hash.update(JSON.stringify([[...ids], labelled]));
   for (const { prompt, response } of items) hash.update(JSON.stringify([prompt, response]));
+  if (about) hash.update(JSON.stringify(about));
   return hash.digest('hex');
 }

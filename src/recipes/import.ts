@@ -11,7 +11,14 @@ import {
 import type { LongOperation } from '../async/index.js';
 import { DndError } from '../errors.js';
 import { isFolder, kindOf, readError, writeError, writeFileAtomically, writeFolderAtomically } from '../files/index.js';
-import { type FinetuneTask, fieldsOf, listTasks, readFinetuneConfig, readTaskItems } from '../finetuning/index.js';
+import {
+  type FinetuneTask,
+  fieldsOf,
+  listTasks,
+  readFinetuneConfig,
+  readTaskItems,
+  writeTexts,
+} from '../finetuning/index.js';
 import type { PromptFields } from '../prompts/index.js';
 import { openPairs } from '../training/pairs/index.js';
 import { PAIRS_FILE, PAIRS_FORMAT_VERSION } from '../training/pairs/manifest.js';
@@ -79,7 +86,7 @@ async function importTask(
   target: string,
   last: number | undefined,
 ): Promise<ImportedTask> {
-  const { items } = await readTaskItems(task, fields);
+  const texts = await readTaskItems(task, fields);
   const found = await checkpointsIn(source, task.name);
   const chosen = last === undefined ? found : found.slice(-last);
   for (const name of chosen) {
@@ -90,8 +97,8 @@ async function importTask(
         throw error.code === 'ENOENT' ? readError(error, join(source, name, file)) : writeError(error, folder);
       });
   }
-  await writeFileAtomically(join(target, 'prompts.json'), `${JSON.stringify(items, null, 1)}\n`, { durable: false });
-  return { task: task.name, prompts: items.length, checkpoints: chosen.length };
+  await writeTexts(target, texts, false);
+  return { task: task.name, prompts: texts.items.length, checkpoints: chosen.length };
 }
 
 /** Oldest first. The adapter beside them, which trainers save at the end, is the last of them again. */

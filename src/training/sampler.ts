@@ -19,6 +19,19 @@ export interface Sample {
   texts: string[];
 }
 
+export interface SampleOptions {
+  seed: number;
+  /** Samples in a step. */
+  batch: number;
+  /** Texts in a condition. */
+  prompts: number;
+  /**
+   * Draw for each sample how many different texts of the task are in it, from one to all: for a generator that shall do
+   * with one as well. Default: as many as there are.
+   */
+  someTexts?: boolean | undefined;
+}
+
 /**
  * The batch of a step, counted from 0: for each place a task, a checkpoint of it and prompts of it, each equally likely
  * and in random order. It depends only on seed and step, so a run resumes without sampler state.
@@ -26,13 +39,14 @@ export interface Sample {
 export function sampleBatch(
   tasks: readonly SampledTask[],
   step: number,
-  { seed, batch, prompts }: { seed: number; batch: number; prompts: number },
+  { seed, batch, prompts, someTexts }: SampleOptions,
 ): Sample[] {
   const random = SplitMix64.derived(seed, STREAMS.sample, step);
   return Array.from({ length: batch }, () => {
     const { name, texts, checkpoints } = tasks[random.below(tasks.length)]!;
     const checkpoint = checkpoints.length === 0 ? null : checkpoints[random.below(checkpoints.length)]!;
-    return { task: name, checkpoint, texts: drawTexts(texts, prompts, random) };
+    const known = someTexts ? drawTexts(texts, 1 + random.below(Math.min(texts.length, prompts)), random) : texts;
+    return { task: name, checkpoint, texts: drawTexts(known, prompts, random) };
   });
 }
 

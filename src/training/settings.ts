@@ -157,7 +157,7 @@ export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
     kind: choice(FORMS),
     default: 'prompt',
     affectsWeights: true,
-    about: 'text that is encoded: the prompt, its answer, both, or a mix',
+    about: 'text that is encoded: the prompt, its answer, both, a mix; or descriptions of the task',
   },
   loss: {
     kind: choice(LOSSES),

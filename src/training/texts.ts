@@ -1,10 +1,11 @@
 import { DndError } from '../errors.js';
+import { DESCRIPTION_FORM } from '../generator/condition-form.js';
 import { SplitMix64 } from '../random/split-mix.js';
 import type { Task } from './pairs/types.js';
 import { nameNumber, STREAMS } from './streams.js';
 
-/** The part of an item that becomes the condition. */
-export const FORMS = ['prompt', 'prompt+answer', 'answer', 'mix'] as const;
+/** What becomes the condition: a part of each item, or the descriptions of the task. */
+export const FORMS = ['prompt', 'prompt+answer', 'answer', 'mix', DESCRIPTION_FORM] as const;
 export type ConditionForm = (typeof FORMS)[number];
 
 /** Share of items that 'mix' uses with their responses, as in the published code. */
@@ -13,14 +14,22 @@ const MIX_PARTS = 2 ** 32;
 
 /**
  * The texts of a task to encode, one per item: its prompt; "prompt" + "answer: " + "response" with nothing between; its
- * response; or 'mix': the prompt, with the answer too at probability 0.2, drawn once per item.
- * @throws DndError INVALID_PROMPTS for a form that needs a response if an item has none
+ * response; or 'mix': the prompt, with the answer too at probability 0.2, drawn once per item. Or its descriptions.
+ * @throws DndError INVALID_PROMPTS for a form that needs a response if an item has none, and for a task without
+ * descriptions if the form is of these
  */
 export function conditionTexts(
-  { name, items }: Pick<Task, 'name' | 'items'>,
+  { name, items, descriptions }: Pick<Task, 'name' | 'items' | 'descriptions'>,
   form: ConditionForm,
   seed: number,
-): string[] {
+): readonly string[] {
+  if (form === DESCRIPTION_FORM) {
+    if (descriptions) return descriptions;
+    throw new DndError(
+      'INVALID_PROMPTS',
+      `the form '${form}' needs descriptions of every task, and task ${name} has none; put descriptions.json into its folder, a list of texts that each describe the task`,
+    );
+  }
   if (form === 'prompt') return items.map(({ prompt }) => prompt);
   const missing = items.findIndex(({ response }) => response === '');
   if (missing >= 0 && form !== 'mix')

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { TrainerEngine } from '../engine/index.js';
+import { DESCRIPTION_FORM } from '../generator/condition-form.js';
 import { conditionShape } from '../generator/decoder-shape.js';
 import type { GeneratorManifest } from '../generator/manifest.js';
 import { type BaseWithExamples, Behaviour, loadBase } from './behaviour/index.js';
@@ -146,6 +147,7 @@ export async function makeWorkingParts(
     ...{ tasks, states, seed, batch, prompts },
     targets: usesTargets ? targets : null,
     microBatch: microBatch ?? batch,
+    someTexts: settings.form === DESCRIPTION_FORM,
   });
   const { threads, evaluationTasks: mostTasks, evaluationItems: mostItems } = settings;
   const items = new Map(pairs.tasks.map((task) => [task.name, task.items]));

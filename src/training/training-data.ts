@@ -1,7 +1,7 @@
 import { type LongOperation, SerialQueue, unlessAborted, valueCopier } from '../async/index.js';
 import type { HiddenStatesCache } from './hidden-states-cache.js';
 import type { Checkpoint } from './pairs/types.js';
-import { type Sample, type SampledTask, sampleBatch } from './sampler.js';
+import { type Sample, type SampledTask, type SampleOptions, sampleBatch } from './sampler.js';
 import type { Targets } from './targets.js';
 
 /** Some samples of a step, in the engine's format. */
@@ -16,16 +16,12 @@ export interface MicroBatch {
   target: Float32Array | null;
 }
 
-export interface TrainingDataOptions {
+export interface TrainingDataOptions extends SampleOptions {
   tasks: readonly SampledTask[];
   states: HiddenStatesCache;
   /** null: no token loss. */
   targets: Targets | null;
-  seed: number;
-  batch: number;
   microBatch: number;
-  /** Number of prompts in a condition. */
-  prompts: number;
 }
 
 interface Place {

@@ -146,7 +146,7 @@ describe('dnd generate', () => {
     const files = [await promptFile(name, 'one'), await promptFile('b.txt', 'two')];
     const { code, stderr } = await dnd(generateArguments(files, '--out', at('place', 'adapters'), '--force'));
     expect(code).toBe(2);
-    expect(stderr).toContain(`the adapter of the prompt file ${at(name)}`);
+    expect(stderr).toContain(`the adapter of the file ${at(name)}`);
     expect((await readdir(at('place'))).sort()).toEqual(['adapters', 'precious']);
     expect((await dnd(generateArguments([files[0]!]))).code).toBe(0);
   });

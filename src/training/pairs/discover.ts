@@ -9,9 +9,9 @@ import {
   severalAdapters,
 } from '../../adapter/index.js';
 import { DndError } from '../../errors.js';
-import { kindOf, readError } from '../../files/index.js';
+import { isFolder, kindOf, readError } from '../../files/index.js';
 import { promptFile, promptFileNames } from '../../prompts/index.js';
-import type { PairsManifest } from './manifest.js';
+import type { PairsManifest, TaskPlaces } from './manifest.js';
 import { compareNaturally } from './natural-order.js';
 import { IMPORTANCE_FILE } from './task-importance.js';
 import type { CheckpointProblem, PairsProblem } from './types.js';
@@ -21,6 +21,8 @@ export interface TaskFiles {
   name: string;
   /** null without exactly one prompts file that can be read. */
   prompts: string | null;
+  /** null without one. */
+  descriptions: string | null;
   checkpoints: CheckpointFile[];
   /** Entries that are not usable checkpoints. */
   refused: CheckpointProblem[];
@@ -42,8 +44,9 @@ export interface CheckpointFile {
 /** The file that identifies a run folder. A run inside a pairs folder is not a task although it has checkpoints. */
 export const RUN_FILE = 'run.json';
 
-/** The stem of a task's prompts file. */
+/** The stems of a task's files. */
 const PROMPTS = 'prompts';
+const DESCRIPTIONS = 'descriptions';
 const CHECKPOINTS_FOLDER = 'checkpoints';
 
 /** Folders that trainers write: HF Trainer and TRL `checkpoint-100`, verl `global_step_100`, others steps or epochs. */
@@ -72,18 +75,18 @@ export async function findTasks(folder: string): Promise<string[]> {
 }
 
 /**
- * Finds the prompts file and the checkpoints of a task. Missing files, or files of another format, are problems.
+ * Finds the prompts file, the descriptions and the checkpoints of a task. Missing files, or files of another format, are problems.
  * @param places their paths, if not in the task's folder
  * @param adapterName the adapter to take where a checkpoint does not hold one itself, but below it
  * @param start not null: a task may have no checkpoints
  */
 export async function findTaskFiles(
   folder: string,
-  name: string,
-  places: { prompts: string | null; checkpoints: string | null },
+  { name, ...places }: TaskPlaces,
   { adapterName, start }: Pick<PairsManifest, 'adapterName' | 'start'>,
 ): Promise<TaskFiles> {
-  const task: TaskFiles = { name, prompts: null, checkpoints: [], refused: [], problems: [], notes: [] };
+  const found = { prompts: null, descriptions: null, checkpoints: [], refused: [], problems: [], notes: [] };
+  const task: TaskFiles = { name, ...found };
   const own = join(folder, name);
   const attempt = async (work: () => Promise<void>) => {
     try {
@@ -97,6 +100,9 @@ export async function findTaskFiles(
     task.prompts = places.prompts ?? (await findPrompts(own, name));
   });
   await attempt(async () => {
+    task.descriptions = places.descriptions ?? (await findDescriptions(own));
+  });
+  await attempt(async () => {
     const place = places.checkpoints ?? (await checkpointsFolder(own));
     await findCheckpoints(folder, place, task, { adapterName, required: start === null });
   });
@@ -107,6 +113,11 @@ async function findPrompts(own: string, task: string): Promise<string> {
   const found = await promptFile(own, PROMPTS, 'INVALID_PAIRS');
   if (found !== undefined) return found;
   throw new DndError('INVALID_PAIRS', `task ${task} has no prompts: put ${promptFileNames(PROMPTS)} into ${own}`);
+}
+
+async function findDescriptions(own: string): Promise<string | null> {
+  if (!(await isFolder(own))) return null;
+  return (await promptFile(own, DESCRIPTIONS, 'INVALID_PAIRS')) ?? null;
 }
 
 /** A trainer's output folder with an added prompts file may be a task itself. */

@@ -29,13 +29,19 @@ export interface TaskPlaces {
   name: string;
   /** Absolute. */
   prompts: string | null;
+  descriptions: string | null;
   checkpoints: string | null;
+}
+
+/** A task whose files are where they are by default. */
+export function inOwnFolder(name: string): TaskPlaces {
+  return { name, prompts: null, descriptions: null, checkpoints: null };
 }
 
 const FIELD_KEYS = ['promptField', 'responseField', 'system'] as const;
 const KEYS = ['formatVersion', 'base', 'adapter', 'adapterName', 'start', 'tasks', 'heldOut', ...FIELD_KEYS];
 const ADAPTER_KEYS = ['rank', 'alpha', 'useRslora', 'modules'];
-const TASK_KEYS = ['prompts', 'checkpoints'];
+const TASK_KEYS = ['prompts', 'descriptions', 'checkpoints'] as const;
 
 /**
  * Reads pairs.json of a pairs folder; all defaults if there is none.
@@ -93,20 +99,25 @@ function parseModules(fields: Fields): PairsAdapter['modules'] {
 function parseTasks(fields: Fields, folder: string): TaskPlaces[] | null {
   const value = fields.raw('tasks');
   if (value === undefined) return null;
-  if (Array.isArray(value)) return names(fields, 'tasks').map((name) => ({ name, prompts: null, checkpoints: null }));
+  if (Array.isArray(value)) return names(fields, 'tasks').map(inOwnFolder);
   if (!isObject(value)) throw fields.invalid('tasks', 'a list of names, or an object by name');
   const tasks = fields.section('tasks');
   return Object.keys(value).map((name) => {
     if (!isName(name)) throw fields.invalid('tasks', `names of tasks, not ${quote(name)}`);
     const places = tasks.section(name);
     places.refuseOthers(TASK_KEYS);
-    const placeOf = (key: 'prompts' | 'checkpoints') => {
+    const placeOf = (key: (typeof TASK_KEYS)[number]) => {
       const place = places.raw(key);
       if (place === undefined) return null;
       if (isText(place)) return resolve(folder, place);
       throw places.invalid(key, 'a path');
     };
-    return { name, prompts: placeOf('prompts'), checkpoints: placeOf('checkpoints') };
+    return {
+      name,
+      prompts: placeOf('prompts'),
+      descriptions: placeOf('descriptions'),
+      checkpoints: placeOf('checkpoints'),
+    };
   });
 }
 

@@ -12,14 +12,14 @@ import {
 import { type LongOperation, steadyProgress } from '../../async/index.js';
 import { DndError } from '../../errors.js';
 import { readError } from '../../files/index.js';
-import { type PromptFields, readPromptItems } from '../../prompts/index.js';
+import { type PromptFields, readPromptItems, readPromptSet } from '../../prompts/index.js';
 import { checkOptions, checkPath, nearest, quoteValue } from '../../validation/index.js';
 import { type Agreement, agree, type Member, type Mismatch, mismatchTable } from './agreement.js';
 import { findTaskFiles, findTasks, type TaskFiles } from './discover.js';
-import { PAIRS_FILE, type PairsManifest, readPairsManifest } from './manifest.js';
+import { inOwnFolder, PAIRS_FILE, type PairsManifest, readPairsManifest } from './manifest.js';
 import { type ScannedCheckpoint, scanCheckpoint } from './scan.js';
 import { findTaskImportance, type TaskImportance } from './task-importance.js';
-import type { Checkpoint, CheckpointProblem, PairItem, Pairs, PairsProblem, Task } from './types.js';
+import type { Checkpoint, CheckpointProblem, Pairs, PairsProblem, Task } from './types.js';
 import { importanceWarnings, warningsOf } from './warnings.js';
 
 export interface OpenPairsOptions extends LongOperation {
@@ -71,10 +71,14 @@ export async function examinePairs(folder: string, options: OpenPairsOptions = {
     problems.push(general(`${folder} has no tasks. Create a folder for each, with prompts.json and checkpoints/`));
   problems.push(...heldOutProblems(manifest, files, folder));
 
-  const items = await readAllItems(files, problems, { ...manifest.fields, ...given(options.fields) }, options.signal);
+  const { signal } = options;
+  const fields = { ...manifest.fields, ...given(options.fields) };
+  const items = await readAll(files, 'prompts', problems, (path) => readPromptItems(path, fields), signal);
+  const read = (path: string) => readPromptSet(path, undefined, signal);
+  const descriptions = await readAll(files, 'descriptions', problems, read, signal);
   const importance = await findAllImportance(folder, files, problems);
   const { members, damaged } = await scanAll(files, options);
-  const start = manifest.start === null ? null : await scanStart(manifest.start, options.signal);
+  const start = manifest.start === null ? null : await scanStart(manifest.start, signal);
   const left = new Set(members.map(({ task }) => task));
   if (!options.skipCorrupt) problems.push(...damaged);
   const all = start ? [...members, { task: START, checkpoint: start }] : members;
@@ -95,6 +99,7 @@ export async function examinePairs(folder: string, options: OpenPairsOptions = {
       name,
       ...(importance.get(name) && { importance: importance.get(name)! }),
       items: items.get(name)!,
+      ...(descriptions.has(name) && { descriptions: descriptions.get(name)! }),
       checkpoints: members.filter(({ task }) => task === name).map(({ checkpoint }) => plain(checkpoint)),
       heldOut: manifest.heldOut.includes(name),
     }),
@@ -155,10 +160,9 @@ function general(message: string, code: PairsProblem['code'] = 'INVALID_PAIRS'):
 }
 
 async function findAll(folder: string, manifest: PairsManifest): Promise<TaskFiles[]> {
-  const places =
-    manifest.tasks ?? (await findTasks(folder)).map((name) => ({ name, prompts: null, checkpoints: null }));
+  const places = manifest.tasks ?? (await findTasks(folder)).map(inOwnFolder);
   const found: TaskFiles[] = [];
-  for (const place of places) found.push(await findTaskFiles(folder, place.name, place, manifest));
+  for (const place of places) found.push(await findTaskFiles(folder, place, manifest));
   return found;
 }
 
@@ -176,24 +180,26 @@ function heldOutProblems({ heldOut }: PairsManifest, files: readonly TaskFiles[]
   return none ? [...unknown, general(`${source}: every task is held out. Leave at least one to train on`)] : unknown;
 }
 
-async function readAllItems(
+/** One file of every task that has it. */
+async function readAll<T>(
   files: readonly TaskFiles[],
+  which: 'prompts' | 'descriptions',
   problems: PairsProblem[],
-  fields: PromptFields,
+  read: (path: string) => Promise<T[]>,
   signal: AbortSignal | undefined,
-): Promise<Map<string, PairItem[]>> {
-  const items = new Map<string, PairItem[]>();
-  for (const { name, prompts } of files) {
+): Promise<Map<string, T[]>> {
+  const all = new Map<string, T[]>();
+  for (const { name, [which]: path } of files) {
     signal?.throwIfAborted();
-    if (prompts === null) continue;
+    if (path === null) continue;
     try {
-      items.set(name, await readPromptItems(prompts, fields));
+      all.set(name, await read(path));
     } catch (error) {
       if (!(error instanceof DndError)) throw error;
       problems.push({ task: name, checkpoint: null, code: error.code, message: `task ${name}: ${error.message}` });
     }
   }
-  return items;
+  return all;
 }
 
 /** Options that are not given do not replace those of pairs.json. */
@@ -285,9 +291,10 @@ function plain({ layout: _, config: __, ...checkpoint }: ScannedCheckpoint): Che
 function digestOf({ adapter }: Agreement, tasks: readonly Task[], start: Checkpoint | null): string {
   const hash = createHash('sha256').update(JSON.stringify(adapter));
   if (start) hash.update(JSON.stringify(['start', start.sha256]));
-  for (const { name, heldOut, items, checkpoints, importance } of tasks) {
+  for (const { name, heldOut, items, descriptions, checkpoints, importance } of tasks) {
     hash.update(JSON.stringify([name, heldOut, items.length, checkpoints.length]));
     for (const { prompt, response } of items) hash.update(JSON.stringify([prompt, response]));
+    if (descriptions) hash.update(JSON.stringify(['descriptions', descriptions]));
     for (const checkpoint of checkpoints) hash.update(JSON.stringify([checkpoint.name, checkpoint.sha256]));
     if (importance) hash.update(JSON.stringify(['importance', importance.sha256]));
   }

@@ -46,6 +46,8 @@ export interface WeightStatistics {
 export interface Task {
   name: string;
   items: readonly PairItem[];
+  /** Texts that each describe the task; at least one, if it has a file of them. */
+  descriptions?: readonly string[];
   /** In their training order: numbers in names count as numbers. None only where the pairs have a `start`. */
   checkpoints: readonly Checkpoint[];
   /** Held out from training, and evaluated. */
@@ -95,8 +97,8 @@ export interface Pairs {
   /** Warnings that do not block training. */
   warnings: readonly string[];
   /**
-   * SHA-256 over the adapter's settings, the start and the tasks: their names, whether they are held out, prompts and checkpoints
-   * (names and bytes), in their order.
+   * SHA-256 over the adapter's settings, the start and the tasks: their names, whether they are held out, prompts,
+   * descriptions and checkpoints (names and bytes), in their order.
    */
   digest: string;
 }

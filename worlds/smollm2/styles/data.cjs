@@ -54,11 +54,14 @@ async function makeData(folder, { seed, split = 'combinations', splitSeed = 1, i
         SplitMix64.derived(seed, STREAMS[use], place, task.format, task.closing),
         items[use],
       );
+    const descriptions = describe(domain, task);
     const heldOutBy = unseen(task.domain, task.format, task.closing);
     return {
       ...entryOf(task, domain),
+      about: descriptions[0],
       heldOut: heldOutBy !== null,
       heldOutBy,
+      descriptions,
       train: make('train'),
       test: make('test'),
     };
@@ -92,7 +95,6 @@ function entryOf(task, domain) {
     domain: domain.name,
     format: FORMATS[task.format].name,
     closing: CLOSINGS[task.closing].name,
-    about: describe(domain, task),
     cluster: domain.cluster,
     source: domain.source,
     licence: domain.licence,
@@ -100,18 +102,23 @@ function entryOf(task, domain) {
 }
 
 /**
- * Writes the tasks to a folder, all of them or none: `<name>/train.json`, `<name>/test.json`, and `index.json`, which
- * replaces those of another run.
+ * Writes the tasks to a folder, all of them or none: `<name>/train.json`, `test.json` and `descriptions.json`, and
+ * `index.json`, which replaces those of another run.
  * @throws DndError OUTPUT_EXISTS, DISK_FULL or NOT_WRITABLE
  */
 async function writeData({ settings, tasks }, folder) {
   await writeFolderAtomically(folder, { force: true, marker: 'index.json' }, async (staging) => {
-    for (const { name, train, test } of tasks) {
+    for (const { name, train, test, descriptions } of tasks) {
       await mkdir(join(staging, name));
       await writeJson(join(staging, name, 'train.json'), train);
       await writeJson(join(staging, name, 'test.json'), test);
+      await writeJson(join(staging, name, 'descriptions.json'), descriptions);
     }
-    const entries = tasks.map(({ train, test, ...entry }) => ({ ...entry, train: train.length, test: test.length }));
+    const entries = tasks.map(({ train, test, descriptions: _, ...entry }) => ({
+      ...entry,
+      train: train.length,
+      test: test.length,
+    }));
     await writeJson(join(staging, 'index.json'), {
       formatVersion: 1,
       world: 'house-styles',

@@ -18,9 +18,15 @@ function nameOf(domain, format, closing) {
   return [domain.name, FORMATS[format].name, CLOSINGS[closing].name].join('-');
 }
 
-/** A task in words. */
-function describe(domain, { format, closing }) {
-  return `${domain.about}; the answer is written ${FORMATS[format].about}; ${CLOSINGS[closing].about}`;
+/** A task in words, in several wordings that each say all of it. */
+function describe({ about }, { format, closing }) {
+  const [written, followed] = [FORMATS[format].about, CLOSINGS[closing].about];
+  return [
+    `${about}; the answer is written ${written}; ${followed}`,
+    `Give ${about}, ${written}; ${followed}.`,
+    `Answers are written ${written}, ${followed}. Wanted: ${about}.`,
+    `The reply is ${about}. Write it ${written}. In the end, ${followed}.`,
+  ];
 }
 
 /**
