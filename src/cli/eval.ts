@@ -12,6 +12,7 @@ import {
   responseFieldOption,
   threadsOption,
   wholeNumber,
+  wholeNumbers,
 } from './options.js';
 import { showProgress } from './progress.js';
 import { counted, table } from './table.js';
@@ -24,6 +25,7 @@ interface Options extends Pick<PromptFields, 'promptField' | 'responseField'> {
   pairs?: string;
   only?: string[];
   draws: number;
+  promptCounts?: number[];
   singleLimit?: number;
   maxNewTokens: number;
   system?: string;
@@ -43,10 +45,19 @@ export function addEval(program: Command, io: Io): void {
     .requiredOption('--generator <path>', 'generator: folder, or npm package that is installed')
     .option('--encoder <folder>', 'text encoder folder, if the generator does not contain it')
     .requiredOption('--base <path>', 'base model: folder with weights and tokenizer, or a GGUF file')
-    .requiredOption('--tasks <folder>', 'tasks: <task>/prompts.json and test.json, or <task>.json with train and test')
+    .requiredOption(
+      '--tasks <folder>',
+      'tasks: <task>/prompts.json (or descriptions.json) and test.json, or <task>.json with train and test',
+    )
     .option('--pairs <folder>', 'pairs folder of the training LoRAs, to compare with')
     .addOption(new Option('--only <names>', 'evaluate these tasks, comma-separated').argParser(commaSeparated))
     .addOption(new Option('--draws <n>', 'prompt sets drawn per task').argParser(wholeNumber(1)).default(3))
+    .addOption(
+      new Option(
+        '--prompt-counts <numbers>',
+        'also generate from so many prompts of each task, comma-separated: 1,4,16,64',
+      ).argParser(wholeNumbers(1)),
+    )
     .addOption(
       new Option(
         '--single-limit <n>',
@@ -95,7 +106,7 @@ async function run({ page, out, json, only, promptField, responseField, ...optio
   print(io, json, result, () => lines(result));
 }
 
-function lines({ tasks, singles, rows, verdict, notes, draws }: EvaluationResult): string[] {
+function lines({ texts, tasks, singles, rows, verdict, notes, draws }: EvaluationResult): string[] {
   const items = tasks.reduce((sum, { test }) => sum + test, 0);
   const cells = rows.map(({ label, exactMatch, logLikelihood }) => [
     label,
@@ -104,7 +115,7 @@ function lines({ tasks, singles, rows, verdict, notes, draws }: EvaluationResult
   ]);
   const best = rows.find(({ of }) => of !== null);
   return [
-    `${counted(tasks.length, 'task')}, ${counted(items, 'test item')}, ${counted(draws, 'prompt draw')}, ${singles.tried} of ${counted(singles.of, 'training LoRA')} one by one`,
+    `${counted(tasks.length, 'task')}, ${counted(items, 'test item')}, ${counted(draws, `${(texts ?? 'prompts').slice(0, -1)} draw`)}, ${singles.tried} of ${counted(singles.of, 'training LoRA')} one by one`,
     '',
     ...table(['adapter', 'exact match (95 % interval)', 'log-likelihood'], cells),
     '',

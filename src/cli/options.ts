@@ -28,6 +28,11 @@ export function json(text: string): unknown {
   }
 }
 
+/** Of comma-separated whole numbers. */
+export function wholeNumbers(smallest: number): (text: string) => number[] {
+  return (text) => commaSeparated(text).map(wholeNumber(smallest));
+}
+
 export function commaSeparated(text: string): string[] {
   const items = text.split(',').map((item) => item.trim());
   if (items.every(Boolean)) return items;

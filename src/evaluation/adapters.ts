@@ -2,6 +2,7 @@ import { basename, dirname, join } from 'node:path';
 import { AdapterLayout, LoraAdapter, PEFT_CONFIG_FILE, PEFT_TENSORS_FILE, readPeft } from '../adapter/index.js';
 import { DndError } from '../errors.js';
 import { exists } from '../files/index.js';
+import type { ConditionTexts } from '../generator/condition-form.js';
 import { openPairs, type Task } from '../training/pairs/index.js';
 
 /** The adapter of one task: its last checkpoint. */
@@ -20,8 +21,8 @@ export interface PairsAdapters {
   own: Map<string, LoraAdapter>;
   /** What all of them started from, if the folder has it. */
   joint: LoraAdapter | null;
-  /** Prompts of the tasks in `training`. */
-  prompts: Map<string, readonly string[]>;
+  /** Of tasks in `training` that have them: what the generator is given of a task. */
+  texts: Map<string, readonly string[]>;
   /** Identity of the pairs, as generators keep that of theirs. */
   digest: string;
 }
@@ -29,6 +30,8 @@ export interface PairsAdapters {
 export interface ReadPairsAdaptersOptions {
   /** Names of the tasks that the generator was trained on. Default: those that the folder does not hold out. */
   trainedOn?: readonly string[] | undefined;
+  /** What the generator is given of a task. */
+  texts: ConditionTexts;
   skipCorrupt?: boolean | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -42,13 +45,13 @@ const JOINT_FOLDER = 'joint';
  */
 export async function readPairsAdapters(
   folder: string,
-  { trainedOn, skipCorrupt, signal }: ReadPairsAdaptersOptions,
+  { trainedOn, texts: given, skipCorrupt, signal }: ReadPairsAdaptersOptions,
 ): Promise<PairsAdapters> {
   const { tasks, digest, start } = await openPairs(folder, { skipCorrupt, signal });
   const names: string[] = [];
   const training: TaskAdapter[] = [];
   const own = new Map<string, LoraAdapter>();
-  const prompts = new Map<string, readonly string[]>();
+  const texts = new Map<string, readonly string[]>();
   for (const task of tasks) {
     signal?.throwIfAborted();
     const trained = trainedOn ? trainedOn.includes(task.name) : !task.heldOut;
@@ -60,10 +63,8 @@ export async function readPairsAdapters(
       continue;
     }
     training.push({ task: task.name, adapter });
-    prompts.set(
-      task.name,
-      task.items.map(({ prompt }) => prompt),
-    );
+    const known = given === 'prompts' ? task.items.map(({ prompt }) => prompt) : task.descriptions;
+    if (known) texts.set(task.name, known);
   }
   if (names.length === 0)
     throw new DndError(
@@ -76,7 +77,7 @@ export async function readPairsAdapters(
     trainedOn: names,
     training,
     own,
-    prompts,
+    texts,
     digest,
     joint: hasJoint ? await readPeft(joint, { signal }) : null,
   };
@@ -101,7 +102,7 @@ async function lastCheckpoint(
  * The mean of adapters, element by element of A and of B.
  * @param adapters at least one, all of one layout
  */
-export function meanAdapter(adapters: readonly LoraAdapter[]): LoraAdapter {
+export function meanAdapter(adapters: readonly Pick<LoraAdapter, 'config' | 'tensors'>[]): LoraAdapter {
   const [first] = adapters;
   const shapes = Array.from(first!.tensors, ([name, { shape }]) => ({ name, shape }));
   const layout = AdapterLayout.fromTensors(shapes);

@@ -1,5 +1,6 @@
 import { type LongOperation, steadyProgress } from '../async/index.js';
 import { DndError } from '../errors.js';
+import { textsWanted } from '../generator/condition-form.js';
 import { Generator } from '../generator/generator.js';
 import { loadLanguageModel } from '../language/index.js';
 import { PACKAGE } from '../package.js';
@@ -9,10 +10,11 @@ import { checkOptions, checkPath, checkWholeNumber } from '../validation/index.j
 import { readPairsAdapters } from './adapters.js';
 import { checkBase } from './base.js';
 import { Evaluation } from './evaluation.js';
-import { pairedDifference } from './intervals.js';
+import { type ByTask, type Interval, pairedDifference, pairedShare } from './intervals.js';
 import { EVALUATION_VERSION, type EvaluationResult, type EvaluationRow } from './result.js';
-import { type EvaluationTask, readTasks } from './tasks.js';
-import { compare, verdictOf } from './verdict.js';
+import { type NamedRowId, ROWS } from './rows.js';
+import { type EvaluationTask, readTasks, type TriedTask, withTexts } from './tasks.js';
+import { type Comparison, compare, verdictOf } from './verdict.js';
 
 export interface EvaluateOptions extends LongOperation {
   /** The generator, as `Generator.load` takes it. */
@@ -29,6 +31,11 @@ export interface EvaluateOptions extends LongOperation {
   names?: readonly string[] | undefined;
   /** Prompt sets that are drawn for each task, if it has more prompts than the generator takes. Default: 3. */
   draws?: number | undefined;
+  /**
+   * Numbers of prompts (or descriptions) from which adapters are generated besides, each a row of its own. Of more than
+   * the generator takes, groups give an adapter each, and their mean is tried. Default: none.
+   */
+  promptCounts?: readonly number[] | undefined;
   /** Most training LoRAs to try one by one, sampled; 0: none. Default: all. */
   singleLimit?: number | undefined;
   /** Of draws, samples, controls and intervals. Default: 0. */
@@ -74,6 +81,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
   checkWholeNumber(draws, 'draws', 1);
   checkWholeNumber(singleLimit, 'singleLimit', 0);
   checkWholeNumber(maxNewTokens, 'maxNewTokens', 1);
+  const counts = checkCounts(rest.promptCounts ?? []);
   checkSeed(seed);
   const began = performance.now();
   const found = await readTasks(tasks, names, rest.fields);
@@ -83,39 +91,41 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
     try {
       checkBase(generator.manifest.base, folder, model);
       const { training } = generator.manifest;
+      const texts = textsWanted(generator.manifest) ?? 'prompts';
       const trained =
-        pairs === undefined ? undefined : await readPairsAdapters(pairs, { ...rest, trainedOn: training.tasks });
+        pairs === undefined ? undefined : await readPairsAdapters(pairs, { ...rest, texts, trainedOn: training.tasks });
       const trainedOn = training.tasks ?? trained?.trainedOn ?? (training.trained ? null : []);
       const chosen = choose(found, names, trainedOn, tasks);
       const scoring = { maxNewTokens, system: rest.system, raw: rest.raw, signal };
+      const tried = chosen.tasks.map((task) => withTexts(task, texts));
       const run = new Evaluation({
-        model,
-        generator,
-        trained,
-        tasks: chosen.tasks,
-        ...{ draws, singleLimit, seed, scoring },
+        ...{ model, generator, trained, tasks: tried, given: texts },
+        ...{ draws, counts, singleLimit, seed, scoring },
       });
-      const { rows, tried, notes } = await run.rows(steadyProgress(rest.onProgress));
+      const { rows, singles, notes } = await run.rows(steadyProgress(rest.onProgress));
       if (trained && training.pairsDigest !== undefined && training.pairsDigest !== trained.digest)
         notes.unshift(`${pairs} has other pairs than those that the generator was trained on`);
-      const taskCount = chosen.tasks.length;
+      const taskCount = tried.length;
       const comparisons = comparisonsOf(rows, taskCount, seed);
+      const shareOfOwn = shareOf(rows, seed);
       return {
         formatVersion: EVALUATION_VERSION,
         createdBy: `${PACKAGE.name} ${PACKAGE.version}`,
         generator: folder,
         base,
         pairs: pairs ?? null,
-        tasks: chosen.tasks.map(({ name, prompts, test }) => ({ name, prompts: prompts.length, test: test.length })),
-        singles: { tried, of: trained?.training.length ?? 0 },
+        texts,
+        tasks: tried.map(({ name, texts: own, test }) => ({ name, prompts: own.length, test: test.length })),
+        singles: { tried: singles, of: trained?.training.length ?? 0 },
         draws,
         seed,
         answers: { maxNewTokens, system: rest.system ?? null, raw: rest.raw ?? false },
         method: METHOD,
         rows,
         comparisons,
-        verdict: verdictOf(comparisons, { unseen: chosen.unseen, taskCount }),
-        notes: [...chosen.notes, ...notesOn(chosen.tasks), ...notes],
+        ...(shareOfOwn && { shareOfOwn }),
+        verdict: verdictOf(comparisons, { unseen: chosen.unseen, taskCount, texts, shareOfOwn }),
+        notes: [...chosen.notes, ...notesOn(tried), ...notes],
         seconds: (performance.now() - began) / 1000,
       };
     } finally {
@@ -160,9 +170,9 @@ function choose(
 }
 
 /** What a reader should know of the tasks themselves. */
-function notesOn(tasks: readonly EvaluationTask[]): string[] {
-  const shared = tasks.filter(({ prompts, test }) => {
-    const known = new Set(prompts);
+function notesOn(tasks: readonly TriedTask[]): string[] {
+  const shared = tasks.filter(({ texts, test }) => {
+    const known = new Set(texts);
     return test.some(({ prompt }) => known.has(prompt));
   });
   if (shared.length === 0) return [];
@@ -171,10 +181,28 @@ function notesOn(tasks: readonly EvaluationTask[]): string[] {
   ];
 }
 
-function comparisonsOf(rows: readonly EvaluationRow[], taskCount: number, seed: number) {
-  const exact = ({ tasks }: EvaluationRow) => Object.values(tasks).map(({ exactMatch }) => exactMatch);
-  const generated = rows.find(({ row }) => row === 'generated')!;
-  return rows
-    .filter(({ row }) => row !== 'generated' && row !== 'own')
-    .map((other) => compare(pairedDifference(exact(generated), exact(other), seed), other.row, taskCount));
+function checkCounts(counts: readonly number[]): number[] {
+  for (const count of counts) checkWholeNumber(count, 'promptCounts', 1);
+  return [...new Set(counts)].sort((one, other) => one - other);
+}
+
+/** Exact matches of a row; undefined if it was not measured. */
+function exactOf(rows: readonly EvaluationRow[], id: NamedRowId): ByTask | undefined {
+  const found = rows.find(({ row }) => row === id);
+  return found && Object.values(found.tasks).map(({ exactMatch }) => exactMatch);
+}
+
+function comparisonsOf(rows: readonly EvaluationRow[], taskCount: number, seed: number): Comparison[] {
+  const generated = exactOf(rows, 'generated')!;
+  return (Object.keys(ROWS) as NamedRowId[])
+    .filter((row) => row !== 'generated' && row !== 'own')
+    .flatMap((row) => {
+      const other = exactOf(rows, row);
+      return other ? [compare(pairedDifference(generated, other, seed), row, taskCount)] : [];
+    });
+}
+
+function shareOf(rows: readonly EvaluationRow[], seed: number): Interval | undefined {
+  const [joint, own] = [exactOf(rows, 'joint'), exactOf(rows, 'own')];
+  return joint && own && pairedShare(exactOf(rows, 'generated')!, joint, own, seed);
 }

@@ -20,16 +20,22 @@ const TAIL = 0.025;
  */
 export function bootstrap(values: ByTask, seed: number): Interval {
   const random = SplitMix64.seeded(seed);
-  const means = Float64Array.from({ length: RESAMPLES }, () => {
+  const means = Array.from({ length: RESAMPLES }, () => {
     let sum = 0;
     for (let drawn = 0; drawn < values.length; drawn++) {
       const draws = values[random.below(values.length)]!;
       sum += draws[draws.length === 1 ? 0 : random.below(draws.length)]!;
     }
     return sum / values.length;
-  }).sort();
-  const at = (share: number) => means[Math.min(RESAMPLES - 1, Math.floor(share * RESAMPLES))]!;
-  return { mean: mean(values.map(mean)), low: at(TAIL), high: at(1 - TAIL) };
+  });
+  return { mean: mean(values.map(mean)), ...middleOf(means) };
+}
+
+/** Where all but 2.5 % at each end of bootstrap statistics lie. */
+export function middleOf(statistics: readonly number[]): Pick<Interval, 'low' | 'high'> {
+  const sorted = Float64Array.from(statistics).sort();
+  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!;
+  return { low: at(TAIL), high: at(1 - TAIL) };
 }
 
 /**
@@ -43,6 +49,33 @@ export function pairedDifference(values: ByTask, others: ByTask, seed: number): 
     return Array.from({ length: count }, (_, draw) => draws[draw % draws.length]! - against[draw % against.length]!);
   });
   return bootstrap(differences, seed);
+}
+
+/**
+ * The share of what one row adds to another that a third adds: (values − from) / (whole − from), of means over tasks. All
+ * three are resampled together.
+ * @returns undefined where `whole` is not above `from`, in the tasks as they are or in any resample of them: a share of
+ * nothing is no number
+ */
+export function pairedShare(values: ByTask, from: ByTask, whole: ByTask, seed: number): Interval | undefined {
+  const random = SplitMix64.seeded(seed);
+  const share = (tasks: readonly (readonly [number, number, number])[]) => {
+    const [part, none, all] = [0, 1, 2].map((row) => mean(tasks.map((task) => task[row]!)));
+    return all! > none! ? (part! - none!) / (all! - none!) : undefined;
+  };
+  const means = share(values.map((draws, task) => [mean(draws), mean(from[task]!), mean(whole[task]!)]));
+  const shares = Array.from({ length: RESAMPLES }, () =>
+    share(
+      values.map(() => {
+        const task = random.below(values.length);
+        const draw = random.below(values[task]!.length);
+        const of = (row: ByTask) => row[task]![draw % row[task]!.length]!;
+        return [of(values), of(from), of(whole)];
+      }),
+    ),
+  );
+  if (means === undefined || shares.includes(undefined)) return undefined;
+  return { mean: means, ...middleOf(shares as number[]) };
 }
 
 export function mean(values: readonly number[]): number {

@@ -2,8 +2,16 @@ import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { DndError } from '../errors.js';
 import { isFolder, readError, readJson } from '../files/index.js';
+import type { ConditionTexts } from '../generator/condition-form.js';
 import type { Example } from '../language/index.js';
-import { type PromptFields, promptFile, promptFileNames, promptItemsOf, readPromptItems } from '../prompts/index.js';
+import {
+  type PromptFields,
+  promptFile,
+  promptFileNames,
+  promptItemsOf,
+  readPromptItems,
+  readPromptSet,
+} from '../prompts/index.js';
 import { checkPath, Fields, nearest, quote } from '../validation/index.js';
 
 /** A task that adapters are tried on. */
@@ -11,13 +19,31 @@ export interface EvaluationTask {
   name: string;
   /** Unlabeled prompts, from which its adapter is generated. */
   prompts: readonly string[];
+  /** Texts that each describe the task, for generators that make its adapter from these; missing without any. */
+  descriptions?: readonly string[];
   /** Prompts with the right responses, which no adapter was trained or generated from. */
   test: readonly Example[];
 }
 
+/** A task, and what the generator at hand is given of it. */
+export interface TriedTask extends Pick<EvaluationTask, 'name' | 'test'> {
+  texts: readonly string[];
+}
+
+/** @throws DndError INVALID_PROMPTS for a task that has none of what is given */
+export function withTexts({ name, test, prompts, descriptions }: EvaluationTask, given: ConditionTexts): TriedTask {
+  const texts = given === 'prompts' ? prompts : (descriptions ?? []);
+  if (texts.length > 0) return { name, test, texts };
+  throw new DndError(
+    'INVALID_PROMPTS',
+    `task ${name} has no ${given}, and the generator makes adapters from ${given} of a task; put ${given}.json beside its test.json, or "${given === 'prompts' ? 'train' : given}" into its file`,
+  );
+}
+
 /**
- * Reads the tasks of a folder: for each a folder with `test.json` and `prompts.json` (else `train.json`), each in any form
- * of prompt file, or a file `<task>.json` of the form `{ "train": […], "test": […] }`.
+ * Reads the tasks of a folder: for each a folder with `test.json` and `prompts.json` (else `train.json`) or
+ * `descriptions.json`, each in any form of prompt file, or a file `<task>.json` of the form `{ "train": […], "test": […] }`,
+ * perhaps with `descriptions`.
  * @param names only these, each once and at least one; default: all, by name
  * @param fields how prompt files are read
  * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE; INVALID_ARGUMENT for an unknown name, with the nearest, a
@@ -103,33 +129,41 @@ async function readTaskFolder(
 ): Promise<EvaluationTask> {
   const own =
     (await promptFile(folder, 'prompts', 'INVALID_PROMPTS')) ?? (await promptFile(folder, 'train', 'INVALID_PROMPTS'));
-  if (own === undefined)
+  const about = await promptFile(folder, 'descriptions', 'INVALID_PROMPTS');
+  if (own === undefined && about === undefined)
     throw new DndError(
       'FILE_NOT_FOUND',
-      `task ${name}: ${folder} has no prompts; expected ${promptFileNames('prompts')}, or the same with "train"`,
+      `task ${name}: ${folder} has no prompts; expected ${promptFileNames('prompts')}, or the same with "train" or "descriptions"`,
     );
-  const prompts = await readPromptItems(own, fields);
+  const prompts = own === undefined ? [] : await readPromptItems(own, fields);
+  const descriptions = about === undefined ? [] : await readPromptSet(about);
   const test = await readPromptItems(source, fields);
-  return checked({ name, prompts: prompts.map(({ prompt }) => prompt), test }, source);
+  return checked(name, prompts, descriptions, test, source);
 }
 
 async function readTaskFile(name: string, path: string, prompts: PromptFields): Promise<EvaluationTask> {
   const fields = new Fields(await readJson(path), path);
-  const itemsOf = async (part: 'train' | 'test'): Promise<Example[]> => {
-    const list = fields.raw(part);
+  const itemsOf = async (part: 'train' | 'test' | 'descriptions'): Promise<Example[]> => {
+    const list = fields.raw(part) ?? (part === 'descriptions' ? [] : undefined);
     if (!Array.isArray(list)) throw fields.invalid(part, 'a list of { prompt, response }');
     return list.length === 0 ? [] : promptItemsOf(list, `${path}: ${part}`, prompts);
   };
-  const train = await itemsOf('train');
-  return checked({ name, prompts: train.map(({ prompt }) => prompt), test: await itemsOf('test') }, path);
+  const descriptions = await itemsOf('descriptions');
+  const about = descriptions.map(({ prompt }) => prompt);
+  return checked(name, await itemsOf('train'), about, await itemsOf('test'), path);
 }
 
-function checked(task: EvaluationTask, source: string): EvaluationTask {
-  const { name, prompts, test } = task;
-  if (test.length === 0 || prompts.length === 0)
+function checked(
+  name: string,
+  items: readonly Example[],
+  descriptions: readonly string[],
+  test: readonly Example[],
+  source: string,
+): EvaluationTask {
+  if (test.length === 0 || items.length + descriptions.length === 0)
     throw new DndError(
       'INVALID_PROMPTS',
-      `task ${name}: ${source} has ${test.length} test items and ${prompts.length} prompts to generate from; expected at least one of each`,
+      `task ${name}: ${source} has ${test.length} test items and ${items.length} prompts to generate from; expected at least one of each`,
     );
   const without = test.findIndex(({ response }) => response === '');
   if (without >= 0)
@@ -137,5 +171,6 @@ function checked(task: EvaluationTask, source: string): EvaluationTask {
       'INVALID_PROMPTS',
       `task ${name}: item ${without + 1} of ${source} has no response; an answer can be right only where the right one is known`,
     );
-  return task;
+  const prompts = items.map(({ prompt }) => prompt);
+  return { name, prompts, ...(descriptions.length > 0 && { descriptions }), test };
 }

@@ -1,9 +1,10 @@
+import type { ConditionTexts } from '../generator/condition-form.js';
 import type { Interval } from './intervals.js';
-import { CONTROLS, type RowId } from './rows.js';
+import { CONTROLS, inTermsOf, type NamedRowId } from './rows.js';
 
 /** Generated adapters against one other row: the paired difference of exact matches. */
 export interface Comparison extends Interval {
-  with: RowId;
+  with: NamedRowId;
   /** Whether the whole interval is above, below, or not on one side of zero. */
   outcome: 'better' | 'worse' | 'no difference shown';
 }
@@ -25,7 +26,7 @@ export const LEAST_TASKS = 6;
  * @param difference of exact matches, paired by task, with its interval
  * @param taskCount tasks in it
  */
-export function compare(difference: Interval, other: RowId, taskCount: number): Comparison {
+export function compare(difference: Interval, other: NamedRowId, taskCount: number): Comparison {
   return { with: other, outcome: outcomeOf(difference, taskCount), ...difference };
 }
 
@@ -35,13 +36,14 @@ function outcomeOf({ low, high }: Interval, taskCount: number): Comparison['outc
 }
 
 /** Rows inside a sentence. */
-const IN_WORDS: Record<RowId, string> = {
+const IN_WORDS: Record<NamedRowId, string> = {
   base: 'the base model',
   joint: 'the joint LoRA',
   meanOfTraining: 'the mean of the training LoRAs',
   averageSingle: 'training LoRAs on average',
   nearestSingle: 'the training LoRA with the nearest prompts',
   bestSingle: 'the best training LoRA tried',
+  bestSingleEach: 'the best training LoRA for each task',
   generated: 'generated adapters',
   own: "the task's own LoRA",
   otherPrompts: "a control, another task's prompts",
@@ -50,16 +52,25 @@ const IN_WORDS: Record<RowId, string> = {
 };
 
 /** What a generator must beat to be of use, besides the base and the controls; the most telling first. */
-const RIVALS: readonly RowId[] = ['meanOfTraining', 'joint', 'bestSingle', 'nearestSingle', 'averageSingle'];
+const RIVALS: readonly NamedRowId[] = ['meanOfTraining', 'joint', 'bestSingle', 'nearestSingle', 'averageSingle'];
+
+export interface VerdictOptions {
+  /** Whether the generator is known not to have been trained on any of the tasks. */
+  unseen: boolean;
+  taskCount: number;
+  /** What the generator is given of a task. Default: prompts. */
+  texts?: ConditionTexts | undefined;
+  /** As in `EvaluationResult`. */
+  shareOfOwn?: Interval | undefined;
+}
 
 /**
  * What the comparisons say, in words, and nothing that they do not. A row that was not measured is not held against the
- * generator, but named.
- * @param unseen whether the generator is known not to have been trained on any of the tasks
+ * generator, but named; neither is the best training LoRA for each task, which is chosen by the answers.
  */
 export function verdictOf(
   comparisons: readonly Comparison[],
-  { unseen, taskCount }: { unseen: boolean; taskCount: number },
+  { unseen, taskCount, texts = 'prompts', shareOfOwn }: VerdictOptions,
 ): Verdict {
   const outcomes = new Map(comparisons.map((one) => [one.with, one.outcome]));
   const missing = [
@@ -67,17 +78,21 @@ export function verdictOf(
     ...(outcomes.has('bestSingle') ? [] : ['the best training LoRA']),
     ...(CONTROLS.some((row) => outcomes.has(row)) ? [] : ['controls']),
   ];
-  const reasons = comparisons.map(reasonOf);
+  const reasons = comparisons.map((one) => reasonOf(one, texts));
+  if (shareOfOwn) reasons.push(shareSentence(shareOfOwn));
   if (missing.length > 0) reasons.push(`Not measured: ${missing.join(', ')}.`);
   const headline =
     taskCount < LEAST_TASKS
       ? `Too few tasks for a verdict: ${taskCount}; at least ${LEAST_TASKS} are needed.`
-      : (shortfallOf(outcomes) ?? successOn(unseen, missing.length === 0));
+      : (shortfallOf(outcomes, texts) ?? successOn(unseen, missing.length === 0));
   return { headline, reasons };
 }
 
-function shortfallOf(outcomes: ReadonlyMap<RowId, Comparison['outcome']>): string | undefined {
-  const unbeaten = (row: RowId) => outcomes.has(row) && outcomes.get(row) !== 'better';
+function shortfallOf(
+  outcomes: ReadonlyMap<NamedRowId, Comparison['outcome']>,
+  texts: ConditionTexts,
+): string | undefined {
+  const unbeaten = (row: NamedRowId) => outcomes.has(row) && outcomes.get(row) !== 'better';
   if (outcomes.get('base') === 'worse') return 'Worse than the base model: the generator does harm.';
   if (unbeaten('base')) return 'Not shown to be better than the base model.';
   if (CONTROLS.some(unbeaten)) {
@@ -86,12 +101,15 @@ function shortfallOf(outcomes: ReadonlyMap<RowId, Comparison['outcome']>): strin
       return 'The generator gives the mean of the training LoRAs and nothing more: no difference to it is shown.';
     return mean === 'worse'
       ? 'Worse than the mean of the training LoRAs, and not shown to be better than a control.'
-      : 'Better than the base model, but a control is not shown to be worse: the prompts may not matter.';
+      : inTermsOf(
+          'Better than the base model, but a control is not shown to be worse: the prompts may not matter.',
+          texts,
+        );
   }
   const rival = RIVALS.find((row) => outcomes.get(row) === 'worse') ?? RIVALS.find(unbeaten);
   if (rival === undefined) return undefined;
   const than = outcomes.get(rival) === 'worse' ? 'worse than' : 'not shown to be better than';
-  return `Better than the base, but ${than} ${IN_WORDS[rival]}.`;
+  return `Better than the base, but ${than} ${inTermsOf(IN_WORDS[rival], texts)}.`;
 }
 
 function successOn(unseen: boolean, complete: boolean): string {
@@ -101,7 +119,17 @@ function successOn(unseen: boolean, complete: boolean): string {
 
 const OUTCOMES = { better: 'Better than', worse: 'Worse than', 'no difference shown': 'No difference shown to' };
 
-function reasonOf({ with: other, outcome, mean, low, high }: Comparison): string {
+function reasonOf({ with: other, outcome, ...difference }: Comparison, texts: ConditionTexts): string {
+  return `${OUTCOMES[outcome]} ${inTermsOf(IN_WORDS[other], texts)}: ${pointsText(difference)}.`;
+}
+
+/** `+12.3 points (+4.5 to +20.1)` */
+export function pointsText({ mean, low, high }: Interval): string {
   const points = (value: number) => `${value < 0 ? '−' : '+'}${Math.abs(100 * value).toFixed(1)}`;
-  return `${OUTCOMES[outcome]} ${IN_WORDS[other]}: ${points(mean)} points (${points(low)} to ${points(high)}).`;
+  return `${points(mean)} points (${points(low)} to ${points(high)})`;
+}
+
+function shareSentence({ mean, low, high }: Interval): string {
+  const [reached, from, to] = [mean, low, high].map((value) => (100 * value).toFixed(1).replace('-', '−'));
+  return `Of what the tasks' own LoRAs add to the joint LoRA, ${reached} % is reached (${from} to ${to}).`;
 }

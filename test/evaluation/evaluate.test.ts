@@ -76,8 +76,8 @@ test('evaluates the task that was not trained on, with every row, and the same f
   const result = await evaluate(options());
   expect(result.tasks).toEqual([{ name: 'red', prompts: 3, test: 1 }]);
   expect(result.rows.map((one) => one.row)).toEqual([
-    ...['base', 'joint', 'meanOfTraining', 'averageSingle', 'nearestSingle', 'bestSingle', 'generated'],
-    ...['shuffledPrompts', 'randomCondition'],
+    ...['base', 'joint', 'meanOfTraining', 'averageSingle', 'nearestSingle', 'bestSingle', 'bestSingleEach'],
+    ...['generated', 'shuffledPrompts', 'randomCondition'],
   ]);
   expect(result.notes.join()).toMatch(/only one task/);
   expect(result.notes.join()).toMatch(/test prompts of 1 of 1 tasks are also .*: red/);
@@ -90,6 +90,7 @@ test('evaluates the task that was not trained on, with every row, and the same f
 
 test('the LoRA of a task answers it, and is the best and the nearest single one there', async () => {
   const result = await evaluate({ ...options(), names: ['blue', 'green'], draws: 2 });
+  expect(row(result, 'bestSingleEach')!.exactMatch.mean).toBe(1);
   expect(row(result, 'averageSingle')!.exactMatch.mean).toBeCloseTo(0.5);
   expect(row(result, 'nearestSingle')!.exactMatch.mean).toBe(1);
   expect(
@@ -120,6 +121,20 @@ test('pairs without checkpoints are compared by what their tasks start from alon
   const both = await evaluate({ ...options(), pairs: at('joint-only'), names: ['blue', 'red'] });
   expect(row(both, 'otherPrompts')).toBeDefined();
   expect(both.notes).toContain('the generator was trained on 1 of these 2 tasks');
+});
+
+test('other numbers of prompts have rows of their own, the generator\u2019s own number the same as generated', async () => {
+  const result = await evaluate({ ...options(), pairs: undefined, promptCounts: [64, 1, 2, 1] });
+  expect(result.rows.map((one) => one.row).slice(1, 5)).toEqual([
+    ...['generated', 'generatedFrom1', 'generatedFrom2', 'generatedFrom64'],
+  ]);
+  expect(row(result, 'generatedFrom1')!.label).toBe('generated from 1 prompt');
+  expect(row(result, 'generatedFrom1')!.tasks.red!.exactMatch).toHaveLength(3);
+  expect(row(result, 'generatedFrom2')!.tasks).toEqual(row(result, 'generated')!.tasks);
+  expect(row(result, 'generatedFrom64')!.tasks.red!.exactMatch).toHaveLength(1);
+  expect(result.comparisons.map((one) => one.with)).not.toContain('generatedFrom1');
+  expect(result.notes).toContain('generated from 64 prompts: 3 of 3 tasks have fewer, and use all that they have');
+  await expect(evaluate({ ...options(), promptCounts: [0] })).rejects.toThrow('promptCounts');
 });
 
 test('without pairs every task is evaluated, against the base and the controls', async () => {
@@ -166,6 +181,8 @@ test('what the generator was trained on is what its manifest says, not what the 
   const trained = { ...options(), generator: at('run', 'latest') };
   const result = await evaluate({ ...trained, names: ['green'] });
   expect(row(result, 'own')!.exactMatch.mean).toBe(1);
+  expect(result.shareOfOwn).toMatchObject({ mean: expect.any(Number) });
+  expect(result.verdict.reasons.join()).toContain("Of what the tasks' own LoRAs add");
   expect(row(result, 'bestSingle')!.of).toBe('blue');
   expect(result.singles.of).toBe(1);
   expect(result.notes.join()).not.toMatch(/trained on/);
@@ -200,10 +217,20 @@ test('an abort stops it', async () => {
 
 test('dnd eval prints a table and the verdict, and writes JSON and an offline page', async () => {
   const flags = ['--generator', at('generator'), '--base', at('base'), '--tasks', at('tasks'), '--pairs', at('pairs')];
-  const files = ['--out', at('eval.json'), '--page', at('eval.html'), '--max-new-tokens', '8'];
+  const files = [
+    '--out',
+    at('eval.json'),
+    '--page',
+    at('eval.html'),
+    '--max-new-tokens',
+    '8',
+    '--prompt-counts',
+    '1,2',
+  ];
   const { code, stdout } = await dnd(['eval', ...flags, ...files]);
   expect(code).toBe(0);
   expect(stdout).toMatch(/^generated {2,}\d+\.\d % \(/m);
+  expect(stdout).toMatch(/^generated from 1 prompt {2,}\d+\.\d % \(/m);
   expect(stdout).toContain('Too few tasks for a verdict: 1');
   for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
   const written = JSON.parse(await readFile(at('eval.json'), 'utf8'));

@@ -1,4 +1,4 @@
-import { bootstrap, pairedDifference } from '../../src/evaluation/intervals.js';
+import { bootstrap, pairedDifference, pairedShare } from '../../src/evaluation/intervals.js';
 
 test('the interval of tasks that agree has no width', () => {
   expect(bootstrap([[0.5], [0.5, 0.5], [0.5]], 1)).toEqual({ mean: 0.5, low: 0.5, high: 0.5 });
@@ -43,4 +43,25 @@ test('differences are paired by task, so that hard tasks do not hide them', () =
   expect(mean).toBeCloseTo(0.03);
   expect(low).toBeGreaterThan(0.02);
   expect(high).toBeLessThan(0.04);
+});
+
+test('the share of a whole is that of the means, with the draws of all three paired', () => {
+  const tasks = Array.from({ length: 30 }, (_, task) => task / 60);
+  const values = tasks.map((value) => [value + 0.3, value + 0.4]);
+  const own = tasks.map((value) => [value + 0.5]);
+  const joint = tasks.map((value) => [value]);
+  const { mean, low, high } = pairedShare(values, joint, own, 1)!;
+  expect(mean).toBeCloseTo(0.7);
+  expect(low).toBeGreaterThan(0.62);
+  expect(low).toBeLessThan(0.7);
+  expect(high).toBeGreaterThan(0.7);
+  expect(high).toBeLessThan(0.78);
+  expect(pairedShare(joint, joint, own, 1)).toEqual({ mean: 0, low: 0, high: 0 });
+});
+
+test('there is no share of nothing', () => {
+  const equal = [[0.5], [0.6], [0.7]];
+  expect(pairedShare(equal, equal, equal, 1)).toBeUndefined();
+  // Above on the whole, but not in every resample.
+  expect(pairedShare(equal, equal, [[0.9], [0.6], [0.6]], 1)).toBeUndefined();
 });

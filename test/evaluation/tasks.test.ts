@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { readTasks } from '../../src/evaluation/tasks.js';
+import { readTasks, withTexts } from '../../src/evaluation/tasks.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 
 const folder = useTemporaryFolder();
@@ -107,4 +107,23 @@ test.each([
 ])('%s is refused by name', async (_, files, names, words) => {
   for (const [path, value] of Object.entries(files)) await write(path, value);
   await expect(readTasks(folder(), names)).rejects.toMatchObject({ message: expect.stringContaining(words) });
+});
+
+test('descriptions of a task are read beside its prompts, or instead of them', async () => {
+  await write('a/train.json', items('p'));
+  await write('a/descriptions.json', ['capital letters', 'upper case']);
+  await write('a/test.json', items('q'));
+  await mkdir(join(folder(), 'b'));
+  await writeFile(join(folder(), 'b', 'descriptions.txt'), 'shout\n');
+  await write('b/test.json', items('q'));
+  await write('c.json', { descriptions: ['c'], train: items('p'), test: items('q') });
+  const [a, b, c] = await readTasks(folder());
+  expect([a, b, c].map((task) => task!.descriptions)).toEqual([['capital letters', 'upper case'], ['shout'], ['c']]);
+  expect(withTexts(a!, 'descriptions')).toEqual({ name: 'a', texts: ['capital letters', 'upper case'], test: a!.test });
+  expect(withTexts(a!, 'prompts').texts).toEqual(['p']);
+  expect(() => withTexts(b!, 'prompts')).toThrow(
+    'task b has no prompts, and the generator makes adapters from prompts',
+  );
+  await write('d.json', { descriptions: [' '], train: items('p'), test: items('q') });
+  await expect(readTasks(folder(), ['d'])).rejects.toThrow('d.json: descriptions');
 });

@@ -1,15 +1,15 @@
-import type { RowId } from '../../src/evaluation/rows.js';
+import type { NamedRowId } from '../../src/evaluation/rows.js';
 import { compare, verdictOf } from '../../src/evaluation/verdict.js';
 
 /** Differences in points; an interval of ± 3 around each. */
-const comparisons = (points: Partial<Record<RowId, number>>, taskCount = 6) =>
+const comparisons = (points: Partial<Record<NamedRowId, number>>, taskCount = 6) =>
   Object.entries(points).map(([row, value]) =>
-    compare({ mean: value / 100, low: (value - 3) / 100, high: (value + 3) / 100 }, row as RowId, taskCount),
+    compare({ mean: value / 100, low: (value - 3) / 100, high: (value + 3) / 100 }, row as NamedRowId, taskCount),
   );
 
 const BETTER = { base: 80, joint: 60, meanOfTraining: 78, bestSingle: 77, otherPrompts: 79, randomCondition: 70 };
 
-test.each<[string, Partial<Record<RowId, number>>, RegExp]>([
+test.each<[string, Partial<Record<NamedRowId, number>>, RegExp]>([
   ['everything is beaten', BETTER, /^The generator works on tasks it never saw\.$/],
   ['the base is as good', { ...BETTER, base: 2 }, /^Not shown to be better than the base model\.$/],
   ['the base is better', { ...BETTER, base: -20 }, /^Worse than the base model/],
@@ -57,6 +57,24 @@ test('what was not measured is named', () => {
 test('tasks that may have been trained on are not called unseen', () => {
   const { headline } = verdictOf(comparisons(BETTER), { unseen: false, taskCount: 6 });
   expect(headline).toBe('The generator works on these tasks, which it may have been trained on.');
+});
+
+test('the best training LoRA for each task is told, and not held against the generator', () => {
+  const { headline, reasons } = verdictOf(comparisons({ ...BETTER, bestSingleEach: -9 }), {
+    unseen: true,
+    taskCount: 6,
+  });
+  expect(headline).toBe('The generator works on tasks it never saw.');
+  expect(reasons).toContain('Worse than the best training LoRA for each task: −9.0 points (−12.0 to −6.0).');
+});
+
+test('the share of what own LoRAs add is told, and descriptions are not called prompts', () => {
+  const shareOfOwn = { mean: 0.951, low: -0.2, high: 1.1 };
+  const options = { unseen: true, taskCount: 6, texts: 'descriptions', shareOfOwn } as const;
+  const { headline, reasons } = verdictOf(comparisons({ ...BETTER, otherPrompts: 1 }), options);
+  expect(headline).toContain('the descriptions may not matter');
+  expect(reasons.join()).toContain("a control, another task's descriptions: +1.0 points");
+  expect(reasons).toContain("Of what the tasks' own LoRAs add to the joint LoRA, 95.1 % is reached (−20.0 to 110.0).");
 });
 
 test('an interval that touches zero is no difference', () => {
