@@ -1,16 +1,19 @@
 #!/usr/bin/env node
 // The evidence that generated adapters help, as docs/evidence.json (figures) and docs/evidence.md (made from them).
 //   node scripts/evidence.cjs add --world pocket --split N --seed N EVAL.json
-//   node scripts/evidence.cjs add --world house-styles --part singles|tasks --split N --seed N EVAL.json
-//                                                                adds, or replaces, what `dnd eval --out` wrote
+//   node scripts/evidence.cjs add --world house-styles|house-styles-pairs|instructions --part singles|tasks|descriptions
+//     [--split N] --seed N [--index tasks/index.json] EVAL.json  adds, or replaces, what `dnd eval --out` wrote, of one build;
+//                                                                builds of other seeds stay. The index says which tasks
+//                                                                are of data for research only
 //   node scripts/evidence.cjs                                    writes the page
 //   node scripts/evidence.cjs --check                            fails where the page is not that of the figures
 const { existsSync, readFileSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { parseArgs } = require('node:util');
-const { readFigures, summaryOf } = require('./evidence/figures.cjs');
-const { houseStylesSection } = require('./evidence/house-styles.cjs');
+const { mayShip } = require('../worlds/smollm2/licences.cjs');
+const { figuresText, readFigures, summaryOf } = require('./evidence/figures.cjs');
 const { pocketSection } = require('./evidence/pocket.cjs');
+const { PARTS, smollm2Section, WORLDS: SMOLLM2_WORLDS } = require('./evidence/smollm2.cjs');
 
 const DOCS = process.env.DND_EVIDENCE_DOCS ?? join(__dirname, '..', 'docs');
 const FIGURES = join(DOCS, 'evidence.json');
@@ -20,7 +23,12 @@ const VERSION = 2;
 /** Of each world: its section, and the parts that an evaluation of it may be of. */
 const WORLDS = {
   pocket: { section: pocketSection, parts: [undefined] },
-  'house-styles': { section: houseStylesSection, parts: ['singles', 'tasks'] },
+  ...Object.fromEntries(
+    Object.keys(SMOLLM2_WORLDS).map((name) => [
+      name,
+      { section: (own) => smollm2Section(name, own), parts: Object.keys(PARTS), split: '1', byTask: true },
+    ]),
+  ),
 };
 
 function page({ worlds }) {
@@ -48,14 +56,31 @@ function wholeNumber(name, text) {
 
 function add(figures, path, values) {
   const world = oneOf('world', Object.keys(WORLDS), values.world);
-  const part = oneOf('part', WORLDS[world].parts, values.part);
-  const [split, seed] = [wholeNumber('split', values.split), wholeNumber('seed', values.seed)];
+  const { parts, split: usual, byTask = false } = WORLDS[world];
+  const part = oneOf('part', parts, values.part);
+  const [split, seed] = [wholeNumber('split', values.split ?? usual), wholeNumber('seed', values.seed)];
   const key = { world, ...(part === undefined ? {} : { part }), split, seed };
   const isSame = (one) => one.world === world && one.part === part && one.split === split && one.seed === seed;
   const order = (one) => [Object.keys(WORLDS).indexOf(one.world), one.part ?? '', one.split, one.seed];
-  const worlds = [...figures.worlds.filter((one) => !isSame(one)), summaryOf(path, key)];
+  const worlds = [
+    ...figures.worlds.filter((one) => !isSame(one)),
+    summaryOf(path, key, { byTask, research: researchIn(values.index) }),
+  ];
   worlds.sort((one, other) => compare(order(one), order(other)));
-  writeFileSync(FIGURES, `${JSON.stringify({ formatVersion: VERSION, worlds }, null, 1)}\n`);
+  writeFileSync(FIGURES, figuresText({ formatVersion: VERSION, worlds }));
+}
+
+/** @returns a function that says of a task's name whether it is of data for research only, by the index of its world */
+function researchIn(index) {
+  if (index === undefined) return () => false;
+  const { tasks } = JSON.parse(readFileSync(index, 'utf8'));
+  const ships = new Map(tasks.map(({ name, licence, shippable }) => [name, shippable ?? mayShip(licence)]));
+  return (name) => {
+    if (ships.has(name)) return !ships.get(name);
+    throw new Error(
+      `--index: ${index} has no task ${JSON.stringify(name)}, which was evaluated; expected the index of its world`,
+    );
+  };
 }
 
 function compare(one, other) {
@@ -68,7 +93,7 @@ function main() {
   const text = { type: 'string' };
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { check: { type: 'boolean' }, world: text, part: text, split: text, seed: text },
+    options: { check: { type: 'boolean' }, world: text, part: text, split: text, seed: text, index: text },
   });
   const figures = readFigures(FIGURES, VERSION);
   const [command, path] = positionals;

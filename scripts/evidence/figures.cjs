@@ -1,35 +1,58 @@
 const { existsSync, readFileSync } = require('node:fs');
 
 /**
- * The means of an evaluation that `dnd eval --out` wrote; its per-task values stay in the file.
+ * The figures of an evaluation that `dnd eval --out` wrote.
  * @param {string} path
  * @param {{ world: string, part?: string, split: number, seed: number }} key what it is the evaluation of
+ * @param {{ byTask?: boolean, research?: (name: string) => boolean }} options byTask: also exact matches by task and draw,
+ *   which intervals over several builds need; research: whether a task is of data for research only
  */
-function summaryOf(path, key) {
-  const { formatVersion, createdBy, tasks, singles, draws, rows, comparisons, verdict, method } = JSON.parse(
-    readFileSync(path, 'utf8'),
-  );
+function summaryOf(path, key, { byTask = false, research = () => false } = {}) {
+  const evaluation = JSON.parse(readFileSync(path, 'utf8'));
+  const { formatVersion, createdBy, texts, tasks, singles, draws, rows, comparisons, verdict, method } = evaluation;
   if (formatVersion !== 1)
     throw new Error(`${path}: expected an evaluation of format version 1, as dnd eval --out writes`);
   return {
     ...key,
     createdBy,
+    ...(texts === undefined ? {} : { texts }),
     tasks: tasks.length,
     items: tasks.reduce((sum, { test }) => sum + test, 0),
     singles,
     draws,
     method,
     verdict: verdict.headline,
-    rows: rows.map(({ row, label, exactMatch, logLikelihood }) => ({
+    ...(byTask ? detailsOf(evaluation, research) : {}),
+    rows: rows.map(({ row, label, exactMatch, logLikelihood, tasks: values }) => ({
       row,
       label,
       exactMatch: round(exactMatch.mean),
       interval: [exactMatch.low, exactMatch.high].map(round),
       logLikelihood: round(logLikelihood.mean),
       outcome: comparisons.find((one) => one.with === row)?.outcome ?? null,
+      ...(byTask
+        ? { ...differenceTo(row, comparisons), values: tasks.map(({ name }) => values[name].exactMatch.map(round)) }
+        : {}),
     })),
   };
 }
+
+function detailsOf({ tasks, shareOfOwn }, research) {
+  const names = tasks.map(({ name }) => name);
+  const researchOnly = names.filter(research);
+  return {
+    taskNames: names,
+    ...(researchOnly.length === 0 ? {} : { research: researchOnly }),
+    ...(shareOfOwn === undefined ? {} : { shareOfOwn: valuesOf(shareOfOwn) }),
+  };
+}
+
+function differenceTo(row, comparisons) {
+  const found = comparisons.find((one) => one.with === row);
+  return found ? { difference: valuesOf(found) } : {};
+}
+
+const valuesOf = ({ mean, low, high }) => [mean, low, high].map(round);
 
 const round = (value) => Number(value.toPrecision(5));
 
@@ -51,10 +74,15 @@ function deviation(values) {
 }
 
 const percent = (value) => (100 * value).toFixed(1);
+/** A difference of shares, in percentage points. */
+const points = (value) => `${value < 0 ? '−' : '+'}${percent(Math.abs(value))}`;
 const counted = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
-/** The rows of several evaluations as lines of a Markdown table, one for each kind of adapter. */
-function adapterTable(worlds) {
+/**
+ * The rows of several evaluations as lines of a Markdown table, one for each kind of adapter.
+ * @param {string} [of] what there are several of
+ */
+function adapterTable(worlds, of = 'world') {
   const labels = new Map(worlds.flatMap(({ rows }) => rows.map(({ row, label }) => [row, label])));
   const lines = [...labels].map(([row, label]) => {
     const own = worlds.flatMap(({ rows }) => rows.filter((one) => one.row === row));
@@ -76,7 +104,7 @@ function adapterTable(worlds) {
   });
   const spread =
     worlds.length > 1
-      ? ['exact match, %, mean over worlds ± standard deviation', 'least – most']
+      ? [`exact match, %, mean over ${of}s ± standard deviation`, 'least – most']
       : ['exact match, %', '95 % interval over its tasks'];
   return [
     `| adapter | ${spread.join(' | ')} | log-likelihood per token | generated is better in |`,
@@ -85,4 +113,11 @@ function adapterTable(worlds) {
   ].join('\n');
 }
 
-module.exports = { adapterTable, counted, percent, readFigures, summaryOf };
+/** JSON with lists of numbers, and lists of these, on one line each. */
+function figuresText(figures) {
+  const text = JSON.stringify(figures, null, 1);
+  const numbers = text.replace(/\[\s+([-\d.e+,\s]+?)\s+\]/g, (_, list) => `[${list.replace(/\s+/g, ' ')}]`);
+  return `${numbers.replace(/\[\s+(\[[-\d.e+,\s[\]]+?\])\s+\]/g, (_, list) => `[${list.replace(/\s+/g, ' ')}]`)}\n`;
+}
+
+module.exports = { adapterTable, counted, figuresText, percent, points, readFigures, summaryOf };

@@ -69,6 +69,20 @@ describe('the samples of a step', () => {
     for (const text of tasks[1]!.texts) expectAbout(`first ${text}`, 375);
   });
 
+  test('may have any number of a task’s texts, so that a generator learns to do with one', () => {
+    const counts = new Map<number, number>();
+    for (let step = 0; step < 600; step++)
+      for (const { texts } of sampleBatch(tasks.slice(1, 3), step, { ...options, someTexts: true })) {
+        expect(texts).toHaveLength(4);
+        const different = new Set(texts).size;
+        counts.set(different, (counts.get(different) ?? 0) + 1);
+      }
+    // Of 20 texts one to four, of two one or two: 3,000 samples, half of either task.
+    const expected = { 1: 1125, 2: 1125, 3: 375, 4: 375 };
+    for (const [different, count] of Object.entries(expected))
+      expect(Math.abs(counts.get(Number(different))! - count)).toBeLessThan(6 * Math.sqrt(count));
+  });
+
   test('of an evaluation are fixed, and do not change with other tasks', () => {
     const one = evaluationSample(tasks[0]!, { seed: 3, prompts: 4, most: 3 });
     expect(one.texts).toHaveLength(4);
@@ -149,6 +163,14 @@ describe('the texts of a condition', () => {
     expect(Math.abs(answered - 100)).toBeLessThan(40);
     expect(conditionTexts(task, 'mix', 5)).toEqual(mixed);
     expect(conditionTexts(task, 'mix', 6)).not.toEqual(mixed);
+  });
+
+  test('are descriptions of the task, which it must have', () => {
+    const descriptions = ['about a', 'what a is'];
+    expect(conditionTexts({ ...task, descriptions }, 'description', 0)).toEqual(descriptions);
+    expect(() => conditionTexts(task, 'description', 0)).toThrow(
+      "the form 'description' needs descriptions of every task, and task a has none",
+    );
   });
 
   test('are refused where a response is missing that the form needs', () => {

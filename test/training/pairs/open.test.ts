@@ -38,6 +38,24 @@ const withHalf = (bytes: Buffer) => {
 };
 
 describe('a sound folder', () => {
+  test('with descriptions of a task, in its folder or where pairs.json says', async () => {
+    const without = { formatVersion: 1, base: configOf(TINY_BASE), tasks: { a: {}, b: {} } };
+    await writePairs(temporary(), { tasks: { a: {}, b: {} }, pairsJson: without });
+    const before = await open();
+    expect(before.tasks[0]!.descriptions).toBeUndefined();
+    await writeFile(at('a', 'descriptions.json'), '["about a", {"text": "what a is"}]');
+    await writeFile(at('texts.txt'), 'about b\n');
+    await writeFile(
+      at('pairs.json'),
+      JSON.stringify({ ...without, tasks: { a: {}, b: { descriptions: 'texts.txt' } } }),
+    );
+    const pairs = await open();
+    expect(pairs.tasks.map(({ descriptions }) => descriptions)).toEqual([['about a', 'what a is'], ['about b']]);
+    expect(pairs.digest).not.toBe(before.digest);
+    await writeFile(at('a', 'descriptions.txt'), 'twice');
+    expect((await failure()).message).toMatch(/several files of descriptions/);
+  });
+
   test('as HF Trainer and PEFT wrote it: tasks, prompts with responses, checkpoints in the order of their steps', async () => {
     await writePairs(temporary(), { tasks: { b: { checkpoints: 11 }, a: {} }, heldOut: ['b'] });
     const fractions: number[] = [];

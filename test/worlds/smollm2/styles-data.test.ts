@@ -17,6 +17,7 @@ interface Task {
   closing: string;
   licence: string;
   heldOut: boolean;
+  descriptions: string[];
   train: Item[];
   test: Item[];
 }
@@ -169,10 +170,14 @@ describe('the folder of the house styles', () => {
       train: 20,
       test: 10,
     });
-    for (const { name, train, test } of data.tasks) {
+    for (const { name, train, test, descriptions } of data.tasks) {
       expect(await read(name, 'train.json')).toEqual(train);
       expect(await read(name, 'test.json')).toEqual(test);
+      expect(await read(name, 'descriptions.json')).toEqual(descriptions);
     }
+    const all = data.tasks.flatMap(({ descriptions }) => descriptions);
+    expect([all.length, new Set(all).size]).toEqual([4 * data.tasks.length, 4 * data.tasks.length]);
+    expect(data.tasks[0]!.descriptions).toContain('Give the plural of a word, as it is; nothing follows it.');
   });
 });
 
