@@ -97,7 +97,7 @@ test('of several builds, the spread between them is in the intervals', async () 
   await evidence('--check');
   const text = await page();
   expect(text).toContain('## Instruction tasks on SmolLM2-135M-Instruct');
-  expect(text).toContain('3 builds (seeds 1, 2, 3), each: 2 held-out tasks, 4 test items, 1 draw of prompts.');
+  expect(text).toContain('3 builds (seeds 1, 2, 3), each: 2 held-out tasks, 4 test items, 1 draw of prompts, ');
   expect(text).toContain('Of data for research only, in the table and in nothing that is shipped: `a`.');
   // Every task has the same value in a build: all of the interval is of builds.
   const found = /\| \*\*generated\*\* \| 60\.0 \((\d+\.\d) – (\d+\.\d)\) \| {2}\|/.exec(text)!;
