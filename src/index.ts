@@ -63,4 +63,4 @@ export type { SaveOptions } from './generator/save.js';
 export type { Statistics } from './generator/statistics.js';
 export { type DownloadedRepository, type DownloadOptions, download, type HubKind } from './hub/index.js';
 export { type MergeOptions, type MergeReport, mergeAdapter } from './merging/merge.js';
-export { type PromptFields, readPromptSet } from './prompts/index.js';
+export { type PromptFields, readDescriptions, readPromptSet } from './prompts/index.js';

@@ -25,6 +25,7 @@ test('the public API is what the documentation shows, and nothing else', () => {
     'download',
     'mergeAdapter',
     'readBaseModel',
+    'readDescriptions',
     'readGgufAdapter',
     'readGgufBase',
     'readMlx',

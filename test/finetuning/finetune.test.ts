@@ -247,6 +247,21 @@ describe('resuming', () => {
     expect([...(await filesOf(out)).keys()]).toEqual([...before.keys()]);
   });
 
+  test('keeps the descriptions of tasks, which are in the pairs, and refuses others', async () => {
+    const file = join(tasks, 'plants', 'descriptions.json');
+    await writeFile(file, '["Names a plant."]');
+    const out = await stopped();
+    await writeFile(file, '["Names a stone."]');
+    await expect(finetune({ out, resume: true })).rejects.toMatchObject({
+      code: 'RESUME_MISMATCH',
+      message: expect.stringContaining('the data of task plants'),
+    });
+    await writeFile(file, '["Names a plant."]');
+    await finetune({ out, resume: true });
+    const pairs = await openPairs(out);
+    expect(pairs.tasks.map(({ descriptions }) => descriptions)).toEqual([undefined, ['Names a plant.'], undefined]);
+  });
+
   test('refuses a base with other weights', async () => {
     const out = await stopped();
     await writeTinyBase(base, { seed: 2 });

@@ -31,9 +31,14 @@ async function trainSingles(world, place) {
 }
 
 async function finetune({ work, base, seed, threads }, { name, out, settings, tasks }) {
-  const listed = tasks.map(({ name, heldOut }) => ({ name, train: join('tasks', name, 'train.json'), heldOut }));
-  const config = { base, out, ...settings, seed, tasks: listed };
+  const config = { base, out, ...settings, seed, tasks: tasks.map((task) => filesOf(task, work)) };
   await startOrResume('finetune', { config, path: join(work, `${name}.json`), out: join(work, out), threads });
+}
+
+/** A task as `dnd finetune` lists it. Tasks of older versions have no descriptions. */
+function filesOf({ name, heldOut }, work) {
+  const [train, descriptions] = ['train.json', 'descriptions.json'].map((file) => join('tasks', name, file));
+  return { name, train, ...(existsSync(join(work, descriptions)) ? { descriptions } : {}), heldOut };
 }
 
 /** Pairs → generator. */
