@@ -111,7 +111,7 @@ class Own {
   async step() {
     const began = performance.now();
     const tokens = await this.trainer.forward(this.condition, TASKS);
-    const { sums, outputGradient } = await this.behaviour.gradient(tokens, this.sequences, 1 / TASKS);
+    const { sums, outputGradient } = await this.behaviour.gradient(tokens, this.sequences, { weight: 1 / TASKS });
     await this.trainer.accumulate({ condition: this.condition, outputGradient, batch: TASKS });
     await this.trainer.update(LEARNING_RATE);
     const taken = (performance.now() - began) / 1000;
