@@ -1,14 +1,13 @@
 """The peer of the benchmark's part `behaviour`: PyTorch and transformers. Reads one JSON request a line, answers one JSON
 line each. Started by bench/peer.cjs; files are raw little-endian float32 and int32."""
 
-import json
-import sys
 import time
 
 import numpy as np
 import torch
 from hyperconvolution import Decoder
 from safetensors.torch import load_file
+from serving import serve
 from torch import nn
 from transformers import AutoModelForCausalLM, LlamaConfig
 
@@ -114,12 +113,4 @@ def step(request):
     return models["model"].step()
 
 
-COMMANDS = {f.__name__: f for f in (start, load, batch, step)}
-
-for line in sys.stdin:
-    request = json.loads(line)
-    try:
-        answer = COMMANDS[request["command"]](request)
-    except Exception as error:  # the benchmark goes on without this figure and says why
-        answer = {"error": f"{type(error).__name__}: {error}"}
-    print(json.dumps(answer), flush=True)
+serve(start, load, batch, step)

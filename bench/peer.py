@@ -3,15 +3,14 @@
 Started by bench/peer.cjs. Every `seconds` is the time of the computation alone, as measured here; files are raw
 little-endian float32 (or int32 for ids and masks)."""
 
-import json
 import math
 import os
-import sys
 import time
 
 import numpy as np
 import torch
 from hyperconvolution import Decoder, convolve
+from serving import serve
 
 models = {}
 
@@ -131,15 +130,5 @@ def forget(request):
     return {}
 
 
-COMMANDS = {
-    f.__name__: f for f in (start, gemm, convolution, load_decoder, decoder, load_encoder, encoder, write, forget)
-}
-
 with torch.inference_mode():
-    for line in sys.stdin:
-        request = json.loads(line)
-        try:
-            answer = COMMANDS[request["command"]](request)
-        except Exception as error:  # the benchmark goes on without this figure and says why
-            answer = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(answer), flush=True)
+    serve(start, gemm, convolution, load_decoder, decoder, load_encoder, encoder, write, forget)

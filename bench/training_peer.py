@@ -2,7 +2,6 @@
 
 Started by bench/peer.cjs, in a process of its own where its memory is measured. Files are raw little-endian float32."""
 
-import json
 import math
 import resource
 import sys
@@ -12,6 +11,7 @@ import hyperconvolution
 import numpy as np
 import torch
 from hyperconvolution import PERMUTATION, Decoder
+from serving import serve
 from torch import nn
 
 published = hyperconvolution.convolve
@@ -144,12 +144,4 @@ def forget(request):
     return {}
 
 
-COMMANDS = {f.__name__: f for f in (start, memory, load, batch, step, forward, forget)}
-
-for line in sys.stdin:
-    request = json.loads(line)
-    try:
-        answer = COMMANDS[request["command"]](request)
-    except Exception as error:  # the benchmark goes on without this figure and says why
-        answer = {"error": f"{type(error).__name__}: {error}"}
-    print(json.dumps(answer), flush=True)
+serve(start, memory, load, batch, step, forward, forget)

@@ -25,7 +25,16 @@ AdapterBatch read_adapter_shape(const Argument& lora, const CausalConfig& config
   return adapters;
 }
 
-const float* floats(const Slice& slice) { return reinterpret_cast<const float*>(slice.data); }
+/// Of this layout, in memory that `input` keeps.
+std::vector<const float*> read_adapters(const Argument& adapters, const LoraLayout& layout, CausalInput& input) {
+  std::vector<const float*> read;
+  for (const Argument& adapter : adapters.items()) {
+    const Slice weights = adapter.tensor("float32", {layout.elements()});
+    read.push_back(reinterpret_cast<const float*>(weights.data));
+    input.buffers.push_back(weights.buffer);
+  }
+  return read;
+}
 
 }  // namespace
 
@@ -62,11 +71,8 @@ CausalInput read_causal_batch(const Argument& batch, const CausalConfig& config)
   if (lora.is_null()) return input;
   AdapterBatch adapters = read_adapter_shape(lora, config);
   adapters.scale = float(lora.field("scale").number());
-  for (const Argument& adapter : lora.field("adapters").items()) {
-    const Slice weights = adapter.tensor("float32", {adapters.layout->elements()});
-    adapters.adapters.push_back(floats(weights));
-    input.buffers.push_back(weights.buffer);
-  }
+  adapters.adapters = read_adapters(lora.field("adapters"), *adapters.layout, input);
+  adapters.teachers = read_adapters(lora.field("teachers"), *adapters.layout, input);
   input.batch.lora = std::move(adapters);
   return input;
 }
@@ -90,6 +96,7 @@ CausalBatchShape read_causal_shape(const Argument& shape, const CausalConfig& co
     int64_t adapters = 0;
     for (const int64_t adapter : read.batch.lora->adapter_of) adapters = std::max(adapters, adapter + 1);
     read.batch.lora->adapters.resize(size_t(adapters));
+    if (lora.field("taught").boolean()) read.batch.lora->teachers.resize(size_t(adapters));
   }
   return read;
 }

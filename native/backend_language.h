@@ -110,5 +110,10 @@ struct DndLanguageOperations {
   /// predictions is null, predictions[r] becomes the most likely id, of several the smallest: int32 [rows], as losses.
   DndStatus (*cross_entropy)(void* device, const DndControl*, const float* logits, const int32_t* labels, int64_t rows,
                              int64_t vocabulary, double weight, float* dlogits, double* losses, int32_t* predictions);
+  /// losses[r] = KL(softmax(targets[r]) ‖ softmax(logits[r])) and, in the place of logits, their gradient: weight ·
+  /// (softmax(logits) − softmax(targets)). targets, logits [rows, vocabulary]; targets are workspace afterwards; losses
+  /// as of cross_entropy.
+  DndStatus (*kl_divergence)(void* device, const DndControl*, float* targets, float* logits, int64_t rows,
+                             int64_t vocabulary, double weight, double* losses);
 };
 }

@@ -6,7 +6,6 @@ channels last, channels padded to a multiple of 8, both; weights cast beforehand
 are those of CUDA events, inputs rotated so that the level-2 cache does not flatter."""
 
 import itertools
-import json
 import math
 import os
 import statistics
@@ -20,6 +19,7 @@ from torch.nn import functional
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import hyperconvolution  # noqa: E402
 from hyperconvolution import PERMUTATION  # noqa: E402
+from serving import serve  # noqa: E402
 
 published = hyperconvolution.convolve
 models = {}
@@ -233,17 +233,10 @@ def forget(request):
     return {}
 
 
-COMMANDS = {
-    f.__name__: f for f in (start, peaks, convolution, load_decoder, decoder, load_encoder, encoder, forget)
-}
+def free_cache():
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
 
 with torch.inference_mode(), torch.autocast("cuda", dtype=torch.bfloat16, enabled=torch.cuda.is_available()):
-    for line in sys.stdin:
-        request = json.loads(line)
-        try:
-            answer = COMMANDS[request["command"]](request)
-        except Exception as error:  # the benchmark goes on without this figure and says why
-            answer = {"error": f"{type(error).__name__}: {error}"}
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
-        print(json.dumps(answer), flush=True)
+    serve(start, peaks, convolution, load_decoder, decoder, load_encoder, encoder, forget, after_failure=free_cache)

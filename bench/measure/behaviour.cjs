@@ -1,7 +1,6 @@
 const { writeFile } = require('node:fs/promises');
 const { join } = require('node:path');
 const { performance } = require('node:perf_hooks');
-const { setTimeout: sleep } = require('node:timers/promises');
 const { AdapterLayout, baseModelFromConfig, ResidualStatistics } = require('../../dist/adapter/index.js');
 const { CausalEngine, cpuInfo, TrainerEngine } = require('../../dist/engine/index.js');
 const { causalConfigFromJson } = require('../../dist/language/index.js');
@@ -10,6 +9,7 @@ const { Peer } = require('../peer.cjs');
 const { normals } = require('../random.cjs');
 const { alternate } = require('../statistics.cjs');
 const { writeParameters } = require('./decoder.cjs');
+const { fastestVariant } = require('./variants.cjs');
 
 /** SmolLM2-135M, and the generator of worlds/smollm2. */
 const CONFIG = {
@@ -33,8 +33,6 @@ const LEARNING_RATE = 1e-3;
 const IGNORED = -100;
 const TOLERANCE = 1e-4;
 const ENOUGH_SECONDS = 90;
-/** PyTorch's threads spin for a while when their work is over. */
-const SETTLE_MS = 30;
 
 /** A step of the behaviour loss: generated adapters on the frozen base, its loss back to the decoder; beside PyTorch. */
 async function measure({ peer: wanted, quick, threads, runs, scratch, progress }) {
@@ -44,7 +42,7 @@ async function measure({ peer: wanted, quick, threads, runs, scratch, progress }
   const own = await Own.create(threads, 'fp32');
   const half = cpuInfo().bfloat16 ? await Own.create(threads, 'bf16') : undefined;
   try {
-    const best = peer ? await fastestVariant(own, { peer, variants: about.variants, scratch, progress }) : undefined;
+    const best = peer ? await fastestPeer(own, { peer, variants: about.variants, scratch, progress }) : undefined;
     const figures = await alternate(
       { ours: () => own.step(), ...(half && { half: () => half.step() }), ...(best && { peer: () => best.step() }) },
       { runs, enoughSeconds: ENOUGH_SECONDS },
@@ -52,7 +50,7 @@ async function measure({ peer: wanted, quick, threads, runs, scratch, progress }
     const lossError = best ? Math.abs(own.losses[0] - best.firstLoss) / best.firstLoss : null;
     const wrong = lossError > TOLERANCE ? [`behaviour: losses differ by ${lossError}, over ${TOLERANCE}`] : [];
     const sizes = { tasks: TASKS, sequences: SEQUENCES, length: LENGTH, parameters: own.trainer.parameterBytes / 4 };
-    return { ...sizes, variant: best?.variant, ...figures, lossError, tolerance: TOLERANCE, wrong };
+    return { ...sizes, variant: best?.name, ...figures, lossError, tolerance: TOLERANCE, wrong };
   } finally {
     own.dispose();
     half?.dispose();
@@ -111,7 +109,7 @@ class Own {
   async step() {
     const began = performance.now();
     const tokens = await this.trainer.forward(this.condition, TASKS);
-    const { sums, outputGradient } = await this.behaviour.gradient(tokens, this.sequences, 1 / TASKS);
+    const { sums, outputGradient } = await this.behaviour.gradient(tokens, this.sequences, { weight: 1 / TASKS });
     await this.trainer.accumulate({ condition: this.condition, outputGradient, batch: TASKS });
     await this.trainer.update(LEARNING_RATE);
     const taken = (performance.now() - began) / 1000;
@@ -125,8 +123,8 @@ class Own {
   }
 }
 
-/** The peer in the way in which its step is fastest, and its loss of the first step in float32. */
-async function fastestVariant(own, { peer, variants, scratch, progress }) {
+/** The peer on the same weights and batch, in its fastest variant. */
+async function fastestPeer(own, { peer, variants, scratch, progress }) {
   const file = (name) => join(scratch, `behaviour-${name}`);
   await writeParameters(own.engine, file('base.safetensors'));
   await writeParameters(own.trainer, file('decoder.safetensors'));
@@ -149,35 +147,8 @@ async function fastestVariant(own, { peer, variants, scratch, progress }) {
       ...{ ids: file('ids.i32'), labels: file('labels.i32'), shape: [TASKS * SEQUENCES, LENGTH] },
       ...{ condition: file('condition.f32'), conditionShape: [TASKS, ...FEATURES[0]] },
     });
-    return new Theirs(peer, variant);
   };
-  let best;
-  let firstLoss;
-  for (const variant of variants) {
-    const one = await load(variant);
-    await one.step(); // a new optimiser makes its states in it
-    const taken = Math.min(await one.step(), await one.step());
-    progress(`behaviour, the peer ${variant}: ${taken.toFixed(3)} s a step`);
-    if (variant === 'float32') firstLoss = one.firstLoss;
-    if (best === undefined || taken < best.taken) best = { variant, taken };
-  }
-  const chosen = await load(best.variant);
-  await chosen.step();
-  chosen.firstLoss = firstLoss;
-  return chosen;
-}
-
-class Theirs {
-  constructor(peer, variant) {
-    Object.assign(this, { peer, variant });
-  }
-
-  async step() {
-    const { seconds, loss } = await this.peer.ask('step');
-    this.firstLoss ??= loss;
-    await sleep(SETTLE_MS);
-    return seconds;
-  }
+  return fastestVariant({ what: 'behaviour', peer, variants, load, progress });
 }
 
 module.exports = { measure };

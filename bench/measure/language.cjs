@@ -1,8 +1,7 @@
 const { writeFile } = require('node:fs/promises');
 const { join } = require('node:path');
 const { performance } = require('node:perf_hooks');
-const { setTimeout: sleep } = require('node:timers/promises');
-const { CausalEngine, CausalTrainerEngine } = require('../../dist/engine/index.js');
+const { CausalEngine, CausalTrainerEngine, cpuInfo } = require('../../dist/engine/index.js');
 const { MODULE_NAMES } = require('../../dist/adapter/index.js');
 const { causalConfigFromJson } = require('../../dist/language/index.js');
 const { LlamaCpp } = require('../llama-cpp.cjs');
@@ -10,6 +9,7 @@ const { Peer } = require('../peer.cjs');
 const { normals } = require('../random.cjs');
 const { alternate } = require('../statistics.cjs');
 const { writeParameters } = require('./decoder.cjs');
+const { fastestVariant } = require('./variants.cjs');
 
 /** Sizes of SmolLM2-135M, and those of a base as small as the pocket world's. */
 const MODELS = [
@@ -44,10 +44,6 @@ const IGNORED = -100;
 /** Of losses, relative to those of the peer in float32. */
 const TOLERANCE = 1e-4;
 const ENOUGH_SECONDS = 60;
-/** A variant of the peer whose first step takes so many times as long as the best one's is not tried further. */
-const HOPELESS = 3;
-/** PyTorch's threads spin for a while when their work is over. */
-const SETTLE_MS = 30;
 
 /** A LoRA fine-tuning step and greedy decoding, side by side with PyTorch and PEFT; decoding also with llama.cpp. */
 async function measure(context) {
@@ -77,28 +73,21 @@ async function measureModel(model, context) {
   const { name, rank, batch, length, decoded } = model;
   const config = { ...SHARED, ...model.config };
   const files = { weights: join(scratch, 'language.safetensors'), adapter: join(scratch, 'language-lora.safetensors') };
-  const engine = await CausalEngine.create({ ...causalConfigFromJson(config, 'the benchmark').sizes, threads });
-  let trainer;
+  const data = dataOf(config.vocab_size, batch, length);
+  const own = await Own.create(config, { rank, threads, precision: 'fp32' }, data);
+  const half = cpuInfo().bfloat16 ? await Own.create(config, { rank, threads, precision: 'bf16' }, data) : undefined;
+  const { engine, trainer } = own;
   try {
-    await engine.initialise(0, 0.02);
-    trainer = await CausalTrainerEngine.create(engine, {
-      parameters: { trained: 'lora', rank, scale: 2, modules: [...MODULE_NAMES], layers: layersOf(config) },
-      optimiser: { beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0, maxGradientNorm: 1, moments: 'fp32' },
-      threads,
-    });
-    await trainer.initialise(0);
-    const data = dataOf(config.vocab_size, batch, length);
-    const own = new Own(engine, trainer, data);
     let best;
     if (peer) {
       await writeParameters(engine, files.weights);
       await writeParameters(trainer, files.adapter);
       await writeFile(join(scratch, 'language-ids.i32'), data.ids);
       await writeFile(join(scratch, 'language-labels.i32'), data.labels);
-      best = await fastestVariant({ config, rank, batch, length, files }, context);
+      best = await fastestPeer({ name, config, rank, batch, length, files }, context);
     }
     const figures = await alternate(
-      { ours: () => own.step(), ...(best && { peer: () => best.step() }) },
+      { ours: () => own.step(), ...(half && { half: () => half.step() }), ...(best && { peer: () => best.step() }) },
       { runs, enoughSeconds: ENOUGH_SECONDS },
     );
     progress(`language, ${name}: a step measured`);
@@ -108,7 +97,7 @@ async function measureModel(model, context) {
       const one = await alternate(
         {
           ours: () => own.generate(sequences, decoded),
-          ...(best && { peer: () => best.generate(sequences, decoded) }),
+          ...(best && { peer: () => best.seconds('generate', { sequences, tokens: decoded }) }),
           ...(llamaCpp && { llamaCpp: () => decodingSeconds(llamaCpp, data, sequences, decoded) }),
         },
         { runs, enoughSeconds: ENOUGH_SECONDS / 4 },
@@ -118,12 +107,12 @@ async function measureModel(model, context) {
     const [first] = own.losses;
     return {
       ...{ name, rank, batch, length, labelled: data.labelled, parameters: engine.parameterBytes / 4 },
-      ...{ variant: best?.variant, ...figures, decoding },
+      ...{ variant: best?.name, ...figures, decoding },
       lossError: best?.firstLoss === undefined ? null : Math.abs(first - best.firstLoss) / best.firstLoss,
     };
   } finally {
-    trainer?.dispose();
-    engine.dispose();
+    own.dispose();
+    half?.dispose();
   }
 }
 
@@ -145,6 +134,25 @@ async function seconds(work) {
 }
 
 class Own {
+  /** @param {'fp32' | 'bf16'} precision of the frozen base's products */
+  static async create(config, { rank, threads, precision }, data) {
+    const { sizes } = causalConfigFromJson(config, 'the benchmark');
+    const engine = await CausalEngine.create({ ...sizes, threads, precision });
+    try {
+      await engine.initialise(0, 0.02);
+      const trainer = await CausalTrainerEngine.create(engine, {
+        parameters: { trained: 'lora', rank, scale: 2, modules: [...MODULE_NAMES], layers: layersOf(config) },
+        optimiser: { beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0, maxGradientNorm: 1, moments: 'fp32' },
+        threads,
+      });
+      await trainer.initialise(0);
+      return new Own(engine, trainer, data);
+    } catch (error) {
+      engine.dispose();
+      throw error;
+    }
+  }
+
   constructor(engine, trainer, data) {
     Object.assign(this, { engine, trainer, data, losses: [] });
   }
@@ -169,6 +177,11 @@ class Own {
     const first = await seconds(() => this.engine.generate(batch, { maxNewTokens: 1 }));
     return (await seconds(() => this.engine.generate(batch, { maxNewTokens: tokens + 1 }))) - first;
   }
+
+  dispose() {
+    this.trainer.dispose();
+    this.engine.dispose();
+  }
 }
 
 /** As `Own.generate`. */
@@ -179,48 +192,14 @@ async function decodingSeconds(llamaCpp, { ids, lengths }, sequences, tokens) {
   return (await seconds(() => llamaCpp.generate(rows, tokens + 1))) - first;
 }
 
-class Theirs {
-  constructor(peer, variant) {
-    Object.assign(this, { peer, variant });
-  }
-
-  async step() {
-    const { seconds: taken, loss } = await this.peer.ask('step');
-    this.firstLoss ??= loss;
-    await sleep(SETTLE_MS);
-    return taken;
-  }
-
-  async generate(sequences, tokens) {
-    const { seconds: taken } = await this.peer.ask('generate', { sequences, tokens });
-    await sleep(SETTLE_MS);
-    return taken;
-  }
-}
-
-/** The peer in the way in which its step is fastest, and its loss of the first step in float32. */
-async function fastestVariant({ config, rank, batch, length, files }, { peer, scratch, variants, progress }) {
+/** The peer on the same weights, adapter and batch, in its fastest variant. */
+async function fastestPeer({ name, config, rank, batch, length, files }, { peer, scratch, variants, progress }) {
+  const [ids, labels] = ['ids', 'labels'].map((of) => join(scratch, `language-${of}.i32`));
   const load = async (variant) => {
     await peer.ask('load', { variant, config, rank, learningRate: LEARNING_RATE, ...files });
-    const [ids, labels] = ['ids', 'labels'].map((name) => join(scratch, `language-${name}.i32`));
     await peer.ask('batch', { ids, labels, shape: [batch, length] });
-    return new Theirs(peer, variant);
   };
-  let best;
-  let firstLoss;
-  for (const variant of variants) {
-    const one = await load(variant);
-    const first = await one.step(); // a new optimiser makes its states in it
-    const hopeless = best !== undefined && first > HOPELESS * best.taken;
-    const taken = hopeless ? first : Math.min(await one.step(), await one.step());
-    progress(`language, the peer ${variant}: ${taken.toFixed(3)} s a step`);
-    if (variant === 'float32') firstLoss = one.firstLoss;
-    if (best === undefined || taken < best.taken) best = { variant, taken };
-  }
-  const chosen = await load(best.variant);
-  await chosen.step();
-  chosen.firstLoss = firstLoss;
-  return chosen;
+  return fastestVariant({ what: `language, ${name}`, peer, variants, load, progress });
 }
 
 module.exports = { measure };

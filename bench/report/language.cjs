@@ -6,15 +6,17 @@ function stepTable({ models, tolerance }) {
   return {
     title:
       'LoRA fine-tuning step: forward, backward, clipping and AdamW; all seven modules; logits where there are labels',
-    headings: ['', 'parameters', 'batch', 'labels', 'ours', 'peer', 'ratio'],
-    rows: models.map(({ name, parameters, batch, length, labelled, ours, peer }) => [
+    headings: ['', 'parameters', 'batch', 'labels', 'ours', 'ours, bf16 base', 'peer', 'ratio', 'ratio, bf16'],
+    rows: models.map(({ name, parameters, batch, length, labelled, ours, half, peer }) => [
       name,
       `${(parameters / 1e6).toFixed(1)} M`,
       `${batch}×${length}`,
       labelled,
       time(ours),
+      time(half),
       time(peer),
       ratio(ours, peer),
+      ratio(half, peer),
     ]),
     notes: models.flatMap(({ name, variant, lossError }) =>
       variant === undefined

@@ -64,12 +64,16 @@ function marksOf(results) {
   addTrainingMarks(results, add);
   for (const [name, asked] of Object.entries(FINETUNING)) {
     const model = results.language?.models.find((each) => each.name === name);
-    add(`LoRA fine-tuning step, ${name}: times the peer`, '×', asked, model?.peer?.median / model?.ours.median);
+    add(`LoRA fine-tuning step, ${name}: ${FASTEST}`, '×', asked, ratioOfFastest(model));
   }
-  const { ours, half, peer } = results.behaviour ?? {};
-  const best = Math.min(ours?.median ?? Number.NaN, half?.median ?? Number.POSITIVE_INFINITY);
-  add('behaviour step, 135M Llama: times the peer, each in its fastest dtype', '×', BEHAVIOUR, peer?.median / best);
+  add(`behaviour step, 135M Llama: ${FASTEST}`, '×', BEHAVIOUR, ratioOfFastest(results.behaviour));
   return marks;
+}
+
+const FASTEST = 'times the peer, each in its fastest dtype';
+
+function ratioOfFastest({ ours, half, peer } = {}) {
+  return peer?.median / Math.min(ours?.median ?? Number.NaN, half?.median ?? Number.POSITIVE_INFINITY);
 }
 
 /** A configuration's part, or that of the one with the same decoder. */

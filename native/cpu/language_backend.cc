@@ -94,6 +94,10 @@ DndStatus cross_entropy_entry(void* device, const DndControl* control, const flo
   return guarded([&] { cross_entropy(pool_of(device), Control(control), logits, labels, rows, vocabulary, weight, dlogits, losses, predictions); });
 }
 
+DndStatus kl_divergence_entry(void* device, const DndControl* control, float* targets, float* logits, int64_t rows, int64_t vocabulary, double weight, double* losses) {
+  return guarded([&] { kl_divergence(pool_of(device), Control(control), targets, logits, rows, vocabulary, weight, losses); });
+}
+
 }  // namespace
 
 constexpr DndLanguageOperations kLanguage = {
@@ -114,6 +118,7 @@ constexpr DndLanguageOperations kLanguage = {
     .gather_rows = gather_rows_entry,
     .scatter_rows = scatter_rows_entry,
     .cross_entropy = cross_entropy_entry,
+    .kl_divergence = kl_divergence_entry,
 };
 
 }  // namespace dnd::cpu

@@ -1,11 +1,15 @@
 import type { Command } from 'commander';
 import { type DownloadedRepository, download, type HubKind, isHubReference } from '../hub/index.js';
+import { lossOf } from '../training/loss-of.js';
 import { checkOutputOf } from './hub-outputs.js';
 import type { Io } from './io.js';
 import { showProgress } from './progress.js';
 
+/** A kind, or what tells it from the options of the command line. */
+type KindOf = HubKind | ((options: Readonly<Record<string, unknown>>) => Promise<HubKind>);
+
 interface Places {
-  options?: Readonly<Record<string, HubKind>>;
+  options?: Readonly<Record<string, KindOf>>;
   /** Of every argument that is an input; the output of `dnd convert` is its second. */
   arguments?: { kind: HubKind; first?: boolean };
   /** Whether the command shows its inputs by name, and takes the names, by their folders, as the option `names`. */
@@ -18,7 +22,7 @@ const PLACES: Readonly<Record<string, Places>> = {
   init: { options: { base: 'base-config', encoder: 'encoder' } },
   generate: { options: { generator: 'generator', encoder: 'encoder' } },
   finetune: { options: { base: 'base' } },
-  train: { options: { base: 'base-config', encoder: 'encoder' } },
+  train: { options: { base: trainedBase, encoder: 'encoder' } },
   eval: { options: { generator: 'generator', base: 'base', encoder: 'encoder' } },
   merge: { options: { base: 'base' }, arguments: { kind: 'adapter' } },
   compare: { arguments: { kind: 'adapter' }, showsNames: true },
@@ -28,17 +32,22 @@ const PLACES: Readonly<Record<string, Places>> = {
   plan: { arguments: { kind: 'generator' } },
 };
 
+/** The behaviour loss runs the base; the token loss only reads its shape. */
+async function trainedBase(options: Readonly<Record<string, unknown>>): Promise<HubKind> {
+  return (await lossOf(options)) === 'tokens' ? 'base-config' : 'base';
+}
+
 /** A place of the command line that names a repository, and what puts its folder there instead. */
 interface Found {
   reference: string;
-  kind: HubKind;
+  kind: KindOf;
   replace: (folder: string) => void;
 }
 
 /**
  * Downloads what the command line of a command names by `hf:owner/name`, and gives the command its folder instead. An output
  * that the command would refuse is refused before.
- * @throws DndError as `download` and `checkOutputOf`
+ * @throws DndError as `download`, `checkOutputOf` and, of training, `lossOf`
  */
 export async function resolveHubReferences(command: Command, io: Io): Promise<void> {
   const found = referencesOf(command);
@@ -47,7 +56,8 @@ export async function resolveHubReferences(command: Command, io: Io): Promise<vo
   await checkOutputOf(command.name(), options, command.processedArgs);
   const names = new Map<string, string>();
   for (const { reference, kind, replace } of found) {
-    const folder = await downloadedFolder(reference, kind, io, options.json === true);
+    const own = typeof kind === 'string' ? kind : await kind(options);
+    const folder = await downloadedFolder(reference, own, io, options.json === true);
     names.set(folder, reference);
     replace(folder);
   }
@@ -57,7 +67,7 @@ export async function resolveHubReferences(command: Command, io: Io): Promise<vo
 function referencesOf(command: Command): Found[] {
   const { options = {}, arguments: inputs } = PLACES[command.name()] ?? {};
   const found: Found[] = [];
-  const look = (value: unknown, kind: HubKind, replace: (folder: string) => void) => {
+  const look = (value: unknown, kind: KindOf, replace: (folder: string) => void) => {
     if (typeof value === 'string' && isHubReference(value)) found.push({ reference: value, kind, replace });
   };
   // Still a value of the command line, which settings of the command line are told by.

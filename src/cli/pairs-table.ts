@@ -13,13 +13,12 @@ export function statisticsLines(statistics: PairsStatistics): string[] {
     '',
     ...taskTable(statistics),
     '',
-    ...weightTable(statistics),
+    ...weightLines(statistics),
     '',
     ...table(
       ['module', 'lora_A', 'lora_B'],
       statistics.shapes.map(({ module, a, b }) => [module, `[${a.join(', ')}]`, `[${b.join(', ')}]`]),
     ),
-    '',
     ...importanceLines(statistics),
     ...remarks(statistics),
   ];
@@ -60,9 +59,11 @@ function taskTable({ tasks, lengthUnit, window, maxLength }: PairsStatistics): s
   return [...table(header, rows), `(lengths in ${lengthUnit}${bound})`];
 }
 
-function weightTable({ tasks }: PairsStatistics): string[] {
+function weightLines({ tasks }: PairsStatistics): string[] {
+  if (tasks.every(({ checkpoints, skipped }) => checkpoints + skipped === 0))
+    return ['No task has checkpoints: each goes on from the start adapter of pairs.json.'];
   const header = ['task', 'checkpoints', 'skipped', 'size', 'norm min', 'median', 'max', 'std min', 'median', 'max'];
-  const spread = ({ min, median, max }: Spread) => [min, median, max].map(shortNumber);
+  const spread = (of: Spread | null) => (of === null ? ['-', '-', '-'] : [of.min, of.median, of.max].map(shortNumber));
   const rows = tasks.map(({ name, checkpoints, skipped, bytes, norm, standardDeviation }) => [
     name,
     checkpoints,
@@ -74,17 +75,20 @@ function weightTable({ tasks }: PairsStatistics): string[] {
   return table(header, rows);
 }
 
-function importanceLines({ importance: { min, median, max, modules, layers } }: PairsStatistics): string[] {
+function importanceLines({ importance }: PairsStatistics): string[] {
+  if (importance === null) return [];
+  const { min, median, max, modules, layers } = importance;
   const foremost = (entries: readonly (readonly [string | number, number])[]) =>
     entries
       .slice(0, FOREMOST)
       .map(([name, value]) => `${name} ${shortNumber(value)}`)
       .join(', ');
-  return list([
+  const lines = list([
     ['token importance', `min ${shortNumber(min)}, median ${shortNumber(median)}, max ${shortNumber(max)}`],
     ['foremost modules', foremost(modules.map(({ module, importance }) => [module, importance] as const))],
     ['foremost layers', foremost(layers.map(({ layer, importance }) => [layer, importance] as const))],
   ]);
+  return ['', ...lines];
 }
 
 function remarks({ duplicates, skipped, warnings }: PairsStatistics): string[] {

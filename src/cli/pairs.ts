@@ -139,7 +139,7 @@ function checkLines(examination: PairsExamination): string[] {
       `${folder}: ${counted(problems.length, 'problem')}; it cannot be used for training.`,
     ];
   }
-  const { base, adapter, tasks, skipped, warnings, digest } = pairs;
+  const { base, adapter, tasks, start, skipped, warnings, digest } = pairs;
   const heldOut = tasks.filter((task) => task.heldOut).length;
   const prompts = tasks.reduce((sum, { items }) => sum + items.length, 0);
   const answered = tasks.reduce((sum, { items }) => sum + items.filter(({ response }) => response !== '').length, 0);
@@ -152,6 +152,7 @@ function checkLines(examination: PairsExamination): string[] {
       ['tasks', `${tasks.length}, ${heldOut} of them held out`],
       ['prompts', `${counted(prompts, 'prompt')}, ${answered} of them with a response`],
       ['checkpoints', `${checkpoints.length}, ${formatBytes(bytes)}`],
+      ...(start ? [['start', `${start.name}, ${formatBytes(start.bytes)}`] as const] : []),
       [
         'adapter',
         `rank ${adapter.rank}, alpha ${adapter.alpha}${adapter.useRslora ? ', rsLoRA' : ''}: ${adapter.modules.join(', ')}`,
@@ -161,6 +162,11 @@ function checkLines(examination: PairsExamination): string[] {
     ...skipped.map((problem) => `skipped  ${describeProblem(problem)}`),
     ...warnings.map((warning) => `warning  ${warning}`),
     '',
-    `Ready for training${base ? '' : '; dnd train requires --base'}${doubtOf(tasks)}.`,
+    `Ready for training${lossFor(tasks)}${base ? '' : '; dnd train requires --base'}${doubtOf(tasks)}.`,
   ];
+}
+
+function lossFor(tasks: readonly Task[]): string {
+  const trained = tasks.filter(({ heldOut }) => !heldOut);
+  return trained.every(({ checkpoints }) => checkpoints.length === 0) ? " with the loss 'behaviour'" : '';
 }

@@ -1,5 +1,5 @@
 import { DndError } from '../errors.js';
-import type { CausalBatch, CausalBatchShape, LoraShape } from './native-language.js';
+import type { CausalBatch, CausalBatchShape, LoraBatch, LoraShape } from './native-language.js';
 
 /** Sequences of token ids for a causal language model. Must not change until the work's end. */
 export interface CausalSequences {
@@ -22,7 +22,12 @@ export interface SequenceAdapters {
   scale: number;
   /** Each in the order of an AdapterLayout, [elementCount]. */
   adapters: readonly Float32Array[];
-  /** Which of them each sequence uses; −1 = none. */
+  /**
+   * One for each adapter, in the same form: whose predictions the gradient of the adapters compares theirs with. Only
+   * `adapterGradients` reads them. Default: none, labels are what is predicted.
+   */
+  teachers?: readonly Float32Array[] | undefined;
+  /** Which of the adapters each sequence uses; −1 = none. */
   adapterOf: readonly number[];
 }
 
@@ -31,7 +36,7 @@ export const IGNORED_LABEL = -100;
 
 /** The batch as the addon takes it. */
 export function nativeBatch({ ids, lengths, lora }: CausalSequences): CausalBatch {
-  return { ids, lengths: [...lengths], lora: lora ? { ...nativeLora(lora), adapters: [...lora.adapters] } : null };
+  return { ids, lengths: [...lengths], lora: lora ? loraBatch(lora) : null };
 }
 
 /** What the memory of a batch depends on. */
@@ -39,13 +44,17 @@ export function shapeOf({ lengths, lora }: CausalSequences, labels: Int32Array |
   return {
     lengths: [...lengths],
     labelled: labels ? labelledCounts(lengths, labels) : null,
-    lora: lora ? nativeLora(lora) : null,
+    lora: lora ? { ...loraShape(lora), taught: (lora.teachers ?? []).length > 0 } : null,
   };
 }
 
-function nativeLora(lora: SequenceAdapters): LoraShape & { scale: number; adapterOf: number[] } {
-  const { rank, modules, layers, scale, adapterOf } = lora;
-  return { rank, modules: [...modules], layers: [...layers], scale, adapterOf: [...adapterOf] };
+function loraBatch(lora: SequenceAdapters): LoraBatch {
+  const { scale, adapters, teachers = [] } = lora;
+  return { ...loraShape(lora), scale, adapters: [...adapters], teachers: [...teachers] };
+}
+
+function loraShape({ rank, modules, layers, adapterOf }: SequenceAdapters): LoraShape & { adapterOf: number[] } {
+  return { rank, modules: [...modules], layers: [...layers], adapterOf: [...adapterOf] };
 }
 
 /** Labels that are not ignored, of each sequence; nothing predicts the first. */

@@ -51,7 +51,7 @@ export interface GeneratedSequence {
 
 /** Gradient of a loss with respect to adapters. */
 export interface AdapterGradient {
-  /** Of each sequence. */
+  /** Of each sequence. With teachers, −KL in the place of ln p. */
   likelihoods: LikelihoodSum[];
   /** Of each adapter, in its order; zeros for one that no sequence uses. */
   gradients: Float32Array<ArrayBuffer>[];
@@ -161,7 +161,8 @@ export class CausalEngine extends ModelEngine<CausalHandle> {
   }
 
   /**
-   * Gradient of weight · Σ −ln p(label) with respect to each adapter of the batch; the model itself is frozen.
+   * Gradient of weight · Σ −ln p(label) with respect to each adapter of the batch; the model itself is frozen. With
+   * teachers, of weight · Σ KL(p with the teacher ‖ p with the adapter), over the predictions of the labels.
    * @param labels as of `logLikelihoods`
    * @throws DndError OUT_OF_MEMORY before the work, INVALID_ARGUMENT for a batch without adapters, DISPOSED
    */
@@ -229,10 +230,11 @@ export class CausalEngine extends ModelEngine<CausalHandle> {
     return this.deviceMemory().heldBytes;
   }
 
-  /** Bytes of the adapters and their gradients. */
+  /** Bytes of the adapters, their gradients and their teachers. */
   #gradientBytes({ lora }: CausalSequences): number {
     if (!lora) throw new DndError('INVALID_ARGUMENT', 'adapterGradients: the batch has no adapters');
-    return 2 * lora.adapters.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const bytes = (adapters: readonly Float32Array[]) => adapters.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    return 2 * bytes(lora.adapters) + bytes(lora.teachers ?? []);
   }
 
   /** Most that a gradient's pass may take, beside these operands. */

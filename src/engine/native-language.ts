@@ -47,6 +47,8 @@ export interface LoraBatch extends LoraShape {
   /** alpha / rank, or alpha / √rank with rank-stabilised scaling. */
   scale: number;
   adapters: BufferSlice[];
+  /** One for each adapter, or none: see `adapterGradients`. */
+  teachers: BufferSlice[];
   /** Which of them each sequence uses; −1 = none. */
   adapterOf: number[];
 }
@@ -64,7 +66,7 @@ export interface CausalBatchShape {
   lengths: number[];
   /** Labels that are not ignored, of each sequence; null: none are asked for. */
   labelled: number[] | null;
-  lora: (LoraShape & { adapterOf: number[] }) | null;
+  lora: (LoraShape & { adapterOf: number[]; taught: boolean }) | null;
 }
 
 /** Of one sequence. */
@@ -107,7 +109,7 @@ export interface GeneratedIds {
 
 /** Loss of a batch and its gradient with respect to the adapters. */
 export interface AdapterGradients {
-  /** Of each sequence. */
+  /** Of each sequence; with teachers, sums of −KL. */
   likelihoods: LikelihoodSum[];
   /** Of each adapter, float32 [elements]; zeros for one that no sequence uses. */
   gradients: ArrayBuffer[];
@@ -141,7 +143,10 @@ export interface CausalHandle extends ParameterStore {
   generate(batch: CausalBatch, settings: GenerationSettings, done: Done<GeneratedIds[]>): Job;
   /** Of `adapterGradients` within `limitBytes`, or else the least that it needs. */
   gradientMemory(shape: CausalBatchShape, limitBytes: number): CausalPassMemory;
-  /** Gradient of weight · Σ −ln p(label) with respect to each adapter; the base model is frozen. */
+  /**
+   * Gradient of weight · Σ −ln p(label) with respect to each adapter; the base model is frozen. With teachers that of
+   * weight · Σ KL(with the teacher ‖ with the adapter), over the predictions of the labels.
+   */
   adapterGradients(
     batch: CausalBatch,
     labels: BufferSlice,

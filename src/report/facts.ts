@@ -34,10 +34,12 @@ export function factsOf({ description, folder }: Run): { title: string; facts: F
     ['prompts', sum(({ prompts }) => prompts)],
     [
       'checkpoints',
-      `${sum(({ checkpoints, heldOutCheckpoints }) => checkpoints - heldOutCheckpoints, trained)} trained on, ${sum(
-        ({ heldOutCheckpoints }) => heldOutCheckpoints,
-        trained,
-      )} of the same tasks held out, ${pairs.skipped} skipped as damaged`,
+      pairs.tasks.every(({ checkpoints }) => checkpoints === 0)
+        ? 'none'
+        : `${sum(({ checkpoints, heldOutCheckpoints }) => checkpoints - heldOutCheckpoints, trained)} trained on, ${sum(
+            ({ heldOutCheckpoints }) => heldOutCheckpoints,
+            trained,
+          )} of the same tasks held out, ${pairs.skipped} skipped as damaged`,
     ],
     ['digest', pairs.digest],
     ['run', folder],

@@ -74,7 +74,7 @@ function tasksHtml(run: Run): string {
     tasks.map(({ name }) => name),
   );
   const cards = tasks.map((task, i) => {
-    const own = [charts[i]!.loss, charts[i]!.fit].filter((chart) => chart !== null);
+    const own = [charts[i]!.loss, charts[i]!.responses, charts[i]!.fit].filter((chart) => chart !== null);
     if (own.length === 0) return '';
     return `<article class="task"><h3>${escapeHtml(task.name)}${badge(task)}</h3>\n${own.map(chartHtml).join('\n')}</article>`;
   });
@@ -87,29 +87,49 @@ function badge({ heldOut }: TaskSummary): string {
   return heldOut ? ' <span class="badge">held out</span>' : '';
 }
 
+interface TaskColumn {
+  heading: string;
+  cell: (task: TaskSummary) => string | number;
+}
+
+const count = (value: number | null) => value ?? '–';
+const figure = (value: number | null | undefined) => short(value ?? Number.NaN);
+
+const PROMPTS: TaskColumn = { heading: 'prompts', cell: ({ prompts }) => count(prompts) };
+const TRAINING_LOSS: TaskColumn = { heading: 'training loss', cell: ({ trainingLoss }) => figure(trainingLoss) };
+
+const CHECKPOINT_COLUMNS: readonly TaskColumn[] = [
+  { heading: 'checkpoints', cell: ({ checkpoints }) => count(checkpoints) },
+  { heading: 'held out', cell: (task) => count(task.heldOut ? task.checkpoints : task.heldOutCheckpoints) },
+];
+
+const FIT_COLUMNS: readonly TaskColumn[] = [
+  { heading: 'evaluated loss', cell: ({ last }) => figure(last?.loss) },
+  { heading: 'norm ratio', cell: ({ last }) => figure(last?.normRatio) },
+  { heading: 'cosine', cell: ({ last }) => figure(last?.cosine) },
+];
+
+const RESPONSE_COLUMNS: readonly TaskColumn[] = [
+  { heading: 'response loss', cell: ({ responses }) => figure(responses?.loss) },
+  { heading: 'exact answers', cell: ({ responses }) => percent(responses?.exactMatch ?? Number.NaN) },
+];
+
+/** With the columns that the run has anything in. */
 function taskTable(tasks: readonly TaskSummary[], { evaluations }: Run): string {
   const answered = evaluations.some(({ responses }) => responses !== undefined);
-  const headings = [
-    'task',
-    'prompts',
-    'checkpoints',
-    'held out',
-    'training loss',
-    'evaluated loss',
-    'norm ratio',
-    'cosine',
-    ...(answered ? ['response loss', 'exact answers'] : []),
+  const compared = !answered || tasks.some(({ last }) => last !== null);
+  const columns = [
+    PROMPTS,
+    ...(tasks.some(({ checkpoints }) => checkpoints !== 0) ? CHECKPOINT_COLUMNS : []),
+    TRAINING_LOSS,
+    ...(compared ? FIT_COLUMNS : []),
+    ...(answered ? RESPONSE_COLUMNS : []),
   ];
   const rows = tasks.map((task) => {
-    const { prompts, checkpoints, heldOut, heldOutCheckpoints, trainingLoss, last, responses } = task;
-    const counts = [prompts, checkpoints, heldOut ? checkpoints : heldOutCheckpoints].map((count) => count ?? '–');
-    const fit = [trainingLoss, last?.loss, last?.normRatio, last?.cosine].map((value) => short(value ?? Number.NaN));
-    const answers = [short(responses?.loss ?? Number.NaN), percent(responses?.exactMatch ?? Number.NaN)];
-    const cells = [...counts, ...fit, ...(answered ? answers : [])]
-      .map((cell) => `<td>${escapeHtml(cell)}</td>`)
-      .join('');
+    const cells = columns.map(({ cell }) => `<td>${escapeHtml(cell(task))}</td>`).join('');
     return `<tr><th scope="row">${escapeHtml(task.name)}${badge(task)}</th>${cells}</tr>`;
   });
+  const headings = ['task', ...columns.map(({ heading }) => heading)];
   return `<div class="table"><table class="figures tasks-table"><thead><tr>${headings
     .map((heading) => `<th scope="col">${heading}</th>`)
     .join('')}</tr></thead>

@@ -9,6 +9,9 @@ export interface ResponseKind {
   includes: (responses: Pick<ResponseEvaluation, 'heldOut'>) => boolean;
 }
 
+/** What the loss of responses is. */
+export const LIKELIHOOD = '−ln p of a token';
+
 /** The most telling first. */
 export const RESPONSE_KINDS: readonly ResponseKind[] = [
   { label: 'held-out tasks', colour: 'task', includes: ({ heldOut }) => heldOut === 'task' },

@@ -13,7 +13,7 @@ import {
 } from './chart.js';
 import { type Curve, curveOf, mean, smooth } from './curve.js';
 import { EARLY_SIGNS } from './judgement.js';
-import { RESPONSE_KINDS, type ResponsePoint, responsePoints } from './responses.js';
+import { LIKELIHOOD, RESPONSE_KINDS, type ResponsePoint, responsePoints } from './responses.js';
 import type { Run } from './run-folder.js';
 
 /** More points than a chart has pixels. */
@@ -37,16 +37,22 @@ export function runCharts(run: Run): Chart[] {
 /** Of a run with two losses: their weighted sum, and each. */
 function lossCharts(run: Run): Chart[] {
   const { steps } = run;
-  const { loss } = run.description.settings;
+  const { loss, behaviourTarget } = run.description.settings;
   if (loss !== 'behaviour' && loss !== 'both') return [tokenLossChart(run, 'Loss', (step) => step.loss)];
   const responses = responseSeries(run.evaluations, (point) => point.loss);
   const curve = curveOfSteps(steps, ({ behaviourLoss }) => behaviourLoss ?? Number.NaN);
-  const behaviour = chart(run, 'Behaviour loss', '−ln p of a token', [...stepSeries(curve), ...responses]);
-  if (loss === 'behaviour') return [behaviour];
+  const behaviour =
+    behaviourTarget === 'checkpoints'
+      ? [
+          chart(run, 'Behaviour loss', 'KL divergence of a token', stepSeries(curve)),
+          chart(run, 'Response loss', LIKELIHOOD, responses),
+        ]
+      : [chart(run, 'Behaviour loss', LIKELIHOOD, [...stepSeries(curve), ...responses])];
+  if (loss === 'behaviour') return behaviour;
   const whole = curveOfSteps(steps, (step) => step.loss);
   return [
     chart(run, 'Loss', 'weighted sum', stepSeries(whole)),
-    behaviour,
+    ...behaviour,
     tokenLossChart(run, 'Token loss', ({ tokenLoss }) => tokenLoss ?? Number.NaN),
   ];
 }

@@ -121,9 +121,10 @@ export function settingsDigest(settings: TrainingSettings): string {
 
 /** Digests of runs from before the setting existed stay valid. */
 function isImplied(name: keyof TrainingSettings, settings: TrainingSettings): boolean {
-  const { normalisation, targets, loss, conditionComponents } = settings;
+  const { normalisation, targets, loss, conditionComponents, behaviourTarget } = settings;
   if (name === 'normalisation') return normalisation === 'chunk';
   if (name === 'targets') return targets === 'raw';
+  if (name === 'behaviourTarget' && behaviourTarget === 'responses') return true;
   if (name === 'conditionComponents') return conditionComponents === undefined;
   const ofBehaviour: readonly (keyof TrainingSettings)[] = ['loss', ...BEHAVIOUR_SETTINGS];
   return loss === 'tokens' && ofBehaviour.includes(name);

@@ -9,7 +9,10 @@ export interface TrainingStep {
   loss: number;
   /** Of the loss 'both': its parts, unweighted. */
   tokenLoss?: number;
-  /** −ln p of a token of the responses, in nats; absent for the loss 'tokens'. */
+  /**
+   * Of a token of the responses, in nats: −ln p or, with the behaviour target 'checkpoints', the KL divergence of its
+   * prediction from that with the checkpoint; absent for the loss 'tokens'.
+   */
   behaviourLoss?: number;
   /** ‖generated‖ / ‖true‖ over the valid elements of the step's targets; null for the loss 'behaviour'. */
   normRatio: number | null;

@@ -65,7 +65,7 @@ export async function planRun(options: PlanRunOptions): Promise<RunPlan> {
     parts.reduce((total, { times, plan }) => total + times * plan[key], 0);
   const secondsPerStep = sum('seconds') / threads;
   return {
-    run: describeRun(preparation, planned),
+    run: describeRun(preparation, planned, null),
     memory: memory && { ...memory, stepBytes: stepBytes(memory), cacheBytes: promptCacheBytes + targetCacheBytes },
     memoryProblem: problem,
     checkpointBytes: memory && memory.parameters + memory.states,

@@ -78,18 +78,28 @@ export async function prepare(settings: TrainingSettings, options: PrepareOption
 }
 
 /** @throws DndError INVALID_PAIRS where the loss compares with checkpoints, or starts from an adapter, that is not there */
-function requireTargets({ folder, start }: Pairs, { training }: Split, { loss }: TrainingSettings): void {
+function requireTargets(
+  { folder, start }: Pairs,
+  { training }: Split,
+  { loss, behaviourTarget }: TrainingSettings,
+): void {
   const without = training.filter(({ checkpoints }) => checkpoints.length === 0).map(({ task }) => task.name);
   if (without.length === 0) return;
+  const found = `pairs folder ${folder}: ${without.length} of ${training.length} training tasks have no checkpoints (${without[0]!}, …)`;
   if (loss !== 'behaviour')
     throw new DndError(
       'INVALID_PAIRS',
-      `pairs folder ${folder}: ${without.length} of ${training.length} training tasks have no checkpoints (${without[0]!}, …), and the loss '${loss}' compares with them. Add checkpoints, or train with the loss 'behaviour'`,
+      `${found}, and the loss '${loss}' compares with them. Add checkpoints, or train with the loss 'behaviour'`,
+    );
+  if (behaviourTarget === 'checkpoints')
+    throw new DndError(
+      'INVALID_PAIRS',
+      `${found}, and the behaviour target 'checkpoints' compares with them. Add checkpoints, or train with the behaviour target 'responses'`,
     );
   if (without.length < training.length || start === null)
     throw new DndError(
       'INVALID_PAIRS',
-      `pairs folder ${folder}: ${without.length} of ${training.length} training tasks have no checkpoints (${without[0]!}, …); expected checkpoints of every task, or of none and a start in pairs.json`,
+      `${found}; expected checkpoints of every task, or of none and a start in pairs.json`,
     );
 }
 

@@ -56,6 +56,7 @@ export async function resumeRun(path: string, options: ResumeTrainerOptions): Pr
     if (!allowChangedPairs) requireSamePairs(description, preparation, folder);
     reportPairs(preparation, onNotice);
     base = await loadBaseFor(preparation, options);
+    if (base) requireSameBase(description, base, preparation.settings, folder);
     engine = await createEngine(preparation.manifest, settings);
     microBatchFor(engine, settings);
     const newest = await loadNewest(folder, engine, settings, { signal, onProgress, allowOtherInstructionSet });
@@ -70,7 +71,7 @@ export async function resumeRun(path: string, options: ResumeTrainerOptions): Pr
         `the checkpoint was written by ${state.createdBy}: results of another version may not be bit-identical`,
       );
     if (state) await linkLatest(folder, checkpointPath(folder, state.step));
-    await describeAgain(description, preparation, folder);
+    await describeAgain(description, preparation, base, folder);
     const opened = await MetricsFile.open(join(folder, METRICS_FILE), state?.metricsBytes ?? 0);
     metrics = opened.file;
     if (opened.shorter)
@@ -151,6 +152,21 @@ function requireSamePairs({ pairs }: RunDescription, preparation: Preparation, f
   );
 }
 
+/** Runs of older versions do not say which base they started with. */
+function requireSameBase(
+  { baseSha256 }: RunDescription,
+  { sha256 }: BaseWithExamples,
+  { base }: TrainingSettings,
+  folder: string,
+): void {
+  if (baseSha256 === undefined || baseSha256 === sha256) return;
+  throw new DndError(
+    'RESUME_MISMATCH',
+    `${folder} cannot be resumed: the base ${base} has other weights; expected those of SHA-256 ${baseSha256}, got ${sha256}. ` +
+      'Restore the base that it started with, or start a new run',
+  );
+}
+
 function differenceOf(before: RunDescription['pairs'], { tasks }: Preparation['pairs']): string {
   const differences: string[] = [];
   for (const { name, prompts, checkpoints } of before.tasks) {
@@ -167,8 +183,13 @@ function differenceOf(before: RunDescription['pairs'], { tasks }: Preparation['p
 }
 
 /** Updates run.json if settings or pairs have changed. */
-async function describeAgain(before: RunDescription, preparation: Preparation, folder: string): Promise<void> {
-  const { instructionSet: _, ...now } = describeRun(preparation, preparation.settings);
+async function describeAgain(
+  before: RunDescription,
+  preparation: Preparation,
+  base: BaseWithExamples | null,
+  folder: string,
+): Promise<void> {
+  const { instructionSet: _, ...now } = describeRun(preparation, preparation.settings, base);
   const text = `${JSON.stringify({ ...before, ...now }, null, 2)}\n`;
   if (isDeepStrictEqual(JSON.parse(text), JSON.parse(JSON.stringify(before)))) return;
   await writeFileAtomically(join(folder, RUN_FILE), text);

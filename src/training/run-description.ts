@@ -17,6 +17,8 @@ export interface RunDescription extends Omit<GeneratorManifest, 'formatVersion' 
   formatVersion: typeof RUN_FORMAT_VERSION;
   /** With which the run started. */
   instructionSet?: string;
+  /** SHA-256 of the weights of the base that the behaviour loss runs; absent without it, and in runs of older versions. */
+  baseSha256?: string;
   /** Of the decoder. */
   parameters: number;
   weightTokens: { count: number; height: number; width: number };
@@ -68,7 +70,8 @@ export function parseRunDescription(json: unknown, source: string): RunDescripti
   return {
     ...made,
     formatVersion: RUN_FORMAT_VERSION,
-    ...(fields.raw('instructionSet') === undefined ? {} : { instructionSet: fields.text('instructionSet') }),
+    ...optionalText(fields, 'instructionSet'),
+    ...optionalText(fields, 'baseSha256'),
     parameters: fields.wholeNumber('parameters', 1),
     weightTokens: {
       count: tokens.wholeNumber('count', 1),
@@ -98,8 +101,13 @@ function parseTask(fields: Fields): RunDescription['pairs']['tasks'][number] {
     prompts: fields.wholeNumber('prompts', 0),
     checkpoints: fields.wholeNumber('checkpoints', 0),
     heldOutCheckpoints: fields.wholeNumber('heldOutCheckpoints', 0),
-    ...(fields.raw('meaningless') === undefined ? {} : { meaningless: fields.text('meaningless') }),
+    ...optionalText(fields, 'meaningless'),
   };
+}
+
+/** The text by its name, if it is there. */
+function optionalText<Name extends string>(fields: Fields, name: Name): { [name in Name]?: string } {
+  return fields.raw(name) === undefined ? {} : ({ [name]: fields.text(name) } as { [name in Name]: string });
 }
 
 function parseSettings(fields: Fields): RunDescription['settings'] {

@@ -8,6 +8,7 @@ import { drawSequences, type Sample } from './sampler.js';
 import { learningRateAt } from './schedule.js';
 import type { TrainingSettings } from './settings.js';
 import { STREAMS } from './streams.js';
+import type { Targets } from './targets.js';
 import type { MicroBatch, TrainingData } from './training-data.js';
 
 export interface StepParts {
@@ -19,6 +20,8 @@ export interface StepParts {
   settings: TrainingSettings;
   /** null for the loss 'tokens'. */
   behaviour: Behaviour | null;
+  /** Checkpoints as adapters; null but for the behaviour target 'checkpoints'. */
+  teachers: Targets | null;
 }
 
 /** What the batch of a step gave, sample by sample. */
@@ -72,7 +75,7 @@ export async function runStep(step: number, parts: StepParts, signal: AbortSigna
 /** Forward and backward passes of all micro-batches of the step. */
 async function accumulate(
   step: number,
-  { engine, data, importance, delta, settings, behaviour }: StepParts,
+  { engine, data, importance, delta, settings, behaviour, teachers }: StepParts,
   signal: AbortSignal,
 ): Promise<Accumulated> {
   const { batch, seed, targetNoise } = settings;
@@ -95,7 +98,7 @@ async function accumulate(
     const generated = behaviour || delta ? await engine.forward(condition, own.length, { signal }) : null;
     const outputGradients: Float32Array[] = [];
     if (behaviour) {
-      const gradient = await behaviourGradient(generated!, micro, { settings, behaviour }, signal);
+      const gradient = await behaviourGradient(generated!, micro, { settings, behaviour, teachers }, signal);
       outputGradients.push(gradient.outputGradient);
       likelihoods.push(...gradient.sums);
     }
@@ -121,18 +124,21 @@ function sumOf([first, ...others]: readonly Float32Array[]): Float32Array | null
 }
 
 /** Of a micro-batch: each of its samples has the same share of the step's loss. */
-function behaviourGradient(
+async function behaviourGradient(
   tokens: Float32Array,
   { step, first, samples }: Pick<MicroBatch, 'step' | 'first' | 'samples'>,
-  { settings, behaviour }: { settings: TrainingSettings; behaviour: Behaviour },
+  { settings, behaviour, teachers }: Pick<StepParts, 'settings' | 'teachers'> & { behaviour: Behaviour },
   signal: AbortSignal,
 ): Promise<BehaviourGradient> {
   const { seed, batch, sequences: count, loss, behaviourWeight } = settings;
   const drawn = samples.map(({ task }, index) =>
     drawSequences(behaviour.examples.get(task)!, { seed, step, place: first + index, count }),
   );
-  const weight = loss === 'both' ? behaviourWeight : 1;
-  return behaviour.gradient(tokens, drawn, weight / batch, signal);
+  const weight = (loss === 'both' ? behaviourWeight : 1) / batch;
+  if (!teachers) return behaviour.gradient(tokens, drawn, { weight, signal });
+  const own: Float32Array[] = [];
+  for (const { checkpoint } of samples) own.push(await teachers.of(checkpoint!, signal));
+  return behaviour.gradient(tokens, drawn, { weight, teachers: own, signal });
 }
 
 /** The step's loss and, if there are two, its parts. */

@@ -24,6 +24,14 @@ export const LOSSES = ['tokens', 'behaviour', 'both'] as const;
 export type LossKind = (typeof LOSSES)[number];
 
 /**
+ * What the behaviour loss compares the predictions of the base with the generated adapter with: 'responses', the tokens
+ * of a task's own responses (cross-entropy); 'checkpoints', the predictions of these tokens with one of the task's own
+ * checkpoints (KL divergence).
+ */
+export const BEHAVIOUR_TARGETS = ['responses', 'checkpoints'] as const;
+export type BehaviourTarget = (typeof BEHAVIOUR_TARGETS)[number];
+
+/**
  * Settings of a training run; `SETTINGS` describes each with its default. Configuration files use these names, flags
  * the hyphenated form.
  */
@@ -44,6 +52,7 @@ export interface TrainingSettings {
   conditionComponents: number | undefined;
   form: ConditionForm;
   loss: LossKind;
+  behaviourTarget: BehaviourTarget;
   behaviourWeight: number;
   sequences: number;
   startDeviation: number;
@@ -165,6 +174,13 @@ export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
     affectsWeights: true,
     about:
       "loss: tokens, the squared error against the checkpoints' weight tokens, as published; behaviour, how likely the base with the generated adapter gives the task's responses; or both",
+  },
+  behaviourTarget: {
+    kind: choice(BEHAVIOUR_TARGETS),
+    default: 'responses',
+    affectsWeights: true,
+    about:
+      "behaviour loss: responses, the cross-entropy of a task's own responses; or checkpoints, the KL divergence of the predictions of their tokens from those with the checkpoint drawn for the step",
   },
   behaviourWeight: {
     kind: { is: 'number', from: 0, above: true },
@@ -343,6 +359,13 @@ export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
 };
 
 /** Settings that only the behaviour loss reads. */
-export const BEHAVIOUR_SETTINGS = ['behaviourWeight', 'sequences', 'startDeviation', 'precision', 'system'] as const;
+export const BEHAVIOUR_SETTINGS = [
+  'behaviourTarget',
+  'behaviourWeight',
+  'sequences',
+  'startDeviation',
+  'precision',
+  'system',
+] as const;
 
 export const SETTING_NAMES = Object.keys(SETTINGS) as (keyof TrainingSettings)[];

@@ -59,7 +59,7 @@ export async function startRun(options: CreateTrainerOptions): Promise<TrainerPa
     const encoderFolder = await keepEncoder(preparation, folder, signal);
     await normalise(preparation, engine, folder, options);
     await makeComponents(preparation, folder, options);
-    const description = describeRun(preparation, preparation.settings);
+    const description = describeRun(preparation, preparation.settings, base);
     await writeFileAtomically(join(folder, RUN_FILE), `${JSON.stringify(description, null, 2)}\n`, { signal });
     metrics = (await MetricsFile.open(join(folder, METRICS_FILE), 0)).file;
     const { seed } = settings;

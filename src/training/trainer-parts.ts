@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { AdapterLayout } from '../adapter/index.js';
 import { TrainerEngine } from '../engine/index.js';
 import { DESCRIPTION_FORM } from '../generator/condition-form.js';
 import { conditionShape } from '../generator/decoder-shape.js';
@@ -10,7 +11,7 @@ import { type ResponseTask, responseTasks } from './evaluate-responses.js';
 import type { EvaluationTask } from './evaluation.js';
 import { HiddenStatesCache } from './hidden-states-cache.js';
 import type { MetricsFile } from './metrics-file.js';
-import { importanceOf, readElements, readTokens } from './pairs/index.js';
+import { importanceOf, RAW_WEIGHTS, readElements, readTokens, type TargetWeights } from './pairs/index.js';
 import type { Preparation } from './prepare.js';
 import type { OnTrainingProgress } from './progress.js';
 import { CACHE_FOLDER } from './run-folder.js';
@@ -51,6 +52,8 @@ export interface WorkingParts {
   evaluationTasks: readonly EvaluationTask[];
   /** null for the loss 'tokens'. */
   behaviour: Behaviour | null;
+  /** null but for the behaviour target 'checkpoints'. */
+  teachers: Targets | null;
   /** Tasks whose responses are evaluated. */
   responseTasks: readonly ResponseTask[];
 }
@@ -142,7 +145,10 @@ export async function makeWorkingParts(
       onProgress: (fraction) => onProgress?.(fraction, 'encode'),
     },
   );
-  const targets = targetsOf(preparation, targetCacheBytes);
+  const taught = base !== null && settings.behaviourTarget === 'checkpoints';
+  const cacheBytes = taught && usesTargets ? targetCacheBytes / 2 : targetCacheBytes;
+  const targets = targetsOf(preparation, cacheBytes);
+  const teachers = taught ? adaptersOf(layout, RAW_WEIGHTS, cacheBytes) : null;
   const data = new TrainingData({
     ...{ tasks, states, seed, batch, prompts },
     targets: usesTargets ? targets : null,
@@ -153,21 +159,29 @@ export async function makeWorkingParts(
   const items = new Map(pairs.tasks.map((task) => [task.name, task.items]));
   const behaviour = base && new Behaviour({ ...base, layout, adapter: pairs.adapter, threads });
   return {
-    ...{ states, targets, delta, data, importance, evaluationTasks, behaviour },
+    ...{ states, targets, delta, data, importance, evaluationTasks, behaviour, teachers },
     responseTasks: responseTasks(evaluationTasks, (name) => items.get(name)!, { seed, mostTasks, mostItems }),
   };
 }
 
 /** Whole checkpoints as the loss takes them: adapters with the targets 'delta', weight tokens otherwise. */
 function targetsOf({ settings, layout, weights }: Preparation, memoryBytes: number): Targets {
+  if (settings.targets === 'delta') return adaptersOf(layout, weights, memoryBytes);
   const { read } = weights;
-  return settings.targets === 'delta'
-    ? new Targets(
-        layout.elementCount,
-        (checkpoint, signal) => readElements(checkpoint, layout, { read, signal }),
-        memoryBytes,
-      )
-    : new Targets(layout.size, (checkpoint, signal) => readTokens(checkpoint, layout, { read, signal }), memoryBytes);
+  return new Targets(
+    layout.size,
+    (checkpoint, signal) => readTokens(checkpoint, layout, { read, signal }),
+    memoryBytes,
+  );
+}
+
+/** Whole checkpoints as adapters, [elementCount]. */
+function adaptersOf(layout: AdapterLayout, { read }: TargetWeights, memoryBytes: number): Targets {
+  return new Targets(
+    layout.elementCount,
+    (checkpoint, signal) => readElements(checkpoint, layout, { read, signal }),
+    memoryBytes,
+  );
 }
 
 /** In the unit of the training checkpoints' deviations. */

@@ -143,6 +143,7 @@ export class Trainer implements AsyncDisposable {
     encoder.dispose();
     work.states.dispose();
     work.targets.dispose();
+    work.teachers?.dispose();
     work.behaviour?.dispose();
     await metrics.close();
     await lock.release();
@@ -151,10 +152,9 @@ export class Trainer implements AsyncDisposable {
   /** Does the work due after the previous step, then the next step; undefined when all are done. */
   async #advance(options: RunOptions & { signal: AbortSignal }): Promise<TrainingStep | undefined> {
     const { position, settings, metrics, engine, work } = this.#parts;
-    const { data, delta, importance, behaviour } = work;
     await this.#finishStep(options);
     if (position.step >= settings.steps) return undefined;
-    const step = await runStep(position.step, { engine, data, delta, importance, settings, behaviour }, options.signal);
+    const step = await runStep(position.step, { ...work, engine, settings }, options.signal);
     position.step = step.step;
     await metrics.append(step);
     return step;

@@ -50,3 +50,19 @@ test('a run that has measured none of them shows no table', () => {
   expect(tables(marksOf({ kind, version, presets, threads, configurations: [] }))).toEqual([]);
   expect(tables(marksOf(exampleResults()))).toHaveLength(1);
 });
+
+test('steps with a base are compared in the fastest dtype of each side', () => {
+  const figure = (median: number) => ({ median });
+  const steps = { ours: figure(4), half: figure(2), peer: figure(5) };
+  const language = {
+    models: [
+      { name: '135M Llama', ...steps },
+      { ...steps, name: 'pocket base', half: undefined },
+    ],
+  };
+  const results = { ...exampleResults(), language, behaviour: { ...steps, half: figure(8) } };
+  expect(markOf(results, /fine-tuning step, 135M/)).toMatchObject({ asked: 1.5, measured: 2.5, met: true });
+  expect(markOf(results, /fine-tuning step, pocket/)).toMatchObject({ asked: 3, measured: 1.25, met: false });
+  expect(markOf(results, /behaviour step/)).toMatchObject({ asked: 1.5, measured: 1.25, met: false });
+  expect(markOf(exampleResults(), /behaviour step/)).toMatchObject({ measured: null });
+});

@@ -59,6 +59,63 @@ test('hf:owner/name in place of a folder is downloaded first, and its licence sh
   }
 });
 
+describe('dnd train --base hf:owner/name fetches', () => {
+  const CONFIG = ['config.json'];
+  const WHOLE = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'];
+  // Files of the same contents are fetched once.
+  const whole = Object.fromEntries(WHOLE.map((name) => [name, Buffer.from(JSON.stringify({ name }))]));
+  let server: HubServer;
+  beforeEach(async () => {
+    server = await hubServer({ files: { ...whole, 'README.md': Buffer.from('of somebody') } });
+    Object.assign(process.env, { HF_ENDPOINT: server.endpoint, HF_HUB_CACHE: join(folder(), 'cache') });
+    await writeFile(join(folder(), 'config.json'), JSON.stringify({ loss: 'both' }));
+  });
+  afterEach(async () => {
+    delete process.env.HF_ENDPOINT;
+    delete process.env.HF_HUB_CACHE;
+    await server[Symbol.asyncDispose]();
+  });
+
+  /** Beside the card, which tells the licence. */
+  const fetched = () => {
+    const names = server.requests.flatMap((one) => /^GET .*\/resolve\/[^/]+\/(\S+)/.exec(one)?.[1] ?? []);
+    return [...new Set(names)].filter((name) => name !== 'README.md').sort();
+  };
+  const train = async (...argv: string[]) => {
+    const { result } = await dndJson(['train', '--base', `hf:${ID}`, '--encoder', 'hash', ...argv]);
+    return result as { error: { code: string; message: string } };
+  };
+  const given = () => ['--pairs', join(folder(), 'pairs'), '--out', join(folder(), 'out')];
+
+  test('only the configuration for the token loss', async () => {
+    expect((await train(...given())).error.message).toContain('give features');
+    expect(fetched()).toEqual(CONFIG);
+    await train(...given(), '--config', join(folder(), 'config.json'), '--loss', 'tokens');
+    expect(fetched()).toEqual(CONFIG);
+  });
+
+  test('weights and tokenizer, too, for the behaviour loss, also after the configuration alone', async () => {
+    await train(...given());
+    expect((await train(...given(), '--loss', 'behaviour')).error.message).toContain('give features');
+    expect(fetched()).toEqual(WHOLE);
+  });
+
+  test('what the loss of the configuration file needs', async () => {
+    const { error } = await train(...given(), '--config', join(folder(), 'config.json'));
+    expect(error.message).toContain('give features');
+    expect(fetched()).toEqual(WHOLE);
+  });
+
+  test('nothing for a run to resume that is not there', async () => {
+    const resumed = await train('--resume', join(folder(), 'nowhere'));
+    expect(resumed.error).toMatchObject({
+      code: 'FILE_NOT_FOUND',
+      message: expect.stringMatching(/is not a run folder/),
+    });
+    expect(server.requests).toEqual([]);
+  });
+});
+
 describe('hf:owner/name', () => {
   const REPOSITORY = `hf:${ID}`;
   let server: HubServer;

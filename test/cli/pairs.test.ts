@@ -139,6 +139,53 @@ describe('dnd pairs check', () => {
   });
 });
 
+describe('pairs whose tasks have no checkpoints, but a start,', () => {
+  beforeEach(async () => {
+    await writePairs(at('from'), { tasks: { a: {} } });
+    await cp(at('from/a/checkpoints/checkpoint-1'), at('start'), { recursive: true });
+    const pairsJson = { base: configOf(TINY_BASE), start: '../start' };
+    await writePairs(at('pairs'), { tasks: { a: { checkpoints: 0 }, b: { checkpoints: 0 } }, pairsJson });
+  });
+
+  test('are checked: they are ready for the behaviour loss alone', async () => {
+    const { code, stdout } = await dnd(['pairs', 'check', at('pairs')]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^checkpoints +0, 0 bytes$/m);
+    expect(stdout).toMatch(/^start +.*start.*, [\d.]+ kB$/m);
+    expect(stdout).toContain("Ready for training with the loss 'behaviour'.");
+  });
+
+  test.each([[], ['--normalisation', 'residual', '--targets', 'aligned']])(
+    'have statistics of their prompts, and none of checkpoints (%s)',
+    async (...options) => {
+      const { code, result } = await dndJson<PairsStatistics>(['pairs', 'stats', at('pairs'), ...options]);
+      expect(code).toBe(0);
+      expect(result.tasks).toMatchObject([
+        { name: 'a', prompts: 12, responses: 12, checkpoints: 0, norm: null, standardDeviation: null },
+        { name: 'b', checkpoints: 0 },
+      ]);
+      expect(result.tasks[0]!.length.min).toBeGreaterThan(0);
+      expect(result.importance).toBeNull();
+      expect(result.shapes).toHaveLength(7);
+      const { stdout } = await dnd(['pairs', 'stats', at('pairs'), ...options]);
+      expect(stdout).toMatch(/^a +no +12 +0 +12 /m);
+      expect(stdout).toContain('\n\nNo task has checkpoints: each goes on from the start adapter of pairs.json.\n\n');
+      expect(stdout).not.toContain('importance');
+    },
+  );
+
+  test('have those of the tasks that do have checkpoints', async () => {
+    await cp(at('from/a/checkpoints'), at('pairs/b/checkpoints'), { recursive: true });
+    const { result } = await dndJson<PairsStatistics>(['pairs', 'stats', at('pairs')]);
+    expect(result.tasks.map(({ checkpoints }) => checkpoints)).toEqual([0, 4]);
+    expect(result.tasks[1]!.norm!.min).toBeGreaterThan(0);
+    expect(result.importance!.modules).toHaveLength(7);
+    const { stdout } = await dnd(['pairs', 'stats', at('pairs')]);
+    expect(stdout).toMatch(/^a +0 +0 +0 bytes( +-){6}$/m);
+    expect(stdout).toMatch(/^b +4 +0 /m);
+  });
+});
+
 describe('dnd pairs stats', () => {
   test('counts prompts, checkpoints, shapes, weights and importance', async () => {
     const items = ['one', 'three', 'three', { prompt: 'eleven', response: 'x' }];
@@ -163,12 +210,13 @@ describe('dnd pairs stats', () => {
     });
     expect(result.shapes).toContainEqual({ module: 'down_proj', a: [2, 96], b: [64, 2] });
     const { norm, standardDeviation } = result.tasks[1]!;
-    expect(norm.min).toBeLessThan(norm.max);
+    expect(norm!.min).toBeLessThan(norm!.max);
     // Tasks start at a distance of 0.02 from zero and drift by 0.004 per checkpoint.
-    expect(standardDeviation.median).toBeCloseTo(Math.sqrt(0.02 ** 2 + 2.5 * 0.004 ** 2), 3);
-    expect(result.importance.max).toBeGreaterThan(result.importance.min);
-    expect(result.importance.modules).toHaveLength(7);
-    expect(result.importance.modules[0]!.importance).toBeGreaterThan(result.importance.modules[6]!.importance);
+    expect(standardDeviation!.median).toBeCloseTo(Math.sqrt(0.02 ** 2 + 2.5 * 0.004 ** 2), 3);
+    const { min, max, modules } = result.importance!;
+    expect(max).toBeGreaterThan(min);
+    expect(modules).toHaveLength(7);
+    expect(modules[0]!.importance).toBeGreaterThan(modules[6]!.importance);
 
     const { stdout } = await dnd(['pairs', 'stats', at('pairs')]);
     expect(stdout).toMatch(/^task +held out +prompts +repeated +responses +shortest +median +longest$/m);

@@ -127,6 +127,39 @@ describe('a causal language model', () => {
   });
 });
 
+describe('gradients of adapters with teachers', () => {
+  test('are those of the divergence from what the teachers predict, which labels do not change', async () => {
+    const engine = await model();
+    const own = adaptersFor(SIZES, 2, [1, 0, 1]);
+    const teachers = adaptersFor(SIZES, 4, [0, 0, 0]).adapters.slice(2);
+    const batch = { ...sequencesOf([6, 3, 9]), lora: { ...own, teachers } };
+    const { likelihoods, gradients } = await engine.adapterGradients(batch, batch.ids, 1);
+    expect(likelihoods.map(({ count }) => count)).toEqual([5, 2, 8]);
+    for (const { sum } of likelihoods) expect(sum).toBeLessThan(0);
+    for (const gradient of gradients) expect(gradient.some((value) => value !== 0)).toBe(true);
+    const others = batch.ids.map((id) => (id + 1) % SIZES.vocabSize);
+    expect(await engine.adapterGradients(batch, others, 1)).toEqual({ likelihoods, gradients });
+    const taught = { ...batch, lora: { ...own, teachers: own.adapters } };
+    const none = await engine.adapterGradients(taught, batch.ids, 1);
+    for (const { sum } of none.likelihoods) expect(Math.abs(sum)).toBeLessThan(1e-12);
+  });
+
+  test('take more memory, and are refused for some adapters only', async () => {
+    const engine = await model();
+    const batch = { ...sequencesOf([6, 3]), lora: adaptersFor(SIZES, 2, [1, 0]) };
+    const taught = (count: number) => {
+      return { ...batch, lora: { ...batch.lora, teachers: batch.lora.adapters.slice(0, count) } };
+    };
+    expect(engine.gradientMemory(taught(2), batch.ids).activations).toBeGreaterThan(
+      engine.gradientMemory(batch, batch.ids).activations,
+    );
+    await expect(engine.adapterGradients(taught(1), batch.ids, 1)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringMatching(/there are 1 teachers; expected one for each of 2 adapters, or none/),
+    });
+  });
+});
+
 describe('a causal language model refuses', () => {
   const refusals: [string, (batch: CausalSequences & { ids: Int32Array }) => CausalSequences, RegExp][] = [
     [

@@ -1,5 +1,6 @@
 """Gradients of the behaviour loss with respect to the decoder's parameters agree with PyTorch in float64: weight tokens of
-the normalisation 'residual' → LoRA matrices → a Llama of transformers with them → −ln p of labelled tokens."""
+the normalisation 'residual' → LoRA matrices → a Llama of transformers with them → −ln p of labelled tokens, or KL(with
+another adapter ‖ with them) of their predictions."""
 
 import math
 import random
@@ -86,18 +87,27 @@ def adapter_of(tokens, mean, scales, tensors, chunk):
     return matrices
 
 
-def loss_of(model, matrices, scale, sequences):
-    """Mean of −ln p over the labelled tokens."""
+def predictions(model, matrices, scale, sequence):
+    """ln p of every token after each position but the last, [positions - 1, vocabulary], with the adapter."""
     weights = dict(model.named_parameters())
     names = {name for name, _ in matrices}
     adapted = {name: weights[name] + scale * matrices[name, "B"] @ matrices[name, "A"] for name in names}
+    logits = functional_call(model, adapted, (torch.tensor([sequence["ids"]]),), tie_weights=False).logits[0]
+    return torch.log_softmax(logits[:-1].double(), dim=-1)
+
+
+def loss_of(model, matrices, scale, sequences, teacher):
+    """Mean over the labelled tokens of −ln p or, with the matrices of a teacher, of KL(teacher ‖ adapter)."""
     total, count = 0.0, 0
     for sequence in sequences:
-        ids, labels = torch.tensor([sequence["ids"]]), torch.tensor(sequence["labels"])
-        logits = functional_call(model, adapted, (ids,), tie_weights=False).logits[0]
-        likelihood = torch.log_softmax(logits[:-1].double(), dim=-1)
+        labels = torch.tensor(sequence["labels"])
+        likelihood = predictions(model, matrices, scale, sequence)
         at = (labels[1:] != IGNORED).nonzero()[:, 0]
-        total = total - likelihood[at, labels[1:][at]].sum()
+        if teacher is None:
+            total = total - likelihood[at, labels[1:][at]].sum()
+        else:
+            taught = predictions(model, teacher, scale, sequence)[at]
+            total = total + (taught.exp() * (taught - likelihood[at])).sum()
         count += len(at)
     return total / count
 
@@ -109,8 +119,14 @@ def random_sequence():
     return {"ids": ids, "labels": labels}
 
 
-def compare(label, number, modules, rank, alpha, rslora, chunk, tied, projected):
-    folder = work / str(number)
+def whole_adapter(elements, tensors):
+    """Matrices by (name, part) of an adapter's elements, its tensors one after the other."""
+    sizes = [shape[0] * shape[1] for _, _, shape, _ in tensors]
+    return {(name, part): own.reshape(shape) for (name, part, shape, _), own in zip(tensors, elements.split(sizes))}
+
+
+def compare(label, number, modules, rank, alpha, rslora, chunk, tied, projected, taught):
+    folder = work / number
     model = random_base(folder / "base", tied)
     tensors = list(tensors_of(model, modules, rank))
     counts = [math.ceil(length / chunk) for *_, length in tensors]
@@ -127,11 +143,15 @@ def compare(label, number, modules, rank, alpha, rslora, chunk, tied, projected)
     scales = stored(0.1 * torch.rand(sum(counts)))
     scales[1] = 0
     scale = alpha / (math.sqrt(rank) if rslora else rank)
+    teachers = stored(0.2 * torch.randn(len(tasks), len(mean))) if taught else None
 
     losses = [
-        loss_of(model, adapter_of(tokens, mean, scales, tensors, chunk), scale, sequences)
-        for tokens, sequences in zip(decoder(condition), tasks)
-    ]
+        loss_of(
+            model, adapter_of(tokens, mean, scales, tensors, chunk), scale, sequences,
+            None if teachers is None else whole_adapter(teachers[index], tensors),
+        )
+        for index, (tokens, sequences) in enumerate(zip(decoder(condition), tasks))
+    ]  # fmt: skip
     loss = sum(losses) / len(losses)
     loss.backward()
 
@@ -141,6 +161,8 @@ def compare(label, number, modules, rank, alpha, rslora, chunk, tied, projected)
     }
     inputs = {f"param.{name}": parameter.detach() for name, parameter in prefixed.items()}
     inputs |= {"condition": condition, "mean": mean, "scales": scales}
+    if taught:
+        inputs["teachers"] = teachers
     save_file({name: tensor.float().contiguous() for name, tensor in inputs.items()}, folder / "input.safetensors")
     adapter = {"rank": rank, "alpha": alpha, "useRslora": rslora, "modules": modules}
     answer = bridge(
@@ -174,5 +196,6 @@ def first_tokens(counts, answer):
 
 
 for index, (label, case) in enumerate(CASES.items()):
-    compare(label, index, **case)
+    compare(label, f"{index}-responses", taught=False, **case)
+    compare(f"{label}, taught", f"{index}-taught", taught=True, **case)
 finish()

@@ -246,9 +246,10 @@ async function language({ items, maxNewTokens, adapter }, folder) {
 }
 
 /**
- * The behaviour loss of a decoder with these parameters, and its gradient: mean over the tasks of the mean of −ln p over
- * the labelled tokens of each task's sequences. Also the tensors of the adapters' layout.
- * @param input safetensors: param.<name>, condition [tasks, …], mean [elements], scales [tokens]
+ * The behaviour loss of a decoder with these parameters, and its gradient: mean over the tasks of the mean loss of the
+ * labelled tokens of each task's sequences. Also the tensors of the adapters' layout.
+ * @param input safetensors: param.<name>, condition [tasks, …], mean [elements], scales [tokens] and, for the KL
+ * divergence from the predictions with other adapters instead of −ln p, teachers [tasks, elements]
  * @param target safetensors: the gradient of each parameter
  */
 async function behaviourGradients(
@@ -275,13 +276,16 @@ async function behaviourGradients(
   for (const { name } of engine.parameters)
     engine.writeParameter(name, 0, bytesOf(await set.readFloat32(`param.${name}`)), 'F32');
   const condition = await set.readFloat32('condition');
+  const all = set.tensors.has('teachers') ? await set.readFloat32('teachers') : undefined;
+  const teachers =
+    all && tasks.map((_, index) => all.subarray(index * made.elementCount, (index + 1) * made.elementCount));
   await set.close();
   const behaviour = new Behaviour({ model, layout: made, adapter, examples: new Map(), threads: 2 });
   const sequences = tasks.map((task) =>
     task.map(({ ids, labels }) => ({ ids: Int32Array.from(ids), labels: Int32Array.from(labels) })),
   );
   const tokens = await engine.forward(condition, tasks.length);
-  const { sums, outputGradient } = await behaviour.gradient(tokens, sequences, 1 / tasks.length, undefined);
+  const { sums, outputGradient } = await behaviour.gradient(tokens, sequences, { weight: 1 / tasks.length, teachers });
   await engine.accumulate({ condition, outputGradient, batch: tasks.length });
   const gradients = engine.parameters.map(({ name, shape }) => {
     const values = engine.readGradient(

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -106,6 +107,111 @@ TEST(CausalGradient, of_few_labels_is_the_slope_of_the_loss) {
       const double found = slope(owned.adapters[i].data(), direction, [&] { return loss_of(model, owned); });
       EXPECT_NEAR(length, found, 2e-3 * length) << i;
     }
+  }
+}
+
+/// KL(teacher ‖ adapter) of each sequence, summed over the predictions of its labels, from the logits with either.
+std::vector<double> divergences(CausalLanguageModel& model, const OwnedBatch& owned) {
+  CausalBatch taught = owned.batch;
+  taught.lora->adapters = owned.batch.lora->teachers;
+  const std::vector<float> own = logits_of(model, owned.batch), theirs = logits_of(model, taught);
+  const int64_t vocabulary = model.config().vocab_size;
+  std::vector<double> sums;
+  int64_t token = 0;
+  for (const int64_t length : owned.batch.lengths) {
+    sums.push_back(0);
+    for (int64_t i = 0; i < length; ++i, ++token) {
+      if (i == 0 || owned.labels[size_t(token)] == kIgnoredLabel) continue;
+      const auto p = naive::probabilities(theirs.data() + (token - 1) * vocabulary, vocabulary);
+      const auto q = naive::probabilities(own.data() + (token - 1) * vocabulary, vocabulary);
+      for (size_t c = 0; c < p.size(); ++c) sums.back() += p[c] * std::log(p[c] / q[c]);
+    }
+  }
+  return sums;
+}
+
+/// The loss compares with the teacher of each sequence's adapter; a sequence without an adapter has no loss.
+TEST(CausalGradient, of_adapters_with_teachers_is_the_slope_of_the_divergence_from_them) {
+  for (const CausalConfig& config : {llama_config(), rich_config()}) {
+    CausalLanguageModel model(config, naive_device());
+    randomise(model);
+    OwnedBatch owned = random_batch(config, {6, 4, 7, 3, 5});
+    add_adapters(owned, config, whole_shape(config), 3, {2, 0, -1, 1, 2});
+    add_teachers(owned);
+    for (const size_t token : {1, 4, 12, 18}) owned.labels[token] = kIgnoredLabel;
+    std::vector<LikelihoodSum> found;
+    const auto gradients = adapter_gradients_of(model, owned, INT64_MAX, &found);
+    const std::vector<double> expected = divergences(model, owned);
+    for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(-found[i].sum, expected[i], 1e-5 * expected[i]) << i;
+    EXPECT_EQ(found[2].sum, 0);
+    for (size_t i = 0; i < gradients.size(); ++i) {
+      const double length = norm(gradients[i]);
+      ASSERT_GT(length, 0.01) << i;
+      std::vector<float> direction = gradients[i];
+      for (float& value : direction) value /= float(length);
+      const double slope_of_loss = slope(owned.adapters[i].data(), direction, [&] {
+        const std::vector<double> sums = divergences(model, owned);
+        return kWeight * std::accumulate(sums.begin(), sums.end(), 0.0);
+      });
+      EXPECT_NEAR(length, slope_of_loss, 2e-3 * length) << i;
+    }
+  }
+}
+
+TEST(CausalGradient, of_an_adapter_that_is_its_own_teacher_is_zero) {
+  const CausalConfig config = rich_config();
+  CausalLanguageModel model(config, 2);
+  randomise(model);
+  OwnedBatch owned = random_batch(config, {6, 4, 7});
+  add_adapters(owned, config, whole_shape(config), 2, {1, 0, 1});
+  owned.batch.lora->teachers = owned.batch.lora->adapters;
+  std::vector<LikelihoodSum> found;
+  for (const std::vector<float>& gradient : adapter_gradients_of(model, owned, INT64_MAX, &found)) {
+    EXPECT_LT(norm(gradient), 1e-5);
+  }
+  for (const LikelihoodSum& sum : found) EXPECT_NEAR(sum.sum, 0, 1e-12);
+}
+
+/// The teachers' pass takes memory of its own, which is counted and limited.
+TEST(CausalGradient, of_adapters_with_teachers_is_the_same_within_the_least_memory) {
+  const CausalConfig config = rich_config();
+  CausalLanguageModel model(config, 2), reference(config, naive_device());
+  randomise(model);
+  randomise(reference);
+  OwnedBatch owned = random_batch(config, {9, 4, 7});
+  add_adapters(owned, config, whole_shape(config), 2, {1, 0, 1});
+  CausalBatchShape shape{.batch = owned.batch, .labelled = {6, 2, 4}};
+  const int64_t plain = adapter_gradient_memory(model.runtime(), shape, INT64_MAX).activations;
+  add_teachers(owned);
+  shape.batch = owned.batch;
+  const auto gradients = adapter_gradients_of(model, owned), naive = adapter_gradients_of(reference, owned);
+  const int64_t all = adapter_gradient_memory(model.runtime(), shape, INT64_MAX).activations;
+  const int64_t least = adapter_gradient_memory(model.runtime(), shape, 0).activations;
+  EXPECT_GE(all, plain);
+  EXPECT_LT(least, all);
+  EXPECT_EQ(adapter_gradients_of(model, owned, least), gradients);
+  EXPECT_THROW(adapter_gradients_of(model, owned, least - 1), Error);
+  for (size_t i = 0; i < naive.size(); ++i) {
+    std::vector<float> difference = gradients[i];
+    for (size_t k = 0; k < difference.size(); ++k) difference[k] -= naive[i][k];
+    EXPECT_LT(norm(difference), 2e-5 * norm(naive[i])) << i;
+  }
+}
+
+TEST(CausalGradient, refuses_teachers_of_some_adapters_only) {
+  const CausalConfig config = llama_config();
+  CausalLanguageModel model(config, 2);
+  randomise(model);
+  OwnedBatch owned = random_batch(config, {6, 4});
+  add_adapters(owned, config, whole_shape(config), 2, {1, 0});
+  add_teachers(owned);
+  owned.batch.lora->teachers.pop_back();
+  try {
+    adapter_gradients_of(model, owned);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("there are 1 teachers; expected one for each of 2 adapters"),
+              std::string::npos);
   }
 }
 

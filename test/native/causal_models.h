@@ -85,7 +85,7 @@ inline void randomise(CausalLanguageModel& model, uint32_t seed = 1) {
 struct OwnedBatch {
   std::vector<int32_t> ids, labels;
   CausalBatch batch;
-  std::vector<std::vector<float>> adapters;
+  std::vector<std::vector<float>> adapters, teachers;
 
   OwnedBatch() = default;
   OwnedBatch(OwnedBatch&&) = default;
@@ -131,6 +131,16 @@ inline void add_adapters(OwnedBatch& owned, const CausalConfig& config, const Lo
   owned.batch.lora = std::move(lora);
 }
 
+/// Gives each of its adapters a random teacher.
+inline void add_teachers(OwnedBatch& owned) {
+  AdapterBatch& lora = *owned.batch.lora;
+  for (size_t i = 0; i < lora.adapters.size(); ++i) {
+    owned.teachers.push_back(random_values(lora.layout->elements(), 70 + static_cast<uint32_t>(i)));
+    for (float& value : owned.teachers.back()) value *= 0.4f;
+  }
+  for (const std::vector<float>& teacher : owned.teachers) lora.teachers.push_back(teacher.data());
+}
+
 inline std::vector<float> logits_of(CausalLanguageModel& model, const CausalBatch& batch) {
   std::vector<float> logits(static_cast<size_t>(batch.tokens() * model.config().vocab_size));
   Job job;
@@ -138,16 +148,18 @@ inline std::vector<float> logits_of(CausalLanguageModel& model, const CausalBatc
   return logits;
 }
 
-/// Gradients of each adapter of the batch.
+/// Gradients of each adapter of the batch. `likelihoods`: of the sequences.
 inline std::vector<std::vector<float>> adapter_gradients_of(CausalLanguageModel& model, const OwnedBatch& owned,
-                                                            int64_t limit = INT64_MAX) {
+                                                            int64_t limit = INT64_MAX,
+                                                            std::vector<LikelihoodSum>* likelihoods = nullptr) {
   const AdapterBatch& lora = *owned.batch.lora;
   std::vector<std::vector<float>> gradients(lora.adapters.size(),
                                             std::vector<float>(static_cast<size_t>(lora.layout->elements()), NAN));
   std::vector<float*> places;
   for (std::vector<float>& gradient : gradients) places.push_back(gradient.data());
   Job job;
-  adapter_gradients(model.runtime(), owned.batch, owned.labels.data(), 0.25, places, job, limit);
+  const auto sums = adapter_gradients(model.runtime(), owned.batch, owned.labels.data(), 0.25, places, job, limit);
+  if (likelihoods != nullptr) *likelihoods = sums;
   return gradients;
 }
 

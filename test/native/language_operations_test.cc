@@ -8,6 +8,7 @@
 #include "counted_control.h"
 #include "cpu/language/operations.h"
 #include "cpu/layers/layers.h"
+#include "naive_language.h"
 #include "random_values.h"
 
 namespace dnd::cpu {
@@ -388,6 +389,28 @@ TEST(CrossEntropy, and_its_gradient_agree_with_double) {
     cross_entropy(pool, Control(), logits.data(), labels.data(), size.rows, size.columns, 1, nullptr, without.data(),
                   predictions.data());
     EXPECT_EQ(predictions, most_likely);
+  }
+}
+
+TEST(KlDivergence, and_its_gradient_agree_with_double) {
+  for (const Size size : {Size{1, 1}, Size{3, 7}, Size{2, 512}, Size{9, 4097}}) {
+    std::vector<float> logits = random_values(size.rows * size.columns, 29);
+    std::vector<float> targets = random_values(size.rows * size.columns, 31);
+    for (float& value : logits) value = value * 6 + 200;
+    for (float& value : targets) value = value * 6 - 150;
+    std::vector<float> expected = logits, workspace = targets;
+    std::vector<double> losses(size.rows), found_losses(size.rows);
+    test::naive::kl_divergence(nullptr, nullptr, workspace.data(), expected.data(), size.rows, size.columns, 0.25,
+                               losses.data());
+    const std::vector<float> found = with_any_threads([&](ThreadPool& pool) {
+      std::vector<float> result = logits, read = targets;
+      kl_divergence(pool, Control(), read.data(), result.data(), size.rows, size.columns, 0.25, found_losses.data());
+      return result;
+    });
+    for (int64_t row = 0; row < size.rows; ++row) EXPECT_NEAR(found_losses[row], losses[row], 1e-6 * (1 + losses[row]));
+    if (size.columns > 1) {
+      EXPECT_LE(relative_error(found, expected), 1e-6);
+    }
   }
 }
 

@@ -275,6 +275,30 @@ inline DndStatus cross_entropy(void*, const DndControl*, const float* logits, co
   return kDndOk;
 }
 
+/// softmax(row) in double
+inline std::vector<double> probabilities(const float* row, int64_t vocabulary) {
+  const double largest = *std::max_element(row, row + vocabulary);
+  std::vector<double> p(row, row + vocabulary);
+  double total = 0;
+  for (double& value : p) total += value = std::exp(value - largest);
+  for (double& value : p) value /= total;
+  return p;
+}
+
+inline DndStatus kl_divergence(void*, const DndControl*, float* targets, float* logits, int64_t rows,
+                               int64_t vocabulary, double weight, double* losses) {
+  for (int64_t r = 0; r < rows; ++r) {
+    const std::vector<double> p = probabilities(targets + r * vocabulary, vocabulary);
+    const std::vector<double> q = probabilities(logits + r * vocabulary, vocabulary);
+    losses[r] = 0;
+    for (size_t c = 0; c < p.size(); ++c) {
+      losses[r] += p[c] * std::log(p[c] / q[c]);
+      logits[r * vocabulary + int64_t(c)] = float(weight * (q[c] - p[c]));
+    }
+  }
+  return kDndOk;
+}
+
 inline DndStatus upload_linear_gradient(void*, const float*, int64_t, int64_t) { return kDndOk; }
 
 inline constexpr DndLanguageOperations kOperations = {
@@ -282,6 +306,7 @@ inline constexpr DndLanguageOperations kOperations = {
     rotate,       causal_attention,      causal_attention_gradient,
     swiglu,       swiglu_gradient,       linear_few_rows, upload_linear_gradient, linear_input_gradient,
     low_rank,     low_rank_gradient,     gather_rows,   scatter_rows, cross_entropy,
+    kl_divergence,
 };
 
 }  // namespace dnd::test::naive

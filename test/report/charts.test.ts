@@ -61,10 +61,15 @@ describe('the charts of a run', () => {
   });
 });
 
+const withSettings = (description: Run['description'], settings: object): Run['description'] => ({
+  ...description,
+  settings: { ...description.settings, ...settings },
+});
+
 describe('the charts of a run with a behaviour loss', () => {
-  const behaviourRun = (loss: 'behaviour' | 'both'): Run => ({
+  const behaviourRun = (loss: 'behaviour' | 'both', settings = {}): Run => ({
     ...run(100),
-    description: parseRunDescription(behaviourDescription(loss), 'run.json'),
+    description: withSettings(parseRunDescription(behaviourDescription(loss), 'run.json'), settings),
     steps: Array.from({ length: 100 }, (_, i) =>
       behaviourStep(i + 1, loss === 'both' ? { tokenLoss: 2, behaviourLoss: 3, loss: 5, normRatio: 0.5 } : {}),
     ),
@@ -111,6 +116,39 @@ describe('the charts of a run with a behaviour loss', () => {
     expect(labels(heldOut!.loss)).toEqual(['responses, held-out tasks']);
     expect(labels(trained!.loss)).toEqual(['training, smoothed', 'responses, tasks trained on']);
     expect([heldOut!.fit, trained!.fit]).toEqual([null, null]);
+    expect([heldOut!.responses, trained!.responses]).toEqual([null, null]);
+  });
+
+  test('show the divergence from predictions with checkpoints apart from the likelihood of responses', () => {
+    const taught = behaviourRun('behaviour', { behaviourTarget: 'checkpoints' });
+    const charts = runCharts(taught);
+    expect(charts.slice(0, 3).map(({ title, axis }) => [title, axis])).toEqual([
+      ['Behaviour loss', 'KL divergence of a token'],
+      ['Response loss', '−ln p of a token'],
+      ['Exact answers', 'per cent'],
+    ]);
+    expect(charts.slice(0, 2).map(labels)).toEqual([
+      ['each step', 'training, smoothed'],
+      ['held-out tasks', 'tasks trained on'],
+    ]);
+    const [heldOut, trained] = taskCharts(taught, ['boolq', 'arc-c']);
+    expect([labels(heldOut!.loss), labels(trained!.loss)]).toEqual([undefined, ['training, smoothed']]);
+    expect([labels(heldOut!.responses), labels(trained!.responses)]).toEqual([
+      ['responses, held-out tasks'],
+      ['responses, tasks trained on'],
+    ]);
+  });
+
+  test('say which loss of a task is which where there are two', () => {
+    const both = { ...behaviourRun('both'), evaluations: [50, 100].map(exampleEvaluation) };
+    const answers = { ...both, evaluations: [...both.evaluations, behaviourEvaluation(100)] };
+    const [heldOut, trained] = taskCharts(answers, ['boolq', 'arc-c']);
+    expect(labels(heldOut!.loss)).toEqual(['held-out tasks: token loss']);
+    expect(labels(trained!.loss)).toEqual(['training, smoothed: weighted sum', 'held-out checkpoints: token loss']);
+    expect([labels(heldOut!.responses), labels(heldOut!.fit)]).toEqual([
+      ['responses, held-out tasks'],
+      ['norm ratio', 'cosine'],
+    ]);
   });
 });
 

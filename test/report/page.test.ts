@@ -58,8 +58,15 @@ test('of a run with the behaviour loss it shows losses and answers, and nothing 
     '<th scope="col">response loss</th><th scope="col">exact answers</th>',
   ])
     expect(html).toContain(text);
-  for (const text of ['<dt>norm ratio</dt>', 'Generated against true', 'the mean adapter'])
+  const column = (name: string) => `<th scope="col">${name}</th>`;
+  for (const text of ['<dt>norm ratio</dt>', 'Generated against true', 'the mean adapter', column('cosine')])
     expect(html).not.toContain(text);
+  expect(html).toContain(column('checkpoints'));
+  const description = behaviourDescription();
+  for (const task of description.pairs.tasks) Object.assign(task, { checkpoints: 0, heldOutCheckpoints: 0 });
+  const started = await page({ description, metrics });
+  expect(started).not.toContain(column('checkpoints'));
+  expect(started).toContain('<dt>checkpoints</dt><dd>none</dd>');
   expect(dataOf(html).map(({ title }) => title)).toEqual([
     ...['Behaviour loss', 'Exact answers', 'Gradient norm', 'Learning rate'],
     // Of each task.

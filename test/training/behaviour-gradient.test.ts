@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type AdapterLayout, ResidualStatistics } from '../../src/adapter/index.js';
-import { TrainerEngine } from '../../src/engine/index.js';
+import { reconstructAdapters, TrainerEngine } from '../../src/engine/index.js';
 import { elementCount } from '../../src/formats/dtypes.js';
 import { type EncodedExample, encodeExample, type LanguageModel, loadLanguageModel } from '../../src/language/index.js';
 import { normal } from '../../src/random/normal.js';
@@ -27,6 +27,9 @@ let engine: TrainerEngine;
 let behaviour: Behaviour;
 let sequences: EncodedExample[][];
 let condition: Float32Array;
+/** One for each task, where a test compares with them. */
+let teachers: Float32Array[] | undefined;
+let randomTeachers: () => Float32Array[];
 
 beforeEach(async () => {
   const base = await writeTinyBase(join(temporary(), 'base'));
@@ -53,6 +56,8 @@ beforeEach(async () => {
   const { modules } = layout;
   behaviour = new Behaviour({ model, layout, adapter: { ...ADAPTER, modules }, examples: new Map(), threads: 1 });
   condition = numbers(BATCH * elementCount([...CONDITION]), 1);
+  teachers = undefined;
+  randomTeachers = () => sequences.map(() => numbers(layout.elementCount, 0.2));
 });
 
 afterEach(() => {
@@ -60,9 +65,10 @@ afterEach(() => {
   behaviour.dispose();
 });
 
-/** Mean over the tasks of the mean of −ln p over their labelled tokens. */
+/** Mean over the tasks of the mean loss of their labelled tokens. */
 async function lossNow(): Promise<number> {
-  const { sums } = await behaviour.gradient(await engine.forward(condition, BATCH), sequences, 1, undefined);
+  const tokens = await engine.forward(condition, BATCH);
+  const { sums } = await behaviour.gradient(tokens, sequences, { weight: 1, teachers });
   return sums.reduce((total, { sum, tokens }) => total + sum / tokens, 0) / BATCH;
 }
 
@@ -71,12 +77,11 @@ async function accumulate(microBatch: number): Promise<Map<string, Float32Array>
   for (let first = 0; first < BATCH; first += microBatch) {
     const own = condition.subarray(first * size, (first + microBatch) * size);
     const tokens = await engine.forward(own, microBatch);
-    const { outputGradient } = await behaviour.gradient(
-      tokens,
-      sequences.slice(first, first + microBatch),
-      1 / BATCH,
-      undefined,
-    );
+    const last = first + microBatch;
+    const { outputGradient } = await behaviour.gradient(tokens, sequences.slice(first, last), {
+      weight: 1 / BATCH,
+      teachers: teachers?.slice(first, last),
+    });
     await engine.accumulate({ condition: own, outputGradient, batch: microBatch });
   }
   const gradients = engine.parameters.map(
@@ -118,7 +123,34 @@ function product(gradients: ReadonlyMap<string, Float32Array>, directions: Reado
 /** Only shifts what the next layer's norm makes mean 0. */
 const WITHOUT_EFFECT = 'decoder.module_list.0.linear2.bias';
 
-test('the gradient of every parameter is what differences of the loss say', async () => {
+describe.each<[string, () => Float32Array[] | undefined]>([
+  ['the responses', () => undefined],
+  ['the predictions with adapters of the tasks', () => randomTeachers()],
+])('compared with %s,', (_, teach) => {
+  beforeEach(() => {
+    teachers = teach();
+  });
+
+  test('the gradient of every parameter is what differences of the loss say', async () => {
+    await expectSlopes();
+  });
+
+  test('and so is that of all parameters together, along any direction', async () => {
+    await expectSlopesTogether();
+  });
+
+  test('it is the same for micro-batches of one task and for the whole batch', async () => {
+    const whole = await accumulate(BATCH);
+    const parts = await accumulate(1);
+    for (const [name, gradient] of whole) {
+      const norm = Math.hypot(...gradient);
+      const difference = Math.hypot(...gradient.map((value, index) => value - parts.get(name)![index]!));
+      expect([name, difference <= 1e-5 * norm]).toEqual([name, true]);
+    }
+  });
+});
+
+async function expectSlopes(): Promise<void> {
   const gradients = await accumulate(BATCH);
   const random = SplitMix64.seeded(11);
   const ratios: [string, number][] = [];
@@ -133,9 +165,9 @@ test('the gradient of every parameter is what differences of the loss say', asyn
   expect(ratios).toHaveLength(17);
   expect(ratios.filter(([, ratio]) => !(Math.abs(ratio - 1) < 2e-3))).toEqual([]);
   expect(Math.hypot(...gradients.get(WITHOUT_EFFECT)!)).toBeLessThan(1e-6);
-});
+}
 
-test('and so is that of all parameters together, along any direction', async () => {
+async function expectSlopesTogether(): Promise<void> {
   const gradients = await accumulate(BATCH);
   const random = SplitMix64.seeded(12);
   const norm = Math.sqrt(product(gradients, gradients));
@@ -147,14 +179,14 @@ test('and so is that of all parameters together, along any direction', async () 
     const error = (await centralDifference(directions, 1e-3)) - product(gradients, directions);
     expect(Math.abs(error)).toBeLessThan(2e-3 * norm);
   }
-});
+}
 
-test('it is the same for micro-batches of one task and for the whole batch', async () => {
-  const whole = await accumulate(BATCH);
-  const parts = await accumulate(1);
-  for (const [name, gradient] of whole) {
-    const norm = Math.hypot(...gradient);
-    const difference = Math.hypot(...gradient.map((value, index) => value - parts.get(name)![index]!));
-    expect([name, difference <= 1e-5 * norm]).toEqual([name, true]);
-  }
+test('the loss of teachers is how far predictions are from theirs: none from its own', async () => {
+  const tokens = await engine.forward(condition, BATCH);
+  const own = await reconstructAdapters(tokens, BATCH, layout.flat(), { threads: 1 });
+  const { sums, outputGradient } = await behaviour.gradient(tokens, sequences, { weight: 1, teachers: own });
+  const responses = await behaviour.gradient(tokens, sequences, { weight: 1 });
+  expect(sums.map(({ tokens }) => tokens)).toEqual(responses.sums.map(({ tokens }) => tokens));
+  for (const { sum } of sums) expect(Math.abs(sum)).toBeLessThan(1e-12);
+  expect(Math.hypot(...outputGradient)).toBeLessThan(1e-5 * Math.hypot(...responses.outputGradient));
 });

@@ -60,6 +60,51 @@ describe('on pairs with checkpoints', () => {
     expect(new Set(weights).size).toBe(3);
   });
 
+  test.each(['behaviour', 'both'] as const)(
+    "the loss '%s' with the behaviour target 'checkpoints' is resumed exactly, and responses are still what is evaluated",
+    async (loss) => {
+      const settings = { pairs, loss, behaviourTarget: 'checkpoints' } as const;
+      const name = `taught-${loss}`;
+      await complete(name, settings);
+      const lines = await metricsOf(at(name));
+      const losses = lines.flatMap(({ behaviourLoss }) => behaviourLoss ?? []);
+      expect(losses).toHaveLength(8);
+      for (const value of losses) expect(value).toBeGreaterThan(0);
+      const { responses } = lines.find(({ evaluation }) => evaluation === 0)!;
+      expect(responses![0]!.loss).toBeGreaterThan(losses[0]!);
+      const trainer = await create(`${name}-stopped`, { ...settings, threads: 1, targetCacheBytes: 1 });
+      await stepsOf(trainer, 3);
+      await trainer.dispose();
+      await using resumed = await Trainer.resume(at(`${name}-stopped`));
+      await stepsOf(resumed);
+      expect(await checkpointBytes(checkpoint(`${name}-stopped`, 8))).toEqual(
+        await checkpointBytes(checkpoint(name, 8)),
+      );
+      expect(await metricsOf(at(`${name}-stopped`))).toEqual(lines);
+    },
+  );
+
+  test("with the behaviour target 'checkpoints' generated adapters come to predict what the task's own do", async () => {
+    const learning = { steps: 60, sequences: 4, evaluateEvery: 60, checkpointEvery: 60 };
+    const steps = await complete('taught', { pairs, behaviourTarget: 'checkpoints', ...learning });
+    const meanLoss = (part: typeof steps) => part.reduce((sum, { loss }) => sum + loss, 0) / part.length;
+    expect(meanLoss(steps.slice(-5))).toBeLessThan(0.5 * meanLoss(steps.slice(0, 5)));
+  });
+
+  test('the behaviour target decides what is learnt, and a run cannot change it', async () => {
+    const weights = await Promise.all(
+      (['responses', 'checkpoints'] as const).map(async (behaviourTarget) => {
+        await complete(behaviourTarget, { pairs, behaviourTarget, steps: 2 });
+        return (await checkpointBytes(checkpoint(behaviourTarget, 2)))['decoder.safetensors']!.toString('hex');
+      }),
+    );
+    expect(weights[0]).not.toBe(weights[1]);
+    await expect(Trainer.resume(at('responses'), { behaviourTarget: 'checkpoints' })).rejects.toMatchObject({
+      code: 'RESUME_MISMATCH',
+      message: expect.stringMatching(/behaviourTarget is "responses", not "checkpoints"/),
+    });
+  });
+
   test("the loss 'behaviour' starts from the mean of the checkpoints", async () => {
     await complete('behaviour', { pairs, steps: 1 });
     const [, step] = await metricsOf(at('behaviour'));
@@ -80,6 +125,15 @@ describe('refused, with the way out:', () => {
         new RegExp(
           `4 of 4 training tasks have no checkpoints \\(animals, …\\), and the loss '${loss}' compares with them. Add checkpoints, or train with the loss 'behaviour'`,
         ),
+      ),
+    });
+  });
+
+  test("the behaviour target 'checkpoints' without checkpoints", async () => {
+    await expect(create('untaught', { behaviourTarget: 'checkpoints' })).rejects.toMatchObject({
+      code: 'INVALID_PAIRS',
+      message: expect.stringMatching(
+        /4 of 4 training tasks have no checkpoints \(animals, …\), and the behaviour target 'checkpoints' compares with them\. Add checkpoints, or train with the behaviour target 'responses'/,
       ),
     });
   });

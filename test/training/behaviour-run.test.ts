@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { readPeft } from '../../src/adapter/index.js';
 import { cpuInfo } from '../../src/engine/index.js';
 import { Generator } from '../../src/generator/generator.js';
@@ -167,3 +167,43 @@ test.each([0.002, 0.05])(
     }
   },
 );
+
+describe('a resumed run and its base:', () => {
+  const runJson = () => at('based', 'run.json');
+
+  beforeAll(async () => {
+    await cp(at('base'), at('own-base'), { recursive: true });
+    await using trainer = await create('based', { base: at('own-base') });
+    await stepsOf(trainer, 2);
+    await trainer.save();
+  });
+
+  test('the same weights elsewhere are the same base', async () => {
+    await using resumed = await Trainer.resume(at('based'), { base: at('base') });
+    expect(resumed.step).toBe(2);
+  });
+
+  test('other weights are refused by name, and a run that does not say which it had goes on', async () => {
+    const run = JSON.parse(await readFile(runJson(), 'utf8'));
+    expect(run.baseSha256).toMatch(/^[0-9a-f]{64}$/);
+    const weights = at('own-base', 'model.safetensors');
+    const bytes = await readFile(weights);
+    bytes[bytes.length - 1]! ^= 1;
+    await writeFile(weights, bytes);
+    await expect(Trainer.resume(at('based'), { base: at('own-base') })).rejects.toMatchObject({
+      code: 'RESUME_MISMATCH',
+      message: expect.stringMatching(
+        new RegExp(
+          `based cannot be resumed: the base .*own-base has other weights; expected those of SHA-256 ${run.baseSha256}, got `,
+        ),
+      ),
+    });
+    const { baseSha256: _, ...older } = run;
+    await writeFile(runJson(), JSON.stringify(older));
+    await using resumed = await Trainer.resume(at('based'), { base: at('own-base') });
+    expect(resumed.step).toBe(2);
+    const now = JSON.parse(await readFile(runJson(), 'utf8'));
+    expect(now.baseSha256).toMatch(/^[0-9a-f]{64}$/);
+    expect(now.baseSha256).not.toBe(run.baseSha256);
+  });
+});

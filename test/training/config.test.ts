@@ -167,4 +167,11 @@ describe('a resumed run', () => {
       settingsDigest({ ...residual, loss: 'both' }),
     );
   });
+
+  test('is known by the digest that it had before there was a choice of behaviour targets', () => {
+    const behaviour = resolveSettings({ ...NEEDED, base: '/b', loss: 'behaviour', steps: 7 });
+    // Printed by the code of commit 4989c311, for these settings.
+    expect(settingsDigest(behaviour)).toBe('4383453bd94f41532d21b7b8daaf12bd35efbf5dc3017507917de731a333ac0c');
+    expect(settingsDigest({ ...behaviour, behaviourTarget: 'checkpoints' })).not.toBe(settingsDigest(behaviour));
+  });
 });

@@ -10,11 +10,12 @@ const settings = {
 /** A step of two micro-batches, of two samples and of one, on what the parts give. */
 function parts(given: { behaviour: boolean; delta: boolean }) {
   const accumulated: TrainingTasks[] = [];
-  const gradients: { kind: string; weight: number; batch: number }[] = [];
+  const gradients: { kind: string; weight: number; batch: number; teachers?: unknown[] }[] = [];
   const zeros = { valid: 4, weightedSquares: 400, outputSquares: 1, targetSquares: 1, product: 1 };
   const step: StepParts = {
     settings,
     importance: null,
+    teachers: null,
     engine: {
       disposed: false,
       forward: async (_condition, batch) => new Float32Array(batch).fill(7),
@@ -39,8 +40,13 @@ function parts(given: { behaviour: boolean; delta: boolean }) {
     behaviour: given.behaviour
       ? ({
           examples: new Map(['one', 'two', 'three'].map((task) => [task, [{ ids: [1], labels: [1] }]])),
-          gradient: async (tokens: Float32Array, drawn: unknown[], weight: number) => {
-            gradients.push({ kind: 'behaviour', weight, batch: drawn.length });
+          gradient: async (
+            tokens: Float32Array,
+            drawn: unknown[],
+            { weight, teachers }: { weight: number; teachers?: Float32Array[] },
+          ) => {
+            const taught = teachers && { teachers: teachers.map(([value]) => value) };
+            gradients.push({ kind: 'behaviour', weight, batch: drawn.length, ...taught });
             return { sums: drawn.map(() => ({ sum: 6, tokens: 2 })), outputGradient: tokens.map(() => 10) };
           },
         } as never)
@@ -77,6 +83,22 @@ test('with both losses and the targets delta, both gradients go back together, a
     [null, [11]],
   ]);
   for (const { noise } of accumulated) expect(noise!.condition).toBe(0);
+});
+
+test('with teachers each sample is compared with its own checkpoint', async () => {
+  const { step, gradients } = parts({ behaviour: true, delta: false });
+  const { take } = step.data;
+  const named = async (...given: Parameters<typeof take>) => {
+    const micro = await take(...given);
+    return { ...micro, samples: micro.samples.map((sample) => ({ ...sample, checkpoint: { name: sample.task } })) };
+  };
+  const values: Record<string, number> = { one: 1, two: 2, three: 3 };
+  const teachers = { of: async ({ name }: { name: string }) => new Float32Array([values[name]!]) };
+  await runStep(0, { ...step, data: { ...step.data, take: named }, teachers } as never, signal);
+  expect(gradients).toEqual([
+    { kind: 'behaviour', weight: 2 / 3, batch: 2, teachers: [1, 2] },
+    { kind: 'behaviour', weight: 2 / 3, batch: 1, teachers: [3] },
+  ]);
 });
 
 test('with the targets delta alone, its gradient goes back, and its loss is that of the step', async () => {

@@ -50,5 +50,7 @@ void scatter_rows(ThreadPool& pool, const Control& control, const float* x, cons
 
 void cross_entropy(ThreadPool& pool, const Control& control, const float* logits, const int32_t* labels, int64_t rows,
                    int64_t vocabulary, double weight, float* dlogits, double* losses, int32_t* predictions);
+void kl_divergence(ThreadPool& pool, const Control& control, float* targets, float* logits, int64_t rows,
+                   int64_t vocabulary, double weight, double* losses);
 
 }  // namespace dnd::cpu

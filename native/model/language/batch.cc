@@ -42,6 +42,10 @@ void check_adapters(const AdapterBatch& lora, size_t sequences) {
     refuse("there is no adapter " + std::to_string(adapter) + "; the batch has " +
            std::to_string(lora.adapters.size()) + ", and -1 means none");
   }
+  if (!lora.teachers.empty() && lora.teachers.size() != lora.adapters.size()) {
+    refuse("there are " + std::to_string(lora.teachers.size()) + " teachers; expected one for each of " +
+           std::to_string(lora.adapters.size()) + " adapters, or none");
+  }
 }
 
 }  // namespace

@@ -16,6 +16,9 @@ struct AdapterBatch {
   float scale = 1;                      ///< alpha / rank, or alpha / √rank
   std::vector<const float*> adapters;   ///< [layout.elements] each, in host memory
   std::vector<int64_t> adapter_of;      ///< of each sequence; -1: none
+  /// [layout.elements] each, one for each adapter, or empty: the loss of a gradient then compares what the model predicts
+  /// with an adapter and with its teacher, instead of with the labels. Only adapter_gradients reads them.
+  std::vector<const float*> teachers = {};
 };
 
 /// Sequences of token ids, one after the other.

@@ -13,7 +13,8 @@ constexpr int64_t kWord = sizeof(int32_t);
 
 std::optional<LoraOperands> operands_of(const std::optional<AdapterBatch>& lora) {
   if (!lora) return std::nullopt;
-  return LoraOperands{.layout = lora->layout.get(), .scale = lora->scale, .adapters = lora->adapters};
+  return LoraOperands{
+      .layout = lora->layout.get(), .scale = lora->scale, .adapters = lora->adapters, .teachers = lora->teachers};
 }
 
 CausalPass::CausalPass(const CausalRuntime& runtime, const CausalRows& rows, const LoraOperands* lora,

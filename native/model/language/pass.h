@@ -17,6 +17,7 @@ struct LoraOperands {
   float scale = 1;
   std::vector<const float*> adapters;   ///< [elements] each
   std::vector<float*> gradients = {};  ///< the same, or empty
+  std::vector<const float*> teachers = {};  ///< the same, or empty: as of AdapterBatch
 };
 /// None if there are no adapters.
 std::optional<LoraOperands> operands_of(const std::optional<AdapterBatch>& lora);

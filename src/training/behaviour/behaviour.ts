@@ -5,9 +5,9 @@ import { type EncodedExample, joinExamples, type LanguageModel } from '../../lan
 import type { PairsAdapter } from '../pairs/types.js';
 import type { TaskExamples } from './encode-tasks.js';
 
-/** Negative log-likelihood of responses. */
+/** The loss of responses. */
 export interface BehaviourSums {
-  /** Σ −ln p over the labelled tokens, in nats. */
+  /** Σ over the labelled tokens of −ln p or, with teachers, of KL(with the teacher ‖ with the adapter), in nats. */
   sum: number;
   /** Labelled tokens. */
   tokens: number;
@@ -18,6 +18,17 @@ export interface BehaviourGradient {
   sums: BehaviourSums[];
   /** [batch, tokenCount, tokenHeight, tokenWidth], with respect to the weight tokens. */
   outputGradient: Float32Array<ArrayBuffer>;
+}
+
+export interface BehaviourGradientOptions {
+  /** Of each adapter's loss, the mean of its sums over the labelled tokens of its sequences. */
+  weight: number;
+  /**
+   * For each generated adapter one of its own task, in the same form [elementCount], whose predictions it is to make.
+   * Default: none, it is to give the responses.
+   */
+  teachers?: readonly Float32Array[] | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 export interface BehaviourParts {
@@ -31,8 +42,9 @@ export interface BehaviourParts {
 }
 
 /**
- * The behaviour loss: how likely the frozen base, with each task's generated adapter, gives the task's own responses.
- * The gradient goes back through the adapter to the weight tokens that it was made from.
+ * The behaviour loss: how likely the frozen base, with each task's generated adapter, gives the task's own responses, or
+ * how far its predictions of them are from those with a trained adapter of the task. The gradient goes back through the
+ * adapter to the weight tokens that it was made from.
  */
 export class Behaviour implements Disposable {
   readonly model: LanguageModel;
@@ -55,14 +67,12 @@ export class Behaviour implements Disposable {
   /**
    * @param tokens weight tokens of the generated adapters, [batch, tokenCount, tokenHeight, tokenWidth]
    * @param sequences the examples that each adapter is tried on
-   * @param weight of each adapter's loss, the mean of −ln p over the labelled tokens of its sequences
    * @throws DndError OUT_OF_MEMORY; `signal.reason`
    */
   async gradient(
     tokens: Float32Array,
     sequences: readonly (readonly EncodedExample[])[],
-    weight: number,
-    signal: AbortSignal | undefined,
+    { weight, teachers, signal }: BehaviourGradientOptions,
   ): Promise<BehaviourGradient> {
     const batch = sequences.length;
     const adapters = await reconstructAdapters(tokens, batch, this.#layout.flat(), {
@@ -71,7 +81,7 @@ export class Behaviour implements Disposable {
     });
     const { ids, labels, lengths } = joinExamples(sequences.flat());
     const adapterOf = sequences.flatMap((own, index) => own.map(() => index));
-    const lora = { ...this.#form, adapters, adapterOf };
+    const lora = { ...this.#form, adapters, teachers, adapterOf };
     const { likelihoods, gradients } = await this.model.engine.adapterGradients({ ids, lengths, lora }, labels, 1, {
       signal,
     });

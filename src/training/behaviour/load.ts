@@ -1,7 +1,8 @@
 import type { LongOperation } from '../../async/index.js';
 import type { LanguagePrecision } from '../../engine/index.js';
 import { DndError } from '../../errors.js';
-import { type LanguageModel, loadLanguageModel } from '../../language/index.js';
+import { sha256OfFiles } from '../../files/index.js';
+import { type LanguageModel, loadLanguageModel, weightFiles } from '../../language/index.js';
 import type { Task } from '../pairs/types.js';
 import { encodeTasks, type TaskExamples } from './encode-tasks.js';
 
@@ -9,6 +10,8 @@ import { encodeTasks, type TaskExamples } from './encode-tasks.js';
 export interface BaseWithExamples {
   model: LanguageModel;
   examples: TaskExamples;
+  /** SHA-256 of the files with the model's weights. */
+  sha256: string;
 }
 
 export interface LoadBaseOptions extends Omit<LongOperation, 'onProgress'> {
@@ -46,7 +49,7 @@ export async function loadBase(
       ...{ system, signal },
       onProgress: (fraction) => onProgress(fraction, 'responses'),
     });
-    return { model, examples };
+    return { model, examples, sha256: await sha256OfFiles(await weightFiles(base), signal) };
   } catch (error) {
     model.dispose();
     throw error;

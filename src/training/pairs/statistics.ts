@@ -52,9 +52,9 @@ export interface TaskStatistics {
   /** Skipped checkpoints. */
   skipped: number;
   bytes: number;
-  /** Over the checkpoints: √Σw², and the standard deviation of all weights. */
-  norm: Spread;
-  standardDeviation: Spread;
+  /** Over the checkpoints: √Σw², and the standard deviation of all weights; null without any. */
+  norm: Spread | null;
+  standardDeviation: Spread | null;
 }
 
 export interface PairsStatistics {
@@ -71,7 +71,8 @@ export interface PairsStatistics {
   window: number | null;
   maxLength: number | null;
   tasks: TaskStatistics[];
-  importance: ImportanceStatistics;
+  /** null where no training task has checkpoints. */
+  importance: ImportanceStatistics | null;
   duplicates: Duplicates[];
   skipped: readonly CheckpointProblem[];
   warnings: string[];
@@ -97,20 +98,26 @@ export async function pairsStatistics(folder: string, options: PairsStatisticsOp
   const training = pairs.tasks.filter(({ heldOut }) => !heldOut).flatMap(({ checkpoints }) => checkpoints);
   const plain = pairsLayout(pairs, options.chunk, options.normalisation);
   const weights = await targetWeights(options.targets ?? 'raw', pairs, plain, signal);
-  const layout = await residualOf(training, plain, {
-    read: weights.read,
-    signal,
-    onProgress: (fraction) => onProgress?.(fraction, 'normalisation'),
-  });
+  const layout =
+    training.length === 0
+      ? plain
+      : await residualOf(training, plain, {
+          read: weights.read,
+          signal,
+          onProgress: (fraction) => onProgress?.(fraction, 'normalisation'),
+        });
   const window = counter && Number.isFinite(counter.maxWindow) ? counter.maxWindow : null;
   const maxLength = options.maxLength ?? window;
   const tasks: TaskStatistics[] = [];
   for (const task of pairs.tasks) tasks.push(await taskStatistics(task, pairs, { counter, maxLength, signal }));
-  const importance = await importanceOf(pairs, layout, {
-    weights,
-    signal,
-    onProgress: (fraction) => onProgress?.(fraction, 'importance'),
-  });
+  const importance =
+    training.length === 0
+      ? null
+      : await importanceOf(pairs, layout, {
+          weights,
+          signal,
+          onProgress: (fraction) => onProgress?.(fraction, 'importance'),
+        });
   return {
     folder,
     digest: pairs.digest,
@@ -129,10 +136,10 @@ export async function pairsStatistics(folder: string, options: PairsStatisticsOp
     window,
     maxLength,
     tasks,
-    importance: importanceStatistics(importance, layout),
+    importance: importance && importanceStatistics(importance, layout),
     duplicates: duplicatesOf(pairs.tasks),
     skipped: pairs.skipped,
-    warnings: [...new Set([...pairs.warnings, ...importance.warnings])],
+    warnings: [...new Set([...pairs.warnings, ...(importance?.warnings ?? [])])],
   };
 }
 
@@ -165,9 +172,13 @@ async function taskStatistics(
     checkpoints: checkpoints.length,
     skipped: skipped.filter(({ task }) => task === name).length,
     bytes: checkpoints.reduce((sum, { bytes }) => sum + bytes, 0),
-    norm: spreadOf(checkpoints.map(({ weights }) => weights.norm)),
-    standardDeviation: spreadOf(checkpoints.map(({ weights }) => weights.standardDeviation)),
+    norm: spreadOfAny(checkpoints.map(({ weights }) => weights.norm)),
+    standardDeviation: spreadOfAny(checkpoints.map(({ weights }) => weights.standardDeviation)),
   };
+}
+
+function spreadOfAny(values: readonly number[]): Spread | null {
+  return values.length === 0 ? null : spreadOf(values);
 }
 
 /** @param values at least one */

@@ -166,6 +166,6 @@ test('statistics give the importance of the targets asked for', async () => {
     await pairsStatistics(at('other'), { targets: 'canonical' }),
   ];
   const plain = await pairsStatistics(at('plain'), { targets: 'canonical' });
-  expect(canonical.importance.max).toBeCloseTo(plain.importance.max, 3);
-  expect(Math.abs(canonical.importance.max - raw.importance.max)).toBeGreaterThan(1e-3);
+  expect(canonical.importance!.max).toBeCloseTo(plain.importance!.max, 3);
+  expect(Math.abs(canonical.importance!.max - raw.importance!.max)).toBeGreaterThan(1e-3);
 });

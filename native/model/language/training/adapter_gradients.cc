@@ -14,7 +14,7 @@
 namespace dnd {
 namespace {
 
-constexpr int64_t kGradientPass = 25;
+constexpr int64_t kGradientPass = 25, kTaughtPass = 27;
 
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::kInvalidArgument, message); }
 
@@ -104,8 +104,9 @@ std::vector<LikelihoodSum> adapter_gradients(CausalRuntime& runtime, const Causa
   const int64_t passes =
       CausalTrainingPass::layer_passes(runtime.config(), &lora, plan.saved_layers);
   LayerProgress progress{job, static_cast<double>(passes)};
+  const int64_t kind = lora.teachers.empty() ? kGradientPass : kTaughtPass;
   runtime.run_within(
-      plan.bytes, pass_key({static_cast<int64_t>(rows_key(kGradientPass, rows)), plan.saved_layers}), &control,
+      plan.bytes, pass_key({static_cast<int64_t>(rows_key(kind, rows)), plan.saved_layers}), &control,
       [&](const PassContext& context) {
         CausalTrainingPass(runtime, rows, &lora, {}, plan.saved_layers, context, &progress)
             .run(weight, losses.data());

@@ -7,6 +7,7 @@ namespace dnd {
 
 void CausalTrainingPass::run(double weight, double* losses) {
   const int64_t layers = config().layers, lowest = lowest_layer();
+  PassArray taught = is_taught() ? taught_states() : PassArray();
   std::vector<CausalActivations> saved(static_cast<size_t>(layers));
   PassArray x = CausalPass::layers(embed(), lowest);
   for (int64_t index = lowest; index < layers; ++index) {
@@ -20,7 +21,8 @@ void CausalTrainingPass::run(double weight, double* losses) {
     x = std::move(y);
     count_layer();
   }
-  PassArray dx = loss_and_gradient(x, weight, losses);
+  PassArray dx = loss_and_gradient(x, taught, weight, losses);
+  taught.reset();
   x.reset();
   saving_ = true;
   for (int64_t index = layers; index-- > lowest;) {
@@ -38,7 +40,14 @@ void CausalTrainingPass::run(double weight, double* losses) {
 
 int64_t CausalTrainingPass::layer_passes(const CausalConfig& config, const LoraOperands* lora, int64_t saved_layers) {
   const int64_t trained = config.layers - (lora != nullptr ? lora->layout->lowest_layer() : 0);
-  return config.layers + trained + std::max<int64_t>(trained - saved_layers, 0);
+  const int64_t taught = lora != nullptr && !lora->teachers.empty() ? config.layers : 0;
+  return taught + config.layers + trained + std::max<int64_t>(trained - saved_layers, 0);
+}
+
+PassArray CausalTrainingPass::taught_states() const {
+  const LoraOperands teachers = {.layout = lora_->layout, .scale = lora_->scale, .adapters = lora_->teachers};
+  CausalPass pass(runtime_, rows_, &teachers, kind_, context_, progress_);
+  return pass.final_norm(pass.layers(pass.embed(), config().layers), static_cast<int64_t>(rows_.outputs.size()));
 }
 
 /// The same operations as before give the same bytes. Of `down` only what an adapter saves is needed.
@@ -53,7 +62,8 @@ void CausalTrainingPass::recompute(int64_t index, CausalActivations& a) {
   count_layer();
 }
 
-PassArray CausalTrainingPass::loss_and_gradient(const PassArray& x, double weight, double* losses) {
+PassArray CausalTrainingPass::loss_and_gradient(const PassArray& x, const PassArray& taught, double weight,
+                                                double* losses) {
   const int64_t hidden = config().hidden_size, vocabulary = config().vocab_size;
   const int64_t count = static_cast<int64_t>(rows_.outputs.size()), at_once = logit_rows();
   const float* const head_weight = runtime_.model().head();
@@ -63,8 +73,7 @@ PassArray CausalTrainingPass::loss_and_gradient(const PassArray& x, double weigh
     const int64_t rows = std::min(at_once, count - first);
     const float* const from = normalised.data() + first * hidden;
     const PassArray logits = head(from, rows);
-    call(language().cross_entropy, logits.data(), integers(labels_) + first, rows, vocabulary, weight, logits.data(),
-         losses + first, nullptr);
+    loss_of(logits, taught, first, rows, weight, losses + first);
     if (trained_.every_parameter) {
       const int32_t adds = accumulate() != 0 || first > 0;
       call(training().linear_gradient, from, logits.data(), rows, hidden, vocabulary, head_weight, adds, nullptr,
@@ -76,6 +85,18 @@ PassArray CausalTrainingPass::loss_and_gradient(const PassArray& x, double weigh
   normalised.reset();
   norm_backward(x, count, hidden, runtime_.model().final_norm(), gradient_of_normalised, PassArray());
   return gradient_of_normalised;
+}
+
+void CausalTrainingPass::loss_of(const PassArray& logits, const PassArray& taught, int64_t first, int64_t rows,
+                                 double weight, double* losses) {
+  const int64_t vocabulary = config().vocab_size;
+  if (!is_taught()) {
+    call(language().cross_entropy, logits.data(), integers(labels_) + first, rows, vocabulary, weight, logits.data(),
+         losses, nullptr);
+    return;
+  }
+  const PassArray targets = head(taught.data() + first * config().hidden_size, rows);
+  call(language().kl_divergence, targets.data(), logits.data(), rows, vocabulary, weight, losses);
 }
 
 PassArray CausalTrainingPass::scatter_outputs(const PassArray& dy, int64_t columns) {

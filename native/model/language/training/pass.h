@@ -35,15 +35,22 @@ class CausalTrainingPass : private CausalPass {
         trained_(trained),
         saved_layers_(saved_layers) {}
 
-  /// Adds the gradient of weight · Σ losses; losses [outputs] are valid after the pass has run.
+  /// Adds the gradient of weight · Σ losses; losses [outputs] are valid after the pass has run. A loss is −ln p of a
+  /// label or, where the adapters have teachers, KL(with the teacher ‖ with the adapter) of the prediction.
   void run(double weight, double* losses);
 
   /// Layers that a pass goes through, forward and backward, for its progress.
   static int64_t layer_passes(const CausalConfig& config, const LoraOperands* lora, int64_t saved_layers);
 
  private:
-  /// The hidden states of the last layer at rows.outputs → their gradient.
-  PassArray loss_and_gradient(const PassArray& x, double weight, double* losses);
+  bool is_taught() const { return lora_ != nullptr && !lora_->teachers.empty(); }
+  /// With the teachers instead of the adapters: normalised hidden states at rows.outputs.
+  PassArray taught_states() const;
+  /// The hidden states of the last layer at rows.outputs → their gradient. `taught`: taught_states(), or empty.
+  PassArray loss_and_gradient(const PassArray& x, const PassArray& taught, double weight, double* losses);
+  /// Logits of `rows` rows from rows.outputs[first] on → their gradient.
+  void loss_of(const PassArray& logits, const PassArray& taught, int64_t first, int64_t rows, double weight,
+               double* losses);
   /// [rows, columns]: dy at rows.outputs, zeros elsewhere.
   PassArray scatter_outputs(const PassArray& dy, int64_t columns);
   /// dy → dx, or an empty array where nothing below is trained.
