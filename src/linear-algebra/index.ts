@@ -16,4 +16,5 @@ export {
 } from './matrix.js';
 export { differenceGradient, innerProduct, type Product } from './product-difference.js';
 export { QrFactors } from './qr.js';
+export { scalarProduct } from './scalar-product.js';
 export { type Svd, singularValues, svd } from './svd.js';
