@@ -3,7 +3,7 @@ import { type AdapterLayout, encodeWeights } from '../adapter/index.js';
 import { eventLoopYielder } from '../async/index.js';
 import { MemoryBudget } from '../engine/index.js';
 import type { WrittenFiles } from '../files/index.js';
-import { fromFloat32, toFloat32 } from '../formats/dtypes.js';
+import { DTYPES, fromFloat32, toFloat32 } from '../formats/dtypes.js';
 import { writeSafetensors } from '../formats/safetensors/index.js';
 import { Basis } from './basis.js';
 import { readFloatTensor, readOwnFile } from './float-tensors.js';
@@ -23,6 +23,11 @@ type TokenShape = Pick<AdapterLayout, 'tokenCount' | 'tokenHeight' | 'tokenWidth
 /** Bytes of a basis in memory. */
 export function basisBytes(count: number, { size }: Pick<AdapterLayout, 'size'>): number {
   return count * size * Float32Array.BYTES_PER_ELEMENT;
+}
+
+/** Bytes of its directions in a file. */
+export function basisFileBytes(count: number | undefined, { size }: Pick<AdapterLayout, 'size'>): number {
+  return (count ?? 0) * size * DTYPES[DTYPE].bytes;
 }
 
 /** @throws DndError OUT_OF_MEMORY for a basis that does not fit into available memory */

@@ -122,7 +122,8 @@ export class Generator implements Disposable, AsyncDisposable {
     const folder = await generatorFolder(path);
     // Checkpoints of a training run have checksums.
     const read = (name: string) =>
-      [MANIFEST_FILE, NORMALISATION_FILE, BASIS_FILE, PROJECTION_FILE].includes(name) || name.startsWith(DECODER_BASE_NAME);
+      [MANIFEST_FILE, NORMALISATION_FILE, BASIS_FILE, PROJECTION_FILE].includes(name) ||
+      name.startsWith(DECODER_BASE_NAME);
     await verifyChecksums(folder, { only: read, signal: options.signal });
     const manifest = await readManifest(join(folder, MANIFEST_FILE));
     const layout = await readLayout(folder, manifest, options.signal);
@@ -135,8 +136,13 @@ export class Generator implements Disposable, AsyncDisposable {
         await loadNamedEncoder(source, manifest.encoder, { ...options, device }),
         projection,
       );
-      return Generator.#assemble(manifest, layout, encoder, source, { ...options, device, basis, projection }, (engine) =>
-        loadDecoderWeights(folder, engine, { signal: options.signal, onProgress: progress.stage('load') }),
+      return Generator.#assemble(
+        manifest,
+        layout,
+        encoder,
+        source,
+        { ...options, device, basis, projection },
+        (engine) => loadDecoderWeights(folder, engine, { signal: options.signal, onProgress: progress.stage('load') }),
       );
     });
   }

@@ -42,10 +42,8 @@ export async function readLayout(
 ): Promise<AdapterLayout> {
   const layout = layoutOf(manifest);
   if (layout.normalisation === 'chunk') return layout;
-  const residual = await readOwnFile(
-    join(folder, NORMALISATION_FILE),
-    manifest.adapter.normalisationSha256,
-    (file) => readResidual(file, layout, signal),
+  const residual = await readOwnFile(join(folder, NORMALISATION_FILE), manifest.adapter.normalisationSha256, (file) =>
+    readResidual(file, layout, signal),
   );
   return layout.withResidual(residual);
 }
