@@ -14,9 +14,10 @@ export interface TaskCheckpoints {
 interface DirectionsOptions extends LongOperation {
   /** Default: the weights as they are. */
   read?: ReadWeights | undefined;
+  /** Elements of all tasks together that are in memory at once, 4 bytes each. Default: 2²⁶. */
+  most?: number | undefined;
 }
 
-/** Elements of all tasks that are in memory at once: 4 bytes each. */
 const MOST_ELEMENTS = 2 ** 26;
 /** Elements of every task that are multiplied with each other at once, out of the processor's cache. */
 const STRIP = 1024;
@@ -36,9 +37,9 @@ export async function principalDirections(
   tasks: readonly TaskCheckpoints[],
   layout: AdapterLayout,
   count: number,
-  { read = readWeights, signal, onProgress }: DirectionsOptions = {},
+  { read = readWeights, most = MOST_ELEMENTS, signal, onProgress }: DirectionsOptions = {},
 ): Promise<Float32Array<ArrayBuffer>> {
-  const blocks = tensorBlocks(layout, Math.floor(MOST_ELEMENTS / tasks.length));
+  const blocks = tensorBlocks(layout, Math.floor(most / tasks.length));
   const report = steadyProgress(onProgress);
   const total = (blocks.length > 1 ? 2 : 1) * blocks.length * tasks.length;
   let done = 0;
