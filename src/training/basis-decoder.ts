@@ -32,9 +32,10 @@ export class BasisDecoder implements StepDecoder {
    * that are coefficients
    */
   async accumulate(tasks: TrainingTasks, options?: JobOptions): Promise<TaskSums[]> {
-    const { outputGradient, batch } = tasks;
+    const { target, outputGradient, batch } = tasks;
     const own = outputGradient && (await this.basis.products(outputGradient, batch, options?.signal));
-    return this.engine.accumulate({ ...tasks, outputGradient: own, importance: this.#importance }, options);
+    const importance = target ? this.#importance : null;
+    return this.engine.accumulate({ ...tasks, outputGradient: own, importance }, options);
   }
 
   update(learningRate: number, options?: JobOptions): Promise<number> {
