@@ -78,10 +78,7 @@ test('the token loss is the squared error of tokens within the basis, in units o
   const target = numbers(BATCH * COUNT);
   const { basis } = decoder;
   const sums = await decoder.accumulate({ condition, target, batch: BATCH });
-  const [generated, coefficients] = [
-    await decoder.forward(condition, BATCH),
-    await engine.forward(condition, BATCH),
-  ];
+  const [generated, coefficients] = [await decoder.forward(condition, BATCH), await engine.forward(condition, BATCH)];
   const mean = basis.squares.reduce((sum, square) => sum + square, 0) / COUNT;
   for (const [task, { weightedSquares, valid, targetSquares }] of sums.entries()) {
     let expected = 0;

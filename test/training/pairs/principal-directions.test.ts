@@ -2,7 +2,7 @@ import { AdapterLayout } from '../../../src/adapter/index.js';
 import { openPairs, principalDirections, readTokens, residualOf } from '../../../src/training/pairs/index.js';
 import { TINY_BASE } from '../../generator/tiny.js';
 import { useTemporaryFolder } from '../../temporary-folder.js';
-import { type PairsSettings, writePairs } from '../workshop.js';
+import { type TaskSettings, writePairs } from '../workshop.js';
 
 const temporary = useTemporaryFolder();
 
@@ -12,7 +12,7 @@ const LAYOUT = new AdapterLayout({ base: TINY_BASE, rank: 2, normalisation: 'res
 const dot = (one: Float32Array, other: Float32Array) => one.reduce((sum, value, i) => sum + value * other[i]!, 0);
 
 /** The tasks of written pairs, the layout of their checkpoints and the mean tokens of each, zeros for NaN. */
-async function opened(tasks: PairsSettings['tasks']) {
+async function opened(tasks: Readonly<Record<string, TaskSettings>>) {
   await writePairs(temporary(), { tasks });
   const pairs = await openPairs(temporary());
   const layout = await residualOf(
