@@ -71,6 +71,7 @@ function problemOf(
   const ways = [
     ...(size > 1 ? [`lower microBatch (1 needs ${formatBytes(stepBytes(engine.memory(1)) + besideBytes)})`] : []),
     ...(moments === 'fp32' ? ["store AdamW's moments in 8 bits (moments: '8bit')"] : []),
+    ...(besideBytes > 0 ? ['lower basis'] : []),
     'use a smaller decoder',
   ];
   // An explicit setting may use all available memory; an automatic choice leaves some.

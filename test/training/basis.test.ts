@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { AdapterLayout } from '../../src/adapter/index.js';
 import { SafetensorsFile } from '../../src/formats/safetensors/index.js';
 import { BASIS_FILE } from '../../src/generator/basis-file.js';
+import { decoderOf } from '../../src/generator/create.js';
 import { Generator } from '../../src/generator/generator.js';
 import { readManifest } from '../../src/generator/manifest.js';
+import { PRESETS } from '../../src/generator/presets.js';
 import { planRun } from '../../src/training/plan-run.js';
 import type { CreateTrainerOptions } from '../../src/training/start-run.js';
 import { Trainer } from '../../src/training/trainer.js';
@@ -126,6 +128,12 @@ test('the basis is that of the training tasks, and a resumed run keeps it althou
   expect(await stepsOf(trainer)).toHaveLength(1);
   await trainer.save();
   expect(await readFile(join(checkpoint('run', 3), BASIS_FILE))).toEqual(before);
+});
+
+test('of a preset, the last shape becomes that of the coefficients', () => {
+  const { features } = decoderOf({ preset: 'qwen2.5-0.5b-common-sense', normalisation: 'residual', basis: 16 });
+  expect(features.at(-1)).toEqual([16, 1, 1]);
+  expect(features.slice(0, -1)).toEqual(PRESETS['qwen2.5-0.5b-common-sense'].features.slice(0, -1));
 });
 
 describe('refused, with the way out:', () => {
