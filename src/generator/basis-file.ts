@@ -39,11 +39,19 @@ export function requireBasisMemory(count: number, layout: Pick<AdapterLayout, 's
   });
 }
 
-/** Rounds directions to what a file keeps of them: a run begins with the numbers that its generators will have. */
-export function roundDirections(directions: Float32Array): void {
-  const slice = 2 ** 20;
-  for (let start = 0; start < directions.length; start += slice) {
-    const part = directions.subarray(start, start + slice);
+/** Elements of directions that are rounded at once. */
+const SLICE = 2 ** 17;
+
+/**
+ * Rounds directions to what a file keeps of them: a run begins with the numbers that its generators will have.
+ * @throws `signal.reason`
+ */
+export async function roundDirections(directions: Float32Array, signal?: AbortSignal | undefined): Promise<void> {
+  const yieldToEventLoop = eventLoopYielder();
+  for (let start = 0; start < directions.length; start += SLICE) {
+    await yieldToEventLoop();
+    signal?.throwIfAborted();
+    const part = directions.subarray(start, start + SLICE);
     part.set(toFloat32(fromFloat32(part, DTYPE), DTYPE));
   }
 }

@@ -50,7 +50,7 @@ export async function makeBasis(
     signal,
     onProgress: (fraction) => onProgress?.(fraction, 'basis'),
   });
-  roundDirections(directions);
+  await roundDirections(directions, signal);
   const basis = await Basis.from(directions, count, { signal });
   await writeBasis(folder, basis, layout, { signal });
   useBasis(preparation, basis);
