@@ -3,6 +3,7 @@ import { formatBytes } from '../engine/index.js';
 import { describedCondition } from '../generator/condition-text.js';
 import { described } from '../generator/encoder-folder.js';
 import type { TrainingProvenance } from '../generator/manifest.js';
+import { describedNormalisation } from '../generator/normalisation-text.js';
 import type { GgufInspection, GgufMetadataSummary, GgufTensorSummary } from '../inspect/gguf.js';
 import { type AdapterInspection, type GeneratorInspection, type Inspection, inspect } from '../inspect/inspect.js';
 import type { TensorSummary } from '../inspect/tensors.js';
@@ -78,7 +79,7 @@ function generatorHeading({
     ['features', decoder.features.map((feature) => `(${feature.join(', ')})`).join(' ')],
     [
       'weight tokens',
-      `${weightTokens.count} of ${weightTokens.height}×${weightTokens.width}, chunk ${adapter.chunk}, normalisation ${adapter.normalisation ?? 'chunk'}`,
+      `${weightTokens.count} of ${weightTokens.height}×${weightTokens.width}, chunk ${adapter.chunk}, ${describedNormalisation(adapter)}`,
     ],
     [
       'adapter',

@@ -11,6 +11,7 @@ const LABELS: Record<TrainingStage, string> = {
   responses: 'encoding responses',
   normalisation: 'computing the mean of the checkpoints',
   components: 'computing principal components',
+  basis: 'computing the basis',
   importance: 'computing token importance',
   encode: 'encoding prompts',
   initialise: 'initialising the decoder',

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { formatBytes } from '../engine/index.js';
 import { DndError } from '../errors.js';
+import { describedNormalisation } from '../generator/normalisation-text.js';
 import { readConfig } from '../training/config.js';
 import { planRun, type RunPlan } from '../training/plan-run.js';
 import { SETTINGS, type TrainingSettings } from '../training/settings.js';
@@ -195,7 +196,7 @@ function planLines(plan: RunPlan): string[] {
     ],
     [
       'decoder',
-      `${grouped(run.parameters)} parameters, ${run.weightTokens.count} weight tokens of ${run.weightTokens.height}×${run.weightTokens.width}${run.adapter.normalisation ? `, normalisation ${run.adapter.normalisation}` : ''}`,
+      `${grouped(run.parameters)} parameters, ${run.weightTokens.count} weight tokens of ${run.weightTokens.height}×${run.weightTokens.width}${run.adapter.normalisation ? `, ${describedNormalisation(run.adapter)}` : ''}`,
     ],
     ['batch', `${settings.batch}, micro-batch ${settings.microBatch}`],
     ...(memory
@@ -209,6 +210,9 @@ function planLines(plan: RunPlan): string[] {
             '',
             `activations ${formatBytes(memory.activations)}, saved in ${counted(memory.keptLayers, 'layer')}; data of two steps ${formatBytes(2 * memory.operands)}`,
           ],
+          ...(memory.basisBytes > 0
+            ? [['', `basis and weight tokens of a batch ${formatBytes(memory.basisBytes)}`] as const]
+            : []),
           ['', `caches of prompts and weight tokens, at most ${formatBytes(memory.cacheBytes)}`],
           ['disk', `${formatBytes(checkpointBytes ?? 0)} for each of ${settings.keepCheckpoints} checkpoints`],
         ] as const)

@@ -1,9 +1,8 @@
 import { join } from 'node:path';
-import { DndError } from '../errors.js';
 import type { WrittenFiles } from '../files/index.js';
-import { SafetensorsFile, writeSafetensors } from '../formats/safetensors/index.js';
+import { writeSafetensors } from '../formats/safetensors/index.js';
 import { ConditionProjection } from './condition-projection.js';
-import { floatTensor, readFloatTensor } from './float-tensors.js';
+import { floatTensor, readFloatTensor, readOwnFile } from './float-tensors.js';
 import type { GeneratorManifest } from './manifest.js';
 
 /** In a generator folder and in a run folder, only with `condition.components`. */
@@ -38,30 +37,18 @@ export async function readProjection(
   { condition, encoder }: Pick<GeneratorManifest, 'condition' | 'encoder'>,
   signal?: AbortSignal,
 ): Promise<ConditionProjection | undefined> {
-  const { components, componentsSha256: expected } = condition;
+  const { components, componentsSha256 } = condition;
   if (components === undefined) return undefined;
-  const path = join(folder, PROJECTION_FILE);
-  const projection = await readTensors(path, components, encoder.channels);
-  signal?.throwIfAborted();
-  if (projection.sha256 === expected) return projection;
-  throw new DndError(
-    'CORRUPT_FILE',
-    `${path}: other values than the decoder was trained with; expected SHA-256 ${expected ?? 'of training'}, got ${projection.sha256}. ` +
-      `Restore the file, from a checkpoint of the same run if there is one`,
+  const { channels } = encoder;
+  const projection = await readOwnFile(
+    join(folder, PROJECTION_FILE),
+    componentsSha256,
+    async (file) =>
+      new ConditionProjection(
+        await readFloatTensor(file, MEAN, [channels], FITTED),
+        await readFloatTensor(file, COMPONENTS, [components, channels], FITTED),
+      ),
   );
-}
-
-async function readTensors(path: string, components: number, channels: number): Promise<ConditionProjection> {
-  const file = await SafetensorsFile.open(path);
-  try {
-    return new ConditionProjection(
-      await readFloatTensor(file, MEAN, [channels], FITTED),
-      await readFloatTensor(file, COMPONENTS, [components, channels], FITTED),
-    );
-  } catch (error) {
-    if (!(error instanceof DndError) || error.message.includes(path)) throw error;
-    throw new DndError('CORRUPT_FILE', `${path}: ${error.message}`, { cause: error });
-  } finally {
-    await file.close();
-  }
+  signal?.throwIfAborted();
+  return projection;
 }

@@ -3,8 +3,9 @@ import { checkMaxLength, type Padding, type Pooling, type TextEncoder } from '..
 import { DndError } from '../errors.js';
 import { PACKAGE } from '../package.js';
 import { invalidValue, isWholeNumber, wholeNumberRange } from '../validation/index.js';
-import { checkDecoderShape, type DecoderShape, type Feature } from './decoder-shape.js';
+import { basisFeature, checkDecoderShape, type DecoderShape, type Feature } from './decoder-shape.js';
 import {
+  type AdapterSettings,
   adapterSettings,
   type ConditionSettings,
   formatVersionOf,
@@ -55,13 +56,15 @@ export interface GeneratorSettings {
 export interface TrainedGeneratorSettings extends GeneratorSettings {
   /** Number of whitened principal components that each hidden state becomes. Default: the hidden states as they are. */
   conditionComponents?: number | undefined;
+  /** Number of directions of the basis whose coefficients the decoder ends in. Default: it ends in weight tokens. */
+  basis?: number | undefined;
 }
 
 /**
  * The decoder shape that the settings describe.
  * @throws DndError INVALID_ARGUMENT for contradictory or invalid values
  */
-export function decoderOf(settings: GeneratorSettings): DecoderShape {
+export function decoderOf(settings: TrainedGeneratorSettings): DecoderShape {
   const preset = presetOf(settings);
   if (preset && (settings.features !== undefined || settings.kernelSize !== undefined))
     throw new DndError('INVALID_ARGUMENT', 'give a preset, or features and a kernel size, but not both');
@@ -102,19 +105,24 @@ export function planGenerator(
   const maxLength = maxLengthOf(settings, decoder);
   checkMaxLength(maxLength, encoder, 'INVALID_ARGUMENT');
   const condition = conditionOf(settings, maxLength, encoder, preset);
+  const basis = basisOf(settings);
   const manifest: GeneratorManifest = {
-    formatVersion: formatVersionOf(layout, encoder.identity, condition),
+    formatVersion: formatVersionOf(layout, encoder.identity, condition, basis),
     createdBy: `${PACKAGE.name} ${PACKAGE.version}`,
     preset: settings.preset ?? null,
     base,
     encoder: encoder.identity,
     condition,
     decoder,
-    adapter: adapterSettings(layout, alpha, settings.useRslora ?? false),
+    adapter: { ...adapterSettings(layout, alpha, settings.useRslora ?? false), ...basis },
     training: { trained: false, seed: wholeNumber(settings.seed ?? 0, 'the seed', 0) },
   };
   checkReadable(manifest);
   return manifest;
+}
+
+function basisOf({ basis }: TrainedGeneratorSettings): Pick<AdapterSettings, 'basis'> {
+  return basis === undefined ? {} : { basis: wholeNumber(basis, 'basis', 1) };
 }
 
 function conditionOf(
@@ -156,7 +164,8 @@ function presetOf({ preset }: GeneratorSettings): Preset | undefined {
 }
 
 /** Weight tokens without margins make the last shape smaller than the published one. */
-function presetFeatures({ features, rank, chunk }: Preset, settings: GeneratorSettings): readonly Feature[] {
+function presetFeatures({ features, rank, chunk }: Preset, settings: TrainedGeneratorSettings): readonly Feature[] {
+  if (settings.basis !== undefined) return [...features.slice(0, -1), basisFeature(settings.basis)];
   if (normalisationOf(settings) === 'chunk') return features;
   return [...features.slice(0, -1), [features.at(-1)![0], rank, chunk]];
 }
@@ -172,6 +181,12 @@ export function requireNoTrainingData(settings: TrainedGeneratorSettings): void 
       'INVALID_ARGUMENT',
       'conditionComponents needs the hidden states of training prompts, and a new generator has none. ' +
         'Train with it: dnd train --condition-components n (its first checkpoint is the untrained generator), or create one without',
+    );
+  if (settings.basis !== undefined)
+    throw new DndError(
+      'INVALID_ARGUMENT',
+      'basis needs training checkpoints, and a new generator has none. ' +
+        'Train with it: dnd train --basis n (its first checkpoint is the untrained generator), or create one without',
     );
   if (normalisationOf(settings) === 'chunk') return;
   throw new DndError(

@@ -14,7 +14,7 @@ export interface DecoderShape {
 }
 
 /** Upper limit of sizes: products of three must stay exact integers. */
-const LARGEST_AXIS = 2 ** 17;
+export const LARGEST_AXIS = 2 ** 17;
 const LARGEST_KERNEL = 255;
 
 /**
@@ -60,9 +60,14 @@ export function conditionShape(shape: DecoderShape): Feature {
   return [prompts, shape.projectedFrom || length, channels];
 }
 
-/** Shape of the decoder's weight tokens: [tokens, height, width]. */
+/** Shape of the decoder's weight tokens, or of the coefficients of a basis: [tokens, height, width]. */
 export function tokenShape(shape: DecoderShape): Feature {
   return shape.features.at(-1)!;
+}
+
+/** The last shape of a decoder that ends in the coefficients of a basis: a token each, so that each may have its importance. */
+export function basisFeature(directions: number): Feature {
+  return [directions, 1, 1];
 }
 
 /** Parameters of the whole decoder, length projection included. */

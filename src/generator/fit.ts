@@ -1,7 +1,7 @@
 import type { AdapterLayout } from '../adapter/index.js';
 import { isCausal } from '../encoder/index.js';
 import { DndError } from '../errors.js';
-import { conditionShape, type Feature, tokenShape } from './decoder-shape.js';
+import { basisFeature, conditionShape, type Feature, tokenShape } from './decoder-shape.js';
 import type { GeneratorManifest } from './manifest-types.js';
 
 /**
@@ -79,9 +79,17 @@ function checkLength({ condition, decoder }: GeneratorManifest, source: string):
 }
 
 function checkTokens(manifest: GeneratorManifest, layout: AdapterLayout, source: string): void {
-  const expected: Feature = [layout.tokenCount, layout.tokenHeight, layout.tokenWidth];
+  const { basis } = manifest.adapter;
+  const expected: Feature =
+    basis === undefined ? [layout.tokenCount, layout.tokenHeight, layout.tokenWidth] : basisFeature(basis);
   const given = tokenShape(manifest.decoder);
   if (expected.every((size, axis) => size === given[axis])) return;
+  if (basis !== undefined)
+    throw new DndError(
+      'SHAPE_MISMATCH',
+      `${source}: a basis of ${basis} directions has as many coefficients; expected features that end with ${shown(expected)}, got ${shown(given)}. ` +
+        `Make the last entry of features [${expected.join(', ')}], or change basis`,
+    );
   const { base, adapter, preset } = manifest;
   const decoder = preset ? `the preset ${preset} decodes` : 'the features end with';
   throw new DndError(

@@ -1,6 +1,7 @@
 import type { AdapterLayout, LoraAdapter } from '../adapter/index.js';
 import type { TextEncoder } from '../encoder/index.js';
-import type { DecoderEngine } from '../engine/index.js';
+import { type DecoderEngine, reconstructAdapters } from '../engine/index.js';
+import type { Basis } from './basis.js';
 import { conditionShape, multiplyAdds } from './decoder-shape.js';
 import { deviceReport } from './device.js';
 import { type EncodedSet, encodeSets } from './encode.js';
@@ -16,6 +17,7 @@ import { UNTRAINED } from './untrained-notice.js';
 interface GeneratorParts {
   manifest: GeneratorManifest;
   layout: AdapterLayout;
+  basis: Basis | undefined;
   encoder: TextEncoder;
   engine: DecoderEngine;
 }
@@ -28,10 +30,11 @@ interface BatchOptions {
 
 /** Prompt sets → adapters: encode, then decode and reconstruct as a batch, then compute statistics one by one. */
 export async function generateBatch(
-  { manifest, layout, encoder, engine }: GeneratorParts,
+  parts: GeneratorParts,
   choices: readonly Choice[],
   { seed, signal, onProgress }: BatchOptions,
 ): Promise<GeneratedAdapter[]> {
+  const { manifest, layout, encoder, engine } = parts;
   const progress = new Progress(stageShares(manifest), onProgress);
   const clock = stopwatch();
   const { hiddenStates, sets } = await encodeSets(encoder, choices, manifest.condition, {
@@ -39,7 +42,7 @@ export async function generateBatch(
     onProgress: progress.stage('encode'),
   });
   const encode = clock();
-  const weights = await engine.adapters(hiddenStates, choices.length, layout.flat(), {
+  const weights = await decoded(parts, hiddenStates, choices.length, {
     signal,
     onProgress: progress.stage('decode'),
   });
@@ -64,13 +67,27 @@ export async function generateBatch(
  * @param condition [prompts, length, channels]
  */
 export async function decodeCondition(
-  { manifest, layout, engine }: GeneratorParts,
+  parts: GeneratorParts,
   condition: Float32Array,
   { signal }: Pick<BatchOptions, 'signal'>,
 ): Promise<LoraAdapter> {
-  const [weights] = await engine.adapters(condition, 1, layout.flat(), { signal });
+  const { manifest, layout } = parts;
+  const [weights] = await decoded(parts, condition, 1, { signal });
   const { adapter } = await reconstructAdapter(layout, manifest.adapter, weights!, { signal });
   return adapter;
+}
+
+/** The adapters [elementCount] of a batch of conditions. Weight tokens are made from coefficients on the host. */
+async function decoded(
+  { layout, basis, engine }: Pick<GeneratorParts, 'layout' | 'basis' | 'engine'>,
+  condition: Float32Array,
+  batch: number,
+  options: { signal: AbortSignal; onProgress?: (fraction: number) => void },
+): Promise<Float32Array[]> {
+  if (!basis) return engine.adapters(condition, batch, layout.flat(), options);
+  const { signal } = options;
+  const tokens = await basis.tokens(await engine.forward(condition, batch, options), batch, signal);
+  return reconstructAdapters(tokens, batch, layout.flat(), { signal });
 }
 
 function reportOf(

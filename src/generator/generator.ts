@@ -6,6 +6,8 @@ import { checkEngineSettings, DecoderEngine, type Device, type DeviceUse } from 
 import { DndError } from '../errors.js';
 import { verifyChecksums } from '../files/index.js';
 import { checkOptions, checkPath, checkWholeNumber } from '../validation/index.js';
+import type { Basis } from './basis.js';
+import { BASIS_FILE, readBasis } from './basis-file.js';
 import type { ConditionProjection } from './condition-projection.js';
 import { PROJECTION_FILE, readProjection } from './condition-projection-file.js';
 import { decoderOf, type GeneratorSettings, planGenerator, requireNoTrainingData } from './create.js';
@@ -18,7 +20,7 @@ import { decodeCondition, generateBatch } from './generate.js';
 import type { GeneratedAdapter } from './generated-adapter.js';
 import { generatorFolder } from './generator-package.js';
 import { type GeneratorManifest, layoutOf, MANIFEST_FILE, readManifest } from './manifest.js';
-import { requireDecoderMemory } from './memory.js';
+import { requireDecoderMemory, resultElements } from './memory.js';
 import { NORMALISATION_FILE, readLayout } from './normalisation-file.js';
 import { type OnProgress, Progress } from './progress.js';
 import { projectedEncoder } from './projected-encoder.js';
@@ -72,6 +74,8 @@ export interface GenerateManyOptions extends GenerateOptions {
 interface Parts {
   manifest: GeneratorManifest;
   layout: AdapterLayout;
+  /** undefined if the decoder ends in weight tokens. */
+  basis: Basis | undefined;
   /** Of hidden states into principal components; undefined if conditions are the hidden states. */
   projection: ConditionProjection | undefined;
   encoder: TextEncoder;
@@ -82,6 +86,7 @@ interface Parts {
 
 interface AssemblyOptions extends Omit<EngineSettings, 'device'> {
   device: DeviceUse;
+  basis?: Basis | undefined;
   projection?: ConditionProjection | undefined;
 }
 
@@ -117,10 +122,12 @@ export class Generator implements Disposable, AsyncDisposable {
     const folder = await generatorFolder(path);
     // Checkpoints of a training run have checksums.
     const read = (name: string) =>
-      [MANIFEST_FILE, NORMALISATION_FILE, PROJECTION_FILE].includes(name) || name.startsWith(DECODER_BASE_NAME);
+      [MANIFEST_FILE, NORMALISATION_FILE, BASIS_FILE, PROJECTION_FILE].includes(name) ||
+      name.startsWith(DECODER_BASE_NAME);
     await verifyChecksums(folder, { only: read, signal: options.signal });
     const manifest = await readManifest(join(folder, MANIFEST_FILE));
     const layout = await readLayout(folder, manifest, options.signal);
+    const basis = await readBasis(folder, manifest, layout, options.signal);
     const projection = await readProjection(folder, manifest, options.signal);
     const source = options.encoder ?? (await encoderInside(folder, manifest.encoder));
     const progress = new Progress({ load: 1 }, options.onProgress);
@@ -129,8 +136,13 @@ export class Generator implements Disposable, AsyncDisposable {
         await loadNamedEncoder(source, manifest.encoder, { ...options, device }),
         projection,
       );
-      return Generator.#assemble(manifest, layout, encoder, source, { ...options, device, projection }, (engine) =>
-        loadDecoderWeights(folder, engine, { signal: options.signal, onProgress: progress.stage('load') }),
+      return Generator.#assemble(
+        manifest,
+        layout,
+        encoder,
+        source,
+        { ...options, device, basis, projection },
+        (engine) => loadDecoderWeights(folder, engine, { signal: options.signal, onProgress: progress.stage('load') }),
       );
     });
   }
@@ -182,14 +194,14 @@ export class Generator implements Disposable, AsyncDisposable {
     layout: AdapterLayout,
     encoder: TextEncoder,
     encoderSource: string,
-    { threads, memoryLimitBytes, signal, device, projection }: AssemblyOptions,
+    { threads, memoryLimitBytes, signal, device, basis, projection }: AssemblyOptions,
     fill: (engine: DecoderEngine) => Promise<void>,
   ): Promise<Generator> {
     let engine: DecoderEngine | undefined;
     try {
       checkMaxLength(manifest.condition.maxLength, encoder, 'SHAPE_MISMATCH', 'the generator: ');
       engine = await DecoderEngine.create({ ...manifest.decoder, threads, memoryLimitBytes, device });
-      requireDecoderMemory(engine, layout, memoryLimitBytes);
+      requireDecoderMemory(engine, { layout, basis }, memoryLimitBytes);
       await fill(engine);
       await engine.prepare({ signal });
       signal?.throwIfAborted();
@@ -199,7 +211,7 @@ export class Generator implements Disposable, AsyncDisposable {
       throw error;
     }
     const encoderFolder = manifest.encoder.type === 'hash' ? undefined : encoderSource;
-    return new Generator({ manifest, layout, projection, encoder, encoderFolder, engine });
+    return new Generator({ manifest, layout, basis, projection, encoder, encoderFolder, engine });
   }
 
   /** The generator's description: base model, encoder, decoder, adapter, training. */
@@ -326,7 +338,7 @@ export class Generator implements Disposable, AsyncDisposable {
 
   /** Queued, since a device must not be queried while it works. */
   #affordableBatch(most: number, signal: AbortSignal | undefined): Promise<number> {
-    const { engine, layout } = this.#parts;
-    return this.#queue.run(async () => engine.affordableBatch(most, layout.elementCount), signal);
+    const { engine } = this.#parts;
+    return this.#queue.run(async () => engine.affordableBatch(most, resultElements(this.#parts)), signal);
   }
 }

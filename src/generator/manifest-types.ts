@@ -3,14 +3,15 @@ import type { EncoderIdentity, Padding, Pooling } from '../encoder/index.js';
 import type { DecoderShape } from './decoder-shape.js';
 
 /**
- * The newest: of conditions of principal components. Without them, 3 is written for text encoders other than 'bert' and
- * 'hash', 2 for the normalisation 'residual' and else 1, which older versions read.
+ * The newest: of decoders that end in coefficients of a basis. Without one, 4 is written for conditions of principal
+ * components, 3 for text encoders other than 'bert' and 'hash', 2 for the normalisation 'residual' and else 1, which older
+ * versions read.
  */
-export const FORMAT_VERSION = 4;
+export const FORMAT_VERSION = 5;
 
 /** The contents of `generator.json`; docs/generator-folder.md describes each field. */
 export interface GeneratorManifest {
-  formatVersion: 1 | 2 | 3 | typeof FORMAT_VERSION;
+  formatVersion: 1 | 2 | 3 | 4 | typeof FORMAT_VERSION;
   /** Package and version that wrote it. */
   createdBy: string;
   /** The published configuration it was created from. */
@@ -63,4 +64,11 @@ export interface AdapterSettings {
   normalisation?: Normalisation;
   /** Of the mean adapter and scales in `normalisation.safetensors`; only with the normalisation 'residual'. */
   normalisationSha256?: string;
+  /**
+   * Number of directions of the basis whose coefficients the decoder ends in; only with the normalisation 'residual'.
+   * Missing: it ends in the weight tokens themselves.
+   */
+  basis?: number;
+  /** Of the directions in `basis.safetensors`, once there are any; only with `basis`. */
+  basisSha256?: string;
 }

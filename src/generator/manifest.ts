@@ -10,7 +10,7 @@ import {
 } from '../encoder/index.js';
 import { readJson } from '../files/index.js';
 import { Fields } from '../validation/index.js';
-import { checkDecoderShape, type DecoderShape } from './decoder-shape.js';
+import { checkDecoderShape, type DecoderShape, LARGEST_AXIS } from './decoder-shape.js';
 import { checkFit } from './fit.js';
 import {
   type AdapterSettings,
@@ -58,20 +58,24 @@ export function parseManifest(json: unknown, source: string): GeneratorManifest 
   const layout = AdapterLayout.fromJSON({ ...adapter.all, base: fields.raw('base') }, `${source}: adapter`);
   const encoder = parseEncoder(fields.section('encoder'));
   const condition = parseCondition(fields.section('condition'));
+  const basis = parseBasis(adapter, layout);
   const manifest: GeneratorManifest = {
-    formatVersion: formatVersionOf(layout, encoder, condition),
+    formatVersion: formatVersionOf(layout, encoder, condition, basis),
     createdBy: fields.text('createdBy'),
     preset: fields.textOrNull('preset'),
     base: layout.base!,
     encoder,
     condition,
     decoder: parseDecoder(fields.section('decoder')),
-    adapter: adapterSettings(
-      layout,
-      adapter.positiveNumber('alpha'),
-      adapter.boolean('useRslora'),
-      adapter.raw('normalisationSha256') === undefined ? undefined : adapter.text('normalisationSha256'),
-    ),
+    adapter: {
+      ...adapterSettings(
+        layout,
+        adapter.positiveNumber('alpha'),
+        adapter.boolean('useRslora'),
+        adapter.raw('normalisationSha256') === undefined ? undefined : adapter.text('normalisationSha256'),
+      ),
+      ...basis,
+    },
     training: parseTraining(fields.section('training')),
   };
   checkFit(manifest, layout, source);
@@ -87,8 +91,10 @@ export function formatVersionOf(
   { normalisation }: AdapterLayout,
   { type }: EncoderIdentity,
   { components }: ConditionSettings,
+  { basis }: Pick<AdapterSettings, 'basis'>,
 ): GeneratorManifest['formatVersion'] {
-  if (components !== undefined) return FORMAT_VERSION;
+  if (basis !== undefined) return FORMAT_VERSION;
+  if (components !== undefined) return 4;
   if (type !== 'bert' && type !== 'hash') return 3;
   return normalisation === 'chunk' ? 1 : 2;
 }
@@ -104,6 +110,15 @@ export function adapterSettings(
   const settings = { rank, alpha, useRslora, modules, chunk, layersPath };
   if (normalisation === undefined) return settings;
   return { ...settings, normalisation, ...(normalisationSha256 === undefined ? {} : { normalisationSha256 }) };
+}
+
+function parseBasis(fields: Fields, { normalisation }: AdapterLayout): Pick<AdapterSettings, 'basis' | 'basisSha256'> {
+  if (fields.raw('basis') === undefined) return {};
+  if (normalisation !== 'residual') throw fields.invalid('basis', "no basis with the normalisation 'chunk'");
+  return {
+    basis: fields.wholeNumber('basis', 1, LARGEST_AXIS),
+    ...(fields.raw('basisSha256') === undefined ? {} : { basisSha256: fields.text('basisSha256') }),
+  };
 }
 
 function parseEncoder(fields: Fields): EncoderIdentity {

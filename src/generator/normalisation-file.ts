@@ -1,9 +1,8 @@
 import { join } from 'node:path';
 import { type AdapterLayout, ResidualStatistics } from '../adapter/index.js';
-import { DndError } from '../errors.js';
 import type { WrittenFiles } from '../files/index.js';
-import { SafetensorsFile, writeSafetensors } from '../formats/safetensors/index.js';
-import { floatTensor, readFloatTensor } from './float-tensors.js';
+import { type SafetensorsFile, writeSafetensors } from '../formats/safetensors/index.js';
+import { floatTensor, readFloatTensor, readOwnFile } from './float-tensors.js';
 import { type GeneratorManifest, layoutOf } from './manifest.js';
 
 /** In a generator folder and in a run folder, only with the normalisation 'residual'. */
@@ -43,34 +42,21 @@ export async function readLayout(
 ): Promise<AdapterLayout> {
   const layout = layoutOf(manifest);
   if (layout.normalisation === 'chunk') return layout;
-  const path = join(folder, NORMALISATION_FILE);
-  const residual = await readResidual(path, layout, signal);
-  const expected = manifest.adapter.normalisationSha256;
-  if (residual.sha256 === expected) return layout.withResidual(residual);
-  throw new DndError(
-    'CORRUPT_FILE',
-    `${path}: other values than the decoder was trained with; expected SHA-256 ${expected ?? 'of training'}, got ${residual.sha256}. ` +
-      `Restore the file, from a checkpoint of the same run if there is one`,
+  const residual = await readOwnFile(join(folder, NORMALISATION_FILE), manifest.adapter.normalisationSha256, (file) =>
+    readResidual(file, layout, signal),
   );
+  return layout.withResidual(residual);
 }
 
 async function readResidual(
-  path: string,
+  file: SafetensorsFile,
   layout: AdapterLayout,
   signal: AbortSignal | undefined,
 ): Promise<ResidualStatistics> {
-  const file = await SafetensorsFile.open(path);
-  try {
-    const mean = new Float32Array(layout.elementCount);
-    for (const { name, shape, offset } of layout.tensors) {
-      signal?.throwIfAborted();
-      mean.set(await readFloatTensor(file, name, shape, FITTED), offset);
-    }
-    return new ResidualStatistics(mean, await readFloatTensor(file, SCALES, [layout.tokenCount], FITTED));
-  } catch (error) {
-    if (!(error instanceof DndError) || error.message.includes(path)) throw error;
-    throw new DndError('CORRUPT_FILE', `${path}: ${error.message}`, { cause: error });
-  } finally {
-    await file.close();
+  const mean = new Float32Array(layout.elementCount);
+  for (const { name, shape, offset } of layout.tensors) {
+    signal?.throwIfAborted();
+    mean.set(await readFloatTensor(file, name, shape, FITTED), offset);
   }
+  return new ResidualStatistics(mean, await readFloatTensor(file, SCALES, [layout.tokenCount], FITTED));
 }

@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import { type AdapterLayout, type FloatDtypeName, floatDtype } from '../adapter/index.js';
 import type { DecoderEngine } from '../engine/index.js';
 import { writeFileAtomically, writeFolderAtomically } from '../files/index.js';
+import type { Basis } from './basis.js';
+import { writeBasis } from './basis-file.js';
 import type { ConditionProjection } from './condition-projection.js';
 import { writeProjection } from './condition-projection-file.js';
 import { saveDecoderWeights } from './decoder-weights.js';
@@ -22,6 +24,7 @@ export interface SaveOptions {
 interface Saveable {
   manifest: GeneratorManifest;
   layout: AdapterLayout;
+  basis: Basis | undefined;
   projection: ConditionProjection | undefined;
   encoderFolder: string | undefined;
   engine: DecoderEngine;
@@ -40,6 +43,7 @@ export async function saveGenerator(parts: Saveable, folder: string, options: Sa
     if (parts.encoderFolder) await copyEncoderFiles(parts.encoderFolder, join(staging, ENCODER_FOLDER), signal);
     await saveDecoderWeights(staging, parts.engine, { dtype, signal, onProgress: progress.stage('save') });
     await writeNormalisation(staging, parts.layout, { signal });
+    await writeBasis(staging, parts.basis, parts.layout, { signal });
     await writeProjection(staging, parts.projection, { signal });
     await writeFileAtomically(join(staging, MANIFEST_FILE), manifest, { signal });
   });

@@ -2,6 +2,7 @@ import { MLX_TENSORS_FILE, PEFT_CONFIG_FILE, PEFT_TENSORS_FILE, PYTORCH_TENSORS_
 import { ENCODER_WEIGHTS, isEncoderDescription, WORD_VECTORS } from '../encoder/index.js';
 import { CHECKSUMS_FILE } from '../files/index.js';
 import { INDEX_SUFFIX, isIndex } from '../formats/safetensors/index.js';
+import { BASIS_FILE } from '../generator/basis-file.js';
 import { PROJECTION_FILE } from '../generator/condition-projection-file.js';
 import { DECODER_BASE_NAME } from '../generator/decoder-weights.js';
 import { ENCODER_FOLDER } from '../generator/encoder-folder.js';
@@ -50,7 +51,7 @@ const KINDS: Readonly<Record<HubKind, Kind>> = {
     forms: [
       {
         required: [MANIFEST_FILE],
-        optional: ({ path }) => [NORMALISATION_FILE, PROJECTION_FILE, CHECKSUMS_FILE].includes(path),
+        optional: ({ path }) => [NORMALISATION_FILE, BASIS_FILE, PROJECTION_FILE, CHECKSUMS_FILE].includes(path),
         weights: [`${DECODER_BASE_NAME}.safetensors`, DECODER_BASE_NAME + INDEX_SUFFIX],
       },
     ],

@@ -36,6 +36,12 @@ export async function symmetricEigen(matrix: Matrix, options: Cancellable = {}):
   return { values: Float64Array.from(order, (from) => diagonal[from]!), vectors: sorted };
 }
 
+/** −1 where the entry of the largest magnitude is negative, else 1: settles the sign of an eigenvector. */
+export function signOfLargest(vector: Float64Array): number {
+  const largest = vector.reduce((most, value) => (Math.abs(value) > Math.abs(most) ? value : most), 0);
+  return largest < 0 ? -1 : 1;
+}
+
 async function tridiagonalise({ rows: size, values }: Matrix, { signal }: Cancellable): Promise<Tridiagonal> {
   const rest: Matrix = { rows: size, columns: size, values: values.slice() };
   const beside = new Float64Array(size);

@@ -1,7 +1,7 @@
 /** Small dense linear algebra in float64, for products of low rank. */
 export { alignedFactors, canonicalFactors, type Factors } from './balanced-factors.js';
 export { effectiveRank } from './effective-rank.js';
-export { type SymmetricEigen, symmetricEigen } from './eigen.js';
+export { type SymmetricEigen, signOfLargest, symmetricEigen } from './eigen.js';
 export { type LowRank, SharedBases } from './low-rank.js';
 export {
   addScaled,
@@ -16,4 +16,5 @@ export {
 } from './matrix.js';
 export { differenceGradient, innerProduct, type Product } from './product-difference.js';
 export { QrFactors } from './qr.js';
+export { scalarProduct } from './scalar-product.js';
 export { type Svd, singularValues, svd } from './svd.js';

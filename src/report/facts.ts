@@ -1,5 +1,6 @@
 import { describedCondition } from '../generator/condition-text.js';
 import { described } from '../generator/encoder-folder.js';
+import { describedNormalisation } from '../generator/normalisation-text.js';
 import { mean } from './curve.js';
 import { RESPONSE_KINDS, responsePoints } from './responses.js';
 import type { Run } from './run-folder.js';
@@ -17,7 +18,7 @@ export function factsOf({ description, folder }: Run): { title: string; facts: F
     ['adapter', `rank ${adapter.rank}, alpha ${adapter.alpha}${scaling}: ${adapter.modules.join(', ')}`],
     [
       'weight tokens',
-      `${grouped(weightTokens.count)} of ${weightTokens.height} × ${weightTokens.width}, normalisation ${adapter.normalisation ?? 'chunk'}`,
+      `${grouped(weightTokens.count)} of ${weightTokens.height} × ${weightTokens.width}, ${describedNormalisation(adapter)}`,
     ],
     ['encoder', described(encoder)],
     ['condition', describedCondition(description)],

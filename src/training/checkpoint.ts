@@ -15,6 +15,8 @@ import {
 } from '../files/index.js';
 import { DTYPES } from '../formats/dtypes.js';
 import { SafetensorsSet, writeSafetensorsSharded } from '../formats/safetensors/index.js';
+import type { Basis } from '../generator/basis.js';
+import { writeBasis } from '../generator/basis-file.js';
 import type { ConditionProjection } from '../generator/condition-projection.js';
 import { writeProjection } from '../generator/condition-projection-file.js';
 import { loadDecoderWeights, saveDecoderWeights } from '../generator/decoder-weights.js';
@@ -58,6 +60,7 @@ export interface CheckpointParts {
   engine: CheckpointEngine;
   manifest: GeneratorManifest;
   layout: AdapterLayout;
+  basis?: Basis | undefined;
   projection?: ConditionProjection | undefined;
   /** The run's copy of the text encoder; undefined if it has no files. */
   encoderFolder: string | undefined;
@@ -70,7 +73,7 @@ export interface CheckpointParts {
  */
 export async function writeCheckpoint(
   path: string,
-  { engine, manifest, layout, projection, encoderFolder, state }: CheckpointParts,
+  { engine, manifest, layout, basis, projection, encoderFolder, state }: CheckpointParts,
   { signal, onProgress }: LongOperation,
 ): Promise<void> {
   const parameterBytes = engine.parameters.reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0);
@@ -91,6 +94,7 @@ export async function writeCheckpoint(
       onProgress: (fraction) => onProgress?.(share + (1 - share) * fraction),
     });
     await writeNormalisation(staging, layout, { signal, onWritten });
+    await writeBasis(staging, basis, layout, { signal, onWritten });
     await writeProjection(staging, projection, { signal, onWritten });
     const training = { formatVersion: FORMAT_VERSION, createdBy: `${PACKAGE.name} ${PACKAGE.version}`, ...state };
     await writeFileAtomically(join(staging, TRAINING_FILE), `${JSON.stringify(training, null, 2)}\n`, { onWritten });

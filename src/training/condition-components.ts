@@ -8,7 +8,7 @@ import { ConditionProjection, isPadding } from '../generator/condition-projectio
 import { PROJECTION_FILE, writeProjection } from '../generator/condition-projection-file.js';
 import type { ConditionSettings } from '../generator/manifest.js';
 import { encodeInGroups, projectedEncoder } from '../generator/projected-encoder.js';
-import { columnOf, type Matrix, symmetricEigen, timesTransposed } from '../linear-algebra/index.js';
+import { columnOf, type Matrix, signOfLargest, symmetricEigen, timesTransposed } from '../linear-algebra/index.js';
 import { SplitMix64 } from '../random/split-mix.js';
 import type { Preparation } from './prepare.js';
 import { STREAMS } from './streams.js';
@@ -102,7 +102,7 @@ export async function principalComponents(
   for (let k = 0; k < components; k++) {
     const vector = columnOf(vectors, k);
     const deviation = Math.max(deviationOf(k), DEVIATION_FLOOR * largest);
-    const factor = signOf(vector) / deviation;
+    const factor = signOfLargest(vector) / deviation;
     for (let i = 0; i < vector.length; i++) matrix[k * vector.length + i] = factor * vector[i]!;
   }
   return new ConditionProjection(mean, matrix);
@@ -170,9 +170,4 @@ async function centre(states: Matrix, signal: AbortSignal | undefined): Promise<
     for (let i = 0; i < mean.length; i++) column[i]! -= mean[i]!;
   });
   return mean;
-}
-
-function signOf(vector: Float64Array): number {
-  const largest = vector.reduce((most, value) => (Math.abs(value) > Math.abs(most) ? value : most), 0);
-  return largest < 0 ? -1 : 1;
 }

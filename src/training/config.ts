@@ -58,8 +58,9 @@ export function resolveSettings(given: Partial<TrainingSettings>, source = 'the 
     settings[name] = value;
   }
   const resolved = settings as unknown as TrainingSettings;
-  resolved.normalisation ??= resolved.loss === 'tokens' && resolved.targets !== 'delta' ? 'chunk' : 'residual';
-  const { batch, microBatch, loss, normalisation, targets } = resolved;
+  const published = resolved.loss === 'tokens' && resolved.targets !== 'delta' && resolved.basis === undefined;
+  resolved.normalisation ??= published ? 'chunk' : 'residual';
+  const { batch, microBatch, loss, normalisation, targets, basis } = resolved;
   if (microBatch !== undefined && microBatch > batch)
     throw new DndError('INVALID_ARGUMENT', `${source}: microBatch ${microBatch} is more than the batch of ${batch}`);
   if (loss !== 'tokens' && normalisation !== 'residual')
@@ -71,6 +72,11 @@ export function resolveSettings(given: Partial<TrainingSettings>, source = 'the 
     throw new DndError(
       'INVALID_ARGUMENT',
       `${source}: loss '${loss}' runs the base model, and base is missing. ${SET_BASE}`,
+    );
+  if (basis !== undefined && normalisation !== 'residual')
+    throw new DndError(
+      'INVALID_ARGUMENT',
+      `${source}: basis needs the normalisation 'residual', not '${normalisation}'. Leave normalisation out`,
     );
   if (targets !== 'delta') return resolved;
   if (loss === 'behaviour')
@@ -121,11 +127,11 @@ export function settingsDigest(settings: TrainingSettings): string {
 
 /** Digests of runs from before the setting existed stay valid. */
 function isImplied(name: keyof TrainingSettings, settings: TrainingSettings): boolean {
-  const { normalisation, targets, loss, conditionComponents, behaviourTarget } = settings;
+  const { normalisation, targets, loss, behaviourTarget } = settings;
   if (name === 'normalisation') return normalisation === 'chunk';
   if (name === 'targets') return targets === 'raw';
   if (name === 'behaviourTarget' && behaviourTarget === 'responses') return true;
-  if (name === 'conditionComponents') return conditionComponents === undefined;
+  if (name === 'conditionComponents' || name === 'basis') return settings[name] === undefined;
   const ofBehaviour: readonly (keyof TrainingSettings)[] = ['loss', ...BEHAVIOUR_SETTINGS];
   return loss === 'tokens' && ofBehaviour.includes(name);
 }

@@ -1,10 +1,34 @@
 import { formatBytes, MemoryBudget, type TrainerEngine, type TrainingNeed } from '../engine/index.js';
 import { DndError } from '../errors.js';
+import { basisBytes } from '../generator/basis-file.js';
+import type { Preparation } from './prepare.js';
 import type { TrainingSettings } from './settings.js';
 
 /** Memory of a step, including the data of the next one, which is prepared meanwhile. */
 export function stepBytes({ total, operands }: TrainingNeed): number {
   return total + operands;
+}
+
+/**
+ * What a basis adds to the memory of a step: its directions, and of a whole batch the weight tokens and the gradient with
+ * respect to them, which the engine does not count as its own.
+ */
+export function basisNeed({ layout, settings }: Pick<Preparation, 'layout' | 'settings'>): number {
+  const { basis, batch } = settings;
+  return basis === undefined ? 0 : basisBytes(basis + 2 * batch, layout);
+}
+
+/**
+ * The memory limit of the engine: that of the run, less what a basis takes beside it.
+ * @throws DndError OUT_OF_MEMORY where the basis alone takes more
+ */
+export function engineLimit(preparation: Pick<Preparation, 'layout' | 'settings'>): number | undefined {
+  const { basis, memoryLimit } = preparation.settings;
+  if (basis === undefined || memoryLimit === undefined) return memoryLimit;
+  const bytes = basisNeed(preparation);
+  const purpose = `a basis of ${basis} directions, with the weight tokens of a batch,`;
+  new MemoryBudget(memoryLimit).requireAllowed({ purpose, bytes, lower: 'lower basis or batch' });
+  return Math.max(1, memoryLimit - bytes);
 }
 
 /**
@@ -21,16 +45,18 @@ export function convolutionLimits(
 
 /**
  * The micro-batch size: the setting, or as many checkpoints as fit into memory.
+ * @param besideBytes what a step takes beside the engine, whatever its micro-batches: `basisNeed`
  * @throws DndError OUT_OF_MEMORY if it does not fit
  */
 export function microBatchFor(
   engine: Pick<TrainerEngine, 'memory' | 'requireRoom'>,
   settings: Pick<TrainingSettings, 'batch' | 'microBatch' | 'memoryLimit' | 'moments'>,
+  besideBytes = 0,
 ): number {
   let chosen = settings.microBatch ?? settings.batch;
   if (settings.microBatch === undefined)
-    while (chosen > 1 && problemOf(engine, chosen, settings)) chosen = Math.ceil(chosen / 2);
-  const problem = problemOf(engine, chosen, settings);
+    while (chosen > 1 && problemOf(engine, chosen, settings, besideBytes)) chosen = Math.ceil(chosen / 2);
+  const problem = problemOf(engine, chosen, settings, besideBytes);
   if (problem) throw problem;
   return chosen;
 }
@@ -40,17 +66,19 @@ function problemOf(
   engine: Pick<TrainerEngine, 'memory' | 'requireRoom'>,
   size: number,
   { microBatch, memoryLimit, moments }: Pick<TrainingSettings, 'microBatch' | 'memoryLimit' | 'moments'>,
+  besideBytes: number,
 ): DndError | undefined {
   const ways = [
-    ...(size > 1 ? [`lower microBatch (1 needs ${formatBytes(stepBytes(engine.memory(1)))})`] : []),
+    ...(size > 1 ? [`lower microBatch (1 needs ${formatBytes(stepBytes(engine.memory(1)) + besideBytes)})`] : []),
     ...(moments === 'fp32' ? ["store AdamW's moments in 8 bits (moments: '8bit')"] : []),
+    ...(besideBytes > 0 ? ['lower basis'] : []),
     'use a smaller decoder',
   ];
   // An explicit setting may use all available memory; an automatic choice leaves some.
   const share = microBatch === undefined && size > 1 ? 'chosenMicroBatch' : 'requested';
   try {
     const purpose = `a training step over ${size === 1 ? 'one checkpoint' : `a micro-batch of ${size} checkpoints`}`;
-    const need = { purpose, bytes: stepBytes(engine.memory(size)), lower: ways.join(', or ') };
+    const need = { purpose, bytes: stepBytes(engine.memory(size)) + besideBytes, lower: ways.join(', or ') };
     new MemoryBudget(memoryLimit).require(need, share);
     engine.requireRoom(size);
     return undefined;
@@ -63,10 +91,15 @@ function problemOf(
 /** Limit of an evaluation's conditions and weight tokens, unless a single task exceeds it. */
 const EVALUATION_BYTES = 2 ** 28;
 
-/** Number of tasks evaluated at once. It depends only on sizes, so that results stay bit-identical. */
+/**
+ * Number of tasks evaluated at once. It depends only on sizes, so that results stay bit-identical.
+ * @param tokens elements of the weight tokens that the engine's output becomes; default: it is weight tokens
+ */
 export function tasksTogether(
   engine: Pick<TrainerEngine, 'memory'>,
   { batch, microBatch = batch }: Pick<TrainingSettings, 'batch' | 'microBatch'>,
+  tokens = 0,
 ): number {
-  return Math.max(1, Math.min(microBatch, Math.floor(EVALUATION_BYTES / engine.memory(1).operands)));
+  const bytes = engine.memory(1).operands + tokens * Float32Array.BYTES_PER_ELEMENT;
+  return Math.max(1, Math.min(microBatch, Math.floor(EVALUATION_BYTES / bytes)));
 }

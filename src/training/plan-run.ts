@@ -1,10 +1,12 @@
 import { cpuInfo, planTraining, type TrainingNeed } from '../engine/index.js';
 import { DndError } from '../errors.js';
+import { basisFileBytes } from '../generator/basis-file.js';
 import { checkOptions } from '../validation/index.js';
 import { resolveSettings, withAbsolutePaths } from './config.js';
-import { microBatchFor, stepBytes } from './decoder-memory.js';
+import { basisNeed, microBatchFor, stepBytes } from './decoder-memory.js';
 import { describeRun } from './describe-run.js';
-import { prepare, reportPairs } from './prepare.js';
+import { requireDirections } from './make-basis.js';
+import { type Preparation, prepare, reportPairs } from './prepare.js';
 import type { RunDescription } from './run-description.js';
 import type { TrainingSettings } from './settings.js';
 import { createEngine, loadBaseFor, type MakeOptions } from './trainer-parts.js';
@@ -19,6 +21,8 @@ export interface RunPlan {
         stepBytes: number;
         /** Upper limit in addition. */
         cacheBytes: number;
+        /** Of `stepBytes`: the basis, with the weight tokens of a batch; 0 without one. */
+        basisBytes: number;
       })
     | null;
   memoryProblem: string | null;
@@ -48,10 +52,12 @@ export async function planRun(options: PlanRunOptions): Promise<RunPlan> {
   const settings = resolveSettings(withAbsolutePaths(given));
   const preparation = await prepare(settings, { signal, onProgress });
   preparation.encoder.dispose();
+  requireDirections(preparation);
   reportPairs(preparation, onNotice);
   (await loadBaseFor(preparation, { signal, onProgress }))?.model.dispose();
-  const { manifest } = preparation;
-  const { microBatch, memory, problem } = await memoryOf(preparation.manifest, settings);
+  const { manifest, layout } = preparation;
+  const { microBatch, memory, problem } = await memoryOf(preparation);
+  const basis = basisNeed(preparation);
   const planned = { ...settings, microBatch };
   const threads = settings.threads ?? cpuInfo().defaultThreads;
   const { batch, algorithm, steps, promptCacheBytes, targetCacheBytes } = settings;
@@ -66,9 +72,14 @@ export async function planRun(options: PlanRunOptions): Promise<RunPlan> {
   const secondsPerStep = sum('seconds') / threads;
   return {
     run: describeRun(preparation, planned, null),
-    memory: memory && { ...memory, stepBytes: stepBytes(memory), cacheBytes: promptCacheBytes + targetCacheBytes },
+    memory: memory && {
+      ...memory,
+      stepBytes: stepBytes(memory) + basis,
+      cacheBytes: promptCacheBytes + targetCacheBytes,
+      basisBytes: basis,
+    },
     memoryProblem: problem,
-    checkpointBytes: memory && memory.parameters + memory.states,
+    checkpointBytes: memory && memory.parameters + memory.states + basisFileBytes(settings.basis, layout),
     directFlop: 2 * sum('directMultiplyAdds'),
     executedFlop: 2 * sum('executedMultiplyAdds'),
     threads,
@@ -78,12 +89,12 @@ export async function planRun(options: PlanRunOptions): Promise<RunPlan> {
 }
 
 async function memoryOf(
-  manifest: Parameters<typeof createEngine>[0],
-  settings: TrainingSettings,
+  preparation: Preparation,
 ): Promise<{ microBatch: number; memory: TrainingNeed | null; problem: string | null }> {
+  const { settings } = preparation;
   try {
-    using engine = await createEngine(manifest, settings);
-    const microBatch = microBatchFor(engine, settings);
+    using engine = await createEngine(preparation);
+    const microBatch = microBatchFor(engine, settings, basisNeed(preparation));
     return { microBatch, memory: engine.memory(microBatch), problem: null };
   } catch (error) {
     if (!(error instanceof DndError) || error.code !== 'OUT_OF_MEMORY') throw error;

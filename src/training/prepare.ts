@@ -2,6 +2,7 @@ import type { AdapterLayout } from '../adapter/index.js';
 import { loadTextEncoder, type TextEncoder } from '../encoder/index.js';
 import { cpuUse, trainingDevice } from '../engine/index.js';
 import { DndError } from '../errors.js';
+import type { Basis } from '../generator/basis.js';
 import type { ConditionProjection } from '../generator/condition-projection.js';
 import { decoderOf, planGenerator } from '../generator/create.js';
 import { conditionShape, type DecoderShape } from '../generator/decoder-shape.js';
@@ -23,6 +24,8 @@ export interface Preparation {
   weights: TargetWeights;
   /** As conditions are made: with `projection`, once there is one. */
   encoder: TextEncoder;
+  /** Of the setting basis, once there is one. */
+  basis?: Basis | undefined;
   /** Of the setting conditionComponents. */
   projection?: ConditionProjection | undefined;
   /** The texts to encode, by task name. */

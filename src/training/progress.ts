@@ -6,6 +6,7 @@ export type TrainingStage =
   | 'responses'
   | 'normalisation'
   | 'components'
+  | 'basis'
   | 'importance'
   | 'encode'
   | 'initialise'

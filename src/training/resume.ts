@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { cpuInfo, formatBytes, type TrainerEngine } from '../engine/index.js';
 import { DndError, type ErrorCode } from '../errors.js';
 import { writeFileAtomically } from '../files/index.js';
+import { readBasis } from '../generator/basis-file.js';
 import { readProjection } from '../generator/condition-projection-file.js';
 import { ENCODER_FOLDER, loadNamedEncoder } from '../generator/encoder-folder.js';
 import { readLayout } from '../generator/normalisation-file.js';
@@ -12,8 +13,9 @@ import { checkSettings } from './check-setting.js';
 import { loadCheckpoint, readTrainingState, type TrainingState } from './checkpoint.js';
 import { useComponents } from './condition-components.js';
 import { changedSettings, resolveSettings, settingsDigest, withAbsolutePaths } from './config.js';
-import { convolutionLimits, microBatchFor } from './decoder-memory.js';
+import { basisNeed, convolutionLimits, microBatchFor } from './decoder-memory.js';
 import { describeRun } from './describe-run.js';
+import { useBasis } from './make-basis.js';
 import { MetricsFile } from './metrics-file.js';
 import { type Preparation, prepare, reportPairs } from './prepare.js';
 import { METRICS_FILE, RUN_FILE, type RunDescription, readRunDescription } from './run-description.js';
@@ -57,8 +59,8 @@ export async function resumeRun(path: string, options: ResumeTrainerOptions): Pr
     reportPairs(preparation, onNotice);
     base = await loadBaseFor(preparation, options);
     if (base) requireSameBase(description, base, preparation.settings, folder);
-    engine = await createEngine(preparation.manifest, settings);
-    microBatchFor(engine, settings);
+    engine = await createEngine(preparation);
+    microBatchFor(engine, settings, basisNeed(preparation));
     const newest = await loadNewest(folder, engine, settings, { signal, onProgress, allowOtherInstructionSet });
     for (const { checkpoint, error } of newest.unreadable)
       onNotice?.(
@@ -117,10 +119,14 @@ async function prepareAgain(
       loadNamedEncoder(source, description.encoder, { threads, signal: options.signal, device: 'cpu' }),
   });
   const { encoder, createdBy } = description;
-  const { normalisationSha256 } = description.adapter;
+  const { normalisationSha256, basisSha256 } = description.adapter;
   const made = preparation.manifest;
-  // What weight tokens are relative to, and the principal components, stay the run's own, whatever the pairs are now.
-  const adapter = normalisationSha256 === undefined ? made.adapter : { ...made.adapter, normalisationSha256 };
+  // What weight tokens are relative to, basis and principal components stay the run's own, whatever the pairs are now.
+  const adapter = {
+    ...made.adapter,
+    ...(normalisationSha256 === undefined ? {} : { normalisationSha256 }),
+    ...(basisSha256 === undefined ? {} : { basisSha256 }),
+  };
   const { componentsSha256 } = description.condition;
   const condition = componentsSha256 === undefined ? made.condition : { ...made.condition, componentsSha256 };
   preparation.manifest = { ...made, encoder, createdBy, adapter, condition };
@@ -135,6 +141,7 @@ async function prepareAgain(
   }
   try {
     preparation.layout = await readLayout(folder, description, options.signal);
+    useBasis(preparation, await readBasis(folder, description, preparation.layout, options.signal));
     useComponents(preparation, await readProjection(folder, description, options.signal));
   } catch (error) {
     preparation.encoder.dispose();

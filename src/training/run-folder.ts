@@ -2,6 +2,7 @@ import { mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { DndError } from '../errors.js';
 import { hasEnded, kindOf, parsePartialName, partialName, readError, writeError } from '../files/index.js';
+import { BASIS_FILE } from '../generator/basis-file.js';
 import { PROJECTION_FILE } from '../generator/condition-projection-file.js';
 import { NORMALISATION_FILE } from '../generator/normalisation-file.js';
 import { RUN_FILE } from './run-description.js';
@@ -56,7 +57,7 @@ export async function checkRunFolder(folder: string): Promise<void> {
     throw new DndError('OUTPUT_EXISTS', `${folder} is not empty (it contains ${other}). Choose another folder`);
 }
 
-const OURS = new Set(['encoder', CACHE_FOLDER, NORMALISATION_FILE, PROJECTION_FILE, '.lock']);
+const OURS = new Set(['encoder', CACHE_FOLDER, NORMALISATION_FILE, BASIS_FILE, PROJECTION_FILE, '.lock']);
 
 /** Removes leftovers of killed processes. Requires the run's lock. */
 export async function removeLeftovers(folder: string): Promise<void> {

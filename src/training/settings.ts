@@ -47,6 +47,7 @@ export interface TrainingSettings {
   chunk: number | undefined;
   normalisation: Normalisation;
   targets: TargetKind;
+  basis: number | undefined;
   padding: Padding | undefined;
   pooling: Pooling | undefined;
   conditionComponents: number | undefined;
@@ -146,6 +147,12 @@ export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
     affectsWeights: true,
     about:
       'checkpoints as targets: raw, their matrices as they are, as published; canonical, a form that depends on B·A alone; aligned, the form closest to the start adapter; or delta, B·A itself: the token loss becomes one on what adapters add to the base',
+  },
+  basis: {
+    kind: whole(1),
+    affectsWeights: true,
+    about:
+      'number of directions shared by all adapters, the principal ones of the training checkpoints, whose coefficients the decoder ends in: the last of features is [n, 1, 1] (default: it ends in weight tokens)',
   },
   padding: {
     kind: choice(PADDINGS),

@@ -2,6 +2,7 @@ import { rm, rmdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { TrainerEngine } from '../engine/index.js';
 import { exists, writeFileAtomically, writeFolderAtomically } from '../files/index.js';
+import { BASIS_FILE } from '../generator/basis-file.js';
 import { PROJECTION_FILE } from '../generator/condition-projection-file.js';
 import { copyEncoderFiles, ENCODER_FOLDER } from '../generator/encoder-folder.js';
 import { adapterSettings } from '../generator/manifest.js';
@@ -9,8 +10,9 @@ import { NORMALISATION_FILE, writeNormalisation } from '../generator/normalisati
 import type { BaseWithExamples } from './behaviour/index.js';
 import { makeComponents } from './condition-components.js';
 import { resolveSettings, withAbsolutePaths } from './config.js';
-import { microBatchFor } from './decoder-memory.js';
+import { basisNeed, microBatchFor } from './decoder-memory.js';
 import { describeRun } from './describe-run.js';
+import { makeBasis, requireDirections } from './make-basis.js';
 import { MetricsFile } from './metrics-file.js';
 import { residualOf } from './pairs/index.js';
 import { type Preparation, prepare, reportPairs } from './prepare.js';
@@ -52,12 +54,14 @@ export async function startRun(options: CreateTrainerOptions): Promise<TrainerPa
     await makeRunFolder(folder);
     await removeLeftovers(folder);
     preparation = await prepare(settings, { signal, onProgress });
+    requireDirections(preparation);
     reportPairs(preparation, onNotice);
     base = await loadBaseFor(preparation, options);
-    engine = await createEngine(preparation.manifest, settings);
-    preparation.settings = { ...settings, microBatch: microBatchFor(engine, settings) };
+    engine = await createEngine(preparation);
+    preparation.settings = { ...settings, microBatch: microBatchFor(engine, settings, basisNeed(preparation)) };
     const encoderFolder = await keepEncoder(preparation, folder, signal);
     await normalise(preparation, engine, folder, options);
+    await makeBasis(preparation, folder, options);
     await makeComponents(preparation, folder, options);
     const description = describeRun(preparation, preparation.settings, base);
     await writeFileAtomically(join(folder, RUN_FILE), `${JSON.stringify(description, null, 2)}\n`, { signal });
@@ -125,10 +129,13 @@ async function normalise(
   await writeNormalisation(folder, layout, { signal });
   const { alpha, useRslora } = manifest.adapter;
   preparation.layout = layout;
-  preparation.manifest = { ...manifest, adapter: adapterSettings(layout, alpha, useRslora) };
+  preparation.manifest = {
+    ...manifest,
+    adapter: { ...manifest.adapter, ...adapterSettings(layout, alpha, useRslora) },
+  };
 }
 
 async function removeUnstarted(folder: string): Promise<void> {
-  for (const name of [ENCODER_FOLDER, CACHE_FOLDER, NORMALISATION_FILE, PROJECTION_FILE])
+  for (const name of [ENCODER_FOLDER, CACHE_FOLDER, NORMALISATION_FILE, BASIS_FILE, PROJECTION_FILE])
     await rm(join(folder, name), { recursive: true, force: true }).catch(() => {});
 }

@@ -1,10 +1,12 @@
 import { join } from 'node:path';
 import type { AdapterLayout } from '../adapter/index.js';
 import { TrainerEngine } from '../engine/index.js';
+import { basisFileBytes } from '../generator/basis-file.js';
 import { DESCRIPTION_FORM } from '../generator/condition-form.js';
 import { conditionShape } from '../generator/decoder-shape.js';
-import type { GeneratorManifest } from '../generator/manifest.js';
+import { BasisDecoder, type StepDecoder } from './basis-decoder.js';
 import { type BaseWithExamples, Behaviour, loadBase } from './behaviour/index.js';
+import { engineLimit } from './decoder-memory.js';
 import { deltaDeviations } from './delta-deviations.js';
 import { DeltaLoss } from './delta-loss.js';
 import { type ResponseTask, responseTasks } from './evaluate-responses.js';
@@ -17,7 +19,6 @@ import type { OnTrainingProgress } from './progress.js';
 import { CACHE_FOLDER } from './run-folder.js';
 import type { RunLock } from './run-lock.js';
 import { evaluationSample, type SampledTask } from './sampler.js';
-import type { TrainingSettings } from './settings.js';
 import { Targets } from './targets.js';
 import { TrainingData } from './training-data.js';
 
@@ -44,10 +45,14 @@ export interface TrainerParts extends Preparation {
 
 export interface WorkingParts {
   states: HiddenStatesCache;
+  /** The engine, and what makes weight tokens of its output. */
+  decoder: StepDecoder;
+  /** Weight tokens or, with the targets 'delta', adapters. */
   targets: Targets;
   /** null but for the targets 'delta'. */
   delta: DeltaLoss | null;
   data: TrainingData;
+  /** Of weight tokens; null without token importance, and with a basis. */
   importance: Float32Array | null;
   evaluationTasks: readonly EvaluationTask[];
   /** null for the loss 'tokens'. */
@@ -67,13 +72,16 @@ export interface MakeOptions {
 }
 
 /** The decoder for training, reserved but not filled. Errors: as `TrainerEngine.create` */
-export function createEngine({ decoder }: GeneratorManifest, settings: TrainingSettings): Promise<TrainerEngine> {
-  const { threads, memoryLimit, algorithm, device } = settings;
+export function createEngine(
+  preparation: Pick<Preparation, 'manifest' | 'layout' | 'settings'>,
+): Promise<TrainerEngine> {
+  const { manifest, settings } = preparation;
+  const { threads, algorithm, device } = settings;
   const { beta1, beta2, eps, weightDecay, maxGradientNorm, moments, loss, targets } = settings;
   return TrainerEngine.create({
-    ...decoder,
+    ...manifest.decoder,
     threads,
-    memoryLimitBytes: memoryLimit,
+    memoryLimitBytes: engineLimit(preparation),
     algorithm,
     device,
     optimiser: { beta1, beta2, eps, weightDecay, maxGradientNorm, moments },
@@ -108,17 +116,19 @@ export async function loadBaseFor(
 export async function makeWorkingParts(
   preparation: Preparation,
   folder: string,
-  engine: Pick<TrainerEngine, 'parameterBytes' | 'stateBytes'>,
+  engine: StepDecoder & Pick<TrainerEngine, 'parameterBytes' | 'stateBytes'>,
   base: BaseWithExamples | null,
   options: MakeOptions,
 ): Promise<WorkingParts> {
   const { signal, onProgress } = options;
-  const { settings, split, pairs, manifest, layout, encoder, texts } = preparation;
+  const { settings, split, pairs, manifest, layout, basis, encoder, texts } = preparation;
   const usesTargets = settings.loss !== 'behaviour';
   const delta = settings.targets === 'delta' ? await deltaLossFor(preparation, options) : null;
   const cache = join(folder, CACHE_FOLDER);
   const importance =
-    usesTargets && !delta && settings.tokenImportance ? await importanceFor(preparation, cache, options) : null;
+    usesTargets && !delta && !basis && settings.tokenImportance
+      ? await importanceFor(preparation, cache, options)
+      : null;
   const [prompts] = conditionShape(manifest.decoder);
   const { seed, batch, microBatch, promptCacheBytes, promptDiskBytes, targetCacheBytes } = settings;
   const sampled = (name: string, checkpoints: SampledTask['checkpoints']) => {
@@ -136,7 +146,9 @@ export async function makeWorkingParts(
     memoryBytes: promptCacheBytes,
     diskBytes: promptDiskBytes,
     // Old checkpoints are removed only once the new one is in place.
-    reserveBytes: (settings.keepCheckpoints + 1) * (engine.parameterBytes + engine.stateBytes),
+    reserveBytes:
+      (settings.keepCheckpoints + 1) *
+      (engine.parameterBytes + engine.stateBytes + basisFileBytes(basis?.count, layout)),
   });
   await states.encodeAhead(
     [...tasks, ...evaluationTasks].flatMap((task) => task.texts),
@@ -151,7 +163,7 @@ export async function makeWorkingParts(
   const teachers = taught ? adaptersOf(layout, RAW_WEIGHTS, cacheBytes) : null;
   const data = new TrainingData({
     ...{ tasks, states, seed, batch, prompts },
-    targets: usesTargets ? targets : null,
+    targets: usesTargets ? stepTargets(preparation, targets) : null,
     microBatch: microBatch ?? batch,
     someTexts: settings.form === DESCRIPTION_FORM,
   });
@@ -160,6 +172,7 @@ export async function makeWorkingParts(
   const behaviour = base && new Behaviour({ ...base, layout, adapter: pairs.adapter, threads });
   return {
     ...{ states, targets, delta, data, importance, evaluationTasks, behaviour, teachers },
+    decoder: basis ? new BasisDecoder(engine, basis) : engine,
     responseTasks: responseTasks(evaluationTasks, (name) => items.get(name)!, { seed, mostTasks, mostItems }),
   };
 }
@@ -181,6 +194,17 @@ function adaptersOf(layout: AdapterLayout, { read }: TargetWeights, memoryBytes:
     layout.elementCount,
     (checkpoint, signal) => readElements(checkpoint, layout, { read, signal }),
     memoryBytes,
+  );
+}
+
+/** What the loss of a step compares with: coefficients where the decoder ends in them and the loss is that of tokens. */
+function stepTargets({ settings, layout, weights, basis }: Preparation, targets: Targets): Targets {
+  if (!basis || settings.targets === 'delta') return targets;
+  const { read } = weights;
+  return new Targets(
+    basis.count,
+    async (checkpoint, signal) => basis.coefficients(await readTokens(checkpoint, layout, { read, signal }), signal),
+    settings.targetCacheBytes,
   );
 }
 

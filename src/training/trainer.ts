@@ -151,10 +151,10 @@ export class Trainer implements AsyncDisposable {
 
   /** Does the work due after the previous step, then the next step; undefined when all are done. */
   async #advance(options: RunOptions & { signal: AbortSignal }): Promise<TrainingStep | undefined> {
-    const { position, settings, metrics, engine, work } = this.#parts;
+    const { position, settings, metrics, work } = this.#parts;
     await this.#finishStep(options);
     if (position.step >= settings.steps) return undefined;
-    const step = await runStep(position.step, { ...work, engine, settings }, options.signal);
+    const step = await runStep(position.step, { ...work, engine: work.decoder, settings }, options.signal);
     position.step = step.step;
     await metrics.append(step);
     return step;
@@ -180,9 +180,10 @@ export class Trainer implements AsyncDisposable {
 
   async #evaluate({ signal, onProgress }: WorkOptions & { signal: AbortSignal }): Promise<Evaluation> {
     const start = performance.now();
-    const { engine, layout, position, settings, work, pairs } = this.#parts;
-    const { states, targets, delta, importance, data, evaluationTasks, behaviour, responseTasks } = work;
-    const together = tasksTogether(engine, settings);
+    const { layout, basis, position, settings, work, pairs } = this.#parts;
+    const { decoder: engine, states, targets, delta, importance, data, evaluationTasks } = work;
+    const { behaviour, responseTasks } = work;
+    const together = tasksTogether(this.#parts.engine, settings, basis?.size);
     const report = (fraction: number) => onProgress?.(fraction, 'evaluate');
     const evaluated = await data.exclusively(async (linked) => {
       const operation = { signal: linked, onProgress: report };
@@ -202,7 +203,7 @@ export class Trainer implements AsyncDisposable {
 
   async #save({ signal, onProgress }: WorkOptions & { signal: AbortSignal }): Promise<string> {
     const { folder, position, settings, metrics, engine, encoderFolder, pairs, manifest } = this.#parts;
-    const { layout, projection } = this.#parts;
+    const { layout, basis, projection } = this.#parts;
     const { step, evaluated } = position;
     const path = checkpointPath(folder, step);
     if (position.saved === step) return path;
@@ -222,6 +223,7 @@ export class Trainer implements AsyncDisposable {
         engine,
         manifest: checkpointManifest(manifest, this.#parts, settings, step),
         layout,
+        basis,
         projection,
         encoderFolder,
         state,

@@ -78,10 +78,10 @@ test('unknown fields are ignored', () => {
 });
 
 test('a newer format is refused by name, before anything else is looked at', () => {
-  expect(() => parseManifest({ formatVersion: 5 }, 'x/generator.json')).toThrow(
+  expect(() => parseManifest({ formatVersion: 6 }, 'x/generator.json')).toThrow(
     refusal(
       'NEWER_FORMAT',
-      'x/generator.json has generator format 5, and this version of dnd-lora reads up to format 4: update dnd-lora',
+      'x/generator.json has generator format 6, and this version of dnd-lora reads up to format 5: update dnd-lora',
     ),
   );
 });

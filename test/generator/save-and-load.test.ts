@@ -169,9 +169,9 @@ describe('loading refuses', () => {
   });
 
   test('a newer format', async () => {
-    await writeFile(join(folder, 'generator.json'), '{"formatVersion": 5}');
+    await writeFile(join(folder, 'generator.json'), '{"formatVersion": 6}');
     await expect(Generator.load(folder)).rejects.toEqual(
-      failure('NEWER_FORMAT', 'generator format 5', 'update dnd-lora'),
+      failure('NEWER_FORMAT', 'generator format 6', 'update dnd-lora'),
     );
   });
 

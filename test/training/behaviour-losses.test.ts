@@ -1,26 +1,17 @@
 import { copyFile, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { finetune } from '../../src/finetuning/index.js';
 import { Trainer } from '../../src/training/trainer.js';
-import { BEHAVIOUR_ANSWERS, BEHAVIOUR_RUN, JOINT_ONLY, useBehaviourRuns } from './behaviour-workshop.js';
+import { BEHAVIOUR_ANSWERS, BEHAVIOUR_RUN, useBehaviourRuns, writePairsWithCheckpoints } from './behaviour-workshop.js';
 import { checkpointBytes, metricsOf, stepsOf } from './run-workshop.js';
 
 jest.setTimeout(300_000);
 
 const { at, create, complete, checkpoint } = useBehaviourRuns();
 
-/** Pairs whose tasks go on from the joint run, to three checkpoints each. */
-async function writePairsWithCheckpoints(): Promise<string> {
-  const tasks = Object.keys(BEHAVIOUR_ANSWERS).map((name) => ({ name, train: at('tasks', name, 'train.json') }));
-  const out = at('with-checkpoints');
-  await finetune({ ...JOINT_ONLY, base: at('base'), tasks, out, jointSteps: 5, steps: 4, checkpoints: 3 });
-  return out;
-}
-
 describe('on pairs with checkpoints', () => {
   let pairs: string;
   beforeAll(async () => {
-    pairs = await writePairsWithCheckpoints();
+    pairs = await writePairsWithCheckpoints(at);
   }, 300_000);
 
   test("the loss 'both' is the weighted sum of the two, and both are evaluated; it is resumed exactly", async () => {

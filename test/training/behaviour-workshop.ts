@@ -74,6 +74,17 @@ export function useBehaviourRuns(heldOut: readonly string[] = []) {
   };
 }
 
+/**
+ * Pairs beside those of `useBehaviourRuns` whose tasks go on from a joint run, to three checkpoints each.
+ * @returns their folder
+ */
+export async function writePairsWithCheckpoints(at: (...names: string[]) => string): Promise<string> {
+  const tasks = Object.keys(BEHAVIOUR_ANSWERS).map((name) => ({ name, train: at('tasks', name, 'train.json') }));
+  const out = at('with-checkpoints');
+  await finetune({ ...JOINT_ONLY, base: at('base'), tasks, out, jointSteps: 5, steps: 4, checkpoints: 3 });
+  return out;
+}
+
 async function writeCuedTasks(folder: string, heldOut: readonly string[]): Promise<FinetuneTask[]> {
   const tasks: FinetuneTask[] = [];
   for (const [name, answer] of Object.entries(BEHAVIOUR_ANSWERS)) {

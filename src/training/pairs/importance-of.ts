@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { type AdapterLayout, IMPORTANCE_TENSOR, type LayoutTensor, matrixPairs } from '../../adapter/index.js';
+import { type AdapterLayout, IMPORTANCE_TENSOR } from '../../adapter/index.js';
 import { type LongOperation, steadyProgress } from '../../async/index.js';
 import { DndError } from '../../errors.js';
 import { SafetensorsFile, writeSafetensors } from '../../formats/safetensors/index.js';
@@ -8,6 +8,7 @@ import { importanceFromSums, meanImportance, TokenDeviations, type TokenSums } f
 import { readTensors } from './target.js';
 import { RAW_WEIGHTS, type TargetWeights } from './target-weights.js';
 import { readTaskImportance } from './task-importance.js';
+import { type TensorBlock, tensorBlocks } from './tensor-blocks.js';
 import type { ReadWeights, Task } from './types.js';
 import { uninformativeTask } from './warnings.js';
 
@@ -71,7 +72,7 @@ async function compute(
   layout: AdapterLayout,
   { weights, signal, onProgress }: LongOperation & { weights: TargetWeights },
 ): Promise<Result> {
-  const blocks = blocksOf(layout);
+  const blocks = tensorBlocks(layout, MOST_ELEMENTS);
   const computed = tasks.filter(({ importance }) => importance === undefined);
   const total = blocks.length * computed.reduce((sum, { checkpoints }) => sum + checkpoints.length, 0);
   const report = steadyProgress(onProgress);
@@ -100,27 +101,10 @@ async function compute(
   return { values: new Float32Array(mean), silent };
 }
 
-/** Blocks of neighbouring tensors that are accumulated at once, the two of a module together. */
-function blocksOf(layout: AdapterLayout): LayoutTensor[][] {
-  const elements = layout.tokenHeight * layout.tokenWidth;
-  const blocks: LayoutTensor[][] = [];
-  let remaining = 0;
-  for (const { a, b } of matrixPairs(layout.tensors)) {
-    const own = elements * (a.tokenCount + b.tokenCount);
-    remaining -= own;
-    if (remaining < 0 || blocks.length === 0) {
-      blocks.push([]);
-      remaining = MOST_ELEMENTS - own;
-    }
-    blocks.at(-1)!.push(a, b);
-  }
-  return blocks;
-}
-
 interface Block {
   checkpoints: Task['checkpoints'];
   layout: AdapterLayout;
-  block: readonly LayoutTensor[];
+  block: TensorBlock;
   read: ReadWeights;
   /** Scratch tokens of the whole layout. */
   tokens: Float32Array;
@@ -131,18 +115,17 @@ interface Block {
 }
 
 async function addBlock({ checkpoints, layout, block, read, tokens, sums, signal, advance }: Block): Promise<void> {
-  const first = block[0]!.firstToken;
-  const end = block.at(-1)!.firstToken + block.at(-1)!.tokenCount;
+  const { tensors, start, end } = block;
   const elements = layout.tokenHeight * layout.tokenWidth;
-  const deviations = new TokenDeviations(end - first, elements);
+  const deviations = new TokenDeviations((end - start) / elements, elements);
   for (const checkpoint of checkpoints) {
-    await readTensors(checkpoint, layout, block, { tokens, read, signal });
-    await deviations.add(tokens.subarray(first * elements, end * elements), signal);
+    await readTensors(checkpoint, layout, tensors, { tokens, read, signal });
+    await deviations.add(tokens.subarray(start, end), signal);
     advance();
   }
   const own = await deviations.sums();
-  sums.deviations.set(own.deviations, first);
-  sums.counts.set(own.counts, first);
+  sums.deviations.set(own.deviations, start / elements);
+  sums.counts.set(own.counts, start / elements);
 }
 
 function digestOf(tasks: readonly CountedTask[], layout: AdapterLayout, { digest }: TargetWeights): string {

@@ -13,6 +13,7 @@ export {
   type PairsExamination,
   pairsLayout,
 } from './open.js';
+export { principalDirections } from './principal-directions.js';
 export { residualOf } from './residual-of.js';
 export {
   type PairsStatistics,
