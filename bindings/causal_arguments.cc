@@ -18,13 +18,6 @@ LoraShape read_lora_shape(const Argument& lora) {
   return shape;
 }
 
-AdapterBatch read_adapter_shape(const Argument& lora, const CausalConfig& config) {
-  AdapterBatch adapters;
-  adapters.layout = std::make_shared<const LoraLayout>(config, read_lora_shape(lora));
-  adapters.adapter_of = lora.field("adapterOf").integers(-1);
-  return adapters;
-}
-
 const float* floats(const Slice& slice) { return reinterpret_cast<const float*>(slice.data); }
 
 }  // namespace
@@ -60,7 +53,9 @@ CausalInput read_causal_batch(const Argument& batch, const CausalConfig& config)
   input.buffers.push_back(ids.buffer);
   const Argument lora = batch.field("lora");
   if (lora.is_null()) return input;
-  AdapterBatch adapters = read_adapter_shape(lora, config);
+  AdapterBatch adapters;
+  adapters.layout = std::make_shared<const LoraLayout>(config, read_lora_shape(lora));
+  adapters.adapter_of = lora.field("adapterOf").integers(-1);
   adapters.scale = float(lora.field("scale").number());
   for (const Argument& adapter : lora.field("adapters").items()) {
     const Slice weights = adapter.tensor("float32", {adapters.layout->elements()});
@@ -75,23 +70,6 @@ void read_labels(const Argument& labels, CausalInput& input) {
   const Slice slice = labels.tensor("int32", {input.batch.tokens()});
   input.labels = reinterpret_cast<const int32_t*>(slice.data);
   input.buffers.push_back(slice.buffer);
-}
-
-CausalBatchShape read_causal_shape(const Argument& shape, const CausalConfig& config) {
-  CausalBatchShape read;
-  read.batch.lengths = shape.field("lengths").positive_integers();
-  if (const Argument labelled = shape.field("labelled"); !labelled.is_null()) {
-    read.labelled = labelled.integers(0);
-    if (read.labelled.size() != read.batch.lengths.size()) labelled.refuse("as many numbers as there are lengths");
-  }
-  if (const Argument lora = shape.field("lora"); !lora.is_null()) {
-    read.batch.lora = read_adapter_shape(lora, config);
-    // Only their number matters where memory is counted.
-    int64_t adapters = 0;
-    for (const int64_t adapter : read.batch.lora->adapter_of) adapters = std::max(adapters, adapter + 1);
-    read.batch.lora->adapters.resize(size_t(adapters));
-  }
-  return read;
 }
 
 GenerationSettings read_generation_settings(const Argument& settings) {

@@ -1,5 +1,5 @@
 import { DndError } from '../errors.js';
-import type { CausalBatch, CausalBatchShape, LoraShape } from './native-language.js';
+import type { CausalBatch, LoraBatch } from './native-language.js';
 
 /** Sequences of token ids for a causal language model. Must not change until the work's end. */
 export interface CausalSequences {
@@ -31,21 +31,18 @@ export const IGNORED_LABEL = -100;
 
 /** The batch as the addon takes it. */
 export function nativeBatch({ ids, lengths, lora }: CausalSequences): CausalBatch {
-  return { ids, lengths: [...lengths], lora: lora ? { ...nativeLora(lora), adapters: [...lora.adapters] } : null };
+  return { ids, lengths: [...lengths], lora: lora ? nativeLora(lora) : null };
 }
 
-/** What the memory of a batch depends on. */
-export function shapeOf({ lengths, lora }: CausalSequences, labels: Int32Array | null): CausalBatchShape {
+function nativeLora({ rank, modules, layers, scale, adapters, adapterOf }: SequenceAdapters): LoraBatch {
   return {
-    lengths: [...lengths],
-    labelled: labels ? labelledCounts(lengths, labels) : null,
-    lora: lora ? nativeLora(lora) : null,
+    rank,
+    modules: [...modules],
+    layers: [...layers],
+    scale,
+    adapters: [...adapters],
+    adapterOf: [...adapterOf],
   };
-}
-
-function nativeLora(lora: SequenceAdapters): LoraShape & { scale: number; adapterOf: number[] } {
-  const { rank, modules, layers, scale, adapterOf } = lora;
-  return { rank, modules: [...modules], layers: [...layers], scale, adapterOf: [...adapterOf] };
 }
 
 /** Labels that are not ignored, of each sequence; nothing predicts the first. */
