@@ -18,13 +18,6 @@ LoraShape read_lora_shape(const Argument& lora) {
   return shape;
 }
 
-AdapterBatch read_adapter_shape(const Argument& lora, const CausalConfig& config) {
-  AdapterBatch adapters;
-  adapters.layout = std::make_shared<const LoraLayout>(config, read_lora_shape(lora));
-  adapters.adapter_of = lora.field("adapterOf").integers(-1);
-  return adapters;
-}
-
 /// Of this layout, in memory that `input` keeps.
 std::vector<const float*> read_adapters(const Argument& adapters, const LoraLayout& layout, CausalInput& input) {
   std::vector<const float*> read;
@@ -69,7 +62,9 @@ CausalInput read_causal_batch(const Argument& batch, const CausalConfig& config)
   input.buffers.push_back(ids.buffer);
   const Argument lora = batch.field("lora");
   if (lora.is_null()) return input;
-  AdapterBatch adapters = read_adapter_shape(lora, config);
+  AdapterBatch adapters;
+  adapters.layout = std::make_shared<const LoraLayout>(config, read_lora_shape(lora));
+  adapters.adapter_of = lora.field("adapterOf").integers(-1);
   adapters.scale = float(lora.field("scale").number());
   adapters.adapters = read_adapters(lora.field("adapters"), *adapters.layout, input);
   adapters.teachers = read_adapters(lora.field("teachers"), *adapters.layout, input);
@@ -81,24 +76,6 @@ void read_labels(const Argument& labels, CausalInput& input) {
   const Slice slice = labels.tensor("int32", {input.batch.tokens()});
   input.labels = reinterpret_cast<const int32_t*>(slice.data);
   input.buffers.push_back(slice.buffer);
-}
-
-CausalBatchShape read_causal_shape(const Argument& shape, const CausalConfig& config) {
-  CausalBatchShape read;
-  read.batch.lengths = shape.field("lengths").positive_integers();
-  if (const Argument labelled = shape.field("labelled"); !labelled.is_null()) {
-    read.labelled = labelled.integers(0);
-    if (read.labelled.size() != read.batch.lengths.size()) labelled.refuse("as many numbers as there are lengths");
-  }
-  if (const Argument lora = shape.field("lora"); !lora.is_null()) {
-    read.batch.lora = read_adapter_shape(lora, config);
-    // Only their number matters where memory is counted.
-    int64_t adapters = 0;
-    for (const int64_t adapter : read.batch.lora->adapter_of) adapters = std::max(adapters, adapter + 1);
-    read.batch.lora->adapters.resize(size_t(adapters));
-    if (lora.field("taught").boolean()) read.batch.lora->teachers.resize(size_t(adapters));
-  }
-  return read;
 }
 
 GenerationSettings read_generation_settings(const Argument& settings) {

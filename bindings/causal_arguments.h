@@ -25,9 +25,6 @@ CausalInput read_causal_batch(const Argument& batch, const CausalConfig& config)
 /// Adds `labels`, int32 [tokens].
 void read_labels(const Argument& labels, CausalInput& input);
 
-/// `CausalBatchShape`.
-CausalBatchShape read_causal_shape(const Argument& shape, const CausalConfig& config);
-
 /// `GenerationSettings`.
 GenerationSettings read_generation_settings(const Argument& settings);
 

@@ -54,16 +54,18 @@ Napi::Value CausalHandle::initialise(const Napi::CallbackInfo& info) {
 
 Napi::Value CausalHandle::workspace_bytes(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    const CausalBatchShape shape = read_causal_shape(Argument(info, 0, "workspaceBytes", "shape"), model()->config());
-    return Napi::Number::New(info.Env(), double(model()->workspace_bytes(shape)));
+    CausalInput input = read_causal_batch(Argument(info, 0, "workspaceBytes", "batch"), model()->config());
+    const Argument labels(info, 1, "workspaceBytes", "labels");
+    if (!labels.is_null()) read_labels(labels, input);
+    return Napi::Number::New(info.Env(), double(model()->workspace_bytes(input.batch, input.labels)));
   });
 }
 
 Napi::Value CausalHandle::generation_bytes(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    const CausalBatchShape shape = read_causal_shape(Argument(info, 0, "generationBytes", "shape"), model()->config());
+    const CausalInput input = read_causal_batch(Argument(info, 0, "generationBytes", "batch"), model()->config());
     const int64_t most = Argument(info, 1, "generationBytes", "maxNewTokens").integer(1);
-    return Napi::Number::New(info.Env(), double(model()->generation_bytes(shape, most)));
+    return Napi::Number::New(info.Env(), double(model()->generation_bytes(input.batch, most)));
   });
 }
 
@@ -119,9 +121,10 @@ Napi::Value CausalHandle::generate(const Napi::CallbackInfo& info) {
 
 Napi::Value CausalHandle::gradient_memory(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    const CausalBatchShape shape = read_causal_shape(Argument(info, 0, "gradientMemory", "shape"), model()->config());
-    const int64_t limit = Argument(info, 1, "gradientMemory", "limitBytes").integer(0);
-    const CausalPassMemory memory = adapter_gradient_memory(model()->runtime(), shape, limit);
+    CausalInput input = read_causal_batch(Argument(info, 0, "gradientMemory", "batch"), model()->config());
+    read_labels(Argument(info, 1, "gradientMemory", "labels"), input);
+    const int64_t limit = Argument(info, 2, "gradientMemory", "limitBytes").integer(0);
+    const CausalPassMemory memory = adapter_gradient_memory(model()->runtime(), input.batch, input.labels, limit);
     return Fields(info.Env())
         .set("activations", memory.activations)
         .set("savedLayers", memory.saved_layers)

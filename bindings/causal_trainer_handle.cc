@@ -39,9 +39,10 @@ Napi::Value CausalTrainerHandle::initialise(const Napi::CallbackInfo& info) {
 
 Napi::Value CausalTrainerHandle::memory(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    const CausalBatchShape shape = read_causal_shape(Argument(info, 0, "memory", "shape"), model()->config());
-    const int64_t limit = Argument(info, 1, "memory", "limitBytes").integer(0);
-    const CausalTrainingMemory memory = model()->memory(shape, limit);
+    CausalInput input = read_causal_batch(Argument(info, 0, "memory", "batch"), model()->config());
+    read_labels(Argument(info, 1, "memory", "labels"), input);
+    const int64_t limit = Argument(info, 2, "memory", "limitBytes").integer(0);
+    const CausalTrainingMemory memory = model()->memory(input.batch, input.labels, limit);
     return Fields(info.Env())
         .set("parameters", memory.parameters)
         .set("gradients", memory.gradients)

@@ -9,12 +9,15 @@
 
 extern "C" {
 
-/// Which rows attend to which. The queries of sequence s are rows query_offsets[s] … query_offsets[s + 1], its keys and
-/// values rows key_begins[s] … key_begins[s] + key_counts[s]. The last query belongs to the last key: query i of n has
-/// position p = key_counts[s] − n + i among the keys and attends to keys max(0, p − window + 1) … p.
+/// Which rows attend to which. The queries of sequence s are rows query_offsets[s] … query_offsets[s + 1]. Its keys and
+/// values are rows shared_begins[s] … shared_begins[s] + shared_counts[s], which several sequences may have in common, and
+/// then its own, rows key_begins[s] … key_begins[s] + key_counts[s]. The last query belongs to the last key: query i of n
+/// has position p = shared_counts[s] + key_counts[s] − n + i among the keys and attends to keys max(0, p − window + 1) … p.
 struct DndCausalAttention {
   int64_t sequences;
-  const int64_t* query_offsets;  ///< [sequences + 1], ascending from 0; host memory, as the next two
+  const int64_t* query_offsets;  ///< [sequences + 1], ascending from 0; host memory, as the next four
+  const int64_t* shared_begins;  ///< [sequences]
+  const int64_t* shared_counts;  ///< [sequences]
   const int64_t* key_begins;     ///< [sequences]
   const int64_t* key_counts;     ///< [sequences]
   int64_t heads, kv_heads;       ///< query head h uses key–value head h / (heads / kv_heads)
@@ -68,10 +71,12 @@ struct DndLanguageOperations {
   /// kv_heads, head_width]. log_sums [query rows, heads], or null: log Σ exp of each query's scores, for the gradient.
   DndStatus (*causal_attention)(void* device, const DndControl*, const DndCausalAttention*, const float* q,
                                 const float* k, const float* v, float* y, float* log_sums);
-  /// dq, dk, dv from dy; every sequence's keys are the rows of its queries.
+  /// dq, dk, dv from dy; every sequence's own keys are the rows of its queries, and those that it shares are the own keys
+  /// of another one. Gradients of a shared key are added up in the order of the sequences. shared is workspace for them:
+  /// [2, Σ shared_counts, kv_heads, head_width], null if there are none.
   DndStatus (*causal_attention_gradient)(void* device, const DndControl*, const DndCausalAttention*, const float* q,
                                          const float* k, const float* v, const float* y, const float* log_sums,
-                                         const float* dy, float* dq, float* dk, float* dv);
+                                         const float* dy, float* shared, float* dq, float* dk, float* dv);
 
   /// y = silu(gate) · up, silu(g) = g / (1 + exp(−g)). y may be gate or up.
   DndStatus (*swiglu)(void* device, const DndControl*, const float* gate, const float* up, int64_t elements, float* y);

@@ -8,6 +8,7 @@ function tables(result) {
       ? []
       : [
           `the peer in ${variant}, the fastest of its variants; same weights and batch, the first loss differs by ${lossError.toExponential(1)} (≤ ${tolerance})`,
+          'random ids: no sequences of a task begin with the same tokens, which ours would compute once and the peer in each',
         ];
   return [
     {

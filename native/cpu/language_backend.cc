@@ -36,8 +36,8 @@ DndStatus causal_attention_entry(void* device, const DndControl* control, const 
   return guarded([&] { causal_attention(pool_of(device), Control(control), *shape, q, k, v, y, log_sums); });
 }
 
-DndStatus causal_attention_gradient_entry(void* device, const DndControl* control, const DndCausalAttention* shape, const float* q, const float* k, const float* v, const float* y, const float* log_sums, const float* dy, float* dq, float* dk, float* dv) {
-  return guarded([&] { causal_attention_gradient(pool_of(device), Control(control), *shape, q, k, v, y, log_sums, dy, dq, dk, dv); });
+DndStatus causal_attention_gradient_entry(void* device, const DndControl* control, const DndCausalAttention* shape, const float* q, const float* k, const float* v, const float* y, const float* log_sums, const float* dy, float* shared, float* dq, float* dk, float* dv) {
+  return guarded([&] { causal_attention_gradient(pool_of(device), Control(control), *shape, q, k, v, y, log_sums, dy, shared, dq, dk, dv); });
 }
 
 DndStatus swiglu_entry(void* device, const DndControl* control, const float* gate, const float* up, int64_t elements, float* y) {

@@ -1,5 +1,5 @@
 import { DndError } from '../errors.js';
-import type { CausalBatch, CausalBatchShape, LoraBatch, LoraShape } from './native-language.js';
+import type { CausalBatch, LoraBatch } from './native-language.js';
 
 /** Sequences of token ids for a causal language model. Must not change until the work's end. */
 export interface CausalSequences {
@@ -36,25 +36,19 @@ export const IGNORED_LABEL = -100;
 
 /** The batch as the addon takes it. */
 export function nativeBatch({ ids, lengths, lora }: CausalSequences): CausalBatch {
-  return { ids, lengths: [...lengths], lora: lora ? loraBatch(lora) : null };
+  return { ids, lengths: [...lengths], lora: lora ? nativeLora(lora) : null };
 }
 
-/** What the memory of a batch depends on. */
-export function shapeOf({ lengths, lora }: CausalSequences, labels: Int32Array | null): CausalBatchShape {
+function nativeLora(lora: SequenceAdapters): LoraBatch {
+  const { rank, modules, layers, scale, adapters, teachers = [], adapterOf } = lora;
   return {
-    lengths: [...lengths],
-    labelled: labels ? labelledCounts(lengths, labels) : null,
-    lora: lora ? { ...loraShape(lora), taught: (lora.teachers ?? []).length > 0 } : null,
+    ...{ rank, scale },
+    modules: [...modules],
+    layers: [...layers],
+    adapters: [...adapters],
+    teachers: [...teachers],
+    adapterOf: [...adapterOf],
   };
-}
-
-function loraBatch(lora: SequenceAdapters): LoraBatch {
-  const { scale, adapters, teachers = [] } = lora;
-  return { ...loraShape(lora), scale, adapters: [...adapters], teachers: [...teachers] };
-}
-
-function loraShape({ rank, modules, layers, adapterOf }: SequenceAdapters): LoraShape & { adapterOf: number[] } {
-  return { rank, modules: [...modules], layers: [...layers], adapterOf: [...adapterOf] };
 }
 
 /** Labels that are not ignored, of each sequence; nothing predicts the first. */

@@ -1,13 +1,13 @@
 import { addon } from './addon.js';
 import type { CausalEngine } from './causal.js';
-import { type CausalSequences, checkLabels, nativeBatch, shapeOf } from './causal-batch.js';
+import { type CausalSequences, checkLabels, nativeBatch } from './causal-batch.js';
 import type { DeviceUse } from './device.js';
 import { nativeDevice } from './device.js';
 import { callNative } from './errors.js';
 import type { JobOptions } from './job.js';
 import { createHandle, type EngineOptions, ModelEngine } from './model.js';
 import type {
-  CausalBatchShape,
+  CausalBatch,
   CausalTrainerHandle,
   CausalTrainingMemory,
   LikelihoodSum,
@@ -63,7 +63,8 @@ export class CausalTrainerEngine extends ModelEngine<CausalTrainerHandle> {
 
   /** What a step over a batch would take, saving the activations of as many layers as fit. */
   memory(batch: CausalSequences, labels: Int32Array): CausalTrainingNeed {
-    const memory = this.#plan(shapeOf(batch, labels), this.#limit());
+    checkLabels(batch, labels);
+    const memory = this.#plan(nativeBatch(batch), labels, this.#limit());
     return { ...memory, total: totalOf(memory) };
   }
 
@@ -83,8 +84,8 @@ export class CausalTrainerEngine extends ModelEngine<CausalTrainerHandle> {
     options?: JobOptions,
   ): Promise<LikelihoodSum[]> {
     checkLabels(batch, labels);
-    const limit = this.#checkedLimit(shapeOf(batch, labels));
     const native = nativeBatch(batch);
+    const limit = this.#checkedLimit(native, labels);
     const likelihoods = await this.run<LikelihoodSum[]>(
       (handle, done) => handle.accumulate(native, labels, weight, limit, done),
       options,
@@ -148,19 +149,19 @@ export class CausalTrainerEngine extends ModelEngine<CausalTrainerHandle> {
     return this.budget.trainingBytes({ operands: 0, held: () => this.#heldBytes() });
   }
 
-  #checkedLimit(shape: CausalBatchShape): number {
+  #checkedLimit(batch: CausalBatch, labels: Int32Array): number {
     const limit = this.#limit();
-    const bytes = totalOf(this.#plan(shape, limit));
-    const purpose = `a training step over ${shape.lengths.length} sequences`;
+    const bytes = totalOf(this.#plan(batch, labels, limit));
+    const purpose = `a training step over ${batch.lengths.length} sequences`;
     const lower = 'lower the batch, or shorten its sequences';
     this.budget.requireAllowed({ purpose, bytes, lower });
     this.budget.requireAvailable({ purpose, bytes: bytes - this.#heldBytes(), lower });
     return limit;
   }
 
-  #plan(shape: CausalBatchShape, limit: number): CausalTrainingMemory {
+  #plan(batch: CausalBatch, labels: Int32Array, limit: number): CausalTrainingMemory {
     const handle = this.handle();
-    return callNative(() => handle.memory(shape, limit));
+    return callNative(() => handle.memory(batch, labels, limit));
   }
 }
 

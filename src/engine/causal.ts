@@ -1,6 +1,6 @@
 import { DndError } from '../errors.js';
 import { addon } from './addon.js';
-import { type CausalSequences, checkLabels, checkLengths, nativeBatch, shapeOf, sliceOf } from './causal-batch.js';
+import { type CausalSequences, checkLabels, checkLengths, nativeBatch, sliceOf } from './causal-batch.js';
 import { checkDevice, type DeviceUse, LANGUAGE_PRECISIONS, type LanguagePrecision, nativeDevice } from './device.js';
 import { callNative } from './errors.js';
 import type { JobOptions } from './job.js';
@@ -157,7 +157,7 @@ export class CausalEngine extends ModelEngine<CausalHandle> {
   gradientMemory(batch: CausalSequences, labels: Int32Array): CausalPassMemory {
     const handle = this.handle();
     const operands = this.#gradientBytes(batch);
-    return callNative(() => handle.gradientMemory(shapeOf(batch, labels), this.#gradientLimit(operands)));
+    return callNative(() => handle.gradientMemory(nativeBatch(batch), labels, this.#gradientLimit(operands)));
   }
 
   /**
@@ -208,7 +208,7 @@ export class CausalEngine extends ModelEngine<CausalHandle> {
     const held = this.#heldBytes();
     const room = Math.min(this.budget.available() + held, this.budget.leftBytes(this.parameterBytes));
     const bytes = (end: number) =>
-      callNative(() => handle.generationBytes(shapeOf(sliceOf(batch, begin, end), null), maxNewTokens));
+      callNative(() => handle.generationBytes(nativeBatch(sliceOf(batch, begin, end)), maxNewTokens));
     let end = batch.lengths.length;
     while (end > begin + 1 && bytes(end) > room) end = begin + Math.ceil((end - begin) / 2);
     const purpose = `generating ${maxNewTokens} tokens after ${batch.lengths[begin]}`;
@@ -220,7 +220,7 @@ export class CausalEngine extends ModelEngine<CausalHandle> {
     const handle = this.handle();
     const purpose = `computing the ${what} of ${batch.lengths.length} sequences of ${batch.ids.length} tokens together`;
     const operands = results * Float32Array.BYTES_PER_ELEMENT;
-    const workspace = () => callNative(() => handle.workspaceBytes(shapeOf(batch, labels)));
+    const workspace = () => callNative(() => handle.workspaceBytes(nativeBatch(batch), labels));
     const held = this.#heldBytes();
     this.requireWorkingMemory(purpose, { operands, workspace, held }, 'give fewer sequences at once');
   }

@@ -61,14 +61,6 @@ export interface CausalBatch {
   lora: LoraBatch | null;
 }
 
-/** Sizes of a batch, for its memory. */
-export interface CausalBatchShape {
-  lengths: number[];
-  /** Labels that are not ignored, of each sequence; null: none are asked for. */
-  labelled: number[] | null;
-  lora: (LoraShape & { adapterOf: number[]; taught: boolean }) | null;
-}
-
 /** Of one sequence. */
 export interface LikelihoodSum {
   /** Σ ln p(label) over the labels that are not ignored. */
@@ -131,10 +123,10 @@ export interface CausalPassMemory {
 export interface CausalHandle extends ParameterStore {
   /** Matrices normal with this standard deviation, norms 1, biases 0; the same numbers on every machine. */
   initialise(seed: number, standardDeviation: number, done: Done<undefined>): Job;
-  /** Working memory of `hiddenStates`, `logits` or `logLikelihoods`, beside operands and result. */
-  workspaceBytes(shape: CausalBatchShape): number;
+  /** Working memory of `logLikelihoods` beside operands and result; labels null: of `hiddenStates` or `logits`. */
+  workspaceBytes(batch: CausalBatch, labels: BufferSlice | null): number;
   /** Working memory of `generate`, key–value cache included. */
-  generationBytes(shape: CausalBatchShape, maxNewTokens: number): number;
+  generationBytes(batch: CausalBatch, maxNewTokens: number): number;
   /** After layer `layer`, 1 … layers; after the last one, also the final norm. float32 [tokens, hiddenSize]. */
   hiddenStates(batch: CausalBatch, layer: number, done: Done<ArrayBuffer>): Job;
   /** float32 [tokens, vocabSize] */
@@ -142,7 +134,7 @@ export interface CausalHandle extends ParameterStore {
   logLikelihoods(batch: CausalBatch, labels: BufferSlice, done: Done<SequenceLikelihood[]>): Job;
   generate(batch: CausalBatch, settings: GenerationSettings, done: Done<GeneratedIds[]>): Job;
   /** Of `adapterGradients` within `limitBytes`, or else the least that it needs. */
-  gradientMemory(shape: CausalBatchShape, limitBytes: number): CausalPassMemory;
+  gradientMemory(batch: CausalBatch, labels: BufferSlice, limitBytes: number): CausalPassMemory;
   /**
    * Gradient of weight · Σ −ln p(label) with respect to each adapter; the base model is frozen. With teachers that of
    * weight · Σ KL(with the teacher ‖ with the adapter), over the predictions of the labels.
@@ -178,7 +170,7 @@ export interface CausalTrainerHandle extends ParameterStore {
   /** An adapter as PEFT begins it: A uniform ± 1 / √in, B zeros. Every parameter as CausalHandle.initialise, deviation 0.02. */
   initialise(seed: number, done: Done<undefined>): Job;
   /** Within `limitBytes` beside the frozen model if that is possible, else the least that it takes. */
-  memory(shape: CausalBatchShape, limitBytes: number): CausalTrainingMemory;
+  memory(batch: CausalBatch, labels: BufferSlice, limitBytes: number): CausalTrainingMemory;
   /**
    * Forward, loss, backward; `batch.lora` is null. The gradient of weight · Σ −ln p(label) is added to the step's.
    * After `ABORTED: …` the step has no gradient, whatever was accumulated before. Likelihoods of each sequence.

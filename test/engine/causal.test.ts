@@ -96,7 +96,7 @@ describe('a causal language model', () => {
     const settings = { maxNewTokens: 30, temperature: 1, seed: 5 };
     const engine = await model();
     const whole = await engine.generate(sequencesOf(lengths), settings);
-    const bytes = engine.sharedHandle.generationBytes({ lengths, labelled: null, lora: null }, 30);
+    const bytes = engine.sharedHandle.generationBytes({ ...sequencesOf(lengths), lengths, lora: null }, 30);
     const small = await model(SIZES, { memoryLimitBytes: engine.parameterBytes + Math.floor(bytes * 0.4) });
     const progress: number[] = [];
     expect(

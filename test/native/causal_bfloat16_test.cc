@@ -82,8 +82,8 @@ TEST_F(CausalBfloat16, gives_the_same_bytes_for_any_number_of_threads_and_any_me
     }
     EXPECT_EQ(found, logits);
     EXPECT_EQ(found_gradients, gradients);
-    const CausalBatchShape shape = {owned.batch, {6, 0, 4, 9}};
-    const int64_t least = adapter_gradient_memory(model.runtime(), shape, 0).activations;
+    const int64_t least =
+        adapter_gradient_memory(model.runtime(), owned.batch, owned.labels.data(), 0).activations;
     EXPECT_EQ(adapter_gradients_of(model, owned, least), gradients);
   }
 }
@@ -134,16 +134,16 @@ TEST_F(CausalBfloat16, counts_the_packed_weights_and_keeps_those_of_gradients_on
   for (const ParameterInfo& info : model.parameters()) {
     if (info.name.find("_proj.weight") != std::string::npos) weights += info.elements();
   }
-  const CausalBatchShape shape = {owned.batch, {6, 0, 4, 9}};
+  const int32_t* const labels = owned.labels.data();
   logits_of(model, owned.batch);
   const int64_t forward = model.device_memory().used;
   EXPECT_GE(forward, 2 * weights);
-  EXPECT_LE(forward, model.workspace_bytes(shape) - plain.workspace_bytes(shape));
+  EXPECT_LE(forward, model.workspace_bytes(owned.batch, labels) - plain.workspace_bytes(owned.batch, labels));
   adapter_gradients_of(model, owned);
   const int64_t both = model.device_memory().used;
   EXPECT_GE(both, 4 * weights);
-  EXPECT_LE(both, adapter_gradient_memory(model.runtime(), shape, INT64_MAX).activations -
-                      adapter_gradient_memory(plain.runtime(), shape, INT64_MAX).activations);
+  EXPECT_LE(both, adapter_gradient_memory(model.runtime(), owned.batch, labels, INT64_MAX).activations -
+                      adapter_gradient_memory(plain.runtime(), owned.batch, labels, INT64_MAX).activations);
   Job job;
   model.initialise(8, 0.1, job);
   model.prepare(job);

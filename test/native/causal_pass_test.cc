@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "causal_models.h"
+#include "model/language/labelled_rows.h"
 
 namespace dnd {
 namespace {
@@ -150,10 +151,13 @@ TEST(CausalPass, gathers_the_rows_of_each_adapter) {
   add_adapters(owned, llama_config(), whole_shape(llama_config()), 2, {-1, 0, 1, -1, 1});
   label_only(owned, {2, 3, 5, 11, 12, 15, 16});
   const CausalRows rows = labelled_rows(owned.batch, 0, 5, owned.labels.data());
-  ASSERT_EQ(rows.outputs, (std::vector<int32_t>{1, 2, 4, 10, 11, 14, 15}));
+  // By adapters, of one by ids, up to the last label.
+  ASSERT_EQ(rows.positions, (std::vector<int32_t>{0, 1, 2, 0, 1, 2, 0, 0, 1}));
+  ASSERT_EQ(rows.outputs, (std::vector<int32_t>{1, 2, 4, 5, 6, 7, 8}));
+  EXPECT_EQ(rows.label_sequences, (std::vector<size_t>{3, 3, 0, 0, 1, 4, 4}));
   EXPECT_TRUE(rows.has_other_rows());
   const std::vector<CausalRows::Group> groups = rows.output_groups();
-  const std::vector<std::vector<int64_t>> wanted = {{2, 1, 0}, {3, 0, 1}, {5, 2, 1}};
+  const std::vector<std::vector<int64_t>> wanted = {{4, 1, 0}, {5, 2, 1}};
   ASSERT_EQ(groups.size(), wanted.size());
   for (size_t i = 0; i < wanted.size(); ++i) {
     EXPECT_EQ((std::vector<int64_t>{groups[i].first_row, groups[i].rows, groups[i].adapter}), wanted[i]) << i;
@@ -168,8 +172,8 @@ TEST(CausalPass, has_another_key_where_adapters_have_other_outputs) {
     label_only(owned, labels);
     return rows_key(1, labelled_rows(owned.batch, 0, 2, owned.labels.data()));
   };
-  EXPECT_EQ(key_of({1, 2, 5}), key_of({2, 3, 7}));
-  EXPECT_NE(key_of({1, 2, 5}), key_of({1, 5, 6}));
+  EXPECT_EQ(key_of({1, 3, 7}), key_of({2, 3, 7}));
+  EXPECT_NE(key_of({1, 3, 7}), key_of({3, 5, 7}));
 }
 
 TEST(CausalPass, hidden_states_of_a_layer_lead_to_the_logits) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "causal_models.h"
+#include "model/language/labelled_rows.h"
 #include "model/language/training/pass.h"
 
 namespace dnd {
@@ -98,15 +99,11 @@ TEST(CausalTrainer, learns_the_same_bytes_with_any_threads_and_memory) {
       CausalTrainer trainer(model.model(), config, threads);
       Job job;
       if (lora) trainer.initialise(5, job);
-      CausalBatchShape shape = {owned.batch, {}};
-      for (const LikelihoodSum& sum : trainer.accumulate(owned.batch, owned.labels.data(), 1, job)) {
-        shape.labelled.push_back(sum.count);
-      }
-      trainer.reset_gradient();
-      const int64_t least = trainer.memory(shape, 0).total(), most = trainer.memory(shape).total();
+      const auto memory = [&](int64_t limit) { return trainer.memory(owned.batch, owned.labels.data(), limit); };
+      const int64_t least = memory(0).total(), most = memory(INT64_MAX).total();
       const int64_t limit = least + static_cast<int64_t>(share * static_cast<double>(most - least));
-      EXPECT_LE(trainer.memory(shape, limit).total(), limit);
-      saved.insert(trainer.memory(shape, limit).saved_layers);
+      EXPECT_LE(memory(limit).total(), limit);
+      saved.insert(memory(limit).saved_layers);
       step(trainer, owned, limit);
       step(trainer, owned, limit);
       results.push_back(values_of(trainer));

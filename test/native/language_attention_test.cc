@@ -14,9 +14,15 @@ namespace {
 using test::random_values;
 using test::relative_error;
 
+/// Of a sequence's keys: rows of others.
+struct Shared {
+  int64_t begin = 0, count = 0;
+};
+
 struct Problem {
-  std::vector<int64_t> queries, keys;  ///< of each sequence
+  std::vector<int64_t> queries, keys;  ///< of each sequence, its own
   int64_t heads, kv_heads, head_width, window;
+  std::vector<Shared> shared = {};  ///< of each sequence; empty: none
 
   int64_t query_rows() const { return sum(queries); }
   int64_t key_rows() const { return sum(keys); }
@@ -30,13 +36,16 @@ struct Problem {
 /// A problem with its operands; keys of a sequence follow those of the one before it.
 struct Operands {
   Problem problem;
-  std::vector<int64_t> query_offsets, key_begins;
+  std::vector<int64_t> query_offsets, shared_begins, shared_counts, key_begins;
   std::vector<float> q, k, v, dy;
 
   explicit Operands(const Problem& p, uint32_t seed = 1, float spread = 3) : problem(p), query_offsets{0} {
     int64_t key = 0;
     for (size_t s = 0; s < p.queries.size(); ++s) {
       query_offsets.push_back(query_offsets.back() + p.queries[s]);
+      const Shared shared = p.shared.empty() ? Shared() : p.shared[s];
+      shared_begins.push_back(shared.begin);
+      shared_counts.push_back(shared.count);
       key_begins.push_back(key);
       key += p.keys[s];
     }
@@ -49,6 +58,8 @@ struct Operands {
   DndCausalAttention shape() const {
     return {static_cast<int64_t>(problem.queries.size()),
             query_offsets.data(),
+            shared_begins.data(),
+            shared_counts.data(),
             key_begins.data(),
             problem.keys.data(),
             problem.heads,
@@ -83,11 +94,12 @@ Naive naive(const Operands& o) {
   const double scale = 1 / std::sqrt(static_cast<double>(p.head_width));
   for (size_t s = 0; s < p.queries.size(); ++s) {
     for (int64_t i = 0; i < p.queries[s]; ++i) {
-      const int64_t position = p.keys[s] - p.queries[s] + i;
+      const int64_t shared = o.shared_counts[s], position = shared + p.keys[s] - p.queries[s] + i;
       for (int64_t head = 0; head < p.heads; ++head) {
         const int64_t query = ((o.query_offsets[s] + i) * p.heads + head) * p.head_width;
         const auto key = [&](int64_t j) {
-          return ((o.key_begins[s] + j) * p.kv_heads + head * p.kv_heads / p.heads) * p.head_width;
+          const int64_t row = j < shared ? o.shared_begins[s] + j : o.key_begins[s] + j - shared;
+          return (row * p.kv_heads + head * p.kv_heads / p.heads) * p.head_width;
         };
         std::vector<double> weights(position + 1);
         double sum = 0;
@@ -132,8 +144,11 @@ Gradient gradient(const Operands& o, int threads = 2) {
   const Result forward = attended(o, threads);
   Gradient g = {std::vector<float>(o.q.size(), NAN), std::vector<float>(o.k.size(), NAN),
                 std::vector<float>(o.v.size(), NAN)};
+  const int64_t width = o.problem.kv_heads * o.problem.head_width;
+  std::vector<float> shared(static_cast<size_t>(2 * Problem::sum(o.shared_counts) * width), NAN);
   causal_attention_gradient(pool, Control(), o.shape(), o.q.data(), o.k.data(), o.v.data(), forward.y.data(),
-                            forward.log_sums.data(), o.dy.data(), g.dq.data(), g.dk.data(), g.dv.data());
+                            forward.log_sums.data(), o.dy.data(), shared.empty() ? nullptr : shared.data(),
+                            g.dq.data(), g.dk.data(), g.dv.data());
   return g;
 }
 
@@ -142,6 +157,18 @@ const std::vector<Problem> kTraining = {
     {{70, 3}, {70, 3}, 3, 1, 10, 8},  {{130}, {130}, 2, 2, 24, 1},          {{0, 9, 0, 64}, {0, 9, 0, 64}, 4, 4, 8, 16},
     {{100}, {100}, 6, 2, 16, 1000},
 };
+
+/// Sequences that begin with rows of others: all of these, some of them, with windows that end before, in and behind them.
+std::vector<Problem> sharing_problems() {
+  const std::vector<int64_t> queries = {6, 3, 1, 40, 5, 2};
+  const std::vector<Shared> shared = {{}, {0, 6}, {0, 6}, {0, 6}, {}, {50, 3}};
+  std::vector<Problem> problems;
+  for (const int64_t window : {0, 2, 4, 20}) {
+    problems.push_back({queries, queries, 4, 2, 6, window, shared});
+    problems.push_back({queries, queries, 9, 3, 64, window, shared});
+  }
+  return problems;
+}
 
 TEST(CausalAttention, agrees_with_double_for_any_heads_windows_and_lengths) {
   for (const Problem& problem : kTraining) {
@@ -157,6 +184,43 @@ TEST(CausalAttention, continues_sequences_whose_earlier_keys_are_cached) {
   for (const Problem& problem : {Problem{{1, 1, 3}, {1, 77, 20}, 9, 3, 64, 0}, Problem{{2, 1}, {40, 9}, 2, 1, 6, 8}}) {
     const Operands operands(problem);
     EXPECT_LE(relative_error(attended(operands).y, naive(operands).y), 1e-6);
+  }
+}
+
+TEST(CausalAttention, of_shared_keys_is_that_of_copies_of_them) {
+  for (const Problem& problem : sharing_problems()) {
+    const Operands operands(problem);
+    const Result result = attended(operands);
+    EXPECT_LE(relative_error(result.y, naive(operands).y), 1e-6);
+    Problem copying = problem;
+    copying.shared.clear();
+    for (size_t s = 0; s < problem.keys.size(); ++s) copying.keys[s] += problem.shared[s].count;
+    Operands copies(copying);
+    copies.q = operands.q;
+    const int64_t width = problem.kv_heads * problem.head_width;
+    const auto copy = [&](int64_t from, int64_t count, int64_t to) {
+      std::copy_n(operands.k.begin() + from * width, count * width, copies.k.begin() + to * width);
+      std::copy_n(operands.v.begin() + from * width, count * width, copies.v.begin() + to * width);
+    };
+    for (size_t s = 0; s < problem.keys.size(); ++s) {
+      copy(problem.shared[s].begin, problem.shared[s].count, copies.key_begins[s]);
+      copy(operands.key_begins[s], problem.keys[s], copies.key_begins[s] + problem.shared[s].count);
+    }
+    const Result wanted = attended(copies);
+    EXPECT_EQ(result.y, wanted.y);
+    EXPECT_EQ(result.log_sums, wanted.log_sums);
+  }
+}
+
+TEST(CausalAttention, gradient_of_shared_keys_is_that_of_all_sequences) {
+  for (const Problem& problem : sharing_problems()) {
+    const Operands operands(problem);
+    const Gradient result = gradient(operands);
+    const Naive expected = naive(operands);
+    EXPECT_LE(relative_error(result.dq, expected.dq), 2e-6);
+    EXPECT_LE(relative_error(result.dk, expected.dk), 2e-6);
+    EXPECT_LE(relative_error(result.dv, expected.dv), 2e-6);
+    for (const int threads : {1, 3, 8}) EXPECT_TRUE(gradient(operands, threads) == result);
   }
 }
 

@@ -78,29 +78,32 @@ inline DndStatus rotate(void*, const DndControl*, const int32_t* positions, int6
   return kDndOk;
 }
 
-/// For each query and head: `visit(query row, head, first key row, keys, place of the first key)`.
+/// For each query and head: `visit(query row, head, rows of its keys)`.
 template <typename Visit>
 void each_query(const DndCausalAttention& a, const Visit& visit) {
   for (int64_t s = 0; s < a.sequences; ++s) {
     const int64_t begin = a.query_offsets[s], count = a.query_offsets[s + 1] - begin;
     for (int64_t i = 0; i < count; ++i) {
-      const int64_t position = a.key_counts[s] - count + i;
-      const int64_t first = a.window > 0 ? std::max<int64_t>(0, position - a.window + 1) : 0;
-      for (int64_t h = 0; h < a.heads; ++h) visit(begin + i, h, a.key_begins[s] + first, position - first + 1);
+      const int64_t shared = a.shared_counts[s], position = shared + a.key_counts[s] - count + i;
+      std::vector<int64_t> keys;
+      for (int64_t j = a.window > 0 ? std::max<int64_t>(0, position - a.window + 1) : 0; j <= position; ++j) {
+        keys.push_back(j < shared ? a.shared_begins[s] + j : a.key_begins[s] + j - shared);
+      }
+      for (int64_t h = 0; h < a.heads; ++h) visit(begin + i, h, keys);
     }
   }
 }
 
 inline std::vector<double> scores(const DndCausalAttention& a, const float* q, const float* k, int64_t row, int64_t head,
-                                  int64_t key, int64_t keys) {
+                                  const std::vector<int64_t>& keys) {
   const int64_t width = a.head_width, kv_head = head / (a.heads / a.kv_heads);
-  std::vector<double> s(static_cast<size_t>(keys));
-  for (int64_t j = 0; j < keys; ++j) {
+  std::vector<double> s;
+  for (const int64_t key : keys) {
     double sum = 0;
     for (int64_t c = 0; c < width; ++c) {
-      sum += double(q[(row * a.heads + head) * width + c]) * k[((key + j) * a.kv_heads + kv_head) * width + c];
+      sum += double(q[(row * a.heads + head) * width + c]) * k[(key * a.kv_heads + kv_head) * width + c];
     }
-    s[size_t(j)] = sum / std::sqrt(double(width));
+    s.push_back(sum / std::sqrt(double(width)));
   }
   return s;
 }
@@ -109,17 +112,16 @@ inline DndStatus causal_attention(void*, const DndControl*, const DndCausalAtten
                                   const float* k, const float* v, float* y, float* log_sums) {
   const DndCausalAttention& a = *attention;
   const int64_t width = a.head_width;
-  each_query(a, [&](int64_t row, int64_t head, int64_t key, int64_t keys) {
-    const std::vector<double> s = scores(a, q, k, row, head, key, keys);
+  each_query(a, [&](int64_t row, int64_t head, const std::vector<int64_t>& keys) {
+    const std::vector<double> s = scores(a, q, k, row, head, keys);
     const double largest = *std::max_element(s.begin(), s.end());
     double total = 0;
     for (const double score : s) total += std::exp(score - largest);
     if (log_sums != nullptr) log_sums[row * a.heads + head] = float(largest + std::log(total));
     for (int64_t c = 0; c < width; ++c) {
       double sum = 0;
-      for (int64_t j = 0; j < keys; ++j) {
-        sum += std::exp(s[size_t(j)] - largest) / total *
-               v[((key + j) * a.kv_heads + head / (a.heads / a.kv_heads)) * width + c];
+      for (size_t j = 0; j < keys.size(); ++j) {
+        sum += std::exp(s[j] - largest) / total * v[(keys[j] * a.kv_heads + head / (a.heads / a.kv_heads)) * width + c];
       }
       y[(row * a.heads + head) * width + c] = float(sum);
     }
@@ -129,27 +131,27 @@ inline DndStatus causal_attention(void*, const DndControl*, const DndCausalAtten
 
 inline DndStatus causal_attention_gradient(void*, const DndControl*, const DndCausalAttention* attention, const float* q,
                                            const float* k, const float* v, const float*, const float* log_sums,
-                                           const float* dy, float* dq, float* dk, float* dv) {
+                                           const float* dy, float*, float* dq, float* dk, float* dv) {
   const DndCausalAttention& a = *attention;
   const int64_t width = a.head_width, rows = a.query_offsets[a.sequences];
   std::fill_n(dq, rows * a.heads * width, 0.0f);
   std::fill_n(dk, rows * a.kv_heads * width, 0.0f);
   std::fill_n(dv, rows * a.kv_heads * width, 0.0f);
-  each_query(a, [&](int64_t row, int64_t head, int64_t key, int64_t keys) {
-    const std::vector<double> s = scores(a, q, k, row, head, key, keys);
+  each_query(a, [&](int64_t row, int64_t head, const std::vector<int64_t>& keys) {
+    const std::vector<double> s = scores(a, q, k, row, head, keys);
     const int64_t query = (row * a.heads + head) * width;
-    const auto place = [&](int64_t j) { return ((key + j) * a.kv_heads + head / (a.heads / a.kv_heads)) * width; };
+    const auto place = [&](size_t j) { return (keys[j] * a.kv_heads + head / (a.heads / a.kv_heads)) * width; };
     std::vector<double> p(s.size()), dp(s.size());
     double mean = 0;
-    for (int64_t j = 0; j < keys; ++j) {
-      p[size_t(j)] = std::exp(s[size_t(j)] - log_sums[row * a.heads + head]);
-      for (int64_t c = 0; c < width; ++c) dp[size_t(j)] += double(dy[query + c]) * v[place(j) + c];
-      mean += p[size_t(j)] * dp[size_t(j)];
+    for (size_t j = 0; j < keys.size(); ++j) {
+      p[j] = std::exp(s[j] - log_sums[row * a.heads + head]);
+      for (int64_t c = 0; c < width; ++c) dp[j] += double(dy[query + c]) * v[place(j) + c];
+      mean += p[j] * dp[j];
     }
-    for (int64_t j = 0; j < keys; ++j) {
-      const double ds = p[size_t(j)] * (dp[size_t(j)] - mean) / std::sqrt(double(width));
+    for (size_t j = 0; j < keys.size(); ++j) {
+      const double ds = p[j] * (dp[j] - mean) / std::sqrt(double(width));
       for (int64_t c = 0; c < width; ++c) {
-        dv[place(j) + c] += float(p[size_t(j)] * dy[query + c]);
+        dv[place(j) + c] += float(p[j] * dy[query + c]);
         dq[query + c] += float(ds * k[place(j) + c]);
         dk[place(j) + c] += float(ds * q[query + c]);
       }

@@ -47,14 +47,18 @@ void causal_attention(ThreadPool& pool, const Control& control, const DndCausalA
     for (int64_t row = block.begin; row < block.end; ++row) {
       const Range keys = rows.keys_of(block.sequence, row);
       const int64_t query = row * shape.heads + head;
-      isa.dot(q + query * shape.head_width, 0, 1, rows.key(k, keys.begin, head), rows.key_stride(), keys.size(),
-              shape.head_width, scores, 0);
+      rows.each_run(block.sequence, keys, [&](int64_t first, Range run) {
+        isa.dot(q + query * shape.head_width, 0, 1, rows.key(k, first, head), rows.key_stride(), run.size(),
+                shape.head_width, scores + (run.begin - keys.begin), 0);
+      });
       isa.scale(rows.scale(), keys.size(), scores);
       const float most = isa.largest(scores, keys.size());
       const double sum = isa.exponentials(scores, most, keys.size(), scores);
       float* const target = y + query * shape.head_width;
-      isa.weighted_rows(scores, 1, keys.size(), rows.key(v, keys.begin, head), rows.key_stride(), shape.head_width,
-                        false, target);
+      rows.each_run(block.sequence, keys, [&](int64_t first, Range run) {
+        isa.weighted_rows(scores + (run.begin - keys.begin), 1, run.size(), rows.key(v, first, head), rows.key_stride(),
+                          shape.head_width, run.begin > keys.begin, target);
+      });
       isa.scale(static_cast<float>(1.0 / sum), shape.head_width, target);
       if (log_sums != nullptr) log_sums[query] = static_cast<float>(static_cast<double>(most) + std::log(sum));
       products += 2.0 * static_cast<double>(keys.size() * shape.head_width);

@@ -28,7 +28,7 @@ void causal_attention(ThreadPool& pool, const Control& control, const DndCausalA
                       const float* k, const float* v, float* y, float* log_sums);
 void causal_attention_gradient(ThreadPool& pool, const Control& control, const DndCausalAttention& shape,
                                const float* q, const float* k, const float* v, const float* y, const float* log_sums,
-                               const float* dy, float* dq, float* dk, float* dv);
+                               const float* dy, float* shared, float* dq, float* dk, float* dv);
 
 void swiglu(ThreadPool& pool, const Control& control, const float* gate, const float* up, int64_t elements, float* y);
 void swiglu_gradient(ThreadPool& pool, const Control& control, const float* gate, const float* up, const float* dy,

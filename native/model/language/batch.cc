@@ -48,6 +48,11 @@ void check_adapters(const AdapterBatch& lora, size_t sequences) {
   }
 }
 
+void add_loss(double loss, LikelihoodSum& sum) {
+  sum.sum -= loss;
+  ++sum.count;
+}
+
 }  // namespace
 
 int64_t CausalBatch::tokens() const { return std::accumulate(lengths.begin(), lengths.end(), int64_t{0}); }
@@ -72,13 +77,21 @@ void check_labels(const CausalConfig& config, const CausalBatch& batch, const in
   }
 }
 
-void CausalRows::append(const int32_t* ids, int64_t rows, int64_t position, int64_t adapter) {
+int64_t CausalRows::shared_keys() const {
+  return std::accumulate(shared_counts.begin(), shared_counts.end(), int64_t{0});
+}
+
+void CausalRows::append(const int32_t* ids, int64_t rows, int64_t position, int64_t adapter, int64_t shared_begin) {
+  shared_begins.push_back(shared_begin);
+  shared_counts.push_back(position);
   key_begins.push_back(this->rows());
   key_counts.push_back(rows);
   append_rows(ids, rows, position, adapter);
 }
 
 void CausalRows::append_cached(const int32_t* ids, int64_t rows, int64_t position, int64_t adapter, int64_t begin) {
+  shared_begins.push_back(0);
+  shared_counts.push_back(0);
   key_begins.push_back(begin);
   key_counts.push_back(position + rows);
   for (int64_t row = 0; row < rows; ++row) cache_rows.push_back(static_cast<int32_t>(begin + position + row));
@@ -102,15 +115,6 @@ void CausalRows::append_rows(const int32_t* ids, int64_t rows, int64_t position,
   }
 }
 
-void CausalRows::add_labels(const int32_t* labels) {
-  const int64_t first = query_offsets[query_offsets.size() - 2], rows = query_offsets.back() - first;
-  for (int64_t row = 1; row < rows; ++row) {
-    if (labels[row] == kIgnoredLabel) continue;
-    outputs.push_back(static_cast<int32_t>(first + row - 1));
-    this->labels.push_back(labels[row]);
-  }
-}
-
 std::vector<CausalRows::Group> CausalRows::output_groups() const {
   const auto outputs_before = [&](int64_t row) -> int64_t {
     return std::lower_bound(outputs.begin(), outputs.end(), row) - outputs.begin();
@@ -123,44 +127,26 @@ std::vector<CausalRows::Group> CausalRows::output_groups() const {
   return gathered;
 }
 
-CausalRows labelled_rows(const CausalBatch& batch, size_t begin, size_t end, const int32_t* labels) {
+CausalRows rows_of(const CausalBatch& batch, size_t begin, size_t end) {
   CausalRows rows;
-  int64_t token = 0;
-  for (size_t i = 0; i < end; ++i) {
-    if (i >= begin) {
-      const int32_t* const ids = batch.ids != nullptr ? batch.ids + token : nullptr;
-      rows.append(ids, batch.lengths[i], 0, batch.lora ? batch.lora->adapter_of[i] : -1);
-      if (labels != nullptr) rows.add_labels(labels + token);
-    }
-    token += batch.lengths[i];
+  int64_t token = std::accumulate(batch.lengths.begin(), batch.lengths.begin() + static_cast<int64_t>(begin), int64_t{0});
+  for (size_t i = begin; i < end; token += batch.lengths[i++]) {
+    rows.append(batch.ids + token, batch.lengths[i], 0, batch.adapter_of(i));
   }
   return rows;
 }
 
-CausalRows rows_of(const CausalBatch& batch, size_t begin, size_t end) {
-  return labelled_rows(batch, begin, end, nullptr);
+void add_likelihoods(const CausalRows& rows, const std::vector<double>& losses, std::vector<LikelihoodSum>& sums) {
+  for (size_t i = 0; i < losses.size(); ++i) add_loss(losses[i], sums[rows.label_sequences[i]]);
 }
 
-std::vector<LikelihoodSum> likelihoods(const CausalRows& rows, const std::vector<double>& losses) {
-  std::vector<LikelihoodSum> sums(static_cast<size_t>(rows.sequences()));
-  size_t sequence = 0;
+void add_likelihoods(const CausalRows& rows, const std::vector<double>& losses,
+                     const std::vector<int32_t>& predictions, std::vector<SequenceLikelihood>& sums) {
   for (size_t i = 0; i < losses.size(); ++i) {
-    while (rows.outputs[i] >= rows.query_offsets[sequence + 1]) ++sequence;
-    sums[sequence].sum -= losses[i];
-    ++sums[sequence].count;
+    SequenceLikelihood& sum = sums[rows.label_sequences[i]];
+    add_loss(losses[i], sum);
+    sum.predictions.push_back(predictions[i]);
   }
-  return sums;
-}
-
-std::vector<SequenceLikelihood> likelihoods(const CausalRows& rows, const std::vector<double>& losses,
-                                            const std::vector<int32_t>& predictions) {
-  std::vector<SequenceLikelihood> all;
-  auto own = predictions.begin();
-  for (const LikelihoodSum& sum : likelihoods(rows, losses)) {
-    all.push_back({sum, {own, own + sum.count}});
-    own += sum.count;
-  }
-  return all;
 }
 
 }  // namespace dnd

@@ -10,6 +10,7 @@
 #include "model/initialise.h"
 #include "model/job_control.h"
 #include "model/language/chunks.h"
+#include "model/language/labelled_rows.h"
 #include "model/language/pass.h"
 
 namespace dnd {
@@ -99,23 +100,17 @@ void CausalLanguageModel::initialise(uint64_t seed, double standard_deviation, J
   initialise_language_model(model_->parameters(), seed, standard_deviation, 0, job);
 }
 
-int64_t CausalLanguageModel::workspace_bytes(const CausalBatchShape& shape) const {
-  const CausalBatch& batch = shape.batch;
+int64_t CausalLanguageModel::workspace_bytes(const CausalBatch& batch, const int32_t* labels) const {
   check_batch(config(), batch);
   const std::optional<LoraOperands> lora = operands_of(batch.lora);
-  const bool with_logits = shape.labelled.empty();
-  const int64_t rows_at_once = chunk_rows(config(), with_logits);
+  const int64_t rows_at_once = chunk_rows(config(), labels == nullptr);
   int64_t largest = 0;
   for (size_t begin = 0; begin < batch.lengths.size();) {
     const size_t end = chunk_end(batch.lengths, begin, rows_at_once);
-    CausalRows rows = rows_of(batch, begin, end);
-    int64_t outputs = 0;
-    for (size_t i = begin; !with_logits && i < end; ++i) outputs += shape.labelled[i];
-    rows.outputs.resize(static_cast<size_t>(outputs));
-    rows.labels.resize(static_cast<size_t>(outputs));
+    const CausalRows rows = labels == nullptr ? rows_of(batch, begin, end) : labelled_rows(batch, begin, end, labels);
     const auto steps = [&](const PassContext& context) {
-      return with_logits ? logit_steps(runtime_, rows, address_of(lora), context, nullptr)
-                         : loss_steps(runtime_, rows, address_of(lora), context, nullptr, nullptr, nullptr);
+      return labels == nullptr ? logit_steps(runtime_, rows, address_of(lora), context, nullptr)
+                               : loss_steps(runtime_, rows, address_of(lora), context, nullptr, nullptr, nullptr);
     };
     largest = std::max(largest, CausalRuntime::counted_bytes(steps));
     begin = end;
@@ -164,7 +159,7 @@ std::vector<SequenceLikelihood> CausalLanguageModel::log_likelihoods(const Causa
   check_batch(config(), batch);
   check_labels(config(), batch, labels);
   const DndControl control = cancel_only(job);
-  std::vector<SequenceLikelihood> all;
+  std::vector<SequenceLikelihood> all(batch.lengths.size());
   ChunkedCall call(runtime_, batch, chunk_rows(config(), false), config().layers, job);
   call.each([&](size_t begin, size_t end) {
     const CausalRows rows = labelled_rows(batch, begin, end, labels);
@@ -179,7 +174,7 @@ std::vector<SequenceLikelihood> CausalLanguageModel::log_likelihoods(const Causa
           },
           [](const PassArray&) {});
     }
-    for (SequenceLikelihood& one : likelihoods(rows, losses, predictions)) all.push_back(std::move(one));
+    add_likelihoods(rows, losses, predictions, all);
   });
   return all;
 }
@@ -189,8 +184,8 @@ std::vector<GeneratedSequence> CausalLanguageModel::generate(const CausalBatch& 
   return dnd::generate(runtime_, batch, settings, job);
 }
 
-int64_t CausalLanguageModel::generation_bytes(const CausalBatchShape& shape, int64_t max_new_tokens) const {
-  return dnd::generation_bytes(runtime_, shape.batch, max_new_tokens);
+int64_t CausalLanguageModel::generation_bytes(const CausalBatch& batch, int64_t max_new_tokens) const {
+  return dnd::generation_bytes(runtime_, batch, max_new_tokens);
 }
 
 }  // namespace dnd

@@ -38,8 +38,9 @@ class CausalLanguageModel {
   /// Matrices normal with this standard deviation, norms 1, biases 0 (initialise.h).
   void initialise(uint64_t seed, double standard_deviation, Job& job);
 
-  /// Upper bound on the memory of hidden_states, logits or log_likelihoods beside operands and result.
-  int64_t workspace_bytes(const CausalBatchShape& shape) const;
+  /// Memory of log_likelihoods of these labels beside operands and result; null: an upper bound on that of hidden_states
+  /// or logits. Adapters are not read.
+  int64_t workspace_bytes(const CausalBatch& batch, const int32_t* labels) const;
 
   /// After layer `layer`, 1 … layers, and after the last one the final norm: states [tokens, hidden_size].
   /// Errors of this and the next: kInvalidArgument as check_batch, kOutOfMemory, kAborted.
@@ -50,7 +51,7 @@ class CausalLanguageModel {
   std::vector<SequenceLikelihood> log_likelihoods(const CausalBatch& batch, const int32_t* labels, Job& job);
 
   /// Of `generate`, key–value cache included.
-  int64_t generation_bytes(const CausalBatchShape& shape, int64_t max_new_tokens) const;
+  int64_t generation_bytes(const CausalBatch& batch, int64_t max_new_tokens) const;
   std::vector<GeneratedSequence> generate(const CausalBatch& batch, const GenerationSettings& settings, Job& job);
 
  private:

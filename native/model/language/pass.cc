@@ -174,6 +174,8 @@ void CausalPass::rotate(const PassArray& x, int64_t heads, bool inverse) const {
 DndCausalAttention CausalPass::attention_of(int64_t index) const {
   return {.sequences = rows_.sequences(),
           .query_offsets = rows_.query_offsets.data(),
+          .shared_begins = rows_.shared_begins.data(),
+          .shared_counts = rows_.shared_counts.data(),
           .key_begins = rows_.key_begins.data(),
           .key_counts = rows_.key_counts.data(),
           .heads = config().heads,

@@ -136,9 +136,10 @@ void CausalRuntime::free_block_beyond(int64_t bytes) {
 uint64_t rows_key(int64_t kind, const CausalRows& rows) {
   uint64_t key = pass_key({kind, rows.rows(), static_cast<int64_t>(rows.outputs.size())});
   const auto add = [&](int64_t part) { key = pass_key({static_cast<int64_t>(key), part}); };
-  for (const int64_t offset : rows.query_offsets) add(offset);
-  for (const int64_t begin : rows.key_begins) add(begin);
-  for (const int64_t count : rows.key_counts) add(count);
+  for (const std::vector<int64_t>& parts :
+       {rows.query_offsets, rows.shared_begins, rows.shared_counts, rows.key_begins, rows.key_counts}) {
+    for (const int64_t part : parts) add(part);
+  }
   for (const std::vector<CausalRows::Group>& groups : {rows.groups, rows.output_groups()}) {
     for (const CausalRows::Group& group : groups) {
       for (const int64_t part : {group.first_row, group.rows, group.adapter}) add(part);

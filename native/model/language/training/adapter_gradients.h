@@ -15,8 +15,9 @@ struct CausalPassMemory {
   int64_t saved_layers;  ///< layers whose activations are saved; the others compute them again
 };
 
-/// Memory of adapter_gradients within `limit` bytes, or else the least that it needs.
-CausalPassMemory adapter_gradient_memory(const CausalRuntime& runtime, const CausalBatchShape& shape, int64_t limit);
+/// Memory of adapter_gradients within `limit` bytes, or else the least that it needs. Adapters are not read.
+CausalPassMemory adapter_gradient_memory(const CausalRuntime& runtime, const CausalBatch& batch, const int32_t* labels,
+                                         int64_t limit);
 
 /// Gradient of weight · Σ losses of the labels with respect to each adapter of the batch, into
 /// gradients[adapter][elements], host memory; zeros for an adapter that no sequence uses. The model is frozen. Results
@@ -28,8 +29,5 @@ CausalPassMemory adapter_gradient_memory(const CausalRuntime& runtime, const Cau
 std::vector<LikelihoodSum> adapter_gradients(CausalRuntime& runtime, const CausalBatch& batch, const int32_t* labels,
                                              double weight, const std::vector<float*>& gradients, Job& job,
                                              int64_t limit = INT64_MAX);
-
-/// Outputs and labels for counting memory: as many as the shape says, of sequences in this order.
-CausalRows counted_rows(const CausalBatchShape& shape, const std::vector<size_t>& order);
 
 }  // namespace dnd

@@ -155,10 +155,12 @@ PassArray CausalTrainingPass::attend_backward(int64_t index, CausalActivations& 
   PassArray d_query = allocate(rows * config().query_width());
   PassArray d_key = allocate(rows * config().key_value_width());
   PassArray d_value = allocate(rows * config().key_value_width());
+  const int64_t shared_keys = rows_.shared_keys();
+  PassArray shared = shared_keys > 0 ? allocate(2 * shared_keys * config().key_value_width()) : PassArray();
   const DndCausalAttention attention = attention_of(index);
   call(language().causal_attention_gradient, &attention, a.query.data(), a.key.data(), a.value.data(), a.context.data(),
-       a.log_sums.data(), d_context.data(), d_query.data(), d_key.data(), d_value.data());
-  for (PassArray* used : {&a.query, &a.key, &a.value, &a.context, &a.log_sums, &d_context}) used->reset();
+       a.log_sums.data(), d_context.data(), shared.data(), d_query.data(), d_key.data(), d_value.data());
+  for (PassArray* used : {&a.query, &a.key, &a.value, &a.context, &a.log_sums, &d_context, &shared}) used->reset();
   rotate(d_query, heads, true);
   rotate(d_key, kv_heads, true);
   if (layer.query_norm != nullptr) {

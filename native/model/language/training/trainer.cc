@@ -3,15 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <mutex>
-#include <numeric>
 #include <shared_mutex>
 #include <utility>
 
 #include "core/status.h"
 #include "model/initialise.h"
 #include "model/job_control.h"
+#include "model/language/labelled_rows.h"
 #include "model/language/pass.h"
-#include "model/language/training/adapter_gradients.h"
 #include "model/language/training/pass.h"
 #include "model/training/optimiser.h"
 
@@ -92,15 +91,14 @@ std::optional<LoraOperands> CausalTrainer::operands() const {
   return operands;
 }
 
-CausalTrainingMemory CausalTrainer::memory(const CausalBatchShape& shape, int64_t limit) const {
-  const CausalBatchShape adapted = {with_adapter(shape.batch, layout_), shape.labelled};
-  check_batch(config(), adapted.batch);
-  std::vector<size_t> order(adapted.batch.lengths.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  const std::optional<LoraOperands> lora = operands_of(adapted.batch.lora);
-  const int64_t other = lasting_bytes() + runtime_.other_bytes(adapted.batch.longest(), PassKind::kBackward);
-  const CausalTrainingPlan plan = plan_training_pass(runtime_, counted_rows(adapted, order), address_of(lora),
-                                                     !trains_adapter(), limit - other);
+CausalTrainingMemory CausalTrainer::memory(const CausalBatch& batch, const int32_t* labels, int64_t limit) const {
+  const CausalBatch adapted = with_adapter(batch, layout_);
+  check_batch(config(), adapted);
+  const CausalRows rows = labelled_rows(adapted, 0, adapted.lengths.size(), labels);
+  const std::optional<LoraOperands> lora = operands_of(adapted.lora);
+  const int64_t other = lasting_bytes() + runtime_.other_bytes(adapted.longest(), PassKind::kBackward);
+  const CausalTrainingPlan plan =
+      plan_training_pass(runtime_, rows, address_of(lora), !trains_adapter(), limit - other);
   return {.parameters = trains_adapter() ? adapter_.bytes() : 0,
           .gradients = trained().bytes(),
           .states = states_.bytes(),
@@ -122,7 +120,7 @@ std::vector<LikelihoodSum> CausalTrainer::accumulate(const CausalBatch& batch, c
     if (!gradients_.accumulated) gradients_.clear();
   } else {
     const int64_t available = limit - lasting_bytes() - runtime_.other_bytes(adapted.longest(), PassKind::kBackward);
-    const CausalTrainingPlan plan = planned(rows, available);
+    const CausalTrainingPlan plan = planned(adapted, rows, available);
     runtime_.free_block_beyond(available);
     try {
       runtime_.prepare(adapted.longest(), job, PassKind::kBackward);
@@ -134,16 +132,19 @@ std::vector<LikelihoodSum> CausalTrainer::accumulate(const CausalBatch& batch, c
   }
   gradients_.accumulated = true;
   job.set_progress(1);
-  return likelihoods(rows, losses);
+  std::vector<LikelihoodSum> sums(adapted.lengths.size());
+  add_likelihoods(rows, losses, sums);
+  return sums;
 }
 
-CausalTrainingPlan CausalTrainer::planned(const CausalRows& rows, int64_t available) const {
+CausalTrainingPlan CausalTrainer::planned(const CausalBatch& batch, const CausalRows& rows,
+                                          int64_t available) const {
   const std::optional<LoraOperands> lora = operands();
   const CausalTrainingPlan plan =
       plan_training_pass(runtime_, rows, address_of(lora), !trains_adapter(), available);
   if (plan.fits) return plan;
-  throw Error(ErrorCode::kOutOfMemory, "training on " + std::to_string(rows.sequences()) + " sequences of " +
-                                           std::to_string(rows.rows()) + " tokens together needs " +
+  throw Error(ErrorCode::kOutOfMemory, "training on " + std::to_string(batch.lengths.size()) + " sequences of " +
+                                           std::to_string(batch.tokens()) + " tokens together needs " +
                                            std::to_string(plan.bytes) + " bytes of working memory, and " +
                                            std::to_string(std::max<int64_t>(available, 0)) +
                                            " are left; lower the batch, or shorten its sequences");

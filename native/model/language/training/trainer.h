@@ -58,7 +58,8 @@ class CausalTrainer {
   void initialise(uint64_t seed, Job& job);
 
   /// `limit`: on total bytes; as many layers save their activations as fit. A larger total means that nothing fits.
-  CausalTrainingMemory memory(const CausalBatchShape& shape, int64_t limit = INT64_MAX) const;
+  CausalTrainingMemory memory(const CausalBatch& batch, const int32_t* labels,
+                              int64_t limit = INT64_MAX) const;
 
   /// Forward, loss, backward: adds the gradient of weight · Σ losses of the labels [tokens] to the step's. The batch
   /// has no adapters of its own. Returns the likelihoods of the sequences.
@@ -90,7 +91,7 @@ class CausalTrainer {
   /// The adapter, and its gradients once they are reserved; null: every parameter is trained.
   std::optional<LoraOperands> operands() const;
   /// Error(kOutOfMemory) if nothing fits.
-  CausalTrainingPlan planned(const CausalRows& rows, int64_t available) const;
+  CausalTrainingPlan planned(const CausalBatch& batch, const CausalRows& rows, int64_t available) const;
   void run(const CausalRows& rows, const CausalTrainingPlan& plan, double weight, double* losses, Job& job);
 
   const std::shared_ptr<CausalModel> model_;
