@@ -180,13 +180,13 @@ TEST(CausalGradient, of_adapters_with_teachers_is_the_same_within_the_least_memo
   randomise(reference);
   OwnedBatch owned = random_batch(config, {9, 4, 7});
   add_adapters(owned, config, whole_shape(config), 2, {1, 0, 1});
-  CausalBatchShape shape{.batch = owned.batch, .labelled = {6, 2, 4}};
-  const int64_t plain = adapter_gradient_memory(model.runtime(), shape, INT64_MAX).activations;
+  const auto memory = [&](int64_t limit) {
+    return adapter_gradient_memory(model.runtime(), owned.batch, owned.labels.data(), limit).activations;
+  };
+  const int64_t plain = memory(INT64_MAX);
   add_teachers(owned);
-  shape.batch = owned.batch;
   const auto gradients = adapter_gradients_of(model, owned), naive = adapter_gradients_of(reference, owned);
-  const int64_t all = adapter_gradient_memory(model.runtime(), shape, INT64_MAX).activations;
-  const int64_t least = adapter_gradient_memory(model.runtime(), shape, 0).activations;
+  const int64_t all = memory(INT64_MAX), least = memory(0);
   EXPECT_GE(all, plain);
   EXPECT_LT(least, all);
   EXPECT_EQ(adapter_gradients_of(model, owned, least), gradients);
