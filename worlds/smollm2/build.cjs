@@ -6,7 +6,7 @@
 //   … --data <folder>         source texts; default: ../shared/data/short_tasks
 //   … --seed 2                another build: items, initial weights, order
 //   … --until generator       data, joint, generator, singles or evaluation; default: all
-//   … --ship                  also puts the generators into packages/generator-smollm2-135m
+//   … --ship                  with --world styles: also puts the generator into packages/generator-smollm2-135m
 const { mkdir } = require('node:fs/promises');
 const { join, resolve } = require('node:path');
 const { parseArgs } = require('node:util');

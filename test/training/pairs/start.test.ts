@@ -31,7 +31,7 @@ test('tasks may have no checkpoints where pairs.json names what they start from'
   expect(pairs.warnings).toEqual([]);
   const { code, stdout } = await dnd(['pairs', 'check', at('pairs')]);
   expect(code).toBe(0);
-  expect(stdout).toContain('Ready for training.');
+  expect(stdout).toContain("Ready for training with the loss 'behaviour'.");
   const { result } = await dndJson<object>(['pairs', 'check', at('pairs')]);
   expect(result).toMatchObject({ ok: true, tasks: [{ name: 'animals', checkpoints: 0 }, { checkpoints: 0 }] });
 });
