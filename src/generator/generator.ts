@@ -292,8 +292,7 @@ export class Generator implements Disposable, AsyncDisposable {
   async decode(condition: Float32Array, options: Pick<GenerateOptions, 'signal'> = {}): Promise<LoraAdapter> {
     const { signal } = checkOptions(options, 'options of decode');
     const { decoder } = this.#parts.manifest;
-    const [prompts, , channels] = conditionShape(decoder);
-    const length = this.#parts.manifest.condition.maxLength;
+    const [prompts, length, channels] = conditionShape(decoder);
     if (condition.length !== prompts * length * channels)
       throw new DndError(
         'SHAPE_MISMATCH',

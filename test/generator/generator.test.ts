@@ -156,6 +156,22 @@ describe('variants', () => {
     expect((await own.generate(PROMPTS)).tensors.size).toBe(28);
     own.dispose();
   });
+
+  test.each([
+    ['of every token', {}],
+    ['of every token, projected', { maxLength: 20 }],
+    ['pooled', { features: [[4, 1, 16], [6, 6, 12], TINY_TOKENS] as const, pooling: 'mean' as const }],
+  ])('the adapter of a condition is that of its prompts: %s', async (_, settings) => {
+    const own = await createTiny(settings);
+    const condition = await own.condition(PROMPTS);
+    const decoded = await own.decode(condition);
+    expect(decoded.tensors).toEqual((await own.generate(PROMPTS)).tensors);
+    await expect(own.decode(condition.subarray(1))).rejects.toMatchObject({
+      code: 'SHAPE_MISMATCH',
+      message: expect.stringMatching(`has ${condition.length - 1} elements; expected .*, ${condition.length}$`),
+    });
+    own.dispose();
+  });
 });
 
 describe('create refuses', () => {
