@@ -308,7 +308,7 @@ TEST(CausalPrefix, takes_the_memory_that_is_counted_and_less_than_without) {
   EXPECT_LT(static_cast<double>(bytes[0]), 0.7 * static_cast<double>(bytes[1]));
 }
 
-TEST(CausalPrefix, of_sequences_without_labels_needs_no_activations) {
+TEST(CausalPrefix, of_sequences_without_labels_needs_hardly_any_memory) {
   const CausalConfig config = rich_config();
   CausalLanguageModel model(config, 1);
   randomise(model);
