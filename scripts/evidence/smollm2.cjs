@@ -44,8 +44,10 @@ training task has both, and one domain is held out as a whole ([the world](../wo
     title: 'Instruction tasks on SmolLM2-135M-Instruct',
     about: `Unlike tasks whose prompts carry their instruction: the second word of a list, the capital of a country, a verb's past tense,
 the intent of a message ([the world](../worlds/smollm2/instructions.md)). Tasks are held out inside their clusters, and none is a
-variant of a training task. ${BASE}`,
+variant of a training task. **Here the generator is not better than the joint LoRA, and its prompts hardly matter**; the
+world's page says what was tried. ${BASE}`,
     limits: [
+      'The generator of seed 1 was stopped after 315 of 400 steps, and evaluated on 12 items of each task.',
       "The test inputs are new, the knowledge that they ask for is the base's own: what it does not know, no adapter tells it.",
     ],
     build: '--world instructions',
