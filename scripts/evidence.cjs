@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The evidence that generated adapters help, as docs/evidence.json (figures) and docs/evidence.md (made from them).
 //   node scripts/evidence.cjs add --world pocket --split N --seed N EVAL.json
-//   node scripts/evidence.cjs add --world house-styles|house-styles-pairs|instructions --part singles|tasks|descriptions
+//   node scripts/evidence.cjs add --world house-styles|house-styles-pairs|instructions --part singles|tasks|counts|descriptions
 //     [--split N] --seed N [--index tasks/index.json] EVAL.json  adds, or replaces, what `dnd eval --out` wrote, of one build;
 //                                                                builds of other seeds stay. The index says which tasks
 //                                                                are of data for research only

@@ -8,6 +8,11 @@ const PARTS = {
     about: "The LoRAs of single tasks, and the tasks' own, continue from the joint one for 40 steps of 8 examples.",
   },
   tasks: { title: 'On more held-out tasks', about: 'Without LoRAs of their own.' },
+  counts: {
+    title: 'From fewer and more prompts',
+    about:
+      'The generator takes 16 prompts: fewer are repeated; more are put into groups of 16, and the adapters of the groups are averaged (`dnd eval --prompt-counts 1,4,64 --draws 2`, 10 items of each task).',
+  },
   descriptions: {
     title: 'From descriptions',
     about:
