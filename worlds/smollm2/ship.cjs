@@ -14,9 +14,9 @@ const [PROMPTS, TEST_ITEMS] = [32, 10];
 
 /** @throws Error for a world of which the package has nothing, or a build without the figures */
 function checkShipped(worlds, isWhole) {
+  if (!isWhole) throw new Error('--ship: expected a build with its evaluation; leave --until out');
   const other = worlds.find(({ shipped }) => !shipped.includes('generator'));
   if (other !== undefined) throw new Error(`--ship: the package has no generator of the world ${other.name}`);
-  if (!isWhole) throw new Error('--ship: expected a build with its evaluation; leave --until out');
 }
 
 /** Puts the generator and its figures into the package, and the demo's tasks, if they are of this world. */
