@@ -1,7 +1,6 @@
 import { cpuInfo } from '../engine/index.js';
 import { parameterCount } from '../generator/decoder-shape.js';
 import type { GeneratorManifest } from '../generator/manifest.js';
-import type { BaseWithExamples } from './behaviour/index.js';
 import { meaninglessTask } from './pairs/index.js';
 import type { Preparation } from './prepare.js';
 import type { RunDescription } from './run-description.js';
@@ -9,12 +8,12 @@ import type { TrainingSettings } from './settings.js';
 
 /**
  * The contents of run.json.
- * @param base that the behaviour loss runs; null for the loss 'tokens', and where it has not been loaded
+ * @param baseSha256 of the base that the behaviour loss runs; null for the loss 'tokens', and in a plan
  */
 export function describeRun(
   { manifest, pairs, split, layout }: Preparation,
   settings: TrainingSettings,
-  base: Pick<BaseWithExamples, 'sha256'> | null,
+  baseSha256: string | null,
 ): RunDescription {
   const { formatVersion: _, training: __, ...parts } = manifest;
   const heldOut = new Map(split.evaluation.map((one) => [one.task.name, one]));
@@ -22,7 +21,7 @@ export function describeRun(
     formatVersion: 1,
     ...parts,
     instructionSet: cpuInfo().isa,
-    ...(base && { baseSha256: base.sha256 }),
+    ...(baseSha256 !== null && { baseSha256 }),
     parameters: parameterCount(manifest.decoder),
     weightTokens: { count: layout.tokenCount, height: layout.tokenHeight, width: layout.tokenWidth },
     pairs: {

@@ -8,7 +8,7 @@ import { readProjection } from '../generator/condition-projection-file.js';
 import { ENCODER_FOLDER, loadNamedEncoder } from '../generator/encoder-folder.js';
 import { readLayout } from '../generator/normalisation-file.js';
 import { PACKAGE } from '../package.js';
-import type { BaseWithExamples } from './behaviour/index.js';
+import { type BaseWithExamples, baseSha256 } from './behaviour/index.js';
 import { checkSettings } from './check-setting.js';
 import { loadCheckpoint, readTrainingState, type TrainingState } from './checkpoint.js';
 import { useComponents } from './condition-components.js';
@@ -58,7 +58,8 @@ export async function resumeRun(path: string, options: ResumeTrainerOptions): Pr
     if (!allowChangedPairs) requireSamePairs(description, preparation, folder);
     reportPairs(preparation, onNotice);
     base = await loadBaseFor(preparation, options);
-    if (base) requireSameBase(description, base, preparation.settings, folder);
+    const digest = base && (await baseSha256(preparation.settings.base!, signal));
+    requireSameBase(description, digest, preparation.settings, folder);
     engine = await createEngine(preparation);
     microBatchFor(engine, settings, basisNeed(preparation));
     const newest = await loadNewest(folder, engine, settings, { signal, onProgress, allowOtherInstructionSet });
@@ -73,7 +74,7 @@ export async function resumeRun(path: string, options: ResumeTrainerOptions): Pr
         `the checkpoint was written by ${state.createdBy}: results of another version may not be bit-identical`,
       );
     if (state) await linkLatest(folder, checkpointPath(folder, state.step));
-    await describeAgain(description, preparation, base, folder);
+    await describeAgain(description, preparation, digest, folder);
     const opened = await MetricsFile.open(join(folder, METRICS_FILE), state?.metricsBytes ?? 0);
     metrics = opened.file;
     if (opened.shorter)
@@ -161,15 +162,15 @@ function requireSamePairs({ pairs }: RunDescription, preparation: Preparation, f
 
 /** Runs of older versions do not say which base they started with. */
 function requireSameBase(
-  { baseSha256 }: RunDescription,
-  { sha256 }: BaseWithExamples,
+  { baseSha256: expected }: RunDescription,
+  found: string | null,
   { base }: TrainingSettings,
   folder: string,
 ): void {
-  if (baseSha256 === undefined || baseSha256 === sha256) return;
+  if (expected === undefined || found === null || found === expected) return;
   throw new DndError(
     'RESUME_MISMATCH',
-    `${folder} cannot be resumed: the base ${base} has other weights; expected those of SHA-256 ${baseSha256}, got ${sha256}. ` +
+    `${folder} cannot be resumed: the base ${base} has other weights; expected those of SHA-256 ${expected}, got ${found}. ` +
       'Restore the base that it started with, or start a new run',
   );
 }
@@ -193,10 +194,10 @@ function differenceOf(before: RunDescription['pairs'], { tasks }: Preparation['p
 async function describeAgain(
   before: RunDescription,
   preparation: Preparation,
-  base: BaseWithExamples | null,
+  digest: string | null,
   folder: string,
 ): Promise<void> {
-  const { instructionSet: _, ...now } = describeRun(preparation, preparation.settings, base);
+  const { instructionSet: _, ...now } = describeRun(preparation, preparation.settings, digest);
   const text = `${JSON.stringify({ ...before, ...now }, null, 2)}\n`;
   if (isDeepStrictEqual(JSON.parse(text), JSON.parse(JSON.stringify(before)))) return;
   await writeFileAtomically(join(folder, RUN_FILE), text);

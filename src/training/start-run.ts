@@ -7,7 +7,7 @@ import { PROJECTION_FILE } from '../generator/condition-projection-file.js';
 import { copyEncoderFiles, ENCODER_FOLDER } from '../generator/encoder-folder.js';
 import { adapterSettings } from '../generator/manifest.js';
 import { NORMALISATION_FILE, writeNormalisation } from '../generator/normalisation-file.js';
-import type { BaseWithExamples } from './behaviour/index.js';
+import { type BaseWithExamples, baseSha256 } from './behaviour/index.js';
 import { makeComponents } from './condition-components.js';
 import { resolveSettings, withAbsolutePaths } from './config.js';
 import { basisNeed, microBatchFor } from './decoder-memory.js';
@@ -63,7 +63,8 @@ export async function startRun(options: CreateTrainerOptions): Promise<TrainerPa
     await normalise(preparation, engine, folder, options);
     await makeBasis(preparation, folder, options);
     await makeComponents(preparation, folder, options);
-    const description = describeRun(preparation, preparation.settings, base);
+    const digest = base && (await baseSha256(settings.base!, signal));
+    const description = describeRun(preparation, preparation.settings, digest);
     await writeFileAtomically(join(folder, RUN_FILE), `${JSON.stringify(description, null, 2)}\n`, { signal });
     metrics = (await MetricsFile.open(join(folder, METRICS_FILE), 0)).file;
     const { seed } = settings;

@@ -10,8 +10,6 @@ import { encodeTasks, type TaskExamples } from './encode-tasks.js';
 export interface BaseWithExamples {
   model: LanguageModel;
   examples: TaskExamples;
-  /** SHA-256 of the files with the model's weights. */
-  sha256: string;
 }
 
 export interface LoadBaseOptions extends Omit<LongOperation, 'onProgress'> {
@@ -49,11 +47,20 @@ export async function loadBase(
       ...{ system, signal },
       onProgress: (fraction) => onProgress(fraction, 'responses'),
     });
-    return { model, examples, sha256: await sha256OfFiles(await weightFiles(base), signal) };
+    return { model, examples };
   } catch (error) {
     model.dispose();
     throw error;
   }
+}
+
+/**
+ * SHA-256 of the files with a base model's weights, which takes as long as reading them.
+ * @param base folder of the model, or GGUF file
+ * @throws DndError as `weightFiles` and `sha256OfFiles`; `signal.reason`
+ */
+export async function baseSha256(base: string, signal?: AbortSignal): Promise<string> {
+  return sha256OfFiles(await weightFiles(base), signal);
 }
 
 /** Advice. */
