@@ -17,7 +17,7 @@ const QUESTIONS_EACH = 60;
  * Everything that a world is built from, made of a seed: corpus, tokenizer, tasks, items.
  * @param SplitMix64 the class
  * @param world FULL or REDUCED of worlds.cjs
- * @param {number} seed of everything random
+ * @param {number} seed the random seed
  * @param {number} split which Latin square
  */
 function makeData(SplitMix64, world, seed, split) {

@@ -1,9 +1,10 @@
+const { shareReached } = require('../../dist/evaluation/intervals.js');
 const { adapterTable, counted, percent, points } = require('./figures.cjs');
 const { resampled } = require('./resampled.cjs');
 
 const UNCOMPARED = ['own', 'generated'];
 const difference = ([one, other]) => one - other;
-const share = ([generated, joint, own]) => (own > joint ? (generated - joint) / (own - joint) : undefined);
+const share = ([generated, joint, own]) => shareReached(generated, joint, own);
 
 /**
  * The table of an evaluation, over the builds that it was made of: with every figure, an interval over tasks and draws and,

@@ -24,7 +24,7 @@ function pocketSection(worlds) {
   });
   return `## The pocket world
 
-${counted(worlds.length, 'world')}: ${counted(splits.size, 'split')} into training tasks and held-out tasks, ${counted(seeds.size, 'seed')} of everything random (base, checkpoints,
+${counted(worlds.length, 'world')}: ${counted(splits.size, 'split')} into training tasks and held-out tasks, ${counted(seeds.size, 'seed')} (of base, checkpoints and
 generator).${splits.size < WANTED || seeds.size < WANTED ? ` **That is too few**: ${WANTED} splits and ${WANTED} seeds are wanted, and until they are there the spread over worlds is not known.` : ''} In each, the generator is asked for the adapters of tasks that it never saw, from unlabeled prompts, and the base answers their test
 items with them ([evaluation.md](evaluation.md) explains rows, measures and intervals; [pocket.md](pocket.md) the world).
 

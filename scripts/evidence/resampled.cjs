@@ -1,7 +1,6 @@
-const { mean, middleOf } = require('../../dist/evaluation/intervals.js');
+const { mean, middleOf, RESAMPLES } = require('../../dist/evaluation/intervals.js');
 const { SplitMix64 } = require('../../dist/random/split-mix.js');
 
-const RESAMPLES = 2000;
 const SEED = 0;
 
 /**

@@ -10,7 +10,7 @@ export interface Interval {
 /** Values of one row: for each task one for each draw. */
 export type ByTask = readonly (readonly number[])[];
 
-const RESAMPLES = 2000;
+export const RESAMPLES = 2000;
 const TAIL = 0.025;
 
 /**
@@ -51,6 +51,11 @@ export function pairedDifference(values: ByTask, others: ByTask, seed: number): 
   return bootstrap(differences, seed);
 }
 
+/** (part − from) / (whole − from); undefined where `whole` is not above `from`. */
+export function shareReached(part: number, from: number, whole: number): number | undefined {
+  return whole > from ? (part - from) / (whole - from) : undefined;
+}
+
 /**
  * The share of what one row adds to another that a third adds: (values − from) / (whole − from), of means over tasks. All
  * three are resampled together.
@@ -61,7 +66,7 @@ export function pairedShare(values: ByTask, from: ByTask, whole: ByTask, seed: n
   const random = SplitMix64.seeded(seed);
   const share = (tasks: readonly (readonly [number, number, number])[]) => {
     const [part, none, all] = [0, 1, 2].map((row) => mean(tasks.map((task) => task[row]!)));
-    return all! > none! ? (part! - none!) / (all! - none!) : undefined;
+    return shareReached(part!, none!, all!);
   };
   const means = share(values.map((draws, task) => [mean(draws), mean(from[task]!), mean(whole[task]!)]));
   const shares = Array.from({ length: RESAMPLES }, () =>

@@ -2,7 +2,7 @@ import { eventLoopYielder } from '../async/index.js';
 import { DndError } from '../errors.js';
 import { sha256OfValues } from '../formats/digest.js';
 import { firstNonFinite } from '../formats/non-finite.js';
-import { scalarProduct } from '../linear-algebra/index.js';
+import { addScaledFloats, scalarProduct } from '../linear-algebra/index.js';
 
 /** Elements of every direction that are worked on at once: their sums stay in the processor's cache. */
 const STRIP = 2048;
@@ -84,7 +84,7 @@ export class Basis {
       for (let task = 0; task < batch; task++) {
         sums.fill(0);
         for (let i = 0; i < count; i++)
-          addProduct(coefficients[task * count + i]!, directions, i * size + start, end - start, sums);
+          addScaledFloats(coefficients[task * count + i]!, directions.subarray(i * size + start, i * size + end), sums);
         tokens.set(sums.subarray(0, end - start), task * size + start);
       }
     }
@@ -125,10 +125,6 @@ export class Basis {
     }
     return products;
   }
-}
-
-function addProduct(factor: number, from: Float32Array, start: number, count: number, sums: Float64Array): void {
-  for (let e = 0; e < count; e++) sums[e]! += factor * from[start + e]!;
 }
 
 /** The ranges of the strips of `size` elements, with time for the event loop between them. */

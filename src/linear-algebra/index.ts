@@ -2,6 +2,7 @@
 export { alignedFactors, canonicalFactors, type Factors } from './balanced-factors.js';
 export { effectiveRank } from './effective-rank.js';
 export { type SymmetricEigen, signOfLargest, symmetricEigen } from './eigen.js';
+export { addScaledFloats, scalarProduct } from './float32.js';
 export { type LowRank, SharedBases } from './low-rank.js';
 export {
   addScaled,
@@ -16,5 +17,4 @@ export {
 } from './matrix.js';
 export { differenceGradient, innerProduct, type Product } from './product-difference.js';
 export { QrFactors } from './qr.js';
-export { scalarProduct } from './scalar-product.js';
 export { type Svd, singularValues, svd } from './svd.js';

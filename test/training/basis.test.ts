@@ -12,7 +12,7 @@ import type { CreateTrainerOptions } from '../../src/training/start-run.js';
 import { Trainer } from '../../src/training/trainer.js';
 import { dnd } from '../cli/run-cli.js';
 import { createTiny, TINY_BASE, TINY_TOKENS } from '../generator/tiny.js';
-import { checkpointBytes, stepsOf, useRuns } from './run-workshop.js';
+import { checkpointBytes, generatedFrom, stepsOf, useRuns } from './run-workshop.js';
 import { checkpointPath, type PairsSettings, writePairs } from './workshop.js';
 
 jest.setTimeout(180_000);
@@ -29,11 +29,7 @@ const endingIn = (...last: [number, number, number]) => [[4, 8, 16], [6, 6, 12],
 const BASIS = { basis: 3, features: endingIn(3, 1, 1) } as const satisfies Partial<CreateTrainerOptions>;
 const PROMPTS = ['which animal is larger?', 'which one is older?', 'what do they eat?', 'where?'];
 
-async function generated(folder: string, threads: number): Promise<Map<string, Float32Array>> {
-  await using generator = await Generator.load(folder, { threads, device: 'cpu' });
-  const { tensors } = await generator.generate(PROMPTS);
-  return new Map(Array.from(tensors, ([name, { data }]) => [name, data]));
-}
+const generated = (folder: string, threads: number) => generatedFrom(folder, PROMPTS, threads);
 
 const manifestOf = (folder: string) => readManifest(join(folder, 'generator.json'));
 

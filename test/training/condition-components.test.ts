@@ -14,7 +14,7 @@ import type { CreateTrainerOptions } from '../../src/training/start-run.js';
 import { Trainer } from '../../src/training/trainer.js';
 import { writeModel } from '../encoder/models.js';
 import { createTiny, TINY_TOKENS } from '../generator/tiny.js';
-import { checkpointBytes, stepsOf, useRuns } from './run-workshop.js';
+import { checkpointBytes, generatedFrom, stepsOf, useRuns } from './run-workshop.js';
 import { itemsOf } from './workshop.js';
 
 jest.setTimeout(120_000);
@@ -53,11 +53,7 @@ function distanceFromWhite(rows: readonly Float32Array[]): number {
   return largest;
 }
 
-async function generated(folder: string, threads: number): Promise<Map<string, Float32Array>> {
-  await using generator = await Generator.load(folder, { threads, device: 'cpu' });
-  const { tensors } = await generator.generate(PROMPTS);
-  return new Map(Array.from(tensors, ([name, { data }]) => [name, data]));
-}
+const generated = (folder: string, threads: number) => generatedFrom(folder, PROMPTS, threads);
 
 describe('projected hidden states', () => {
   const encoders: [string, number, () => Promise<TextEncoder>][] = [

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Generator } from '../../src/generator/generator.js';
 import type { Evaluation, TrainingStep } from '../../src/training/metrics.js';
 import type { CreateTrainerOptions } from '../../src/training/start-run.js';
 import type { RunOptions } from '../../src/training/trainer.js';
@@ -48,6 +49,17 @@ export function useRuns(pairs: PairsSettings = TINY_PAIRS) {
     checkpoint: (name: string, step: number) => at(name, 'checkpoints', `step-${String(step).padStart(6, '0')}`),
     metrics: (name: string) => metricsOf(at(name)),
   };
+}
+
+/** What a generator folder, or a checkpoint, generates from prompts: the elements of each tensor by its name. */
+export async function generatedFrom(
+  folder: string,
+  prompts: readonly string[],
+  threads: number,
+): Promise<Map<string, Float32Array>> {
+  await using generator = await Generator.load(folder, { threads, device: 'cpu' });
+  const { tensors } = await generator.generate(prompts);
+  return new Map(Array.from(tensors, ([name, { data }]) => [name, data]));
 }
 
 /** At most `most` steps of a trainer. */

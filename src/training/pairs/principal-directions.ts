@@ -1,7 +1,14 @@
 import type { AdapterLayout } from '../../adapter/index.js';
 import { eventLoopYielder, type LongOperation, steadyProgress } from '../../async/index.js';
 import { DndError } from '../../errors.js';
-import { columnOf, scalarProduct, signOfLargest, symmetricEigen, zeros } from '../../linear-algebra/index.js';
+import {
+  addScaledFloats,
+  columnOf,
+  scalarProduct,
+  signOfLargest,
+  symmetricEigen,
+  zeros,
+} from '../../linear-algebra/index.js';
 import { readTensors, readWeights } from './target.js';
 import { type TensorBlock, tensorBlocks } from './tensor-blocks.js';
 import type { Checkpoint, ReadWeights } from './types.js';
@@ -157,10 +164,8 @@ async function addCombination(
     signal?.throwIfAborted();
     const length = Math.min(STRIP, into.length - start);
     sums.fill(0);
-    for (const [task, row] of rows.entries()) {
-      const factor = factors[task]!;
-      for (let e = 0; e < length; e++) sums[e]! += factor * row[start + e]!;
-    }
+    for (const [task, row] of rows.entries())
+      addScaledFloats(factors[task]!, row.subarray(start, start + length), sums);
     into.set(sums.subarray(0, length), start);
   }
 }

@@ -43,7 +43,7 @@ const STREAMS = { train: 0, test: 1 };
  * All instruction tasks, with their items.
  * @param SplitMix64 the class
  * @param {string} folder of the source tasks
- * @param {number} seed of everything random
+ * @param {number} seed the random seed
  * @param world `items`: how many of each task; `least`: see `checkWorld`; `only`: names of tasks, default: all
  * @throws DndError INVALID_PROMPTS if the tasks do not keep the rules of rules.cjs, or there is none of a name
  */

@@ -12,3 +12,8 @@ export function scalarProduct(left: Float32Array, right: Float32Array): number {
   for (; i < length; i++) sum0 += left[i]! * right[i]!;
   return sum0 + sum1 + (sum2 + sum3);
 }
+
+/** As `addScaled`, of a float32 vector of which `target` takes its first elements: target += factor · from. */
+export function addScaledFloats(factor: number, from: Float32Array, target: Float64Array): void {
+  for (let i = 0; i < from.length; i++) target[i]! += factor * from[i]!;
+}
