@@ -6,7 +6,7 @@ const { evaluatedTasks, readTasks, singleTasks, tasksOfTraining } = require('./t
 
 /**
  * The stages of a world, in their order: whether one is done, by what is in the folder `work`, and what does it.
- * A place has `work`, `base`, `encoder`, `data`: paths; `seed`; `threads`, if not all.
+ * A place has `work`, `base`, `encoder`, `data`: paths; `seed`; `threads`, if not all; `precision` of products with the base.
  */
 const STAGES = [
   { name: 'data', isDone: (_, { work }) => existsSync(join(work, 'tasks', 'index.json')), run: makeTasks },
@@ -30,8 +30,8 @@ async function trainSingles(world, place) {
   await finetune(place, { name: 'singles', out: 'singles', settings: { start, ...settings }, tasks });
 }
 
-async function finetune({ work, base, seed, threads }, { name, out, settings, tasks }) {
-  const config = { base, out, ...settings, seed, tasks: tasks.map((task) => filesOf(task, work)) };
+async function finetune({ work, base, seed, threads, precision }, { name, out, settings, tasks }) {
+  const config = { base, out, ...settings, precision, seed, tasks: tasks.map((task) => filesOf(task, work)) };
   await startOrResume('finetune', { config, path: join(work, `${name}.json`), out: join(work, out), threads });
 }
 
@@ -42,8 +42,8 @@ function filesOf({ name, heldOut }, work) {
 }
 
 /** Pairs → generator. */
-async function trainGenerator(world, { work, base, encoder, seed, threads }) {
-  const config = { pairs: 'pairs', base, encoder, out: 'run', ...world.generator, seed };
+async function trainGenerator(world, { work, base, encoder, seed, threads, precision }) {
+  const config = { pairs: 'pairs', base, encoder, out: 'run', ...world.generator, precision, seed };
   await startOrResume('train', { config, path: join(work, 'train.json'), out: join(work, 'run'), threads });
 }
 

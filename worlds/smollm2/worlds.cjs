@@ -52,9 +52,9 @@ const STYLES = {
   minutes: { data: 0.2, joint: 15, generator: 45, singles: 15, evaluation: 30 },
   shipped: ['generator', 'demo'],
   data: { split: 'combinations', items: { train: 64, test: 20 } },
-  joint: { ...ADAPTER, ...JOINT },
+  joint: { ...ADAPTER, ...JOINT, jointSteps: 600 },
   single: { ...SINGLE, trainingTasks: 4, heldOutTasks: 8 },
-  generator: GENERATOR,
+  generator: { ...GENERATOR, steps: 1200, evaluateEvery: 200 },
   /** Held-out tasks that are evaluated beside those with LoRAs of their own. */
   evaluation: { tasks: 24, draws: 3, maxNewTokens: 24 },
 };
