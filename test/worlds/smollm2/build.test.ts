@@ -167,7 +167,7 @@ describe('the stages', () => {
     for (const path of ['tasks/index.json', 'pairs/pairs.json', 'singles/pairs.json', 'evaluation-singles.json'])
       await writeFile(join(work, path), '{}');
     expect(done()).toEqual([true, true, false, true, false]);
-    await mkdir(join(work, 'run/checkpoints/step-000700'));
+    await mkdir(join(work, 'run/checkpoints', `step-${String(STYLES.generator.steps).padStart(6, '0')}`));
     await writeFile(join(work, 'evaluation.json'), '{}');
     expect(done()).toEqual([true, true, true, true, true]);
   });
