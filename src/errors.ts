@@ -34,9 +34,15 @@ export type ErrorCode =
  * to do.
  */
 export class DndError extends Error {
+  /** Always `DndError`. */
   override readonly name = 'DndError';
 
+  /**
+   * @param message what is wrong, where, and what to do
+   * @param options `cause`: the error that led to this one
+   */
   constructor(
+    /** What went wrong, for programs; docs/guides/errors.md describes each code and its way out. */
     readonly code: ErrorCode,
     message: string,
     options?: ErrorOptions,

@@ -1,10 +1,15 @@
-/** The public API of dnd-lora. docs/api.md shows it in use. */
+/**
+ * Generating LoRA adapters from prompts, and what one does with adapters: reading, writing, converting, merging, comparing
+ * and adding them. docs/guides/backend.md shows it in use.
+ * @module dnd-lora
+ */
 
 export {
   type GgufAdapterReadOptions,
   type GgufAdapterSummary,
   type GgufAdapterWriteOptions,
   type GgufBase,
+  type GgufDtype,
   type GgufDtypeName,
   readGgufAdapter,
   readGgufBase,
@@ -13,15 +18,20 @@ export {
 export {
   type AdapterTensor,
   type BaseModel,
+  type FloatDtypeName,
+  type GivenAdapter,
   LoraAdapter,
   type LoraConfig,
+  type LoraPair,
   type MlxWriteOptions,
   type Normalisation,
+  type ReadPeftOptions,
   readBaseModel,
   readMlx,
   readPeft,
   writeMlx,
 } from './adapter/index.js';
+export type { LongOperation } from './async/progress.js';
 export type { NamedAdapter } from './comparison/aligned.js';
 export { compareAdapters } from './comparison/compare.js';
 export type {
@@ -39,7 +49,14 @@ export {
   type CompositionReport,
   type SaveComposedOptions,
 } from './composition/composed-adapter.js';
-export { type Conversion, type ConvertOptions, convert } from './conversion/index.js';
+export {
+  type AdapterFormatName,
+  type Conversion,
+  type ConvertOptions,
+  convert,
+  type Facts,
+  type GeneratorOptions,
+} from './conversion/index.js';
 export type { EncoderIdentity, Padding, Pooling } from './encoder/index.js';
 export type { Device, Precision } from './engine/index.js';
 export { DndError, type ErrorCode } from './errors.js';
@@ -49,18 +66,24 @@ export type { DecoderShape, Feature } from './generator/decoder-shape.js';
 export { GeneratedAdapter, type SaveAdapterOptions } from './generator/generated-adapter.js';
 export {
   type CreateOptions,
+  type GeneratedSet,
   type GenerateManyOptions,
   type GenerateOptions,
   Generator,
   type LoadOptions,
 } from './generator/generator.js';
-export type { AdapterSettings, GeneratorManifest } from './generator/manifest.js';
+export type {
+  AdapterSettings,
+  ConditionSettings,
+  GeneratorManifest,
+  TrainingProvenance,
+} from './generator/manifest.js';
 export { PRESETS, type Preset, type PresetName } from './generator/presets.js';
 export type { OnProgress, Stage } from './generator/progress.js';
-export type { PromptSets } from './generator/prompts.js';
+export type { PromptSet, PromptSets } from './generator/prompts.js';
 export type { AdapterSummary, DeviceReport, GenerationReport } from './generator/report.js';
 export type { SaveOptions } from './generator/save.js';
 export type { Statistics } from './generator/statistics.js';
 export { type DownloadedRepository, type DownloadOptions, download, type HubKind } from './hub/index.js';
 export { type MergeOptions, type MergeReport, mergeAdapter } from './merging/merge.js';
-export { type PromptFields, readDescriptions, readPromptSet } from './prompts/index.js';
+export { type PromptFields, type PromptInput, readDescriptions, readPromptSet } from './prompts/index.js';

@@ -7,11 +7,17 @@ export interface BaseModel {
   name: string | null;
   /** `model_type` of its config.json. */
   modelType: string;
+  /** Width of the hidden states (`hidden_size`). */
   hidden: number;
+  /** Number of query heads per layer. */
   heads: number;
+  /** Number of key and value heads per layer; equal to `heads` without grouped-query attention. */
   kvHeads: number;
+  /** Width of one head. */
   headDim: number;
+  /** Width of the feed-forward layer (`intermediate_size`). */
   intermediate: number;
+  /** Number of decoder layers. */
   layers: number;
 }
 

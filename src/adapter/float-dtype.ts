@@ -4,6 +4,7 @@ import type { AdapterDtype } from './encode.js';
 
 /** Dtypes of tensors in safetensors files, by the names that options have for them. */
 export const FLOAT_DTYPES = { f32: 'F32', f16: 'F16', bf16: 'BF16' } as const satisfies Record<string, AdapterDtype>;
+/** Dtypes of adapters and generators: `f32`, `f16`, `bf16`. */
 export type FloatDtypeName = keyof typeof FLOAT_DTYPES;
 
 /**

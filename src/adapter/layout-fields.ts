@@ -4,8 +4,11 @@ import { fusedTwice, MODULES, type Module, type WidthName, type Widths } from '.
 import { type Part, parseModulePath, parseTensorName, placeKey, tensorName } from './names.js';
 import { otherModule } from './other-tensors.js';
 
+/** Name and shape of one matrix. */
 export interface TensorShape {
+  /** PEFT's name of it. */
   name: string;
+  /** [rank, input width] for A, [output width, rank] for B. */
   shape: readonly number[];
 }
 

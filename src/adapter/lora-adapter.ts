@@ -8,16 +8,21 @@ import { type Part, parseTensorName, tensorName } from './names.js';
 
 /** How an adapter is applied: PEFT's `adapter_config.json`, as far as it concerns the numbers. */
 export interface LoraConfig {
+  /** Rank r of the matrices, unless `rankPattern` has another for a module. */
   rank: number;
+  /** Numerator of the scale, alpha / rank, unless `alphaPattern` has another for a module. */
   alpha: number;
   /** Scale by alpha / √rank instead of alpha / rank. */
   useRslora: boolean;
+  /** Names of the adapted modules: `q_proj`, `v_proj`, … */
   targetModules: string[];
+  /** Hugging Face id or path of the base model; null if it is not known. */
   baseModelName: string | null;
   /** The base stores these weights as [input, output], as GPT-2 does. */
   fanInFanOut?: boolean;
-  /** Ranks and alphas of modules that differ from the others, by PEFT's keys. */
+  /** Ranks of modules that differ from `rank`, by PEFT's keys. */
   rankPattern?: Record<string, number>;
+  /** Alphas of modules that differ from `alpha`, by PEFT's keys. */
   alphaPattern?: Record<string, number>;
   /** The layers that are adapted, when not all are. */
   layersToTransform?: number[] | null;
@@ -32,8 +37,11 @@ export interface ReconstructedConfig {
   baseModelName?: string | null;
 }
 
+/** One matrix of an adapter. */
 export interface AdapterTensor {
+  /** [rank, input width] for A, [output width, rank] for B. */
   shape: readonly number[];
+  /** The elements, row by row. */
   data: Float32Array;
 }
 
@@ -41,12 +49,15 @@ export interface AdapterTensor {
 export interface LoraPair {
   /** The base model's own name of it, such as `model.layers.0.self_attn.q_proj`. */
   module: string;
+  /** Rows of A and columns of B. */
   rank: number;
+  /** Columns of A. */
   inputWidth: number;
+  /** Rows of B. */
   outputWidth: number;
-  /** [rank, inputWidth] */
+  /** A, [rank, inputWidth], row by row. */
   a: Float32Array;
-  /** [outputWidth, rank] */
+  /** B, [outputWidth, rank], row by row. */
   b: Float32Array;
 }
 
@@ -69,8 +80,14 @@ export class LoraAdapter {
   /** By PEFT name: `base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight` … */
   readonly tensors: ReadonlyMap<string, AdapterTensor>;
 
-  /** @throws DndError SHAPE_MISMATCH for tensors that are not whole pairs of matrices A and B that fit together */
+  /**
+   * @param config how the adapter is applied
+   * @param tensors the matrices, by PEFT name
+   * @throws DndError SHAPE_MISMATCH for tensors that are not whole pairs of matrices A and B that fit together;
+   * INVALID_ARGUMENT for tensors that are not in a Map
+   */
   constructor(
+    /** How the adapter is applied. */
     readonly config: LoraConfig,
     tensors: ReadonlyMap<string, AdapterTensor>,
   ) {
@@ -81,7 +98,10 @@ export class LoraAdapter {
     for (const module of this.moduleNames()) this.pair(module);
   }
 
-  /** The adapter that `tokens`, [tokenCount, tokenHeight, tokenWidth], encode. The base's name is the layout's. */
+  /**
+   * The adapter that `tokens`, [tokenCount, tokenHeight, tokenWidth], encode. The base's name is the layout's.
+   * @internal
+   */
   static async fromTokens(
     layout: AdapterLayout,
     tokens: Float32Array,
@@ -97,6 +117,7 @@ export class LoraAdapter {
   /**
    * The adapter whose tensors are contiguous views of `values`, [layout.elementCount], without a copy. The base's name
    * is the layout's.
+   * @internal
    */
   static fromValues(layout: AdapterLayout, values: Float32Array, config: ReconstructedConfig): LoraAdapter {
     checkParts(layout, values, config);
@@ -131,6 +152,7 @@ export class LoraAdapter {
   /**
    * The adapter layout that fits these tensors.
    * @throws DndError UNSUPPORTED_BASE for another family's tensors, SHAPE_MISMATCH for ranks or modules that differ
+   * @internal
    */
   layout(options: { chunk?: number } = {}): AdapterLayout {
     checkOptions(options, 'options of layout');
@@ -138,7 +160,10 @@ export class LoraAdapter {
     return AdapterLayout.fromTensors(shapes, options);
   }
 
-  /** The base model's names of the adapted modules, in the order of the tensors. */
+  /**
+   * The base model's names of the adapted modules, in the order of the tensors.
+   * @throws DndError SHAPE_MISMATCH for a tensor whose name is not that of a LoRA matrix
+   */
   moduleNames(): string[] {
     const names = new Set<string>();
     for (const name of this.tensors.keys()) {
@@ -149,7 +174,11 @@ export class LoraAdapter {
     return [...names];
   }
 
-  /** @throws DndError SHAPE_MISMATCH when the adapter has no such module, or its matrices do not fit together */
+  /**
+   * The two matrices of one module.
+   * @param module the base model's name of it, as in `moduleNames`
+   * @throws DndError SHAPE_MISMATCH when the adapter has no such module, or its matrices do not fit together
+   */
   pair(module: string): LoraPair {
     if (typeof module !== 'string' || module.length > LONGEST_NAME)
       throw mismatch(`the adapter has no module ${quoteValue(module)}`);

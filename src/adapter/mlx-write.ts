@@ -13,6 +13,7 @@ import { MLX_TENSORS_FILE, type MlxModule, mlxModule, mlxTensorName } from './ml
 import { checkConfig, PEFT_CONFIG_FILE } from './peft-write.js';
 import { transposeOf } from './transpose.js';
 
+/** Options of `writeMlx`. */
 export interface MlxWriteOptions extends LongOperation {
   /** Default: f32. */
   dtype?: FloatDtypeName | undefined;

@@ -9,6 +9,10 @@ import { firstNonFinite } from '../formats/non-finite.js';
  */
 export const NORMALISATIONS = ['chunk', 'residual'] as const;
 
+/**
+ * How weights become weight tokens: `chunk`, the published scheme, or `residual`, deviations from a mean adapter that
+ * is stored with the generator.
+ */
 export type Normalisation = (typeof NORMALISATIONS)[number];
 
 /** What weight tokens of the normalisation 'residual' are relative to: weight = mean + scale · element of the token. */

@@ -58,6 +58,7 @@ async function readTensors(
   return new LoraAdapter({ ...parsed, targetModules: parsed.targetModules ?? targetsOf(tensors) }, tensors);
 }
 
+/** Options of `readPeft`. */
 export interface ReadPeftOptions extends LongOperation {
   /** Called for each setting of the adapter that is unknown and ignored. */
   onWarning?: ((warning: string) => void) | undefined;

@@ -1,6 +1,8 @@
 /** Options of every long operation: it rejects with `signal.reason`, and reports the fraction done. */
 export interface LongOperation {
+  /** Stops the work; the promise rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
+  /** Called with the fraction done, from 0 to 1, at most about 20 times a second. */
   onProgress?: ((fraction: number) => void) | undefined;
 }
 

@@ -13,6 +13,7 @@ import { errorMessage, invalidValue, isText, quote } from '../validation/index.j
 
 /** An adapter and what it is called in results and messages: its folder, say. */
 export interface NamedAdapter {
+  /** Name in results and messages. */
   name: string;
   /** A `LoraAdapter`, or the generated adapter of a generator. */
   adapter: GivenAdapter;

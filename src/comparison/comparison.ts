@@ -2,6 +2,7 @@
 export interface PairComparison {
   /** Places of the two in the list of adapters. */
   first: number;
+  /** Place of the second adapter in the list of adapters. */
   second: number;
   /** Of ΔW₁ and ΔW₂ as vectors, −1 to 1; null where one of them is 0. */
   cosine: number | null;
@@ -21,10 +22,13 @@ export interface ModuleUpdate {
   effectiveRank: number;
 }
 
+/** What the adapters change in one module. */
 export interface ModuleComparison {
   /** The base model's name of it. */
   module: string;
+  /** Columns of ΔW. */
   inputWidth: number;
+  /** Rows of ΔW. */
   outputWidth: number;
   /** In the order of the adapters. */
   adapters: ModuleUpdate[];
@@ -32,11 +36,17 @@ export interface ModuleComparison {
   pairs: PairComparison[];
 }
 
+/** One adapter as a whole. */
 export interface ComparedAdapter {
+  /** The name that it was given. */
   name: string;
+  /** Hugging Face id or path of its base model; null if it does not say. */
   baseModelName: string | null;
+  /** Rank in its configuration. */
   rank: number;
+  /** Alpha in its configuration. */
   alpha: number;
+  /** Whether it is scaled by alpha / √rank instead of alpha / rank. */
   useRslora: boolean;
   /** The number of modules that it adapts. */
   modules: number;
@@ -46,8 +56,11 @@ export interface ComparedAdapter {
   effectiveRank: number;
 }
 
+/** The result of `compareAdapters`. Plain data. */
 export interface AdapterComparison {
+  /** The adapters, in the order given. */
   adapters: ComparedAdapter[];
+  /** Every two adapters, over all modules as one long vector. */
   pairs: PairComparison[];
   /** Layers ascending. */
   modules: ModuleComparison[];

@@ -8,11 +8,13 @@ import { checkOptions, checkWholeNumber, errorMessage, quoteValue } from '../val
 import { ComposedAdapter, type ComposedModule } from './composed-adapter.js';
 import { composedConfig } from './config.js';
 
+/** An adapter and its weight in a sum. */
 export interface WeightedAdapter extends NamedAdapter {
   /** A factor of its ΔW; negative to subtract. */
   weight: number;
 }
 
+/** Options of `composeAdapters`. */
 export interface ComposeOptions extends LongOperation {
   /** Of the result. Default: the largest rank of the adapters. */
   rank?: number | undefined;

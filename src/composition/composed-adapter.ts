@@ -9,6 +9,7 @@ import {
 import type { LongOperation } from '../async/index.js';
 import { checkOptions } from '../validation/index.js';
 
+/** One module of a composed adapter. */
 export interface ComposedModule {
   /** The base model's name of it. */
   module: string;
@@ -18,19 +19,30 @@ export interface ComposedModule {
   discardedShare: number;
 }
 
+/** What `composeAdapters` did. Plain data. */
 export interface CompositionReport {
   /** Names and weights, in the order given. */
-  adapters: { name: string; weight: number }[];
+  adapters: {
+    /** The name that it was given. */
+    name: string;
+    /** Factor of its ΔW. */
+    weight: number;
+  }[];
+  /** Rank of the result. */
   rank: number;
+  /** ‖Σ wᵢ·ΔWᵢ‖ over all modules, the Frobenius norm, before recompression. */
   norm: number;
   /** Of all modules together: ‖sum − result‖ / ‖sum‖. */
   discardedShare: number;
+  /** The modules, layers ascending. */
   modules: ComposedModule[];
+  /** Sentences about what a user should know, such as a rank that was lowered or modules that an adapter lacks. */
   notes: string[];
   /** What a weighted sum is not. */
   warning: string;
 }
 
+/** Options of `ComposedAdapter.save`. */
 export interface SaveComposedOptions extends LongOperation {
   /** Default: f32, which adds no rounding to the sum. */
   dtype?: FloatDtypeName | undefined;
@@ -42,8 +54,10 @@ export interface SaveComposedOptions extends LongOperation {
 export class ComposedAdapter {
   readonly #adapter: LoraAdapter;
 
+  /** @internal Made by `composeAdapters`. */
   constructor(
     adapter: LoraAdapter,
+    /** Weights, norms and what recompression discarded. */
     readonly report: CompositionReport,
   ) {
     this.#adapter = adapter;

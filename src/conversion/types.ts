@@ -4,6 +4,7 @@ import type { PresetName } from '../generator/presets.js';
 
 /** Names of the formats of adapters, as `dnd convert --format` takes them. */
 export const ADAPTER_FORMAT_NAMES = ['peft', 'gguf', 'mlx'] as const;
+/** Formats of adapters: `peft`, `gguf`, `mlx`. */
 export type AdapterFormatName = (typeof ADAPTER_FORMAT_NAMES)[number];
 
 /** Of checkpoints of generators only: what they do not say. */
@@ -12,12 +13,15 @@ export interface GeneratorOptions {
   preset?: PresetName | undefined;
   /** Folder of the text encoder that they were trained with, or 'hash'. */
   encoder?: string | undefined;
+  /** LoRA rank. */
   rank?: number | undefined;
+  /** LoRA alpha. */
   alpha?: number | undefined;
   /** Columns per weight token. */
   chunk?: number | undefined;
 }
 
+/** Options of `convert`. */
 export interface ConvertOptions extends LongOperation, GeneratorOptions {
   /** The base model: config.json, its folder, or its GGUF file. */
   base?: string | undefined;
@@ -34,11 +38,15 @@ export type Facts = Record<string, string | number | boolean | null | readonly n
 
 /** What was converted. Plain data. */
 export interface Conversion {
+  /** Path of the input. */
   input: string;
+  /** Path of what was written. */
   output: string;
   /** Names of the kinds: `peft`, `gguf` … */
   from: string;
+  /** Name of the kind of the output. */
   to: string;
+  /** What was found and written, such as rank, dtype or number of tensors. */
   facts: Facts;
   /** What the user should know. */
   notes: string[];

@@ -25,7 +25,12 @@ export interface EncoderIdentity {
   tokenizerSha256?: string;
 }
 
+/** Hidden states of padding positions: `encode`, computed as in the published code, or `zero`. */
 export type Padding = 'encode' | 'zero';
+/**
+ * Hidden states per prompt: `none` keeps one per token; `mean` (over the real tokens) and `cls` (that of the first
+ * token) leave one per prompt.
+ */
 export type Pooling = 'none' | 'mean' | 'cls';
 
 export interface EncodeOptions extends LongOperation {

@@ -16,6 +16,7 @@ export type Precision = 'mixed' | 'fp32' | 'bf16';
 
 /** Precisions of language models, which run on CPUs. */
 export const LANGUAGE_PRECISIONS = ['fp32', 'bf16'] as const;
+/** Precisions of a language model's products: `fp32`, `bf16`. */
 export type LanguagePrecision = (typeof LANGUAGE_PRECISIONS)[number];
 
 /** The device that was chosen. Plain data. */

@@ -3,19 +3,29 @@ import type { OptimiserOptions, StateInfo } from './native-training.js';
 
 /** The architecture of a causal language model of the Llama family, in numbers. */
 export interface CausalSizes {
+  /** Number of token ids. */
   vocabSize: number;
+  /** Width of the hidden states. */
   hiddenSize: number;
+  /** Number of decoder layers. */
   layers: number;
+  /** Number of query heads per layer. */
   heads: number;
+  /** Number of key and value heads per layer. */
   kvHeads: number;
+  /** Width of one head. */
   headWidth: number;
+  /** Width of the feed-forward layer. */
   intermediateSize: number;
+  /** Most tokens of a sequence. */
   maxPositions: number;
+  /** Epsilon of the RMS norms. */
   rmsNormEps: number;
   /** Biases of q_proj, k_proj and v_proj. */
   qkvBias: boolean;
   /** Of o_proj. */
   outputBias: boolean;
+  /** Biases of the feed-forward layer. */
   mlpBias: boolean;
   /** RMS norms of each query and key head (Qwen3). */
   queryKeyNorm: boolean;

@@ -59,8 +59,11 @@ export interface StateInfo {
 
 /** Bytes that training takes. */
 export interface TrainingMemory {
+  /** The decoder's parameters. */
   parameters: number;
+  /** Their gradients. */
   gradients: number;
+  /** AdamW's moments. */
   states: number;
   /** Kept from the forward pass, and what the backward pass works in. */
   activations: number;

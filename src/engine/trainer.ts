@@ -45,10 +45,11 @@ export interface TrainingNoise {
   target: number;
 }
 
-/** Bytes that a step over a batch takes. */
+/** Memory that a step over a batch takes, in bytes. */
 export interface TrainingNeed extends TrainingMemory {
   /** Conditions, targets, output gradients and importance. */
   operands: number;
+  /** All of it together. */
   total: number;
 }
 

@@ -16,6 +16,7 @@ import { type NamedRowId, ROWS } from './rows.js';
 import { type EvaluationTask, readTasks, type TriedTask, withTexts } from './tasks.js';
 import { type Comparison, compare, verdictOf } from './verdict.js';
 
+/** Options of `evaluate`. */
 export interface EvaluateOptions extends LongOperation {
   /** The generator, as `Generator.load` takes it. */
   generator: string;
@@ -23,7 +24,10 @@ export interface EvaluateOptions extends LongOperation {
   encoder?: string | undefined;
   /** The base model: a folder with its weights and tokenizer, or a GGUF file. */
   base: string;
-  /** Folder of tasks; see `readTasks`. */
+  /**
+   * Folder of tasks: for each a folder with `test.json` and `prompts.json` (else `train.json`) or `descriptions.json`, or
+   * a file `<task>.json` of the form `{ "train": […], "test": […] }`.
+   */
   tasks: string;
   /** Pairs folder of the training LoRAs, to compare with. Default: none. */
   pairs?: string | undefined;
@@ -38,16 +42,19 @@ export interface EvaluateOptions extends LongOperation {
   promptCounts?: readonly number[] | undefined;
   /** Most training LoRAs to try one by one, sampled; 0: none. Default: all. */
   singleLimit?: number | undefined;
-  /** Of draws, samples, controls and intervals. Default: 0. */
+  /** Random seed of draws, samples, controls and intervals. Default: 0. */
   seed?: number | undefined;
-  /** Default: 64. */
+  /** Most new tokens of an answer. Default: 64. */
   maxNewTokens?: number | undefined;
+  /** System prompt of every question and answer. Default: that of the base's chat template. */
   system?: string | undefined;
   /** How the tasks' prompt files are read. */
   fields?: Pick<PromptFields, 'promptField' | 'responseField'> | undefined;
+  /** Continue prompts as they are, without the chat template. Default: false. */
   raw?: boolean | undefined;
   /** Skip damaged checkpoints of the pairs folder. */
   skipCorrupt?: boolean | undefined;
+  /** Number of threads. Default: `DND_THREADS`, else the CPUs this process can use. */
   threads?: number | undefined;
 }
 
@@ -58,8 +65,8 @@ const METHOD =
 /**
  * Tries adapters on tasks that the generator never saw: generated ones, the LoRAs it was trained on, and controls.
  * @throws DndError INVALID_ARGUMENT, for unknown tasks too, or where there is no held-out task; SHAPE_MISMATCH for a
- * generator of another base; as `readTasks`, `readPairsAdapters`, `Generator.load`, `loadLanguageModel`;
- * `signal.reason`
+ * generator of another base; INVALID_PROMPTS for a task without prompts, test items or a response; as `openPairs`,
+ * `Generator.load` and `loadLanguageModel`; `signal.reason`
  */
 export async function evaluate(options: EvaluateOptions): Promise<EvaluationResult> {
   const {

@@ -2,8 +2,11 @@ import { SplitMix64 } from '../random/split-mix.js';
 
 /** A mean, and where 95 % of bootstrap means lie. */
 export interface Interval {
+  /** The mean, or the share. */
   mean: number;
+  /** The 2.5 % quantile of the bootstrap. */
   low: number;
+  /** The 97.5 % quantile of the bootstrap. */
   high: number;
 }
 

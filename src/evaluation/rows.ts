@@ -16,9 +16,11 @@ export const ROWS = {
   randomCondition: 'control: random condition',
 } as const;
 
+/** Kinds of adapters in an evaluation: the base alone, adapters of training tasks, generated ones, controls. */
 export type NamedRowId = keyof typeof ROWS;
 /** Generated from so many texts of the task, whatever number the generator takes. */
 export type CountRowId = `generatedFrom${number}`;
+/** Rows of an evaluation's table. */
 export type RowId = NamedRowId | CountRowId;
 
 const ORDER = Object.keys(ROWS);

@@ -16,6 +16,7 @@ import { checkPath, Fields, nearest, quote } from '../validation/index.js';
 
 /** A task that adapters are tried on. */
 export interface EvaluationTask {
+  /** Name of the task: that of its folder or file. */
   name: string;
   /** Unlabeled prompts, from which its adapter is generated. */
   prompts: readonly string[];

@@ -4,14 +4,17 @@ import { CONTROLS, inTermsOf, type NamedRowId } from './rows.js';
 
 /** Generated adapters against one other row: the paired difference of exact matches. */
 export interface Comparison extends Interval {
+  /** The other row. */
   with: NamedRowId;
   /** Whether the whole interval is above, below, or not on one side of zero. */
   outcome: 'better' | 'worse' | 'no difference shown';
 }
 
+/** The comparisons of an evaluation in words. */
 export interface Verdict {
   /** One short sentence. */
   headline: string;
+  /** One sentence for each comparison, and what was not measured. */
   reasons: string[];
 }
 

@@ -22,6 +22,7 @@ export interface FinetuneTask {
 
 /** A configuration file: settings, tasks and the output folder. */
 export interface FinetuneConfig extends Partial<FinetuneSettings> {
+  /** Output folder: a pairs folder. */
   out?: string | undefined;
   /** Or a folder that has a folder for each task, with `train.json` in it. */
   tasks?: readonly FinetuneTask[] | string | undefined;

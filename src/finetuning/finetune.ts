@@ -33,15 +33,19 @@ export interface FinetuneOptions extends Partial<FinetuneSettings>, FinetuneCall
   resume?: boolean | undefined;
   /** Resume with another instruction set; results are not bit-identical. Default: false. */
   allowOtherInstructionSet?: boolean | undefined;
+  /** Stops the run; the steps done are saved and the promise rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
 }
 
+/** The result of `finetune`. */
 export interface FinetuneResult {
   /** The pairs folder. */
   out: string;
+  /** The tasks, in their order. */
   tasks: FinishedTask[];
   /** Steps done by this call. */
   newSteps: number;
+  /** Wall-clock time of this call. */
   seconds: number;
 }
 

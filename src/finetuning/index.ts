@@ -4,6 +4,7 @@ export { type FinetuneOptions, type FinetuneResult, finetune } from './finetune.
 export { writeTexts } from './output.js';
 export {
   type PretrainStep,
+  type TrainedLanguageModel,
   type TrainingSequence,
   type TrainLanguageModelOptions,
   trainLanguageModel,
@@ -11,5 +12,11 @@ export {
 export type { PretrainSettings } from './pretrain-settings.js';
 export type { FinetuneCallbacks, FinetuneStage, FinetuneStep, FinishedTask } from './progress.js';
 export { FINETUNE_FILE } from './run-description.js';
-export { FINETUNE_SETTINGS, type FinetuneSettings, fieldsOf, type ResolvedSettings } from './settings.js';
+export {
+  type CheckpointDtype,
+  FINETUNE_SETTINGS,
+  type FinetuneSettings,
+  fieldsOf,
+  type ResolvedSettings,
+} from './settings.js';
 export { listTasks, readTaskItems, requireResponses } from './tasks.js';

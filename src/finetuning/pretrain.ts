@@ -16,13 +16,17 @@ import { runStep } from './step.js';
 
 /** A step of pre-training. */
 export interface PretrainStep {
-  /** Done of them. */
+  /** Number of steps done. */
   step: number;
+  /** Number of steps in all. */
   steps: number;
   /** Mean over the labelled tokens of the batch, in nats, before the step. */
   loss: number;
+  /** Norm of the gradient over all weights, before clipping. */
   gradientNorm: number;
+  /** Learning rate of the step. */
   learningRate: number;
+  /** Wall-clock time of the step. */
   seconds: number;
 }
 
@@ -35,8 +39,9 @@ export interface TrainLanguageModelOptions extends Partial<PretrainSettings>, Lo
   config: object;
   /** Contents of tokenizer.json. */
   tokenizer: object;
-  /** Contents of tokenizer_config.json and generation_config.json, if there are to be any. */
+  /** Contents of tokenizer_config.json. */
   tokenizerConfig?: object | undefined;
+  /** Contents of generation_config.json. */
   generationConfig?: object | undefined;
   /** Sequences of at most `max_position_embeddings` tokens. */
   corpus: readonly TrainingSequence[];
@@ -44,7 +49,16 @@ export interface TrainLanguageModelOptions extends Partial<PretrainSettings>, Lo
   out: string;
   /** Replace an existing model. */
   force?: boolean | undefined;
+  /** Called after each step. */
   onStep?: ((step: PretrainStep) => void) | undefined;
+}
+
+/** The result of `trainLanguageModel`. */
+export interface TrainedLanguageModel {
+  /** Folder of the model. */
+  out: string;
+  /** Mean loss of the last tenth of the steps, in nats per labelled token. */
+  loss: number;
 }
 
 /**
@@ -55,7 +69,7 @@ export interface TrainLanguageModelOptions extends Partial<PretrainSettings>, Lo
  * token ids that do not fit the vocabulary; NOT_FINITE, OUT_OF_MEMORY, OUTPUT_EXISTS, DISK_FULL, NOT_WRITABLE;
  * `signal.reason`
  */
-export async function trainLanguageModel(options: TrainLanguageModelOptions): Promise<{ out: string; loss: number }> {
+export async function trainLanguageModel(options: TrainLanguageModelOptions): Promise<TrainedLanguageModel> {
   const { config, tokenizer, tokenizerConfig, generationConfig, corpus, force, signal, onStep } = checkOptions(
     options,
     'options of trainLanguageModel',

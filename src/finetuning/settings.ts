@@ -6,42 +6,83 @@ import { SCHEDULES, type ScheduleName } from '../training/schedule.js';
 
 /** Dtypes of saved checkpoints. */
 export const CHECKPOINT_DTYPES = { f32: 'F32', bf16: 'BF16', f16: 'F16' } as const;
+/** Dtypes of saved weights: `f32`, `bf16`, `f16`. */
 export type CheckpointDtype = keyof typeof CHECKPOINT_DTYPES;
 
 /** Settings of fine-tuning, the same for all tasks; `FINETUNE_SETTINGS` describes each with its default. */
 export interface FinetuneSettings {
+  /** Base model: folder with config.json, model.safetensors and tokenizer.json, or a GGUF file. Required. */
   base: string;
+  /** PEFT adapter from which every task starts. Default: A random as in PEFT, the same for every task, B zero. */
   start: string | undefined;
+  /** System prompt of every example. Default: the chat template's own. */
   system: string | undefined;
+  /**
+   * Field or column with the prompt in prompt files; several, comma-separated, are joined by line breaks. Default:
+   * found by its name.
+   */
   promptField: string | undefined;
+  /** Field or column with the response in prompt files. Default: found by its name. */
   responseField: string | undefined;
+  /** Rank of the adapters. Default: 8. */
   rank: number;
+  /** Alpha of the adapters. Default: 2 · rank. */
   alpha: number | undefined;
+  /** Scale the adapters by alpha / √rank instead of alpha / rank. Default: false. */
   useRslora: boolean;
+  /** Adapted modules. Default: q_proj,k_proj,v_proj,o_proj,up_proj,gate_proj,down_proj. */
   modules: readonly string[];
+  /** Steps of one run over all training tasks, from whose adapter every task continues; 0: none. Default: 0. */
   jointSteps: number;
+  /** Examples of the joint run instead of those of the tasks. */
   jointTrain: string | undefined;
+  /** Batch size of the joint run. Default: that of batch. */
   jointBatch: number | undefined;
+  /** Learning rate of the joint run. Default: that of learningRate. */
   jointLearningRate: number | undefined;
+  /** Steps of a task before its checkpoints. Default: 60. */
   steps: number;
+  /** Number of checkpoints of a task; 0: only the joint run, for training with the behaviour loss. Default: 20. */
   checkpoints: number;
+  /** Steps to each checkpoint. Default: 1. */
   checkpointEvery: number;
+  /** Learning rate of the steps to the checkpoints. Default: a tenth of learningRate. */
   checkpointLearningRate: number | undefined;
+  /** Examples per step. Default: 16. */
   batch: number;
+  /** Examples that are computed together; gradients are accumulated over the batch. Default: the batch. */
   microBatch: number | undefined;
+  /** Learning rate after warm-up. Default: 2e-4. */
   learningRate: number;
+  /**
+   * Learning-rate schedule of the steps before the checkpoints: constant, or cosine decay to 0. Default: 'constant'.
+   */
   schedule: ScheduleName;
+  /** Number of linear warm-up steps. Default: 0. */
   warmupSteps: number;
+  /** AdamW's beta1, decay of the first moment. Default: 0.9. */
   beta1: number;
+  /** AdamW's beta2, decay of the second moment. Default: 0.99. */
   beta2: number;
+  /** AdamW's epsilon. Default: 1e-8. */
   eps: number;
+  /** Decoupled weight decay. Default: 0. */
   weightDecay: number;
+  /** Gradient clipping threshold (norm over all parameters); 0 disables clipping. Default: 1. */
   maxGradientNorm: number;
+  /** Dtype of the saved checkpoints. Default: 'f32'. */
   dtype: CheckpointDtype;
+  /**
+   * Precision of the base's products: bf16 takes half their time, and needs a CPU with AVX512-BF16. Default: 'fp32'.
+   */
   precision: LanguagePrecision;
+  /** Random seed. Default: 0. */
   seed: number;
+  /** Steps after which the state is saved, to be resumed from after a crash. Default: 100. */
   saveEvery: number;
+  /** Memory limit of the base model and of training, in bytes. Default: available memory. */
   memoryLimit: number | undefined;
+  /** Number of threads. Default: DND_THREADS, else all usable CPUs. */
   threads: number | undefined;
 }
 

@@ -72,6 +72,7 @@ const FORMATS = {
   },
 } as const satisfies Record<string, Format>;
 
+/** What an adapter is saved as: `peft` (a PEFT folder), `gguf` (for llama.cpp), `mlx` (for mlx-lm), or `all`. */
 export type AdapterFormat = keyof typeof FORMATS | 'all';
 export const ADAPTER_FORMATS = [...Object.keys(FORMATS), 'all'] as AdapterFormat[];
 

@@ -4,6 +4,7 @@ import { quoteValue } from '../validation/index.js';
 
 export type { Feature };
 
+/** The shape of a decoder: what it takes, what it gives, and its layers in between. */
 export interface DecoderShape {
   /** The condition's shape [prompts, length, channels] first, the weight tokens' last. */
   features: Feature[];

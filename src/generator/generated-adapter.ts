@@ -5,6 +5,7 @@ import { checkOptions } from '../validation/index.js';
 import { ADAPTER_MARKERS, type AdapterFormat, checkSaving, type SavedDtype, writeFormats } from './adapter-formats.js';
 import type { GenerationReport } from './report.js';
 
+/** Options of `GeneratedAdapter.save`. */
 export interface SaveAdapterOptions extends LongOperation {
   /** Default: bf16, as the published code saves. */
   dtype?: SavedDtype | undefined;
@@ -19,8 +20,10 @@ export class GeneratedAdapter {
   readonly #adapter: LoraAdapter;
   readonly #base: BaseModel;
 
+  /** @internal Made by `Generator`. */
   constructor(
     adapter: LoraAdapter,
+    /** How it was generated. Plain data. */
     readonly report: GenerationReport,
     base: BaseModel,
   ) {

@@ -40,15 +40,19 @@ interface EngineSettings {
    * activations.
    */
   memoryLimitBytes?: number | undefined;
+  /** Stops the work; the promise rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
+  /** Called with the fraction done, from 0 to 1, and the stage. */
   onProgress?: OnProgress | undefined;
 }
 
+/** Options of `Generator.load`. */
 export interface LoadOptions extends EngineSettings {
   /** Folder of the text encoder, if not the one inside the generator; it must have the same weights. */
   encoder?: string | undefined;
 }
 
+/** Options of `Generator.create`. */
 export interface CreateOptions extends GeneratorSettings, EngineSettings {
   /** config.json of the base model, the folder containing it, or its shape. */
   base: string | BaseModel;
@@ -58,17 +62,28 @@ export interface CreateOptions extends GeneratorSettings, EngineSettings {
   encoderLayer?: number | undefined;
 }
 
+/** Options of `Generator.generate`. */
 export interface GenerateOptions {
   /** Random seed for prompt sampling, if there are more or fewer prompts than the generator takes. Default: 0. */
   seed?: number | undefined;
   /** Stops the work at its next tile; the promise rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
+  /** Called with the fraction done of the whole call, from 0 to 1, and the stage, at most about 20 times a second. */
   onProgress?: OnProgress | undefined;
 }
 
+/** Options of `Generator.generateMany`. */
 export interface GenerateManyOptions extends GenerateOptions {
   /** Prompt sets per decoder batch, fewer if memory is short. Default: 8. */
   batchSize?: number | undefined;
+}
+
+/** What `Generator.generateMany` gives for each prompt set. */
+export interface GeneratedSet {
+  /** Name of the prompt set. */
+  name: string;
+  /** The adapter of its task. */
+  adapter: GeneratedAdapter;
 }
 
 interface Parts {
@@ -110,9 +125,9 @@ export class Generator implements Disposable, AsyncDisposable {
    * @param path a generator folder; or, where there is no such path, an installed npm package with generators, found as
    * Node finds packages, from the working folder and then from this package: `@dnd-lora/smollm2-135m` is its standard
    * generator, `@dnd-lora/smollm2-135m/house-styles` the one of that name
-   * @throws DndError INVALID_ARGUMENT for a package without that generator; FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE, NEWER_FORMAT, SHAPE_MISMATCH, INVALID_WEIGHTS,
-   * ENCODER_MISMATCH, UNSUPPORTED_ENCODER, OUT_OF_MEMORY, DEVICE_UNAVAILABLE, ADDON_UNAVAILABLE; `signal.reason` after
-   * an abort
+   * @throws DndError INVALID_ARGUMENT for a package without that generator; FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE,
+   * NEWER_FORMAT, SHAPE_MISMATCH, INVALID_WEIGHTS, ENCODER_MISMATCH, UNSUPPORTED_ENCODER, OUT_OF_MEMORY,
+   * DEVICE_UNAVAILABLE, ADDON_UNAVAILABLE; `signal.reason` after an abort
    */
   static async load(path: string, options: LoadOptions = {}): Promise<Generator> {
     checkPath(path, 'the folder of Generator.load');
@@ -219,6 +234,7 @@ export class Generator implements Disposable, AsyncDisposable {
     return this.#parts.manifest;
   }
 
+  /** Whether `dispose` has been called. */
   get disposed(): boolean {
     return this.#queue.closed;
   }
@@ -245,12 +261,10 @@ export class Generator implements Disposable, AsyncDisposable {
    * prompts] from any iterable or async iterable. A name must stay inside a folder (no `..`, no absolute path), so that
    * adapters can be saved under it. All sets are read and checked before the first is started. Weights are transformed
    * once per batch, so a batch of eight takes little more than half the time of eight calls; results of different batch
-   * sizes (`report.batch`) may not be bit-identical. Errors: as `generate`, INVALID_ARGUMENT
+   * sizes (`report.batch`) may not be bit-identical.
+   * @throws DndError INVALID_ARGUMENT for such a name; as `generate`
    */
-  async *generateMany(
-    sets: PromptSets,
-    options: GenerateManyOptions = {},
-  ): AsyncGenerator<{ name: string; adapter: GeneratedAdapter }, void> {
+  async *generateMany(sets: PromptSets, options: GenerateManyOptions = {}): AsyncGenerator<GeneratedSet, void> {
     const { batchSize = DEFAULT_BATCH_SIZE, seed = 0, signal } = checkOptions(options, 'options of generateMany');
     checkWholeNumber(batchSize, 'batchSize', 1);
     const entries = await promptSetEntries(sets, signal);
@@ -270,7 +284,8 @@ export class Generator implements Disposable, AsyncDisposable {
 
   /**
    * The condition that `generate` makes from prompts: hidden states of the text encoder, or their principal components,
-   * [prompts, length, channels] as the decoder takes them. Errors: as `generate`
+   * [prompts, length, channels] as the decoder takes them.
+   * @throws DndError as `generate`
    */
   async condition(prompts: readonly string[], options: GenerateOptions = {}): Promise<Float32Array> {
     const { seed = 0, signal } = checkOptions(options, 'options of condition');
@@ -301,7 +316,11 @@ export class Generator implements Disposable, AsyncDisposable {
     return this.#queue.run((linked) => decodeCondition(this.#parts, condition, { signal: linked }), signal);
   }
 
-  /** Writes the generator as a folder that `load` reads. The folder appears whole or not at all. */
+  /**
+   * Writes the generator as a folder that `load` reads. The folder appears whole or not at all.
+   * @throws DndError OUTPUT_EXISTS, NOT_WRITABLE, DISK_FULL; INVALID_ARGUMENT for an unknown dtype; INVALID_WEIGHTS for
+   * parameters outside the dtype's range; DISPOSED; `signal.reason` after an abort
+   */
   async save(folder: string, options: SaveOptions = {}): Promise<void> {
     checkOptions(options, 'options of save');
     await this.#queue.run((signal) => saveGenerator(this.#parts, folder, { ...options, signal }), options.signal);
@@ -314,6 +333,7 @@ export class Generator implements Disposable, AsyncDisposable {
     this.#parts.encoder.dispose();
   }
 
+  /** As `dispose`; called by `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

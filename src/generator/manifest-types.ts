@@ -11,23 +11,33 @@ export const FORMAT_VERSION = 5;
 
 /** The contents of `generator.json`; docs/generator-folder.md describes each field. */
 export interface GeneratorManifest {
+  /** Version of the format of the folder. */
   formatVersion: 1 | 2 | 3 | 4 | typeof FORMAT_VERSION;
   /** Package and version that wrote it. */
   createdBy: string;
   /** The published configuration it was created from. */
   preset: string | null;
+  /** The base model that the adapters are for. */
   base: BaseModel;
+  /** The text encoder that makes conditions. */
   encoder: EncoderIdentity;
+  /** How prompts become a condition. */
   condition: ConditionSettings;
+  /** The shape of the decoder. */
   decoder: DecoderShape;
+  /** The adapters that it generates. */
   adapter: AdapterSettings;
+  /** Where the decoder's parameters come from. */
   training: TrainingProvenance;
 }
 
 /** How prompts become a condition. */
 export interface ConditionSettings {
+  /** Most tokens of a prompt; what is longer is cut off. */
   maxLength: number;
+  /** Hidden states of padding positions. */
   padding: Padding;
+  /** Hidden states per prompt. */
   pooling: Pooling;
   /** Number of whitened principal components of each hidden state. Missing: the hidden states as they are. */
   components?: number;
@@ -37,6 +47,7 @@ export interface ConditionSettings {
 
 /** Origin of the decoder's parameters. */
 export interface TrainingProvenance {
+  /** False if the parameters are the random ones of `Generator.create`. */
   trained: boolean;
   /** Random seed of the initial parameters and of training. */
   seed: number;
@@ -44,17 +55,23 @@ export interface TrainingProvenance {
   steps?: number;
   /** The part of an item used as condition in training: the generator works best with prompts of that form. */
   form?: string;
+  /** Names of the tasks that it was trained on. */
   tasks?: string[];
+  /** Names of the tasks that were held out. */
   heldOutTasks?: string[];
   /** Identity of the prompt–checkpoint pairs. */
   pairsDigest?: string;
 }
 
+/** The adapters of a generator. */
 export interface AdapterSettings {
+  /** LoRA rank. */
   rank: number;
+  /** LoRA alpha. */
   alpha: number;
   /** Scale by alpha/√rank instead of alpha/rank. */
   useRslora: boolean;
+  /** Names of the adapted modules. */
   modules: ModuleName[];
   /** Columns per weight token. */
   chunk: number;

@@ -1,3 +1,4 @@
+import type { Padding } from '../encoder/index.js';
 import type { Feature } from './decoder-shape.js';
 
 /** One published configuration: everything `Generator.create` needs beside the base model and the text encoder. */
@@ -6,14 +7,18 @@ export interface Preset {
   base: string;
   /** Name of its text encoder. */
   encoder: string;
+  /** LoRA rank. */
   rank: number;
+  /** LoRA alpha. */
   alpha: number;
   /** Columns per weight token; see `AdapterLayout`. */
   chunk: number;
+  /** Kernel size of the convolutions; odd. */
   kernelSize: number;
   /** Maximum tokens per prompt; more than `features[0][1]` adds a length projection. */
   maxLength: number;
-  padding: 'encode' | 'zero';
+  /** Hidden states of padding positions. */
+  padding: Padding;
   /** Shapes [tokens, height, width] from the condition to the weight tokens. */
   features: readonly Feature[];
 }
@@ -73,8 +78,17 @@ const PUBLISHED = { encoder: 'all-MiniLM-L12-v2', padding: 'encode' } as const;
 const RANK_8 = { ...PUBLISHED, rank: 8, alpha: 16, kernelSize: 9 } as const;
 const RANK_16 = { ...PUBLISHED, rank: 16, alpha: 32, kernelSize: 11 } as const;
 
+/** Names of the published configurations. */
+export type PresetName =
+  | 'qwen2.5-0.5b-common-sense'
+  | 'qwen2.5-1.5b-coding'
+  | 'qwen2.5-1.5b-math'
+  | 'qwen2.5-7b-math'
+  | 'qwen2.5-7b-coding'
+  | 'qwen2.5-vl-3b-multimodal';
+
 /** The configurations of Liang et al. (arXiv 2506.16406) as their code has them. */
-export const PRESETS = {
+export const PRESETS: Readonly<Record<PresetName, Preset>> = {
   'qwen2.5-0.5b-common-sense': {
     ...RANK_8,
     base: 'Qwen/Qwen2.5-0.5B-Instruct',
@@ -117,8 +131,6 @@ export const PRESETS = {
     maxLength: 1536,
     features: MULTIMODAL_3B,
   },
-} as const satisfies Record<string, Preset>;
-
-export type PresetName = keyof typeof PRESETS;
+};
 
 export const PRESET_NAMES = Object.keys(PRESETS) as PresetName[];

@@ -36,7 +36,8 @@ export function choosePrompts(name: string, prompts: unknown, wanted: number, se
   return { name, given: prompts.length, ...selectPrompts(prompts, wanted, seed) };
 }
 
-type PromptSet = readonly [name: string, prompts: readonly string[]];
+/** A name and the prompts of one task. */
+export type PromptSet = readonly [name: string, prompts: readonly string[]];
 
 /** Name–prompts pairs, from a record, or from any iterable or async iterable of pairs. */
 export type PromptSets = Readonly<Record<string, readonly string[]>> | Iterable<PromptSet> | AsyncIterable<PromptSet>;

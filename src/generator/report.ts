@@ -3,19 +3,26 @@ import type { Statistics } from './statistics.js';
 
 /** The report of `generate`. Plain data. */
 export interface GenerationReport {
+  /** The generator that made it. */
   generator: {
+    /** False if its parameters are random. */
     trained: boolean;
     /** A notice for the user, such as that the generator is untrained. */
     notice: string | null;
+    /** The published configuration it was created from; null for any other. */
     preset: string | null;
+    /** Hugging Face id or path of the base model; null if it is not known. */
     base: string | null;
+    /** Name of the text encoder. */
     encoder: string;
   };
   /** The seed for prompt sampling. */
   seed: number;
+  /** The prompts that it was made from. */
   prompts: {
-    /** Number of prompts given, and number that the generator takes. */
+    /** Number of prompts given. */
     given: number;
+    /** Number of prompts that the generator takes. */
     wanted: number;
     /** Distinct prompts used. */
     used: number;
@@ -32,17 +39,24 @@ export interface GenerationReport {
   batch: number;
   /** Devices of the text encoder and the decoder. */
   device: DeviceReport;
-  /**
-   * Wall-clock time of encoding and decoding the whole batch (reconstruction included), and of this adapter's
-   * statistics.
-   */
-  seconds: { encode: number; decode: number; restore: number };
+  /** Wall-clock times. */
+  seconds: {
+    /** Encoding of the whole batch. */
+    encode: number;
+    /** Decoding of the whole batch, reconstruction of the adapters included. */
+    decode: number;
+    /** The statistics of this adapter. */
+    restore: number;
+  };
+  /** The adapter in numbers. */
   adapter: AdapterSummary;
 }
 
+/** The device that text encoder and decoder ran on. */
 export interface DeviceReport {
   /** 'NVIDIA H100 80GB HBM3', or 'CPU (avx512)'. */
   name: string;
+  /** Kind of device. */
   kind: 'cpu' | 'cuda';
   /** Of matrix products: 'mixed' is float16 operands and float32 sums. */
   precision: Precision;
@@ -50,14 +64,28 @@ export interface DeviceReport {
   fallback: string | null;
 }
 
+/** What is in an adapter. */
 export interface AdapterSummary {
+  /** LoRA rank. */
   rank: number;
+  /** LoRA alpha. */
   alpha: number;
+  /** Whether it is scaled by alpha / √rank instead of alpha / rank. */
   useRslora: boolean;
+  /** Number of matrices. */
   tensors: number;
+  /** Number of weights in them. */
   parameters: number;
   /** Euclidean norm of all weights. */
   norm: number;
   /** By module, over all layers: of A and of B. */
-  modules: Record<string, { A: Statistics; B: Statistics }>;
+  modules: Record<
+    string,
+    {
+      /** Of the matrices A. */
+      A: Statistics;
+      /** Of the matrices B. */
+      B: Statistics;
+    }
+  >;
 }

@@ -12,12 +12,15 @@ import { type GeneratorManifest, MANIFEST_FILE, manifestText } from './manifest.
 import { writeNormalisation } from './normalisation-file.js';
 import { type OnProgress, Progress } from './progress.js';
 
+/** Options of `Generator.save`. */
 export interface SaveOptions {
   /** Replace an existing generator. */
   force?: boolean | undefined;
   /** Of the decoder's parameters. A short one halves the file, and makes adapters that are not bit-identical. Default: 'f32'. */
   dtype?: FloatDtypeName | undefined;
+  /** Stops the work; the promise rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
+  /** Called with the fraction done, from 0 to 1, and the stage. */
   onProgress?: OnProgress | undefined;
 }
 

@@ -1,14 +1,20 @@
 /** Summary statistics. Mean, standard deviation and norm are over the finite values. */
 export interface Statistics {
+  /** Number of values. */
   count: number;
+  /** Arithmetic mean; 0 without finite values. */
   mean: number;
   /** Population standard deviation. */
   std: number;
+  /** Smallest finite value; null without any. */
   min: number | null;
+  /** Largest finite value; null without any. */
   max: number | null;
   /** Euclidean norm. */
   norm: number;
+  /** Number of NaN values. */
   nan: number;
+  /** Number of infinite values. */
   infinite: number;
 }
 

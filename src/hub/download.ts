@@ -11,6 +11,7 @@ import { type HubReference, parseHubReference, referenceText } from './reference
 import { describeKind, type HubKind, type ListedFile, selectFiles } from './selection.js';
 import type { Transport } from './transport.js';
 
+/** Options of `download`. */
 export interface DownloadOptions extends LongOperation {
   /** Default: HF_ENDPOINT, else the Hugging Face Hub. */
   endpoint?: string | undefined;
@@ -24,16 +25,21 @@ export interface DownloadOptions extends LongOperation {
   pauseMs?: number | undefined;
 }
 
+/** A repository of the Hugging Face Hub in the cache. */
 export interface DownloadedRepository {
   /** Its folder in the cache, or the one inside it that was asked for, with the files that its kind needs. */
   folder: string;
+  /** Id of the repository, `owner/name`. */
   id: string;
+  /** Commit of the files, 40 hexadecimal digits. */
   commit: string;
   /** null: its card names none; undefined: not asked for, as the files came from the cache alone. */
   license: string | null | undefined;
+  /** Ids of the base models that its card names; undefined as for `license`. */
   baseModels: string[] | undefined;
   /** Paths in `folder`. */
   files: string[];
+  /** Size of the files together. */
   bytes: number;
 }
 

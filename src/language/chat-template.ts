@@ -2,8 +2,11 @@ import { Template } from '@huggingface/jinja';
 import { DndError } from '../errors.js';
 import { isObject } from '../validation/index.js';
 
+/** One turn of a conversation. */
 export interface ChatMessage {
+  /** Whose turn it is. */
   role: 'system' | 'user' | 'assistant';
+  /** The text of the turn. */
   content: string;
 }
 
@@ -25,7 +28,9 @@ export class ChatTemplate {
    */
   constructor(
     source: string,
+    /** Special tokens by name (`bos_token`, `eos_token` …), which templates refer to. */
     readonly tokens: Readonly<Record<string, string>>,
+    /** Folder of the model, for messages. */
     readonly folder: string,
   ) {
     try {

@@ -5,6 +5,7 @@ import { checkOptions, checkWholeNumber, invalidValue, quoteValue } from '../val
 import { type Adapters, type LoadedModel, passAll } from './passes.js';
 import { encodePrompt, type PromptOptions } from './prompts.js';
 
+/** Options of `LanguageModel.generate`. */
 export interface GenerateOptions extends PromptOptions, LongOperation {
   /** One adapter for all prompts, or one for each; null for the base alone. Default: null. */
   adapters?: Adapters | undefined;

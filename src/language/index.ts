@@ -1,10 +1,10 @@
 /** Causal language models: texts ↔ token ids, answers, likelihoods, adapters on them. */
-export { ChatTemplate } from './chat-template.js';
+export { type ChatMessage, ChatTemplate } from './chat-template.js';
 export { causalConfigFromJson, type LanguageModelConfig } from './config.js';
 export type { EndTokens } from './end-tokens.js';
 export type { GenerateOptions } from './generate.js';
 export { LanguageModel, type LoadLanguageModelOptions, loadLanguageModel } from './language-model.js';
-export type { Likelihood, LikelihoodOptions } from './likelihood.js';
+export type { GreedyStart, Likelihood, LikelihoodOptions } from './likelihood.js';
 export type { AppliedAdapter } from './lora.js';
 export { layoutOn } from './lora.js';
 export { weightFiles } from './model-folder.js';

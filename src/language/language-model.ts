@@ -32,12 +32,17 @@ interface Parts {
  * but `dispose` throws DISPOSED after `dispose`.
  */
 export class LanguageModel implements LoadedModel, Disposable {
+  /** Folder or GGUF file that it was loaded from. */
   readonly folder: string;
+  /** Its architecture and sizes. */
   readonly config: LanguageModelConfig;
+  /** Texts ↔ token ids. */
   readonly tokeniser: LanguageTokeniser;
   /** undefined: prompts are continued as they are. */
   readonly chatTemplate: ChatTemplate | undefined;
+  /** The tokens that end an answer. */
   readonly endTokens: EndTokens;
+  /** @internal */
   readonly engine: CausalEngine;
 
   /** @internal Use `loadLanguageModel`. */
@@ -60,6 +65,7 @@ export class LanguageModel implements LoadedModel, Disposable {
     return this.config.sizes.maxPositions;
   }
 
+  /** Whether `dispose` has been called. */
   get disposed(): boolean {
     return this.engine.disposed;
   }
@@ -74,8 +80,8 @@ export class LanguageModel implements LoadedModel, Disposable {
   }
 
   /**
-   * Σ ln p of each response after its prompt, end token included, and the number of its tokens. Errors: as `generate`,
-   * and `encodeExample`
+   * Σ ln p of each response after its prompt, in nats, end token included, and the number of its tokens.
+   * @throws DndError as `generate` and `encodeExample`
    */
   logLikelihood(items: readonly Example[], options: LikelihoodOptions = {}): Promise<Likelihood[]> {
     return logLikelihoods(this, items, options);
@@ -86,6 +92,7 @@ export class LanguageModel implements LoadedModel, Disposable {
     this.engine.dispose();
   }
 
+  /** As `dispose`; called by `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -3,6 +3,7 @@ import { checkOptions } from '../validation/index.js';
 import { type Adapters, type LoadedModel, passAll } from './passes.js';
 import { type EncodedExample, type Example, encodeExample, type PromptOptions } from './prompts.js';
 
+/** Options of `LanguageModel.logLikelihood`. */
 export interface LikelihoodOptions extends PromptOptions, LongOperation {
   /** One adapter for all items, or one for each; null for the base alone. Default: null. */
   adapters?: Adapters | undefined;

@@ -7,6 +7,7 @@ import type { PromptFormat } from './prompts.js';
 /** A language model in memory. */
 export interface LoadedModel extends PromptFormat {
   base: BaseModel;
+  /** @internal */
   engine: CausalEngine;
 }
 

@@ -6,15 +6,19 @@ import type { LanguageTokeniser } from './tokeniser.js';
 
 /** What turns texts into the token ids of a language model. A `LanguageModel` is one. */
 export interface PromptFormat {
+  /** Folder of the model, for messages. */
   folder: string;
+  /** Texts ↔ token ids. */
   tokeniser: LanguageTokeniser;
   /** undefined: prompts are continued as they are. */
   chatTemplate: ChatTemplate | undefined;
+  /** The tokens that end an answer. */
   endTokens: EndTokens;
   /** The context: most tokens of prompt and response together. */
   maxPositions: number;
 }
 
+/** How prompts are put before a model. */
 export interface PromptOptions {
   /** System prompt. Default: that of the chat template, if it has one. */
   system?: string | undefined;
@@ -24,13 +28,17 @@ export interface PromptOptions {
 
 /** A prompt, and the response that a model shall learn or is measured by. */
 export interface Example extends Pick<PromptOptions, 'system' | 'raw'> {
+  /** What the user says. */
   prompt: string;
+  /** What the model shall answer. */
   response: string;
 }
 
 /** Token ids of an example and, for each token of the response and its end, the same id as its label; −100 elsewhere. */
 export interface EncodedExample {
+  /** Token ids of prompt, response and end token, [tokens]. */
   ids: Int32Array<ArrayBuffer>;
+  /** Labels, [tokens]: the id at each token of the response and the end token, −100 elsewhere. */
   labels: Int32Array<ArrayBuffer>;
   /** Tokens with a label. */
   labelled: number;
@@ -76,8 +84,8 @@ export function encodePrompt(format: PromptFormat, prompt: string, options: Prom
  * have labels. The response is tokenised by itself, so that the model learns exactly what it is asked for later: to
  * continue the prompt's tokens.
  * @param what the subject of messages, as in "item 3 of train.json"
- * @throws DndError INVALID_PROMPTS for an empty response, or an example longer than the context; UNSUPPORTED_BASE for a
- * model without an end token; as `encodePrompt`
+ * @throws DndError INVALID_PROMPTS for an empty response, a prompt without tokens, or an example longer than the context;
+ * UNSUPPORTED_BASE for a model without an end token; INVALID_ARGUMENT for a system prompt that there is no place for
  */
 export function encodeExample(format: PromptFormat, example: Example, what = 'the example'): EncodedExample {
   const { tokeniser, endTokens, maxPositions, folder } = format;

@@ -18,6 +18,7 @@ import { type BaseFolder, openBaseFolder } from './base-folder.js';
 import { mergeRows } from './merge-rows.js';
 import { type MergeTarget, mergeTargets } from './targets.js';
 
+/** Options of `mergeAdapter`. */
 export interface MergeOptions extends LongOperation {
   /** The base model's folder: config.json, model.safetensors or its index and shards, tokenizer. */
   base: string;
@@ -27,18 +28,23 @@ export interface MergeOptions extends LongOperation {
   force?: boolean | undefined;
 }
 
+/** What `mergeAdapter` wrote. Plain data. */
 export interface MergeReport {
+  /** Folder of the base model. */
   base: string;
+  /** Folder of the merged model. */
   out: string;
-  /** The number of tensors that were changed, and of all. */
+  /** Number of tensors that were changed. */
   merged: number;
+  /** Number of tensors in all. */
   tensors: number;
-  /** Of all weights. */
+  /** Size of all weights. */
   bytes: number;
   /** Names of the weight files. */
   weights: string[];
-  /** Names of the files that were copied, and of those that the merged model does not need. */
+  /** Names of the files that were copied. */
   copied: string[];
+  /** Names of the files that the merged model does not need. */
   skipped: string[];
   /** Settings of the adapter that are unknown and ignored. */
   notes: string[];

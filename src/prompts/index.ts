@@ -4,5 +4,5 @@ export { FIELD_DESCRIPTIONS, type PromptFields } from './fields.js';
 export { isPromptFile, promptFile, promptFileNames, stemOf } from './file-names.js';
 export type { PromptItem } from './item.js';
 export { isBlank } from './problems.js';
-export { promptItemsOf, readPromptItems, readPromptSet } from './read.js';
+export { type PromptInput, promptItemsOf, readPromptItems, readPromptSet } from './read.js';
 export { type PromptSelection, selectPrompts } from './select.js';

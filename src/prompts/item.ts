@@ -17,6 +17,7 @@ export interface FoundItem {
 
 /** A prompt and its expected response. */
 export interface PromptItem {
+  /** The prompt. */
   prompt: string;
   /** Empty if the file has none. */
   response: string;

@@ -36,7 +36,7 @@ const STANDARD_INPUT = 'standard input';
  */
 export async function readPromptSet(
   path: string,
-  standardInput?: Input,
+  standardInput?: PromptInput,
   signal?: AbortSignal,
   fields: PromptFields = {},
 ): Promise<string[]> {
@@ -51,7 +51,10 @@ export async function readPromptSet(
 }
 
 /** A Readable, or any other source of bytes. */
-type Input = AsyncIterable<Uint8Array> & { destroy?(): void };
+export type PromptInput = AsyncIterable<Uint8Array> & {
+  /** Called when reading stops before the end. */
+  destroy?(): void;
+};
 
 /**
  * Reads a prompt file in any form of `readPromptSet`, with its responses: the field with the response, or the next turn
@@ -90,7 +93,7 @@ async function parserOf(path: string): Promise<Parser> {
   return status.isFile() ? parserFor(path) : parseAnything;
 }
 
-async function readAll(stream: Input, source: string, signal?: AbortSignal): Promise<Uint8Array> {
+async function readAll(stream: PromptInput, source: string, signal?: AbortSignal): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   const stop = () => stream.destroy?.();

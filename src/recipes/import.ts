@@ -25,6 +25,7 @@ import { PAIRS_FILE, PAIRS_FORMAT_VERSION } from '../training/pairs/manifest.js'
 import { compareNaturally } from '../training/pairs/natural-order.js';
 import { checkOptions, checkPath, checkWholeNumber } from '../validation/index.js';
 
+/** Options of `importCheckpoints`. */
 export interface ImportOptions extends LongOperation {
   /** Folder with the output folder of each task, named after it: `saves` of a recipe. */
   from: string;
@@ -40,19 +41,31 @@ export interface ImportOptions extends LongOperation {
   force?: boolean | undefined;
 }
 
+/** A task that was imported. */
 export interface ImportedTask {
+  /** Name of the task. */
   task: string;
+  /** Number of its prompts. */
   prompts: number;
+  /** Number of its checkpoints. */
   checkpoints: number;
+}
+
+/** The result of `importCheckpoints`. */
+export interface ImportedPairs {
+  /** The pairs folder. */
+  out: string;
+  /** The tasks, in the order of the configuration. */
+  tasks: ImportedTask[];
 }
 
 /**
  * Takes the checkpoints that LLaMA-Factory, TRL or any other trainer of Hugging Face wrote (`<from>/<task>/checkpoint-N`)
  * over into a pairs folder, with the tasks' prompts. The folder appears whole, and only if `openPairs` accepts it.
- * @throws DndError FILE_NOT_FOUND for a task without checkpoints; as `openPairs` and `readTaskItems`; OUTPUT_EXISTS,
- * DISK_FULL, NOT_WRITABLE; `signal.reason`
+ * @throws DndError FILE_NOT_FOUND for a task without checkpoints; as `openPairs` and `readFinetuneConfig`; INVALID_PROMPTS;
+ * OUTPUT_EXISTS, DISK_FULL, NOT_WRITABLE; `signal.reason`
  */
-export async function importCheckpoints(options: ImportOptions): Promise<{ out: string; tasks: ImportedTask[] }> {
+export async function importCheckpoints(options: ImportOptions): Promise<ImportedPairs> {
   const { from, config, last, force, signal, onProgress } = checkOptions(options, 'options of importCheckpoints');
   checkPath(from, 'from (the folder of the outputs)');
   checkWholeNumber(last, 'last', 1);

@@ -1,3 +1,3 @@
 /** Checkpoints of large bases with other trainers: recipes for LLaMA-Factory and TRL, and taking over what they wrote. */
-export { type ImportedTask, type ImportOptions, importCheckpoints } from './import.js';
-export { type RecipeOptions, TRAINERS, type TrainerName, writeRecipe } from './write.js';
+export { type ImportedPairs, type ImportedTask, type ImportOptions, importCheckpoints } from './import.js';
+export { type RecipeOptions, TRAINERS, type TrainerName, type WrittenRecipe, writeRecipe } from './write.js';

@@ -18,11 +18,14 @@ import { JOINT_DATA, planRuns } from './plan.js';
 import { trlFiles } from './trl.js';
 
 export const TRAINERS = ['llama-factory', 'trl'] as const;
+/** Trainers that recipes are written for: `llama-factory`, `trl`. */
 export type TrainerName = (typeof TRAINERS)[number];
 
+/** Options of `writeRecipe`. */
 export interface RecipeOptions {
   /** A configuration file of `dnd finetune`; its base may also be a Hugging Face id. */
   config: string;
+  /** The trainer that the recipe is for. */
   trainer: TrainerName;
   /** Output folder. */
   out: string;
@@ -32,7 +35,18 @@ export interface RecipeOptions {
   maxLength?: number | undefined;
   /** Replace an existing recipe. */
   force?: boolean | undefined;
+  /** Stops the work; the promise rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
+}
+
+/** The result of `writeRecipe`. */
+export interface WrittenRecipe {
+  /** Folder of the recipe. */
+  out: string;
+  /** Names of the runs, in the order in which they are made. */
+  runs: string[];
+  /** The command that makes them, to be run in that folder. */
+  command: string;
 }
 
 /** How the recipe is started, in its folder. */
@@ -44,10 +58,10 @@ const MARKERS: Record<TrainerName, string> = { 'llama-factory': 'run.sh', trl: '
  * Writes a folder with which LLaMA-Factory or TRL collects the checkpoints that `dnd finetune` would, for bases that are
  * too large for it: data, configurations, and a program that makes the runs one after the other.
  * @returns the runs, and the command that makes them
- * @throws DndError INVALID_ARGUMENT, INVALID_PROMPTS as `finetune`; UNSUPPORTED_BASE for a GGUF file; FILE_NOT_FOUND, READ_FAILED; OUTPUT_EXISTS, DISK_FULL,
- * NOT_WRITABLE; `signal.reason`
+ * @throws DndError INVALID_ARGUMENT, INVALID_PROMPTS as `finetune`; UNSUPPORTED_BASE for a GGUF file; FILE_NOT_FOUND,
+ * READ_FAILED; OUTPUT_EXISTS, DISK_FULL, NOT_WRITABLE; `signal.reason`
  */
-export async function writeRecipe(options: RecipeOptions): Promise<{ out: string; runs: string[]; command: string }> {
+export async function writeRecipe(options: RecipeOptions): Promise<WrittenRecipe> {
   const {
     config,
     trainer,

@@ -9,6 +9,7 @@ import { BEHAVIOUR_SETTINGS, SETTING_NAMES, SETTINGS, type TrainingSettings } fr
 
 /** A configuration file: settings and the run's output folder. */
 export interface TrainingConfig extends Partial<TrainingSettings> {
+  /** Folder of the run. */
   out?: string;
 }
 

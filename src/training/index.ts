@@ -1,9 +1,25 @@
-/** `dnd-lora/training`: training a generator from prompt–checkpoint pairs. docs/training.md shows it in use. */
-export { abortAtSignals, type StopSignal } from '../engine/index.js';
+/**
+ * Training a generator from prompt–checkpoint pairs. docs/training.md shows it in use.
+ * @module dnd-lora/training
+ */
+export type { TensorShape } from '../adapter/index.js';
+export { type AlgorithmChoice, abortAtSignals, type StopSignal, type TrainingNeed } from '../engine/index.js';
 export { DndError, type ErrorCode } from '../errors.js';
 export { readConfig, type TrainingConfig } from './config.js';
-export type { Cell, Evaluation, Fit, TaskEvaluation, TrainingStep } from './metrics.js';
-export { type OpenPairsOptions, openPairs, type Pairs } from './pairs/index.js';
+export type { Cell, Evaluation, Fit, ResponseEvaluation, TaskEvaluation, TrainingStep } from './metrics.js';
+export {
+  type Checkpoint,
+  type CheckpointProblem,
+  type DegenerateWeights,
+  type OpenPairsOptions,
+  openPairs,
+  type Pairs,
+  type PairsAdapter,
+  type PromptItem,
+  type Task,
+  type TaskImportance,
+  type WeightStatistics,
+} from './pairs/index.js';
 export { type PlanRunOptions, planRun, type RunPlan } from './plan-run.js';
 export type { OnTrainingProgress, TrainingStage } from './progress.js';
 export type { ResumeTrainerOptions } from './resume.js';

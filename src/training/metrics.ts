@@ -18,6 +18,7 @@ export interface TrainingStep {
   normRatio: number | null;
   /** Gradient norm before clipping. */
   gradientNorm: number;
+  /** Learning rate of the step. */
   learningRate: number;
   /** Mean loss of each task in the step. */
   taskLosses: Record<string, number>;
@@ -29,7 +30,9 @@ export interface TrainingStep {
 
 /** Comparison of generated with true weight tokens. */
 export interface Fit {
+  /** Mean over the valid elements of importance · (generated − true)². */
   loss: number;
+  /** ‖generated‖ / ‖true‖ */
   normRatio: number;
   /** ⟨generated, true⟩ / (‖generated‖ · ‖true‖) */
   cosine: number;
@@ -39,18 +42,23 @@ export interface Fit {
 export interface Evaluation {
   /** Number of steps done before it. */
   evaluation: number;
+  /** The evaluated tasks; empty for the loss 'behaviour'. */
   tasks: TaskEvaluation[];
   /** Over all evaluated checkpoints, for each layer and projection: the heat map of `dnd report`. */
   cells: Cell[];
   /** Of the generated adapters' answers; absent for the loss 'tokens'. */
   responses?: ResponseEvaluation[];
+  /** Wall-clock time. */
   seconds: number;
 }
 
 /** How the base with a task's generated adapter answers items of the task. */
 export interface ResponseEvaluation {
+  /** Name of the task. */
   task: string;
+  /** As of `TaskEvaluation`. */
   heldOut: 'task' | 'checkpoints' | 'none';
+  /** Number of items. */
   items: number;
   /** −ln p of a token of the responses, in nats. */
   loss: number;
@@ -58,19 +66,24 @@ export interface ResponseEvaluation {
   exactMatch: number;
 }
 
+/** The fit of one projection in one layer. */
 export interface Cell extends Omit<Fit, 'loss'> {
+  /** Index of the layer, from 0. */
   layer: number;
   /** q_proj, … */
   module: string;
 }
 
+/** The fit of one task. */
 export interface TaskEvaluation extends Fit {
+  /** Name of the task. */
   task: string;
   /**
    * 'task': a held-out task; 'checkpoints': held-out checkpoints of a training task; 'none': training checkpoints, only
    * if nothing is held out.
    */
   heldOut: 'task' | 'checkpoints' | 'none';
+  /** Number of checkpoints that it was compared with. */
   checkpoints: number;
   /** By projection: q_proj, …, in the layout's order. */
   modules: Record<string, Fit>;

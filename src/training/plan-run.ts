@@ -13,33 +13,40 @@ import { createEngine, loadBaseFor, type MakeOptions } from './trainer-parts.js'
 
 /** The plan of a run and its costs, without running a step: the output of `dnd train --dry-run`. */
 export interface RunPlan {
+  /** The run as `run.json` would describe it. */
   run: RunDescription;
   /** null if it does not fit on this machine: `memoryProblem` says why. */
   memory:
     | (TrainingNeed & {
-        /** The total, with the data of the next step, which is prepared meanwhile. */
+        /** The total in bytes, with the data of the next step, which is prepared meanwhile. */
         stepBytes: number;
-        /** Upper limit in addition. */
+        /** Upper limit of the caches, in addition. */
         cacheBytes: number;
         /** Of `stepBytes`: the basis, with the weight tokens of a batch; 0 without one. */
         basisBytes: number;
       })
     | null;
+  /** Why the run does not fit into memory, and what to lower; null if it does. */
   memoryProblem: string | null;
   /** Size of a checkpoint on disk, without the text encoder; null without `memory`. */
   checkpointBytes: number | null;
-  /** Of one step, multiply-adds times 2: with the direct algorithm without padding taps, and as executed. */
+  /** Floating-point operations of one step, multiply-adds times 2, by the direct algorithm without padding taps. */
   directFlop: number;
+  /** Floating-point operations of one step as executed, by the algorithms that the plan has. */
   executedFlop: number;
+  /** Number of threads. */
   threads: number;
   /** Predicted from committed rates, convolutions only. */
   secondsPerStep: number;
-  /** Of all steps. */
+  /** Predicted for all steps. */
   seconds: number;
 }
 
+/** Options of `planRun`: settings as of `Trainer.create`, without `out`. */
 export interface PlanRunOptions extends Partial<TrainingSettings>, MakeOptions {
+  /** Folder of prompt–checkpoint pairs. */
   pairs: string;
+  /** Text encoder folder, or `hash` for the built-in encoder. */
   encoder: string;
 }
 

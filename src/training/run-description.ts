@@ -14,6 +14,7 @@ export const METRICS_FILE = 'metrics.jsonl';
 
 /** run.json: the description of a run. Written when the run starts; read by `dnd report`. */
 export interface RunDescription extends Omit<GeneratorManifest, 'formatVersion' | 'training'> {
+  /** Version of the layout of run.json. */
   formatVersion: typeof RUN_FORMAT_VERSION;
   /** With which the run started. */
   instructionSet?: string;
@@ -21,13 +22,28 @@ export interface RunDescription extends Omit<GeneratorManifest, 'formatVersion' 
   baseSha256?: string;
   /** Of the decoder. */
   parameters: number;
-  weightTokens: { count: number; height: number; width: number };
+  /** Number and size of the weight tokens. */
+  weightTokens: {
+    /** Number of weight tokens. */
+    count: number;
+    /** Rows of each. */
+    height: number;
+    /** Columns of each. */
+    width: number;
+  };
+  /** What it is trained on. */
   pairs: {
+    /** The pairs folder. */
     folder: string;
+    /** Identity of the pairs: `Pairs.digest`. */
     digest: string;
+    /** The tasks, in their order. */
     tasks: {
+      /** Name of the task. */
       name: string;
+      /** Whether it is held out from training and evaluated. */
       heldOut: boolean;
+      /** Number of prompts. */
       prompts: number;
       /** Number of checkpoints. */
       checkpoints: number;
@@ -40,7 +56,10 @@ export interface RunDescription extends Omit<GeneratorManifest, 'formatVersion' 
     skipped: number;
   };
   /** Every setting of the run, under its configuration file name; `steps` is the total. */
-  settings: Record<string, unknown> & { steps: number };
+  settings: Record<string, unknown> & {
+    /** Number of optimiser steps in all. */
+    steps: number;
+  };
 }
 
 /**

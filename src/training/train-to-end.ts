@@ -6,18 +6,23 @@ import { RUN_FILE } from './run-description.js';
 import { listCheckpoints } from './run-folder.js';
 import type { RunOptions, Trainer } from './trainer.js';
 
+/** Options of `trainToEnd`. */
 export interface TrainToEndOptions extends RunOptions {
+  /** Called after each step. */
   onStep?: ((step: TrainingStep) => void) | undefined;
 }
 
+/** The result of `trainToEnd`. */
 export interface TrainingResult {
-  /** Total steps done, and steps done by this call. */
+  /** Steps done in all. */
   step: number;
+  /** Steps done by this call. */
   newSteps: number;
   /** Whether `signal` stopped it before its last step. */
   interrupted: boolean;
   /** Checkpoint after those steps: a generator folder. */
   checkpoint: string;
+  /** Wall-clock time of this call. */
   seconds: number;
 }
 
@@ -33,7 +38,7 @@ const NOT_SAVED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 /**
  * Runs the remaining steps. If `signal` aborts (see `abortAtSignals`) or a step fails, it saves a checkpoint of the
  * steps done if possible.
- * @returns also returns after an abort
+ * @returns what was done; also after an abort, with `interrupted`
  * @throws DndError as `Trainer.run` and `Trainer.save`
  */
 export async function trainToEnd(
@@ -60,13 +65,18 @@ export async function trainToEnd(
   return { step, newSteps: step - before, interrupted, checkpoint, seconds: (performance.now() - start) / 1000 };
 }
 
+/** Where a run would be resumed. */
 export interface ResumePoint {
+  /** Number of steps that its newest checkpoint has done; 0 without one. */
   step: number;
-  /** undefined: the run starts from step 0. */
+  /** Its newest checkpoint, a generator folder; undefined: the run starts from step 0. */
   checkpoint: string | undefined;
 }
 
-/** Where `Trainer.resume` would start; undefined for a folder without a started run. */
+/**
+ * Where `Trainer.resume` would start; undefined for a folder without a started run.
+ * @throws DndError READ_FAILED
+ */
 export async function resumePoint(folder: string): Promise<ResumePoint | undefined> {
   if (!(await exists(join(folder, RUN_FILE)))) return undefined;
   const newest = (await listCheckpoints(folder).catch(() => [])).at(-1);

@@ -63,9 +63,11 @@ export interface WorkingParts {
   responseTasks: readonly ResponseTask[];
 }
 
-/** Callbacks and signal of the construction. */
+/** Callbacks and signal of `Trainer.create`, `Trainer.resume` and `planRun`. */
 export interface MakeOptions {
+  /** Stops the work; the promise rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
+  /** Called with the fraction done, from 0 to 1, and the stage. */
   onProgress?: OnTrainingProgress | undefined;
   /** Called with warnings about problems that do not block training. */
   onNotice?: ((message: string) => void) | undefined;

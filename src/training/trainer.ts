@@ -17,13 +17,17 @@ import type { TrainingSettings } from './settings.js';
 import { type CreateTrainerOptions, startRun } from './start-run.js';
 import type { TrainerParts } from './trainer-parts.js';
 
+/** Options of the methods of `Trainer`. */
 export interface WorkOptions {
   /** Stops the work; the promise rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
+  /** Called with the fraction done of a stage, from 0 to 1, and the stage. */
   onProgress?: OnTrainingProgress | undefined;
 }
 
+/** Options of `Trainer.run`. */
 export interface RunOptions extends WorkOptions {
+  /** Called after each evaluation. */
   onEvaluation?: ((evaluation: Evaluation) => void) | undefined;
   /** Called with the folder of each written checkpoint. */
   onCheckpoint?: ((path: string) => void) | undefined;
@@ -45,7 +49,7 @@ export class Trainer implements AsyncDisposable {
   /**
    * Starts a run in a new folder.
    * @throws DndError INVALID_ARGUMENT, OUTPUT_EXISTS, RUN_IN_USE, SHAPE_MISMATCH, OUT_OF_MEMORY, DISK_FULL,
-   * NOT_WRITABLE; as `openPairs` and `loadTextEncoder`; `signal.reason`
+   * NOT_WRITABLE; UNSUPPORTED_ENCODER, UNSUPPORTED_BASE; as `openPairs`; `signal.reason`
    */
   static async create(options: CreateTrainerOptions): Promise<Trainer> {
     checkPath(checkOptions(options, 'options of Trainer.create').out, 'out (the folder of the run)');
@@ -63,6 +67,7 @@ export class Trainer implements AsyncDisposable {
     return new Trainer(await resumeRun(folder, { ...options, onProgress: steadyProgress(options.onProgress) }));
   }
 
+  /** The folder of the run. */
   get folder(): string {
     return this.#parts.folder;
   }
@@ -82,6 +87,7 @@ export class Trainer implements AsyncDisposable {
     return this.#parts.work.states.encoded;
   }
 
+  /** Whether `dispose` has been called. */
   get disposed(): boolean {
     return this.#queue.closed;
   }
@@ -89,7 +95,8 @@ export class Trainer implements AsyncDisposable {
   /**
    * Runs the remaining steps; an evaluation or checkpoint due after a step is made when the next step is requested. An
    * abort discards the current step, and `run` may be called again.
-   * @throws DndError NOT_FINITE, DISK_FULL, NOT_WRITABLE, OUT_OF_MEMORY; as encoders and pairs; `signal.reason`
+   * @throws DndError NOT_FINITE, DISK_FULL, NOT_WRITABLE, OUT_OF_MEMORY; FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE for
+   * checkpoints of the pairs; DISPOSED; `signal.reason`
    */
   async *run(options: RunOptions = {}): AsyncGenerator<TrainingStep, void> {
     checkOptions(options, 'options of run');
@@ -129,6 +136,7 @@ export class Trainer implements AsyncDisposable {
     return this.#disposing;
   }
 
+  /** As `dispose`; called by `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
   }

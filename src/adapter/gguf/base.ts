@@ -20,8 +20,11 @@ export interface GgufBase {
   architecture: string;
   /** Where transformers keeps its layers. */
   layersPath: string;
+  /** Number of query heads per layer. */
   heads: number;
+  /** Number of key and value heads per layer. */
   kvHeads: number;
+  /** Number of decoder layers. */
   layers: number;
   /** Input and output width of `blk.{layer}.{weight}.weight`; undefined if the base has no such matrix. */
   weightShape(layer: number, weight: string): readonly [number, number] | undefined;
@@ -102,6 +105,7 @@ async function readGguf(path: string): Promise<GgufBase> {
 }
 
 /**
+ * Reads what a GGUF adapter has to know of its base model.
  * @param path a config.json, the folder of a base model that contains one, or a base model's GGUF file
  * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE; UNSUPPORTED_BASE for a family whose GGUF adapters are not
  * supported

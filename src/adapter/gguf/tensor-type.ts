@@ -10,7 +10,9 @@ export const GGUF_DTYPES = {
   q4_0: 'Q4_0',
 } as const satisfies Record<string, GgmlType>;
 
+/** Dtypes of GGUF adapters: `f32`, `f16`, `bf16`, or the quantised `q8_0` and `q4_0`. */
 export type GgufDtypeName = keyof typeof GGUF_DTYPES;
+/** The same as GGUF files name them: `F32`, `F16`, `BF16`, `Q8_0`, `Q4_0`. */
 export type GgufDtype = (typeof GGUF_DTYPES)[GgufDtypeName];
 
 /** For what a quantised type cannot hold: rows (of B: the rank) that are not made of whole blocks. */

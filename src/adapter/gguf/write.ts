@@ -27,6 +27,7 @@ import { permuteRows } from './permute.js';
 import { foldedFactor, ggufAlpha } from './scale.js';
 import { encodingOf, GGUF_DTYPES, type GgufDtype, type GgufDtypeName, typeFor } from './tensor-type.js';
 
+/** Options of `writeGgufAdapter`. */
 export interface GgufAdapterWriteOptions extends LongOperation {
   /** The base model. Needed unless the adapter's own names leave only one architecture (GPT-2). */
   base?: GgufBase | undefined;
@@ -38,6 +39,7 @@ export interface GgufAdapterWriteOptions extends LongOperation {
 
 /** What was written. */
 export interface GgufAdapterSummary {
+  /** What llama.cpp calls the architecture of the base model: `llama`, `qwen2`, … */
   architecture: string;
   /** By which llama.cpp divides the rank of each pair of matrices. */
   alpha: number;

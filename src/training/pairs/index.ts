@@ -1,5 +1,6 @@
 /** Prompt–checkpoint pairs: reading and checking them, the weight tokens of a checkpoint, token importance. */
 
+export type { PromptItem } from '../../prompts/index.js';
 export { mismatchTable } from './agreement.js';
 export { tokenImportance } from './importance.js';
 export { type ImportanceOptions, importanceOf, type PairsImportance } from './importance-of.js';
@@ -24,6 +25,7 @@ export {
 } from './statistics.js';
 export { readElements, readTarget, readTokens, readWeights } from './target.js';
 export { RAW_WEIGHTS, TARGETS, type TargetKind, type TargetWeights, targetWeights } from './target-weights.js';
+export type { TaskImportance } from './task-importance.js';
 export type {
   Checkpoint,
   CheckpointProblem,

@@ -22,6 +22,7 @@ import { findTaskImportance, type TaskImportance } from './task-importance.js';
 import type { Checkpoint, CheckpointProblem, Pairs, PairsProblem, Task } from './types.js';
 import { importanceWarnings, warningsOf } from './warnings.js';
 
+/** Options of `openPairs`. */
 export interface OpenPairsOptions extends LongOperation {
   /** Skip damaged checkpoints; they are listed in `skipped`. Default: false. */
   skipCorrupt?: boolean | undefined;
@@ -43,9 +44,9 @@ export interface PairsExamination {
  * Reads a pairs folder: pairs.json if there is one, the prompts, and every checkpoint in full, in pieces.
  * docs/training.md describes the folder.
  * @throws DndError that lists every problem that blocks training: INVALID_PAIRS for tasks without prompts or
- * checkpoints, LAYOUT_MISMATCH (with a table) for checkpoints that differ in their layout or from the base model; for
- * damaged checkpoints as `scanCheckpoint`, unless `skipCorrupt`; for prompts INVALID_PROMPTS; for pairs.json as
- * `readPairsManifest`; FILE_NOT_FOUND, READ_FAILED; `signal.reason`
+ * checkpoints; LAYOUT_MISMATCH (with a table) for checkpoints that differ in their layout or from the base model; for
+ * damaged checkpoints CORRUPT_FILE, INVALID_WEIGHTS, SHAPE_MISMATCH or UNSUPPORTED_FORMAT, unless `skipCorrupt`;
+ * INVALID_PROMPTS; for pairs.json CORRUPT_FILE, NEWER_FORMAT; FILE_NOT_FOUND, READ_FAILED; `signal.reason`
  */
 export async function openPairs(folder: string, options: OpenPairsOptions = {}): Promise<Pairs> {
   const examination = await examinePairs(folder, options);

@@ -10,7 +10,9 @@ export const IMPORTANCE_FILE = 'importance.safetensors';
 
 /** Token importance that is given instead of computed. */
 export interface TaskImportance {
+  /** The file that it is read from. */
   path: string;
+  /** SHA-256 of the file. */
   sha256: string;
   /** How many weight tokens it is for. */
   tokens: number;

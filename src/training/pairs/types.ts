@@ -12,12 +12,15 @@ export interface Checkpoint {
   name: string;
   /** The safetensors file. */
   path: string;
+  /** Size of the file. */
   bytes: number;
   /** SHA-256 over the header and each tensor's digest: equal exactly for byte-identical files. */
   sha256: string;
   /** SHA-256 over the matrices alone, independent of their order, spelling of names, and metadata. */
   tensorsSha256: string;
+  /** Of all its weights together. */
   weights: WeightStatistics;
+  /** Weights that mean nothing. */
   degenerate: DegenerateWeights;
 }
 
@@ -37,6 +40,7 @@ export interface DegenerateWeights {
 export interface WeightStatistics {
   /** √Σw² */
   norm: number;
+  /** Arithmetic mean. */
   mean: number;
   /** Population. */
   standardDeviation: number;
@@ -44,7 +48,9 @@ export interface WeightStatistics {
 
 /** A data set: prompts, and LoRA checkpoints that were trained on it. */
 export interface Task {
+  /** Name of the task: that of its folder. */
   name: string;
+  /** The items of its prompts file. */
   items: readonly PairItem[];
   /** Texts that each describe the task; at least one, if it has a file of them. */
   descriptions?: readonly string[];
@@ -62,26 +68,35 @@ export interface PairsProblem {
   task: string | null;
   /** null if it does not concern a single checkpoint. */
   checkpoint: string | null;
+  /** The error code that it would have by itself. */
   code: ErrorCode;
+  /** What is wrong and what to do. */
   message: string;
 }
 
 /** The problem of an unusable checkpoint. */
 export interface CheckpointProblem extends PairsProblem {
+  /** Name of the task. */
   task: string;
+  /** Name of the checkpoint. */
   checkpoint: string;
 }
 
 /** The adapters' scaling and target modules. */
 export interface PairsAdapter {
+  /** LoRA rank. */
   rank: number;
+  /** LoRA alpha. */
   alpha: number;
+  /** Scale by alpha / √rank instead of alpha / rank. */
   useRslora: boolean;
+  /** Names of the adapted modules. */
   modules: readonly ModuleName[];
 }
 
 /** A valid pairs folder: all checkpoints have the same layout. */
 export interface Pairs {
+  /** The pairs folder. */
   folder: string;
   /** null if it was not given and is neither in pairs.json nor in the checkpoints. */
   base: BaseModel | null;
@@ -89,6 +104,7 @@ export interface Pairs {
   adapter: PairsAdapter;
   /** Of every checkpoint: PEFT's names, in the order of an adapter layout. See `pairsLayout`. */
   tensors: readonly TensorShape[];
+  /** The tasks, by name with numbers compared as numbers, or in the order of pairs.json. */
   tasks: readonly Task[];
   /** The adapter that every task starts from, as of a joint run; null if pairs.json names none. */
   start: Checkpoint | null;
