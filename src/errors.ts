@@ -38,6 +38,7 @@ export class DndError extends Error {
   override readonly name = 'DndError';
 
   /**
+   * Makes an error of the package.
    * @param message what is wrong, where, and what to do
    * @param options `cause`: the error that led to this one
    */

@@ -22,7 +22,7 @@ export interface GeneratorSettings {
   preset?: PresetName | undefined;
   /** Shapes from the condition [prompts, length, channels] to the weight tokens [tokens, height, width]. */
   features?: readonly Feature[] | undefined;
-  /** Odd. */
+  /** Kernel size of every convolution; odd. */
   kernelSize?: number | undefined;
   /** Tokens per prompt. Default: the preset's, else `features[0][1]`; more adds a length projection. */
   maxLength?: number | undefined;

@@ -8,7 +8,7 @@ export type { Feature };
 export interface DecoderShape {
   /** The condition's shape [prompts, length, channels] first, the weight tokens' last. */
   features: Feature[];
-  /** Odd. */
+  /** Kernel size of every convolution; odd. */
   kernelSize: number;
   /** Length of the condition before the length projection; 0 = no length projection. */
   projectedFrom: number;

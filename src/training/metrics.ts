@@ -7,7 +7,7 @@ export interface TrainingStep {
    * or, of both, their weighted sum.
    */
   loss: number;
-  /** Of the loss 'both': its parts, unweighted. */
+  /** Of the loss 'both': the mean of the token loss alone, unweighted; absent otherwise. */
   tokenLoss?: number;
   /**
    * Of a token of the responses, in nats: −ln p or, with the behaviour target 'checkpoints', the KL divergence of its

@@ -38,11 +38,11 @@ export interface DegenerateWeights {
 
 /** Of all weights of a checkpoint together. */
 export interface WeightStatistics {
-  /** √Σw² */
+  /** Euclidean norm, √Σw². */
   norm: number;
   /** Arithmetic mean. */
   mean: number;
-  /** Population. */
+  /** Population standard deviation. */
   standardDeviation: number;
 }
 

@@ -1,0 +1,3 @@
+import { describePage } from './run-page.js';
+
+describePage('README.md');
