@@ -41,7 +41,7 @@ function commentAbove(lines: readonly string[], fence: number): Partial<Block> {
 }
 
 /** What excuses a block from being run. */
-const EXCUSE = /\b(GPU|network|model)\b/;
+const EXCUSE = /\b(GPU|network|models?)\b/;
 const COMMAND = /^(\$|>|dnd|npm|npx|node|sh|import|const) /m;
 
 /** What is wrong with a block by its language and its comment; undefined if nothing is. */
