@@ -160,7 +160,8 @@ export function baseModelFromConfig(config: unknown, source: string): BaseModel 
 /**
  * Reads the shape of a base model.
  * @param path a config.json, the folder of a base model that holds one, or a base model's GGUF file
- * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE; UNSUPPORTED_BASE for a model of another family
+ * @throws DndError FILE_NOT_FOUND, READ_FAILED, CORRUPT_FILE; NEWER_FORMAT for a GGUF file; UNSUPPORTED_BASE for a
+ * model of another family
  */
 export async function readBaseModel(path: string): Promise<BaseModel> {
   checkPath(path, 'the base model');

@@ -73,10 +73,7 @@ export interface ResumePoint {
   checkpoint: string | undefined;
 }
 
-/**
- * Where `Trainer.resume` would start; undefined for a folder without a started run.
- * @throws DndError READ_FAILED
- */
+/** Where `Trainer.resume` would start; undefined for a folder without a started run, or one that cannot be read. */
 export async function resumePoint(folder: string): Promise<ResumePoint | undefined> {
   if (!(await exists(join(folder, RUN_FILE)))) return undefined;
   const newest = (await listCheckpoints(folder).catch(() => [])).at(-1);

@@ -62,6 +62,7 @@ const THROWS_NOTHING = [
   'dnd-lora/language.LanguageTokeniser.decode',
   'dnd-lora/language.LanguageTokeniser.idOf',
   'dnd-lora/training.abortAtSignals',
+  'dnd-lora/training.resumePoint',
   'dnd-lora/training.Trainer.dispose',
   'dnd-lora/training.Trainer.[asyncDispose]',
 ];

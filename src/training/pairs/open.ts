@@ -46,7 +46,8 @@ export interface PairsExamination {
  * @throws DndError that lists every problem that blocks training: INVALID_PAIRS for tasks without prompts or
  * checkpoints; LAYOUT_MISMATCH (with a table) for checkpoints that differ in their layout or from the base model; for
  * damaged checkpoints CORRUPT_FILE, INVALID_WEIGHTS, SHAPE_MISMATCH or UNSUPPORTED_FORMAT, unless `skipCorrupt`;
- * INVALID_PROMPTS; for pairs.json CORRUPT_FILE, NEWER_FORMAT; FILE_NOT_FOUND, READ_FAILED; `signal.reason`
+ * INVALID_PROMPTS; for pairs.json CORRUPT_FILE, INVALID_PAIRS, NEWER_FORMAT; FILE_NOT_FOUND, READ_FAILED;
+ * `signal.reason`
  */
 export async function openPairs(folder: string, options: OpenPairsOptions = {}): Promise<Pairs> {
   const examination = await examinePairs(folder, options);
