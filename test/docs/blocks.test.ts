@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PACKAGE } from '../../src/package.js';
 import { type Block, blocksOf, faultOf } from './blocks.js';
 import { checkTypes, install, runBlock } from './installation.js';
 
@@ -81,7 +82,9 @@ describe('in a folder with the package installed', () => {
   test('a shell stops at the first command that fails, also in a pipe', async () => {
     await expect(runBlock(folder, block('sh', 'false\necho on'))).rejects.toThrow('Command failed');
     await expect(runBlock(folder, block('sh', 'false | cat'))).rejects.toThrow('Command failed');
-    expect(await runBlock(folder, block('sh', 'npx dnd --version && dnd --version'))).toBe('0.1.0\n0.1.0\n');
+    expect(await runBlock(folder, block('sh', 'npx dnd --version && dnd --version'))).toBe(
+      `${PACKAGE.version}\n${PACKAGE.version}\n`,
+    );
   });
 
   test('a file is there for the blocks after it, and JSON has to be JSON', async () => {

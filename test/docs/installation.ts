@@ -7,14 +7,17 @@ import { ROOT } from './root.js';
 
 const COMPILER = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
 
+/** The package in question: that of this clone, unless a packed one is tested. */
+const PACKAGE = process.env.DND_TEST_PACKAGE ?? ROOT;
+
 /** Makes `folder` one in which the package is installed, and nothing else. */
 export function install(folder: string): void {
   const modules = join(folder, 'node_modules');
   mkdirSync(join(modules, '.bin'), { recursive: true });
-  symlinkSync(ROOT, join(modules, 'dnd-lora'), 'junction');
+  symlinkSync(PACKAGE, join(modules, 'dnd-lora'), 'junction');
   symlinkSync(join(ROOT, 'node_modules', '@types'), join(modules, '@types'), 'junction');
   const program = join(modules, '.bin', 'dnd');
-  writeFileSync(program, `#!/bin/sh\nexec "${process.execPath}" "${join(ROOT, 'dist', 'cli', 'main.js')}" "$@"\n`);
+  writeFileSync(program, `#!/bin/sh\nexec "${process.execPath}" "${join(PACKAGE, 'dist', 'cli', 'main.js')}" "$@"\n`);
   chmodSync(program, 0o755);
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n');
   const compilerOptions = {
