@@ -32,6 +32,13 @@ export const BEHAVIOUR_TARGETS = ['responses', 'checkpoints'] as const;
 export type BehaviourTarget = (typeof BEHAVIOUR_TARGETS)[number];
 
 /**
+ * Where the directions of a basis come from: 'principal', the principal ones of the training checkpoints, which training
+ * does not change; 'learned', random ones that are trained with the decoder.
+ */
+export const BASIS_KINDS = ['principal', 'learned'] as const;
+export type BasisKind = (typeof BASIS_KINDS)[number];
+
+/**
  * Settings of a training run; `SETTINGS` describes each with its default. Configuration files use these names, flags
  * the hyphenated form.
  */
@@ -48,6 +55,7 @@ export interface TrainingSettings {
   normalisation: Normalisation;
   targets: TargetKind;
   basis: number | undefined;
+  basisKind: BasisKind;
   padding: Padding | undefined;
   pooling: Pooling | undefined;
   conditionComponents: number | undefined;
@@ -152,7 +160,14 @@ export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
     kind: whole(1),
     affectsWeights: true,
     about:
-      'number of directions shared by all adapters, the principal ones of the training checkpoints, whose coefficients the decoder ends in: the last of features is [n, 1, 1] (default: it ends in weight tokens)',
+      'number of directions shared by all adapters, whose coefficients the decoder ends in: the last of features is [n, 1, 1] (default: it ends in weight tokens)',
+  },
+  basisKind: {
+    kind: choice(BASIS_KINDS),
+    default: 'principal',
+    affectsWeights: true,
+    about:
+      "directions of the basis: principal, those of the training checkpoints; or learned with the decoder, by the loss 'behaviour' or the targets 'delta'",
   },
   padding: {
     kind: choice(PADDINGS),
