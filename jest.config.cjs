@@ -5,7 +5,9 @@ module.exports = {
   testMatch: ['**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/interop/'],
   // For hangs only: machines are shared, and no test asserts a time.
-  testTimeout: 60_000,
+  testTimeout: 180_000,
+  // Most tests use one core.
+  maxWorkers: '100%',
   // Sources import their neighbours with .js, as Node requires; jest reads the .ts.
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: {

@@ -30,7 +30,7 @@ run() {
       DND_EMULATOR_LAUNCHES=$launches ctest --test-dir build-native/plain/test/cuda --parallel "$jobs" --output-on-failure
       ;;
     sanitized)
-      build asan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DDND_SANITIZE=address,undefined
+      build asan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DDND_SANITIZE=address,undefined -DDND_SANITIZED_SETS=best
       UBSAN_OPTIONS=print_stacktrace=1 \
         ctest --test-dir build-native/asan/test/cuda --parallel "$jobs" --output-on-failure
       ;;

@@ -50,11 +50,11 @@ run() {
       tests plain every
       ;;
     asan | asan-every-set)
-      build asan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DDND_SANITIZE=address,undefined
+      build asan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DDND_SANITIZE=address,undefined -DDND_SANITIZED_SETS="$(sets_of "$1")"
       tests asan "$(sets_of "$1")" env UBSAN_OPTIONS=print_stacktrace=1
       ;;
     tsan | tsan-every-set)
-      build tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DDND_SANITIZE=thread
+      build tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DDND_SANITIZE=thread -DDND_SANITIZED_SETS="$(sets_of "$1")"
       tests tsan "$(sets_of "$1")" env TSAN_OPTIONS=second_deadlock_stack=1 "${without_randomisation[@]}"
       ;;
     *)

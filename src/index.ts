@@ -65,6 +65,7 @@ export type { GeneratorSettings } from './generator/create.js';
 export type { DecoderShape, Feature } from './generator/decoder-shape.js';
 export { GeneratedAdapter, type SaveAdapterOptions } from './generator/generated-adapter.js';
 export {
+  type ConditionOptions,
   type CreateOptions,
   type GeneratedSet,
   type GenerateManyOptions,

@@ -139,4 +139,4 @@ console.log(JSON.stringify({
     sameLanguage: true,
     sameTraining: true,
   });
-}, 60_000);
+});

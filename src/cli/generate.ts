@@ -38,6 +38,7 @@ interface Options extends PromptFields {
   description?: string[];
   out: string;
   seed: number;
+  allPrompts?: boolean;
   dtype: SavedDtype;
   format: AdapterFormat;
   encoder?: string;
@@ -97,6 +98,10 @@ export function addGenerate(program: Command, io: Io): void {
     .addOption(promptFieldOption())
     .addOption(promptSystemOption())
     .addOption(new Option('--seed <n>', 'random seed for prompt sampling').argParser(wholeNumber(0)).default(0))
+    .option(
+      '--all-prompts',
+      'use every prompt, if there are more than the generator takes: the adapters of groups of them are averaged',
+    )
     .addOption(
       new Option('--dtype <name>', 'dtype of the saved tensors; q8_0 and q4_0 for gguf only')
         .choices(SAVED_DTYPES)
@@ -131,7 +136,8 @@ async function generate({ json, ...options }: Options, io: Io): Promise<void> {
   const { texts, names, folders, sets } = await sourcesOf(options, io);
   const { onProgress, stop } = showProgress(io, json);
   const saved: Saved[] = [];
-  const { force, seed, dtype, format, generator: source, encoder, threads, memoryLimit, device, precision } = options;
+  const { force, seed, allPrompts, dtype, format, generator: source } = options;
+  const { encoder, threads, memoryLimit, device, precision } = options;
   const { signal } = io;
   try {
     // The folders are created before the work, so that an unwritable one fails early.
@@ -148,7 +154,7 @@ async function generate({ json, ...options }: Options, io: Io): Promise<void> {
       try {
         checkSaving(format, dtype, generator.manifest.base);
         requireTexts(generator.manifest, texts, source);
-        for await (const { adapter } of generator.generateMany(sets, { seed, signal, onProgress })) {
+        for await (const { adapter } of generator.generateMany(sets, { seed, allPrompts, signal, onProgress })) {
           await adapter.save(stagings[saved.length]!, { dtype, format, signal });
           const place = saved.length;
           saved.push({
@@ -225,10 +231,11 @@ function deviceSummary({ device: { name, kind, precision, fallback } }: Generati
 }
 
 function textSummary({ prompts, seed }: GenerationReport, texts: ConditionTexts): string {
-  const { given, wanted, used, dropped, repeated, truncated, tokens } = prompts;
-  const chosen = dropped > 0 || repeated > 0 ? ` (seed ${seed})` : '';
+  const { given, wanted, used, groups, dropped, repeated, truncated, tokens } = prompts;
+  const chosen = groups > 1 || dropped > 0 || repeated > 0 ? ` (seed ${seed})` : '';
   const parts = [
     `${counted(given, texts.slice(0, -1))} for a generator that takes ${wanted}: ${used} used${chosen}`,
+    ...(groups > 1 ? [`mean of ${groups} groups`] : []),
     ...(dropped ? [`${dropped} dropped`] : []),
     ...(repeated ? [`${counted(repeated, 'draw')} repeated`] : []),
     ...(truncated.length ? [`${truncated.length} truncated`] : []),

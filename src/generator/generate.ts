@@ -4,12 +4,12 @@ import { type DecoderEngine, reconstructAdapters } from '../engine/index.js';
 import type { Basis } from './basis.js';
 import { conditionShape, multiplyAdds } from './decoder-shape.js';
 import { deviceReport } from './device.js';
-import { type EncodedSet, encodeSets } from './encode.js';
+import { type EncodedGroup, encodeGroups } from './encode.js';
 import { described } from './encoder-folder.js';
 import { GeneratedAdapter } from './generated-adapter.js';
 import type { GeneratorManifest } from './manifest.js';
 import { type OnProgress, Progress } from './progress.js';
-import type { Choice } from './prompts.js';
+import type { Choice, PromptGroup } from './prompts.js';
 import { reconstructAdapter } from './reconstruct.js';
 import type { AdapterSummary, GenerationReport } from './report.js';
 import { UNTRAINED } from './untrained-notice.js';
@@ -24,29 +24,22 @@ interface GeneratorParts {
 
 interface BatchOptions {
   seed: number;
+  /** Conditions that are decoded together, at most. */
+  batch: number;
   signal: AbortSignal;
   onProgress: OnProgress | undefined;
 }
 
-/** Prompt sets → adapters: encode, then decode and reconstruct as a batch, then compute statistics one by one. */
+/** Prompt sets → adapters: encode, decode and average batch by batch, then compute statistics one by one. */
 export async function generateBatch(
   parts: GeneratorParts,
   choices: readonly Choice[],
-  { seed, signal, onProgress }: BatchOptions,
+  { seed, batch, signal, onProgress }: BatchOptions,
 ): Promise<GeneratedAdapter[]> {
-  const { manifest, layout, encoder, engine } = parts;
+  const { manifest, layout, engine } = parts;
   const progress = new Progress(stageShares(manifest), onProgress);
+  const { encoded, weights, seconds } = await weightsOf(parts, choices, { batch, signal, progress });
   const clock = stopwatch();
-  const { hiddenStates, sets } = await encodeSets(encoder, choices, manifest.condition, {
-    signal,
-    onProgress: progress.stage('encode'),
-  });
-  const encode = clock();
-  const weights = await decoded(parts, hiddenStates, choices.length, {
-    signal,
-    onProgress: progress.stage('decode'),
-  });
-  const decode = clock();
   const reconstructing = progress.stage('restore');
   const adapters: GeneratedAdapter[] = [];
   for (const [place, choice] of choices.entries()) {
@@ -54,12 +47,66 @@ export async function generateBatch(
       signal,
       onProgress: (fraction) => reconstructing((place + fraction) / choices.length),
     });
-    const seconds = { encode, decode, restore: clock() };
-    const device = deviceReport(engine.device);
-    const report = reportOf(manifest, choice, sets[place]!, summary, { seed, batch: choices.length, device, seconds });
+    const report = reportOf(manifest, choice, encoded[place]!, summary, {
+      seed,
+      batch: Math.min(batch, groupsOf(choices).length),
+      device: deviceReport(engine.device),
+      seconds: { ...seconds, restore: clock() },
+    });
     adapters.push(new GeneratedAdapter(adapter, report, manifest.base));
   }
   return adapters;
+}
+
+/** The groups of all prompt sets, and the place of the set of each. */
+function groupsOf(choices: readonly Choice[]): { set: number; group: PromptGroup }[] {
+  return choices.flatMap(({ groups }, set) => groups.map((group) => ({ set, group })));
+}
+
+/** The weights of each prompt set, [elementCount]: the mean over its groups, which are encoded and decoded in batches. */
+async function weightsOf(
+  parts: GeneratorParts,
+  choices: readonly Choice[],
+  { batch, signal, progress }: Pick<BatchOptions, 'batch' | 'signal'> & { progress: Progress },
+) {
+  const { encoder, manifest } = parts;
+  const groups = groupsOf(choices);
+  const [encoding, decoding] = [progress.stage('encode'), progress.stage('decode')];
+  const encoded: EncodedGroup[][] = choices.map(() => []);
+  const weights: Float32Array[] = [];
+  const seconds = { encode: 0, decode: 0 };
+  const clock = stopwatch();
+  for (let done = 0; done < groups.length; done += batch) {
+    const own = groups.slice(done, done + batch);
+    const overall = (report: (fraction: number) => void) => (fraction: number) =>
+      report((done + fraction * own.length) / groups.length);
+    const conditions = await encodeGroups(
+      encoder,
+      own.map(({ group }) => group),
+      manifest.condition,
+      { signal, onProgress: overall(encoding) },
+    );
+    seconds.encode += clock();
+    const onProgress = overall(decoding);
+    const found = await decoded(parts, conditions.hiddenStates, own.length, { signal, onProgress });
+    for (const [place, { set }] of own.entries()) {
+      encoded[set]!.push(conditions.groups[place]!);
+      const sum = weights[set];
+      if (sum) addTo(sum, found[place]!);
+      else weights[set] = found[place]!;
+    }
+    seconds.decode += clock();
+  }
+  for (const [set, { groups: own }] of choices.entries()) if (own.length > 1) divide(weights[set]!, own.length);
+  return { encoded, weights, seconds };
+}
+
+function addTo(sum: Float32Array, values: Float32Array): void {
+  for (let index = 0; index < sum.length; index++) sum[index]! += values[index]!;
+}
+
+function divide(values: Float32Array, divisor: number): void {
+  for (let index = 0; index < values.length; index++) values[index]! /= divisor;
 }
 
 /**
@@ -92,8 +139,8 @@ async function decoded(
 
 function reportOf(
   { training, preset, base, encoder, decoder }: GeneratorManifest,
-  { given, indices, dropped, repeated }: Choice,
-  { tokens, truncated }: EncodedSet,
+  { given, groups, dropped, repeated }: Choice,
+  encoded: readonly EncodedGroup[],
   adapter: AdapterSummary,
   rest: Pick<GenerationReport, 'seed' | 'batch' | 'device' | 'seconds'>,
 ): GenerationReport {
@@ -106,7 +153,16 @@ function reportOf(
       base: base.name,
       encoder: described(encoder),
     },
-    prompts: { given, wanted, used: new Set(indices).size, dropped, repeated, truncated, tokens },
+    prompts: {
+      given,
+      wanted,
+      used: new Set(groups.flatMap(({ indices }) => indices)).size,
+      groups: groups.length,
+      dropped,
+      repeated,
+      truncated: encoded.flatMap(({ truncated }) => truncated).sort((one, other) => one - other),
+      tokens: encoded.reduce((sum, { tokens }) => sum + tokens, 0),
+    },
     ...rest,
     adapter,
   };

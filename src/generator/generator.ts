@@ -14,7 +14,7 @@ import { decoderOf, type GeneratorSettings, planGenerator, requireNoTrainingData
 import { conditionShape } from './decoder-shape.js';
 import { DECODER_BASE_NAME, loadDecoderWeights } from './decoder-weights.js';
 import { onDevice } from './device.js';
-import { encodeSets } from './encode.js';
+import { encodeGroups } from './encode.js';
 import { encoderInside, loadNamedEncoder } from './encoder-folder.js';
 import { decodeCondition, generateBatch } from './generate.js';
 import type { GeneratedAdapter } from './generated-adapter.js';
@@ -62,8 +62,8 @@ export interface CreateOptions extends GeneratorSettings, EngineSettings {
   encoderLayer?: number | undefined;
 }
 
-/** Options of `Generator.generate`. */
-export interface GenerateOptions {
+/** Options of `Generator.condition`. */
+export interface ConditionOptions {
   /** Random seed for prompt sampling, if there are more or fewer prompts than the generator takes. Default: 0. */
   seed?: number | undefined;
   /** Stops the work at its next tile; the promise rejects with `signal.reason`. */
@@ -72,9 +72,19 @@ export interface GenerateOptions {
   onProgress?: OnProgress | undefined;
 }
 
+/** Options of `Generator.generate`. */
+export interface GenerateOptions extends ConditionOptions {
+  /**
+   * Of a prompt set larger than the generator takes, use every prompt: divided at random into as few even groups as hold
+   * them, each of which gives an adapter; the result is their mean. Default: false, which draws as many prompts as the
+   * generator takes.
+   */
+  allPrompts?: boolean | undefined;
+}
+
 /** Options of `Generator.generateMany`. */
 export interface GenerateManyOptions extends GenerateOptions {
-  /** Prompt sets per decoder batch, fewer if memory is short. Default: 8. */
+  /** Conditions per decoder batch, fewer if memory is short. Default: 8. */
   batchSize?: number | undefined;
 }
 
@@ -251,8 +261,9 @@ export class Generator implements Disposable, AsyncDisposable {
    */
   async generate(prompts: readonly string[], options: GenerateOptions = {}): Promise<GeneratedAdapter> {
     checkOptions(options, 'options of generate');
-    const choice = choosePrompts('', prompts, this.promptsWanted, options.seed ?? 0);
-    const [adapter] = await this.#generateBatch([choice], options, options.onProgress);
+    const choice = choosePrompts('', prompts, this.#choosing(options));
+    const batch = await this.#affordableBatch(Math.min(DEFAULT_BATCH_SIZE, choice.groups.length), options.signal);
+    const [adapter] = await this.#generateBatch([choice], batch, options, options.onProgress);
     return adapter!;
   }
 
@@ -265,16 +276,18 @@ export class Generator implements Disposable, AsyncDisposable {
    * @throws DndError INVALID_ARGUMENT for such a name; as `generate`
    */
   async *generateMany(sets: PromptSets, options: GenerateManyOptions = {}): AsyncGenerator<GeneratedSet, void> {
-    const { batchSize = DEFAULT_BATCH_SIZE, seed = 0, signal } = checkOptions(options, 'options of generateMany');
+    const { batchSize = DEFAULT_BATCH_SIZE, signal } = checkOptions(options, 'options of generateMany');
     checkWholeNumber(batchSize, 'batchSize', 1);
     const entries = await promptSetEntries(sets, signal);
-    const choices = entries.map(([name, prompts]) => choosePrompts(name, prompts, this.promptsWanted, seed));
+    const choices = entries.map(([name, prompts]) => choosePrompts(name, prompts, this.#choosing(options)));
     const report = steadyProgress(options.onProgress);
     for (let done = 0; done < choices.length; ) {
-      const size = await this.#affordableBatch(Math.min(batchSize, choices.length - done), options.signal);
-      const batch = choices.slice(done, done + size);
+      const left = choices.slice(done);
+      const groups = left.reduce((sum, choice) => sum + choice.groups.length, 0);
+      const size = await this.#affordableBatch(Math.min(batchSize, groups), signal);
+      const batch = left.slice(0, setsWithin(size, left));
       const before = done;
-      const adapters = await this.#generateBatch(batch, options, (fraction, stage) =>
+      const adapters = await this.#generateBatch(batch, size, options, (fraction, stage) =>
         report((before + fraction * batch.length) / choices.length, stage),
       );
       done += batch.length;
@@ -287,12 +300,12 @@ export class Generator implements Disposable, AsyncDisposable {
    * [prompts, length, channels] as the decoder takes them.
    * @throws DndError as `generate`
    */
-  async condition(prompts: readonly string[], options: GenerateOptions = {}): Promise<Float32Array> {
+  async condition(prompts: readonly string[], options: ConditionOptions = {}): Promise<Float32Array> {
     const { seed = 0, signal } = checkOptions(options, 'options of condition');
-    const choice = choosePrompts('', prompts, this.promptsWanted, seed);
+    const { groups } = choosePrompts('', prompts, this.#choosing({ seed }));
     const { encoder, manifest } = this.#parts;
     const encoded = this.#queue.run(
-      (linked) => encodeSets(encoder, [choice], manifest.condition, { signal: linked }),
+      (linked) => encodeGroups(encoder, groups, manifest.condition, { signal: linked }),
       signal,
     );
     return (await encoded).hiddenStates;
@@ -344,13 +357,18 @@ export class Generator implements Disposable, AsyncDisposable {
     await this.#queue.idle();
   }
 
+  #choosing({ seed = 0, allPrompts = false }: GenerateOptions) {
+    return { wanted: this.promptsWanted, seed, all: allPrompts };
+  }
+
   #generateBatch(
     choices: readonly Choice[],
+    batch: number,
     { seed = 0, signal }: GenerateOptions,
     onProgress: OnProgress | undefined,
   ): Promise<GeneratedAdapter[]> {
     return this.#queue.run(
-      (linked) => generateBatch(this.#parts, choices, { seed, signal: linked, onProgress }),
+      (linked) => generateBatch(this.#parts, choices, { seed, batch, signal: linked, onProgress }),
       signal,
     );
   }
@@ -360,4 +378,15 @@ export class Generator implements Disposable, AsyncDisposable {
     const { engine } = this.#parts;
     return this.#queue.run(async () => engine.affordableBatch(most, resultElements(this.#parts)), signal);
   }
+}
+
+/** Number of the first prompt sets that together have at most `size` groups; one at least. */
+function setsWithin(size: number, choices: readonly Choice[]): number {
+  let [count, groups] = [0, 0];
+  for (const choice of choices) {
+    groups += choice.groups.length;
+    if (count > 0 && groups > size) break;
+    count++;
+  }
+  return count;
 }

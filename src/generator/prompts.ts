@@ -1,25 +1,71 @@
 import { isAbsolute } from 'node:path';
 import { DndError } from '../errors.js';
 import { selectPrompts } from '../prompts/index.js';
+import { SplitMix64 } from '../random/split-mix.js';
 import { errorMessage, quote } from '../validation/index.js';
+
+/** Prompts of one condition. */
+export interface PromptGroup {
+  /** As many as the generator takes, in its order. */
+  prompts: string[];
+  /** Index of each in the prompt set. */
+  indices: number[];
+}
 
 /** A prompt set, and the prompts selected from it. */
 export interface Choice {
   name: string;
   given: number;
-  /** As many as the generator takes, in its order. */
-  prompts: string[];
-  /** Index of each in the prompt set. */
-  indices: number[];
+  /** One, or several whose adapters are averaged. */
+  groups: PromptGroup[];
   dropped: number;
   repeated: number;
 }
 
+interface ChoiceOptions {
+  /** Number of prompts that the generator takes. */
+  wanted: number;
+  seed: number;
+  /** Of more prompts than the generator takes: use all of them, in groups. */
+  all: boolean;
+}
+
 /**
- * Checks a prompt set and selects as many prompts as the generator takes.
+ * Checks a prompt set and selects as many prompts as the generator takes, or divides all of them into groups.
  * @throws DndError INVALID_PROMPTS
  */
-export function choosePrompts(name: string, prompts: unknown, wanted: number, seed: number): Choice {
+export function choosePrompts(name: string, prompts: unknown, { wanted, seed, all }: ChoiceOptions): Choice {
+  checkPrompts(name, prompts);
+  const given = prompts.length;
+  if (all && given > wanted) return { name, given, ...groupsOfAll(prompts, wanted, seed) };
+  const { dropped, repeated, ...group } = selectPrompts(prompts, wanted, seed);
+  return { name, given, groups: [group], dropped, repeated };
+}
+
+/**
+ * Every prompt once, in random order, in as few groups as hold them. Their sizes differ by one at most, and each is filled
+ * up as a small prompt set is.
+ */
+function groupsOfAll(prompts: readonly string[], wanted: number, seed: number): Omit<Choice, 'name' | 'given'> {
+  const { length } = prompts;
+  const order = SplitMix64.seeded(seed).sample(length, length);
+  const count = Math.ceil(length / wanted);
+  const start = (group: number) => Math.floor((group * length) / count);
+  let repeated = 0;
+  const groups = Array.from({ length: count }, (_, group) => {
+    const own = order.slice(start(group), start(group + 1));
+    const selected = selectPrompts(
+      own.map((index) => prompts[index]!),
+      wanted,
+      seed,
+    );
+    repeated += selected.repeated;
+    return { prompts: selected.prompts, indices: selected.indices.map((place) => own[place]!) };
+  });
+  return { groups, dropped: 0, repeated };
+}
+
+function checkPrompts(name: string, prompts: unknown): asserts prompts is string[] {
   const where = name === '' ? 'the prompt set' : `prompt set ${quote(name)}`;
   if (!Array.isArray(prompts))
     throw new DndError('INVALID_PROMPTS', `${where} must be an array of texts, not ${typeof prompts}`);
@@ -33,7 +79,6 @@ export function choosePrompts(name: string, prompts: unknown, wanted: number, se
     if (prompt.trim() === '')
       throw new DndError('INVALID_PROMPTS', `${where}: prompt ${index + 1} is empty; leave it out or fill it in`);
   }
-  return { name, given: prompts.length, ...selectPrompts(prompts, wanted, seed) };
 }
 
 /** A name and the prompts of one task. */

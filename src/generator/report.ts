@@ -26,16 +26,18 @@ export interface GenerationReport {
     wanted: number;
     /** Distinct prompts used. */
     used: number;
+    /** Groups of prompts whose adapters were averaged; 1 where one condition holds them all. */
+    groups: number;
     /** Prompts dropped because more were given than the generator takes. */
     dropped: number;
-    /** Repeated draws, because fewer were given than the generator takes. */
+    /** Repeated draws, because fewer were given than a condition, or the last ones, take. */
     repeated: number;
     /** Indices, in the order given, of used prompts truncated to the maximum length. */
     truncated: number[];
     /** Tokens of the selected prompts after truncation, special tokens included. */
     tokens: number;
   };
-  /** Size of the decoder batch. */
+  /** Size of the decoder batch: conditions, one for each group of prompts. */
   batch: number;
   /** Devices of the text encoder and the decoder. */
   device: DeviceReport;

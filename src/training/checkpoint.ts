@@ -51,7 +51,7 @@ export interface TrainingState {
   createdBy: string;
 }
 
-type CheckpointEngine = Pick<
+export type CheckpointEngine = Pick<
   TrainerEngine,
   'parameters' | 'readParameter' | 'writeParameter' | 'states' | 'readState' | 'writeState' | 'setStep'
 >;

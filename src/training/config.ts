@@ -79,6 +79,7 @@ export function resolveSettings(given: Partial<TrainingSettings>, source = 'the 
       'INVALID_ARGUMENT',
       `${source}: basis needs the normalisation 'residual', not '${normalisation}'. Leave normalisation out`,
     );
+  if (resolved.basisKind === 'learned') requireLearnable(resolved, source);
   if (targets !== 'delta') return resolved;
   if (loss === 'behaviour')
     throw new DndError(
@@ -91,6 +92,20 @@ export function resolveSettings(given: Partial<TrainingSettings>, source = 'the 
       `${source}: targets 'delta' need the normalisation 'residual', not '${normalisation}'. Leave normalisation out`,
     );
   return resolved;
+}
+
+/** @throws DndError INVALID_ARGUMENT for a learned basis without directions, or with a loss that needs fixed ones */
+function requireLearnable({ basis, loss, targets }: TrainingSettings, source: string): void {
+  if (basis === undefined)
+    throw new DndError(
+      'INVALID_ARGUMENT',
+      `${source}: basisKind 'learned' is of a basis, and basis is missing. Set it to the number of directions, or leave basisKind out`,
+    );
+  if (loss === 'behaviour' || targets === 'delta') return;
+  throw new DndError(
+    'INVALID_ARGUMENT',
+    `${source}: a learned basis has no coefficients of checkpoints for the token loss to compare with. Set loss to 'behaviour', or targets to 'delta'`,
+  );
 }
 
 /**
@@ -131,6 +146,7 @@ function isImplied(name: keyof TrainingSettings, settings: TrainingSettings): bo
   const { normalisation, targets, loss, behaviourTarget } = settings;
   if (name === 'normalisation') return normalisation === 'chunk';
   if (name === 'targets') return targets === 'raw';
+  if (name === 'basisKind') return settings.basisKind === 'principal';
   if (name === 'behaviourTarget' && behaviourTarget === 'responses') return true;
   if (name === 'conditionComponents' || name === 'basis') return settings[name] === undefined;
   const ofBehaviour: readonly (keyof TrainingSettings)[] = ['loss', ...BEHAVIOUR_SETTINGS];

@@ -1,6 +1,6 @@
 import { formatBytes, MemoryBudget, type TrainerEngine, type TrainingNeed } from '../engine/index.js';
 import { DndError } from '../errors.js';
-import { basisBytes } from '../generator/basis-file.js';
+import { basisBytes, basisFileBytes } from '../generator/basis-file.js';
 import type { Preparation } from './prepare.js';
 import type { TrainingSettings } from './settings.js';
 
@@ -10,12 +10,13 @@ export function stepBytes({ total, operands }: TrainingNeed): number {
 }
 
 /**
- * What a basis adds to the memory of a step: its directions, and of a whole batch the weight tokens and the gradient with
- * respect to them, which the engine does not count as its own.
+ * What a basis adds to the memory of a step: its directions, if they are learned their gradient and moments, and of a whole
+ * batch the weight tokens and the gradient with respect to them, which the engine does not count as its own.
  */
 export function basisNeed({ layout, settings }: Pick<Preparation, 'layout' | 'settings'>): number {
-  const { basis, batch } = settings;
-  return basis === undefined ? 0 : basisBytes(basis + 2 * batch, layout);
+  const { basis, basisKind, batch } = settings;
+  if (basis === undefined) return 0;
+  return basisBytes((basisKind === 'learned' ? 4 : 1) * basis + 2 * batch, layout);
 }
 
 /**
@@ -102,4 +103,11 @@ export function tasksTogether(
 ): number {
   const bytes = engine.memory(1).operands + tokens * Float32Array.BYTES_PER_ELEMENT;
   return Math.max(1, Math.min(microBatch, Math.floor(EVALUATION_BYTES / bytes)));
+}
+
+/** What a basis takes in a checkpoint: its directions, and if they are learned its state. */
+export function basisCheckpointBytes({ layout, settings }: Pick<Preparation, 'layout' | 'settings'>): number {
+  const { basis, basisKind } = settings;
+  const state = basis !== undefined && basisKind === 'learned' ? basisBytes(3 * basis, layout) : 0;
+  return basisFileBytes(basis, layout) + state;
 }

@@ -1,8 +1,11 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { TrainerEngine } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { Basis } from '../generator/basis.js';
 import { BASIS_FILE, requireBasisMemory, roundDirections, writeBasis } from '../generator/basis-file.js';
+import type { GeneratorManifest } from '../generator/manifest.js';
+import { LearnedBasisDecoder } from './learned-basis.js';
 import { principalDirections } from './pairs/index.js';
 import type { Preparation } from './prepare.js';
 import type { MakeOptions } from './trainer-parts.js';
@@ -12,8 +15,8 @@ import type { MakeOptions } from './trainer-parts.js';
  * @throws DndError INVALID_ARGUMENT, INVALID_PAIRS
  */
 export function requireDirections({ split, pairs, settings }: Pick<Preparation, 'split' | 'pairs' | 'settings'>): void {
-  const { basis } = settings;
-  if (basis === undefined) return;
+  const { basis, basisKind } = settings;
+  if (basis === undefined || basisKind === 'learned') return;
   const tasks = split.training.length;
   if (split.training.some(({ checkpoints }) => checkpoints.length === 0))
     throw new DndError(
@@ -42,8 +45,8 @@ export async function makeBasis(
   // A run that was killed before it wrote run.json may have left the file of other settings.
   await rm(join(folder, BASIS_FILE), { force: true });
   const { layout, split, settings, weights } = preparation;
-  const { basis: count } = settings;
-  if (count === undefined) return;
+  const { basis: count, basisKind } = settings;
+  if (count === undefined || basisKind === 'learned') return;
   requireBasisMemory(count, layout);
   const directions = await principalDirections(split.training, layout, count, {
     read: weights.read,
@@ -59,7 +62,32 @@ export async function makeBasis(
 /** Ends the decoder in coefficients of the basis from here on; without one nothing changes. */
 export function useBasis(preparation: Preparation, basis: Basis | undefined): void {
   if (basis === undefined) return;
-  const { manifest } = preparation;
   preparation.basis = basis;
-  preparation.manifest = { ...manifest, adapter: { ...manifest.adapter, basisSha256: basis.sha256 } };
+  preparation.manifest = withBasis(preparation.manifest, basis);
+}
+
+/** Names the directions of the basis. */
+export function withBasis(manifest: GeneratorManifest, basis: Basis): GeneratorManifest {
+  return { ...manifest, adapter: { ...manifest.adapter, basisSha256: basis.sha256 } };
+}
+
+/**
+ * The decoder with the basis that is learned with it, not filled; null without one.
+ * @throws DndError OUT_OF_MEMORY; `signal.reason`
+ */
+export async function learnedBasis(
+  preparation: Preparation,
+  engine: TrainerEngine,
+  signal: AbortSignal | undefined,
+): Promise<LearnedBasisDecoder | null> {
+  const { settings, layout, manifest } = preparation;
+  const { basis: count, basisKind } = settings;
+  if (count === undefined || basisKind !== 'learned') return null;
+  requireBasisMemory(4 * count, layout);
+  const learned = await LearnedBasisDecoder.create(
+    { engine, decoder: manifest.decoder, count, size: layout.size, settings },
+    signal,
+  );
+  preparation.basis = learned.basis;
+  return learned;
 }

@@ -1,9 +1,8 @@
 import { cpuInfo, planTraining, type TrainingNeed } from '../engine/index.js';
 import { DndError } from '../errors.js';
-import { basisFileBytes } from '../generator/basis-file.js';
 import { checkOptions } from '../validation/index.js';
 import { resolveSettings, withAbsolutePaths } from './config.js';
-import { basisNeed, microBatchFor, stepBytes } from './decoder-memory.js';
+import { basisCheckpointBytes, basisNeed, microBatchFor, stepBytes } from './decoder-memory.js';
 import { describeRun } from './describe-run.js';
 import { requireDirections } from './make-basis.js';
 import { type Preparation, prepare, reportPairs } from './prepare.js';
@@ -62,7 +61,7 @@ export async function planRun(options: PlanRunOptions): Promise<RunPlan> {
   requireDirections(preparation);
   reportPairs(preparation, onNotice);
   (await loadBaseFor(preparation, { signal, onProgress }))?.model.dispose();
-  const { manifest, layout } = preparation;
+  const { manifest } = preparation;
   const { microBatch, memory, problem } = await memoryOf(preparation);
   const basis = basisNeed(preparation);
   const planned = { ...settings, microBatch };
@@ -86,7 +85,7 @@ export async function planRun(options: PlanRunOptions): Promise<RunPlan> {
       basisBytes: basis,
     },
     memoryProblem: problem,
-    checkpointBytes: memory && memory.parameters + memory.states + basisFileBytes(settings.basis, layout),
+    checkpointBytes: memory && memory.parameters + memory.states + basisCheckpointBytes(preparation),
     directFlop: 2 * sum('directMultiplyAdds'),
     executedFlop: 2 * sum('executedMultiplyAdds'),
     threads,

@@ -15,7 +15,7 @@ import { useComponents } from './condition-components.js';
 import { changedSettings, resolveSettings, settingsDigest, withAbsolutePaths } from './config.js';
 import { basisNeed, convolutionLimits, microBatchFor } from './decoder-memory.js';
 import { describeRun } from './describe-run.js';
-import { useBasis } from './make-basis.js';
+import { learnedBasis, useBasis } from './make-basis.js';
 import { MetricsFile } from './metrics-file.js';
 import { type Preparation, prepare, reportPairs } from './prepare.js';
 import { METRICS_FILE, RUN_FILE, type RunDescription, readRunDescription } from './run-description.js';
@@ -62,13 +62,18 @@ export async function resumeRun(path: string, options: ResumeTrainerOptions): Pr
     requireSameBase(description, digest, preparation.settings, folder);
     engine = await createEngine(preparation);
     microBatchFor(engine, settings, basisNeed(preparation));
-    const newest = await loadNewest(folder, engine, settings, { signal, onProgress, allowOtherInstructionSet });
+    const learned = await learnedBasis(preparation, engine, signal);
+    const newest = await loadNewest(folder, { engine, learned }, settings, {
+      signal,
+      onProgress,
+      allowOtherInstructionSet,
+    });
     for (const { checkpoint, error } of newest.unreadable)
       onNotice?.(
         `${checkpoint.path} cannot be read and was renamed to ${await setAside(checkpoint)}: ${error.message}`,
       );
     const { state } = newest;
-    if (!state) await engine.initialise(settings.seed, { signal });
+    if (!state) await (learned ?? engine).initialise(settings.seed, { signal });
     else if (state.createdBy !== `${PACKAGE.name} ${PACKAGE.version}`)
       onNotice?.(
         `the checkpoint was written by ${state.createdBy}: results of another version may not be bit-identical`,
@@ -81,10 +86,10 @@ export async function resumeRun(path: string, options: ResumeTrainerOptions): Pr
       onNotice?.(
         `${metrics.path} is shorter than at the checkpoint: the missing lines are lost, and the run continues`,
       );
-    const work = await makeWorkingParts(preparation, folder, engine, base, options);
+    const work = await makeWorkingParts(preparation, folder, { engine, learned }, base, options);
     const position = { step: state?.step ?? 0, evaluated: state?.evaluated ?? -1, saved: state?.step ?? -1 };
     const encoderFolder = preparation.manifest.encoder.type === 'hash' ? undefined : join(folder, ENCODER_FOLDER);
-    return { ...preparation, folder, lock, metrics, engine, encoderFolder, work, position };
+    return { ...preparation, folder, lock, metrics, engine, learned, encoderFolder, work, position };
   } catch (error) {
     engine?.dispose();
     base?.model.dispose();
@@ -142,7 +147,9 @@ async function prepareAgain(
   }
   try {
     preparation.layout = await readLayout(folder, description, options.signal);
-    useBasis(preparation, await readBasis(folder, description, preparation.layout, options.signal));
+    // A learned one is in the checkpoints.
+    if (settings.basisKind === 'principal')
+      useBasis(preparation, await readBasis(folder, description, preparation.layout, options.signal));
     useComponents(preparation, await readProjection(folder, description, options.signal));
   } catch (error) {
     preparation.encoder.dispose();
@@ -224,7 +231,7 @@ interface Unreadable {
  */
 async function loadNewest(
   folder: string,
-  engine: TrainerEngine,
+  { engine, learned }: Pick<TrainerParts, 'engine' | 'learned'>,
   settings: TrainingSettings,
   {
     signal,
@@ -238,7 +245,7 @@ async function loadNewest(
       const state = await readTrainingState(checkpoint.path);
       checkState(state, settings, checkpoint, allowOtherInstructionSet);
       checkWorkspaces(state, convolutionLimits(engine, settings), checkpoint);
-      await loadCheckpoint(checkpoint.path, engine, state, {
+      await loadCheckpoint(checkpoint.path, learned ?? engine, state, {
         signal,
         onProgress: (fraction) => onProgress?.(fraction, 'load'),
       });

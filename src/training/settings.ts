@@ -34,6 +34,14 @@ export const BEHAVIOUR_TARGETS = ['responses', 'checkpoints'] as const;
 export type BehaviourTarget = (typeof BEHAVIOUR_TARGETS)[number];
 
 /**
+ * Where the directions of a basis come from: 'principal', the principal ones of the training checkpoints, which training
+ * does not change; 'learned', random ones that are trained with the decoder.
+ */
+export const BASIS_KINDS = ['principal', 'learned'] as const;
+/** Where the directions of a basis come from: `principal` or `learned`. */
+export type BasisKind = (typeof BASIS_KINDS)[number];
+
+/**
  * Settings of a training run; `SETTINGS` describes each with its default. Configuration files use these names, flags
  * the hyphenated form.
  */
@@ -69,10 +77,15 @@ export interface TrainingSettings {
    */
   targets: TargetKind;
   /**
-   * Number of directions shared by all adapters, the principal ones of the training checkpoints, whose coefficients
-   * the decoder ends in: the last of features is [n, 1, 1]. Default: it ends in weight tokens.
+   * Number of directions shared by all adapters, whose coefficients the decoder ends in: the last of features is
+   * [n, 1, 1]. Default: it ends in weight tokens.
    */
   basis: number | undefined;
+  /**
+   * Directions of the basis: principal, those of the training checkpoints; or learned with the decoder, by the loss
+   * 'behaviour' or the targets 'delta'. Default: 'principal'.
+   */
+  basisKind: BasisKind;
   /** Hidden states of padding positions: encoded as published, or zero. Default: encode. */
   padding: Padding | undefined;
   /** Hidden states per prompt: none keeps one per token, mean or cls pools them to one. Default: none. */
@@ -235,7 +248,14 @@ export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
     kind: whole(1),
     affectsWeights: true,
     about:
-      'number of directions shared by all adapters, the principal ones of the training checkpoints, whose coefficients the decoder ends in: the last of features is [n, 1, 1] (default: it ends in weight tokens)',
+      'number of directions shared by all adapters, whose coefficients the decoder ends in: the last of features is [n, 1, 1] (default: it ends in weight tokens)',
+  },
+  basisKind: {
+    kind: choice(BASIS_KINDS),
+    default: 'principal',
+    affectsWeights: true,
+    about:
+      "directions of the basis: principal, those of the training checkpoints; or learned with the decoder, by the loss 'behaviour' or the targets 'delta'",
   },
   padding: {
     kind: choice(PADDINGS),

@@ -1,5 +1,6 @@
 import { rm, rmdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { type AdapterLayout, ResidualStatistics } from '../adapter/index.js';
 import type { TrainerEngine } from '../engine/index.js';
 import { exists, writeFileAtomically, writeFolderAtomically } from '../files/index.js';
 import { BASIS_FILE } from '../generator/basis-file.js';
@@ -12,7 +13,7 @@ import { makeComponents } from './condition-components.js';
 import { resolveSettings, withAbsolutePaths } from './config.js';
 import { basisNeed, microBatchFor } from './decoder-memory.js';
 import { describeRun } from './describe-run.js';
-import { makeBasis, requireDirections } from './make-basis.js';
+import { learnedBasis, makeBasis, requireDirections } from './make-basis.js';
 import { MetricsFile } from './metrics-file.js';
 import { residualOf } from './pairs/index.js';
 import { type Preparation, prepare, reportPairs } from './prepare.js';
@@ -62,16 +63,20 @@ export async function startRun(options: CreateTrainerOptions): Promise<TrainerPa
     const encoderFolder = await keepEncoder(preparation, folder, signal);
     await normalise(preparation, engine, folder, options);
     await makeBasis(preparation, folder, options);
+    const learned = await learnedBasis(preparation, engine, signal);
     await makeComponents(preparation, folder, options);
     const digest = base && (await baseSha256(settings.base!, signal));
     const description = describeRun(preparation, preparation.settings, digest);
     await writeFileAtomically(join(folder, RUN_FILE), `${JSON.stringify(description, null, 2)}\n`, { signal });
     metrics = (await MetricsFile.open(join(folder, METRICS_FILE), 0)).file;
     const { seed } = settings;
-    await engine.initialise(seed, { signal, onProgress: (fraction) => onProgress?.(fraction, 'initialise') });
-    const work = await makeWorkingParts(preparation, folder, engine, base, options);
+    await (learned ?? engine).initialise(seed, {
+      signal,
+      onProgress: (fraction) => onProgress?.(fraction, 'initialise'),
+    });
+    const work = await makeWorkingParts(preparation, folder, { engine, learned }, base, options);
     const position = { step: 0, evaluated: -1, saved: -1 };
-    return { ...preparation, folder, lock, metrics, engine, encoderFolder, work, position };
+    return { ...preparation, folder, lock, metrics, engine, learned, encoderFolder, work, position };
   } catch (error) {
     engine?.dispose();
     base?.model.dispose();
@@ -114,8 +119,8 @@ async function normalise(
   const { manifest, split, pairs, settings, weights } = preparation;
   const { read } = weights;
   const checkpoints = split.training.flatMap((task) => task.checkpoints);
-  const { seed, startDeviation: deviation } = settings;
-  const layout =
+  const { seed, startDeviation: deviation, basisKind } = settings;
+  const relative =
     checkpoints.length === 0 && pairs.start
       ? await relativeToStart(pairs.start, preparation.layout, {
           ...{ engine, decoder: manifest.decoder, seed, deviation, read, signal },
@@ -125,6 +130,8 @@ async function normalise(
           signal,
           onProgress: (fraction) => onProgress?.(fraction, 'normalisation'),
         });
+  // The directions of a learned basis are small themselves: they change by the learning rate, as the weights of a LoRA do.
+  const layout = basisKind === 'learned' ? withUnitScales(relative) : relative;
   // A run that was killed before it wrote run.json may have left the file of another normalisation or other pairs.
   await rm(join(folder, NORMALISATION_FILE), { force: true });
   await writeNormalisation(folder, layout, { signal });
@@ -134,6 +141,16 @@ async function normalise(
     ...manifest,
     adapter: { ...manifest.adapter, ...adapterSettings(layout, alpha, useRslora) },
   };
+}
+
+function withUnitScales(layout: AdapterLayout): AdapterLayout {
+  const { mean, scales } = layout.residual!;
+  return layout.withResidual(
+    new ResidualStatistics(
+      mean,
+      scales.map(() => 1),
+    ),
+  );
 }
 
 async function removeUnstarted(folder: string): Promise<void> {

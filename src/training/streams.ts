@@ -20,6 +20,8 @@ export const STREAMS = {
   start: 8,
   /** The positions that principal components are computed from. */
   components: 9,
+  /** The directions of a learned basis. */
+  basis: 10,
 } as const;
 
 const BYTES = 6;

@@ -1,17 +1,17 @@
 import { join } from 'node:path';
 import type { AdapterLayout } from '../adapter/index.js';
 import { TrainerEngine } from '../engine/index.js';
-import { basisFileBytes } from '../generator/basis-file.js';
 import { DESCRIPTION_FORM } from '../generator/condition-form.js';
 import { conditionShape } from '../generator/decoder-shape.js';
 import { BasisDecoder, type StepDecoder } from './basis-decoder.js';
 import { type BaseWithExamples, Behaviour, loadBase } from './behaviour/index.js';
-import { engineLimit } from './decoder-memory.js';
+import { basisCheckpointBytes, engineLimit } from './decoder-memory.js';
 import { deltaDeviations } from './delta-deviations.js';
 import { DeltaLoss } from './delta-loss.js';
 import { type ResponseTask, responseTasks } from './evaluate-responses.js';
 import type { EvaluationTask } from './evaluation.js';
 import { HiddenStatesCache } from './hidden-states-cache.js';
+import type { LearnedBasisDecoder } from './learned-basis.js';
 import type { MetricsFile } from './metrics-file.js';
 import { importanceOf, RAW_WEIGHTS, readElements, readTokens, type TargetWeights } from './pairs/index.js';
 import type { Preparation } from './prepare.js';
@@ -37,6 +37,8 @@ export interface TrainerParts extends Preparation {
   lock: RunLock;
   metrics: MetricsFile;
   engine: TrainerEngine;
+  /** The engine with the basis that is learned with it; null without one. */
+  learned: LearnedBasisDecoder | null;
   /** The run's copy of the text encoder; undefined if it has no files. */
   encoderFolder: string | undefined;
   work: WorkingParts;
@@ -118,7 +120,7 @@ export async function loadBaseFor(
 export async function makeWorkingParts(
   preparation: Preparation,
   folder: string,
-  engine: StepDecoder & Pick<TrainerEngine, 'parameterBytes' | 'stateBytes'>,
+  { engine, learned }: Pick<TrainerParts, 'engine' | 'learned'>,
   base: BaseWithExamples | null,
   options: MakeOptions,
 ): Promise<WorkingParts> {
@@ -149,8 +151,7 @@ export async function makeWorkingParts(
     diskBytes: promptDiskBytes,
     // Old checkpoints are removed only once the new one is in place.
     reserveBytes:
-      (settings.keepCheckpoints + 1) *
-      (engine.parameterBytes + engine.stateBytes + basisFileBytes(basis?.count, layout)),
+      (settings.keepCheckpoints + 1) * (engine.parameterBytes + engine.stateBytes + basisCheckpointBytes(preparation)),
   });
   await states.encodeAhead(
     [...tasks, ...evaluationTasks].flatMap((task) => task.texts),
@@ -174,7 +175,7 @@ export async function makeWorkingParts(
   const behaviour = base && new Behaviour({ ...base, layout, adapter: pairs.adapter, threads });
   return {
     ...{ states, targets, delta, data, importance, evaluationTasks, behaviour, teachers },
-    decoder: basis ? new BasisDecoder(engine, basis) : engine,
+    decoder: learned ?? (basis ? new BasisDecoder(engine, basis) : engine),
     responseTasks: responseTasks(evaluationTasks, (name) => items.get(name)!, { seed, mostTasks, mostItems }),
   };
 }

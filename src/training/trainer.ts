@@ -8,6 +8,7 @@ import { convolutionLimits, tasksTogether } from './decoder-memory.js';
 import { checkpointManifest } from './describe-run.js';
 import { evaluateResponses } from './evaluate-responses.js';
 import { evaluateTasks } from './evaluation.js';
+import { withBasis } from './make-basis.js';
 import type { Evaluation, TrainingStep } from './metrics.js';
 import type { OnTrainingProgress } from './progress.js';
 import { type ResumeTrainerOptions, resumeRun } from './resume.js';
@@ -211,7 +212,7 @@ export class Trainer implements AsyncDisposable {
 
   async #save({ signal, onProgress }: WorkOptions & { signal: AbortSignal }): Promise<string> {
     const { folder, position, settings, metrics, engine, encoderFolder, pairs, manifest } = this.#parts;
-    const { layout, basis, projection } = this.#parts;
+    const { layout, learned, projection } = this.#parts;
     const { step, evaluated } = position;
     const path = checkpointPath(folder, step);
     if (position.saved === step) return path;
@@ -225,11 +226,13 @@ export class Trainer implements AsyncDisposable {
       convolutionLimits: convolutionLimits(engine, settings),
       metricsBytes: metrics.bytes,
     };
+    // What generators have of a learned basis is other at every checkpoint.
+    const basis = learned ? await learned.rounded(signal) : this.#parts.basis;
     await writeCheckpoint(
       path,
       {
-        engine,
-        manifest: checkpointManifest(manifest, this.#parts, settings, step),
+        engine: learned ?? engine,
+        manifest: checkpointManifest(learned ? withBasis(manifest, basis!) : manifest, this.#parts, settings, step),
         layout,
         basis,
         projection,

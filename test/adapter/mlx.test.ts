@@ -162,7 +162,7 @@ test('ΔW stays the same, whatever the base, modules, scale and alphas', async (
     ),
     { numRuns: 15, seed: 3 },
   );
-}, 30_000);
+});
 
 test.each([
   [{ ...CONFIG, fine_tune_type: 'dora' }, 'UNSUPPORTED_FORMAT', 'the MLX adapter is DoRA (fine_tune_type "dora")'],

@@ -56,7 +56,7 @@ test('weights → tokens → weights is the identity within rounding, in TypeScr
     }),
     { numRuns: 50, seed: 11 },
   );
-}, 60_000);
+});
 
 test('tokens have no margins: as high as the rank and as wide as the chunk, NaN only beyond a short chunk', () => {
   fc.assert(

@@ -28,6 +28,15 @@ describe('dnd generate', () => {
     expect(await readFile(at('adapter', 'adapter_model.safetensors'))).toEqual(written);
   });
 
+  test('uses every prompt of a file when told', async () => {
+    await init();
+    const file = await promptFile('many.txt', Array.from({ length: 9 }, (_, index) => `prompt ${index}`).join('\n'));
+    const { stdout } = await dnd(generateArguments([file], '--all-prompts'));
+    expect(stdout).toContain(
+      '9 prompts for a generator that takes 4: 9 used (seed 0), mean of 3 groups, 3 draws repeated',
+    );
+  });
+
   test.each([
     ['bf16', 2],
     ['f16', 2],

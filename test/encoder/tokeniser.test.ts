@@ -131,7 +131,7 @@ describe('a long text', () => {
         ],
       },
     );
-  }, 60_000);
+  });
 
   const piecesOf = (text: string, changes: object = {}) => {
     const description = { ...tokenizer, ...changes };

@@ -17,8 +17,7 @@ test('as many texts as the generator takes are what generate makes of all, draw 
 test('of fewer texts each draw takes others, and all of them are one draw', async () => {
   await using generator = await createTiny();
   const given: (readonly string[])[] = [];
-  const seen: Pick<typeof generator, 'generate' | 'promptsWanted'> = {
-    promptsWanted: generator.promptsWanted,
+  const seen: Pick<typeof generator, 'generate'> = {
     generate: (texts, settings) => {
       given.push(texts);
       return generator.generate(texts, settings);
@@ -32,11 +31,10 @@ test('of fewer texts each draw takes others, and all of them are one draw', asyn
   expect(given).toEqual([TEXTS.slice(0, 3)]);
 });
 
-test('of more texts than the generator takes, the adapters of even groups are averaged', async () => {
+test('of more texts than the generator takes, all are used', async () => {
   await using generator = await createTiny();
   const [adapter] = await adaptersFrom(generator, TEXTS, 16, options);
-  const groups = [TEXTS.slice(0, 3), TEXTS.slice(3, 6), TEXTS.slice(6)];
-  const parts = await Promise.all(groups.map((texts) => generator.generate(texts, { seed: 5 })));
-  const [one, two, three] = parts.map(valuesOf);
-  expect(valuesOf(adapter!)).toEqual(one!.map((value, at) => Math.fround((value + two![at]! + three![at]!) / 3)));
+  const expected = await generator.generate(TEXTS, { seed: 5, allPrompts: true });
+  expect(valuesOf(adapter!)).toEqual(valuesOf(expected));
+  expect(expected.report.prompts).toMatchObject({ used: 10, groups: 3 });
 });

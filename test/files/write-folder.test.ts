@@ -157,7 +157,7 @@ describe('when a folder is replaced by several at once, all succeed and one of t
     expect(one).toBe(two);
     expect(one).toMatch(/^[abc] 39$/);
     expect(await readdir(folder())).toEqual(['out']);
-  }, 60_000);
+  });
 
   test('without force the first is kept, and the others fail with the reason', async () => {
     const path = join(folder(), 'out');

@@ -51,7 +51,7 @@ test('writes a pairs folder whose checkpoints answer their task', async () => {
   } finally {
     model.dispose();
   }
-}, 60_000);
+});
 
 test('the same settings give the same bytes', async () => {
   const [one, other] = [join(temporary(), 'one'), join(temporary(), 'other')];
@@ -81,7 +81,7 @@ test('the GGUF file of a base gives the weights that its folder gives', async ()
   expect(await finetune({ out: outs[1], resume: true })).toMatchObject({ newSteps: 0 });
   await writeGgufOf(base, gguf, { metadata, type: 'F32' });
   await expect(finetune({ out: outs[1], resume: true })).rejects.toMatchObject({ code: 'RESUME_MISMATCH' });
-}, 60_000);
+});
 
 (cpuInfo().bfloat16 ? test : test.skip)('a run in bf16, on a CPU with AVX512-BF16, stays in bf16', async () => {
   const [out, plain] = [join(temporary(), 'bf16'), join(temporary(), 'fp32')];

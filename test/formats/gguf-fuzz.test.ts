@@ -149,4 +149,4 @@ test('10,000 mutated files: each is read consistently or refused by an error of 
   );
   expect(outcomes.ADAPTER).toBeGreaterThan(FILES / 100);
   expect(outcomes.CORRUPT_FILE).toBeGreaterThan(FILES / 3);
-}, 120_000);
+});

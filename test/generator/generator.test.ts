@@ -78,7 +78,7 @@ describe('the report', () => {
       encoder: 'the built-in encoder (hash, 16 channels)',
     });
     expect(report.seed).toBe(5);
-    expect(report.prompts).toMatchObject({ given: 4, wanted: 4, used: 4, dropped: 0, repeated: 0 });
+    expect(report.prompts).toMatchObject({ given: 4, wanted: 4, used: 4, groups: 1, dropped: 0, repeated: 0 });
     expect(report.prompts.tokens).toBeGreaterThan(4 * 5);
     for (const seconds of Object.values(report.seconds)) expect(seconds).toBeGreaterThan(0);
     const squares = Array.from(tensors.values(), ({ data }) => data.reduce((sum, weight) => sum + weight ** 2, 0));

@@ -176,7 +176,7 @@ void add(std::vector<float>& sum, const std::vector<float>& values) {
   for (size_t i = 0; i < sum.size(); ++i) sum[i] += values[i];
 }
 
-void expect_the_same_gradients(const DeviceChoice& device) {
+void expect_the_same_gradients(const DeviceChoice& device, double tolerance = 1e-5) {
   for (const CausalConfig& config : configs()) {
     CausalLanguageModel model(config, device);
     randomise(model);
@@ -188,7 +188,7 @@ void expect_the_same_gradients(const DeviceChoice& device) {
       for (size_t adapter = 0; adapter < 2; ++adapter) add(sums[adapter], own[adapter]);
     }
     for (size_t adapter = 0; adapter < 2; ++adapter) {
-      EXPECT_LE(relative_error(together[adapter], sums[adapter]), 1e-5) << adapter;
+      EXPECT_LE(relative_error(together[adapter], sums[adapter]), tolerance) << adapter;
     }
   }
 }
@@ -205,10 +205,11 @@ TEST(CausalPrefix, leaves_the_gradient_of_adapters_as_it_is) {
 
 class CausalPrefixBfloat16 : public Bfloat16Suite {};
 
-TEST_F(CausalPrefixBfloat16, changes_likelihoods_and_gradients_as_little) {
+TEST_F(CausalPrefixBfloat16, changes_no_byte_of_a_likelihood_and_rounds_sums_of_gradients) {
   const DeviceChoice device = {cpu_backend(), {.threads = 2, .precision = kDndBfloat16}};
   expect_the_same_likelihoods(device);
-  expect_the_same_gradients(device);
+  // The gradients of a row that sequences share are added before they are rounded, without sharing after.
+  expect_the_same_gradients(device, 5e-3);
 }
 
 std::vector<std::vector<float>> gradients_of(const CausalTrainer& trainer) {

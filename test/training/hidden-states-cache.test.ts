@@ -1,7 +1,7 @@
 import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type EncodeOptions, HashEncoder, ModelTextEncoder, type TextEncoder } from '../../src/encoder/index.js';
-import { encodeSets } from '../../src/generator/encode.js';
+import { encodeGroups } from '../../src/generator/encode.js';
 import { ByteCache } from '../../src/training/byte-cache.js';
 import { HiddenStatesCache, type HiddenStatesCacheOptions } from '../../src/training/hidden-states-cache.js';
 import { abortedAfterTicks } from '../encoder/event-loop.js';
@@ -60,8 +60,8 @@ describe('states of prompts', () => {
   test('are those of the text encoder, and of generate, in the order of the texts', async () => {
     const { states } = hiddenStatesWith();
     expect(await filled(states, TEXTS)).toEqual(await direct(TEXTS));
-    const choice = { name: '', given: 5, prompts: TEXTS, indices: [0, 1, 2, 3, 0], dropped: 0, repeated: 1 };
-    const { hiddenStates: generated } = await encodeSets(new HashEncoder(CHANNELS), [choice], CONDITION, {});
+    const group = { prompts: TEXTS, indices: [0, 1, 2, 3, 0] };
+    const { hiddenStates: generated } = await encodeGroups(new HashEncoder(CHANNELS), [group], CONDITION, {});
     expect(await filled(states, TEXTS)).toEqual(generated);
   });
 
@@ -75,8 +75,8 @@ describe('states of prompts', () => {
     async (padding, pooling) => {
       await using encoder = await ModelTextEncoder.load(await writeModel(join(temporary(), 'bert')));
       const condition = { maxLength: 10, padding, pooling };
-      const choice = { name: '', given: 5, prompts: TEXTS, indices: [0, 1, 2, 3, 0], dropped: 0, repeated: 1 };
-      const { hiddenStates: generated } = await encodeSets(encoder, [choice], condition, {});
+      const group = { prompts: TEXTS, indices: [0, 1, 2, 3, 0] };
+      const { hiddenStates: generated } = await encodeGroups(encoder, [group], condition, {});
       const { states } = hiddenStatesWith({ encoder, condition, memoryBytes: 1 });
       // One by one, then all from the disk.
       for (const text of TEXTS) await filled(states, [text]);

@@ -69,7 +69,7 @@ const STYLES_BY_PAIRS = {
 
 /**
  * One vector for each prompt instead of one for each of its tokens, more tasks in a step and half the learning rate: the
- * tasks are unlike each other, their answers short.
+ * tasks are unlike each other, their answers short. What it learns are adapters, and of each prompt set how much of each.
  */
 const INSTRUCTIONS_GENERATOR = {
   ...GENERATOR,
@@ -79,12 +79,14 @@ const INSTRUCTIONS_GENERATOR = {
   features: [
     [16, 1, 128],
     [32, 4, 96],
-    [96, 8, 144],
-    [810, 4, 192],
+    [64, 4, 96],
+    [16, 1, 1],
   ],
+  basis: 16,
+  basisKind: 'learned',
   batch: 8,
   sequences: 3,
-  steps: 400,
+  steps: 800,
   learningRate: 1e-3,
   evaluationTasks: 25,
   evaluationItems: 8,

@@ -92,8 +92,9 @@ DND_INLINE V exponential_of_negative(V x) {
   const V shifted = clamped * kLog2E + kRound;
   const V whole = shifted - kRound;
   const V rest = (clamped - whole * kLn2High) - whole * kLn2Low;
-  // The shift leaves nothing of kRound's own bits, only `whole`.
-  const V scaled = exponential_polynomial(rest) * from_bits<V>((bits_of(shifted) << 23) + (127 << 23));
+  // The shift leaves nothing of kRound's own bits, only `whole`. Added before it, 127 overflows for no argument: lanes
+  // beyond the end of a row, which nobody reads, may have positive ones.
+  const V scaled = exponential_polynomial(rest) * from_bits<V>((bits_of(shifted) + 127) << 23);
   return x < kLowestExponent ? V{} : scaled;
 }
 

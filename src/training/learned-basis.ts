@@ -1,0 +1,237 @@
+import { eventLoopYielder } from '../async/index.js';
+import type { JobOptions, StateInfo, TaskSums, TrainerEngine, TrainingTasks } from '../engine/index.js';
+import { Basis } from '../generator/basis.js';
+import { roundDirections } from '../generator/basis-file.js';
+import { conditionShape, type DecoderShape } from '../generator/decoder-shape.js';
+import { normal } from '../random/normal.js';
+import { SplitMix64 } from '../random/split-mix.js';
+import type { StepDecoder } from './basis-decoder.js';
+import type { CheckpointEngine } from './checkpoint.js';
+import type { TrainingSettings } from './settings.js';
+import { STREAMS } from './streams.js';
+
+/** AdamW as the decoder's, and what the directions start from. */
+type LearnedBasisSettings = Pick<
+  TrainingSettings,
+  'seed' | 'startDeviation' | 'beta1' | 'beta2' | 'eps' | 'weightDecay' | 'maxGradientNorm'
+>;
+
+interface LearnedBasisParts {
+  engine: TrainerEngine;
+  decoder: DecoderShape;
+  /** Number of directions. */
+  count: number;
+  /** Elements of a direction: of all weight tokens of an adapter. */
+  size: number;
+  settings: LearnedBasisSettings;
+}
+
+/** Elements that are worked on at once, with time for the event loop between. */
+const SLICE = 2 ** 16;
+
+/**
+ * A decoder that ends in coefficients c of directions T that are trained with it: y = Σ c[i] · T[i]. Its losses are those of
+ * weight tokens alone. The directions are parameters like any other: AdamW in float32, with a gradient norm and a clipping
+ * of their own.
+ */
+export class LearnedBasisDecoder implements StepDecoder, CheckpointEngine {
+  readonly #parts: LearnedBasisParts;
+  /** [count, size] each: ∂L/∂T, and AdamW's two moments. */
+  readonly #gradient: Float32Array;
+  readonly #moments: readonly [Float32Array, Float32Array];
+  #updates = 0;
+  /** Of the last forward pass: the gradient of the directions needs its coefficients. */
+  #last: { condition: Float32Array; coefficients: Float32Array } | undefined;
+
+  private constructor(
+    parts: LearnedBasisParts,
+    /** As they are now. */
+    readonly basis: Basis,
+  ) {
+    this.#parts = parts;
+    const { length } = basis.directions;
+    this.#gradient = new Float32Array(length);
+    this.#moments = [new Float32Array(length), new Float32Array(length)];
+  }
+
+  /**
+   * The directions have normal numbers of the seed; `initialise` gives them their size.
+   * @throws DndError INVALID_WEIGHTS; `signal.reason`
+   */
+  static async create(parts: LearnedBasisParts, signal?: AbortSignal | undefined): Promise<LearnedBasisDecoder> {
+    const { count, size, settings } = parts;
+    const random = SplitMix64.derived(settings.seed, STREAMS.basis);
+    const directions = new Float32Array(count * size);
+    for await (const [start, end] of slices(directions.length, signal))
+      for (let i = start; i < end; i++) directions[i] = normal(random);
+    return new LearnedBasisDecoder(parts, await Basis.from(directions, count, { signal }));
+  }
+
+  get disposed(): boolean {
+    return this.#parts.engine.disposed;
+  }
+
+  get parameters(): TrainerEngine['parameters'] {
+    return this.#parts.engine.parameters;
+  }
+
+  /** The decoder's, and the directions in float32 with their moments. */
+  get states(): readonly StateInfo[] {
+    const own = this.#states().map(([name, { length }]) => ({ name, dtype: 'F32', elements: length }) as const);
+    return [...this.#parts.engine.states, ...own];
+  }
+
+  /**
+   * Fills the decoder, and makes the directions so long that weight tokens have `startDeviation`, root mean square. The
+   * decoder's coefficients are measured with a condition of normal numbers, which its first norm makes like any other.
+   * @throws `signal.reason`
+   */
+  async initialise(seed: number, options?: JobOptions): Promise<void> {
+    const { engine, decoder, settings } = this.#parts;
+    await engine.initialise(seed, options);
+    const random = SplitMix64.derived(seed, STREAMS.start);
+    const elements = conditionShape(decoder).reduce((product, length) => product * length, 1);
+    const condition = Float32Array.from({ length: elements }, () => normal(random));
+    const coefficients = await engine.forward(condition, 1, options);
+    const factor = settings.startDeviation / Math.hypot(...coefficients);
+    const { directions } = this.basis;
+    for await (const [start, end] of slices(directions.length, options?.signal))
+      for (let i = start; i < end; i++) directions[i]! *= factor;
+  }
+
+  /** @returns weight tokens [batch, tokenCount, tokenHeight, tokenWidth] */
+  async forward(condition: Float32Array, batch: number, options?: JobOptions): Promise<Float32Array<ArrayBuffer>> {
+    const coefficients = await this.#parts.engine.forward(condition, batch, options);
+    this.#last = { condition, coefficients };
+    return this.basis.tokens(coefficients, batch, options?.signal);
+  }
+
+  /**
+   * @param tasks with the condition of the last `forward`, an output gradient with respect to its weight tokens, and neither
+   * targets nor noise
+   */
+  async accumulate(tasks: TrainingTasks, options?: JobOptions): Promise<TaskSums[]> {
+    const { condition, outputGradient, target, batch } = tasks;
+    const { basis } = this;
+    if (!outputGradient || target || this.#last?.condition !== condition)
+      throw new Error('a learned basis has gradients of the weight tokens of its last forward pass only');
+    const { coefficients } = this.#last;
+    const own = await basis.products(outputGradient, batch, options?.signal);
+    const sums = await this.#parts.engine.accumulate({ ...tasks, outputGradient: own, importance: null }, options);
+    await this.#addGradient(coefficients, outputGradient, batch, options?.signal);
+    return sums;
+  }
+
+  /** ∂L/∂T[i] += Σ c[i] · ∂L/∂y, over the tasks. */
+  async #addGradient(
+    coefficients: Float32Array,
+    outputGradient: Float32Array,
+    batch: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { count, size } = this.basis;
+    for await (const [start, end] of slices(size, signal)) {
+      for (let direction = 0; direction < count; direction++) {
+        const own = this.#gradient.subarray(direction * size + start, direction * size + end);
+        for (let task = 0; task < batch; task++) {
+          const factor = coefficients[task * count + direction]!;
+          const from = outputGradient.subarray(task * size + start, task * size + end);
+          for (let e = 0; e < own.length; e++) own[e]! += factor * from[e]!;
+        }
+      }
+    }
+  }
+
+  /** @returns the norm of both gradients; where it is not finite nothing has changed */
+  async update(learningRate: number, options?: JobOptions): Promise<number> {
+    const norm = Math.sqrt(this.#gradient.reduce((sum, value) => sum + value * value, 0));
+    if (!Number.isFinite(norm)) return norm;
+    const others = await this.#parts.engine.update(learningRate, options);
+    if (!Number.isFinite(others)) return others;
+    this.#updateDirections(learningRate, norm);
+    this.#gradient.fill(0);
+    return Math.hypot(norm, others);
+  }
+
+  /** AdamW as PyTorch's, after clipping to `maxGradientNorm` as its `clip_grad_norm_`. */
+  #updateDirections(learningRate: number, norm: number): void {
+    const { beta1, beta2, eps, weightDecay, maxGradientNorm } = this.#parts.settings;
+    const [first, second] = this.#moments;
+    const { directions } = this.basis;
+    this.#updates++;
+    const clip = maxGradientNorm > 0 ? Math.min(1, maxGradientNorm / (norm + 1e-6)) : 1;
+    const decay = 1 - learningRate * weightDecay;
+    const rate = learningRate / (1 - beta1 ** this.#updates);
+    const root = Math.sqrt(1 - beta2 ** this.#updates);
+    for (let i = 0; i < directions.length; i++) {
+      const gradient = clip * this.#gradient[i]!;
+      const mean = beta1 * first[i]! + (1 - beta1) * gradient;
+      const square = beta2 * second[i]! + (1 - beta2) * gradient * gradient;
+      first[i] = mean;
+      second[i] = square;
+      directions[i] = directions[i]! * decay - (rate * mean) / (Math.sqrt(square) / root + eps);
+    }
+  }
+
+  resetGradient(): void {
+    this.#parts.engine.resetGradient();
+    this.#gradient.fill(0);
+  }
+
+  /**
+   * The basis as generators keep it: a copy, rounded.
+   * @throws DndError INVALID_WEIGHTS for directions that are not finite; `signal.reason`
+   */
+  async rounded(signal?: AbortSignal | undefined): Promise<Basis> {
+    const directions = this.basis.directions.slice();
+    await roundDirections(directions, signal);
+    return Basis.from(directions, this.basis.count, { signal });
+  }
+
+  readParameter(...place: Parameters<TrainerEngine['readParameter']>) {
+    return this.#parts.engine.readParameter(...place);
+  }
+
+  writeParameter(...values: Parameters<TrainerEngine['writeParameter']>) {
+    return this.#parts.engine.writeParameter(...values);
+  }
+
+  readState(name: string, offset: number, length: number): Uint8Array<ArrayBuffer> {
+    const own = this.#ownState(name);
+    return own ? own.slice(offset, offset + length) : this.#parts.engine.readState(name, offset, length);
+  }
+
+  writeState(name: string, offset: number, bytes: Uint8Array): void {
+    const own = this.#ownState(name);
+    if (own) own.set(bytes, offset);
+    else this.#parts.engine.writeState(name, offset, bytes);
+  }
+
+  setStep(step: number): void {
+    this.#parts.engine.setStep(step);
+    this.#updates = step;
+  }
+
+  #states(): [name: string, values: Float32Array][] {
+    const [first, second] = this.#moments;
+    return [
+      ['basis.directions', this.basis.directions],
+      ['basis.first_moment', first],
+      ['basis.second_moment', second],
+    ];
+  }
+
+  #ownState(name: string): Uint8Array<ArrayBuffer> | undefined {
+    const values = this.#states().find(([own]) => own === name)?.[1];
+    return values && new Uint8Array(values.buffer as ArrayBuffer, values.byteOffset, values.byteLength);
+  }
+}
+
+async function* slices(length: number, signal: AbortSignal | undefined): AsyncGenerator<[number, number], void> {
+  const yieldToEventLoop = eventLoopYielder();
+  for (let start = 0; start < length; start += SLICE) {
+    await yieldToEventLoop();
+    signal?.throwIfAborted();
+    yield [start, Math.min(length, start + SLICE)];
+  }
+}
