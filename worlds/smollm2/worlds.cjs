@@ -54,7 +54,7 @@ const STYLES = {
   data: { split: 'combinations', items: { train: 64, test: 20 } },
   joint: { ...ADAPTER, ...JOINT, jointSteps: 600 },
   single: { ...SINGLE, trainingTasks: 4, heldOutTasks: 8 },
-  generator: { ...GENERATOR, steps: 1200, evaluateEvery: 200 },
+  generator: { ...GENERATOR, steps: 900, evaluateEvery: 150 },
   /** Held-out tasks that are evaluated beside those with LoRAs of their own. */
   evaluation: { tasks: 24, draws: 3, maxNewTokens: 24 },
 };
