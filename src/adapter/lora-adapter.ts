@@ -77,10 +77,11 @@ function checkParts(layout: AdapterLayout, values: Float32Array, config: Reconst
 
 /** A LoRA adapter in memory, in float32. */
 export class LoraAdapter {
-  /** By PEFT name: `base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight` … */
+  /** The matrices by PEFT name: `base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight` … */
   readonly tensors: ReadonlyMap<string, AdapterTensor>;
 
   /**
+   * Makes an adapter of its matrices.
    * @param config how the adapter is applied
    * @param tensors the matrices, by PEFT name
    * @throws DndError SHAPE_MISMATCH for tensors that are not whole pairs of matrices A and B that fit together;

@@ -15,7 +15,7 @@ import { transposeOf } from './transpose.js';
 
 /** Options of `writeMlx`. */
 export interface MlxWriteOptions extends LongOperation {
-  /** Default: f32. */
+  /** Dtype of the tensors. Default: f32. */
   dtype?: FloatDtypeName | undefined;
   /** Replace an existing adapter folder. */
   force?: boolean | undefined;

@@ -4,7 +4,7 @@ export interface PairComparison {
   first: number;
   /** Place of the second adapter in the list of adapters. */
   second: number;
-  /** Of ΔW₁ and ΔW₂ as vectors, −1 to 1; null where one of them is 0. */
+  /** Cosine of ΔW₁ and ΔW₂ as vectors, −1 to 1; null where one of them is 0. */
   cosine: number | null;
   /** ‖ΔW₁ − ΔW₂‖, the Frobenius norm. */
   distance: number;
@@ -30,9 +30,9 @@ export interface ModuleComparison {
   inputWidth: number;
   /** Rows of ΔW. */
   outputWidth: number;
-  /** In the order of the adapters. */
+  /** What each adapter changes, in the order of the adapters. */
   adapters: ModuleUpdate[];
-  /** Every two adapters. */
+  /** Every two adapters in this module. */
   pairs: PairComparison[];
 }
 
@@ -50,7 +50,7 @@ export interface ComparedAdapter {
   useRslora: boolean;
   /** The number of modules that it adapts. */
   modules: number;
-  /** Of all its ΔW together. */
+  /** Frobenius norm of all its ΔW together. */
   norm: number;
   /** Mean over the modules that it changes. */
   effectiveRank: number;
@@ -62,7 +62,7 @@ export interface AdapterComparison {
   adapters: ComparedAdapter[];
   /** Every two adapters, over all modules as one long vector. */
   pairs: PairComparison[];
-  /** Layers ascending. */
+  /** Module by module, layers ascending. */
   modules: ModuleComparison[];
   /** Sentences about what differs besides the numbers: base models, modules that an adapter lacks. */
   notes: string[];

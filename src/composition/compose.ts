@@ -16,7 +16,7 @@ export interface WeightedAdapter extends NamedAdapter {
 
 /** Options of `composeAdapters`. */
 export interface ComposeOptions extends LongOperation {
-  /** Of the result. Default: the largest rank of the adapters. */
+  /** Rank of the result. Default: the largest rank of the adapters. */
   rank?: number | undefined;
 }
 

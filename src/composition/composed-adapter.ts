@@ -32,7 +32,7 @@ export interface CompositionReport {
   rank: number;
   /** ‖Σ wᵢ·ΔWᵢ‖ over all modules, the Frobenius norm, before recompression. */
   norm: number;
-  /** Of all modules together: ‖sum − result‖ / ‖sum‖. */
+  /** Share that recompression discarded, of all modules together: ‖sum − result‖ / ‖sum‖. */
   discardedShare: number;
   /** The modules, layers ascending. */
   modules: ComposedModule[];
@@ -44,7 +44,7 @@ export interface CompositionReport {
 
 /** Options of `ComposedAdapter.save`. */
 export interface SaveComposedOptions extends LongOperation {
-  /** Default: f32, which adds no rounding to the sum. */
+  /** Dtype of the saved matrices. Default: f32, which adds no rounding to the sum. */
   dtype?: FloatDtypeName | undefined;
   /** Replace an existing adapter. */
   force?: boolean | undefined;
@@ -68,7 +68,7 @@ export class ComposedAdapter {
     return this.#adapter.config;
   }
 
-  /** By PEFT name: A is [rank, input width], B is [output width, rank]. */
+  /** The matrices by PEFT name: A is [rank, input width], B is [output width, rank]. */
   get tensors(): ReadonlyMap<string, AdapterTensor> {
     return this.#adapter.tensors;
   }

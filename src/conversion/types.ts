@@ -7,7 +7,7 @@ export const ADAPTER_FORMAT_NAMES = ['peft', 'gguf', 'mlx'] as const;
 /** Formats of adapters: `peft`, `gguf`, `mlx`. */
 export type AdapterFormatName = (typeof ADAPTER_FORMAT_NAMES)[number];
 
-/** Of checkpoints of generators only: what they do not say. */
+/** What a checkpoint of a generator does not say of itself; for these only. */
 export interface GeneratorOptions {
   /** The published configuration they were trained with; or else rank, alpha and chunk, with `init`'s defaults. */
   preset?: PresetName | undefined;
@@ -25,15 +25,15 @@ export interface GeneratorOptions {
 export interface ConvertOptions extends LongOperation, GeneratorOptions {
   /** The base model: config.json, its folder, or its GGUF file. */
   base?: string | undefined;
-  /** Of the output. Default: gguf if its name ends in .gguf, else peft. */
+  /** Format of the output. Default: gguf if its name ends in .gguf, else peft. */
   format?: AdapterFormatName | undefined;
-  /** Of the written tensors. Default: f32, which loses nothing. */
+  /** Dtype of the written tensors. Default: f32, which loses nothing. */
   dtype?: GgufDtypeName | undefined;
   /** Replace an existing output. */
   force?: boolean | undefined;
 }
 
-/** By camelCase names; plain data. */
+/** Facts by camelCase names; plain data. */
 export type Facts = Record<string, string | number | boolean | null | readonly number[] | Record<string, number>>;
 
 /** What was converted. Plain data. */

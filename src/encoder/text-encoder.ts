@@ -12,7 +12,7 @@ export interface EncoderIdentity {
   type: string;
   /** Size of a hidden state. */
   channels: number;
-  /** Of a decoder-only model: the layer after which its hidden states are taken. */
+  /** Layer after which a decoder-only model's hidden states are taken. */
   layer?: number;
   /** Display name: the name of the model's folder. Not of the hash encoder. */
   name?: string;

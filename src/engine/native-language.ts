@@ -23,7 +23,7 @@ export interface CausalSizes {
   rmsNormEps: number;
   /** Biases of q_proj, k_proj and v_proj. */
   qkvBias: boolean;
-  /** Of o_proj. */
+  /** Bias of o_proj. */
   outputBias: boolean;
   /** Biases of the feed-forward layer. */
   mlpBias: boolean;

@@ -17,7 +17,7 @@ export interface EvaluationRow {
   exactMatch: Interval;
   /** Mean ln p per token of the right answers, in nats: mean over tasks. */
   logLikelihood: Interval;
-  /** By task, one value for each draw. */
+  /** Values by task, one for each draw. */
   tasks: Record<
     string,
     {
@@ -79,8 +79,8 @@ export interface EvaluationResult {
   /** Generated adapters against every other row but the task's own and those of other numbers of texts. */
   comparisons: Comparison[];
   /**
-   * Of exact matches, (generated − joint) / (own − joint): the share that generated adapters reach of what the tasks' own
-   * LoRAs add to the joint one. Missing where one of these was not measured, or where own is not above joint.
+   * Share that generated adapters reach of what the tasks' own LoRAs add to the joint one, (generated − joint) / (own −
+   * joint) of exact matches. Missing where one of these was not measured, or where own is not above joint.
    */
   shareOfOwn?: Interval;
   /** What follows from the comparisons, in words. */

@@ -8,7 +8,7 @@ import { FINETUNE_SETTING_NAMES, FINETUNE_SETTINGS, type FinetuneSettings, type 
 
 /** A data set to fine-tune on, in files. */
 export interface FinetuneTask {
-  /** Of its folder in the pairs folder. */
+  /** Name of the task, and of its folder in the pairs folder. */
   name: string;
   /** Prompt file with responses: the examples. */
   train: string;
@@ -24,7 +24,7 @@ export interface FinetuneTask {
 export interface FinetuneConfig extends Partial<FinetuneSettings> {
   /** Output folder: a pairs folder. */
   out?: string | undefined;
-  /** Or a folder that has a folder for each task, with `train.json` in it. */
+  /** The tasks, or a folder that has a folder for each task, with `train.json` in it. */
   tasks?: readonly FinetuneTask[] | string | undefined;
 }
 

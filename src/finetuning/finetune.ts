@@ -27,7 +27,9 @@ import { listTasks, readExamples, readTask, type TaskData, type TaskTexts } from
 export interface FinetuneOptions extends Partial<FinetuneSettings>, FinetuneCallbacks {
   /** Output: a pairs folder. */
   out: string;
-  /** Or a folder that has a folder for each task, with `train.json` in it. Required unless a run is resumed. */
+  /**
+   * The tasks, or a folder that has a folder for each task, with `train.json` in it. Required unless a run is resumed.
+   */
   tasks?: readonly FinetuneTask[] | string | undefined;
   /** Resume the run in `out`, if there is one. Settings and tasks that are given must be those of the run. */
   resume?: boolean | undefined;

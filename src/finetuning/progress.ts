@@ -9,7 +9,7 @@ export interface FinetuneStep {
   step: number;
   /** Number of the task's steps in all. */
   steps: number;
-  /** Of all tasks and the joint run together. */
+  /** Steps of all tasks and the joint run together. */
   total: {
     /** Number of steps done. */
     step: number;
@@ -34,7 +34,7 @@ export interface FinishedTask {
   steps: number;
   /** Mean loss of its last steps: those to the checkpoints; of a joint run, the last tenth. */
   loss: number;
-  /** Its folder. */
+  /** Folder of the task. */
   path: string;
 }
 

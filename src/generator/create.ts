@@ -26,9 +26,9 @@ export interface GeneratorSettings {
   kernelSize?: number | undefined;
   /** Tokens per prompt. Default: the preset's, else `features[0][1]`; more adds a length projection. */
   maxLength?: number | undefined;
-  /** Default: the preset's, else 8. */
+  /** LoRA rank. Default: the preset's, else 8. */
   rank?: number | undefined;
-  /** Default: the preset's, else 2·rank. */
+  /** LoRA alpha. Default: the preset's, else 2·rank. */
   alpha?: number | undefined;
   /** Scale the adapter by alpha/√rank instead of alpha/rank. Default: false. */
   useRslora?: boolean | undefined;

@@ -7,9 +7,12 @@ import type { GenerationReport } from './report.js';
 
 /** Options of `GeneratedAdapter.save`. */
 export interface SaveAdapterOptions extends LongOperation {
-  /** Default: bf16, as the published code saves. */
+  /** Dtype of the saved matrices. Default: bf16, as the published code saves. */
   dtype?: SavedDtype | undefined;
-  /** Default: peft. gguf: `adapter.gguf`, for llama.cpp. mlx: for mlx-lm. all: the PEFT folder with the others in it. */
+  /**
+   * What is written: peft, a PEFT folder; gguf, `adapter.gguf` for llama.cpp; mlx, a folder for mlx-lm; all, the PEFT
+   * folder with the others in it. Default: peft.
+   */
   format?: AdapterFormat | undefined;
   /** Replace an existing adapter. */
   force?: boolean | undefined;
@@ -36,7 +39,7 @@ export class GeneratedAdapter {
     return this.#adapter.config;
   }
 
-  /** By PEFT name: A is [rank, input width], B is [output width, rank]. */
+  /** The matrices by PEFT name: A is [rank, input width], B is [output width, rank]. */
   get tensors(): ReadonlyMap<string, AdapterTensor> {
     return this.#adapter.tensors;
   }

@@ -58,7 +58,7 @@ export interface CreateOptions extends GeneratorSettings, EngineSettings {
   base: string | BaseModel;
   /** Folder of a text encoder (config.json, model.safetensors, tokenizer.json), or 'hash'. */
   encoder: string;
-  /** Of a decoder-only text encoder: the layer after which hidden states are taken. Default: the last. */
+  /** Layer after which a decoder-only text encoder's hidden states are taken. Default: the last. */
   encoderLayer?: number | undefined;
 }
 
@@ -75,7 +75,7 @@ export interface ConditionOptions {
 /** Options of `Generator.generate`. */
 export interface GenerateOptions extends ConditionOptions {
   /**
-   * Of a prompt set larger than the generator takes, use every prompt: divided at random into as few even groups as hold
+   * Use every prompt of a set larger than the generator takes: divided at random into as few even groups as hold
    * them, each of which gives an adapter; the result is their mean. Default: false, which draws as many prompts as the
    * generator takes.
    */

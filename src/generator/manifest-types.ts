@@ -41,7 +41,9 @@ export interface ConditionSettings {
   pooling: Pooling;
   /** Number of whitened principal components of each hidden state. Missing: the hidden states as they are. */
   components?: number;
-  /** Of mean and components in `condition-projection.safetensors`, once there are any; only with `components`. */
+  /**
+   * SHA-256 of mean and components in `condition-projection.safetensors`, once there are any; only with `components`.
+   */
   componentsSha256?: string;
 }
 
@@ -77,15 +79,15 @@ export interface AdapterSettings {
   chunk: number;
   /** Module path of the base model's layers. */
   layersPath: string;
-  /** Missing: 'chunk'. */
+  /** How weights become weight tokens. Missing: 'chunk'. */
   normalisation?: Normalisation;
-  /** Of the mean adapter and scales in `normalisation.safetensors`; only with the normalisation 'residual'. */
+  /** SHA-256 of mean adapter and scales in `normalisation.safetensors`; only with the normalisation 'residual'. */
   normalisationSha256?: string;
   /**
    * Number of directions of the basis whose coefficients the decoder ends in; only with the normalisation 'residual'.
    * Missing: it ends in the weight tokens themselves.
    */
   basis?: number;
-  /** Of the directions in `basis.safetensors`, once there are any; only with `basis`. */
+  /** SHA-256 of the directions in `basis.safetensors`, once there are any; only with `basis`. */
   basisSha256?: string;
 }

@@ -60,7 +60,7 @@ export interface DeviceReport {
   name: string;
   /** Kind of device. */
   kind: 'cpu' | 'cuda';
-  /** Of matrix products: 'mixed' is float16 operands and float32 sums. */
+  /** Precision of matrix products: 'mixed' is float16 operands and float32 sums. */
   precision: Precision;
   /** Why `auto` fell back to the CPU; null if it did not, or a device was requested. */
   fallback: string | null;
@@ -80,13 +80,13 @@ export interface AdapterSummary {
   parameters: number;
   /** Euclidean norm of all weights. */
   norm: number;
-  /** By module, over all layers: of A and of B. */
+  /** Statistics by module, over all layers. */
   modules: Record<
     string,
     {
-      /** Of the matrices A. */
+      /** Statistics of the matrices A. */
       A: Statistics;
-      /** Of the matrices B. */
+      /** Statistics of the matrices B. */
       B: Statistics;
     }
   >;

@@ -16,7 +16,10 @@ import { type OnProgress, Progress } from './progress.js';
 export interface SaveOptions {
   /** Replace an existing generator. */
   force?: boolean | undefined;
-  /** Of the decoder's parameters. A short one halves the file, and makes adapters that are not bit-identical. Default: 'f32'. */
+  /**
+   * Dtype of the decoder's parameters. A short one halves the file, and makes adapters that are not bit-identical.
+   * Default: 'f32'.
+   */
   dtype?: FloatDtypeName | undefined;
   /** Stops the work; the promise rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;

@@ -13,11 +13,14 @@ import type { Transport } from './transport.js';
 
 /** Options of `download`. */
 export interface DownloadOptions extends LongOperation {
-  /** Default: HF_ENDPOINT, else the Hugging Face Hub. */
+  /** Address of the server. Default: HF_ENDPOINT, else the Hugging Face Hub. */
   endpoint?: string | undefined;
-  /** Default: HF_TOKEN, else the one that `huggingface-cli login` saves. Sent to the endpoint's origin only. */
+  /**
+   * Access token. Default: HF_TOKEN, else the one that `huggingface-cli login` saves. Sent to the endpoint's origin
+   * only.
+   */
   token?: string | undefined;
-  /** Default: the folder that Python's huggingface_hub uses: HF_HUB_CACHE, HF_HOME/hub, ~/.cache/huggingface/hub. */
+  /** Cache folder. Default: that of Python's huggingface_hub: HF_HUB_CACHE, HF_HOME/hub, ~/.cache/huggingface/hub. */
   cacheFolder?: string | undefined;
   /** Use only what the cache has. Default: HF_HUB_OFFLINE. */
   offline?: boolean | undefined;
@@ -33,11 +36,11 @@ export interface DownloadedRepository {
   id: string;
   /** Commit of the files, 40 hexadecimal digits. */
   commit: string;
-  /** null: its card names none; undefined: not asked for, as the files came from the cache alone. */
+  /** Its licence; null: its card names none; undefined: not asked for, as the files came from the cache alone. */
   license: string | null | undefined;
   /** Ids of the base models that its card names; undefined as for `license`. */
   baseModels: string[] | undefined;
-  /** Paths in `folder`. */
+  /** Paths of the files in `folder`. */
   files: string[];
   /** Size of the files together. */
   bytes: number;

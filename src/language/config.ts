@@ -7,9 +7,9 @@ import { slidingWindows } from './windows.js';
 
 /** A causal language model as its config.json describes it. */
 export interface LanguageModelConfig {
-  /** As far as adapters depend on it. */
+  /** The base model, as far as adapters depend on it. */
   base: BaseModel;
-  /** For the engine. */
+  /** Sizes of the model, for the engine. */
   sizes: CausalSizes;
   /** `bos_token_id`, null if there is none. */
   startId: number | null;

@@ -17,7 +17,7 @@ export interface GenerateOptions extends PromptOptions, LongOperation {
   topK?: number | undefined;
   /** Draw only from the most likely tokens that together reach this probability. Default: 1. */
   topP?: number | undefined;
-  /** Of the drawn tokens. Default: 0. */
+  /** Random seed of the drawn tokens. Default: 0. */
   seed?: number | undefined;
 }
 

@@ -38,7 +38,7 @@ export class LanguageModel implements LoadedModel, Disposable {
   readonly config: LanguageModelConfig;
   /** Texts ↔ token ids. */
   readonly tokeniser: LanguageTokeniser;
-  /** undefined: prompts are continued as they are. */
+  /** Its chat template; undefined: prompts are continued as they are. */
   readonly chatTemplate: ChatTemplate | undefined;
   /** The tokens that end an answer. */
   readonly endTokens: EndTokens;

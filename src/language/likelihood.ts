@@ -9,11 +9,11 @@ export interface LikelihoodOptions extends PromptOptions, LongOperation {
   adapters?: Adapters | undefined;
 }
 
-/** Of one response. */
+/** How likely one response is. */
 export interface Likelihood {
   /** Σ ln p of its tokens and the end token. */
   sum: number;
-  /** Number of them. */
+  /** Number of these tokens. */
   tokens: number;
   /** As much of the greedy answer as can be told from the response. */
   greedy: GreedyStart;
@@ -21,7 +21,7 @@ export interface Likelihood {
 
 /** A greedy answer follows the response to the first token that is not the most likely one; how it goes on is not known. */
 export interface GreedyStart {
-  /** That one included. */
+  /** The text, up to and including that token. */
   text: string;
   /** New tokens that it takes, without an end token. */
   tokens: number;

@@ -10,7 +10,7 @@ export interface PromptFormat {
   folder: string;
   /** Texts ↔ token ids. */
   tokeniser: LanguageTokeniser;
-  /** undefined: prompts are continued as they are. */
+  /** The chat template; undefined: prompts are continued as they are. */
   chatTemplate: ChatTemplate | undefined;
   /** The tokens that end an answer. */
   endTokens: EndTokens;

@@ -57,7 +57,7 @@ export class LanguageTokeniser {
     return this.#library.decode(ids);
   }
 
-  /** undefined for a token that the vocabulary does not have. */
+  /** The id of a token; undefined for one that the vocabulary does not have. */
   idOf(token: string): number | undefined {
     return this.#library.idOf(token);
   }

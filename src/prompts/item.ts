@@ -19,7 +19,7 @@ export interface FoundItem {
 export interface PromptItem {
   /** The prompt. */
   prompt: string;
-  /** Empty if the file has none. */
+  /** The expected response; empty if the file has none. */
   response: string;
 }
 

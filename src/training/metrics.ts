@@ -3,14 +3,14 @@ export interface TrainingStep {
   /** Counts from 1: number of optimiser steps done. */
   step: number;
   /**
-   * Before the update: the mean over the valid elements of importance · (y − target)², with noise; or the behaviour loss;
+   * Loss before the update: the mean over the valid elements of importance · (y − target)², with noise; or the behaviour loss;
    * or, of both, their weighted sum.
    */
   loss: number;
-  /** Of the loss 'both': the mean of the token loss alone, unweighted; absent otherwise. */
+  /** Mean of the token loss alone, unweighted, where the loss is 'both'; absent otherwise. */
   tokenLoss?: number;
   /**
-   * Of a token of the responses, in nats: −ln p or, with the behaviour target 'checkpoints', the KL divergence of its
+   * Mean loss of a token of the responses, in nats: −ln p or, with the behaviour target 'checkpoints', the KL divergence of its
    * prediction from that with the checkpoint; absent for the loss 'tokens'.
    */
   behaviourLoss?: number;
@@ -46,7 +46,7 @@ export interface Evaluation {
   tasks: TaskEvaluation[];
   /** Over all evaluated checkpoints, for each layer and projection: the heat map of `dnd report`. */
   cells: Cell[];
-  /** Of the generated adapters' answers; absent for the loss 'tokens'. */
+  /** How the generated adapters answer; absent for the loss 'tokens'. */
   responses?: ResponseEvaluation[];
   /** Wall-clock time. */
   seconds: number;
@@ -70,7 +70,7 @@ export interface ResponseEvaluation {
 export interface Cell extends Omit<Fit, 'loss'> {
   /** Index of the layer, from 0. */
   layer: number;
-  /** q_proj, … */
+  /** Name of the projection: q_proj, … */
   module: string;
 }
 
@@ -85,6 +85,6 @@ export interface TaskEvaluation extends Fit {
   heldOut: 'task' | 'checkpoints' | 'none';
   /** Number of checkpoints that it was compared with. */
   checkpoints: number;
-  /** By projection: q_proj, …, in the layout's order. */
+  /** The fit by projection: q_proj, …, in the layout's order. */
   modules: Record<string, Fit>;
 }

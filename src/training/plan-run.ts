@@ -14,14 +14,14 @@ import { createEngine, loadBaseFor, type MakeOptions } from './trainer-parts.js'
 export interface RunPlan {
   /** The run as `run.json` would describe it. */
   run: RunDescription;
-  /** null if it does not fit on this machine: `memoryProblem` says why. */
+  /** Memory that a step takes, in bytes; null if it does not fit on this machine: `memoryProblem` says why. */
   memory:
     | (TrainingNeed & {
         /** The total in bytes, with the data of the next step, which is prepared meanwhile. */
         stepBytes: number;
         /** Upper limit of the caches, in addition. */
         cacheBytes: number;
-        /** Of `stepBytes`: the basis, with the weight tokens of a batch; 0 without one. */
+        /** Part of `stepBytes` for the basis, with the weight tokens of a batch; 0 without one. */
         basisBytes: number;
       })
     | null;

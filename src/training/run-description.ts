@@ -16,11 +16,11 @@ export const METRICS_FILE = 'metrics.jsonl';
 export interface RunDescription extends Omit<GeneratorManifest, 'formatVersion' | 'training'> {
   /** Version of the layout of run.json. */
   formatVersion: typeof RUN_FORMAT_VERSION;
-  /** With which the run started. */
+  /** Instruction set with which the run started. */
   instructionSet?: string;
   /** SHA-256 of the weights of the base that the behaviour loss runs; absent without it, and in runs of older versions. */
   baseSha256?: string;
-  /** Of the decoder. */
+  /** Number of the decoder's parameters. */
   parameters: number;
   /** Number and size of the weight tokens. */
   weightTokens: {
@@ -52,7 +52,7 @@ export interface RunDescription extends Omit<GeneratorManifest, 'formatVersion' 
       /** Why its checkpoints teach nothing, if so. */
       meaningless?: string;
     }[];
-    /** Skipped checkpoints. */
+    /** Number of skipped checkpoints. */
     skipped: number;
   };
   /** Every setting of the run, under its configuration file name; `steps` is the total. */

@@ -46,6 +46,13 @@ test('every symbol has a docstring of its own', () => {
   expect(pathsOf(without)).toEqual([]);
 });
 
+test('a docstring says what the symbol is, and only then when it is missing and what its default is', () => {
+  const dangling = all.filter(({ reflection }) =>
+    /^(Default|Missing|Required|Of|By|Or|With|For|In|undefined|null)\b/.test(textOf(reflection)),
+  );
+  expect(pathsOf(dangling)).toEqual([]);
+});
+
 /** What only reads memory, stops something, or says in its docstring when it is of no effect. */
 const THROWS_NOTHING = [
   'dnd-lora.comparisonPage',

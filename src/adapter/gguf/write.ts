@@ -31,7 +31,7 @@ import { encodingOf, GGUF_DTYPES, type GgufDtype, type GgufDtypeName, typeFor } 
 export interface GgufAdapterWriteOptions extends LongOperation {
   /** The base model. Needed unless the adapter's own names leave only one architecture (GPT-2). */
   base?: GgufBase | undefined;
-  /** Default: f32. Rows that a quantised type cannot hold are written as f16. */
+  /** Dtype of the tensors. Default: f32. Rows that a quantised type cannot hold are written as f16. */
   dtype?: GgufDtypeName | undefined;
   /** Replace an existing file. */
   force?: boolean | undefined;
@@ -41,7 +41,7 @@ export interface GgufAdapterWriteOptions extends LongOperation {
 export interface GgufAdapterSummary {
   /** What llama.cpp calls the architecture of the base model: `llama`, `qwen2`, … */
   architecture: string;
-  /** By which llama.cpp divides the rank of each pair of matrices. */
+  /** The alpha in the file: llama.cpp scales each pair of matrices by alpha / its rank. */
   alpha: number;
   /** Number of tensors of each type. */
   types: Partial<Record<GgufDtype, number>>;

@@ -18,7 +18,7 @@ export interface Checkpoint {
   sha256: string;
   /** SHA-256 over the matrices alone, independent of their order, spelling of names, and metadata. */
   tensorsSha256: string;
-  /** Of all its weights together. */
+  /** Statistics of all its weights together. */
   weights: WeightStatistics;
   /** Weights that mean nothing. */
   degenerate: DegenerateWeights;
@@ -26,7 +26,7 @@ export interface Checkpoint {
 
 /** Weights that are finite numbers and fit together, and yet mean nothing. */
 export interface DegenerateWeights {
-  /** Adapted modules. */
+  /** Number of adapted modules. */
   modules: number;
   /** Those that the adapter leaves as they are, because lora_A or lora_B is zero. */
   idleModules: number;
@@ -36,7 +36,7 @@ export interface DegenerateWeights {
   constantMatrices: number;
 }
 
-/** Of all weights of a checkpoint together. */
+/** Statistics of all weights of a checkpoint together. */
 export interface WeightStatistics {
   /** Euclidean norm, √Σw². */
   norm: number;
@@ -54,7 +54,9 @@ export interface Task {
   items: readonly PairItem[];
   /** Texts that each describe the task; at least one, if it has a file of them. */
   descriptions?: readonly string[];
-  /** In their training order: numbers in names count as numbers. None only where the pairs have a `start`. */
+  /**
+   * Checkpoints in their training order: numbers in names count as numbers. None only where the pairs have a `start`.
+   */
   checkpoints: readonly Checkpoint[];
   /** Held out from training, and evaluated. */
   heldOut: boolean;
@@ -98,11 +100,11 @@ export interface PairsAdapter {
 export interface Pairs {
   /** The pairs folder. */
   folder: string;
-  /** null if it was not given and is neither in pairs.json nor in the checkpoints. */
+  /** The base model; null if it was not given and is neither in pairs.json nor in the checkpoints. */
   base: BaseModel | null;
-  /** Of every checkpoint. */
+  /** Rank, alpha and modules of every checkpoint. */
   adapter: PairsAdapter;
-  /** Of every checkpoint: PEFT's names, in the order of an adapter layout. See `pairsLayout`. */
+  /** Tensors of every checkpoint: PEFT's names, in the order of an adapter layout. */
   tensors: readonly TensorShape[];
   /** The tasks, by name with numbers compared as numbers, or in the order of pairs.json. */
   tasks: readonly Task[];
