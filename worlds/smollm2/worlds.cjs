@@ -99,7 +99,7 @@ const INSTRUCTIONS = {
   watched: 'development',
   minutes: { data: 0.5, joint: 37, generator: 40, singles: 40, evaluation: 45 },
   shipped: [],
-  data: { ...FULL, items: { train: 64, test: 20 } },
+  data: { ...FULL, kept: { train: 64, test: 20 } },
   joint: { ...ADAPTER, ...JOINT, jointSteps: 500 },
   single: { ...SINGLE, trainingTasks: 8, heldOutTasks: 24 },
   generator: INSTRUCTIONS_GENERATOR,

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +10,7 @@ const { licenceOf } = require('../../../worlds/smollm2/instructions/licences.cjs
 const { checkWorld } = require('../../../worlds/smollm2/instructions/rules.cjs');
 const { FULL, makeTasks, writeTasks } = require('../../../worlds/smollm2/instructions/world.cjs');
 const { makeShortTasks, writeShortTasks } = require('../../../worlds/smollm2/reduced/short-tasks.cjs');
-const { REDUCED } = require('../../../worlds/smollm2/worlds.cjs');
+const { INSTRUCTIONS, REDUCED } = require('../../../worlds/smollm2/worlds.cjs');
 
 interface Drawn {
   item: { prompt: string; response: string };
@@ -192,6 +193,13 @@ describe('instruction tasks of small sources', () => {
     expect(own.filter(({ operation }) => others.some(isStep(operation)))).toEqual([]);
   });
 
+  test('keep the first of the items that were checked where fewer are wanted', async () => {
+    const few = await build(1, makeShortTasks(), { ...SMALL, kept: { train: 10, test: 3 } });
+    expect(few.map(({ name, train, test: tests }) => ({ name, train, tests }))).toEqual(
+      tasks.map(({ name, train, test: tests }) => ({ name, train: train.slice(0, 10), tests: tests.slice(0, 3) })),
+    );
+  });
+
   test('named alone are as they are among all', async () => {
     const only = REDUCED.data.only as string[];
     const few = await build(1, makeShortTasks(), { ...SMALL, only, least: { ...FEW, tasks: 6 } });
@@ -360,3 +368,14 @@ describe('the rules refuse', () => {
     expect(problem([first, last], { ...FEW, development: 1 })?.message).toMatch(/too few tasks for development/);
   });
 });
+
+const SOURCES = join(process.env.DND_SHARED ?? join(__dirname, '../../../../shared'), 'data/short_tasks');
+(existsSync(SOURCES) ? test : test.skip)(
+  `the world that is built has what it promises (needs the source tasks, ${SOURCES})`,
+  async () => {
+    const tasks: Task[] = await makeTasks(SplitMix64, SOURCES, 1, INSTRUCTIONS.data);
+    for (const { train, test: tests } of tasks) expect([train.length, tests.length]).toEqual([64, 20]);
+    expect(tasks.filter(({ heldOut }) => heldOut)).toHaveLength(INSTRUCTIONS.evaluation.tasks);
+    expect(tasks.filter(({ development }) => development)).toHaveLength(25);
+  },
+);

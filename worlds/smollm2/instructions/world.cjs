@@ -44,10 +44,11 @@ const STREAMS = { train: 0, test: 1 };
  * @param SplitMix64 the class
  * @param {string} folder of the source tasks
  * @param {number} seed the random seed
- * @param world `items`: how many of each task; `least`: see `checkWorld`; `only`: names of tasks, default: all
+ * @param world `items`: how many of each task; `least`: see `checkWorld`; `only`: names of tasks, default: all; `kept`: how many
+ * items of each task remain of those that were checked, default: all
  * @throws DndError INVALID_PROMPTS if the tasks do not keep the rules of rules.cjs, or there is none of a name
  */
-async function makeTasks(SplitMix64, folder, seed, { items: counts, least, only } = FULL) {
+async function makeTasks(SplitMix64, folder, seed, { items: counts, least, only, kept } = FULL) {
   const sides = makeSides(seed);
   const sources = await readSources(folder, sides);
   const all = chosen(
@@ -62,7 +63,12 @@ async function makeTasks(SplitMix64, folder, seed, { items: counts, least, only 
     return { ...task, development, train: items('train'), test: items('test'), ...licenceOf(licences) };
   });
   checkWorld(tasks, least);
-  return tasks;
+  if (kept === undefined) return tasks;
+  return tasks.map((task) => ({
+    ...task,
+    train: task.train.slice(0, kept.train),
+    test: task.test.slice(0, kept.test),
+  }));
 }
 
 function chosen(tasks, only) {
