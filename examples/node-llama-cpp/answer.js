@@ -2,7 +2,7 @@
 //   node answer.js BASE.gguf ENCODER PROMPTS QUESTION [GENERATOR]
 // For the default generator BASE is SmolLM2-135M-Instruct, and ENCODER the folder of all-MiniLM-L6-v2.
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Generator, readPromptSet } from 'dnd-lora';
 import { getLlama, LlamaChatSession } from 'node-llama-cpp';
@@ -18,7 +18,9 @@ try {
   generator.dispose(); // its memory is free before the base is loaded
 }
 
-const llama = await getLlama({ gpu: false, build: 'never', skipDownload: true });
+// Its threads wait for each other busily: with more of them than free processors they are many times slower.
+const maxThreads = Math.max(1, availableParallelism() - 1);
+const llama = await getLlama({ gpu: false, maxThreads, build: 'never', skipDownload: true });
 const model = await llama.loadModel({ modelPath: base });
 for (const adapters of [[], [{ filePath: join(folder, 'adapter', 'adapter.gguf') }]]) {
   const context = await model.createContext({ contextSize: 512, lora: { adapters } });
