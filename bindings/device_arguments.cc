@@ -13,7 +13,13 @@ DeviceChoice read_device(const Argument& options) {
   read.ordinal = int32_t(options.field("ordinal").integer(0, kMaxDevices));
   read.precision = kPrecisions[options.field("precision").choice({"mixed", "fp32", "bf16"})];
   read.memory_limit = options.field("deviceLimitBytes").integer(0);
-  return {cuda ? device_library(cuda_library_path()) : cpu_backend(), read};
+  const std::string library = read_cuda_library(options.field("cudaLibrary"));
+  return {cuda ? device_library(library) : cpu_backend(), read};
+}
+
+std::string read_cuda_library(const Argument& path) {
+  const std::string named = path.text();
+  return named.empty() ? cuda_library_path() : named;
 }
 
 }  // namespace dnd::bindings

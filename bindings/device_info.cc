@@ -20,9 +20,9 @@ DeviceInfoResult::Device described(const DndBackend* backend, int32_t ordinal) {
   return device;
 }
 
-DeviceInfoResult find_devices() {
+DeviceInfoResult find_devices(const std::string& library) {
   DeviceInfoResult result;
-  result.library = cuda_library_path();
+  result.library = library;
   const DndBackend* backend = nullptr;
   try {
     backend = device_library(result.library);
@@ -40,8 +40,10 @@ DeviceInfoResult find_devices() {
 
 Napi::Value device_info(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    const Napi::Function done = Argument(info, 0, "deviceInfo", "done").function();
-    return Environment::of(info.Env())->submit([](Job&) -> JobResult { return find_devices(); }, nullptr, done);
+    const std::string library = read_cuda_library(Argument(info, 0, "deviceInfo", "cudaLibrary"));
+    const Napi::Function done = Argument(info, 1, "deviceInfo", "done").function();
+    JobWork work = [library](Job&) -> JobResult { return find_devices(library); };
+    return Environment::of(info.Env())->submit(std::move(work), nullptr, done);
   });
 }
 

@@ -119,12 +119,14 @@ import * as language from 'dnd-lora/language';
 import * as training from 'dnd-lora/training';
 const required = createRequire(import.meta.url)('dnd-lora');
 const error = await imported.Generator.load('nowhere').catch((thrown) => thrown);
+// Node 23 and newer also show a CommonJS module as a whole, under 'module.exports'.
+const namesOf = (module) => Object.keys(module).filter((name) => name !== '__esModule' && name !== 'module.exports').sort();
 console.log(JSON.stringify({
-  names: Object.keys(imported).filter((name) => name !== '__esModule').sort(),
+  names: namesOf(imported),
   same: Object.keys(required).every((name) => required[name] === imported[name]),
   ours: error instanceof required.DndError,
-  training: Object.keys(training).filter((name) => name !== '__esModule').sort(),
-  language: Object.keys(language).filter((name) => name !== '__esModule').sort(),
+  training: namesOf(training),
+  language: namesOf(language),
   sameLanguage: language.LanguageModel === createRequire(import.meta.url)('dnd-lora/language').LanguageModel,
   sameTraining: training.Trainer === createRequire(import.meta.url)('dnd-lora/training').Trainer,
 }));`,

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { type Diagnosis, diagnose } from '../doctor/doctor.js';
-import { type DeviceInfo, formatBytes } from '../engine/index.js';
+import { type CudaInfo, formatBytes } from '../engine/index.js';
 import { EXIT_FAILED, type Io, print } from './io.js';
 import { jsonOption } from './options.js';
 import { list } from './table.js';
@@ -17,13 +17,14 @@ export function addDoctor(program: Command, io: Io, exit: (code: number) => void
     });
 }
 
-function cudaLines({ library, problem, devices }: DeviceInfo): [string, string][] {
+function cudaLines({ library, foundIn, problem, devices }: CudaInfo): [string, string][] {
   const found = devices.map(({ name, memoryBytes, computeMajor, computeMinor, driverVersion, problem }, ordinal) => {
     const version = `${Math.floor(driverVersion / 1000)}.${Math.floor((driverVersion % 1000) / 10)}`;
     const what = `${name}, ${formatBytes(memoryBytes)}, compute capability ${computeMajor}.${computeMinor}, driver for CUDA ${version}`;
     return [`cuda:${ordinal}`, problem === null ? what : `${what}; ${problem}`] as [string, string];
   });
-  const state = problem === null ? library : `not usable: ${problem}`;
+  const place = foundIn === null ? '' : `${library} (${foundIn})`;
+  const state = [place, problem === null ? '' : `not usable: ${problem}`].filter(Boolean).join(', ');
   return [['CUDA', state], ...found];
 }
 

@@ -3,8 +3,8 @@ import {
   addonPath,
   availableMemoryBytes,
   type CpuInfo,
+  type CudaInfo,
   cpuInfo,
-  type DeviceInfo,
   examineDevices,
 } from '../engine/index.js';
 import { DndError } from '../errors.js';
@@ -24,7 +24,7 @@ export interface Diagnosis {
   /** As reported by the system. */
   gpu: Gpu;
   /** As reported by the CUDA library; null without an addon. */
-  cuda: DeviceInfo | null;
+  cuda: CudaInfo | null;
 }
 
 /** Facts about the machine and this installation for bug reports. */

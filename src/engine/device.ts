@@ -2,6 +2,7 @@ import { DndError } from '../errors.js';
 import { checkWholeNumber, quoteValue } from '../validation/index.js';
 import { addon, cpuInfo } from './addon.js';
 import { runJob } from './job.js';
+import { findCudaLibrary, otherVersion } from './loading/cuda-library.js';
 import type { CudaDevice, DeviceInfo, DeviceOptions } from './native.js';
 import { warnOfThreads } from './threads.js';
 
@@ -37,10 +38,20 @@ export interface DeviceSettings {
   precision?: 'fp32' | undefined;
 }
 
-/** The CUDA library of this build and its devices. Throws ADDON_UNAVAILABLE. */
-export function deviceInfo(): Promise<DeviceInfo> {
+/** The CUDA library, where it was found, and its devices. */
+export interface CudaInfo extends DeviceInfo {
+  /** 'DND_CUDA_LIBRARY', 'beside the addon', or the package, with its version, that contains it; null if there is none. */
+  foundIn: string | null;
+}
+
+/** The CUDA library that is used and its devices. Throws ADDON_UNAVAILABLE. */
+export async function deviceInfo(): Promise<CudaInfo> {
   const { deviceInfo: ask } = addon();
-  return runJob<DeviceInfo>((done) => ask(done));
+  const library = findCudaLibrary();
+  if ('problem' in library) return { library: library.path, foundIn: null, problem: library.problem, devices: [] };
+  const info = await runJob<DeviceInfo>((done) => ask(library.path, done));
+  const advice = info.problem === null ? undefined : otherVersion(library);
+  return { ...info, foundIn: library.from, problem: advice ? `${info.problem}; ${advice}` : info.problem };
 }
 
 /**
@@ -118,7 +129,7 @@ function cudaUse({ devices }: DeviceInfo, ordinal: number, precision: Precision)
 /**
  * The result of `deviceInfo`, and whether the devices work: each usable one is opened once. Throws ADDON_UNAVAILABLE.
  */
-export async function examineDevices(): Promise<DeviceInfo> {
+export async function examineDevices(): Promise<CudaInfo> {
   const info = await deviceInfo();
   const devices: CudaDevice[] = [];
   for (const [ordinal, device] of info.devices.entries())
@@ -148,6 +159,8 @@ export function nativeDevice(
   { threads = 0, memoryLimitBytes }: { threads?: number | undefined; memoryLimitBytes?: number | undefined } = {},
 ): DeviceOptions {
   warnOfThreads(threads);
-  const deviceLimitBytes = kind === 'cuda' ? (memoryLimitBytes ?? 0) : 0;
-  return { device: kind, ordinal, precision, deviceLimitBytes, threads };
+  const isCuda = kind === 'cuda';
+  const library = isCuda ? findCudaLibrary().path : '';
+  const deviceLimitBytes = isCuda ? (memoryLimitBytes ?? 0) : 0;
+  return { device: kind, ordinal, precision, cudaLibrary: library, deviceLimitBytes, threads };
 }

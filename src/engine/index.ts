@@ -15,6 +15,7 @@ export { type CausalSequences, IGNORED_LABEL, labelledCounts, type SequenceAdapt
 export { CausalTrainerEngine, type CausalTrainerEngineOptions, type CausalTrainingNeed } from './causal-trainer.js';
 export { DecoderEngine, type DecoderEngineOptions, type Feature } from './decoder.js';
 export {
+  type CudaInfo,
   checkDevice,
   checkEngineSettings,
   cpuUse,

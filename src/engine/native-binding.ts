@@ -44,8 +44,8 @@ export interface NativeBinding {
    * while the JavaScript thread is busy. Replaces the signals of the previous call.
    */
   endAtSecondSignal(numbers: number[]): void;
-  /** Opens the CUDA library, if any, and lists its devices. */
-  deviceInfo(done: Done<DeviceInfo>): Job;
+  /** Opens a CUDA library and lists its devices. `cudaLibrary`: as of `DeviceOptions`. */
+  deviceInfo(cudaLibrary: string, done: Done<DeviceInfo>): Job;
   /** Opens a device and closes it again. */
   tryDevice(options: DeviceOptions, done: Done<undefined>): Job;
   DecoderHandle: new (options: DecoderOptions) => DecoderHandle;

@@ -14,7 +14,7 @@ export interface CpuInfo {
 }
 
 export interface DeviceInfo {
-  /** Path of the CUDA library: `DND_CUDA_LIBRARY`, else beside the addon. */
+  /** Path of the CUDA library, or where it would be. */
   library: string;
   /** Why no CUDA device is available: no library, no driver, …; null otherwise. */
   problem: string | null;
@@ -41,6 +41,8 @@ export interface DeviceOptions {
   ordinal: number;
   /** 'mixed' of a CUDA device; 'bf16' of a CPU, for language models. */
   precision: 'mixed' | 'fp32' | 'bf16';
+  /** Path of the library of a CUDA device; '': `DND_CUDA_LIBRARY`, else that beside the addon. */
+  cudaLibrary: string;
   /** Device memory limit of the handle on a CUDA device; 0 = available memory. */
   deviceLimitBytes: number;
   /** Of the host; 0 = the engine's default. */

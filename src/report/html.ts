@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 const ESCAPES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
@@ -27,7 +28,9 @@ export interface HtmlDocument {
  * policy forbids all external requests.
  */
 export function htmlDocument({ title, body, styles, scripts }: HtmlDocument): string {
-  const library = (name: string) => readFileSync(require.resolve(`uplot/${name}`), 'utf8');
+  // Not `require.resolve`, for which webpack would take every file of the library into a bundle, and fail.
+  const { resolve } = createRequire(__filename);
+  const library = (name: string) => readFileSync(resolve(`uplot/${name}`), 'utf8');
   return `<!doctype html>
 <html lang="en">
 <head>

@@ -51,7 +51,10 @@ describe('a CUDA library that cannot be used', () => {
     const path = join(temporary(), 'nothing.so');
     const reason = /DND_CUDA_LIBRARY names .*nothing\.so, which does not exist/;
     const info = await expectUnavailable({ DND_CUDA_LIBRARY: path }, reason);
-    expect(info).toEqual({ library: path, problem: expect.stringMatching(reason), devices: [] });
+    expect(info).toEqual({
+      ...{ library: path, foundIn: 'DND_CUDA_LIBRARY' },
+      ...{ problem: expect.stringMatching(reason), devices: [] },
+    });
   });
 
   test('is no library', async () => {

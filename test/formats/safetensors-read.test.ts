@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer';
 import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -373,10 +374,12 @@ test('a tensor beyond 4 GiB is read in pieces', async () => {
   await truncate(path, header.length + bytes);
   const file = await SafetensorsFile.open(path);
   opened.push(file);
-  await expect(file.read('a')).rejects.toMatchObject({
-    code: 'OUT_OF_MEMORY',
-    message: expect.stringContaining('read it in pieces, with chunks()'),
-  });
+  // Where Node's arrays may be larger, as from 22 on, it would be read, given the memory.
+  if (constants.MAX_LENGTH < bytes)
+    await expect(file.read('a')).rejects.toMatchObject({
+      code: 'OUT_OF_MEMORY',
+      message: expect.stringContaining('read it in pieces, with chunks()'),
+    });
   const first = await file.chunks('a').next();
   expect(first.value).toMatchObject({ elementOffset: 0 });
   expect(first.value!.bytes).toHaveLength(4 * 2 ** 20);

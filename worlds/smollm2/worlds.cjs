@@ -59,12 +59,14 @@ const STYLES = {
   evaluation: { tasks: 24, draws: 3, maxNewTokens: 24 },
 };
 
-/** The harder split: whole pairs of format and closing, and a domain, are held out. */
+/** The harder split: whole pairs of format and closing, and a domain, are held out. Trained about half as long. */
 const STYLES_BY_PAIRS = {
   ...STYLES,
   name: NAMES.pairs,
   shipped: [],
   data: { ...STYLES.data, split: 'pairs' },
+  joint: { ...STYLES.joint, jointSteps: 300 },
+  generator: { ...GENERATOR, steps: 500 },
 };
 
 /**

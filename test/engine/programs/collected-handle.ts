@@ -23,6 +23,7 @@ function startJob(): Promise<void> {
     device: 'cpu',
     ordinal: 0,
     precision: 'fp32',
+    cudaLibrary: '',
     deviceLimitBytes: 0,
     threads: 1,
   });

@@ -27,7 +27,7 @@ describe('the worlds', () => {
     expect(worldsOf(['reduced', 'reduced'])).toEqual([REDUCED]);
     const [pairs] = worldsOf(['styles'], 'pairs');
     expect([STYLES.name, pairs.name]).toEqual(['house-styles', 'house-styles-pairs']);
-    expect(pairs).toMatchObject({ data: { split: 'pairs' }, generator: STYLES.generator });
+    expect(pairs).toMatchObject({ data: { split: 'pairs' }, evaluation: STYLES.evaluation });
   });
 
   test.each([
