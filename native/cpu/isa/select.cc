@@ -21,6 +21,8 @@ std::vector<const Kernels*> available_kernels() {
       available.push_back(&avx512::kernels());
     }
   }
+#elif defined(DND_HAS_ARM64_KERNELS)
+  available.push_back(&neon::kernels());  // every 64-bit ARM processor has it
 #endif
   return available;
 }
