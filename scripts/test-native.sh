@@ -4,6 +4,8 @@
 #   asan, tsan                        AddressSanitizer and UndefinedBehaviorSanitizer, ThreadSanitizer: on the best set
 #   asan-every-set, tsan-every-set    the same on every instruction set; in one command:
 #     scripts/test-native.sh asan-every-set tsan-every-set
+#   arm64, arm64-quick                the objects of the prebuilt addon for Linux on 64-bit ARM, under qemu, on every
+#                                     instruction set: every test, or those of the kernels (scripts/prebuilds/tools.sh)
 # The CUDA backend under its emulator has runs of its own: scripts/test-cuda.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -42,6 +44,28 @@ tests() {
 
 sets_of() { [[ $1 == *-every-set ]] && echo every || echo best; }
 
+# What the kernels of an instruction set compute, from products to training.
+kernel_tests=Activation*:InstructionSet*
+
+# An own prefix, where C's library of that system is: Debian's libc6-arm64-cross.
+arm64_root=/usr/aarch64-linux-gnu
+
+build_arm64() {
+  local missing=()
+  command -v qemu-aarch64-static > /dev/null || missing+=(qemu-user-static)
+  [ -e $arm64_root/lib/ld-linux-aarch64.so.1 ] || missing+=(libc6-arm64-cross)
+  [ -e /usr/src/googletest/CMakeLists.txt ] || missing+=(googletest)
+  if [ ${#missing[@]} -gt 0 ]; then
+    echo "The tests for arm64 need ${missing[*]}: apt-get install ${missing[*]}" >&2
+    return 1
+  fi
+  local tools settings
+  tools=$(scripts/prebuilds/tools.sh)
+  mapfile -t settings < <(node scripts/prebuilds/settings.cjs linux-arm64 "$tools")
+  build arm64 "${settings[@]}" -DDND_CUDA_TESTS=OFF -DDND_GTEST_SOURCES=/usr/src/googletest \
+    "-DCMAKE_CROSSCOMPILING_EMULATOR=$(command -v qemu-aarch64-static);-L;$arm64_root"
+}
+
 run() {
   echo "── native tests, $1"
   case $1 in
@@ -57,8 +81,16 @@ run() {
       build tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DDND_SANITIZE=thread
       tests tsan "$(sets_of "$1")" env TSAN_OPTIONS=second_deadlock_stack=1 "${without_randomisation[@]}"
       ;;
+    arm64)
+      build_arm64
+      tests arm64 every
+      ;;
+    arm64-quick)
+      build_arm64
+      GTEST_FILTER=$kernel_tests tests arm64 every
+      ;;
     *)
-      echo "unknown run '$1'; there are: plain asan tsan asan-every-set tsan-every-set" >&2
+      echo "unknown run '$1'; there are: plain asan tsan asan-every-set tsan-every-set arm64 arm64-quick" >&2
       return 2
       ;;
   esac
