@@ -24,5 +24,6 @@ if(DND_SYSTEM STREQUAL Darwin)
   # CMake would pass Apple's compiler flags for its SDK; zig has one version of it, and the triple names the oldest system.
   set(CMAKE_OSX_SYSROOT "" CACHE STRING "")
   set(CMAKE_OSX_DEPLOYMENT_TARGET "" CACHE STRING "")
+  set(CMAKE_USER_MAKE_RULES_OVERRIDE_CXX ${CMAKE_CURRENT_LIST_DIR}/zig-darwin.cmake)
   string(APPEND CMAKE_MODULE_LINKER_FLAGS_INIT " -undefined dynamic_lookup")
 endif()

@@ -24,33 +24,35 @@ fi
 without_randomisation=()
 if setarch "$(uname -m)" -R true 2> /dev/null; then without_randomisation=(setarch "$(uname -m)" -R); fi
 
-build() { # folder, CMake options…
-  local folder=build-native/$1
-  shift
+build() { # folder, target, CMake options…
+  local folder=build-native/$1 target=$2
+  shift 2
   cmake -S . -B "$folder" "$@" > "$folder.log" 2>&1 &&
-    cmake --build "$folder" --parallel "$jobs" --target dnd_test >> "$folder.log" 2>&1 || {
+    cmake --build "$folder" --parallel "$jobs" --target "$target" >> "$folder.log" 2>&1 || {
     cat "$folder.log"
     return 1
   }
 }
 
-# tests FOLDER SETS WRAPPER…: SETS is `best`, or `every` for each instruction set by itself
+# tests FOLDER SETS WRAPPER…: SETS is `best`, or `every` for each instruction set by itself, or `kernels` for the tests of the
+# kernels on each
 tests() {
-  local folder=build-native/$1 chosen=(--tests-regex '^best_')
-  [ "$2" = best ] || chosen=(--exclude-regex '^best_')
+  local folder=build-native/$1 chosen
+  case $2 in
+    best) chosen=(--tests-regex '^best_') ;;
+    every) chosen=(--exclude-regex '^(best|kernels)_') ;;
+    kernels) chosen=(--tests-regex '^kernels_') ;;
+  esac
   [ "$2" != best ] || echo "on the best instruction set alone; on every one: scripts/test-native.sh $1-every-set"
   "${@:3}" ctest --test-dir "$folder/test/native" --parallel "$jobs" --output-on-failure "${chosen[@]}"
 }
 
 sets_of() { [[ $1 == *-every-set ]] && echo every || echo best; }
 
-# What the kernels of an instruction set compute, from products to training.
-kernel_tests=Activation*:InstructionSet*
-
-# An own prefix, where C's library of that system is: Debian's libc6-arm64-cross.
+# Of Debian's libc6-arm64-cross: the C library for programs under qemu.
 arm64_root=/usr/aarch64-linux-gnu
 
-build_arm64() {
+build_arm64() { # target
   local missing=()
   command -v qemu-aarch64-static > /dev/null || missing+=(qemu-user-static)
   [ -e $arm64_root/lib/ld-linux-aarch64.so.1 ] || missing+=(libc6-arm64-cross)
@@ -62,7 +64,7 @@ build_arm64() {
   local tools settings
   tools=$(scripts/prebuilds/tools.sh)
   mapfile -t settings < <(node scripts/prebuilds/settings.cjs linux-arm64 "$tools")
-  build arm64 "${settings[@]}" -DDND_CUDA_TESTS=OFF -DDND_GTEST_SOURCES=/usr/src/googletest \
+  build arm64 "$1" "${settings[@]}" -DDND_CUDA_TESTS=OFF -DDND_GTEST_SOURCES=/usr/src/googletest \
     "-DCMAKE_CROSSCOMPILING_EMULATOR=$(command -v qemu-aarch64-static);-L;$arm64_root"
 }
 
@@ -70,24 +72,24 @@ run() {
   echo "── native tests, $1"
   case $1 in
     plain)
-      build plain -DCMAKE_BUILD_TYPE=Release
+      build plain dnd_test -DCMAKE_BUILD_TYPE=Release
       tests plain every
       ;;
     asan | asan-every-set)
-      build asan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DDND_SANITIZE=address,undefined
+      build asan dnd_test -DCMAKE_BUILD_TYPE=RelWithDebInfo -DDND_SANITIZE=address,undefined
       tests asan "$(sets_of "$1")" env UBSAN_OPTIONS=print_stacktrace=1
       ;;
     tsan | tsan-every-set)
-      build tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DDND_SANITIZE=thread
+      build tsan dnd_test -DCMAKE_BUILD_TYPE=RelWithDebInfo -DDND_SANITIZE=thread
       tests tsan "$(sets_of "$1")" env TSAN_OPTIONS=second_deadlock_stack=1 "${without_randomisation[@]}"
       ;;
     arm64)
-      build_arm64
+      build_arm64 dnd_test
       tests arm64 every
       ;;
     arm64-quick)
-      build_arm64
-      GTEST_FILTER=$kernel_tests tests arm64 every
+      build_arm64 dnd_kernel_test
+      tests arm64 kernels
       ;;
     *)
       echo "unknown run '$1'; there are: plain asan tsan asan-every-set tsan-every-set arm64 arm64-quick" >&2

@@ -20,6 +20,10 @@ class Facts:
     made_at: int = 0  # a time in the file, in seconds
 
 
+# zig's linker lists them among what a library shows; they are local to every library of macOS.
+OF_THE_LINKER = {'__mh_dylib_header', '___dso_handle'}
+
+
 class NotAnAddon(Exception):
     """The message says what the file is instead."""
 
@@ -89,7 +93,9 @@ def mach_o(fat: lief.MachO.FatBinary) -> Facts:
     return Facts(
         system='Darwin',
         processor=processor_of(binary.header.cpu_type),
-        exports={symbol.name.removeprefix('_') for symbol in binary.exported_symbols},
+        exports={
+            symbol.name.removeprefix('_') for symbol in binary.exported_symbols if symbol.name not in OF_THE_LINKER
+        },
         libraries={library.name for library in binary.libraries if own_name is None or library.name != own_name.name},
         imports=imports,
         search_paths=[path.path for path in binary.rpaths],

@@ -4,15 +4,14 @@
 
 namespace dnd::cpu::DND_ISA {
 
-/// sums[r][v] += right[v] · a[r]
-template <int kRows, int kVectors>
-inline __attribute__((always_inline)) void add_products_of_row(const float* a, const Vector (&right)[kVectors],
-                                                               Vector (&sums)[kRows][kVectors]) {
 #if defined(DND_NEON)
-  // NEON multiplies by one lane of a register: four rows of a come with one load.
-  constexpr int kQuads = kRows / 4 * 4;
+/// sums[r][v] += right[v] · a[r]. NEON multiplies by one lane of a register: four rows of a come with one load.
+template <int kRows, int kVectors>
+inline __attribute__((always_inline)) void add_by_lanes(const float* a, const Vector (&right)[kVectors],
+                                                        Vector (&sums)[kRows][kVectors]) {
+  constexpr int kFours = kRows / 4 * 4;
 #pragma GCC unroll 3
-  for (int r = 0; r < kQuads; r += 4) {
+  for (int r = 0; r < kFours; r += 4) {
     const float32x4_t left = vld1q_f32(a + r);
 #pragma GCC unroll 2
     for (int v = 0; v < kVectors; ++v) {
@@ -22,15 +21,13 @@ inline __attribute__((always_inline)) void add_products_of_row(const float* a, c
       sums[r + 3][v] = vfmaq_laneq_f32(sums[r + 3][v], right[v], left, 3);
     }
   }
-#else
-  constexpr int kQuads = 0;
-#endif
-#pragma GCC unroll 14
-  for (int r = kQuads; r < kRows; ++r) {
+#pragma GCC unroll 3
+  for (int r = kFours; r < kRows; ++r) {
 #pragma GCC unroll 2
     for (int v = 0; v < kVectors; ++v) sums[r][v] += right[v] * a[r];
   }
 }
+#endif
 
 /// TileKernel of isa/kernels.h for a fixed number of rows and vectors: all sums stay in registers.
 template <int kRows, int kVectors>
@@ -41,7 +38,15 @@ void tile(int64_t depth, const float* a, int64_t a_step, const float* b, int64_t
     Vector right[kVectors];
 #pragma GCC unroll 2
     for (int v = 0; v < kVectors; ++v) right[v] = load(b + v * kLanes);
-    add_products_of_row(a, right, sums);
+#if defined(DND_NEON)
+    add_by_lanes(a, right, sums);
+#else
+#pragma GCC unroll 14
+    for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; ++v) sums[r][v] += right[v] * a[r];
+    }
+#endif
     a += a_step;
     b += b_step;
   }
