@@ -1,7 +1,7 @@
 #include "core/memory.h"
 
-#include <cstdlib>
 #include <limits>
+#include <new>
 #include <string>
 
 #if defined(__unix__) || defined(__APPLE__)
@@ -45,7 +45,7 @@ Memory::Memory(size_t bytes) {
     return;
   }
 #endif
-  data_ = std::aligned_alloc(kAlignment, size);
+  data_ = ::operator new(size, std::align_val_t{kAlignment}, std::nothrow);
   if (data_ == nullptr) refuse(bytes);
   bytes_ = size;
 }
@@ -58,7 +58,7 @@ Memory::~Memory() {
     return;
   }
 #endif
-  std::free(data_);
+  ::operator delete(data_, std::align_val_t{kAlignment});
 }
 
 }  // namespace dnd

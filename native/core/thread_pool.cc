@@ -25,6 +25,8 @@ constexpr int kLooksAtOnce = 64;
 void pause_core() {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb");  // `yield` does nothing on most of these processors
 #endif
 }
 

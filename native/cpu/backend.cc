@@ -7,11 +7,8 @@
 #include <new>
 #include <string>
 
-#if defined(__unix__) || defined(__APPLE__)
-#include <unistd.h>
-#endif
-
 #include "control.h"
+#include "core/machine_memory.h"
 #include "core/memory.h"
 #include "core/status.h"
 #include "cpu/encoder_backend.h"
@@ -42,14 +39,6 @@ DndStatus count(int32_t* devices) {
 void check_ordinal(int32_t ordinal) {
   if (ordinal == 0) return;
   throw Error(ErrorCode::kUnavailable, "there is no CPU device " + std::to_string(ordinal) + "; the only one is 0");
-}
-
-int64_t machine_memory_bytes() {
-#if defined(_SC_PHYS_PAGES)
-  return int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
-#else
-  return 0;
-#endif
 }
 
 DndStatus describe(int32_t ordinal, DndDeviceDescription* description) {

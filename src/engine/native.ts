@@ -2,7 +2,7 @@
 
 export interface CpuInfo {
   /** The instruction set in use: `DND_CPU_ISA` if set, else the best the machine has. */
-  isa: 'baseline' | 'avx2' | 'avx512';
+  isa: 'baseline' | 'avx2' | 'avx512' | 'neon';
   available: string[];
   /** Whether it goes with AVX512-BF16 on this machine: language models can have the precision 'bf16'. */
   bfloat16: boolean;

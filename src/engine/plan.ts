@@ -13,7 +13,7 @@ import type {
 import type { TrainingPlan } from './native-training.js';
 
 /** Those with committed rates (native/plan/rates.cc). */
-export const INSTRUCTION_SETS: readonly InstructionSet[] = ['baseline', 'avx2', 'avx512'];
+export const INSTRUCTION_SETS: readonly InstructionSet[] = ['baseline', 'avx2', 'avx512', 'neon'];
 
 /** Names of CUDA device models with committed rates (native/plan/cuda_rates.cc). */
 export const CUDA_DEVICE_MODELS = [

@@ -23,7 +23,7 @@ async function outcomes(devices: string, environment: Record<string, string>) {
 async function expectUnavailable(environment: Record<string, string>, reason: RegExp) {
   const { devices, info } = await outcomes('auto cuda cpu', environment);
   expect(devices.auto).toMatchObject({ kind: 'cpu', precision: 'fp32', fallback: expect.stringMatching(reason) });
-  expect(devices.auto!.name).toMatch(/^CPU \((baseline|avx2|avx512)\)$/);
+  expect(devices.auto!.name).toMatch(/^CPU \((baseline|avx2|avx512|neon)\)$/);
   expect(devices.cuda).toMatchObject({ name: 'DndError', code: 'DEVICE_UNAVAILABLE' });
   expect(devices.cuda!.message).toMatch(/^the device cuda cannot be used: .*Choose the device cpu, or auto/s);
   expect(devices.cuda!.message).toMatch(reason);

@@ -20,7 +20,7 @@ namespace {
 
 constexpr int64_t kMebibyte = int64_t{1} << 20;
 constexpr int64_t kBudgets[] = {1000, 100 * 1000, 4 * kMebibyte, 64 * kMebibyte, 1024 * kMebibyte};
-const char* const kInstructionSets[] = {"baseline", "avx2", "avx512"};
+const char* const kInstructionSets[] = {"baseline", "avx2", "avx512", "neon"};
 
 std::string name(const ConvolutionShape& s) {
   return std::to_string(s.batch) + " × " + std::to_string(s.channels) + " → " + std::to_string(s.out_channels) + ", " +

@@ -16,7 +16,7 @@ class InstructionSet : public testing::Environment {
   void SetUp() override {
     const char* wanted = std::getenv("DND_CPU_ISA");
     if (wanted == nullptr) return;
-    ASSERT_TRUE(std::set<std::string>({"baseline", "avx2", "avx512"}).contains(wanted)) << wanted;
+    ASSERT_TRUE(std::set<std::string>({"baseline", "avx2", "avx512", "neon"}).contains(wanted)) << wanted;
     try {
       dnd::cpu::select_kernels(wanted);
     } catch (const dnd::Error& error) {

@@ -19,7 +19,7 @@ namespace dnd {
 namespace {
 
 constexpr int64_t kMebibyte = int64_t{1} << 20;
-const char* const kInstructionSets[] = {"baseline", "avx2", "avx512"};
+const char* const kInstructionSets[] = {"baseline", "avx2", "avx512", "neon"};
 
 PlanOptions options_for(const char* instruction_set, DndAlgorithm algorithm = kDndAuto,
                         int64_t workspace_bytes = PlanOptions::kDefaultWorkspaceBytes) {

@@ -61,7 +61,7 @@ struct Cut {
 const std::vector<Cut>& all_cuts() {
   static const std::vector<Cut> all = [] {
     std::vector<Cut> cuts;
-    for (const char* instruction_set : {"baseline", "avx2", "avx512"}) {
+    for (const char* instruction_set : {"baseline", "avx2", "avx512", "neon"}) {
       const InstructionSetRates& rates = rates_of(instruction_set);
       for (const Planned& planned : planned_convolutions(instruction_set)) {
         for (int threads : thread_counts()) {

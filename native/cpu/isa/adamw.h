@@ -19,6 +19,8 @@ inline __attribute__((always_inline)) Vector square_root(Vector x) {
   return _mm256_sqrt_ps(x);
 #elif defined(__x86_64__)
   return _mm_sqrt_ps(x);
+#elif defined(DND_NEON)
+  return vsqrtq_f32(x);
 #else
   Vector root;
   for (int lane = 0; lane < kLanes; ++lane) root[lane] = __builtin_sqrtf(x[lane]);

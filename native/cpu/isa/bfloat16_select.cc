@@ -3,6 +3,7 @@
 
 #include "core/status.h"
 #include "cpu/isa/bfloat16_kernels.h"
+#include "cpu/isa/x86_features.h"
 
 namespace dnd::cpu {
 
@@ -14,10 +15,7 @@ const Bfloat16Kernels& bfloat16_kernels();
 
 const Bfloat16Kernels* find_bfloat16_kernels([[maybe_unused]] const Kernels& kernels) {
 #if defined(DND_HAS_X86_KERNELS)
-  __builtin_cpu_init();
-  if (std::strcmp(kernels.name, "avx512") == 0 && __builtin_cpu_supports("avx512bf16")) {
-    return &avx512bf16::bfloat16_kernels();
-  }
+  if (std::strcmp(kernels.name, "avx512") == 0 && x86_features().avx512bf16) return &avx512bf16::bfloat16_kernels();
 #endif
   return nullptr;
 }

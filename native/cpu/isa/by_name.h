@@ -7,25 +7,29 @@
 
 /// DND_TABLES declares `const Table& function()` of every instruction set that this build has; DND_BY_NAME calls the
 /// one of the set with this name.
+#define DND_TABLE(set, Table, function) \
+  namespace set {                       \
+  const Table& function();              \
+  }
+#define DND_ENTRY(set, function) \
+  { #set, set::function }
 #if defined(DND_HAS_X86_KERNELS)
-#define DND_TABLES(Table, function) \
-  namespace baseline {              \
-  const Table& function();          \
-  }                                 \
-  namespace avx2 {                  \
-  const Table& function();          \
-  }                                 \
-  namespace avx512 {                \
-  const Table& function();          \
-  }
+#define DND_TABLES(Table, function)    \
+  DND_TABLE(baseline, Table, function) \
+  DND_TABLE(avx2, Table, function)     \
+  DND_TABLE(avx512, Table, function)
+#define DND_BY_NAME(Table, function, name)                                       \
+  table_by_name<Table>(name, {DND_ENTRY(baseline, function), DND_ENTRY(avx2, function), \
+                              DND_ENTRY(avx512, function)})
+#elif defined(DND_HAS_ARM64_KERNELS)
+#define DND_TABLES(Table, function)    \
+  DND_TABLE(baseline, Table, function) \
+  DND_TABLE(neon, Table, function)
 #define DND_BY_NAME(Table, function, name) \
-  table_by_name<Table>(name, {{"baseline", baseline::function}, {"avx2", avx2::function}, {"avx512", avx512::function}})
+  table_by_name<Table>(name, {DND_ENTRY(baseline, function), DND_ENTRY(neon, function)})
 #else
-#define DND_TABLES(Table, function) \
-  namespace baseline {              \
-  const Table& function();          \
-  }
-#define DND_BY_NAME(Table, function, name) table_by_name<Table>(name, {{"baseline", baseline::function}})
+#define DND_TABLES(Table, function) DND_TABLE(baseline, Table, function)
+#define DND_BY_NAME(Table, function, name) table_by_name<Table>(name, {DND_ENTRY(baseline, function)})
 #endif
 
 namespace dnd::cpu {

@@ -19,7 +19,7 @@ constexpr int kMaxTileVectors = 2;
 /// namespace of its own; they include no header with inline functions of external linkage (the C++ library's, say),
 /// because the linker would keep one copy of such a function, maybe one that other machines cannot run.
 struct Kernels {
-  const char* name;   ///< "baseline", "avx2", "avx512"
+  const char* name;   ///< "baseline", "avx2", "avx512", "neon"
   int64_t lanes;      ///< floats of a vector
   int64_t tile_rows;  ///< rows of a full tile; a full tile has kMaxTileVectors vectors in each row
 

@@ -33,6 +33,21 @@ inline __attribute__((always_inline)) void store_first(float* destination, Vecto
   _mm256_maskstore_ps(destination, first_lanes(count), value);
 }
 
+#elif defined(DND_NEON)
+
+inline __attribute__((always_inline)) Vector load_first(const float* source, int64_t count) {
+  if (count >= 4) return vld1q_f32(source);
+  const float32x2_t none = vdup_n_f32(0.0f);
+  const float32x2_t low = count >= 2 ? vld1_f32(source) : count == 1 ? vld1_lane_f32(source, none, 0) : none;
+  return vcombine_f32(low, count == 3 ? vld1_lane_f32(source + 2, none, 0) : none);
+}
+inline __attribute__((always_inline)) void store_first(float* destination, Vector value, int64_t count) {
+  if (count >= 4) return vst1q_f32(destination, value);
+  if (count >= 2) vst1_f32(destination, vget_low_f32(value));
+  if (count == 1) vst1q_lane_f32(destination, value, 0);
+  if (count == 3) vst1q_lane_f32(destination + 2, value, 2);
+}
+
 #else
 
 inline __attribute__((always_inline)) Vector load_first(const float* source, int64_t count) {

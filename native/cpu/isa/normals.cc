@@ -27,6 +27,8 @@ inline __attribute__((always_inline)) WordVector product(WordVector word, uint32
 #elif defined(__x86_64__)
   return reinterpret_cast<WordVector>(
       _mm_mul_epu32(reinterpret_cast<__m128i>(word), reinterpret_cast<__m128i>(factors)));
+#elif defined(DND_NEON)
+  return vmull_u32(vmovn_u64(word), vmovn_u64(factors));
 #else
   return word * factors;
 #endif
@@ -54,6 +56,8 @@ inline __attribute__((always_inline)) DoubleVector square_root(DoubleVector x) {
   return _mm256_sqrt_pd(x);
 #elif defined(__x86_64__)
   return _mm_sqrt_pd(x);
+#elif defined(DND_NEON)
+  return vsqrtq_f64(x);
 #else
   DoubleVector root;
   for (int lane = 0; lane < kDoubleLanes; ++lane) root[lane] = __builtin_sqrt(x[lane]);
@@ -65,12 +69,15 @@ inline __attribute__((always_inline)) DoubleVector square_root(DoubleVector x) {
 /// remainder of the first quotient is exact, and no quotient by so small a number is so near to the middle of two
 /// floats that the last rounding could go astray.
 inline __attribute__((always_inline)) DoubleVector divided(DoubleVector x, double divisor) {
-#if defined(__AVX512F__) || defined(__AVX2__)
+#if defined(__AVX512F__) || defined(__AVX2__) || defined(DND_NEON)
   const double inverse = 1.0 / divisor;
   const DoubleVector quotient = x * inverse;
 #if defined(__AVX512F__)
   const DoubleVector rest = _mm512_fnmadd_pd(quotient, DoubleVector{} + divisor, x);
   return _mm512_fmadd_pd(rest, DoubleVector{} + inverse, quotient);
+#elif defined(DND_NEON)
+  const DoubleVector rest = vfmsq_f64(x, quotient, DoubleVector{} + divisor);
+  return vfmaq_f64(quotient, rest, DoubleVector{} + inverse);
 #else
   const DoubleVector rest = _mm256_fnmadd_pd(quotient, DoubleVector{} + divisor, x);
   return _mm256_fmadd_pd(rest, DoubleVector{} + inverse, quotient);

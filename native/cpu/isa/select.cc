@@ -4,6 +4,7 @@
 
 #include "core/status.h"
 #include "cpu/isa/by_name.h"
+#include "cpu/isa/x86_features.h"
 
 namespace dnd::cpu {
 
@@ -12,15 +13,10 @@ DND_TABLES(Kernels, kernels)
 std::vector<const Kernels*> available_kernels() {
   std::vector<const Kernels*> available = {&baseline::kernels()};
 #if defined(DND_HAS_X86_KERNELS)
-  // These query the operating system too (XGETBV): a feature whose registers it does not save counts as missing.
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    available.push_back(&avx2::kernels());
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl")) {
-      available.push_back(&avx512::kernels());
-    }
-  }
+  if (x86_features().avx2) available.push_back(&avx2::kernels());
+  if (x86_features().avx512) available.push_back(&avx512::kernels());
+#elif defined(DND_HAS_ARM64_KERNELS)
+  available.push_back(&neon::kernels());  // every 64-bit ARM processor has it
 #endif
   return available;
 }

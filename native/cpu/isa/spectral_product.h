@@ -9,6 +9,9 @@ namespace dnd::cpu::DND_ISA {
 #if defined(__AVX512F__)
 constexpr int kPanelVectors = 4;
 constexpr int kMostProductRows = 6;  // 24 sums, 4 vectors of w, 1 of x: 29 of 32 registers
+#elif defined(DND_NEON)
+constexpr int kPanelVectors = 4;
+constexpr int kMostProductRows = 6;  // as many registers, and as many of them in use
 #else
 constexpr int kPanelVectors = 2;
 constexpr int kMostProductRows = 6;  // 12 sums, 2 vectors of w, 1 of x: 15 of 16 registers

@@ -6,7 +6,7 @@
 #include "cpu/isa/tile.h"
 #include "cpu/isa/transpose.h"
 
-/// Compiled once per instruction set with DND_ISA = baseline, avx2 or avx512.
+/// Compiled once per instruction set with DND_ISA = baseline, avx2, avx512 or neon.
 namespace dnd::cpu::DND_ISA {
 namespace {
 

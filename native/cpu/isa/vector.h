@@ -2,6 +2,10 @@
 
 #include <cstdint>
 
+#if defined(DND_NEON)
+#include <arm_neon.h>  // its functions are expanded in place: they leave no symbol behind
+#endif
+
 /// The vector type of the instruction set that this file is compiled for.
 namespace dnd::cpu::DND_ISA {
 
@@ -11,6 +15,9 @@ constexpr int kTileRows = 14;  // 28 sums, 2 vectors of b: 30 of 32 registers; a
 #elif defined(__AVX2__)
 constexpr int kVectorBytes = 32;
 constexpr int kTileRows = 6;  // 12 sums, 2 vectors of b, 1 of a: 15 of 16 registers
+#elif defined(DND_NEON)
+constexpr int kVectorBytes = 16;
+constexpr int kTileRows = 12;  // 24 sums, 2 vectors of b, 3 of a: 29 of 32 registers
 #else
 constexpr int kVectorBytes = 16;
 constexpr int kTileRows = 6;
