@@ -88,7 +88,7 @@ test('whatever was written as JSON or JSON Lines is given back', async () => {
   );
 });
 
-test('whatever was written as CSV is given back', async () => {
+test('whatever was written as CSV is given back, or refused where tabs make it ambiguous', async () => {
   // Half of a surrogate pair is no UTF-8, and would be written as U+FFFD.
   const quoted = (value: string) => `"${value.replaceAll('"', '""')}"`;
   const whole = items.filter((written) =>
@@ -98,7 +98,12 @@ test('whatever was written as CSV is given back', async () => {
     fc.asyncProperty(whole, fc.constantFrom(',', ';', '\t'), async (written, delimiter) => {
       const rows = written.map(({ prompt, response }) => [response, prompt].map(quoted).join(delimiter));
       const content = [['response', 'prompt'].join(delimiter), ...rows].join('\n');
-      expect(await read('p.csv', content)).toEqual(written);
+      // With tabs, such a cell may as well be several rows with quotes of their own.
+      const mayBeRows = (cell: string) => /[\r\n]/.test(cell) && (cell.includes('\t') || cell.startsWith('"'));
+      if (delimiter === '\t' && written.some(({ prompt, response }) => mayBeRows(prompt) || mayBeRows(response)))
+        await expect(read('p.csv', content)).rejects.toThrow('is ambiguous');
+      else expect(await read('p.csv', content)).toEqual(written);
     }),
+    { examples: [[[{ prompt: '\n\t\u000e', response: '' }], '\t']] },
   );
 });
