@@ -49,7 +49,10 @@ function(dnd_add_kernels core name)
       set(optimisation -O0)
     endif()
   endif()
-  target_compile_options(dnd_isa_${name} PRIVATE ${optimisation} -ffp-contract=fast ${own_OPTIONS})
+  # Clang's `fast` fuses what happens to end up in one basic block, so that a sum would depend on the shape of the loop around
+  # it; its `on` fuses within an expression, always. GCC has no `on`.
+  set(contract $<IF:$<CXX_COMPILER_ID:GNU>,fast,on>)
+  target_compile_options(dnd_isa_${name} PRIVATE ${optimisation} -ffp-contract=${contract} ${own_OPTIONS})
   target_sources(${core} PRIVATE $<TARGET_OBJECTS:dnd_isa_${name}>)
 endfunction()
 

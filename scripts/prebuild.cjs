@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Builds the addon for the platforms of scripts/prebuilds/targets.json into prebuilds/, on any x86-64 Linux: zig brings a
-// compiler, linkers, C libraries and headers of all of them. Two builds of one commit are the same, byte for byte.
+// compiler, linkers, C libraries and headers of all of them. Nothing of the building machine is in them.
 //   node scripts/prebuild.cjs               every platform, one after the other
 //   node scripts/prebuild.cjs linux-x64 …   these
 // CMAKE_BUILD_PARALLEL_LEVEL: processes at a time (default: one per core). With

@@ -49,7 +49,7 @@ const STYLES = {
   name: NAMES.combinations,
   kind: 'styles',
   watched: 'heldOut',
-  minutes: { data: 0.2, joint: 15, generator: 45, singles: 15, evaluation: 30 },
+  minutes: { data: 0.3, joint: 35, generator: 60, singles: 10, evaluation: 15 },
   shipped: ['generator', 'demo'],
   data: { split: 'combinations', items: { train: 64, test: 20 } },
   joint: { ...ADAPTER, ...JOINT, jointSteps: 600 },
@@ -71,7 +71,7 @@ const STYLES_BY_PAIRS = {
 
 /**
  * One vector for each prompt instead of one for each of its tokens, more tasks in a step and half the learning rate: the
- * tasks are unlike each other, their answers short. What it learns are adapters, and of each prompt set how much of each.
+ * tasks are unlike each other, their answers short.
  */
 const INSTRUCTIONS_GENERATOR = {
   ...GENERATOR,
@@ -81,14 +81,12 @@ const INSTRUCTIONS_GENERATOR = {
   features: [
     [16, 1, 128],
     [32, 4, 96],
-    [64, 4, 96],
-    [16, 1, 1],
+    [96, 8, 144],
+    [810, 4, 192],
   ],
-  basis: 16,
-  basisKind: 'learned',
   batch: 8,
   sequences: 3,
-  steps: 800,
+  steps: 400,
   learningRate: 1e-3,
   evaluationTasks: 25,
   evaluationItems: 8,
