@@ -25,14 +25,10 @@ test('dnd demo shows a task that the base cannot do, and that it does with a gen
   expect(stdout).toMatch(/→ an adapter of [\d,]+ weights in \d+ ms/);
 });
 
+// As text: test/docs/readme.test.ts.
 describe('the README shows what it prints', () => {
   const read = (path: string) => readFileSync(join(__dirname, '../..', path), 'utf8');
   const withoutTime = (text: string) => text.replace(/in \d+ ms/, 'in … ms');
-
-  test('as text', async () => {
-    const [, shown] = /```\n(The base: .*?)```/s.exec(read('README.md'))!;
-    expect(withoutTime((await dnd(['demo'])).stdout)).toBe(withoutTime(shown!));
-  });
 
   test('as a picture, made by scripts/demo-picture.cjs', async () => {
     expect(read('README.md')).toContain('(docs/demo.svg)');

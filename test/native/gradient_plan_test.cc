@@ -107,7 +107,7 @@ TEST(WeightGradientPlan, rejects_convolutions_without_a_spectral_gradient) {
   EXPECT_EQ(code_of({1, 20, 20, 50, 50, 9}, {"avx2", kDndSpectral, 1000}), ErrorCode::kOutOfMemory);
   EXPECT_EQ(code_of({1, 20, 20, 50, 50, 8}, {"avx2"}), ErrorCode::kInvalidArgument);
   EXPECT_EQ(code_of({1, 0, 20, 50, 50, 9}, {"avx2"}), ErrorCode::kInvalidArgument);
-  EXPECT_EQ(code_of({1, 20, 20, 50, 50, 9}, {"neon"}), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of({1, 20, 20, 50, 50, 9}, {"sve"}), ErrorCode::kInvalidArgument);
   EXPECT_EQ(plan_weight_gradient({1, 20, 20, 50, 50, 17}, {"avx2"}).algorithm, Algorithm::kDirect);
 }
 

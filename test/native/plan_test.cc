@@ -454,7 +454,7 @@ TEST(DecoderPlan, rejects_fewer_than_two_features_and_invalid_convolutions) {
   EXPECT_EQ(code_of({{1, 1, 1}}, 9, options_for("avx2")), ErrorCode::kInvalidArgument);
   EXPECT_EQ(code_of({{1, 1, 1}, {1, 0, 1}}, 9, options_for("avx2")), ErrorCode::kInvalidArgument);
   EXPECT_EQ(code_of({{1, 1, 1}, {1, 1, 1}}, 8, options_for("avx2")), ErrorCode::kInvalidArgument);
-  EXPECT_EQ(code_of({{1, 1, 1}, {1, 1, 1}}, 9, options_for("neon")), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of({{1, 1, 1}, {1, 1, 1}}, 9, options_for("sve")), ErrorCode::kInvalidArgument);
 }
 
 }  // namespace
