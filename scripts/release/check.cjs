@@ -3,6 +3,7 @@
 //   npm run release:check                  everything; dist/ and prebuilds/ have to be made before
 //   npm run release:check -- --own-build   with the addon of build/Release where prebuilds/ has none for this machine: not fit to publish
 //   npm run release:check -- --only contents,types,licences,install,clone
+//   npm run release:check -- --any-time    times are printed, and none is too long: for machines that are shared
 //   npm run release:check -- --write       writes THIRD_PARTY_NOTICES.md
 // types, install and clone reach the package registry. The tarball and the SBOM are left in build-release/.
 const { execFileSync } = require('node:child_process');
@@ -31,13 +32,21 @@ const TICKS_PER_SECOND = 100;
 
 let passed = 0;
 let failed = 0;
+let judgesTimes = true;
 
 main(
-  parseArgs({ options: { 'own-build': { type: 'boolean' }, only: { type: 'string' }, write: { type: 'boolean' } } })
-    .values,
+  parseArgs({
+    options: {
+      'own-build': { type: 'boolean' },
+      only: { type: 'string' },
+      'any-time': { type: 'boolean' },
+      write: { type: 'boolean' },
+    },
+  }).values,
 );
 
-function main({ only, write, 'own-build': ownBuild }) {
+function main({ only, write, 'own-build': ownBuild, 'any-time': anyTime }) {
+  judgesTimes = !anyTime;
   if (write) return writeFileSync(NOTICES, licences.notices(ROOT));
   const parts = only?.split(',') ?? PARTS;
   const unknown = parts.find((part) => !PARTS.includes(part));
@@ -187,7 +196,7 @@ function within(seconds, work) {
   const began = Date.now();
   work();
   const took = (Date.now() - began) / 1000;
-  if (took <= seconds) return [];
+  if (!judgesTimes || took <= seconds) return [];
   const [load] = loadavg();
   return [`it took ${took.toFixed(1)} s; ${availableParallelism()} processors had a load of ${load.toFixed(1)}`];
 }
