@@ -45,7 +45,10 @@ tasks and the combination does not. ${BASE}`,
     about: `The same styles in a split that is harder: for each of the eight formats one closing is held out in every domain, so that no
 training task has both, and one domain is held out as a whole ([the world](../worlds/smollm2/README.md)). The joint LoRA and the generator were
 trained about half as long as above: 300 and 500 steps. ${BASE}`,
-    limits: ['Every single attribute but the held-out domain occurs in training tasks.'],
+    limits: [
+      'Every single attribute but the held-out domain occurs in training tasks.',
+      'By what was held out (seed 1): the pair of format and closing alone, 45.0 % on 20 tasks (joint LoRA 1.0 %); the domain, 0 % on 4 (0 %).',
+    ],
     build: '--world styles --split pairs',
   },
   instructions: {
