@@ -5,3 +5,4 @@ export { eventLoopYielder } from './event-loop.js';
 export { onAbort } from './on-abort.js';
 export { type LongOperation, steadyProgress } from './progress.js';
 export { SerialQueue } from './serial-queue.js';
+export { slices } from './slices.js';

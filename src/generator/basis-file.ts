@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type AdapterLayout, encodeWeights } from '../adapter/index.js';
-import { eventLoopYielder } from '../async/index.js';
+import { eventLoopYielder, slices } from '../async/index.js';
 import { MemoryBudget } from '../engine/index.js';
 import type { WrittenFiles } from '../files/index.js';
 import { DTYPES, fromFloat32, toFloat32 } from '../formats/dtypes.js';
@@ -47,11 +47,8 @@ const SLICE = 2 ** 17;
  * @throws `signal.reason`
  */
 export async function roundDirections(directions: Float32Array, signal?: AbortSignal | undefined): Promise<void> {
-  const yieldToEventLoop = eventLoopYielder();
-  for (let start = 0; start < directions.length; start += SLICE) {
-    await yieldToEventLoop();
-    signal?.throwIfAborted();
-    const part = directions.subarray(start, start + SLICE);
+  for await (const [start, end] of slices(directions.length, SLICE, signal)) {
+    const part = directions.subarray(start, end);
     part.set(toFloat32(fromFloat32(part, DTYPE), DTYPE));
   }
 }

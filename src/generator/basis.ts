@@ -1,4 +1,4 @@
-import { eventLoopYielder } from '../async/index.js';
+import { slices } from '../async/index.js';
 import { DndError } from '../errors.js';
 import { sha256OfValues } from '../formats/digest.js';
 import { firstNonFinite } from '../formats/non-finite.js';
@@ -41,7 +41,7 @@ export class Basis {
       );
     const size = directions.length / count;
     const squares = new Float64Array(count);
-    for await (const [start, end] of strips(size, signal)) {
+    for await (const [start, end] of slices(size, STRIP, signal)) {
       for (let i = 0; i < count; i++) {
         const own = directions.subarray(i * size + start, i * size + end);
         squares[i]! += scalarProduct(own, own);
@@ -80,7 +80,7 @@ export class Basis {
     const { count, size, directions } = this;
     const tokens = new Float32Array(batch * size);
     const sums = new Float64Array(STRIP);
-    for await (const [start, end] of strips(size, signal)) {
+    for await (const [start, end] of slices(size, STRIP, signal)) {
       for (let task = 0; task < batch; task++) {
         sums.fill(0);
         for (let i = 0; i < count; i++)
@@ -116,7 +116,7 @@ export class Basis {
   async #products(values: Float32Array, batch: number, signal: AbortSignal | undefined): Promise<Float64Array> {
     const { count, size, directions } = this;
     const products = new Float64Array(batch * count);
-    for await (const [start, end] of strips(size, signal)) {
+    for await (const [start, end] of slices(size, STRIP, signal)) {
       for (let task = 0; task < batch; task++) {
         const own = values.subarray(task * size + start, task * size + end);
         for (let i = 0; i < count; i++)
@@ -124,15 +124,5 @@ export class Basis {
       }
     }
     return products;
-  }
-}
-
-/** The ranges of the strips of `size` elements, with time for the event loop between them. */
-async function* strips(size: number, signal: AbortSignal | undefined): AsyncGenerator<[number, number], void> {
-  const yieldToEventLoop = eventLoopYielder();
-  for (let start = 0; start < size; start += STRIP) {
-    await yieldToEventLoop();
-    signal?.throwIfAborted();
-    yield [start, Math.min(size, start + STRIP)];
   }
 }

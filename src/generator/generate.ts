@@ -38,7 +38,7 @@ export async function generateBatch(
 ): Promise<GeneratedAdapter[]> {
   const { manifest, layout, engine } = parts;
   const progress = new Progress(stageShares(manifest), onProgress);
-  const { encoded, weights, seconds } = await weightsOf(parts, choices, { batch, signal, progress });
+  const { encoded, weights, largestBatch, seconds } = await weightsOf(parts, choices, { batch, signal, progress });
   const clock = stopwatch();
   const reconstructing = progress.stage('restore');
   const adapters: GeneratedAdapter[] = [];
@@ -49,7 +49,7 @@ export async function generateBatch(
     });
     const report = reportOf(manifest, choice, encoded[place]!, summary, {
       seed,
-      batch: Math.min(batch, groupsOf(choices).length),
+      batch: largestBatch,
       device: deviceReport(engine.device),
       seconds: { ...seconds, restore: clock() },
     });
@@ -98,7 +98,7 @@ async function weightsOf(
     seconds.decode += clock();
   }
   for (const [set, { groups: own }] of choices.entries()) if (own.length > 1) divide(weights[set]!, own.length);
-  return { encoded, weights, seconds };
+  return { encoded, weights, largestBatch: Math.min(batch, groups.length), seconds };
 }
 
 function addTo(sum: Float32Array, values: Float32Array): void {

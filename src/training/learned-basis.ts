@@ -1,13 +1,14 @@
-import { eventLoopYielder } from '../async/index.js';
+import { slices } from '../async/index.js';
 import type { JobOptions, StateInfo, TaskSums, TrainerEngine, TrainingTasks } from '../engine/index.js';
 import { Basis } from '../generator/basis.js';
 import { roundDirections } from '../generator/basis-file.js';
-import { conditionShape, type DecoderShape } from '../generator/decoder-shape.js';
+import type { DecoderShape } from '../generator/decoder-shape.js';
 import { normal } from '../random/normal.js';
 import { SplitMix64 } from '../random/split-mix.js';
 import type { StepDecoder } from './basis-decoder.js';
 import type { CheckpointEngine } from './checkpoint.js';
 import type { TrainingSettings } from './settings.js';
+import { untrainedOutput } from './start-adapter.js';
 import { STREAMS } from './streams.js';
 
 /** AdamW as the decoder's, and what the directions start from. */
@@ -26,7 +27,7 @@ interface LearnedBasisParts {
   settings: LearnedBasisSettings;
 }
 
-/** Elements that are worked on at once, with time for the event loop between. */
+/** Elements that are worked on at once. */
 const SLICE = 2 ** 16;
 
 /**
@@ -62,7 +63,7 @@ export class LearnedBasisDecoder implements StepDecoder, CheckpointEngine {
     const { count, size, settings } = parts;
     const random = SplitMix64.derived(settings.seed, STREAMS.basis);
     const directions = new Float32Array(count * size);
-    for await (const [start, end] of slices(directions.length, signal))
+    for await (const [start, end] of slices(directions.length, SLICE, signal))
       for (let i = start; i < end; i++) directions[i] = normal(random);
     return new LearnedBasisDecoder(parts, await Basis.from(directions, count, { signal }));
   }
@@ -82,20 +83,15 @@ export class LearnedBasisDecoder implements StepDecoder, CheckpointEngine {
   }
 
   /**
-   * Fills the decoder, and makes the directions so long that weight tokens have `startDeviation`, root mean square. The
-   * decoder's coefficients are measured with a condition of normal numbers, which its first norm makes like any other.
+   * Fills the decoder, and makes the directions so long that weight tokens have `startDeviation`, root mean square.
    * @throws `signal.reason`
    */
   async initialise(seed: number, options?: JobOptions): Promise<void> {
     const { engine, decoder, settings } = this.#parts;
-    await engine.initialise(seed, options);
-    const random = SplitMix64.derived(seed, STREAMS.start);
-    const elements = conditionShape(decoder).reduce((product, length) => product * length, 1);
-    const condition = Float32Array.from({ length: elements }, () => normal(random));
-    const coefficients = await engine.forward(condition, 1, options);
+    const coefficients = await untrainedOutput(engine, decoder, seed, options ?? {});
     const factor = settings.startDeviation / Math.hypot(...coefficients);
     const { directions } = this.basis;
-    for await (const [start, end] of slices(directions.length, options?.signal))
+    for await (const [start, end] of slices(directions.length, SLICE, options?.signal))
       for (let i = start; i < end; i++) directions[i]! *= factor;
   }
 
@@ -130,7 +126,7 @@ export class LearnedBasisDecoder implements StepDecoder, CheckpointEngine {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const { count, size } = this.basis;
-    for await (const [start, end] of slices(size, signal)) {
+    for await (const [start, end] of slices(size, SLICE, signal)) {
       for (let direction = 0; direction < count; direction++) {
         const own = this.#gradient.subarray(direction * size + start, direction * size + end);
         for (let task = 0; task < batch; task++) {
@@ -224,14 +220,5 @@ export class LearnedBasisDecoder implements StepDecoder, CheckpointEngine {
   #ownState(name: string): Uint8Array<ArrayBuffer> | undefined {
     const values = this.#states().find(([own]) => own === name)?.[1];
     return values && new Uint8Array(values.buffer as ArrayBuffer, values.byteOffset, values.byteLength);
-  }
-}
-
-async function* slices(length: number, signal: AbortSignal | undefined): AsyncGenerator<[number, number], void> {
-  const yieldToEventLoop = eventLoopYielder();
-  for (let start = 0; start < length; start += SLICE) {
-    await yieldToEventLoop();
-    signal?.throwIfAborted();
-    yield [start, Math.min(length, start + SLICE)];
   }
 }

@@ -21,7 +21,7 @@ import { METRICS_FILE, RUN_FILE } from './run-description.js';
 import { CACHE_FOLDER, makeRunFolder, removeLeftovers } from './run-folder.js';
 import { RunLock } from './run-lock.js';
 import type { TrainingSettings } from './settings.js';
-import { relativeToStart } from './start-adapter.js';
+import { relativeToStart, startScale } from './start-adapter.js';
 import { createEngine, loadBaseFor, type MakeOptions, makeWorkingParts, type TrainerParts } from './trainer-parts.js';
 
 /** Settings and the output folder. For defaults see `SETTINGS`. */
@@ -123,7 +123,9 @@ async function normalise(
   const relative =
     checkpoints.length === 0 && pairs.start
       ? await relativeToStart(pairs.start, preparation.layout, {
-          ...{ engine, decoder: manifest.decoder, seed, deviation, read, signal },
+          // The directions of a learned basis are small themselves.
+          scale: basisKind === 'learned' ? 1 : await startScale(engine, manifest.decoder, { seed, deviation, signal }),
+          ...{ read, signal },
         })
       : await residualOf(checkpoints, preparation.layout, {
           read,
