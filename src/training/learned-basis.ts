@@ -8,7 +8,6 @@ import { SplitMix64 } from '../random/split-mix.js';
 import type { StepDecoder } from './basis-decoder.js';
 import type { CheckpointEngine } from './checkpoint.js';
 import type { TrainingSettings } from './settings.js';
-import { untrainedOutput } from './start-adapter.js';
 import { STREAMS } from './streams.js';
 
 /** AdamW as the decoder's, and what the directions start from. */
@@ -56,7 +55,7 @@ export class LearnedBasisDecoder implements StepDecoder, CheckpointEngine {
   }
 
   /**
-   * The directions have normal numbers of the seed; `initialise` gives them their size.
+   * The directions have normal numbers of the seed; `spread` gives them their size.
    * @throws DndError INVALID_WEIGHTS; `signal.reason`
    */
   static async create(parts: LearnedBasisParts, signal?: AbortSignal | undefined): Promise<LearnedBasisDecoder> {
@@ -82,17 +81,50 @@ export class LearnedBasisDecoder implements StepDecoder, CheckpointEngine {
     return [...this.#parts.engine.states, ...own];
   }
 
+  /** Fills the decoder; `spread` makes the rest ready. Errors: as `TrainerEngine.initialise` */
+  initialise(seed: number, options?: JobOptions): Promise<void> {
+    return this.#parts.engine.initialise(seed, options);
+  }
+
+  /** What the decoder makes of conditions: the coefficients of each task, [count]. Errors: as `TrainerEngine.forward` */
+  async coefficients(condition: Float32Array, batch: number, options?: JobOptions): Promise<Float32Array[]> {
+    const all = await this.#parts.engine.forward(condition, batch, options);
+    const { count } = this.basis;
+    return Array.from({ length: batch }, (_, task) => all.slice(task * count, (task + 1) * count));
+  }
+
   /**
-   * Fills the decoder, and makes the directions so long that weight tokens have `startDeviation`, root mean square.
+   * Makes an untrained decoder tell tasks apart. As it is, its coefficients are nearly the same for all tasks, and small, so
+   * that the directions would learn what all tasks have in common. The last convolution is therefore scaled and shifted
+   * until each of the n coefficients has, over the tasks, the mean and the standard deviation 1/√n: of a step along the
+   * gradient of one task, that task gets twice, and another task once, what a step of the same learning rate does to the
+   * weights of a LoRA. Then the directions, of normal numbers, get the length with which weight tokens have
+   * `startDeviation`, root mean square.
+   * @param coefficients of some tasks, as they are now: [count] each
    * @throws `signal.reason`
    */
-  async initialise(seed: number, options?: JobOptions): Promise<void> {
+  async spread(coefficients: readonly Float32Array[], options?: JobOptions): Promise<void> {
     const { engine, decoder, settings } = this.#parts;
-    const coefficients = await untrainedOutput(engine, decoder, seed, options ?? {});
-    const factor = settings.startDeviation / Math.hypot(...coefficients);
-    const { directions } = this.basis;
+    const { count, directions } = this.basis;
+    const wanted = 1 / Math.sqrt(count);
+    const last = `decoder.module_list.${decoder.features.length - 2}.linear2`;
+    const weightSize = elementsOf(engine, `${last}.weight`) / count;
+    const bias = engine.readParameter(`${last}.bias`, 0, count);
+    for (let i = 0; i < count; i++) {
+      const own = Float64Array.from(coefficients, (all) => all[i]!);
+      const mean = own.reduce((sum, value) => sum + value, 0) / own.length;
+      const deviation = Math.sqrt(own.reduce((sum, value) => sum + (value - mean) ** 2, 0) / own.length);
+      // Of one task, or of tasks with the same prompts, there is none.
+      const factor = deviation > 1e-6 * Math.abs(mean) ? wanted / deviation : 1;
+      bias[i] = (bias[i]! - mean) * factor + wanted;
+      const weight = engine.readParameter(`${last}.weight`, i * weightSize, weightSize);
+      for (let e = 0; e < weightSize; e++) weight[e]! *= factor;
+      writeFloats(engine, `${last}.weight`, i * weightSize, weight);
+    }
+    writeFloats(engine, `${last}.bias`, 0, bias);
+    const length = settings.startDeviation / Math.SQRT2;
     for await (const [start, end] of slices(directions.length, SLICE, options?.signal))
-      for (let i = start; i < end; i++) directions[i]! *= factor;
+      for (let i = start; i < end; i++) directions[i]! *= length;
   }
 
   /** @returns weight tokens [batch, tokenCount, tokenHeight, tokenWidth] */
@@ -221,4 +253,13 @@ export class LearnedBasisDecoder implements StepDecoder, CheckpointEngine {
     const values = this.#states().find(([own]) => own === name)?.[1];
     return values && new Uint8Array(values.buffer as ArrayBuffer, values.byteOffset, values.byteLength);
   }
+}
+
+function elementsOf(engine: Pick<TrainerEngine, 'parameters'>, name: string): number {
+  const { shape } = engine.parameters.find((parameter) => parameter.name === name)!;
+  return shape.reduce((product, length) => product * length, 1);
+}
+
+function writeFloats(engine: TrainerEngine, name: string, offset: number, values: Float32Array): void {
+  engine.writeParameter(name, offset, new Uint8Array(values.buffer, values.byteOffset, values.byteLength), 'F32');
 }

@@ -74,6 +74,6 @@ export function evaluationSample(
 }
 
 /** Draws `count` distinct texts in random order; if there are too few, all of them and then further draws. */
-function drawTexts(texts: readonly string[], count: number, random: SplitMix64): string[] {
+export function drawTexts(texts: readonly string[], count: number, random: SplitMix64): string[] {
   return random.draws(texts.length, count).map((index) => texts[index]!);
 }

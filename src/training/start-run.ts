@@ -13,6 +13,7 @@ import { makeComponents } from './condition-components.js';
 import { resolveSettings, withAbsolutePaths } from './config.js';
 import { basisNeed, microBatchFor } from './decoder-memory.js';
 import { describeRun } from './describe-run.js';
+import { initialiseRun } from './initialise-run.js';
 import { learnedBasis, makeBasis, requireDirections } from './make-basis.js';
 import { MetricsFile } from './metrics-file.js';
 import { residualOf } from './pairs/index.js';
@@ -69,12 +70,11 @@ export async function startRun(options: CreateTrainerOptions): Promise<TrainerPa
     const description = describeRun(preparation, preparation.settings, digest);
     await writeFileAtomically(join(folder, RUN_FILE), `${JSON.stringify(description, null, 2)}\n`, { signal });
     metrics = (await MetricsFile.open(join(folder, METRICS_FILE), 0)).file;
-    const { seed } = settings;
-    await (learned ?? engine).initialise(seed, {
-      signal,
-      onProgress: (fraction) => onProgress?.(fraction, 'initialise'),
-    });
     const work = await makeWorkingParts(preparation, folder, { engine, learned }, base, options);
+    await initialiseRun(
+      { ...preparation, engine, learned, work },
+      { signal, onProgress: (fraction) => onProgress?.(fraction, 'initialise') },
+    );
     const position = { step: 0, evaluated: -1, saved: -1 };
     return { ...preparation, folder, lock, metrics, engine, learned, encoderFolder, work, position };
   } catch (error) {

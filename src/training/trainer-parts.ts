@@ -54,6 +54,8 @@ export interface WorkingParts {
   /** null but for the targets 'delta'. */
   delta: DeltaLoss | null;
   data: TrainingData;
+  /** Those that are trained on. */
+  tasks: readonly SampledTask[];
   /** Of weight tokens; null without token importance, and with a basis. */
   importance: Float32Array | null;
   evaluationTasks: readonly EvaluationTask[];
@@ -174,7 +176,7 @@ export async function makeWorkingParts(
   const items = new Map(pairs.tasks.map((task) => [task.name, task.items]));
   const behaviour = base && new Behaviour({ ...base, layout, adapter: pairs.adapter, threads });
   return {
-    ...{ states, targets, delta, data, importance, evaluationTasks, behaviour, teachers },
+    ...{ states, targets, delta, data, tasks, importance, evaluationTasks, behaviour, teachers },
     decoder: learned ?? (basis ? new BasisDecoder(engine, basis) : engine),
     responseTasks: responseTasks(evaluationTasks, (name) => items.get(name)!, { seed, mostTasks, mostItems }),
   };

@@ -24,6 +24,7 @@ async function make(optimiser: Partial<typeof ADAMW> & { maxGradientNorm: number
   engine = await TrainerEngine.create({ ...DECODER, threads: 1, optimiser: settings, outputGradients: true });
   learned = await LearnedBasisDecoder.create({ engine, decoder: DECODER, count: COUNT, size: SIZE, settings });
   await learned.initialise(3);
+  await learned.spread(await learned.coefficients(condition, BATCH));
 }
 
 afterEach(() => engine.dispose());
@@ -64,6 +65,26 @@ test('untrained, weight tokens have the deviation that they are to start with', 
   const deviation = Math.sqrt(tokens.reduce((sum, value) => sum + value * value, 0) / tokens.length);
   expect(deviation / 0.5).toBeGreaterThan(0.5);
   expect(deviation / 0.5).toBeLessThan(2);
+});
+
+test('untrained, each coefficient has the same mean and deviation over the tasks that it was spread by', async () => {
+  await make({ maxGradientNorm: 0 });
+  const tasks = 12;
+  const conditions = numbers(tasks * 3 * 4 * 8);
+  await learned.initialise(3);
+  const before = await learned.coefficients(conditions, tasks);
+  await learned.spread(before);
+  const after = await learned.coefficients(conditions, tasks);
+  for (let i = 0; i < COUNT; i++) {
+    const own = after.map((coefficients) => coefficients[i]!);
+    const mean = own.reduce((sum, value) => sum + value, 0) / tasks;
+    const deviation = Math.sqrt(own.reduce((sum, value) => sum + (value - mean) ** 2, 0) / tasks);
+    expect(mean).toBeCloseTo(1 / Math.sqrt(COUNT), 5);
+    expect(deviation).toBeCloseTo(1 / Math.sqrt(COUNT), 5);
+    const others = before.map((coefficients) => coefficients[i]!);
+    const spreadBefore = Math.max(...others) - Math.min(...others);
+    expect(spreadBefore).toBeLessThan(deviation);
+  }
 });
 
 test('directions go down the slope of the loss, over micro-batches together', async () => {
