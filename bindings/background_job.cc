@@ -116,6 +116,11 @@ Napi::Object describe(Napi::Env env, AdapterGradientResult& result) {
       .object();
 }
 
+Napi::Value describe(Napi::Env env, const NonFiniteResult& result) {
+  if (!result.found) return env.Null();
+  return Fields(env).set("name", result.name).set("element", result.element).object();
+}
+
 Napi::Value to_javascript(Napi::Env env, JobResult&& result) {
   if (auto* number = std::get_if<double>(&result)) return Napi::Number::New(env, *number);
   if (auto* sums = std::get_if<std::vector<DndTokenSums>>(&result)) return describe(env, *sums);
@@ -127,6 +132,7 @@ Napi::Value to_javascript(Napi::Env env, JobResult&& result) {
   if (auto* scored = std::get_if<std::vector<SequenceLikelihood>>(&result)) return describe(env, *scored);
   if (auto* sequences = std::get_if<std::vector<GeneratedSequence>>(&result)) return describe(env, *sequences);
   if (auto* gradients = std::get_if<AdapterGradientResult>(&result)) return describe(env, *gradients);
+  if (auto* value = std::get_if<NonFiniteResult>(&result)) return describe(env, *value);
   return env.Undefined();
 }
 

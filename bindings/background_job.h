@@ -53,12 +53,19 @@ struct DeviceInfoResult {
   std::vector<Device> devices;
 };
 
+/// A value of a parameter that is not finite.
+struct NonFiniteResult {
+  bool found = false;
+  std::string name;
+  int64_t element = 0;
+};
+
 /// In JavaScript, several FloatResults are an array of ArrayBuffers; sums, likelihoods and
 /// generated ids are one object per task or sequence.
 using JobResult = std::variant<std::monostate, double, FloatResult, std::vector<FloatResult>,
                                std::vector<DndTokenSums>, MeasurementResult, DeviceInfoResult,
                                std::vector<LikelihoodSum>, std::vector<SequenceLikelihood>,
-                               std::vector<GeneratedSequence>, AdapterGradientResult>;
+                               std::vector<GeneratedSequence>, AdapterGradientResult, NonFiniteResult>;
 
 /// The function that runs on the job's thread. It owns what it uses (the model by shared_ptr, plain memory by pointer)
 /// and never accesses JavaScript; the job's `inputs` keep the ArrayBuffers that it reads alive.

@@ -14,7 +14,7 @@ constexpr napi_type_tag kCausalHandle = {0x6f1d5a3c9b8e4f27, 0xa94c2be07d3186f5}
 }  // namespace
 
 Napi::Function CausalHandle::define(Napi::Env env) {
-  std::vector<PropertyDescriptor> properties = store_properties();
+  std::vector<PropertyDescriptor> properties = mappable_properties();
   properties.push_back(InstanceMethod("initialise", &CausalHandle::initialise));
   properties.push_back(InstanceMethod("workspaceBytes", &CausalHandle::workspace_bytes));
   properties.push_back(InstanceMethod("generationBytes", &CausalHandle::generation_bytes));
@@ -27,11 +27,15 @@ Napi::Function CausalHandle::define(Napi::Env env) {
   return DefineClass(env, "CausalHandle", properties);
 }
 
-CausalHandle::CausalHandle(const Napi::CallbackInfo& info) : ModelHandle(info) {
+CausalHandle::CausalHandle(const Napi::CallbackInfo& info) : MappableHandle(info) {
   guarded(info.Env(), [&] {
     const Argument options(info, 0, "CausalHandle", "options");
-    take_ownership(info.Env(),
-                   std::make_shared<CausalLanguageModel>(read_causal_config(options), read_device(options)));
+    const CausalConfig config = read_causal_config(options);
+    const DeviceChoice device = read_device(options);
+    const auto make = [config, device](MappedParameters mapped) {
+      return std::make_shared<CausalLanguageModel>(config, device, std::move(mapped));
+    };
+    take_model(info.Env(), make, device.options.threads);
     info.This().As<Napi::Object>().TypeTag(&kCausalHandle);
   });
 }

@@ -1,12 +1,12 @@
 #pragma once
 
 #include "model/language/language_model.h"
-#include "model_handle.h"
+#include "mappable_handle.h"
 
 namespace dnd::bindings {
 
 /// `CausalHandle` of src/engine/native-language.ts.
-class CausalHandle : public ModelHandle<CausalHandle, CausalLanguageModel> {
+class CausalHandle : public MappableHandle<CausalHandle, CausalLanguageModel> {
  public:
   static Napi::Function define(Napi::Env env);
   explicit CausalHandle(const Napi::CallbackInfo& info);
@@ -17,6 +17,7 @@ class CausalHandle : public ModelHandle<CausalHandle, CausalLanguageModel> {
 
  private:
   friend class ModelHandle<CausalHandle, CausalLanguageModel>;
+  friend class MappableHandle<CausalHandle, CausalLanguageModel>;
 
   Napi::Value initialise(const Napi::CallbackInfo& info);
   Napi::Value workspace_bytes(const Napi::CallbackInfo& info);

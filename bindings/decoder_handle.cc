@@ -7,7 +7,7 @@
 
 namespace dnd::bindings {
 Napi::Function DecoderHandle::define(Napi::Env env) {
-  std::vector<PropertyDescriptor> properties = store_properties();
+  std::vector<PropertyDescriptor> properties = mappable_properties();
   properties.push_back(InstanceMethod("workspaceBytes", &DecoderHandle::workspace_bytes));
   properties.push_back(InstanceMethod("initialise", &DecoderHandle::initialise));
   properties.push_back(InstanceMethod("forward", &DecoderHandle::forward));
@@ -16,10 +16,15 @@ Napi::Function DecoderHandle::define(Napi::Env env) {
   return DefineClass(env, "DecoderHandle", properties);
 }
 
-DecoderHandle::DecoderHandle(const Napi::CallbackInfo& info) : ModelHandle(info) {
+DecoderHandle::DecoderHandle(const Napi::CallbackInfo& info) : MappableHandle(info) {
   guarded(info.Env(), [&] {
     const Argument options(info, 0, "DecoderHandle", "options");
-    take_ownership(info.Env(), std::make_shared<Decoder>(read_decoder_config(options), read_device(options)));
+    const DecoderConfig config = read_decoder_config(options);
+    const DeviceChoice device = read_device(options);
+    const auto make = [config, device](MappedParameters mapped) {
+      return std::make_shared<Decoder>(config, device, std::move(mapped));
+    };
+    take_model(info.Env(), make, device.options.threads);
   });
 }
 

@@ -1,12 +1,12 @@
 #pragma once
 
 #include "model/decoder.h"
-#include "model_handle.h"
+#include "mappable_handle.h"
 
 namespace dnd::bindings {
 
 /// `DecoderHandle` of src/engine/native.ts.
-class DecoderHandle : public ModelHandle<DecoderHandle, Decoder> {
+class DecoderHandle : public MappableHandle<DecoderHandle, Decoder> {
  public:
   static Napi::Function define(Napi::Env env);
   explicit DecoderHandle(const Napi::CallbackInfo& info);
@@ -14,6 +14,7 @@ class DecoderHandle : public ModelHandle<DecoderHandle, Decoder> {
 
  private:
   friend class ModelHandle<DecoderHandle, Decoder>;
+  friend class MappableHandle<DecoderHandle, Decoder>;
 
   Napi::Value workspace_bytes(const Napi::CallbackInfo& info);
   Napi::Value initialise(const Napi::CallbackInfo& info);

@@ -65,16 +65,21 @@ EncodeShape read_shape(const Argument& options, const TextEncoderConfig& config)
 }  // namespace
 
 Napi::Function EncoderHandle::define(Napi::Env env) {
-  std::vector<PropertyDescriptor> properties = store_properties();
+  std::vector<PropertyDescriptor> properties = mappable_properties();
   properties.push_back(InstanceMethod("workspaceBytes", &EncoderHandle::workspace_bytes));
   properties.push_back(InstanceMethod("encode", &EncoderHandle::encode));
   return DefineClass(env, "EncoderHandle", properties);
 }
 
-EncoderHandle::EncoderHandle(const Napi::CallbackInfo& info) : ModelHandle(info) {
+EncoderHandle::EncoderHandle(const Napi::CallbackInfo& info) : MappableHandle(info) {
   guarded(info.Env(), [&] {
     const Argument options(info, 0, "EncoderHandle", "options");
-    take_ownership(info.Env(), std::make_shared<TextEncoder>(read_config(options), read_device(options)));
+    const TextEncoderConfig config = read_config(options);
+    const DeviceChoice device = read_device(options);
+    const auto make = [config, device](MappedParameters mapped) {
+      return std::make_shared<TextEncoder>(config, device, std::move(mapped));
+    };
+    take_model(info.Env(), make, device.options.threads);
   });
 }
 

@@ -1,12 +1,12 @@
 #pragma once
 
 #include "model/text_encoder.h"
-#include "model_handle.h"
+#include "mappable_handle.h"
 
 namespace dnd::bindings {
 
 /// `EncoderHandle` of src/engine/native.ts.
-class EncoderHandle : public ModelHandle<EncoderHandle, TextEncoder> {
+class EncoderHandle : public MappableHandle<EncoderHandle, TextEncoder> {
  public:
   static Napi::Function define(Napi::Env env);
   explicit EncoderHandle(const Napi::CallbackInfo& info);
@@ -14,6 +14,7 @@ class EncoderHandle : public ModelHandle<EncoderHandle, TextEncoder> {
 
  private:
   friend class ModelHandle<EncoderHandle, TextEncoder>;
+  friend class MappableHandle<EncoderHandle, TextEncoder>;
 
   Napi::Value workspace_bytes(const Napi::CallbackInfo& info);
   Napi::Value encode(const Napi::CallbackInfo& info);

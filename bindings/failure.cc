@@ -15,6 +15,7 @@ const char* code_name(ErrorCode code) {
     case ErrorCode::kAborted: return "ABORTED";
     case ErrorCode::kInternal: return "INTERNAL";
     case ErrorCode::kUnavailable: return "DEVICE_UNAVAILABLE";
+    case ErrorCode::kCorruptFile: return "CORRUPT_FILE";
   }
   return "INTERNAL";
 }

@@ -75,8 +75,19 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
     environment_->release(std::move(model_), bytes_);
   }
 
+  /// What `work` made of a file that changed meanwhile is not a result, and neither is its failure.
   Napi::Value submit(JobWork work, const Argument& done, const std::vector<Napi::Value>& inputs = {}) {
-    return environment_->submit(std::move(work), queue_, done.function(), inputs);
+    JobWork checked = [work = std::move(work), model = model()](Job& job) -> JobResult {
+      try {
+        JobResult result = work(job);
+        model->require_unchanged();
+        return result;
+      } catch (...) {
+        if (!job.cancelled()) model->require_unchanged();
+        throw;
+      }
+    };
+    return environment_->submit(std::move(checked), queue_, done.function(), inputs);
   }
 
   struct Elements {

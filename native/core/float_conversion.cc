@@ -85,4 +85,15 @@ int64_t convert_to_float32(FloatType type, const void* source, int64_t count, fl
   return -1;
 }
 
+int64_t first_non_finite(const float* values, int64_t count) {
+  constexpr int64_t kBlock = 4096;
+  for (int64_t begin = 0; begin < count; begin += kBlock) {
+    const int64_t end = std::min(count, begin + kBlock);
+    uint32_t found = 0;
+    for (int64_t i = begin; i < end; ++i) found |= uint32_t{!is_finite(values[i])};
+    if (found != 0) return std::find_if_not(values + begin, values + end, is_finite) - values;
+  }
+  return -1;
+}
+
 }  // namespace dnd

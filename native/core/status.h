@@ -5,7 +5,7 @@
 
 namespace dnd {
 
-enum class ErrorCode { kInvalidArgument, kOutOfMemory, kAborted, kInternal, kUnavailable };
+enum class ErrorCode { kInvalidArgument, kOutOfMemory, kAborted, kInternal, kUnavailable, kCorruptFile };
 
 /// Every failure of the native core. The bindings turn it into `CODE: message`.
 class Error : public std::runtime_error {

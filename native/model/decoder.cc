@@ -27,8 +27,8 @@ int64_t weight_bytes(const DndConvolution& c) {
 
 }  // namespace
 
-Decoder::Decoder(DecoderConfig config, const DeviceChoice& device)
-    : threads_(device.options.threads), model_(std::move(config), device) {}
+Decoder::Decoder(DecoderConfig config, const DeviceChoice& device, MappedParameters mapped)
+    : threads_(device.options.threads), model_(std::move(config), device, std::move(mapped)) {}
 
 void Decoder::initialise(uint64_t seed, Job& job) { initialise_decoder(model_.parameters(), seed, threads_, job); }
 

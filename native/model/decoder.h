@@ -17,9 +17,9 @@ namespace dnd {
 /// number of threads and any other tasks in the batch. One forward at a time.
 class Decoder {
  public:
-  /// Allocates the parameters, uninitialised, in host memory. Error(kInvalidArgument) for fewer than two features,
-  /// sizes that are not positive, an even kernel; Error(kOutOfMemory), Error(kUnavailable).
-  Decoder(DecoderConfig config, const DeviceChoice& device);
+  /// Allocates the parameters that are not mapped, uninitialised, in host memory. Error(kInvalidArgument) for fewer than
+  /// two features, sizes that are not positive, an even kernel; Error(kOutOfMemory), Error(kUnavailable).
+  Decoder(DecoderConfig config, const DeviceChoice& device, MappedParameters mapped = {});
 
   /// For other kinds of passes over the same parameters.
   DecoderModel& model() { return model_; }
@@ -29,6 +29,8 @@ class Decoder {
   /// Names as in the published implementation: decoder.module_list.0.linear1.norm.weight…, down_proj.weight…
   const std::vector<ParameterInfo>& parameters() const { return model_.parameters().infos(); }
   int64_t parameter_bytes() const { return model_.parameters().bytes(); }
+  const ParameterStore& store() const { return model_.parameters(); }
+  void require_unchanged() const { store().require_unchanged(); }
   /// Address of the parameter; write before the next job starts. Error(kInvalidArgument) for an unknown name.
   float* parameter(const std::string& name) { return model_.parameters().writable(name); }
   const float* parameter(const std::string& name) const { return model_.parameters().find(name); }

@@ -46,8 +46,8 @@ void check_config(const DecoderConfig& config) {
 
 }  // namespace
 
-DecoderModel::DecoderModel(DecoderConfig config, const DeviceChoice& device)
-    : config_((check_config(config), std::move(config))), device_(device) {
+DecoderModel::DecoderModel(DecoderConfig config, const DeviceChoice& device, MappedParameters mapped)
+    : config_((check_config(config), std::move(config))), device_(device), parameters_(std::move(mapped)) {
   const int64_t k = config_.kernel_size;
   for (size_t i = 0; i + 1 < config_.features.size(); ++i) {
     const Feature in = config_.features[i], out = config_.features[i + 1];

@@ -17,7 +17,7 @@ namespace dnd {
 class DecoderModel {
  public:
   /// Errors: as Decoder.
-  DecoderModel(DecoderConfig config, const DeviceChoice& device);
+  DecoderModel(DecoderConfig config, const DeviceChoice& device, MappedParameters mapped = {});
 
   const DecoderConfig& config() const { return config_; }
   const Device& device() const { return device_; }

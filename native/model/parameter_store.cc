@@ -1,9 +1,16 @@
 #include "model/parameter_store.h"
 
+#include <algorithm>
+#include <atomic>
+
+#include "core/float_conversion.h"
 #include "core/status.h"
+#include "core/thread_pool.h"
 
 namespace dnd {
 namespace {
+
+constexpr int64_t kFloat = sizeof(float);
 
 std::string shape_text(const std::vector<int64_t>& shape) {
   std::string text = "[";
@@ -12,7 +19,7 @@ std::string shape_text(const std::vector<int64_t>& shape) {
 }
 
 int64_t checked_bytes(const std::string& name, const std::vector<int64_t>& shape, int64_t already) {
-  int64_t bytes = sizeof(float);
+  int64_t bytes = kFloat;
   bool overflow = false;
   for (int64_t size : shape) overflow |= __builtin_mul_overflow(bytes, size, &bytes);
   int64_t total;
@@ -24,34 +31,101 @@ int64_t checked_bytes(const std::string& name, const std::vector<int64_t>& shape
 
 }  // namespace
 
-float* ParameterStore::add_stacked(const std::vector<std::string>& names, const std::vector<int64_t>& shape) {
+const float* ParameterStore::add_stacked(const std::vector<std::string>& names, const std::vector<int64_t>& shape) {
   std::vector<ParameterInfo> parameters;
   for (const std::string& name : names) parameters.push_back({name, shape});
   return add_contiguous(parameters);
 }
 
-float* ParameterStore::add_contiguous(const std::vector<ParameterInfo>& parameters) {
+const float* ParameterStore::add_contiguous(const std::vector<ParameterInfo>& parameters) {
   int64_t bytes = 0;
   for (const ParameterInfo& info : parameters) bytes += checked_bytes(info.name, info.shape, bytes_ + bytes);
+  const float* const first = mapped(parameters);
+  float* const own = first != nullptr ? nullptr : allocated(parameters, bytes);
+  (first != nullptr ? mapped_bytes_ : bytes_) += bytes;
+  blocks_.push_back(infos_.size());
+  int64_t place = 0;
+  for (const ParameterInfo& info : parameters) {
+    index_.emplace(info.name, infos_.size());
+    infos_.push_back(info);
+    values_.push_back(own != nullptr ? Values{own + place, own + place} : Values{first + place, nullptr});
+    place += info.elements();
+  }
+  return values_[blocks_.back()].data;
+}
+
+const float* ParameterStore::mapped(const std::vector<ParameterInfo>& parameters) const {
+  const MappedFile* file = nullptr;
+  int64_t begin = 0, end = 0;
+  for (const ParameterInfo& info : parameters) {
+    const auto found = places_.find(info.name);
+    if (found == places_.end()) return nullptr;
+    const MappedValues& values = found->second;
+    if (file == nullptr) {
+      file = values.file.get();
+      begin = end = values.offset;
+    }
+    const bool follows = values.file.get() == file && values.offset == end;
+    if (!follows || values.bytes != info.elements() * kFloat || values.offset % kFloat != 0) return nullptr;
+    end += values.bytes;
+  }
+  return end > begin ? reinterpret_cast<const float*>(file->data() + begin) : nullptr;
+}
+
+float* ParameterStore::allocated(const std::vector<ParameterInfo>& parameters, int64_t bytes) {
   try {
-    memory_.emplace_back(static_cast<size_t>(bytes));
+    return memory_.emplace_back(static_cast<size_t>(bytes)).floats();
   } catch (const Error& error) {
     const std::string others = parameters.size() > 1 ? " with those stored beside it" : "";
     throw Error(error.code(), "parameter " + parameters[0].name + " " + shape_text(parameters[0].shape) + others +
                                   " needs " + std::to_string(bytes >> 20) + " MiB beside the " +
                                   std::to_string(bytes_ >> 20) + " MiB of those before it: " + error.what());
   }
-  bytes_ += bytes;
-  blocks_.push_back(infos_.size());
-  float* const first = memory_.back().floats();
-  float* place = first;
-  for (const ParameterInfo& info : parameters) {
-    index_.emplace(info.name, infos_.size());
-    infos_.push_back(info);
-    data_.push_back(place);
-    place += info.elements();
+}
+
+float* ParameterStore::writable(size_t index) {
+  float* const own = values_[index].own;
+  if (own == nullptr) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "parameter " + infos_[index].name + " is in a mapped file, which cannot be written to");
   }
-  return first;
+  ++generation_;
+  return own;
+}
+
+void ParameterStore::require_unchanged() const {
+  for (const auto& [name, values] : places_) values.file->require_unchanged();
+}
+
+std::optional<std::pair<size_t, int64_t>> ParameterStore::first_non_finite(int threads, Job& job) const {
+  constexpr int64_t kPiece = int64_t{1} << 20;
+  struct Piece {
+    size_t parameter;
+    int64_t begin, count;
+  };
+  std::vector<Piece> pieces;
+  for (size_t i = 0; i < infos_.size(); ++i) {
+    const int64_t elements = is_mapped(i) ? infos_[i].elements() : 0;
+    for (int64_t begin = 0; begin < elements; begin += kPiece) {
+      pieces.push_back({i, begin, std::min(kPiece, elements - begin)});
+    }
+  }
+  std::vector<int64_t> found(pieces.size(), -1);
+  std::atomic<size_t> done{0};
+  ThreadPool pool(threads);
+  pool.parallel_for(static_cast<int64_t>(pieces.size()), [&](int64_t task, int) {
+    job.throw_if_cancelled();
+    const Piece& piece = pieces[static_cast<size_t>(task)];
+    const MappedValues& place = places_.at(infos_[piece.parameter].name);
+    place.file->populate(place.offset + piece.begin * kFloat, piece.count * kFloat);
+    const int64_t element = dnd::first_non_finite(at(piece.parameter) + piece.begin, piece.count);
+    if (element >= 0) found[static_cast<size_t>(task)] = piece.begin + element;
+    job.set_progress(static_cast<double>(++done) / static_cast<double>(pieces.size()));
+  });
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    if (found[i] >= 0) return std::pair{pieces[i].parameter, found[i]};
+  }
+  return std::nullopt;
 }
 
 size_t ParameterStore::index_of(const std::string& name) const {

@@ -1,59 +1,83 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "core/job.h"
 #include "core/memory.h"
+#include "model/mapped_parameters.h"
 #include "model/parameters.h"
 
 namespace dnd {
 
-/// The named parameters of a model: float32 in host memory, whatever the device.
+/// The named parameters of a model: float32 in host memory, whatever the device; their own, or that of a mapped file.
 class ParameterStore {
  public:
-  /// Uninitialised memory for a new parameter. Error(kOutOfMemory) naming the tensor and its shape,
+  ParameterStore() = default;
+  /// Parameters of these names and sizes, if aligned, are where `mapped` has them: for reading only.
+  explicit ParameterStore(MappedParameters mapped) : places_(std::move(mapped)) {}
+
+  /// Uninitialised memory for a new parameter, unless it is mapped. Error(kOutOfMemory) naming the tensor and its shape,
   /// Error(kInvalidArgument) for a size overflow.
-  float* add(const std::string& name, std::vector<int64_t> shape) {
+  const float* add(const std::string& name, std::vector<int64_t> shape) {
     return add_contiguous({{name, std::move(shape)}});
   }
 
   /// The same for contiguous parameters of equal shape, readable as one. Returns the first.
-  float* add_stacked(const std::vector<std::string>& names, const std::vector<int64_t>& shape);
+  const float* add_stacked(const std::vector<std::string>& names, const std::vector<int64_t>& shape);
 
-  /// The same for contiguous parameters of any shapes.
-  float* add_contiguous(const std::vector<ParameterInfo>& parameters);
+  /// The same for contiguous parameters of any shapes: mapped if they are contiguous in a file.
+  const float* add_contiguous(const std::vector<ParameterInfo>& parameters);
 
   const std::vector<ParameterInfo>& infos() const { return infos_; }
   /// Those that were added together and are contiguous: the index of the first of each such block.
   const std::vector<size_t>& blocks() const { return blocks_; }
+  /// Of the memory of its own.
   int64_t bytes() const { return bytes_; }
+  int64_t mapped_bytes() const { return mapped_bytes_; }
+  bool is_mapped(size_t index) const { return values_[index].own == nullptr; }
 
-  const float* at(size_t index) const { return data_[index]; }
+  const float* at(size_t index) const { return values_[index].data; }
   /// Error(kInvalidArgument) for an unknown name.
   const float* find(const std::string& name) const { return at(index_of(name)); }
 
-  /// For writing before the model's next job; marks resident copies of the parameters as stale.
-  float* writable(size_t index) {
-    ++generation_;
-    return data_[index];
-  }
+  /// For writing before the model's next job; marks resident copies of the parameters as stale. Error(kInvalidArgument)
+  /// for a mapped one.
+  float* writable(size_t index);
   float* writable(const std::string& name) { return writable(index_of(name)); }
 
   /// Changes whenever parameters may have changed.
   uint64_t generation() const { return generation_; }
 
+  /// To be called after reading, before results count: Error(kCorruptFile) if a mapped file was cut or written to since it
+  /// was mapped.
+  void require_unchanged() const;
+
+  /// The first value of the mapped parameters that is NaN or infinite: index of the parameter, and of the element.
+  std::optional<std::pair<size_t, int64_t>> first_non_finite(int threads, Job& job) const;
+
  private:
+  struct Values {
+    const float* data;
+    float* own;  ///< null: mapped
+  };
+
+  /// Null unless all of them are mapped, one after the other.
+  const float* mapped(const std::vector<ParameterInfo>& parameters) const;
+  float* allocated(const std::vector<ParameterInfo>& parameters, int64_t bytes);
   size_t index_of(const std::string& name) const;
 
+  MappedParameters places_;  ///< of those that were mapped, and others
   std::vector<ParameterInfo> infos_;
   std::vector<Memory> memory_;
-  std::vector<size_t> blocks_;  ///< first info of each of memory_
-  std::vector<float*> data_;    ///< within memory_, one per info
+  std::vector<size_t> blocks_;  ///< first info of those added together
+  std::vector<Values> values_;  ///< one per info
   std::unordered_map<std::string, size_t> index_;
-  int64_t bytes_ = 0;
+  int64_t bytes_ = 0, mapped_bytes_ = 0;
   uint64_t generation_ = 0;
 };
 

@@ -29,9 +29,10 @@ const DeviceChoice& check_operations(const TextEncoderConfig& config, const Devi
 
 }  // namespace
 
-TextEncoder::TextEncoder(TextEncoderConfig config, const DeviceChoice& device)
+TextEncoder::TextEncoder(TextEncoderConfig config, const DeviceChoice& device, MappedParameters mapped)
     : config_(checked(std::move(config))),
       device_(check_operations(config_, device)),
+      parameters_(std::move(mapped)),
       zeros_(static_cast<size_t>(config_.hidden_size)),
       word_(add_table("embeddings.word_embeddings.weight", config_.vocab_size, config_.hidden_size)),
       position_(add_table("embeddings.position_embeddings.weight", config_.position_rows(), config_.hidden_size)),

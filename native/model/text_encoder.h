@@ -20,9 +20,10 @@ class HiddenStateWriter;
 /// Hugging Face's models. The hidden states of a prompt are bit-identical for any batch and number of threads.
 class TextEncoder {
  public:
-  /// Allocates the parameters, uninitialised, in host memory. Error(kInvalidArgument) for sizes that are not positive
-  /// or do not fit together, Error(kOutOfMemory), Error(kUnavailable) also for a device that lacks operations for it.
-  TextEncoder(TextEncoderConfig config, const DeviceChoice& device);
+  /// Allocates the parameters that are not mapped, uninitialised, in host memory. Error(kInvalidArgument) for sizes that
+  /// are not positive or do not fit together, Error(kOutOfMemory), Error(kUnavailable) also for a device that lacks
+  /// operations for it.
+  TextEncoder(TextEncoderConfig config, const DeviceChoice& device, MappedParameters mapped = {});
 
   const TextEncoderConfig& config() const { return config_; }
 
@@ -32,6 +33,8 @@ class TextEncoder {
   /// of BERT's norm after it.
   const std::vector<ParameterInfo>& parameters() const { return parameters_.infos(); }
   int64_t parameter_bytes() const { return parameters_.bytes(); }
+  const ParameterStore& store() const { return parameters_; }
+  void require_unchanged() const { store().require_unchanged(); }
   /// Address of the parameter; write before the next job starts. Error(kInvalidArgument) for an unknown name.
   float* parameter(const std::string& name) { return parameters_.writable(name); }
   const float* parameter(const std::string& name) const { return parameters_.find(name); }

@@ -169,9 +169,7 @@ async function* checkedBytes(
   name: string,
   dtype: FloatDtype,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const chunks =
-    file instanceof PytorchSet ? file.chunks(name, PIECE_BYTES, { recycled: true }) : file.chunks(name, PIECE_BYTES);
-  for await (const { elementOffset, bytes } of chunks) {
+  for await (const { elementOffset, bytes } of file.chunks(name, PIECE_BYTES, { recycled: true })) {
     const values = toFloat32(bytes, dtype);
     const at = firstNonFinite(values);
     if (at !== -1) {

@@ -96,9 +96,11 @@ export class CausalTextEncoder implements TextEncoder {
       const described = { type: modelType, channels: sizes.hiddenSize };
       const identity = { ...(await identityOf(model, weights, described, options.signal)), layer };
       engine = await onDeviceOrCpu(device, (use) =>
-        CausalEngine.create({ ...sizes, threads, memoryLimitBytes, device: use, precision }),
+        CausalEngine.create({ ...sizes, threads, memoryLimitBytes, device: use, precision, mapped: true }),
       );
-      await loadWeights(engine, weights, options);
+      const made = engine;
+      const beforeFilling = () => made.requireParameterMemory();
+      await loadEncoderWeights(made, weights, { ...options, names: TENSORS, prefix: INSIDE, beforeFilling });
       return new CausalTextEncoder(engine, tokeniser, identity);
     } catch (error) {
       engine?.dispose();
@@ -226,11 +228,4 @@ function checkLayer(layer: unknown, layers: number, folder: string): void {
     'INVALID_ARGUMENT',
     `the layer of the text encoder ${folder}: is not valid; expected a whole number from 1 to ${layers}, got ${quoteValue(layer)}`,
   );
-}
-
-async function loadWeights(engine: CausalEngine, weights: TensorReader, options: LongOperation): Promise<void> {
-  const parameters = engine.parameters.map(({ name, shape }) => ({ name: name.slice(INSIDE.length), shape }));
-  const writeParameter: CausalEngine['writeParameter'] = (name, ...rest) =>
-    engine.writeParameter(`${INSIDE}${name}`, ...rest);
-  await loadEncoderWeights({ parameters, writeParameter }, weights, options, TENSORS);
 }

@@ -1,97 +1,61 @@
-import { eventLoopYielder, type LongOperation } from '../async/index.js';
 import type { EncoderEngine } from '../engine/index.js';
 import { DndError } from '../errors.js';
-import { DTYPES, elementCount, type FloatDtype, isFloatDtype } from '../formats/dtypes.js';
+import { elementCount, type FloatDtype, isFloatDtype } from '../formats/dtypes.js';
 import type { TensorReader } from '../formats/safetensors/index.js';
+import {
+  type LoadParametersOptions,
+  loadParameters,
+  type ParameterSource,
+  type ParameterTarget,
+} from '../weights/index.js';
 import type { TensorNames } from './encoder-config.js';
 import { findTensors } from './tensor-names.js';
 
-/** The engine copies a megabyte in well below a millisecond. */
-const CHUNK_BYTES = 2 ** 20;
+/** A text encoder to fill. */
+export type EncoderTarget = Pick<EncoderEngine, 'parameters'> & ParameterTarget;
 
-/** A tensor of a file: the parameters that it consists of, one after the other along its first axis. */
-interface Source {
-  tensor: string;
-  shape: readonly number[];
-  parameters: string[];
+export interface EncoderWeightOptions extends LoadParametersOptions {
+  /** Of the model's tensors. Default: BERT's. */
+  names?: TensorNames | undefined;
+  /** What the names of the engine's parameters begin with, beside the model's own. Default: nothing. */
+  prefix?: string | undefined;
 }
 
 /**
- * Copies a text encoder's weights from a file into the engine; other tensors are ignored.
- * @param names of the model's tensors; default: BERT's
+ * Fills a text encoder with the tensors of a file; other tensors are ignored.
  * @throws DndError INVALID_WEIGHTS for missing tensors, integers, NaN and infinity; SHAPE_MISMATCH; `signal.reason`
  */
 export async function loadEncoderWeights(
-  engine: Pick<EncoderEngine, 'parameters' | 'writeParameter'>,
+  engine: EncoderTarget,
   reader: TensorReader,
-  { signal, onProgress }: LongOperation = {},
-  names?: TensorNames,
+  { names, prefix = '', ...options }: EncoderWeightOptions = {},
 ): Promise<void> {
-  const sources = sourcesOf(engine, reader, names);
-  const yieldToEventLoop = eventLoopYielder();
-  const total = engine.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
-  let done = 0;
-  for (const { tensor, shape, parameters } of sources) {
-    const dtype = checkTensor(tensor, shape, reader);
-    const size = elementCount(shape) / parameters.length;
-    for await (const { elementOffset, bytes } of reader.chunks(tensor, CHUNK_BYTES)) {
-      signal?.throwIfAborted();
-      explained(reader.path, () => write(engine, parameters, size, elementOffset, bytes, dtype));
-      await yieldToEventLoop();
-    }
-    done += elementCount(shape);
-    onProgress?.(done / total);
-  }
+  await loadParameters(engine, reader, sourcesOf(engine, reader, { names, prefix }), options);
 }
 
 function sourcesOf(
-  engine: Pick<EncoderEngine, 'parameters'>,
+  engine: EncoderTarget,
   reader: TensorReader,
-  names: TensorNames | undefined,
-): Source[] {
+  { names, prefix }: { names: TensorNames | undefined; prefix: string },
+): ParameterSource[] {
+  const own = (name: string) => name.slice(prefix.length);
   const places = findTensors(
-    engine.parameters.map(({ name }) => name),
+    engine.parameters.map(({ name }) => own(name)),
     reader,
     names,
   );
-  const sources = new Map<string, Source>();
+  const tensors = new Map<string, { shape: readonly number[]; parameters: string[] }>();
   for (const { name, shape } of engine.parameters) {
-    const { tensor, part, parts } = places.get(name)!;
+    const { tensor, part, parts } = places.get(own(name))!;
     const [rows, ...rest] = shape;
-    const source = sources.get(tensor) ?? { tensor, shape: [rows! * parts, ...rest], parameters: Array(parts) };
-    source.parameters[part] = name;
-    sources.set(tensor, source);
+    const found = tensors.get(tensor) ?? { shape: [rows! * parts, ...rest], parameters: Array(parts) };
+    found.parameters[part] = name;
+    tensors.set(tensor, found);
   }
-  return [...sources.values()];
-}
-
-/** Writes a chunk of a tensor into the parameters of `size` elements each that it is in. */
-function write(
-  engine: Pick<EncoderEngine, 'writeParameter'>,
-  parameters: readonly string[],
-  size: number,
-  elementOffset: number,
-  bytes: Uint8Array,
-  dtype: FloatDtype,
-): void {
-  const width = DTYPES[dtype].bytes;
-  const end = elementOffset + bytes.byteLength / width;
-  for (let at = elementOffset; at < end; ) {
-    const part = Math.floor(at / size);
-    const until = Math.min(end, (part + 1) * size);
-    const piece = bytes.subarray((at - elementOffset) * width, (until - elementOffset) * width);
-    engine.writeParameter(parameters[part]!, at - part * size, piece, dtype);
-    at = until;
-  }
-}
-
-function explained(path: string, work: () => void): void {
-  try {
-    work();
-  } catch (error) {
-    if (!(error instanceof DndError) || error.code !== 'INVALID_WEIGHTS') throw error;
-    throw new DndError('INVALID_WEIGHTS', `${path}: ${error.message}`, { cause: error });
-  }
+  return Array.from(tensors, ([tensor, { shape, parameters }]) => {
+    const dtype = checkTensor(tensor, shape, reader);
+    return { tensor, dtype, parameters, elements: elementCount(shape) / parameters.length };
+  });
 }
 
 function checkTensor(name: string, expected: readonly number[], reader: TensorReader): FloatDtype {

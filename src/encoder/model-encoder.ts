@@ -43,10 +43,14 @@ export class ModelEncoder implements AsyncDisposable {
     const parsed = parseEncoderConfig(config, configSource);
     const { modelType: _, padTokenId: __, tensors, ...sizes } = parsed;
     const engine = await onDeviceOrCpu(device, (use) =>
-      EncoderEngine.create({ ...sizes, threads, memoryLimitBytes, device: use, precision }),
+      EncoderEngine.create({ ...sizes, threads, memoryLimitBytes, device: use, precision, mapped: true }),
     );
     try {
-      await loadEncoderWeights(engine, weights, options, tensors);
+      await loadEncoderWeights(engine, weights, {
+        ...options,
+        names: tensors,
+        beforeFilling: () => engine.requireParameterMemory(),
+      });
       await engine.prepare({ signal: options.signal });
     } catch (error) {
       engine.dispose();

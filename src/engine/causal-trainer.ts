@@ -50,7 +50,7 @@ export class CausalTrainerEngine extends ModelEngine<CausalTrainerHandle> {
   }
 
   private constructor(handle: CausalTrainerHandle, device: DeviceUse, options: CausalTrainerEngineOptions) {
-    super('trainer', handle, device, options.memoryLimitBytes);
+    super('trainer', handle, device, options);
     this.states = handle.states();
     this.stateBytes = handle.stateBytes;
     this.#trainsAll = options.parameters.trained === 'all';

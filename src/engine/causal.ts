@@ -4,7 +4,8 @@ import { type CausalSequences, checkLabels, checkLengths, nativeBatch, sliceOf }
 import { checkDevice, type DeviceUse, LANGUAGE_PRECISIONS, type LanguagePrecision, nativeDevice } from './device.js';
 import { callNative } from './errors.js';
 import type { JobOptions } from './job.js';
-import { createHandle, deviceOf, type EngineOptions, ModelEngine } from './model.js';
+import { MappableEngine } from './mappable.js';
+import { createHandle, deviceOf, type EngineOptions } from './model.js';
 import type {
   AdapterGradients,
   CausalHandle,
@@ -62,7 +63,7 @@ export interface AdapterGradient {
  * sensible until written or initialised. What a sequence gives does not depend on the others of its batch, on the number
  * of threads or on memory limits.
  */
-export class CausalEngine extends ModelEngine<CausalHandle> {
+export class CausalEngine extends MappableEngine<CausalHandle> {
   readonly sizes: Readonly<CausalSizes>;
 
   /**
@@ -78,7 +79,7 @@ export class CausalEngine extends ModelEngine<CausalHandle> {
   }
 
   private constructor(handle: CausalHandle, device: DeviceUse, options: CausalEngineOptions) {
-    super('language model', handle, device, options.memoryLimitBytes);
+    super('language model', handle, device, options);
     this.sizes = options;
   }
 

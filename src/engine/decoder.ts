@@ -3,7 +3,8 @@ import { addon } from './addon.js';
 import type { DeviceUse } from './device.js';
 import { callNative } from './errors.js';
 import type { JobOptions } from './job.js';
-import { createHandle, deviceOf, type EngineOptions, ModelEngine } from './model.js';
+import { MappableEngine } from './mappable.js';
+import { createHandle, deviceOf, type EngineOptions } from './model.js';
 import type { AlgorithmChoice, DecoderHandle, FlatLayout } from './native.js';
 
 /** Shape of the data between two layers: [tokens, height, width]. */
@@ -21,7 +22,7 @@ export interface DecoderEngineOptions extends EngineOptions {
 }
 
 /** The hyper-convolutional decoder in native memory. Parameters hold nothing sensible until written or initialised. */
-export class DecoderEngine extends ModelEngine<DecoderHandle> {
+export class DecoderEngine extends MappableEngine<DecoderHandle> {
   readonly features: readonly Feature[];
   /** Of one task. */
   readonly #conditionBytes: number;
@@ -37,7 +38,7 @@ export class DecoderEngine extends ModelEngine<DecoderHandle> {
   }
 
   private constructor(handle: DecoderHandle, device: DeviceUse, options: DecoderEngineOptions) {
-    super('decoder', handle, device, options.memoryLimitBytes);
+    super('decoder', handle, device, options);
     this.features = options.features;
     const [tokens, height, width] = options.features[0]!;
     this.#conditionBytes = bytesOf([tokens, options.projectedFrom || height, width]);

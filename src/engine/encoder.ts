@@ -2,7 +2,8 @@ import { addon } from './addon.js';
 import type { DeviceUse } from './device.js';
 import { callNative } from './errors.js';
 import type { JobOptions } from './job.js';
-import { createHandle, deviceOf, type EngineOptions, ModelEngine } from './model.js';
+import { MappableEngine } from './mappable.js';
+import { createHandle, deviceOf, type EngineOptions } from './model.js';
 import type { EncodeOptions, EncoderArchitecture, EncoderHandle, EncoderSizes } from './native.js';
 
 export interface EncoderEngineOptions extends EncoderSizes, EngineOptions {
@@ -14,7 +15,7 @@ export interface EncoderEngineOptions extends EncoderSizes, EngineOptions {
  * A text encoder in native memory. Parameters are uninitialised until written; their names are those of BERT, whatever
  * the architecture (native/model/text_encoder.h).
  */
-export class EncoderEngine extends ModelEngine<EncoderHandle> {
+export class EncoderEngine extends MappableEngine<EncoderHandle> {
   readonly hiddenSize: number;
 
   /** Throws INVALID_ARGUMENT, OUT_OF_MEMORY, DEVICE_UNAVAILABLE or ADDON_UNAVAILABLE. */
@@ -29,7 +30,7 @@ export class EncoderEngine extends ModelEngine<EncoderHandle> {
   }
 
   private constructor(handle: EncoderHandle, device: DeviceUse, options: EncoderEngineOptions) {
-    super('text encoder', handle, device, options.memoryLimitBytes);
+    super('text encoder', handle, device, options);
     this.hiddenSize = options.hiddenSize;
   }
 

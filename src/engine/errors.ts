@@ -2,6 +2,7 @@ import { DndError, type ErrorCode } from '../errors.js';
 
 const NATIVE_CODES: ReadonlySet<string> = new Set<ErrorCode>([
   'ABORTED',
+  'CORRUPT_FILE',
   'DEVICE_UNAVAILABLE',
   'INTERNAL',
   'INVALID_ARGUMENT',

@@ -31,6 +31,7 @@ export {
 } from './device.js';
 export { EncoderEngine, type EncoderEngineOptions } from './encoder.js';
 export type { JobOptions } from './job.js';
+export type { ParameterPlace } from './mappable.js';
 export {
   type ConvolutionParts,
   type ConvolutionRequest,

@@ -26,6 +26,11 @@ export interface EngineOptions {
   device?: Device | DeviceUse | undefined;
   /** For a device given by name: 'fp32' for float32 accuracy on a CUDA device. */
   precision?: 'fp32' | undefined;
+  /**
+   * Parameters may be mapped from files: only the memory of the others is checked, by `requireParameterMemory`.
+   * Default: false, the memory of all parameters is checked at once.
+   */
+  mapped?: boolean | undefined;
 }
 
 /** The device that the options select, and its form for the addon. Errors: as `selectDevice`. */
@@ -50,8 +55,6 @@ export function createHandle<Handle>(kind: string, make: () => Handle): Handle {
  */
 export abstract class ModelEngine<Handle extends ParameterStore> implements Disposable {
   readonly parameters: readonly Readonly<ParameterInfo>[];
-  /** Bytes of native memory that the parameters occupy. */
-  readonly parameterBytes: number;
   /** The compute device. */
   readonly device: DeviceUse;
   readonly #handle: Handle;
@@ -61,24 +64,39 @@ export abstract class ModelEngine<Handle extends ParameterStore> implements Disp
   #disposed = false;
 
   /**
-   * Checks the memory for the parameters, which the handle has reserved but not touched; disposes of it if there is too
-   * little.
+   * Unless they may be mapped, checks the memory for the parameters, which the handle has reserved but not touched;
+   * disposes of it if there is too little.
    */
-  protected constructor(kind: string, handle: Handle, device: DeviceUse, memoryLimitBytes: number | undefined) {
+  protected constructor(
+    kind: string,
+    handle: Handle,
+    device: DeviceUse,
+    { memoryLimitBytes, mapped = false }: Pick<EngineOptions, 'memoryLimitBytes' | 'mapped'>,
+  ) {
     this.#kind = kind;
     this.#handle = handle;
     this.device = device;
     // A CUDA device enforces the limit itself.
     this.budget = new MemoryBudget(device.kind === 'cpu' ? memoryLimitBytes : undefined);
     this.parameters = handle.parameters();
-    this.parameterBytes = handle.parameterBytes;
+    if (mapped) return;
     try {
-      const purpose = `the ${kind} (parameters in float32)`;
-      this.budget.require({ purpose, bytes: this.parameterBytes, lower: 'use a smaller model' });
+      this.requireParameterMemory();
     } catch (error) {
       this.dispose();
       throw error;
     }
+  }
+
+  /** Bytes of native memory that the parameters occupy, without mapped ones. */
+  get parameterBytes(): number {
+    return this.#handle.parameterBytes;
+  }
+
+  /** Before the parameters are filled: throws OUT_OF_MEMORY unless those that are not mapped fit. */
+  requireParameterMemory(): void {
+    const purpose = `the ${this.#kind} (parameters in float32)`;
+    this.budget.require({ purpose, bytes: this.parameterBytes, lower: 'use a smaller model' });
   }
 
   get disposed(): boolean {
@@ -92,12 +110,16 @@ export abstract class ModelEngine<Handle extends ParameterStore> implements Disp
   writeParameter(name: string, elementOffset: number, bytes: Uint8Array, dtype: ParameterDtype): void {
     const handle = this.handle();
     const found = callNative(() => handle.writeParameter(name, elementOffset, bytes, dtype));
-    if (found < 0) return;
-    const [value] = new Float32Array(handle.readParameter(name, found, 1));
+    if (found >= 0) throw this.notFinite(name, found, dtype);
+  }
+
+  /** INVALID_WEIGHTS for an element that is NaN, infinite or too large for float32. */
+  protected notFinite(name: string, element: number, dtype: ParameterDtype): DndError {
+    const [value] = new Float32Array(this.handle().readParameter(name, element, 1));
     const shape = this.parameters.find((parameter) => parameter.name === name)?.shape ?? [];
-    throw new DndError(
+    return new DndError(
       'INVALID_WEIGHTS',
-      `${name} holds ${value} at [${position(found, shape).join(', ')}] (element ${found}, stored as ${dtype}); every weight must be a finite float32`,
+      `${name} holds ${value} at [${position(element, shape).join(', ')}] (element ${element}, stored as ${dtype}); every weight must be a finite float32`,
     );
   }
 

@@ -1,4 +1,4 @@
-import type { BufferSlice, DeviceOptions, Done, Job, ParameterStore } from './native.js';
+import type { BufferSlice, DeviceOptions, Done, Job, MappableStore, ParameterStore } from './native.js';
 import type { OptimiserOptions, StateInfo } from './native-training.js';
 
 /** The architecture of a causal language model of the Llama family, in numbers. */
@@ -130,7 +130,7 @@ export interface CausalPassMemory {
  * ignored, and so is the label of a sequence's first position. An `OUT_OF_MEMORY: …` failure of a method with a limit
  * comes before any work.
  */
-export interface CausalHandle extends ParameterStore {
+export interface CausalHandle extends MappableStore {
   /** Matrices normal with this standard deviation, norms 1, biases 0; the same numbers on every machine. */
   initialise(seed: number, standardDeviation: number, done: Done<undefined>): Job;
   /** Working memory of `logLikelihoods` beside operands and result; labels null: of `hiddenStates` or `logits`. */

@@ -108,6 +108,36 @@ export interface ParameterStore {
   dispose(): void;
 }
 
+/** A file that parameters may be mapped from. */
+export interface MappedFile {
+  /** Of the open file; may be closed afterwards. */
+  descriptor: number;
+  /** For messages. */
+  path: string;
+}
+
+/** Where the values of a parameter are: dense little-endian float32. */
+export interface MappedValues {
+  /** Of the parameter. */
+  name: string;
+  /** Index in the list of files. */
+  file: number;
+  byteOffset: number;
+  byteLength: number;
+}
+
+/** Parameters that can be in mapped files instead: these are read-only, and cost no memory of their own. */
+export interface MappableStore extends ParameterStore {
+  /**
+   * Takes the values of those parameters from the files that can be taken as they are; drops whatever parameters held
+   * before. Returns the names of the mapped ones: none where the system does not map files. From now on a job fails with
+   * CORRUPT_FILE if one of the files has been cut or written to.
+   */
+  mapParameters(files: MappedFile[], values: MappedValues[]): string[];
+  /** The first value of the mapped parameters that is not finite; null if all are. */
+  checkMapped(done: Done<{ name: string; element: number } | null>): Job;
+}
+
 export interface DecoderOptions extends DeviceOptions {
   /** Flat [N0,H0,W0, N1,H1,W1, …]: the condition's shape first, the weight tokens' last. */
   features: number[];
@@ -138,7 +168,7 @@ export interface FlatLayout {
   residual: { mean: BufferSlice; scales: BufferSlice } | null;
 }
 
-export interface DecoderHandle extends ParameterStore {
+export interface DecoderHandle extends MappableStore {
   /**
    * Device memory of `forward`, copies of condition and weight tokens included, or of `adapters` for adapters of
    * `restoredElements` > 0: at most `limitBytes` if possible, else a sufficient limit. For a CUDA device
@@ -224,7 +254,7 @@ export interface EncodeOptions {
   pooling: 'none' | 'mean' | 'cls';
 }
 
-export interface EncoderHandle extends ParameterStore {
+export interface EncoderHandle extends MappableStore {
   workspaceBytes(options: EncodeOptions): number;
   /**
    * `ids`, `mask`: int32 [prompts, length], mask 1 for a real token and 0 for padding.

@@ -84,7 +84,7 @@ export class TrainerEngine extends ModelEngine<TrainerHandle> {
   }
 
   private constructor(handle: TrainerHandle, device: DeviceUse, options: TrainerEngineOptions) {
-    super('decoder in training', handle, device, options.memoryLimitBytes);
+    super('decoder in training', handle, device, options);
     this.features = options.features;
     this.states = handle.states();
     this.stateBytes = handle.stateBytes;

@@ -37,6 +37,12 @@ export class OpenFile {
     return new OpenFile(path, await open(path, flags));
   }
 
+  /** For a system call that returns before `close` can be called. Throws DISPOSED after `close`. */
+  get descriptor(): number {
+    if (this.#closing) throw new DndError('DISPOSED', `${this.path} has been closed`);
+    return this.#descriptor;
+  }
+
   /** @param position where to read. Default: where the last operation ended */
   async read(into: Uint8Array, position: number | null = null): Promise<number> {
     return this.#use(async (file) => (await read(file, into, 0, into.length, position)).bytesRead);

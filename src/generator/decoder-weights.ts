@@ -1,16 +1,21 @@
 import { join } from 'node:path';
 import { type AdapterDtype, encodeWeights } from '../adapter/index.js';
-import { eventLoopYielder, type LongOperation } from '../async/index.js';
+import { eventLoopYielder } from '../async/index.js';
 import type { DecoderEngine, ParameterInfo } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { elementCount, isFloatDtype } from '../formats/dtypes.js';
 import {
   SafetensorsSet,
   type ShardedWriteOptions,
-  type TensorInfo,
   type TensorReader,
   writeSafetensorsSharded,
 } from '../formats/safetensors/index.js';
+import {
+  type LoadParametersOptions,
+  loadParameters,
+  type ParameterSource,
+  type ParameterTarget,
+} from '../weights/index.js';
 
 /** Base name of the file, or sharded set, in a generator folder. */
 export const DECODER_BASE_NAME = 'decoder';
@@ -23,54 +28,38 @@ const NOT_PARAMETERS = new Set(['criterion_weight']);
 /** The parameters of a decoder, or of a trainer. */
 export type DecoderParameters = Pick<DecoderEngine, 'parameters' | 'readParameter' | 'writeParameter'>;
 
+/** A decoder, or a trainer, to fill. */
+export type DecoderTarget = Pick<DecoderEngine, 'parameters'> & ParameterTarget;
+
 const CHUNK_ELEMENTS = 2 ** 20;
 const BYTES_PER_ELEMENT = 4;
 
 /**
- * Fills the decoder from `decoder.safetensors` (or its shards) in `folder`, piece by piece. Names and shapes are
- * checked before any data is read; any floating dtype is converted.
+ * Fills the decoder from `decoder.safetensors` (or its shards) in `folder`. Names and shapes are checked before any data
+ * is read; float32 is mapped by a decoder that maps, any other floating dtype converted.
  * @throws DndError FILE_NOT_FOUND, CORRUPT_FILE, SHAPE_MISMATCH, UNSUPPORTED_FORMAT (not a floating dtype),
  * INVALID_WEIGHTS (NaN or infinity)
  */
 export async function loadDecoderWeights(
   folder: string,
-  engine: DecoderParameters,
-  options: LongOperation,
+  engine: DecoderTarget,
+  options: LoadParametersOptions,
 ): Promise<void> {
   const file = await SafetensorsSet.open(join(folder, DECODER_BASE_NAME));
   try {
-    await readDecoderWeights(file, engine, options);
+    await loadParameters(engine, file, matchParameters(file, engine.parameters), options);
   } finally {
     await file.close();
   }
 }
 
-async function readDecoderWeights(
-  file: TensorReader,
-  engine: DecoderParameters,
-  options: LongOperation,
-): Promise<void> {
-  const sources = matchParameters(file, engine.parameters);
-  const total = [...sources.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
-  let done = 0;
-  for (const [parameter, { name, dtype }] of sources) {
-    for await (const { elementOffset, bytes } of file.chunks(name)) {
-      options.signal?.throwIfAborted();
-      if (!isFloatDtype(dtype)) throw notFloat(file, name, dtype);
-      engine.writeParameter(parameter, elementOffset, bytes, dtype);
-      done += bytes.byteLength;
-      if (done < total) options.onProgress?.(done / total);
-    }
-  }
-  options.onProgress?.(1);
-}
-
-/** Maps parameters to tensors of the file. */
-function matchParameters(file: TensorReader, parameters: readonly ParameterInfo[]): Map<string, TensorInfo> {
+/** The tensor of each parameter. */
+function matchParameters(file: TensorReader, parameters: readonly ParameterInfo[]): ParameterSource[] {
   const prefix = [...file.tensors.keys()].some((name) => name.startsWith(`${CHECKPOINT_PREFIX}decoder.`))
     ? CHECKPOINT_PREFIX
     : '';
-  const sources = new Map<string, TensorInfo>();
+  const sources: ParameterSource[] = [];
+  const used = new Set<string>();
   for (const { name, shape } of parameters) {
     const info = file.tensors.get(prefix + name);
     if (!info)
@@ -80,11 +69,13 @@ function matchParameters(file: TensorReader, parameters: readonly ParameterInfo[
         'SHAPE_MISMATCH',
         `${file.path}: tensor ${info.name} has the wrong shape; expected [${shape.join(', ')}] by generator.json, got [${info.shape.join(', ')}]`,
       );
-    if (!isFloatDtype(info.dtype)) throw notFloat(file, info.name, info.dtype);
-    sources.set(name, info);
+    const { dtype } = info;
+    if (!isFloatDtype(dtype)) throw notFloat(file, info.name, dtype);
+    sources.push({ tensor: info.name, dtype, parameters: [name], elements: elementCount(shape) });
+    used.add(info.name);
   }
   for (const name of file.tensors.keys()) {
-    if (sources.has(name.slice(prefix.length)) || NOT_PARAMETERS.has(name)) continue;
+    if (used.has(name) || NOT_PARAMETERS.has(name)) continue;
     throw new DndError(
       'SHAPE_MISMATCH',
       `${file.path}: tensor ${name} is not a parameter of the decoder in generator.json`,

@@ -167,7 +167,12 @@ export class Generator implements Disposable, AsyncDisposable {
         encoder,
         source,
         { ...options, device, basis, projection },
-        (engine) => loadDecoderWeights(folder, engine, { signal: options.signal, onProgress: progress.stage('load') }),
+        (engine, beforeFilling) =>
+          loadDecoderWeights(folder, engine, {
+            signal: options.signal,
+            onProgress: progress.stage('load'),
+            beforeFilling,
+          }),
       );
     });
   }
@@ -208,26 +213,32 @@ export class Generator implements Disposable, AsyncDisposable {
         encoder,
         options.encoder,
         { ...options, device },
-        (engine) => engine.initialise(manifest.training.seed, { signal, onProgress: progress.stage('initialise') }),
+        (engine, beforeFilling) => {
+          beforeFilling();
+          return engine.initialise(manifest.training.seed, { signal, onProgress: progress.stage('initialise') });
+        },
       );
     });
   }
 
-  /** Creates the decoder, checks the memory and fills the decoder; frees everything on failure. */
+  /**
+   * Creates the decoder and fills it; frees everything on failure.
+   * @param fill calls its second parameter, which checks the memory, before it touches any
+   */
   static async #assemble(
     manifest: GeneratorManifest,
     layout: AdapterLayout,
     encoder: TextEncoder,
     encoderSource: string,
     { threads, memoryLimitBytes, signal, device, basis, projection }: AssemblyOptions,
-    fill: (engine: DecoderEngine) => Promise<void>,
+    fill: (engine: DecoderEngine, beforeFilling: () => void) => Promise<void>,
   ): Promise<Generator> {
     let engine: DecoderEngine | undefined;
     try {
       checkMaxLength(manifest.condition.maxLength, encoder, 'SHAPE_MISMATCH', 'the generator: ');
-      engine = await DecoderEngine.create({ ...manifest.decoder, threads, memoryLimitBytes, device });
-      requireDecoderMemory(engine, { layout, basis }, memoryLimitBytes);
-      await fill(engine);
+      const made = await DecoderEngine.create({ ...manifest.decoder, threads, memoryLimitBytes, device, mapped: true });
+      engine = made;
+      await fill(made, () => requireDecoderMemory(made, { layout, basis }, memoryLimitBytes));
       await engine.prepare({ signal });
       signal?.throwIfAborted();
     } catch (error) {

@@ -128,8 +128,10 @@ export async function loadLanguageModel(
   const weights = await files.openWeights();
   let engine: CausalEngine | undefined;
   try {
-    engine = await CausalEngine.create({ ...config.sizes, threads, memoryLimitBytes, precision });
-    await loadLanguageWeights(engine, weights, { signal, onProgress: steadyProgress(onProgress) });
+    engine = await CausalEngine.create({ ...config.sizes, threads, memoryLimitBytes, precision, mapped: true });
+    const made = engine;
+    const beforeFilling = () => made.requireParameterMemory();
+    await loadLanguageWeights(made, weights, { signal, onProgress: steadyProgress(onProgress), beforeFilling });
     return new LanguageModel({ folder, config, tokeniser, chatTemplate, endTokens, engine });
   } catch (error) {
     engine?.dispose();

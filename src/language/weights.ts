@@ -1,55 +1,35 @@
-import { eventLoopYielder, type LongOperation } from '../async/index.js';
-import type { ParameterDtype, ParameterInfo } from '../engine/index.js';
+import type { CausalEngine, ParameterDtype } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { elementCount, isFloatDtype } from '../formats/dtypes.js';
 import type { TensorReader } from '../formats/safetensors/index.js';
 import { quote } from '../validation/index.js';
+import { type LoadParametersOptions, loadParameters, type ParameterTarget } from '../weights/index.js';
 
-/** The engine copies a megabyte in well below a millisecond. */
-const CHUNK_BYTES = 2 ** 20;
-
-/** What weights are written into: a `CausalEngine`. */
-export interface WeightStore {
-  readonly parameters: readonly Readonly<ParameterInfo>[];
-  writeParameter(name: string, elementOffset: number, bytes: Uint8Array, dtype: ParameterDtype): void;
-}
+/** A language model to fill: a `CausalEngine`. */
+export type WeightStore = Pick<CausalEngine, 'parameters'> & ParameterTarget;
 
 /** Where weights come from: tensors under transformers' names. */
-export interface WeightReader extends Pick<TensorReader, 'path' | 'tensors' | 'chunks' | 'close'> {
+export interface WeightReader extends Pick<TensorReader, 'path' | 'tensors' | 'chunks' | 'place' | 'close'> {
   /** Of a file with other names: that of a tensor, which need not be there. */
   nameOf?(name: string): string;
 }
 
 /**
- * Copies a language model's weights into the engine; tensors that it has no use for are ignored, such as the copy of a
+ * Fills a language model with the tensors of a file; tensors that it has no use for are ignored, such as the copy of a
  * tied head, in safetensors, and refused in GGUF, where every tensor takes part in what llama.cpp computes.
  * @throws DndError INVALID_WEIGHTS for missing tensors, integers, NaN and infinity; SHAPE_MISMATCH; `signal.reason`
  */
 export async function loadLanguageWeights(
   engine: WeightStore,
   reader: WeightReader,
-  { signal, onProgress }: LongOperation = {},
+  options: LoadParametersOptions = {},
 ): Promise<void> {
   requireAll(engine.parameters, reader);
   if (reader.nameOf) refuseOthers(engine.parameters, reader);
-  const yieldToEventLoop = eventLoopYielder();
-  const total = engine.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
-  let done = 0;
-  for (const { name, shape } of engine.parameters) {
-    const dtype = checkTensor(name, shape, reader);
-    for await (const { elementOffset, bytes } of reader.chunks(name, CHUNK_BYTES)) {
-      signal?.throwIfAborted();
-      try {
-        engine.writeParameter(name, elementOffset, bytes, dtype);
-      } catch (error) {
-        if (!(error instanceof DndError) || error.code !== 'INVALID_WEIGHTS') throw error;
-        throw new DndError('INVALID_WEIGHTS', `${reader.path}: ${error.message}`, { cause: error });
-      }
-      await yieldToEventLoop();
-    }
-    done += elementCount(shape);
-    onProgress?.(done / total);
-  }
+  const sources = engine.parameters.map(({ name, shape }) => {
+    return { tensor: name, dtype: checkTensor(name, shape, reader), parameters: [name], elements: elementCount(shape) };
+  });
+  await loadParameters(engine, reader, sources, options);
 }
 
 const nameIn = (reader: WeightReader, name: string) => reader.nameOf?.(name) ?? name;

@@ -86,8 +86,8 @@ class ChunkedCall {
 
 }  // namespace
 
-CausalLanguageModel::CausalLanguageModel(CausalConfig config, const DeviceChoice& device)
-    : model_(std::make_shared<CausalModel>(std::move(config))), runtime_(model_, device) {}
+CausalLanguageModel::CausalLanguageModel(CausalConfig config, const DeviceChoice& device, MappedParameters mapped)
+    : model_(std::make_shared<CausalModel>(std::move(config), std::move(mapped))), runtime_(model_, device) {}
 
 void CausalLanguageModel::prepare(Job& job) {
   const std::shared_lock lock(model_->access());

@@ -16,9 +16,9 @@ namespace dnd {
 /// bit-identical for any other sequences in the batch and any number of threads. One call at a time.
 class CausalLanguageModel {
  public:
-  /// Allocates the parameters, uninitialised, in host memory. Error(kInvalidArgument) as check_config,
+  /// Allocates the parameters that are not mapped, uninitialised, in host memory. Error(kInvalidArgument) as check_config,
   /// Error(kOutOfMemory), Error(kUnavailable).
-  CausalLanguageModel(CausalConfig config, const DeviceChoice& device);
+  CausalLanguageModel(CausalConfig config, const DeviceChoice& device, MappedParameters mapped = {});
 
   const CausalConfig& config() const { return model_->config(); }
   /// For trainers of the same parameters.
@@ -28,7 +28,9 @@ class CausalLanguageModel {
 
   // The interface that ModelHandle requires.
   const std::vector<ParameterInfo>& parameters() const { return model_->parameters().infos(); }
-  int64_t parameter_bytes() const { return model_->parameters().bytes(); }
+  int64_t parameter_bytes() const { return store().bytes(); }
+  const ParameterStore& store() const { return std::as_const(*model_).parameters(); }
+  void require_unchanged() const { store().require_unchanged(); }
   float* parameter(const std::string& name) { return model_->parameters().writable(name); }
   const float* parameter(const std::string& name) const { return std::as_const(*model_).parameters().find(name); }
   void prepare(Job& job);

@@ -5,7 +5,8 @@
 
 namespace dnd {
 
-CausalModel::CausalModel(CausalConfig config) : config_((check_config(config), std::move(config))) {
+CausalModel::CausalModel(CausalConfig config, MappedParameters mapped)
+    : config_((check_config(config), std::move(config))), parameters_(std::move(mapped)) {
   embedding_ = parameters_.add("model.embed_tokens.weight", {config_.vocab_size, config_.hidden_size});
   for (int64_t index = 0; index < config_.layers; ++index) layers_.push_back(add_layer(index));
   final_norm_ = parameters_.add("model.norm.weight", {config_.hidden_size});

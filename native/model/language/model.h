@@ -30,8 +30,8 @@ struct CausalLayer {
 /// those that train it, each on a device of its own.
 class CausalModel {
  public:
-  /// Parameters are uninitialised. Error(kInvalidArgument) as check_config, Error(kOutOfMemory).
-  explicit CausalModel(CausalConfig config);
+  /// Parameters that are not mapped are uninitialised. Error(kInvalidArgument) as check_config, Error(kOutOfMemory).
+  explicit CausalModel(CausalConfig config, MappedParameters mapped = {});
 
   const CausalConfig& config() const { return config_; }
   const float* embedding() const { return embedding_; }    ///< [vocab_size, hidden_size]

@@ -58,6 +58,7 @@ class Trainer {
   // The interface that ModelHandle requires, for the decoder's parameters.
   const std::vector<ParameterInfo>& parameters() const;
   int64_t parameter_bytes() const;
+  void require_unchanged() const {}  ///< none of them is mapped
   float* parameter(const std::string& name);
   const float* parameter(const std::string& name) const;
   void prepare(Job& job);

@@ -4,7 +4,7 @@ import { DndError } from '../../errors.js';
 import { quote } from '../../validation/index.js';
 import { allocateTensor } from '../allocate.js';
 import { DTYPES, elementCount, isFloatDtype, toFloat32 } from '../dtypes.js';
-import type { TensorChunk, TensorInfo, TensorReader } from '../safetensors/index.js';
+import type { ChunkOptions, TensorChunk, TensorInfo, TensorReader } from '../safetensors/index.js';
 import { corrupt, unsupported } from './errors.js';
 import type { StoredTensor } from './pickle-values.js';
 import { openRecords, type Records } from './records.js';
@@ -116,13 +116,11 @@ export class PytorchArchive implements TensorReader {
 
   /**
    * Pieces of a contiguous tensor come straight from the file; any other view is in memory as a whole.
-   * @param options.recycled use the memory of a chunk again once the second one after it is requested: for streams, which
-   * spend most of their time on new memory otherwise. Default: false
    */
   async *chunks(
     name: string,
     maxBytes: number = DEFAULT_CHUNK_BYTES,
-    { recycled = false }: { recycled?: boolean } = {},
+    { recycled = false }: ChunkOptions = {},
   ): AsyncGenerator<TensorChunk, void, void> {
     const placed = this.#find(name);
     const elementBytes = DTYPES[placed.info.dtype].bytes;

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { OpenFile, readError } from '../../files/index.js';
-import { openShards, PYTORCH_INDEX_SUFFIX, SafetensorsSet, Shards, type TensorChunk } from '../safetensors/index.js';
+import { openShards, PYTORCH_INDEX_SUFFIX, SafetensorsSet, Shards } from '../safetensors/index.js';
 import { PytorchArchive } from './archive.js';
 import { looksLikePytorch } from './other-formats.js';
 
@@ -17,14 +17,6 @@ export class PytorchSet extends Shards<PytorchArchive> {
       ? await openShards(path, (file) => PytorchArchive.open(file))
       : [await PytorchArchive.open(path)];
     return new PytorchSet(path, files);
-  }
-
-  override async *chunks(
-    name: string,
-    maxBytes?: number,
-    options?: { recycled?: boolean },
-  ): AsyncGenerator<TensorChunk, void, void> {
-    yield* this.holder(name).chunks(name, maxBytes, options);
   }
 }
 

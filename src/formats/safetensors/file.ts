@@ -14,7 +14,7 @@ import {
   wholeElements,
 } from '../dtypes.js';
 import { corrupt, headerLength, PREFIX_BYTES, parseHeader } from './header.js';
-import type { TensorChunk, TensorInfo, TensorPiece, TensorReader } from './reader.js';
+import type { ChunkOptions, TensorChunk, TensorInfo, TensorPiece, TensorPlace, TensorReader } from './reader.js';
 
 export const DEFAULT_CHUNK_BYTES = 2 ** 22;
 const FLOATS = Object.keys(DTYPES)
@@ -149,15 +149,29 @@ export class SafetensorsFile implements TensorReader {
     }
   }
 
-  async *chunks(name: string, maxBytes: number = DEFAULT_CHUNK_BYTES): AsyncGenerator<TensorChunk, void, void> {
+  async *chunks(
+    name: string,
+    maxBytes: number = DEFAULT_CHUNK_BYTES,
+    { recycled = false }: ChunkOptions = {},
+  ): AsyncGenerator<TensorChunk, void, void> {
     const info = this.#info(name);
     const elementBytes = DTYPES[info.dtype].bytes;
     const chunkBytes = wholeElements(maxBytes, info.dtype);
+    const memory: Uint8Array<ArrayBuffer>[] = [];
     for (let start = 0; start < info.byteLength; start += chunkBytes) {
       this.#info(name);
-      const bytes = await this.#readRange(info, start, Math.min(chunkBytes, info.byteLength - start));
+      const length = Math.min(chunkBytes, info.byteLength - start);
+      const used = recycled && memory.length === 2 ? memory.shift()! : allocateTensor(length, this.path, name);
+      if (recycled) memory.push(used);
+      const bytes = used.subarray(0, length);
+      await readPart(this.#file, bytes, info.byteOffset + start, this.path, `tensor ${quote(name)}`);
       yield { elementOffset: start / elementBytes, bytes };
     }
+  }
+
+  place(name: string): TensorPlace {
+    const { byteOffset, byteLength } = this.#info(name);
+    return { descriptor: this.#file.descriptor, path: this.path, byteOffset, byteLength };
   }
 
   /**

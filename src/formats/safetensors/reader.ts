@@ -28,6 +28,24 @@ export interface TensorPiece {
   bytes: Uint8Array<ArrayBuffer>;
 }
 
+/** How chunks are read. */
+export interface ChunkOptions {
+  /**
+   * Use the memory of a chunk again once the second one after it is requested: for streams, which spend most of their time
+   * on new memory otherwise. Default: false.
+   */
+  recycled?: boolean | undefined;
+}
+
+/** Where the bytes of a tensor are in an open file. */
+export interface TensorPlace {
+  /** Of the file, while the reader is open. */
+  descriptor: number;
+  path: string;
+  byteOffset: number;
+  byteLength: number;
+}
+
 /** Named tensors in one or several files. Errors of every method: see `SafetensorsFile`. */
 export interface TensorReader {
   /** The path that was opened, for error messages. */
@@ -40,7 +58,9 @@ export interface TensorReader {
   /** One tensor of any floating dtype, as float32. */
   readFloat32(name: string): Promise<Float32Array<ArrayBuffer>>;
   /** One tensor in pieces of at most `maxBytes` (default: 4 MiB). */
-  chunks(name: string, maxBytes?: number): AsyncIterable<TensorChunk>;
+  chunks(name: string, maxBytes?: number, options?: ChunkOptions): AsyncIterable<TensorChunk>;
+  /** Where a tensor is, in a format whose files have the bytes of tensors as they are. */
+  place?(name: string): TensorPlace;
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }

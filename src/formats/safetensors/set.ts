@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { DndError } from '../../errors.js';
 import { kindOf, readError } from '../../files/index.js';
 import { SafetensorsFile } from './file.js';
+import type { TensorPlace } from './reader.js';
 import { INDEX_SUFFIX, openShards, Shards } from './shards.js';
 
 const FILE_SUFFIX = '.safetensors';
@@ -52,5 +53,9 @@ export class SafetensorsSet extends Shards<SafetensorsFile> {
       ? await openShards(found, (file) => SafetensorsFile.open(file))
       : [await SafetensorsFile.open(found)];
     return new SafetensorsSet(found, files);
+  }
+
+  place(name: string): TensorPlace {
+    return this.holder(name).place(name);
   }
 }

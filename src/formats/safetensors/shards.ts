@@ -2,7 +2,7 @@ import { basename, dirname, join } from 'node:path';
 import { DndError } from '../../errors.js';
 import { readJson } from '../../files/index.js';
 import { isObject, quote } from '../../validation/index.js';
-import type { TensorChunk, TensorInfo, TensorReader } from './reader.js';
+import type { ChunkOptions, TensorChunk, TensorInfo, TensorReader } from './reader.js';
 
 const INDEX_ENDING = '.index.json';
 /** Of an index of safetensors files. */
@@ -119,8 +119,8 @@ export class Shards<Reader extends TensorReader> implements TensorReader {
     return this.holder(name).readFloat32(name);
   }
 
-  async *chunks(name: string, maxBytes?: number): AsyncGenerator<TensorChunk, void, void> {
-    yield* this.holder(name).chunks(name, maxBytes);
+  async *chunks(name: string, maxBytes?: number, options?: ChunkOptions): AsyncGenerator<TensorChunk, void, void> {
+    yield* this.holder(name).chunks(name, maxBytes, options);
   }
 
   async close(): Promise<void> {

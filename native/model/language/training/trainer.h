@@ -46,6 +46,8 @@ class CausalTrainer {
   // The interface that ModelHandle requires, for the trained parameters: an adapter's by PEFT's names.
   const std::vector<ParameterInfo>& parameters() const { return trained().infos(); }
   int64_t parameter_bytes() const { return trained().bytes(); }
+  /// Of the frozen model.
+  void require_unchanged() const { std::as_const(*model_).parameters().require_unchanged(); }
   float* parameter(const std::string& name) { return trained().writable(name); }
   const float* parameter(const std::string& name) const { return trained().find(name); }
   void prepare(Job& job);

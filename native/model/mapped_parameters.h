@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "core/mapped_file.h"
+
+namespace dnd {
+
+/// Where values of parameters lie in mapped files: dense little-endian float32 from `offset` on.
+struct MappedValues {
+  std::shared_ptr<const MappedFile> file;
+  int64_t offset, bytes;
+};
+
+/// By the parameter's name.
+using MappedParameters = std::unordered_map<std::string, MappedValues>;
+
+}  // namespace dnd
