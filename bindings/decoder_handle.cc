@@ -10,6 +10,7 @@ Napi::Function DecoderHandle::define(Napi::Env env) {
   std::vector<PropertyDescriptor> properties = mappable_properties();
   properties.push_back(InstanceMethod("workspaceBytes", &DecoderHandle::workspace_bytes));
   properties.push_back(InstanceMethod("initialise", &DecoderHandle::initialise));
+  properties.push_back(InstanceMethod("initialValues", &DecoderHandle::initial_values));
   properties.push_back(InstanceMethod("forward", &DecoderHandle::forward));
   properties.push_back(InstanceMethod("adapters", &DecoderHandle::adapters));
   properties.push_back(InstanceMethod("project", &DecoderHandle::project));
@@ -46,6 +47,28 @@ Napi::Value DecoderHandle::initialise(const Napi::CallbackInfo& info) {
       return {};
     };
     return submit(std::move(work), Argument(info, 1, "initialise", "done"));
+  });
+}
+
+Napi::Value DecoderHandle::initial_values(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const uint64_t seed = uint64_t(Argument(info, 0, "initialValues", "seed").integer(0));
+    const std::string name = Argument(info, 1, "initialValues", "name").text();
+    const Argument offset(info, 2, "initialValues", "elementOffset");
+    const Argument into(info, 3, "initialValues", "into");
+    const Slice values = into.slice();
+    const ParameterStore& store = model()->store();
+    const int64_t begin = offset.integer(0), count = values.bytes / int64_t{sizeof(float)};
+    if (begin % 4 != 0) offset.refuse("a multiple of 4");
+    const bool aligned = reinterpret_cast<uintptr_t>(values.data) % sizeof(float) == 0;
+    if (!aligned || values.bytes % int64_t{sizeof(float)} != 0) into.refuse("aligned, whole elements of float32");
+    offset.require_within(begin, count, store.infos()[store.index_of(name)].elements(), "elements", name);
+    auto* const to = reinterpret_cast<float*>(const_cast<uint8_t*>(values.data));
+    JobWork work = [model = model(), seed, name, begin, count, to](Job& job) -> JobResult {
+      model->initial_values(seed, name, begin, count, to, job);
+      return {};
+    };
+    return submit(std::move(work), Argument(info, 4, "initialValues", "done"), {values.buffer});
   });
 }
 

@@ -18,6 +18,7 @@ class DecoderHandle : public MappableHandle<DecoderHandle, Decoder> {
 
   Napi::Value workspace_bytes(const Napi::CallbackInfo& info);
   Napi::Value initialise(const Napi::CallbackInfo& info);
+  Napi::Value initial_values(const Napi::CallbackInfo& info);
   Napi::Value forward(const Napi::CallbackInfo& info);
   Napi::Value adapters(const Napi::CallbackInfo& info);
   Napi::Value project(const Napi::CallbackInfo& info);

@@ -66,13 +66,12 @@ export type { DecoderShape, Feature } from './generator/decoder-shape.js';
 export { GeneratedAdapter, type SaveAdapterOptions } from './generator/generated-adapter.js';
 export {
   type ConditionOptions,
-  type CreateOptions,
   type GeneratedSet,
   type GenerateManyOptions,
   type GenerateOptions,
   Generator,
-  type LoadOptions,
 } from './generator/generator.js';
+export type { CreateOptions, LoadOptions } from './generator/load-options.js';
 export type {
   AdapterSettings,
   ConditionSettings,

@@ -32,6 +32,11 @@ Decoder::Decoder(DecoderConfig config, const DeviceChoice& device, MappedParamet
 
 void Decoder::initialise(uint64_t seed, Job& job) { initialise_decoder(model_.parameters(), seed, threads_, job); }
 
+void Decoder::initial_values(uint64_t seed, const std::string& name, int64_t begin, int64_t count, float* values,
+                             Job& job) const {
+  initial_decoder_values(store(), seed, store().index_of(name), begin, count, threads_, job, values);
+}
+
 void Decoder::upload_parameters(int64_t batch, int64_t limit, int64_t reserved_bytes, Job& job) {
   const DndControl control = cancel_only(job);
   const Device& device = model_.device();

@@ -45,6 +45,9 @@ class Decoder {
 
   /// PyTorch's default initialisation (initialise.h); the same numbers for a seed on every machine.
   void initialise(uint64_t seed, Job& job);
+  /// Elements [begin, begin + count) of what `initialise` would give a parameter, which it leaves as it is; begin is a
+  /// multiple of 4. Error(kInvalidArgument) for an unknown name.
+  void initial_values(uint64_t seed, const std::string& name, int64_t begin, int64_t count, float* values, Job& job) const;
 
   /// Uploads the parameters ahead of the first job. Error(kOutOfMemory) if they do not fit beside a batch of one.
   void prepare(Job& job);

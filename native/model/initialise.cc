@@ -63,6 +63,18 @@ void fill(const Distribution& distribution, uint64_t seed, uint32_t parameter, i
   }
 }
 
+/// The same on several threads. `on_done(count)` is called from any of them.
+template <typename OnDone>
+void fill_with(ThreadPool& pool, const Distribution& distribution, uint64_t seed, uint32_t parameter, int64_t begin,
+               int64_t count, float* values, const Job& job, const OnDone& on_done) {
+  pool.parallel_for(divide_up(count, kChunk), [&](int64_t task, int) {
+    job.throw_if_cancelled();
+    const int64_t first = task * kChunk, elements = std::min(kChunk, count - first);
+    fill(distribution, seed, parameter, begin + first, elements, values + first);
+    on_done(elements);
+  });
+}
+
 /// `distribution_of(info, previous)`: previous is null for the first.
 template <typename DistributionOf>
 void initialise(ParameterStore& parameters, uint64_t seed, int threads, Job& job,
@@ -73,16 +85,12 @@ void initialise(ParameterStore& parameters, uint64_t seed, int threads, Job& job
   for (size_t index = 0; index < parameters.infos().size(); ++index) {
     const ParameterInfo& info = parameters.infos()[index];
     const Distribution distribution = distribution_of(info, index > 0 ? &parameters.infos()[index - 1] : nullptr);
-    const int64_t elements = info.elements();
-    float* const values = parameters.writable(index);
     std::atomic<int64_t> done{done_before};
-    pool.parallel_for(divide_up(elements, kChunk), [&](int64_t task, int) {
-      job.throw_if_cancelled();
-      const int64_t begin = task * kChunk, count = std::min(kChunk, elements - begin);
-      fill(distribution, seed, static_cast<uint32_t>(index), begin, count, values + begin);
-      job.set_progress(static_cast<double>(done += count) / static_cast<double>(total));
-    });
-    done_before += elements;
+    fill_with(pool, distribution, seed, static_cast<uint32_t>(index), 0, info.elements(), parameters.writable(index), job,
+              [&](int64_t count) {
+                job.set_progress(static_cast<double>(done += count) / static_cast<double>(total));
+              });
+    done_before += info.elements();
   }
   job.set_progress(1);
 }
@@ -91,6 +99,15 @@ void initialise(ParameterStore& parameters, uint64_t seed, int threads, Job& job
 
 void initialise_decoder(ParameterStore& parameters, uint64_t seed, int threads, Job& job) {
   initialise(parameters, seed, threads, job, decoder_distribution);
+}
+
+void initial_decoder_values(const ParameterStore& parameters, uint64_t seed, size_t index, int64_t begin, int64_t count,
+                            int threads, Job& job, float* values) {
+  const std::vector<ParameterInfo>& infos = parameters.infos();
+  const Distribution distribution = decoder_distribution(infos[index], index > 0 ? &infos[index - 1] : nullptr);
+  ThreadPool pool(threads);
+  fill_with(pool, distribution, seed, static_cast<uint32_t>(index), begin, count, values, job, [](int64_t) {});
+  job.set_progress(1);
 }
 
 void initialise_language_model(ParameterStore& parameters, uint64_t seed, double standard_deviation, int threads,

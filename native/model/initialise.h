@@ -17,6 +17,11 @@ namespace dnd {
 /// (+ − · / √, no libm, no contraction). Error(kAborted) soon after the job is cancelled.
 void initialise_decoder(ParameterStore& parameters, uint64_t seed, int threads, Job& job);
 
+/// Elements [begin, begin + count) of what `initialise_decoder` gives parameter number `index`, in memory of the caller;
+/// begin is a multiple of 4.
+void initial_decoder_values(const ParameterStore& parameters, uint64_t seed, size_t index, int64_t begin, int64_t count,
+                            int threads, Job& job, float* values);
+
 /// The same for a causal language model: matrices N(0, standard_deviation²), norms 1, biases 0.
 void initialise_language_model(ParameterStore& parameters, uint64_t seed, double standard_deviation, int threads,
                                Job& job);

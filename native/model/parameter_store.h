@@ -41,6 +41,8 @@ class ParameterStore {
   int64_t mapped_bytes() const { return mapped_bytes_; }
   bool is_mapped(size_t index) const { return values_[index].own == nullptr; }
 
+  /// Error(kInvalidArgument) for an unknown name.
+  size_t index_of(const std::string& name) const;
   const float* at(size_t index) const { return values_[index].data; }
   /// Error(kInvalidArgument) for an unknown name.
   const float* find(const std::string& name) const { return at(index_of(name)); }
@@ -69,7 +71,6 @@ class ParameterStore {
   /// Null unless all of them are mapped, one after the other.
   const float* mapped(const std::vector<ParameterInfo>& parameters) const;
   float* allocated(const std::vector<ParameterInfo>& parameters, int64_t bytes);
-  size_t index_of(const std::string& name) const;
 
   MappedParameters places_;  ///< of those that were mapped, and others
   std::vector<ParameterInfo> infos_;

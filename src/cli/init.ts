@@ -1,12 +1,11 @@
 import { type Command, Option } from 'commander';
-import { NORMALISATIONS } from '../adapter/index.js';
+import { FLOAT_DTYPES, type FloatDtypeName, NORMALISATIONS } from '../adapter/index.js';
 import { formatBytes } from '../engine/index.js';
-import { writeFolderAtomically } from '../files/index.js';
 import type { GeneratorSettings } from '../generator/create.js';
 import { type Feature, parameterCount, tokenShape } from '../generator/decoder-shape.js';
 import { described } from '../generator/encoder-folder.js';
-import { Generator } from '../generator/generator.js';
-import { type GeneratorManifest, MANIFEST_FILE, PADDINGS, POOLINGS } from '../generator/manifest.js';
+import { type GeneratorManifest, PADDINGS, POOLINGS } from '../generator/manifest.js';
+import { writeNewGenerator } from '../generator/new-generator.js';
 import { PRESET_NAMES, PRESETS, type PresetName } from '../generator/presets.js';
 import { UNTRAINED } from '../generator/untrained-notice.js';
 import { type Io, print } from './io.js';
@@ -28,6 +27,7 @@ interface Options extends Omit<GeneratorSettings, 'features' | 'useRslora'> {
   encoderLayer?: number;
   features?: readonly Feature[];
   rslora?: boolean;
+  dtype: FloatDtypeName;
   out: string;
   threads?: number;
   device: string;
@@ -101,6 +101,11 @@ export function addInit(program: Command, io: Io): void {
       ).choices(POOLINGS),
     )
     .addOption(new Option('--seed <n>', 'random seed of the initial parameters').argParser(wholeNumber(0)).default(0))
+    .addOption(
+      new Option('--dtype <name>', "dtype of the decoder's parameters")
+        .choices(Object.keys(FLOAT_DTYPES))
+        .default('f32'),
+    )
     .addOption(forceOption('generator'))
     .addOption(
       new Option('--device <name>', 'compute device; init always computes on the CPU').choices(['auto', 'cpu']),
@@ -113,22 +118,8 @@ export function addInit(program: Command, io: Io): void {
 async function init({ out, force, json, rslora, device: _, ...settings }: Options, io: Io): Promise<void> {
   const { signal } = io;
   const { onProgress, stop } = showProgress(io, json);
-  let made: GeneratorManifest | undefined;
-  try {
-    // The folder is created before the work, so that an unwritable one fails early.
-    await writeFolderAtomically(out, { force, signal, marker: MANIFEST_FILE }, async (staging) => {
-      const generator = await Generator.create({ ...settings, device: 'cpu', useRslora: rslora, signal, onProgress });
-      try {
-        await generator.save(staging, { signal, onProgress });
-        made = generator.manifest;
-      } finally {
-        generator.dispose();
-      }
-    });
-  } finally {
-    stop();
-  }
-  const manifest = made!;
+  const options = { ...settings, useRslora: rslora, force, signal, onProgress };
+  const manifest = await writeNewGenerator(out, options).finally(stop);
   const parameters = parameterCount(manifest.decoder);
   print(io, json, { generator: out, parameters, notice: UNTRAINED, manifest }, () =>
     summary(out, parameters, manifest),

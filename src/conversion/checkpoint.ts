@@ -6,7 +6,7 @@ import { DndError } from '../errors.js';
 import { writeFileAtomically, writeFolderAtomically } from '../files/index.js';
 import { type FloatDtype, toFloat32 } from '../formats/dtypes.js';
 import { firstNonFinite } from '../formats/non-finite.js';
-import { openTensors, PytorchSet } from '../formats/pytorch/index.js';
+import { openTensors } from '../formats/pytorch/index.js';
 import { type TensorReader, type TensorSource, writeSafetensorsSharded } from '../formats/safetensors/index.js';
 import { type GeneratorSettings, planGenerator, requireNoTrainingData } from '../generator/create.js';
 import { conditionShape, type DecoderShape } from '../generator/decoder-shape.js';

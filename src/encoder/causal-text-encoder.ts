@@ -3,7 +3,6 @@ import { CausalEngine, type CausalSizes, type EngineOptions } from '../engine/in
 import { DndError } from '../errors.js';
 import { readJson } from '../files/index.js';
 import { openTensors } from '../formats/pytorch/index.js';
-import type { TensorReader } from '../formats/safetensors/index.js';
 import { causalConfigFromJson } from '../language/config.js';
 import { isWholeNumber, quoteValue } from '../validation/index.js';
 import { onDeviceOrCpu } from './device.js';

@@ -95,6 +95,19 @@ export class DecoderEngine extends MappableEngine<DecoderHandle> {
   }
 
   /**
+   * Writes what `initialise` would give elements [elementOffset, …) of a parameter into `into`, which must not be used until
+   * the end; the parameters stay as they are, and take no memory if they had none. `elementOffset`: a multiple of 4.
+   */
+  async initialValues(
+    seed: number,
+    name: string,
+    { elementOffset, into }: { elementOffset: number; into: Float32Array },
+    options?: JobOptions,
+  ): Promise<void> {
+    await this.run<undefined>((handle, done) => handle.initialValues(seed, name, elementOffset, into, done), options);
+  }
+
+  /**
    * Condition to weight tokens.
    *
    * @param condition [batch, N0, projectedFrom or H0, W0] of the first feature; must not change until the end

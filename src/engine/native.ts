@@ -178,6 +178,11 @@ export interface DecoderHandle extends MappableStore {
   /** PyTorch's default initialisation from a Philox stream: the same numbers for the same seed on every machine and for any number of threads. */
   initialise(seed: number, done: Done<undefined>): Job;
   /**
+   * Writes what `initialise` would give elements [elementOffset, …) of a parameter into other memory: float32, as many as
+   * fit. The parameters stay as they are. `elementOffset` is a multiple of 4.
+   */
+  initialValues(seed: number, name: string, elementOffset: number, into: BufferSlice, done: Done<undefined>): Job;
+  /**
    * `condition`: float32 [batch, N0, projectedFrom || H0, W0]. Result: weight tokens, float32 [batch, N, H, W] of the
    * last feature. `limitBytes`: as of `workspaceBytes`; `OUT_OF_MEMORY: …` if it is too low.
    */

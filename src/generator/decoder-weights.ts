@@ -32,7 +32,8 @@ export type DecoderParameters = Pick<DecoderEngine, 'parameters' | 'readParamete
 export type DecoderTarget = Pick<DecoderEngine, 'parameters'> & ParameterTarget;
 
 const CHUNK_ELEMENTS = 2 ** 20;
-const BYTES_PER_ELEMENT = 4;
+/** The native engine divides them over its threads. */
+const INITIAL_ELEMENTS = 2 ** 20;
 
 /**
  * Fills the decoder from `decoder.safetensors` (or its shards) in `folder`. Names and shapes are checked before any data
@@ -91,34 +92,79 @@ function notFloat(file: TensorReader, name: string, dtype: string): DndError {
   );
 }
 
+/** The values of a decoder's parameters, wherever they are. */
+export interface DecoderValues {
+  readonly parameters: readonly ParameterInfo[];
+  /** A parameter's values in order; a piece may be used again once the next one is requested. */
+  pieces(parameter: ParameterInfo): AsyncIterable<Float32Array<ArrayBuffer>> | Iterable<Float32Array<ArrayBuffer>>;
+}
+
+/** As a decoder, or a trainer, has them now. */
+export function currentValues(engine: Pick<DecoderEngine, 'parameters' | 'readParameter'>): DecoderValues {
+  return {
+    parameters: engine.parameters,
+    *pieces({ name, shape }) {
+      const count = elementCount(shape);
+      for (let offset = 0; offset < count; offset += CHUNK_ELEMENTS)
+        yield engine.readParameter(name, offset, Math.min(CHUNK_ELEMENTS, count - offset));
+    },
+  };
+}
+
+/** PyTorch's default initialisation for a seed; the decoder's own parameters take no memory. Errors: `signal.reason` */
+export function initialValues(engine: DecoderEngine, seed: number, signal: AbortSignal | undefined): DecoderValues {
+  return {
+    parameters: engine.parameters,
+    async *pieces({ name, shape }) {
+      const count = elementCount(shape);
+      const size = Math.min(INITIAL_ELEMENTS, count);
+      const memory = [new Float32Array(size), new Float32Array(size)] as const;
+      const make = async (offset: number, turn: number) => {
+        const into = memory[turn % 2]!.subarray(0, Math.min(size, count - offset));
+        await engine.initialValues(seed, name, { elementOffset: offset, into }, { signal });
+        return into;
+      };
+      // The next piece is made while the caller writes one.
+      let next = make(0, 0);
+      for (let turn = 0, offset = 0; offset < count; turn++, offset += size) {
+        const piece = await next;
+        if (offset + size < count) {
+          next = make(offset + size, turn + 1);
+          // Whoever stops asking for pieces does not see it fail.
+          next.catch(() => {});
+        }
+        yield piece;
+      }
+    },
+  };
+}
+
 /**
- * Writes the decoder's parameters, piece by piece, sharded above 5 GB.
+ * Writes a decoder's parameters, piece by piece, sharded above 5 GB.
  * @throws DndError INVALID_WEIGHTS for parameters that a dtype but float32 cannot hold; as `writeSafetensorsSharded`
  */
 export async function saveDecoderWeights(
   folder: string,
-  engine: DecoderParameters,
+  values: DecoderValues,
   { dtype = 'F32', ...options }: Omit<ShardedWriteOptions, 'metadata'> & { dtype?: AdapterDtype },
 ): Promise<void> {
-  const tensors = engine.parameters.map(({ name, shape }) => ({
-    name,
+  const tensors = values.parameters.map((parameter) => ({
+    name: parameter.name,
     dtype,
-    shape,
-    bytes: () => parameterBytes(engine, name, elementCount(shape), dtype),
+    shape: parameter.shape,
+    bytes: () => bytesOf(values, parameter, dtype),
   }));
   await writeSafetensorsSharded(folder, DECODER_BASE_NAME, tensors, { ...options, metadata: { format: 'pt' } });
 }
 
-async function* parameterBytes(
-  engine: DecoderParameters,
-  name: string,
-  count: number,
+async function* bytesOf(
+  values: DecoderValues,
+  parameter: ParameterInfo,
   dtype: AdapterDtype,
-): AsyncIterable<Uint8Array> {
+): AsyncGenerator<Uint8Array, void, void> {
   const yieldToEventLoop = eventLoopYielder();
-  for (let offset = 0; offset < count; offset += CHUNK_ELEMENTS) {
-    const data = engine.readParameter(name, offset, Math.min(CHUNK_ELEMENTS, count - offset));
-    if (dtype === 'F32') yield new Uint8Array(data.buffer, data.byteOffset, data.length * BYTES_PER_ELEMENT);
-    else yield* encodeWeights(name, { shape: [1, data.length], data }, dtype, yieldToEventLoop);
+  for await (const data of values.pieces(parameter)) {
+    if (dtype === 'F32') yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    else yield* encodeWeights(parameter.name, { shape: [1, data.length], data }, dtype, yieldToEventLoop);
   }
 }

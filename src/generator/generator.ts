@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { type AdapterLayout, type BaseModel, type LoraAdapter, readBaseModel } from '../adapter/index.js';
+import type { AdapterLayout, LoraAdapter } from '../adapter/index.js';
 import { SerialQueue, steadyProgress } from '../async/index.js';
-import { checkMaxLength, loadTextEncoder, type TextEncoder } from '../encoder/index.js';
-import { checkEngineSettings, DecoderEngine, type Device, type DeviceUse } from '../engine/index.js';
+import { checkMaxLength, type TextEncoder } from '../encoder/index.js';
+import { checkEngineSettings, DecoderEngine, type DeviceUse } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { verifyChecksums } from '../files/index.js';
 import { checkOptions, checkPath, checkWholeNumber } from '../validation/index.js';
@@ -10,57 +10,23 @@ import type { Basis } from './basis.js';
 import { BASIS_FILE, readBasis } from './basis-file.js';
 import type { ConditionProjection } from './condition-projection.js';
 import { PROJECTION_FILE, readProjection } from './condition-projection-file.js';
-import { decoderOf, type GeneratorSettings, planGenerator, requireNoTrainingData } from './create.js';
 import { conditionShape } from './decoder-shape.js';
-import { DECODER_BASE_NAME, loadDecoderWeights } from './decoder-weights.js';
+import { currentValues, DECODER_BASE_NAME, loadDecoderWeights } from './decoder-weights.js';
 import { onDevice } from './device.js';
 import { encodeGroups } from './encode.js';
 import { encoderInside, loadNamedEncoder } from './encoder-folder.js';
 import { decodeCondition, generateBatch } from './generate.js';
 import type { GeneratedAdapter } from './generated-adapter.js';
 import { generatorFolder } from './generator-package.js';
-import { type GeneratorManifest, layoutOf, MANIFEST_FILE, readManifest } from './manifest.js';
+import type { CreateOptions, EngineSettings, LoadOptions } from './load-options.js';
+import { type GeneratorManifest, MANIFEST_FILE, readManifest } from './manifest.js';
 import { requireDecoderMemory, resultElements } from './memory.js';
+import { newParts, planNew } from './new-generator.js';
 import { NORMALISATION_FILE, readLayout } from './normalisation-file.js';
 import { type OnProgress, Progress } from './progress.js';
 import { projectedEncoder } from './projected-encoder.js';
 import { type Choice, choosePrompts, type PromptSets, promptSetEntries } from './prompts.js';
 import { type SaveOptions, saveGenerator } from './save.js';
-
-interface EngineSettings {
-  /** Number of threads. Default: `DND_THREADS`, else the CPUs this process can use. */
-  threads?: number | undefined;
-  /** Compute device of text encoder and decoder. Default: 'auto', a CUDA device if one works, else the CPU. */
-  device?: Device | undefined;
-  /** 'fp32' for float32 accuracy on a CUDA device. Default: float16 matrix products. */
-  precision?: 'fp32' | undefined;
-  /**
-   * Memory limit of the decoder in bytes, weights included; device memory on a CUDA device. A lower limit is slower; if
-   * it is too low, OUT_OF_MEMORY states the need. Default: as much as pays off, up to 1 GiB beside weights and
-   * activations.
-   */
-  memoryLimitBytes?: number | undefined;
-  /** Stops the work; the promise rejects with `signal.reason`. */
-  signal?: AbortSignal | undefined;
-  /** Called with the fraction done, from 0 to 1, and the stage. */
-  onProgress?: OnProgress | undefined;
-}
-
-/** Options of `Generator.load`. */
-export interface LoadOptions extends EngineSettings {
-  /** Folder of the text encoder, if not the one inside the generator; it must have the same weights. */
-  encoder?: string | undefined;
-}
-
-/** Options of `Generator.create`. */
-export interface CreateOptions extends GeneratorSettings, EngineSettings {
-  /** config.json of the base model, the folder containing it, or its shape. */
-  base: string | BaseModel;
-  /** Folder of a text encoder (config.json, model.safetensors, tokenizer.json), or 'hash'. */
-  encoder: string;
-  /** Layer after which a decoder-only text encoder's hidden states are taken. Default: the last. */
-  encoderLayer?: number | undefined;
-}
 
 /** Options of `Generator.condition`. */
 export interface ConditionOptions {
@@ -183,33 +149,14 @@ export class Generator implements Disposable, AsyncDisposable {
    * CORRUPT_FILE, OUT_OF_MEMORY, DEVICE_UNAVAILABLE, ADDON_UNAVAILABLE; `signal.reason` after an abort
    */
   static async create(options: CreateOptions): Promise<Generator> {
-    checkEngineSettings(checkOptions(options, 'options of Generator.create'));
-    checkPath(options.encoder, "encoder (a folder, or 'hash')");
-    options.signal?.throwIfAborted();
-    requireNoTrainingData(options);
-    const decoder = decoderOf(options);
-    const base = typeof options.base === 'string' ? await readBaseModel(options.base) : options.base;
-    const [, , channels] = conditionShape(decoder);
-    const { threads, signal } = options;
+    const parts = await newParts(options);
+    const { signal } = options;
     const progress = new Progress({ initialise: 1 }, options.onProgress);
     return onDevice(options, async (device) => {
-      const encoder = await loadTextEncoder(options.encoder, {
-        threads,
-        signal,
-        channels,
-        device,
-        layer: options.encoderLayer,
-      });
-      let manifest: GeneratorManifest;
-      try {
-        manifest = planGenerator(options, decoder, base, encoder);
-      } catch (error) {
-        encoder.dispose();
-        throw error;
-      }
+      const { manifest, layout, encoder } = await planNew(parts, options, device);
       return Generator.#assemble(
         manifest,
-        layoutOf(manifest),
+        layout,
         encoder,
         options.encoder,
         { ...options, device },
@@ -347,7 +294,11 @@ export class Generator implements Disposable, AsyncDisposable {
    */
   async save(folder: string, options: SaveOptions = {}): Promise<void> {
     checkOptions(options, 'options of save');
-    await this.#queue.run((signal) => saveGenerator(this.#parts, folder, { ...options, signal }), options.signal);
+    await this.#queue.run(
+      (signal) =>
+        saveGenerator({ ...this.#parts, weights: currentValues(this.#parts.engine) }, folder, { ...options, signal }),
+      options.signal,
+    );
   }
 
   /** Frees its memory, at once or as soon as running work has stopped, which then rejects with DISPOSED. Idempotent. */

@@ -1,12 +1,11 @@
 import { join } from 'node:path';
 import { type AdapterLayout, type FloatDtypeName, floatDtype } from '../adapter/index.js';
-import type { DecoderEngine } from '../engine/index.js';
 import { writeFileAtomically, writeFolderAtomically } from '../files/index.js';
 import type { Basis } from './basis.js';
 import { writeBasis } from './basis-file.js';
 import type { ConditionProjection } from './condition-projection.js';
 import { writeProjection } from './condition-projection-file.js';
-import { saveDecoderWeights } from './decoder-weights.js';
+import { type DecoderValues, saveDecoderWeights } from './decoder-weights.js';
 import { copyEncoderFiles, ENCODER_FOLDER } from './encoder-folder.js';
 import { type GeneratorManifest, MANIFEST_FILE, manifestText } from './manifest.js';
 import { writeNormalisation } from './normalisation-file.js';
@@ -33,7 +32,7 @@ interface Saveable {
   basis: Basis | undefined;
   projection: ConditionProjection | undefined;
   encoderFolder: string | undefined;
-  engine: DecoderEngine;
+  weights: DecoderValues;
 }
 
 /**
@@ -47,7 +46,7 @@ export async function saveGenerator(parts: Saveable, folder: string, options: Sa
   const progress = new Progress({ save: 1 }, options.onProgress);
   await writeFolderAtomically(folder, { force, signal, marker: MANIFEST_FILE }, async (staging) => {
     if (parts.encoderFolder) await copyEncoderFiles(parts.encoderFolder, join(staging, ENCODER_FOLDER), signal);
-    await saveDecoderWeights(staging, parts.engine, { dtype, signal, onProgress: progress.stage('save') });
+    await saveDecoderWeights(staging, parts.weights, { dtype, signal, onProgress: progress.stage('save') });
     await writeNormalisation(staging, parts.layout, { signal });
     await writeBasis(staging, parts.basis, parts.layout, { signal });
     await writeProjection(staging, parts.projection, { signal });

@@ -19,7 +19,7 @@ import type { Basis } from '../generator/basis.js';
 import { writeBasis } from '../generator/basis-file.js';
 import type { ConditionProjection } from '../generator/condition-projection.js';
 import { writeProjection } from '../generator/condition-projection-file.js';
-import { loadDecoderWeights, saveDecoderWeights } from '../generator/decoder-weights.js';
+import { currentValues, loadDecoderWeights, saveDecoderWeights } from '../generator/decoder-weights.js';
 import { ENCODER_FOLDER } from '../generator/encoder-folder.js';
 import { type GeneratorManifest, MANIFEST_FILE, manifestText, readManifest } from '../generator/manifest.js';
 import { writeNormalisation } from '../generator/normalisation-file.js';
@@ -83,7 +83,7 @@ export async function writeCheckpoint(
   const onWritten = (file: string, sha256: string) => checksums.set(basename(file), sha256);
   await writeFolderAtomically(path, { signal }, async (staging) => {
     if (encoderFolder) await linkEncoder(encoderFolder, join(staging, ENCODER_FOLDER));
-    await saveDecoderWeights(staging, engine, {
+    await saveDecoderWeights(staging, currentValues(engine), {
       signal,
       onWritten,
       onProgress: (fraction) => onProgress?.(share * fraction),

@@ -96,9 +96,9 @@ export class LearnedBasisDecoder implements StepDecoder, CheckpointEngine {
   /**
    * Makes an untrained decoder tell tasks apart. As it is, its coefficients are nearly the same for all tasks, and small, so
    * that the directions would learn what all tasks have in common. The last convolution is therefore scaled and shifted
-   * until each of the n coefficients has, over the tasks, the mean and the standard deviation 1/√n: of a step along the
-   * gradient of one task, that task gets twice, and another task once, what a step of the same learning rate does to the
-   * weights of a LoRA. Then the directions, of normal numbers, get the length with which weight tokens have
+   * until each of the n coefficients has, over the tasks, the mean and the standard deviation 1/n. AdamW moves every element
+   * of a direction by about the learning rate: where all directions agree, an adapter moves by that much in all, as the
+   * weights of a LoRA do. Then the directions, of normal numbers, get the length with which weight tokens have
    * `startDeviation`, root mean square.
    * @param coefficients of some tasks, as they are now: [count] each
    * @throws `signal.reason`
@@ -106,7 +106,7 @@ export class LearnedBasisDecoder implements StepDecoder, CheckpointEngine {
   async spread(coefficients: readonly Float32Array[], options?: JobOptions): Promise<void> {
     const { engine, decoder, settings } = this.#parts;
     const { count, directions } = this.basis;
-    const wanted = 1 / Math.sqrt(count);
+    const wanted = 1 / count;
     const last = `decoder.module_list.${decoder.features.length - 2}.linear2`;
     const weightSize = elementsOf(engine, `${last}.weight`) / count;
     const bias = engine.readParameter(`${last}.bias`, 0, count);
@@ -122,7 +122,7 @@ export class LearnedBasisDecoder implements StepDecoder, CheckpointEngine {
       writeFloats(engine, `${last}.weight`, i * weightSize, weight);
     }
     writeFloats(engine, `${last}.bias`, 0, bias);
-    const length = settings.startDeviation / Math.SQRT2;
+    const length = settings.startDeviation * Math.sqrt(count / 2);
     for await (const [start, end] of slices(directions.length, SLICE, options?.signal))
       for (let i = start; i < end; i++) directions[i]! *= length;
   }

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { UNTRAINED } from '../../src/generator/untrained-notice.js';
 import { writeModel } from '../encoder/models.js';
-import { TINY_TOKENS } from '../generator/tiny.js';
+import { createTiny, TINY_TOKENS } from '../generator/tiny.js';
 import { dnd, dndJson } from './run-cli.js';
 import { useWorkshop } from './workshop.js';
 
@@ -13,7 +13,7 @@ describe('dnd init', () => {
     expect(code).toBe(0);
     expect(stdout).toContain('tiny/qwen2');
     expect(stdout).toContain(UNTRAINED);
-    expect(stderr).toBe('initialising the decoder …\nsaving …\n');
+    expect(stderr).toBe('saving …\n');
     expect((await readdir(at('generator'))).sort()).toEqual(['decoder.safetensors', 'generator.json']);
   });
 
@@ -49,6 +49,16 @@ describe('dnd init', () => {
       decoder: { projectedFrom: 20, kernelSize: 3 },
       adapter: { alpha: 3.5, useRslora: true, chunk: 64 },
     });
+  });
+
+  test('writes what Generator.create and save write, in either dtype', async () => {
+    for (const dtype of ['f32', 'bf16'] as const) {
+      await init('--force', '--dtype', dtype, '--seed', 4);
+      using created = await createTiny({ seed: 4 });
+      await created.save(at('created'), { dtype, force: true });
+      for (const file of ['decoder.safetensors', 'generator.json'])
+        expect(await readFile(at('generator', file))).toEqual(await readFile(at('created', file)));
+    }
   });
 
   test('the same seed makes the same file, another seed another one', async () => {

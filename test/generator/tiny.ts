@@ -1,6 +1,6 @@
 import { AdapterLayout, type BaseModel } from '../../src/adapter/index.js';
-import type { CreateOptions } from '../../src/generator/generator.js';
 import { Generator } from '../../src/generator/generator.js';
+import type { CreateOptions } from '../../src/generator/load-options.js';
 
 /** A base model of two layers with the proportions of a Qwen2. */
 export const TINY_BASE: BaseModel = {

@@ -1,5 +1,5 @@
 import { DndError } from '../../../src/errors.js';
-import type { CreateOptions } from '../../../src/generator/generator.js';
+import type { CreateOptions } from '../../../src/generator/load-options.js';
 import { digestOf } from '../bytes.js';
 import { createTiny, PROMPTS } from '../tiny.js';
 

@@ -1,5 +1,6 @@
 import type { GeneratedAdapter } from '../../../src/generator/generated-adapter.js';
-import type { CreateOptions, Generator } from '../../../src/generator/generator.js';
+import type { Generator } from '../../../src/generator/generator.js';
+import type { CreateOptions } from '../../../src/generator/load-options.js';
 import { digestOf } from '../bytes.js';
 import { createTiny, PROMPTS } from '../tiny.js';
 
