@@ -36,10 +36,16 @@ class MappableHandle : public ModelHandle<Handle, Model> {
   void take_model(Napi::Env env, MakeModel make, int threads) {
     make_ = std::move(make);
     threads_ = threads;
-    this->take_ownership(env, make_({}));
+    take_model(env, MappedParameters{});
   }
 
  private:
+  void take_model(Napi::Env env, MappedParameters places) {
+    std::shared_ptr<Model> model = make_(std::move(places));
+    const int64_t mapped_bytes = model->store().mapped_bytes();
+    this->take_ownership(env, std::move(model), 0, mapped_bytes);
+  }
+
   Napi::Value map_parameters(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&] {
       this->require_no_job("mapParameters");
@@ -60,7 +66,7 @@ class MappableHandle : public ModelHandle<Handle, Model> {
         places.emplace(values.field("name").text(), MappedValues{file, offset, bytes});
       }
       this->release_model(info.Env());
-      this->take_ownership(info.Env(), make_(std::move(places)));
+      take_model(info.Env(), std::move(places));
       const ParameterStore& store = this->model()->store();
       Napi::Array names = Napi::Array::New(info.Env());
       for (size_t i = 0; i < store.infos().size(); ++i) {

@@ -41,9 +41,11 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
     };
   }
 
-  /// Takes ownership of a new model and reports its memory to V8: parameters plus `other_bytes`.
-  void take_ownership(Napi::Env env, std::shared_ptr<Model> model, int64_t other_bytes = 0) {
+  /// Takes ownership of a new model and reports its memory to V8: parameters plus `other_bytes`. `mapped_bytes`: of
+  /// files, which take as long to give back.
+  void take_ownership(Napi::Env env, std::shared_ptr<Model> model, int64_t other_bytes = 0, int64_t mapped_bytes = 0) {
     model_ = std::move(model);
+    mapped_bytes_ = mapped_bytes;
     parameter_bytes_ = model_->parameter_bytes();
     bytes_ = parameter_bytes_ + other_bytes;
     Napi::MemoryManagement::AdjustExternalMemory(env, bytes_);
@@ -72,7 +74,7 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
   void release_model(Napi::Env env) {
     if (!model_) return;
     Napi::MemoryManagement::AdjustExternalMemory(env, -bytes_);
-    environment_->release(std::move(model_), bytes_);
+    environment_->release(std::move(model_), bytes_ + mapped_bytes_);
   }
 
   /// What `work` made of a file that changed meanwhile is not a result, and neither is its failure.
@@ -197,6 +199,7 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
   std::shared_ptr<Model> model_;
   int64_t parameter_bytes_ = 0;
   int64_t bytes_ = 0;  ///< as reported to V8
+  int64_t mapped_bytes_ = 0;
 };
 
 }  // namespace dnd::bindings

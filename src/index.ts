@@ -58,7 +58,7 @@ export {
   type GeneratorOptions,
 } from './conversion/index.js';
 export type { EncoderIdentity, Padding, Pooling } from './encoder/index.js';
-export type { Device, Precision } from './engine/index.js';
+export type { Device, Precision, ProcessMemory } from './engine/index.js';
 export { DndError, type ErrorCode } from './errors.js';
 export type { AdapterFormat, SavedDtype } from './generator/adapter-formats.js';
 export type { GeneratorSettings } from './generator/create.js';

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { Device } from '../engine/index.js';
+import { type Device, formatBytes } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import {
   ADAPTER_FORMATS,
@@ -65,6 +65,8 @@ interface Saved {
   adapter: string;
   dtype: SavedDtype;
   format: AdapterFormat;
+  /** Of the files. */
+  writeSeconds: number;
   report: GenerationReport;
 }
 
@@ -155,6 +157,7 @@ async function generate({ json, ...options }: Options, io: Io): Promise<void> {
         checkSaving(format, dtype, generator.manifest.base);
         requireTexts(generator.manifest, texts, source);
         for await (const { adapter } of generator.generateMany(sets, { seed, allPrompts, signal, onProgress })) {
+          const began = performance.now();
           await adapter.save(stagings[saved.length]!, { dtype, format, signal });
           const place = saved.length;
           saved.push({
@@ -162,6 +165,7 @@ async function generate({ json, ...options }: Options, io: Io): Promise<void> {
             adapter: folders[place]!,
             dtype,
             format,
+            writeSeconds: (performance.now() - began) / 1000,
             report: adapter.report,
           });
         }
@@ -205,8 +209,9 @@ async function sourcesOf(
   return { texts, names, folders, sets };
 }
 
-function summary({ prompts, adapter, dtype, report }: Saved, texts: ConditionTexts): string[] {
-  const { encode, decode, restore } = report.seconds;
+function summary({ prompts, adapter, dtype, writeSeconds, report }: Saved, texts: ConditionTexts): string[] {
+  const { load, encode, decode, restore } = report.seconds;
+  const { peakBytes, privateBytes } = report.memory;
   const together = report.batch > 1 ? `, ${report.batch} prompt sets together` : '';
   const { tensors, parameters, norm, rank, alpha, useRslora } = report.adapter;
   return list([
@@ -218,7 +223,11 @@ function summary({ prompts, adapter, dtype, report }: Saved, texts: ConditionTex
     [texts, `${prompts}: ${textSummary(report, texts)}`],
     [
       'time',
-      `encode ${encode.toFixed(2)} s, decode ${decode.toFixed(2)} s, reconstruct ${restore.toFixed(2)} s${together}`,
+      `load ${load.toFixed(2)} s, encode ${encode.toFixed(2)} s, decode ${decode.toFixed(2)} s, reconstruct ${restore.toFixed(2)} s, write ${writeSeconds.toFixed(2)} s${together}`,
+    ],
+    [
+      'memory',
+      `peak ${formatBytes(peakBytes)}, mapped files included${privateBytes === null ? '' : `; private ${formatBytes(privateBytes)}`}`,
     ],
     ['device', deviceSummary(report)],
     ...(report.generator.notice ? [['note', report.generator.notice] as const] : []),

@@ -91,6 +91,7 @@ export {
   planTraining,
   type TrainingPlanRequest,
 } from './plan.js';
+export { type ProcessMemory, processMemory } from './process-memory.js';
 export { abortAtSignals, type StopSignal } from './process-signals.js';
 export { reconstructAdapters } from './reconstruct.js';
 export {

@@ -1,6 +1,6 @@
 import type { AdapterLayout, LoraAdapter } from '../adapter/index.js';
 import type { TextEncoder } from '../encoder/index.js';
-import { type DecoderEngine, reconstructAdapters } from '../engine/index.js';
+import { type DecoderEngine, processMemory, reconstructAdapters } from '../engine/index.js';
 import type { Basis } from './basis.js';
 import { conditionShape, multiplyAdds } from './decoder-shape.js';
 import { deviceReport } from './device.js';
@@ -20,6 +20,7 @@ interface GeneratorParts {
   basis: Basis | undefined;
   encoder: TextEncoder;
   engine: DecoderEngine;
+  loadSeconds: number;
 }
 
 interface BatchOptions {
@@ -51,7 +52,8 @@ export async function generateBatch(
       seed,
       batch: largestBatch,
       device: deviceReport(engine.device),
-      seconds: { ...seconds, restore: clock() },
+      seconds: { load: parts.loadSeconds, ...seconds, restore: clock() },
+      memory: processMemory(),
     });
     adapters.push(new GeneratedAdapter(adapter, report, manifest.base));
   }
@@ -142,7 +144,7 @@ function reportOf(
   { given, groups, dropped, repeated }: Choice,
   encoded: readonly EncodedGroup[],
   adapter: AdapterSummary,
-  rest: Pick<GenerationReport, 'seed' | 'batch' | 'device' | 'seconds'>,
+  rest: Pick<GenerationReport, 'seed' | 'batch' | 'device' | 'seconds' | 'memory'>,
 ): GenerationReport {
   const [wanted] = conditionShape(decoder);
   return {

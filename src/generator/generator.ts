@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { AdapterLayout, LoraAdapter } from '../adapter/index.js';
-import { SerialQueue, steadyProgress } from '../async/index.js';
+import { bothOrNeither, SerialQueue, steadyProgress } from '../async/index.js';
 import { checkMaxLength, type TextEncoder } from '../encoder/index.js';
 import { checkEngineSettings, DecoderEngine, type DeviceUse } from '../engine/index.js';
 import { DndError } from '../errors.js';
@@ -73,12 +73,8 @@ interface Parts {
   /** Folder of the encoder's files; undefined if it has none. */
   encoderFolder: string | undefined;
   engine: DecoderEngine;
-}
-
-interface AssemblyOptions extends Omit<EngineSettings, 'device'> {
-  device: DeviceUse;
-  basis?: Basis | undefined;
-  projection?: ConditionProjection | undefined;
+  /** Wall-clock time of `load` or `create`. */
+  loadSeconds: number;
 }
 
 const DEFAULT_BATCH_SIZE = 8;
@@ -110,6 +106,7 @@ export class Generator implements Disposable, AsyncDisposable {
     checkEngineSettings(checkOptions(options, 'options of Generator.load'));
     if (options.encoder !== undefined) checkPath(options.encoder, 'encoder');
     options.signal?.throwIfAborted();
+    const began = performance.now();
     const folder = await generatorFolder(path);
     // Checkpoints of a training run have checksums.
     const read = (name: string) =>
@@ -123,23 +120,18 @@ export class Generator implements Disposable, AsyncDisposable {
     const source = options.encoder ?? (await encoderInside(folder, manifest.encoder));
     const progress = new Progress({ load: 1 }, options.onProgress);
     return onDevice(options, async (device) => {
-      const encoder = projectedEncoder(
-        await loadNamedEncoder(source, manifest.encoder, { ...options, device }),
-        projection,
+      const encoding = loadNamedEncoder(source, manifest.encoder, { ...options, device });
+      const decoding = Generator.#decoder(
+        { manifest, layout, basis },
+        { ...options, device },
+        (engine, beforeFilling) => {
+          const onProgress = progress.stage('load');
+          return loadDecoderWeights(folder, engine, { signal: options.signal, onProgress, beforeFilling });
+        },
       );
-      return Generator.#assemble(
-        manifest,
-        layout,
-        encoder,
-        source,
-        { ...options, device, basis, projection },
-        (engine, beforeFilling) =>
-          loadDecoderWeights(folder, engine, {
-            signal: options.signal,
-            onProgress: progress.stage('load'),
-            beforeFilling,
-          }),
-      );
+      const [encoder, engine] = await bothOrNeither(encoding, decoding);
+      const parts = { manifest, layout, basis, projection, encoder: projectedEncoder(encoder, projection), engine };
+      return Generator.#assemble(parts, source, began, options.signal);
     });
   }
 
@@ -149,52 +141,68 @@ export class Generator implements Disposable, AsyncDisposable {
    * CORRUPT_FILE, OUT_OF_MEMORY, DEVICE_UNAVAILABLE, ADDON_UNAVAILABLE; `signal.reason` after an abort
    */
   static async create(options: CreateOptions): Promise<Generator> {
+    const began = performance.now();
     const parts = await newParts(options);
     const { signal } = options;
     const progress = new Progress({ initialise: 1 }, options.onProgress);
     return onDevice(options, async (device) => {
       const { manifest, layout, encoder } = await planNew(parts, options, device);
-      return Generator.#assemble(
-        manifest,
-        layout,
-        encoder,
-        options.encoder,
+      const decoding = Generator.#decoder(
+        { manifest, layout, basis: undefined },
         { ...options, device },
         (engine, beforeFilling) => {
           beforeFilling();
           return engine.initialise(manifest.training.seed, { signal, onProgress: progress.stage('initialise') });
         },
       );
+      const [, engine] = await bothOrNeither(Promise.resolve(encoder), decoding);
+      const all = { manifest, layout, basis: undefined, projection: undefined, encoder, engine };
+      return Generator.#assemble(all, options.encoder, began, signal);
     });
   }
 
   /**
-   * Creates the decoder and fills it; frees everything on failure.
+   * Creates the decoder, fills it and makes it ready; frees it on failure.
    * @param fill calls its second parameter, which checks the memory, before it touches any
    */
-  static async #assemble(
-    manifest: GeneratorManifest,
-    layout: AdapterLayout,
-    encoder: TextEncoder,
-    encoderSource: string,
-    { threads, memoryLimitBytes, signal, device, basis, projection }: AssemblyOptions,
+  static async #decoder(
+    { manifest, ...results }: Pick<Parts, 'manifest' | 'layout' | 'basis'>,
+    { threads, memoryLimitBytes, signal, device }: Omit<EngineSettings, 'device'> & { device: DeviceUse },
     fill: (engine: DecoderEngine, beforeFilling: () => void) => Promise<void>,
-  ): Promise<Generator> {
-    let engine: DecoderEngine | undefined;
+  ): Promise<DecoderEngine> {
+    const engine = await DecoderEngine.create({ ...manifest.decoder, threads, memoryLimitBytes, device, mapped: true });
+    try {
+      await fill(engine, () => requireDecoderMemory(engine, results, memoryLimitBytes));
+      await engine.prepare({ signal });
+      return engine;
+    } catch (error) {
+      engine.dispose();
+      throw error;
+    }
+  }
+
+  /**
+   * Checks that the parts fit; frees them if they do not.
+   * @param encoderSource folder of the text encoder, or 'hash'
+   * @param began as `performance.now()`
+   */
+  static #assemble(
+    parts: Omit<Parts, 'encoderFolder' | 'loadSeconds'>,
+    encoderSource: string,
+    began: number,
+    signal: AbortSignal | undefined,
+  ): Generator {
+    const { manifest, encoder, engine } = parts;
     try {
       checkMaxLength(manifest.condition.maxLength, encoder, 'SHAPE_MISMATCH', 'the generator: ');
-      const made = await DecoderEngine.create({ ...manifest.decoder, threads, memoryLimitBytes, device, mapped: true });
-      engine = made;
-      await fill(made, () => requireDecoderMemory(made, { layout, basis }, memoryLimitBytes));
-      await engine.prepare({ signal });
       signal?.throwIfAborted();
     } catch (error) {
-      engine?.dispose();
+      engine.dispose();
       encoder.dispose();
       throw error;
     }
     const encoderFolder = manifest.encoder.type === 'hash' ? undefined : encoderSource;
-    return new Generator({ manifest, layout, basis, projection, encoder, encoderFolder, engine });
+    return new Generator({ ...parts, encoderFolder, loadSeconds: (performance.now() - began) / 1000 });
   }
 
   /** The generator's description: base model, encoder, decoder, adapter, training. */

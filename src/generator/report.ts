@@ -1,4 +1,4 @@
-import type { Precision } from '../engine/index.js';
+import type { Precision, ProcessMemory } from '../engine/index.js';
 import type { Statistics } from './statistics.js';
 
 /** The report of `generate`. Plain data. */
@@ -43,6 +43,8 @@ export interface GenerationReport {
   device: DeviceReport;
   /** Wall-clock times. */
   seconds: {
+    /** Loading, or creating, the generator. */
+    load: number;
     /** Encoding of the whole batch. */
     encode: number;
     /** Decoding of the whole batch, reconstruction of the adapters included. */
@@ -50,6 +52,8 @@ export interface GenerationReport {
     /** The statistics of this adapter. */
     restore: number;
   };
+  /** Memory of the process when the adapter was done. */
+  memory: ProcessMemory;
   /** The adapter in numbers. */
   adapter: AdapterSummary;
 }
