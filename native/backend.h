@@ -228,4 +228,4 @@ typedef const DndBackend* (*DndDeviceLibrary)(void);
 #define DND_DEVICE_LIBRARY_ENTRY "dnd_device_library"
 }
 
-constexpr uint32_t kDndBackendVersion = 11;
+constexpr uint32_t kDndBackendVersion = 12;

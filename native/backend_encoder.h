@@ -25,6 +25,15 @@ struct DndRelativeAttention {
   int64_t span;              ///< no two positions of a sequence are farther apart
 };
 
+/// Attention of all rows of a sequence to its real ones alone, whose keys and values lie by themselves: padding is
+/// attended to by none, so that it needs no keys and values.
+struct DndGatheredAttention {
+  int64_t sequences, longest;
+  int64_t heads, head_width;
+  const int64_t* offsets;      ///< [sequences + 1] rows of q and y, device memory, as the next
+  const int64_t* key_offsets;  ///< [sequences + 1] rows of kv: one at least for each sequence
+};
+
 struct DndEncoderOperations {
   /// y = softmax(scale · q·kᵀ + bias) · v, see DndRelativeAttention. q, k, v [rows, heads, head_width] with `stride`
   /// floats from row to row; y [rows, heads · head_width].
@@ -32,5 +41,9 @@ struct DndEncoderOperations {
                                   const float* k, const float* v, float* y);
   /// y = a · b, element by element; y may be a or b.
   DndStatus (*multiply)(void* device, const DndControl*, const float* a, const float* b, int64_t elements, float* y);
+  /// y = softmax(q·kᵀ/√head_width) · v, see DndGatheredAttention. q, y [rows, heads · head_width],
+  /// kv [keys, 2, heads, head_width].
+  DndStatus (*gathered_attention)(void* device, const DndControl*, const DndGatheredAttention*, const float* q,
+                                  const float* kv, float* y);
 };
 }

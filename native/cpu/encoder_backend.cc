@@ -20,11 +20,17 @@ DndStatus multiply_entry(void* device, const DndControl* control, const float* a
   return guarded([&] { multiply(pool_of(device), Control(control), a, b, elements, y); });
 }
 
+DndStatus gathered_attention_entry(void* device, const DndControl* control, const DndGatheredAttention* shape,
+                                   const float* q, const float* kv, float* y) {
+  return guarded([&] { gathered_attention(pool_of(device), Control(control), *shape, q, kv, y); });
+}
+
 }  // namespace
 
 const DndEncoderOperations kEncoder = {
     .relative_attention = relative_attention_entry,
     .multiply = multiply_entry,
+    .gathered_attention = gathered_attention_entry,
 };
 
 }  // namespace dnd::cpu

@@ -128,13 +128,16 @@ void TextEncoder::check(const int32_t* ids, const EncodeShape& shape) const {
 
 double TextEncoder::multiply_adds(const WindowBatch& batch) const {
   const double hidden = static_cast<double>(config_.hidden_size), inner = static_cast<double>(config_.inner_width());
-  double rows = 0, pairs = 0;
+  const bool gathers = device_->encoder != nullptr && !config_.relative_attention();
+  double rows = 0, keys = 0, pairs = 0;
   for (const WindowBatch::Window& window : batch.windows()) {
     rows += static_cast<double>(window.rows);
+    keys += static_cast<double>(gathers ? window.real : window.rows);
     pairs += static_cast<double>(window.rows) * static_cast<double>(window.rows);
   }
   const double feed_forward = (config_.gated ? 3 : 2) * static_cast<double>(config_.intermediate_size);
-  return static_cast<double>(config_.layers) * (hidden * rows * (4 * inner + feed_forward) + inner * 2 * pairs);
+  return static_cast<double>(config_.layers) * 
+         (hidden * (rows * (2 * inner + feed_forward) + keys * 2 * inner) + inner * 2 * pairs);
 }
 
 void TextEncoder::upload_linear(const Linear& layer, int64_t out, int64_t in) const {

@@ -33,6 +33,35 @@ int64_t wide_columns(const TextEncoderConfig& config) {
   return std::max(4 * config.inner_width(), (config.gated ? 2 : 1) * config.intermediate_size);
 }
 
+/// The rows of a chunk that are no padding, if keys and values of these alone will do; else none. Nobody attends to
+/// padding, but where a window has nothing else, its rows attend to each other.
+std::vector<int32_t> real_rows(const Device& device, const TextEncoderConfig& config, const WindowBatch::Chunk& chunk) {
+  if (device->encoder == nullptr || device->language == nullptr || config.relative_attention()) return {};
+  std::vector<int32_t> rows;
+  for (int64_t window = 0; window < chunk.windows(); ++window) {
+    const size_t before = rows.size();
+    const auto end = static_cast<int32_t>(chunk.offsets[static_cast<size_t>(window) + 1]);
+    for (auto row = static_cast<int32_t>(chunk.offsets[static_cast<size_t>(window)]); row < end; ++row) {
+      if (chunk.mask[static_cast<size_t>(row)] != 0) rows.push_back(row);
+    }
+    if (rows.size() == before) return {};
+  }
+  // They are gathered in the memory that their queries leave of the wide activations.
+  const auto keys = static_cast<int64_t>(rows.size());
+  const int64_t inner = config.inner_width();
+  const bool fits = 2 * chunk.rows() * inner + keys * (2 * inner + config.hidden_size) <= chunk.rows() * wide_columns(config);
+  return fits ? rows : std::vector<int32_t>();
+}
+
+/// Of each window, and of the end: how many of these rows are before it.
+std::vector<int64_t> offsets_among(const WindowBatch::Chunk& chunk, const std::vector<int32_t>& rows) {
+  std::vector<int64_t> offsets;
+  for (const int64_t offset : chunk.offsets) {
+    offsets.push_back(std::lower_bound(rows.begin(), rows.end(), offset) - rows.begin());
+  }
+  return offsets;
+}
+
 }  // namespace
 
 int64_t TextEncoderPass::row_bytes(const TextEncoderConfig& config) {
@@ -42,9 +71,9 @@ int64_t TextEncoderPass::row_bytes(const TextEncoderConfig& config) {
 int64_t TextEncoderPass::bytes(const TextEncoderConfig& config, int64_t rows, int64_t windows, int64_t window,
                                Pooling pooling) {
   const int64_t means = pooling == Pooling::kMean ? windows * config.hidden_size * kFloat : 0;
-  const int64_t integers = config.relative_attention() ? 4 * rows + 2 * window : 3 * rows;
+  const int64_t integers = 4 * rows + (config.relative_attention() ? 2 * window : 0);
   return rows * row_bytes(config) + integers * static_cast<int64_t>(sizeof(int32_t)) +
-         (windows + 1) * static_cast<int64_t>(sizeof(int64_t)) + means;
+         2 * (windows + 1) * static_cast<int64_t>(sizeof(int64_t)) + means;
 }
 
 TextEncoder::Linear TextEncoderPass::part_of(const TextEncoder::Linear& stacked, int64_t part, int64_t inner,
@@ -64,7 +93,10 @@ TextEncoderPass::TextEncoderPass(const TextEncoder& encoder, const WindowBatch::
       hidden_(config_.hidden_size),
       inner_(config_.inner_width()),
       span_(shape.window - 1),
-      pass_(device_, pass_key({rows_, chunk.windows(), chunk.longest, pooling_ == Pooling::kMean}),
+      real_rows_(real_rows(device_, config_, chunk)),
+      pass_(device_,
+            pass_key({rows_, chunk.windows(), chunk.longest, pooling_ == Pooling::kMean,
+                      static_cast<int64_t>(real_rows_.size())}),
             bytes(config_, rows_, chunk.windows(), shape.window, pooling_)),
       ids_(uploaded(device_, chunk.ids)),
       positions_(uploaded(device_, chunk.positions)),
@@ -76,6 +108,10 @@ TextEncoderPass::TextEncoderPass(const TextEncoder& encoder, const WindowBatch::
       states_(first_.data()),
       sums_(second_.data()) {
   if (pooling_ == Pooling::kMean) means_ = DeviceArray(device_, chunk.windows() * hidden_);
+  if (!real_rows_.empty()) {
+    keys_ = uploaded(device_, real_rows_);
+    key_offsets_ = uploaded(device_, offsets_among(chunk, real_rows_));
+  }
   if (config_.relative_attention()) places_ = uploaded(device_, chunk.places);
   if (config_.relative_buckets > 0) buckets_ = uploaded(device_, encoder.relative_buckets_);
 }
@@ -139,11 +175,33 @@ void TextEncoderPass::apply_pre_norm(const TextEncoder::Layer& layer, size_t ind
 
 const float* TextEncoderPass::attend(const TextEncoder::Layer& layer, size_t index, const float* x) const {
   if (config_.relative_attention()) return attend_relatively(layer, index, x);
+  if (!real_rows_.empty()) return attend_gathered(layer, x);
   float* const query_key_value = wide_.data();
   float* const context = query_key_value + rows_ * 3 * inner_;
   linear(layer.query_key_value, x, hidden_, 3 * inner_, kDndNoActivation, nullptr, query_key_value);
   pass_.call(device_->attention, control_, query_key_value, values_of<int32_t>(mask_), values_of<int64_t>(offsets_),
              chunk_.windows(), chunk_.longest, config_.heads, config_.width_of_head(), context);
+  return context;
+}
+
+const float* TextEncoderPass::attend_gathered(const TextEncoder::Layer& layer, const float* x) const {
+  const auto keys = static_cast<int64_t>(real_rows_.size());
+  float* const query = wide_.data();
+  float* const context = query + rows_ * inner_;
+  float* const key_value = context + rows_ * inner_;
+  float* const real = key_value + keys * 2 * inner_;
+  linear(part_of(layer.query_key_value, 0, inner_, hidden_), x, rows_, hidden_, inner_, query);
+  pass_.call(device_->language->gather_rows, control_, x, values_of<int32_t>(keys_), keys, hidden_, real);
+  linear(part_of(layer.query_key_value, 1, inner_, hidden_), real, keys, hidden_, 2 * inner_, key_value);
+  const DndGatheredAttention shape = {
+      .sequences = chunk_.windows(),
+      .longest = chunk_.longest,
+      .heads = config_.heads,
+      .head_width = config_.width_of_head(),
+      .offsets = values_of<int64_t>(offsets_),
+      .key_offsets = values_of<int64_t>(key_offsets_),
+  };
+  pass_.call(device_->encoder->gathered_attention, control_, &shape, query, key_value, context);
   return context;
 }
 
@@ -199,6 +257,12 @@ const float* TextEncoderPass::feed_forward(const TextEncoder::Layer& layer, cons
 void TextEncoderPass::linear(const TextEncoder::Linear& layer, const float* from, int64_t in, int64_t out,
                              DndActivation with, const float* residual, float* to) const {
   pass_.call(device_->linear, control_, from, rows_, in, layer.weight, layer.bias, out, with, residual, to);
+}
+
+void TextEncoderPass::linear(const TextEncoder::Linear& layer, const float* from, int64_t rows, int64_t in, int64_t out,
+                             float* to) const {
+  pass_.call(device_->linear, control_, from, rows, in, layer.weight, layer.bias, out, kDndNoActivation,
+             static_cast<const float*>(nullptr), to);
 }
 
 void TextEncoderPass::norm(const TextEncoder::Norm& norm, const float* from, float* to) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "model/device_pass.h"
 #include "model/text_encoder.h"
@@ -32,10 +33,12 @@ class TextEncoderPass {
   void apply_pre_norm(const TextEncoder::Layer& layer, size_t index);
   /// Of x [rows, hidden_size]; the result, [rows, inner_width], is in wide_.
   const float* attend(const TextEncoder::Layer& layer, size_t index, const float* x) const;
+  const float* attend_gathered(const TextEncoder::Layer& layer, const float* x) const;
   const float* attend_relatively(const TextEncoder::Layer& layer, size_t index, const float* x) const;
   const float* feed_forward(const TextEncoder::Layer& layer, const float* x) const;
   void linear(const TextEncoder::Linear& layer, const float* from, int64_t in, int64_t out, DndActivation with,
               const float* residual, float* to) const;
+  void linear(const TextEncoder::Linear& layer, const float* from, int64_t rows, int64_t in, int64_t out, float* to) const;
   void norm(const TextEncoder::Norm& norm, const float* from, float* to) const;
 
   const TextEncoder& encoder_;
@@ -45,9 +48,11 @@ class TextEncoderPass {
   const Pooling pooling_;
   const DndControl* control_;
   const int64_t rows_, hidden_, inner_, span_;
+  const std::vector<int32_t> real_rows_;  ///< whose keys and values alone are computed; empty: those of all rows
   DevicePass pass_;
   DeviceArray ids_, positions_, mask_, offsets_;
-  DeviceArray places_, buckets_;  ///< for relative attention
+  DeviceArray keys_, key_offsets_;  ///< the real rows, and the first of each window
+  DeviceArray places_, buckets_;   ///< for relative attention
   DeviceArray first_, second_;    ///< [rows, hidden_size]
   DeviceArray wide_;              ///< [rows, wide columns]
   DeviceArray means_;

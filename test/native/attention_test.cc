@@ -178,5 +178,30 @@ TEST(MeanPool, averages_the_real_rows_and_gives_zeros_where_there_is_none) {
   }
 }
 
+TEST(GatheredAttention, gives_the_bytes_of_attention_whose_padding_has_keys_too) {
+  Problem problem(3, 16, {40, 1, 7, 100}, 9);
+  for (const int64_t row : {0, 5, 6, 39, 42, 43}) problem.mask[row] = 0;
+  for (int64_t row = 58; row < 148; ++row) problem.mask[row] = 0;
+  const int64_t width = problem.heads * problem.head_width;
+  const std::vector<int64_t> offsets = problem.offsets();
+  std::vector<float> q, kv;
+  std::vector<int64_t> key_offsets = {0};
+  for (size_t sequence = 0; sequence + 1 < offsets.size(); ++sequence) {
+    for (int64_t row = offsets[sequence]; row < offsets[sequence + 1]; ++row) {
+      const auto begin = problem.qkv.begin() + row * 3 * width;
+      q.insert(q.end(), begin, begin + width);
+      if (problem.mask[row] != 0) kv.insert(kv.end(), begin + width, begin + 3 * width);
+    }
+    key_offsets.push_back(static_cast<int64_t>(kv.size()) / (2 * width));
+  }
+  ThreadPool pool(2);
+  std::vector<float> expected(q.size()), found(q.size());
+  attention(pool, Control(), problem.qkv.data(), problem.mask.data(), offsets.data(), 4, 100, problem.heads,
+            problem.head_width, expected.data());
+  const DndGatheredAttention shape = {4, 100, problem.heads, problem.head_width, offsets.data(), key_offsets.data()};
+  gathered_attention(pool, Control(), shape, q.data(), kv.data(), found.data());
+  EXPECT_EQ(found, expected);
+}
+
 }  // namespace
 }  // namespace dnd::cpu

@@ -238,6 +238,19 @@ TEST(TextEncoder, agrees_with_bert_in_double_for_other_sizes_and_masks_with_hole
   EXPECT_LE(relative_error(encoded(encoder, batch), NaiveBert(encoder).encode(batch)), 2e-6);
 }
 
+/// Keys and values of padding are left out, unless a window has nothing else.
+TEST(TextEncoder, gives_the_same_bytes_whether_padding_has_keys_or_not) {
+  TextEncoderConfig config = small_config();
+  config.intermediate_size = 5 * config.hidden_size;
+  TextEncoder encoder(config, 2);
+  fill(encoder);
+  Batch without({17, 1, 5}, 30, 30, 2), with({17, 1, 5, 0}, 30, 30, 2);
+  for (Batch* batch : {&without, &with}) batch->mask[3] = 0;
+  const std::vector<float> gathered = encoded(encoder, without), all = encoded(encoder, with);
+  EXPECT_LE(relative_error(gathered, NaiveBert(encoder).encode(without)), 2e-6);
+  EXPECT_EQ(gathered, std::vector<float>(all.begin(), all.begin() + static_cast<int64_t>(gathered.size())));
+}
+
 TEST(TextEncoder, encodes_windows_separately_including_empty_ones) {
   TextEncoder encoder(small_config(), 2);
   fill(encoder);

@@ -16,13 +16,18 @@ namespace dnd::cpu {
 /// Padding keys are left out rather than masked: e^(lowest finite − largest) is exactly zero.
 class AttentionHead {
  public:
-  /// query, key, value: of the head, `row_stride` floats from row to row; y the same with `y_stride`.
-  AttentionHead(const float* query, const float* key, const float* value, int64_t row_stride, int64_t head_width, float scale,
-       float* y, int64_t y_stride)
-      : query_(query),
-        key_(key),
-        value_(value),
-        row_stride_(row_stride),
+  /// The rows of a head: `query_stride` floats from one to the next, and `key_stride` for keys and values.
+  struct Rows {
+    const float *query, *key, *value;
+    int64_t query_stride, key_stride;
+  };
+  /// y: `y_stride` floats from row to row.
+  AttentionHead(const Rows& rows, int64_t head_width, float scale, float* y, int64_t y_stride)
+      : query_(rows.query),
+        key_(rows.key),
+        value_(rows.value),
+        query_stride_(rows.query_stride),
+        key_stride_(rows.key_stride),
         width_(head_width),
         y_(y),
         y_stride_(y_stride),
@@ -34,25 +39,26 @@ class AttentionHead {
   }
   static int64_t panel_queries() { return kernels().lanes * kMaxTileVectors; }
 
-  /// Gathers the keys and values of the rows [begin, end) that are real.
+  /// Gathers the keys and values of the rows [begin, end) that are real; mask null: all are.
   void gather(const int32_t* mask, int64_t begin, int64_t end, float* scratch) {
+    const auto is_real = [mask](int64_t row) { return mask == nullptr || mask[row] != 0; };
     keys_ = 0;
-    for (int64_t row = begin; row < end; ++row) keys_ += mask[row] != 0;
+    for (int64_t row = begin; row < end; ++row) keys_ += is_real(row);
     packed_keys_ = scratch;
     packed_values_ = packed_keys_ + keys_ * width_;
     panel_ = packed_values_ + keys_ * width_;
     int64_t key = 0;
     for (int64_t row = begin; row < end;) {
-      if (mask[row] == 0) {
+      if (!is_real(row)) {
         ++row;
         continue;
       }
       int64_t run_end = row;
-      while (run_end < end && mask[run_end] != 0) ++run_end;
-      kernels_.transpose(key_ + row * row_stride_, row_stride_, run_end - row, width_, nullptr, 1.0f,
+      while (run_end < end && is_real(run_end)) ++run_end;
+      kernels_.transpose(key_ + row * key_stride_, key_stride_, run_end - row, width_, nullptr, 1.0f,
                          packed_keys_ + key, keys_, run_end - row);
       for (; row < run_end; ++row, ++key) {
-        std::copy_n(value_ + row * row_stride_, width_, packed_values_ + key * width_);
+        std::copy_n(value_ + row * key_stride_, width_, packed_values_ + key * width_);
       }
     }
   }
@@ -61,7 +67,7 @@ class AttentionHead {
   void attend_uniformly(int64_t begin, int64_t end, int64_t query_begin, int64_t query_end) const {
     std::vector<double> sums(width_);
     for (int64_t row = begin; row < end; ++row) {
-      for (int64_t i = 0; i < width_; ++i) sums[i] += value_[row * row_stride_ + i];
+      for (int64_t i = 0; i < width_; ++i) sums[i] += value_[row * key_stride_ + i];
     }
     for (int64_t i = 0; i < width_; ++i) {
       const float mean = static_cast<float>(sums[i] / static_cast<double>(end - begin));
@@ -86,7 +92,7 @@ class AttentionHead {
     float* outputs = panel_queries + width_ * queries;
     float* sums = outputs + width_ * queries;
 
-    kernels_.transpose(query_ + begin * row_stride_, row_stride_, count, width_, nullptr, scale_, panel_queries,
+    kernels_.transpose(query_ + begin * query_stride_, query_stride_, count, width_, nullptr, scale_, panel_queries,
                        queries, queries);
     multiply(keys, width_, packed_keys_ + first, keys_, panel_queries, scores);
     adjust(scores);
@@ -111,7 +117,7 @@ class AttentionHead {
   }
 
   const float *query_, *key_, *value_;
-  int64_t row_stride_, width_;
+  int64_t query_stride_, key_stride_, width_;
   float* y_;
   int64_t y_stride_;
   float scale_;

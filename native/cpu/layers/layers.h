@@ -40,6 +40,9 @@ void attention(ThreadPool& pool, const Control& control, const float* qkv, const
                int64_t sequences, int64_t longest, int64_t heads, int64_t head_width, float* y);
 
 /// Of backend_encoder.h, as the next.
+void gathered_attention(ThreadPool& pool, const Control& control, const DndGatheredAttention& shape, const float* q,
+                        const float* kv, float* y);
+
 void relative_attention(ThreadPool& pool, const Control& control, const DndRelativeAttention& shape, const float* q,
                         const float* k, const float* v, float* y);
 void multiply(ThreadPool& pool, const Control& control, const float* a, const float* b, int64_t elements, float* y);

@@ -93,8 +93,8 @@ void relative_attention(ThreadPool& pool, const Control& control, const DndRelat
     const int64_t query_end = std::min(end, begin + part_begin(panels, pieces, task % pieces + 1) * panel);
     if (query_begin >= query_end) return;
 
-    AttentionHead head(q + place, k + place, v + place, shape.stride, head_width, shape.scale, y + place,
-                       heads * head_width);
+    const AttentionHead::Rows rows = {q + place, k + place, v + place, shape.stride, shape.stride};
+    AttentionHead head(rows, head_width, shape.scale, y + place, heads * head_width);
     head.gather(shape.mask, begin, end, scratch.floats() + thread * scratch_floats);
     const Distances distances(shape, task / pieces % heads, begin, end);
     for (int64_t query = query_begin; query < query_end; query += panel) {
