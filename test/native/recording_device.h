@@ -132,6 +132,9 @@ class RecordingDevice {
 inline const DndBackend& RecordingDevice::table() {
   static const DndBackend table = [] {
     DndBackend t = *cpu_backend();
+    // Those of the CPU would take this device for theirs.
+    t.language = nullptr;
+    t.encoder = nullptr;
     t.name = "recording";
     t.host_memory = 0;
     t.open = [](const DndDeviceOptions*, DndStatus* status) -> void* {
