@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-
 #include "core/mapped_file_faults.h"
 
 namespace dnd {
@@ -21,8 +20,6 @@ const timespec& modified(const struct stat& status) { return status.st_mtim; }
 #endif
 
 }  // namespace
-
-bool MappedFile::supported() { return true; }
 
 std::shared_ptr<const MappedFile> MappedFile::of_descriptor(int descriptor, const std::string& path) {
   std::shared_ptr<MappedFile> file(new MappedFile);
@@ -74,7 +71,6 @@ void MappedFile::require_unchanged() const {
 
 namespace dnd {
 
-bool MappedFile::supported() { return false; }
 std::shared_ptr<const MappedFile> MappedFile::of_descriptor(int, const std::string&) { return nullptr; }
 MappedFile::~MappedFile() = default;
 void MappedFile::populate(int64_t, int64_t) const {}

@@ -17,11 +17,8 @@ namespace dnd {
 /// contents.
 class MappedFile {
  public:
-  /// False on systems without such mappings (Windows).
-  static bool supported();
-
-  /// Maps the whole file; the descriptor may be closed afterwards. Null if the system refuses, or there are too many
-  /// mappings: then the file has to be read. `path` is for messages.
+  /// Maps the whole file; the descriptor may be closed afterwards. Null if the system refuses, there are too many
+  /// mappings, or on Windows: then the file has to be read. `path` is for messages.
   static std::shared_ptr<const MappedFile> of_descriptor(int descriptor, const std::string& path);
 
   ~MappedFile();

@@ -42,8 +42,8 @@ void on_bus_error(int signal, siginfo_t* info, void* context) {
     if (address < begin || address >= end) continue;
     const uintptr_t page = address / page_size * page_size;
     // All to the end: where a file was cut, none of it is there.
-    void* zeros = mmap(reinterpret_cast<void*>(page), end - page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-    if (zeros == MAP_FAILED) break;
+    constexpr int kZeros = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+    if (mmap(reinterpret_cast<void*>(page), end - page, PROT_READ, kZeros, -1, 0) == MAP_FAILED) break;
     slot.faulted = true;
     return;
   }
@@ -63,7 +63,8 @@ bool install() {
 void uninstall() {
   struct sigaction current;
   if (sigaction(SIGBUS, nullptr, &current) != 0) return;
-  if ((current.sa_flags & SA_SIGINFO) != 0 && current.sa_sigaction == on_bus_error) sigaction(SIGBUS, &previous, nullptr);
+  const bool ours = (current.sa_flags & SA_SIGINFO) != 0 && current.sa_sigaction == on_bus_error;
+  if (ours) sigaction(SIGBUS, &previous, nullptr);
 }
 
 }  // namespace

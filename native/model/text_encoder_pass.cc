@@ -49,8 +49,8 @@ std::vector<int32_t> real_rows(const Device& device, const TextEncoderConfig& co
   // They are gathered in the memory that their queries leave of the wide activations.
   const auto keys = static_cast<int64_t>(rows.size());
   const int64_t inner = config.inner_width();
-  const bool fits = 2 * chunk.rows() * inner + keys * (2 * inner + config.hidden_size) <= chunk.rows() * wide_columns(config);
-  return fits ? rows : std::vector<int32_t>();
+  const int64_t used = 2 * chunk.rows() * inner + keys * (2 * inner + config.hidden_size);
+  return used <= chunk.rows() * wide_columns(config) ? rows : std::vector<int32_t>();
 }
 
 /// Of each window, and of the end: how many of these rows are before it.
