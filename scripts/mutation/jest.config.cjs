@@ -1,0 +1,13 @@
+// The tests that the mutations of scripts/mutation/stryker.config.json are judged by.
+const { join } = require('node:path');
+const own = require('../../jest.config.cjs');
+
+/** @type {import('jest').Config} */
+module.exports = {
+  ...own,
+  rootDir: join(__dirname, '..', '..'),
+  roots: ['adapter', 'formats', 'prompts'].map((name) => `<rootDir>/test/${name}`),
+  maxWorkers: 1,
+  // Thousands of mutated files take a minute for each mutation, and say that nothing crashes, not what is right.
+  testPathIgnorePatterns: [...own.testPathIgnorePatterns, '-fuzz\\.test\\.ts$'],
+};
