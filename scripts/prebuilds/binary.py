@@ -17,7 +17,7 @@ class Facts:
     glibc: tuple[int, ...] | None = None  # the newest version that an import asks for
     oldest_system: tuple[int, ...] | None = None
     signed: bool = False
-    made_at: int = 0  # a time in the file, in seconds
+    made_at: int = 0  # a time in the file, in seconds; 0 also where the file says that it is a digest of the content
 
 
 # zig's linker lists them among what a library shows; they are local to every library of macOS.
@@ -118,5 +118,6 @@ def pe(binary: lief.PE.Binary) -> Facts:
         libraries={library.name.lower() for library in list(binary.imports) + list(binary.delay_imports)},
         imports=imports,
         oldest_system=(binary.optional_header.major_subsystem_version, binary.optional_header.minor_subsystem_version),
-        made_at=binary.header.time_date_stamps,
+        made_at=0 if any(entry.type == lief.PE.Debug.TYPES.REPRO for entry in binary.debug) else (
+            binary.header.time_date_stamps),
     )
