@@ -4,10 +4,12 @@
 //   node scripts/try-prebuilds.cjs                   those of prebuilds/ that can run here
 //   node scripts/try-prebuilds.cjs linux-arm64 …     these
 //   … --golden FOLDER [--only causal_,encoder_]      the files of reference numbers; default ../shared/golden, every one
-// 64-bit ARM runs under qemu, musl in a Node for it (scripts/prebuilds/*-node.sh, each of which says what it needs). Needs dist/.
+// 64-bit ARM runs under qemu, musl in a Node for it, Windows under Wine (scripts/prebuilds/*-node.sh, each of which says what
+// it needs). Needs dist/.
 // Prints `tried: N passed, M failed` last.
 const { execFileSync, spawnSync } = require('node:child_process');
-const { existsSync, readdirSync, readFileSync } = require('node:fs');
+const { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } = require('node:fs');
+const { tmpdir } = require('node:os');
 const { join, resolve } = require('node:path');
 const { parseArgs } = require('node:util');
 const { instructionSetsOf } = require('./prebuilds/instruction-sets.cjs');
@@ -15,7 +17,12 @@ const TARGETS = require('./prebuilds/targets.json');
 
 const ROOT = join(__dirname, '..');
 /** A program that runs Node for a platform, by the script that prints its path. */
-const NODES = { 'linux-x64': undefined, 'linux-x64-musl': 'musl-node.sh', 'linux-arm64': 'arm64-node.sh' };
+const NODES = {
+  'linux-x64': undefined,
+  'linux-x64-musl': 'musl-node.sh',
+  'linux-arm64': 'arm64-node.sh',
+  'win32-x64': 'wine-node.sh',
+};
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -63,47 +70,50 @@ function tryPlatform(name, golden) {
     : process.execPath;
   const processor = TARGETS[name].processor === 'aarch64' ? 'arm64' : 'x64';
   const wanted = instructionSetsOf(processor, readFileSync('/proc/cpuinfo', 'utf8'));
-  const { status, signal, stdout, stderr } = run(node, [join(__dirname, 'prebuilds', 'load.cjs'), fileOf(name)]);
-  if (status !== 0) return report(`${name} is loaded`, stderr.trim() || `it ended with ${signal ?? status}`);
-  const { available, bfloat16, compiler } = JSON.parse(stdout);
-  const found = { available, bfloat16 };
-  const same = JSON.stringify(found) === JSON.stringify(wanted);
+  const { cpuInfo, error } = reportOf(node, name);
+  if (error) return report(`${name} is loaded`, error);
+  const { available, bfloat16, compiler } = cpuInfo;
+  const same = JSON.stringify({ available, bfloat16 }) === JSON.stringify(wanted);
   report(
-    `${name} (${compiler.replace(/ \(.*/, '')}) finds ${available.join(', ')}${bfloat16 ? ', bfloat16' : ''}`,
+    `${name} (${compiler.trim()}) finds ${available.join(', ')}${bfloat16 ? ', bfloat16' : ''}`,
     same ? undefined : `it should find ${JSON.stringify(wanted)}`,
   );
   if (golden.length === 0) return console.log(`left out: golden numbers, because ${values.golden} has none`);
-  for (const set of available) verify(name, node, set, golden);
+  for (const set of available) compareGolden(name, node, set, golden);
 }
 
-function verify(name, node, set, golden) {
+function compareGolden(name, node, set, golden) {
   const began = Date.now();
-  const parameters = [join(ROOT, 'dist', 'cli', 'main.js'), 'verify', ...golden, '--json'];
-  const { stdout, stderr } = run(node, parameters, { DND_ADDON: fileOf(name), DND_CPU_ISA: set });
+  const { verdicts, error } = reportOf(node, name, golden, { DND_CPU_ISA: set });
   const sentence = `${name} gives the golden numbers on ${set}`;
-  let verdicts;
-  try {
-    verdicts = JSON.parse(stdout);
-  } catch {
-    return report(sentence, stderr.trim() || stdout.trim());
-  }
-  const checks = verdicts.flatMap((verdict) => verdict.checks);
-  const compared = checks.filter(({ skipped }) => !skipped);
-  const wrong = verdicts.filter(({ ok }) => !ok).map(({ file, error }) => `${file} ${error?.message ?? ''}`);
-  const largest = Math.max(...compared.map(({ relativeError }) => relativeError ?? 0));
+  if (error) return report(sentence, error);
+  const compared = verdicts.flatMap(({ checks }) => checks).filter(({ skipped }) => !skipped);
+  const wrong = verdicts
+    .filter(({ ok }) => !ok)
+    .map(({ file, checks, error }) => `${file}: ${error?.message ?? checks.find(({ ok }) => ok === false)?.name}`);
+  const largest = Math.max(...compared.map(({ relativeError }) => relativeError ?? Number.POSITIVE_INFINITY));
   const seconds = ((Date.now() - began) / 1000).toFixed(0);
   report(
-    `${sentence}: ${compared.length} checks, largest relative error ${largest.toExponential(1)}, ${seconds} s`,
+    `${sentence}: ${compared.length} numbers, largest relative error ${largest.toExponential(1)}, ${seconds} s`,
     wrong.length > 0 ? wrong.join(', ') : compared.length === 0 ? 'nothing was compared' : undefined,
   );
 }
 
-function run(program, parameters, environment = {}) {
-  return spawnSync(program, parameters, {
-    env: { ...process.env, ...environment },
-    encoding: 'utf8',
-    maxBuffer: 1 << 28,
-  });
+/** What scripts/prebuilds/report.cjs writes, in this Node with the addon of this platform; `error` where that fails. */
+function reportOf(node, name, golden = [], environment = {}) {
+  const work = mkdtempSync(join(tmpdir(), 'dnd-try-'));
+  const path = join(work, 'report.json');
+  try {
+    const { status, signal, stderr } = spawnSync(node, [join(__dirname, 'prebuilds', 'report.cjs'), path, ...golden], {
+      env: { ...process.env, DND_ADDON: fileOf(name), DND_CACHE: work, ...environment },
+      stdio: ['ignore', 'ignore', 'pipe'],
+      encoding: 'utf8',
+    });
+    if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8'));
+    return { error: stderr.trim() || `Node ended with ${signal ?? status}` };
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
 }
 
 /** @param {string | undefined} problem */
