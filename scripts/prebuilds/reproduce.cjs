@@ -17,7 +17,7 @@ const PACKAGES = ['cmake-js/package.json', 'node-addon-api', 'node-api-headers']
 exports.reproduce = function reproduce(names, targets) {
   const work = mkdtempSync(join(tmpdir(), 'dnd-again-'));
   try {
-    const copy = join(work, 'another', 'folder', 'of the same sources');
+    const copy = join(work, 'another', 'folder', 'of-the-same-sources');
     for (const path of SOURCES) cpSync(join(ROOT, path), join(copy, path), { recursive: true });
     for (const path of PACKAGES)
       cpSync(join(ROOT, 'node_modules', path), join(copy, 'node_modules', path), { recursive: true });
