@@ -22,8 +22,7 @@ set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
 # The folders of a build must not be in what it makes: two builds give the same bytes.
 cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH repository)
 cmake_path(GET DND_TOOLS PARENT_PATH tools)
-set(CMAKE_CXX_FLAGS_INIT
-  "-target ${DND_TRIPLE} -O3 \"-ffile-prefix-map=${repository}=.\" \"-ffile-prefix-map=${tools}=tools\"")
+set(CMAKE_CXX_FLAGS_INIT "-target ${DND_TRIPLE} -O3 -ffile-prefix-map=${repository}=. -ffile-prefix-map=${tools}=tools")
 set(CMAKE_MODULE_LINKER_FLAGS_INIT "-s")  # symbols are for no one: a report names the addon's version
 if(DND_SYSTEM STREQUAL Darwin)
   # CMake would pass Apple's compiler flags for its SDK; zig has one version of it, and the triple names the oldest system.
