@@ -3,12 +3,14 @@
 // compiler, linkers, C libraries and headers of all of them. Nothing of the building machine is in them.
 //   node scripts/prebuild.cjs               every platform, one after the other
 //   node scripts/prebuild.cjs linux-x64 …   these
+//   node scripts/prebuild.cjs --twice …     and again in another folder, without caches: fails unless the bytes are the same
 // CMAKE_BUILD_PARALLEL_LEVEL: processes at a time (default: one per core). With
 // CMAKE_CXX_COMPILER_LAUNCHER=ccache what was compiled before is reused. scripts/check-prebuilds.sh inspects the result.
 const { spawnSync } = require('node:child_process');
 const { copyFileSync, mkdirSync, rmSync, statSync } = require('node:fs');
 const { availableParallelism } = require('node:os');
 const { dirname, join, relative } = require('node:path');
+const { reproduce } = require('./prebuilds/reproduce.cjs');
 const { toolchain } = require('./prebuilds/settings.cjs');
 const TARGETS = require('./prebuilds/targets.json');
 
@@ -16,14 +18,24 @@ const ROOT = join(__dirname, '..');
 
 main(process.argv.slice(2));
 
-function main(chosen) {
+function main(options) {
+  const chosen = options.filter((option) => option !== '--twice');
   const known = Object.keys(TARGETS);
   const unknown = chosen.find((name) => !known.includes(name));
   if (unknown) fail(`unknown platform ${unknown}; there are: ${known.join(' ')}`);
   const tools = run('bash', [join(__dirname, 'prebuilds', 'tools.sh')], {
     stdio: ['ignore', 'pipe', 'inherit'],
   }).trim();
-  for (const name of chosen.length > 0 ? chosen : known) build(name, tools);
+  const names = chosen.length > 0 ? chosen : known;
+  for (const name of names) build(name, tools);
+  if (options.length > chosen.length) buildAgain(names);
+}
+
+function buildAgain(names) {
+  const results = reproduce(names, TARGETS);
+  for (const { name, difference } of results)
+    process.stdout.write(`${name}: ${difference ?? 'two builds, the same bytes'}\n`);
+  if (results.some(({ difference }) => difference !== undefined)) process.exitCode = 1;
 }
 
 function build(name, tools) {

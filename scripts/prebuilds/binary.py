@@ -17,7 +17,7 @@ class Facts:
     glibc: tuple[int, ...] | None = None  # the newest version that an import asks for
     oldest_system: tuple[int, ...] | None = None
     signed: bool = False
-    made_at: int = 0  # a time in the file, in seconds
+    made_at: int = 0  # a time in the file, in seconds; 0 also where the file says that it is a digest of the content
 
 
 # zig's linker lists them among what a library shows; they are local to every library of macOS.
@@ -79,24 +79,32 @@ def elf(binary: lief.ELF.Binary) -> Facts:
     )
 
 
+def origin_of(symbol: lief.MachO.Symbol, libraries: list[str]) -> str:
+    """By what dyld is told, else, of a name that nothing refers to any more, by the symbol table: which of the libraries, from 1."""
+    if symbol.has_binding_info:
+        return symbol.binding_info.library.name if symbol.binding_info.has_library else ''
+    number = symbol.description >> 8 & 0xff
+    return libraries[number - 1] if 1 <= number <= len(libraries) else ''
+
+
 def mach_o(fat: lief.MachO.FatBinary) -> Facts:
     if fat.size != 1:
         raise NotAnAddon(f'a Mach-O file of {fat.size} architectures')
     binary = fat.at(0)
     if binary.header.file_type not in (lief.MachO.Header.FILE_TYPE.DYLIB, lief.MachO.Header.FILE_TYPE.BUNDLE):
         raise NotAnAddon('a Mach-O file, but no library')
-    imports = {}
-    for symbol in binary.imported_symbols:
-        library = symbol.binding_info.library.name if symbol.has_binding_info and symbol.binding_info.has_library else ''
-        imports[symbol.name.removeprefix('_')] = library
     own_name = binary.get(lief.MachO.LoadCommand.TYPE.ID_DYLIB)
+    libraries = [library.name for library in binary.libraries if own_name is None or library.name != own_name.name]
+    imports = {
+        symbol.name.removeprefix('_'): origin_of(symbol, libraries) for symbol in binary.imported_symbols
+    }
     return Facts(
         system='Darwin',
         processor=processor_of(binary.header.cpu_type),
         exports={
             symbol.name.removeprefix('_') for symbol in binary.exported_symbols if symbol.name not in OF_THE_LINKER
         },
-        libraries={library.name for library in binary.libraries if own_name is None or library.name != own_name.name},
+        libraries=set(libraries),
         imports=imports,
         search_paths=[path.path for path in binary.rpaths],
         oldest_system=tuple(binary.build_version.minos[:2]) if binary.has_build_version else None,
@@ -118,5 +126,6 @@ def pe(binary: lief.PE.Binary) -> Facts:
         libraries={library.name.lower() for library in list(binary.imports) + list(binary.delay_imports)},
         imports=imports,
         oldest_system=(binary.optional_header.major_subsystem_version, binary.optional_header.minor_subsystem_version),
-        made_at=binary.header.time_date_stamps,
+        made_at=0 if any(entry.type == lief.PE.Debug.TYPES.REPRO for entry in binary.debug) else (
+            binary.header.time_date_stamps),
     )

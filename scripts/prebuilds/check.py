@@ -103,7 +103,7 @@ def windows(facts: Facts, _: dict) -> dict[str, list[str]]:
         'what is of Node-API it takes from node.exe': sorted(
             f'{name} {origin}' for name, origin in facts.imports.items()
             if NODE_FUNCTION.match(name) and origin != 'node.exe'),
-        'no time of its making is in it': [str(facts.made_at)] if facts.made_at > 1 else [],
+        'no time of its making is in it': [str(facts.made_at)] if facts.made_at else [],
     }
 
 

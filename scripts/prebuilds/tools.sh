@@ -9,7 +9,8 @@ pinned_environment cross scripts/prebuilds/tools.txt
 folder=$environment/bin
 
 # CMake takes a program for each tool, and zig is one program for all; ccache knows clang by its name, and by the version
-# in the script. zig builds its C++ library once per target (a minute) and keeps it beside the other caches.
+# in the script. zig builds its C++ library once per target (a minute) and keeps it beside the other caches, or in
+# ZIG_GLOBAL_CACHE_DIR.
 link_tools() {
   local zig tool
   zig=("$environment"/lib/python3.*/site-packages/ziglang/zig)
@@ -18,7 +19,9 @@ link_tools() {
     cat > "$folder/zig-${tool#*:}" << END
 #!/bin/sh
 # zig $("$folder/zig" version)
-ZIG_GLOBAL_CACHE_DIR=$(printf %q "$cache/zig") exec "\${0%/*}/zig" ${tool%:*} "\$@"
+[ -n "\$ZIG_GLOBAL_CACHE_DIR" ] || ZIG_GLOBAL_CACHE_DIR=$(printf %q "$cache/zig")
+export ZIG_GLOBAL_CACHE_DIR
+exec "\${0%/*}/zig" ${tool%:*} "\$@"
 END
     chmod +x "$folder/zig-${tool#*:}"
   done

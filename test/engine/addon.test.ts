@@ -1,8 +1,12 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { addonPath, cpuInfo } from '../../src/engine/index.js';
 import { resultOf } from './child.js';
+
+const { instructionSetsOf } = require('../../scripts/prebuilds/instruction-sets.cjs') as {
+  instructionSetsOf(processor: string, information: string): { available: string[]; bfloat16: boolean };
+};
 
 jest.setTimeout(300_000); // the machine may be slow and shared
 
@@ -61,6 +65,25 @@ test('cpuInfo reports the instruction sets, the one in use and the number of thr
   expect(usableCpus).toBeLessThanOrEqual(cpus().length);
   expect(defaultThreads).toBe(process.env.DND_THREADS ? Number(process.env.DND_THREADS) : usableCpus);
   expect(compiler).toMatch(/^(GCC|Clang) \d+/);
+});
+
+// Of a build as of a prebuilt binary: a compiler's own detection needs start-up code that zig's libraries lack.
+(process.platform === 'linux' ? test : test.skip)('cpuInfo finds what the processor has, as Linux tells it', () => {
+  const { available, bfloat16 } = cpuInfo();
+  expect({ available, bfloat16 }).toEqual(instructionSetsOf(process.arch, readFileSync('/proc/cpuinfo', 'utf8')));
+});
+
+test.each([
+  [['sse2'], ['baseline'], false],
+  [['sse2', 'avx2'], ['baseline'], false],
+  [['avx2', 'fma'], ['baseline', 'avx2'], false],
+  [['avx2', 'fma', 'avx512f', 'avx512vl'], ['baseline', 'avx2'], false],
+  [['avx2', 'fma', 'avx512f', 'avx512bw', 'avx512dq', 'avx512vl'], ['baseline', 'avx2', 'avx512'], false],
+  [['avx512f', 'avx512bw', 'avx512dq', 'avx512vl', 'avx512_bf16'], ['baseline'], false],
+  [['avx2', 'fma', 'avx512f', 'avx512bw', 'avx512dq', 'avx512vl', 'avx512_bf16'], ['baseline', 'avx2', 'avx512'], true],
+])('a processor with %p has %p, bfloat16: %p', (flags, available, bfloat16) => {
+  const information = `model name\t: one\nflags\t\t: fpu ${flags.join(' ')} ht\nbugs\t\t: none\n`;
+  expect(instructionSetsOf('x64', information)).toEqual({ available, bfloat16 });
 });
 
 test.each([

@@ -63,7 +63,7 @@ class Prebuilds(unittest.TestCase):
             self.zig('dlltool', '-m', 'i386:x86-64', '-D', 'node.exe', '-d', 'node.def', '-l', 'node.lib')
             options.append('node.lib')
         self.zig('cc', '-target', triple or TARGETS[target]['triple'], '-O2', '-s', '-fPIC', '-fvisibility=hidden', *kind,
-                 code, *options, '-o', made)
+                 code.name, *options, '-o', made.name)
         return made
 
     def wrong(self, made, target):
@@ -131,6 +131,17 @@ class Prebuilds(unittest.TestCase):
         source = source.replace('return made', 'extern int (*shown)(void *, char *, char *, int); shown(0, "", "", 0); return made')
         wrong = self.wrong(self.addon('win32-x64', source, ['-luser32']), 'win32-x64')
         self.assertEqual(wrong, {'it links node.exe and what is part of Windows 10': ['user32.dll']})
+
+    def test_a_time_that_is_no_digest_of_the_content_is_named(self):
+        made = self.addon('win32-x64')
+        content = made.read_bytes()
+        header = int.from_bytes(content[0x3c:0x40], 'little')
+        time = content[header + 8:header + 12]
+        digest_follows = time + bytes(4) + (16).to_bytes(4, 'little')
+        self.assertEqual(content.count(digest_follows), 1)
+        made.write_bytes(content.replace(digest_follows, time + bytes(4) + (13).to_bytes(4, 'little')))
+        self.assertEqual(self.wrong(made, 'win32-x64'), {
+            'no time of its making is in it': [str(int.from_bytes(time, 'little'))]})
 
     def test_a_folder_of_the_building_machine_is_named(self):
         source = ADDON + 'const char *where = "/home/someone/dnd-lora/native/core/memory.cc"; EXPORT const char *surplus(void) { return where; }'
