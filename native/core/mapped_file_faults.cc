@@ -3,6 +3,9 @@
 #if defined(__unix__) || defined(__APPLE__)
 #include <signal.h>
 #include <sys/mman.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#endif
 #include <unistd.h>
 
 #include <array>
@@ -34,6 +37,17 @@ void pass_on(int signal, siginfo_t* info, void* context) {
   sigaction(SIGBUS, &action, nullptr);
 }
 
+/// By the system call itself where that is possible: what a library does around it may not be allowed in a handler, and
+/// ThreadSanitizer takes the mapping for a write that races with the reads which it lets go on.
+bool put_zeros(uintptr_t begin, uintptr_t bytes) {
+  constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+#if defined(__linux__)
+  return syscall(SYS_mmap, begin, bytes, PROT_READ, kFlags, -1, 0) == static_cast<long>(begin);
+#else
+  return mmap(reinterpret_cast<void*>(begin), bytes, PROT_READ, kFlags, -1, 0) != MAP_FAILED;
+#endif
+}
+
 /// Only loads, stores and one system call.
 void on_bus_error(int signal, siginfo_t* info, void* context) {
   const auto address = reinterpret_cast<uintptr_t>(info->si_addr);
@@ -42,8 +56,7 @@ void on_bus_error(int signal, siginfo_t* info, void* context) {
     if (address < begin || address >= end) continue;
     const uintptr_t page = address / page_size * page_size;
     // All to the end: where a file was cut, none of it is there.
-    constexpr int kZeros = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
-    if (mmap(reinterpret_cast<void*>(page), end - page, PROT_READ, kZeros, -1, 0) == MAP_FAILED) break;
+    if (!put_zeros(page, end - page)) break;
     slot.faulted = true;
     return;
   }

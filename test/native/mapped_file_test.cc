@@ -164,8 +164,9 @@ TEST(MappedFile, LeavesOtherFaultsToTheHandlerThatWasThere) {
   struct sigaction own = {}, before;
   own.sa_sigaction = [](int, siginfo_t* info, void*) {
     others = others + 1;
-    const auto page = reinterpret_cast<uintptr_t>(info->si_addr) & ~uintptr_t{4095};
-    mmap(reinterpret_cast<void*>(page), 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    const auto size = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+    const auto page = reinterpret_cast<uintptr_t>(info->si_addr) / size * size;
+    mmap(reinterpret_cast<void*>(page), size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
   };
   own.sa_flags = SA_SIGINFO;
   ASSERT_EQ(sigaction(SIGBUS, &own, &before), 0);
