@@ -7,7 +7,7 @@
 // 64-bit ARM runs under qemu, musl in a Node for it, Windows under Wine (scripts/prebuilds/*-node.sh, each of which says what
 // it needs). Needs dist/.
 // Prints `tried: N passed, M failed` last.
-const { execFileSync, spawnSync } = require('node:child_process');
+const { spawnSync } = require('node:child_process');
 const { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join, resolve } = require('node:path');
@@ -62,12 +62,14 @@ function goldenFiles() {
 
 function tryPlatform(name, golden) {
   const script = NODES[name];
-  const node = script
-    ? execFileSync('bash', [join(__dirname, 'prebuilds', script)], {
+  const { status, stdout } = script
+    ? spawnSync('bash', [join(__dirname, 'prebuilds', script)], {
         encoding: 'utf8',
         stdio: ['ignore', 'pipe', 'inherit'],
-      }).trim()
-    : process.execPath;
+      })
+    : { status: 0, stdout: process.execPath };
+  if (status !== 0) return report(`${name} can run here`, 'see above');
+  const node = stdout.trim();
   const processor = TARGETS[name].processor === 'aarch64' ? 'arm64' : 'x64';
   const wanted = instructionSetsOf(processor, readFileSync('/proc/cpuinfo', 'utf8'));
   const { cpuInfo, error } = reportOf(node, name);
