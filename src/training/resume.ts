@@ -15,7 +15,6 @@ import { useComponents } from './condition-components.js';
 import { changedSettings, resolveSettings, settingsDigest, withAbsolutePaths } from './config.js';
 import { basisNeed, convolutionLimits, microBatchFor } from './decoder-memory.js';
 import { describeRun } from './describe-run.js';
-import { initialiseRun } from './initialise-run.js';
 import { learnedBasis, useBasis } from './make-basis.js';
 import { MetricsFile } from './metrics-file.js';
 import { type Preparation, prepare, reportPairs } from './prepare.js';
@@ -30,6 +29,7 @@ import {
 } from './run-folder.js';
 import { RunLock } from './run-lock.js';
 import type { TrainingSettings } from './settings.js';
+import { spreadCoefficients } from './spread-coefficients.js';
 import { createEngine, loadBaseFor, type MakeOptions, makeWorkingParts, type TrainerParts } from './trainer-parts.js';
 
 /** Settings to change, among those that do not affect the weights, and permitted differences. */
@@ -74,7 +74,8 @@ export async function resumeRun(path: string, options: ResumeTrainerOptions): Pr
         `${checkpoint.path} cannot be read and was renamed to ${await setAside(checkpoint)}: ${error.message}`,
       );
     const { state } = newest;
-    if (state && state.createdBy !== `${PACKAGE.name} ${PACKAGE.version}`)
+    if (!state) await (learned ?? engine).initialise(settings.seed, { signal });
+    else if (state.createdBy !== `${PACKAGE.name} ${PACKAGE.version}`)
       onNotice?.(
         `the checkpoint was written by ${state.createdBy}: results of another version may not be bit-identical`,
       );
@@ -87,7 +88,7 @@ export async function resumeRun(path: string, options: ResumeTrainerOptions): Pr
         `${metrics.path} is shorter than at the checkpoint: the missing lines are lost, and the run continues`,
       );
     const work = await makeWorkingParts(preparation, folder, { engine, learned }, base, options);
-    if (!state) await initialiseRun({ ...preparation, engine, learned, work }, { signal });
+    if (learned && !state) await spreadCoefficients(learned, { ...preparation, work }, { signal });
     const position = { step: state?.step ?? 0, evaluated: state?.evaluated ?? -1, saved: state?.step ?? -1 };
     const encoderFolder = preparation.manifest.encoder.type === 'hash' ? undefined : join(folder, ENCODER_FOLDER);
     return { ...preparation, folder, lock, metrics, engine, learned, encoderFolder, work, position };

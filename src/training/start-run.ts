@@ -13,7 +13,6 @@ import { makeComponents } from './condition-components.js';
 import { resolveSettings, withAbsolutePaths } from './config.js';
 import { basisNeed, microBatchFor } from './decoder-memory.js';
 import { describeRun } from './describe-run.js';
-import { initialiseRun } from './initialise-run.js';
 import { learnedBasis, makeBasis, requireDirections } from './make-basis.js';
 import { MetricsFile } from './metrics-file.js';
 import { residualOf } from './pairs/index.js';
@@ -22,6 +21,7 @@ import { METRICS_FILE, RUN_FILE } from './run-description.js';
 import { CACHE_FOLDER, makeRunFolder, removeLeftovers } from './run-folder.js';
 import { RunLock } from './run-lock.js';
 import type { TrainingSettings } from './settings.js';
+import { spreadCoefficients } from './spread-coefficients.js';
 import { relativeToStart, startScale } from './start-adapter.js';
 import { createEngine, loadBaseFor, type MakeOptions, makeWorkingParts, type TrainerParts } from './trainer-parts.js';
 
@@ -70,11 +70,13 @@ export async function startRun(options: CreateTrainerOptions): Promise<TrainerPa
     const description = describeRun(preparation, preparation.settings, digest);
     await writeFileAtomically(join(folder, RUN_FILE), `${JSON.stringify(description, null, 2)}\n`, { signal });
     metrics = (await MetricsFile.open(join(folder, METRICS_FILE), 0)).file;
+    const { seed } = settings;
+    await (learned ?? engine).initialise(seed, {
+      signal,
+      onProgress: (fraction) => onProgress?.(fraction, 'initialise'),
+    });
     const work = await makeWorkingParts(preparation, folder, { engine, learned }, base, options);
-    await initialiseRun(
-      { ...preparation, engine, learned, work },
-      { signal, onProgress: (fraction) => onProgress?.(fraction, 'initialise') },
-    );
+    if (learned) await spreadCoefficients(learned, { ...preparation, work }, { signal });
     const position = { step: 0, evaluated: -1, saved: -1 };
     return { ...preparation, folder, lock, metrics, engine, learned, encoderFolder, work, position };
   } catch (error) {

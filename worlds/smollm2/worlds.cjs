@@ -100,7 +100,7 @@ const INSTRUCTIONS = {
   name: 'instructions',
   kind: 'instructions',
   watched: 'development',
-  minutes: { data: 0.5, joint: 37, generator: 40, singles: 40, evaluation: 45 },
+  minutes: { data: 0.5, joint: 18, generator: 70, singles: 40, evaluation: 45 },
   shipped: [],
   data: { ...FULL, kept: { train: 64, test: 20 } },
   joint: { ...ADAPTER, ...JOINT, jointSteps: 500 },

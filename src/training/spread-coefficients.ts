@@ -1,6 +1,7 @@
 import type { JobOptions } from '../engine/index.js';
 import { conditionShape } from '../generator/decoder-shape.js';
 import { SplitMix64 } from '../random/split-mix.js';
+import type { LearnedBasisDecoder } from './learned-basis.js';
 import { drawTexts } from './sampler.js';
 import { nameNumber, STREAMS } from './streams.js';
 import type { TrainerParts } from './trainer-parts.js';
@@ -11,24 +12,17 @@ const MOST_TASKS = 256;
 const TOGETHER = 16;
 
 /**
- * Fills a run's decoder: with PyTorch's initialisation and, where it ends in coefficients of a learned basis, so that these
- * tell the training tasks apart (`LearnedBasisDecoder.spread`).
+ * Makes an untrained decoder that ends in coefficients of a learned basis tell the training tasks apart
+ * (`LearnedBasisDecoder.spread`).
  * @throws DndError as `TextEncoder.encode`; `signal.reason`
  */
-export async function initialiseRun(
-  {
-    engine,
-    learned,
-    manifest,
-    settings,
-    work,
-  }: Pick<TrainerParts, 'engine' | 'learned' | 'manifest' | 'settings' | 'work'>,
+export async function spreadCoefficients(
+  learned: LearnedBasisDecoder,
+  { manifest, settings, work }: Pick<TrainerParts, 'manifest' | 'settings' | 'work'>,
   options: JobOptions = {},
 ): Promise<void> {
   const { seed } = settings;
-  if (!learned) return engine.initialise(seed, options);
   const { states, tasks } = work;
-  await learned.initialise(seed, options);
   const random = SplitMix64.derived(seed, STREAMS.start);
   const chosen = random.sample(tasks.length, Math.min(MOST_TASKS, tasks.length)).map((index) => tasks[index]!);
   const [prompts] = conditionShape(manifest.decoder);
