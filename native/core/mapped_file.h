@@ -40,9 +40,10 @@ class MappedFile {
   std::string path_;
   std::byte* data_ = nullptr;
   int64_t bytes_ = 0;
-  int descriptor_ = -1;  ///< of its own
-  int slot_ = -1;        ///< of the signal handler's table
-  int64_t modified_seconds_ = 0, modified_nanoseconds_ = 0;
+  // Not on Windows.
+  [[maybe_unused]] int descriptor_ = -1;  ///< of its own
+  [[maybe_unused]] int slot_ = -1;        ///< of the signal handler's table
+  [[maybe_unused]] int64_t modified_seconds_ = 0, modified_nanoseconds_ = 0;
 };
 
 }  // namespace dnd
