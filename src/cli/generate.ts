@@ -121,7 +121,7 @@ export function addGenerate(program: Command, io: Io): void {
     .addOption(
       new Option(
         '--memory-limit <bytes>',
-        'memory limit of the decoder, weights included, e.g. 8GB; device memory on a CUDA device; a lower limit is slower',
+        'memory limit of the decoder beside mapped weights, e.g. 8GB; device memory on a CUDA device; a lower limit is slower',
       ).argParser(byteCount),
     )
     .addOption(forceOption('adapter'))

@@ -12,9 +12,9 @@ export interface EngineSettings {
   /** 'fp32' for float32 accuracy on a CUDA device. Default: float16 matrix products. */
   precision?: 'fp32' | undefined;
   /**
-   * Memory limit of the decoder in bytes, weights included; device memory on a CUDA device. A lower limit is slower; if
-   * it is too low, OUT_OF_MEMORY states the need. Default: as much as pays off, up to 1 GiB beside weights and
-   * activations.
+   * Memory limit of the decoder in bytes: workspace, conditions, results, and weights that are not mapped from their file;
+   * device memory, with all weights, on a CUDA device. A lower limit is slower; if it is too low, OUT_OF_MEMORY states the
+   * need. Default: as much as pays off, up to 1 GiB beside weights and activations.
    */
   memoryLimitBytes?: number | undefined;
   /** Stops the work; the promise rejects with `signal.reason`. */
