@@ -94,7 +94,7 @@ float* ParameterStore::writable(size_t index) {
 }
 
 void ParameterStore::require_unchanged() const {
-  for (const auto& [name, values] : places_) values.file->require_unchanged();
+  for (const auto& file : files_) file->require_unchanged();
 }
 
 std::optional<std::pair<size_t, int64_t>> ParameterStore::first_non_finite(int threads, Job& job) const {

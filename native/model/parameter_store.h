@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -19,7 +21,9 @@ class ParameterStore {
  public:
   ParameterStore() = default;
   /// Parameters of these names and sizes, if aligned, are where `mapped` has them: for reading only.
-  explicit ParameterStore(MappedParameters mapped) : places_(std::move(mapped)) {}
+  explicit ParameterStore(MappedParameters mapped) : places_(std::move(mapped)) {
+    for (const auto& [name, values] : places_) files_.insert(values.file);
+  }
 
   /// Uninitialised memory for a new parameter, unless it is mapped. Error(kOutOfMemory) naming the tensor and its shape,
   /// Error(kInvalidArgument) for a size overflow.
@@ -73,6 +77,7 @@ class ParameterStore {
   float* allocated(const std::vector<ParameterInfo>& parameters, int64_t bytes);
 
   MappedParameters places_;  ///< of those that were mapped, and others
+  std::set<std::shared_ptr<const MappedFile>> files_;
   std::vector<ParameterInfo> infos_;
   std::vector<Memory> memory_;
   std::vector<size_t> blocks_;  ///< first info of those added together
