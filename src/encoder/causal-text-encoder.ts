@@ -97,9 +97,7 @@ export class CausalTextEncoder implements TextEncoder {
       engine = await onDeviceOrCpu(device, (use) =>
         CausalEngine.create({ ...sizes, threads, memoryLimitBytes, device: use, precision, mapped: true }),
       );
-      const made = engine;
-      const beforeFilling = () => made.requireParameterMemory();
-      await loadEncoderWeights(made, weights, { ...options, names: TENSORS, prefix: INSIDE, beforeFilling });
+      await loadEncoderWeights(engine, weights, { ...options, names: TENSORS, prefix: INSIDE });
       return new CausalTextEncoder(engine, tokeniser, identity);
     } catch (error) {
       engine?.dispose();

@@ -46,11 +46,7 @@ export class ModelEncoder implements AsyncDisposable {
       EncoderEngine.create({ ...sizes, threads, memoryLimitBytes, device: use, precision, mapped: true }),
     );
     try {
-      await loadEncoderWeights(engine, weights, {
-        ...options,
-        names: tensors,
-        beforeFilling: () => engine.requireParameterMemory(),
-      });
+      await loadEncoderWeights(engine, weights, { ...options, names: tensors });
       await engine.prepare({ signal: options.signal });
     } catch (error) {
       engine.dispose();

@@ -129,9 +129,7 @@ export async function loadLanguageModel(
   let engine: CausalEngine | undefined;
   try {
     engine = await CausalEngine.create({ ...config.sizes, threads, memoryLimitBytes, precision, mapped: true });
-    const made = engine;
-    const beforeFilling = () => made.requireParameterMemory();
-    await loadLanguageWeights(made, weights, { signal, onProgress: steadyProgress(onProgress), beforeFilling });
+    await loadLanguageWeights(engine, weights, { signal, onProgress: steadyProgress(onProgress) });
     return new LanguageModel({ folder, config, tokeniser, chatTemplate, endTokens, engine });
   } catch (error) {
     engine?.dispose();

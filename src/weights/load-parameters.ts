@@ -12,10 +12,15 @@ export interface ParameterTarget {
   writeParameter(name: string, elementOffset: number, bytes: Uint8Array, dtype: ParameterDtype): void;
   mapParameters?(places: readonly ParameterPlace[]): ReadonlySet<string>;
   checkMapped?(options?: JobOptions): Promise<void>;
+  /** Of the parameters that are not mapped; of a target that only copies it has been asked for already. */
+  requireParameterMemory?(): void;
 }
 
 export interface LoadParametersOptions extends LongOperation {
-  /** Called when it is known which parameters are mapped, before memory of the others is touched; may throw. */
+  /**
+   * Called when it is known which parameters are mapped, before memory of the others is touched; may throw. Default:
+   * `requireParameterMemory` of a target that maps.
+   */
   beforeFilling?: (() => void) | undefined;
 }
 
@@ -46,7 +51,8 @@ export async function loadParameters(
 ): Promise<void> {
   const places = sources.flatMap((source) => placesOf(source, reader));
   const mapped = (places.length > 0 && target.mapParameters?.(places)) || new Set();
-  beforeFilling?.();
+  if (beforeFilling) beforeFilling();
+  else if (target.mapParameters) target.requireParameterMemory?.();
   const total = sources.reduce((sum, { parameters, elements }) => sum + parameters.length * elements, 0);
   const yieldToEventLoop = eventLoopYielder();
   let done = 0;

@@ -86,6 +86,16 @@ test('beforeFilling is called when it is known what is mapped, and may refuse th
   expect(target.calls).toEqual(['map', 'before']);
 });
 
+test('without beforeFilling, the memory is asked of a target that maps, and of no other', async () => {
+  await using file = await openFile();
+  const asked: string[] = [];
+  const asks = (name: string) => ({ requireParameterMemory: () => void asked.push(name) });
+  await loadParameters(Object.assign(new Target([]), asks('maps')), file, SOURCES);
+  await loadParameters({ writeParameter: () => {}, ...asks('copies') }, file, SOURCES);
+  await loadParameters(Object.assign(new Target([]), asks('told')), file, SOURCES, { beforeFilling: () => {} });
+  expect(asked).toEqual(['maps']);
+});
+
 test('progress grows to 1, once', async () => {
   await using file = await openFile();
   const fractions: number[] = [];
