@@ -79,6 +79,7 @@ export function resolveSettings(given: Partial<TrainingSettings>, source = 'the 
       'INVALID_ARGUMENT',
       `${source}: basis needs the normalisation 'residual', not '${normalisation}'. Leave normalisation out`,
     );
+  requireTwoLosses(resolved, source);
   if (resolved.basisKind === 'learned') requireLearnable(resolved, source);
   if (targets !== 'delta') return resolved;
   if (loss === 'behaviour')
@@ -92,6 +93,21 @@ export function resolveSettings(given: Partial<TrainingSettings>, source = 'the 
       `${source}: targets 'delta' need the normalisation 'residual', not '${normalisation}'. Leave normalisation out`,
     );
   return resolved;
+}
+
+/** @throws DndError INVALID_ARGUMENT for steps of the token loss in a run that does not go on with the behaviour loss */
+function requireTwoLosses({ loss, tokenSteps, steps }: TrainingSettings, source: string): void {
+  if (tokenSteps === 0) return;
+  if (loss !== 'both')
+    throw new DndError(
+      'INVALID_ARGUMENT',
+      `${source}: tokenSteps is of the loss 'both', and the loss is '${loss}'. Leave tokenSteps out, or set loss to 'both'`,
+    );
+  if (tokenSteps >= steps)
+    throw new DndError(
+      'INVALID_ARGUMENT',
+      `${source}: tokenSteps ${tokenSteps} leaves none of the ${steps} steps for the behaviour loss`,
+    );
 }
 
 /** @throws DndError INVALID_ARGUMENT for a learned basis without directions, or with a loss that needs fixed ones */
@@ -148,6 +164,7 @@ function isImplied(name: keyof TrainingSettings, settings: TrainingSettings): bo
   if (name === 'targets') return targets === 'raw';
   if (name === 'basisKind') return settings.basisKind === 'principal';
   if (name === 'behaviourTarget' && behaviourTarget === 'responses') return true;
+  if (name === 'tokenSteps' && settings.tokenSteps === 0) return true;
   if (name === 'conditionComponents' || name === 'basis') return settings[name] === undefined;
   const ofBehaviour: readonly (keyof TrainingSettings)[] = ['loss', ...BEHAVIOUR_SETTINGS];
   return loss === 'tokens' && ofBehaviour.includes(name);

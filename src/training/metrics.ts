@@ -4,17 +4,17 @@ export interface TrainingStep {
   step: number;
   /**
    * Loss before the update: the mean over the valid elements of importance · (y − target)², with noise; or the behaviour loss;
-   * or, of both, their weighted sum.
+   * or, of both, their weighted sum or, with `tokenSteps`, that of the step's turn.
    */
   loss: number;
-  /** Mean of the token loss alone, unweighted, where the loss is 'both'; absent otherwise. */
+  /** Mean of the token loss alone, unweighted, where the loss is 'both' and the step minimises it; absent otherwise. */
   tokenLoss?: number;
   /**
    * Mean loss of a token of the responses, in nats: −ln p or, with the behaviour target 'checkpoints', the KL divergence of its
-   * prediction from that with the checkpoint; absent for the loss 'tokens'.
+   * prediction from that with the checkpoint; absent where the step does not minimise it.
    */
   behaviourLoss?: number;
-  /** ‖generated‖ / ‖true‖ over the valid elements of the step's targets; null for the loss 'behaviour'. */
+  /** ‖generated‖ / ‖true‖ over the valid elements of the step's targets; null where the step minimises the behaviour loss alone. */
   normRatio: number | null;
   /** Gradient norm before clipping. */
   gradientNorm: number;

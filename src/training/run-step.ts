@@ -5,8 +5,8 @@ import type { Behaviour, BehaviourGradient, BehaviourSums } from './behaviour/in
 import type { DeltaLoss } from './delta-loss.js';
 import type { TrainingStep } from './metrics.js';
 import { drawSequences, type Sample } from './sampler.js';
-import { learningRateAt } from './schedule.js';
-import type { TrainingSettings } from './settings.js';
+import { learningRateAt, lossAt } from './schedule.js';
+import type { LossKind, TrainingSettings } from './settings.js';
 import { STREAMS } from './streams.js';
 import type { Targets } from './targets.js';
 import type { MicroBatch, TrainingData } from './training-data.js';
@@ -49,7 +49,8 @@ export async function runStep(step: number, parts: StepParts, signal: AbortSigna
   try {
     const { dataMs, ...accumulated } = await accumulate(step, parts, signal);
     const { samples } = accumulated;
-    const losses = lossesOf(accumulated, settings);
+    const kind = lossAt(step, settings);
+    const losses = lossesOf(accumulated, kind, settings);
     const { loss } = losses;
     if (!Number.isFinite(loss)) throw notFinite('the loss', loss, step, samples);
     const learningRate = learningRateAt(step, settings);
@@ -61,7 +62,7 @@ export async function runStep(step: number, parts: StepParts, signal: AbortSigna
       ...losses,
       gradientNorm,
       learningRate,
-      taskLosses: taskLossesOf(accumulated, settings),
+      taskLosses: taskLossesOf(accumulated, kind, settings),
       seconds: (performance.now() - start) / 1000,
       dataSeconds: dataMs / 1000,
     };
@@ -75,10 +76,13 @@ export async function runStep(step: number, parts: StepParts, signal: AbortSigna
 /** Forward and backward passes of all micro-batches of the step. */
 async function accumulate(
   step: number,
-  { engine, data, importance, delta, settings, behaviour, teachers }: StepParts,
+  { engine, data, importance, settings, teachers, ...parts }: StepParts,
   signal: AbortSignal,
 ): Promise<Accumulated> {
   const { batch, seed, targetNoise } = settings;
+  const kind = lossAt(step, settings);
+  const behaviour = kind === 'tokens' ? null : parts.behaviour;
+  const delta = kind === 'behaviour' ? null : parts.delta;
   // These losses are those of the adapter which `forward` gives, without noise.
   const conditionNoise = behaviour || delta ? 0 : settings.conditionNoise;
   const key = SplitMix64.derived(seed, STREAMS.noise).below(KEY_LIMIT);
@@ -92,13 +96,14 @@ async function accumulate(
     const waitingSince = performance.now();
     const micro = await data.take(place, places[index + 1] ?? afterwards, signal);
     dataMs += performance.now() - waitingSince;
-    const { condition, target, samples: own } = micro;
+    const { condition, samples: own } = micro;
+    const target = kind === 'behaviour' ? null : micro.target;
     const noise = { key, stream: step * batch + place.first, condition: conditionNoise, target: targetNoise };
     const weight = own.length / batch;
     const generated = behaviour || delta ? await engine.forward(condition, own.length, { signal }) : null;
     const outputGradients: Float32Array[] = [];
     if (behaviour) {
-      const gradient = await behaviourGradient(generated!, micro, { settings, behaviour, teachers }, signal);
+      const gradient = await behaviourGradient(generated!, micro, { kind, settings, behaviour, teachers }, signal);
       outputGradients.push(gradient.outputGradient);
       likelihoods.push(...gradient.sums);
     }
@@ -127,30 +132,36 @@ function sumOf([first, ...others]: readonly Float32Array[]): Float32Array | null
 async function behaviourGradient(
   tokens: Float32Array,
   { step, first, samples }: Pick<MicroBatch, 'step' | 'first' | 'samples'>,
-  { settings, behaviour, teachers }: Pick<StepParts, 'settings' | 'teachers'> & { behaviour: Behaviour },
+  {
+    kind,
+    settings,
+    behaviour,
+    teachers,
+  }: Pick<StepParts, 'settings' | 'teachers'> & { kind: LossKind; behaviour: Behaviour },
   signal: AbortSignal,
 ): Promise<BehaviourGradient> {
-  const { seed, batch, sequences: count, loss, behaviourWeight } = settings;
+  const { seed, batch, sequences: count, behaviourWeight } = settings;
   const drawn = samples.map(({ task }, index) =>
     drawSequences(behaviour.examples.get(task)!, { seed, step, place: first + index, count }),
   );
-  const weight = (loss === 'both' ? behaviourWeight : 1) / batch;
+  const weight = (kind === 'both' ? behaviourWeight : 1) / batch;
   if (!teachers) return behaviour.gradient(tokens, drawn, { weight, signal });
   const own: Float32Array[] = [];
   for (const { checkpoint } of samples) own.push(await teachers.of(checkpoint!, signal));
   return behaviour.gradient(tokens, drawn, { weight, teachers: own, signal });
 }
 
-/** The step's loss and, if there are two, its parts. */
+/** The step's loss and, in a run with two, its parts. */
 function lossesOf(
   { sums, likelihoods }: Pick<Accumulated, 'sums' | 'likelihoods'>,
-  { loss: kind, behaviourWeight }: Pick<TrainingSettings, 'loss' | 'behaviourWeight'>,
+  kind: LossKind,
+  { loss: ofRun, behaviourWeight }: Pick<TrainingSettings, 'loss' | 'behaviourWeight'>,
 ): Pick<TrainingStep, 'loss' | 'tokenLoss' | 'behaviourLoss' | 'normRatio'> {
   const behaviourLoss = likelihoods.reduce((total, one) => total + one.sum / one.tokens, 0) / likelihoods.length;
   if (kind === 'behaviour') return { loss: behaviourLoss, behaviourLoss, normRatio: null };
   const tokenLoss = lossOf(sums);
   const normRatio = Math.sqrt(total(sums, 'outputSquares') / (total(sums, 'targetSquares') || 1));
-  if (kind === 'tokens') return { loss: tokenLoss, normRatio };
+  if (kind === 'tokens') return { loss: tokenLoss, ...(ofRun === 'both' ? { tokenLoss } : {}), normRatio };
   return { loss: tokenLoss + behaviourWeight * behaviourLoss, tokenLoss, behaviourLoss, normRatio };
 }
 
@@ -164,6 +175,7 @@ function lossOf(sums: readonly TaskSums[]): number {
 
 function taskLossesOf(
   { samples, sums, likelihoods }: Pick<Accumulated, 'samples' | 'sums' | 'likelihoods'>,
+  kind: LossKind,
   settings: TrainingSettings,
 ): Record<string, number> {
   const byTask = new Map<string, number[]>();
@@ -171,7 +183,7 @@ function taskLossesOf(
   return Object.fromEntries(
     Array.from(byTask, ([task, places]) => {
       const own = <T>(all: readonly T[]) => places.flatMap((place) => all.slice(place, place + 1));
-      return [task, lossesOf({ sums: own(sums), likelihoods: own(likelihoods) }, settings).loss];
+      return [task, lossesOf({ sums: own(sums), likelihoods: own(likelihoods) }, kind, settings).loss];
     }),
   );
 }

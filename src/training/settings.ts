@@ -106,6 +106,11 @@ export interface TrainingSettings {
   behaviourTarget: BehaviourTarget;
   /** Weight of the behaviour loss, in nats per token, beside the token loss. Default: 1. */
   behaviourWeight: number;
+  /**
+   * With both losses: number of first steps that minimise the token loss alone; the others then minimise the behaviour
+   * loss alone. Default: 0, every step minimises their weighted sum.
+   */
+  tokenSteps: number;
   /** Behaviour loss: prompts with responses of each task in a step. Default: 4. */
   sequences: number;
   /**
@@ -298,6 +303,13 @@ export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
     affectsWeights: true,
     about: 'weight of the behaviour loss, in nats per token, beside the token loss',
   },
+  tokenSteps: {
+    kind: whole(0),
+    default: 0,
+    affectsWeights: true,
+    about:
+      "loss 'both': number of first steps that minimise the token loss alone, the others then the behaviour loss alone; 0: every step minimises their weighted sum",
+  },
   sequences: {
     kind: whole(1),
     default: 4,
@@ -472,6 +484,7 @@ export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
 export const BEHAVIOUR_SETTINGS = [
   'behaviourTarget',
   'behaviourWeight',
+  'tokenSteps',
   'sequences',
   'startDeviation',
   'precision',

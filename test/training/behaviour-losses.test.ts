@@ -40,6 +40,34 @@ describe('on pairs with checkpoints', () => {
     expect(await metricsOf(at('both-stopped'))).toEqual(lines);
   });
 
+  test("with 'tokenSteps' the token loss comes first and the behaviour loss afterwards, resumed exactly between them", async () => {
+    const settings = { pairs, loss: 'both', tokenSteps: 5 } as const;
+    await complete('order', settings);
+    const lines = await metricsOf(at('order'));
+    const steps = lines.filter(({ step }) => step !== undefined);
+    expect(steps).toHaveLength(8);
+    for (const { step, loss, tokenLoss, behaviourLoss, normRatio } of steps) {
+      const ofTokens = step! <= 5;
+      expect(ofTokens ? tokenLoss : behaviourLoss).toBe(loss);
+      expect(ofTokens ? behaviourLoss : tokenLoss).toBeUndefined();
+      expect(normRatio === null).toBe(!ofTokens);
+    }
+    // Until then it is a run of the token loss in the same coordinates.
+    await complete('tokens-alone', { pairs, loss: 'tokens', normalisation: 'residual' });
+    const alone = (await metricsOf(at('tokens-alone'))).filter(({ step }) => step !== undefined);
+    const first = ({ loss, normRatio, gradientNorm }: (typeof steps)[number]) => ({ loss, normRatio, gradientNorm });
+    expect(steps.slice(0, 5).map(first)).toEqual(alone.slice(0, 5).map(first));
+    const trainer = await create('order-stopped', { ...settings, threads: 1 });
+    await stepsOf(trainer, 4);
+    await trainer.dispose();
+    await using resumed = await Trainer.resume(at('order-stopped'));
+    await stepsOf(resumed);
+    expect(await checkpointBytes(checkpoint('order-stopped', 8))).toEqual(
+      await checkpointBytes(checkpoint('order', 8)),
+    );
+    expect(await metricsOf(at('order-stopped'))).toEqual(lines);
+  });
+
   test("the weight of the behaviour loss decides what is learnt, and 'tokens' is neither", async () => {
     const weights = await Promise.all(
       (['heavy', 'light', 'tokens'] as const).map(async (name) => {

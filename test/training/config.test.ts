@@ -162,6 +162,9 @@ describe('a resumed run', () => {
     const digest = '67b611f4801ab5c44dc1a42074742a2d2d467786a99743c2c9a01a6df3dfd464';
     expect(settingsDigest(residual)).toBe(digest);
     expect(settingsDigest({ ...residual, behaviourWeight: 3, sequences: 9 })).toBe(digest);
+    expect(settingsDigest({ ...residual, loss: 'both', tokenSteps: 3 })).not.toBe(
+      settingsDigest({ ...residual, loss: 'both' }),
+    );
     expect(settingsDigest({ ...residual, loss: 'behaviour' })).not.toBe(digest);
     expect(settingsDigest({ ...residual, loss: 'both', sequences: 9 })).not.toBe(
       settingsDigest({ ...residual, loss: 'both' }),

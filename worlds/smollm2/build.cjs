@@ -1,7 +1,7 @@
 // Builds the worlds on SmolLM2-135M-Instruct: data, joint adapter, generator, LoRAs to compare with, figures. README.md
 // describes the stages. What is there already is not done again, so that a build that was stopped goes on.
 //   npm run world:smollm2 -- --work <folder> --base <GGUF or folder> --encoder <folder>    both, one after the other
-//   … --world instructions    one of them; reduced is another, which reduced/check.cjs builds
+//   … --world instructions    one of them; reduced is another, which reduced/check.cjs builds, and comparison compares settings
 //   … --split pairs           the harder split of the house styles, in a folder of its own
 //   … --data <folder>         source texts; default: ../shared/data/short_tasks
 //   … --seed 2                another build: items, initial weights, order
@@ -14,11 +14,10 @@ const { parseArgs } = require('node:util');
 const { duration } = require('../../dist/report/facts.js');
 const { runAll } = require('./schedule.cjs');
 const { checkShipped, ship } = require('./ship.cjs');
-const { STAGES } = require('./stages.cjs');
+const { stagesOf } = require('./stages.cjs');
 const { worldsOf } = require('./worlds.cjs');
 
 const DATA = join(__dirname, '..', '..', '..', 'shared', 'data', 'short_tasks');
-const STAGE_NAMES = STAGES.map(({ name }) => name);
 
 async function main() {
   const { values } = parseArgs({
@@ -32,26 +31,37 @@ async function main() {
       seed: { type: 'string', default: '1' },
       threads: { type: 'string' },
       precision: { type: 'string', default: 'fp32' },
-      until: { type: 'string', default: STAGE_NAMES.at(-1) },
+      until: { type: 'string' },
       ship: { type: 'boolean', default: false },
     },
   });
   for (const name of ['work', 'base', 'encoder'])
     if (values[name] === undefined) throw new Error(`--${name}: expected a path, got nothing`);
-  const last = STAGE_NAMES.indexOf(values.until);
-  if (last < 0) throw new Error(`--until: expected ${STAGE_NAMES.join(', ')}, got ${JSON.stringify(values.until)}`);
   const worlds = worldsOf(values.world.split(','), values.split);
-  if (values.ship) checkShipped(worlds, values.until === STAGE_NAMES.at(-1));
+  const stages = worlds.map((world) => stagesUntil(values.until, world));
+  if (values.ship)
+    checkShipped(
+      worlds,
+      stages.flat().some(({ name }) => name === 'evaluation'),
+    );
   const places = worlds.map(({ name }) => placeOf(name, values));
   for (const { work } of places) await mkdir(work, { recursive: true });
   const began = Date.now();
-  const stages = STAGES.slice(0, last + 1);
   await runAll(
-    worlds.flatMap((world, index) => stages.map((stage) => ({ world, place: places[index], stage }))),
+    worlds.flatMap((world, index) => stages[index].map((stage) => ({ world, place: places[index], stage }))),
     console.log,
   );
   console.log(`${worlds.map(({ name }) => name).join(', ')}: ${duration((Date.now() - began) / 1000)}`);
   if (values.ship) for (const [index, world] of worlds.entries()) await ship(world, places[index]);
+}
+
+/** All stages of a world, or those until a last one. */
+function stagesUntil(last, world) {
+  const stages = stagesOf(world);
+  if (last === undefined) return stages;
+  const names = stages.map(({ name }) => name);
+  if (!names.includes(last)) throw new Error(`--until: expected ${names.join(', ')}, got ${JSON.stringify(last)}`);
+  return stages.slice(0, names.indexOf(last) + 1);
 }
 
 function placeOf(name, values) {

@@ -5,8 +5,13 @@ const styles = require('./styles/data.cjs');
 
 /** Of each kind of world: source texts → `<work>/tasks`. */
 const MAKERS = {
-  styles: async (settings, { work, data, seed }) => {
+  styles: async ({ apartFrom, ...settings }, { work, data, seed }) => {
     const made = await styles.makeData(data, { seed, ...settings });
+    if (apartFrom !== undefined) {
+      const other = await styles.makeData(data, { seed, ...apartFrom });
+      const published = new Set(other.tasks.filter(({ heldOut }) => heldOut).map(({ name }) => name));
+      for (const task of made.tasks) task.publishedElsewhere = published.has(task.name);
+    }
     await styles.writeData(made, join(work, 'tasks'));
     return made.tasks;
   },

@@ -38,7 +38,7 @@ async function runAll(list, log) {
 async function entryOf({ world, place, stage }) {
   const path = join(place.work, SPENT_FILE);
   const spent = existsSync(path) ? (await readJson(path)).seconds : {};
-  const estimate = 60 * world.minutes[stage.name];
+  const estimate = 60 * world.minutes[stage.kind ?? stage.name];
   return { world, place, stage, estimate, seconds: spent[stage.name] ?? 0, done: stage.isDone(world, place) };
 }
 

@@ -5,7 +5,8 @@ const { makeTasks } = require('./data.cjs');
 const { evaluatedTasks, readTasks, singleTasks, tasksOfTraining } = require('./tasks.cjs');
 
 /**
- * The stages of a world, in their order: whether one is done, by what is in the folder `work`, and what does it.
+ * The stages of a world, in their order: whether one is done, by what is in the folder `work`, and what does it. Those of
+ * the comparison end in one for each of its variants: a generator, and its figures.
  * A place has `work`, `base`, `encoder`, `data`: paths; `seed`; `threads`, if not all; `precision` of products with the base.
  */
 const STAGES = [
@@ -16,10 +17,27 @@ const STAGES = [
   { name: 'evaluation', isDone: isEvaluated, run: evaluateGenerator },
 ];
 
-/** Training tasks → one adapter for all of them, and a pairs folder without checkpoints. */
+/** The stages of a world. */
+function stagesOf({ variants }) {
+  if (variants === undefined) return STAGES;
+  const compared = Object.entries(variants).map(([name, settings]) => ({
+    ...{ name, kind: 'variant' },
+    isDone: (_, { work }) => existsSync(join(work, `${name}.json`)),
+    run: (world, place) => trainVariant(name, settings, world, place),
+  }));
+  return [
+    ...STAGES.slice(
+      0,
+      STAGES.findIndex(({ name }) => name === 'generator'),
+    ),
+    ...compared,
+  ];
+}
+
+/** Training tasks → one adapter for all of them, and a pairs folder without checkpoints, unless the world asks for some. */
 async function trainJoint(world, place) {
   const tasks = tasksOfTraining(world, await readTasks(place.work));
-  await finetune(place, { name: 'joint', out: 'pairs', settings: { ...world.joint, steps: 0, checkpoints: 0 }, tasks });
+  await finetune(place, { name: 'joint', out: 'pairs', settings: { steps: 0, checkpoints: 0, ...world.joint }, tasks });
 }
 
 /** Some training tasks and some held-out ones → LoRAs of their own, from the joint one on. */
@@ -42,9 +60,13 @@ function filesOf({ name, heldOut }, work) {
 }
 
 /** Pairs → generator. */
-async function trainGenerator(world, { work, base, encoder, seed, threads, precision }) {
-  const config = { pairs: 'pairs', base, encoder, out: 'run', ...world.generator, precision, seed };
-  await startOrResume('train', { config, path: join(work, 'train.json'), out: join(work, 'run'), threads });
+async function trainGenerator(world, place) {
+  await train(world.generator, { config: 'train.json', out: 'run' }, place);
+}
+
+async function train(settings, { config: file, out }, { work, base, encoder, seed, threads, precision }) {
+  const config = { pairs: 'pairs', base, encoder, out, ...settings, precision, seed };
+  await startOrResume('train', { config, path: join(work, file), out: join(work, out), threads });
 }
 
 function isTrained({ generator }, { work }) {
@@ -61,19 +83,43 @@ function isEvaluated(_, { work }) {
  * Generator → figures on held-out tasks: those with LoRAs of their own beside everything that was trained, then many
  * beside base, joint adapter and controls.
  */
-async function evaluateGenerator(world, { work, base, seed, threads }) {
-  const names = evaluatedTasks(world, await readTasks(work), seed).map(({ name }) => name);
-  const { draws, maxNewTokens } = world.evaluation;
-  const evaluate = async (file, pairs, only) => {
-    if (existsSync(join(work, file))) return;
-    const data = ['--tasks', join(work, 'tasks'), '--pairs', join(work, pairs), '--only', only.join(',')];
-    const limits = ['--draws', String(draws), '--max-new-tokens', String(maxNewTokens), '--seed', String(seed)];
-    const output = ['--out', join(work, file), '--page', join(work, file.replace(/json$/, 'html'))];
-    const generator = ['--generator', join(work, 'run', 'latest'), '--base', base];
-    await dnd(['eval', ...generator, ...data, ...limits, ...output, ...threadsOf(threads)]);
-  };
-  await evaluate(EVALUATIONS.singles, 'singles', names.slice(0, world.single.heldOutTasks));
-  await evaluate(EVALUATIONS.all, 'pairs', names);
+async function evaluateGenerator(world, place) {
+  const names = await namesOfEvaluated(world, place);
+  const few = names.slice(0, world.single.heldOutTasks);
+  await evaluate(
+    EVALUATIONS.singles,
+    { run: 'run', names: few, beside: ['--pairs', join(place.work, 'singles')] },
+    world,
+    place,
+  );
+  await evaluate(EVALUATIONS.all, { run: 'run', names, beside: ['--pairs', join(place.work, 'pairs')] }, world, place);
 }
 
-module.exports = { STAGES };
+/**
+ * One variant of the comparison: LoRAs of the training tasks → generator → figures. What all variants are compared with,
+ * the joint LoRA and the mean of the others, is among the figures of the first.
+ */
+async function trainVariant(name, settings, world, place) {
+  const run = join('runs', name);
+  await train(settings, { config: `train-${name}.json`, out: run }, place);
+  const isFirst = name === Object.keys(world.variants)[0];
+  const beside = isFirst ? ['--pairs', join(place.work, 'pairs'), '--single-limit', '0'] : [];
+  await evaluate(`${name}.json`, { run, names: await namesOfEvaluated(world, place), beside }, world, place);
+}
+
+async function namesOfEvaluated(world, { work, seed }) {
+  return evaluatedTasks(world, await readTasks(work), seed).map(({ name }) => name);
+}
+
+/** @param {{ run: string, names: string[], beside: string[] }} what the run, its tasks, and options that say what it is compared with */
+async function evaluate(file, { run, names, beside }, world, { work, base, seed, threads }) {
+  if (existsSync(join(work, file))) return;
+  const { draws, maxNewTokens } = world.evaluation;
+  const data = ['--tasks', join(work, 'tasks'), '--only', names.join(','), ...beside];
+  const limits = ['--draws', String(draws), '--max-new-tokens', String(maxNewTokens), '--seed', String(seed)];
+  const output = ['--out', join(work, file), '--page', join(work, file.replace(/json$/, 'html'))];
+  const generator = ['--generator', join(work, run, 'latest'), '--base', base];
+  await dnd(['eval', ...generator, ...data, ...limits, ...output, ...threadsOf(threads)]);
+}
+
+module.exports = { STAGES, stagesOf };

@@ -24,9 +24,12 @@ function tasksOfTraining(world, tasks) {
     .map(({ name, [world.watched]: heldOut }) => ({ name, heldOut }));
 }
 
-/** The held-out tasks that are evaluated. The first of them get LoRAs of their own. */
+/**
+ * The held-out tasks that are evaluated, none of which is held out in a table of another world. The first of them get
+ * LoRAs of their own.
+ */
 function evaluatedTasks(world, tasks, seed) {
-  const heldOut = tasks.filter((task) => task.heldOut);
+  const heldOut = tasks.filter((task) => task.heldOut && !task.publishedElsewhere);
   return sample(heldOut, world.evaluation.tasks, SplitMix64.derived(seed, STREAMS.heldOut));
 }
 

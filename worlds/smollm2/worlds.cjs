@@ -1,3 +1,4 @@
+const { comparisonWorld } = require('./comparison.cjs');
 const { FULL } = require('./instructions/world.cjs');
 const { NAMES } = require('./styles/data.cjs');
 
@@ -150,8 +151,10 @@ const REDUCED = {
   evaluation: { tasks: 2, draws: 2, maxNewTokens: 8 },
 };
 
+const COMPARISON = comparisonWorld({ adapter: ADAPTER, joint: JOINT, generator: GENERATOR });
+
 const SPLITS = { combinations: STYLES, pairs: STYLES_BY_PAIRS };
-const WORLDS = ['styles', 'instructions', 'reduced'];
+const WORLDS = ['styles', 'instructions', 'reduced', 'comparison'];
 
 /**
  * The worlds to build.
@@ -167,7 +170,12 @@ function worldsOf(names, split) {
     throw new Error(`--split: expected ${Object.keys(SPLITS).join(' or ')}, got ${JSON.stringify(split)}`);
   if (split !== undefined && !names.includes('styles'))
     throw new Error(`--split is of the world styles; expected it among --world, got ${names.join(',')}`);
-  const worlds = { styles: SPLITS[split ?? 'combinations'], instructions: INSTRUCTIONS, reduced: REDUCED };
+  const worlds = {
+    styles: SPLITS[split ?? 'combinations'],
+    instructions: INSTRUCTIONS,
+    reduced: REDUCED,
+    comparison: COMPARISON,
+  };
   return [...new Set(names)].map((name) => worlds[name]);
 }
 
