@@ -1,5 +1,5 @@
 # native/cpu/isa/table.cc, spectral_table.cc, training_table.cc, language_table.cc and normals.cc, compiled once per instruction set that
-# the target processor family can have, and bfloat16_table.cc for those that multiply bfloat16 numbers. Which one runs is
+# the target processor family can have, and bfloat16_table.cc and bfloat16_spectral_table.cc for those that multiply bfloat16 numbers. Which one runs is
 # decided at run time (native/cpu/isa/select.cc, bfloat16_select.cc).
 
 # Random numbers are the same by every instruction set. (A source's own options follow those of its target.)
@@ -66,7 +66,7 @@ function(dnd_add_instruction_sets core)
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
     dnd_add_instruction_set(${core} avx2 -mavx2 -mfma)
     dnd_add_instruction_set(${core} avx512 ${dnd_avx512_options})
-    dnd_add_kernels(${core} avx512bf16 SOURCES bfloat16_table.cc OPTIONS ${dnd_avx512_options} -mavx512bf16)
+    dnd_add_kernels(${core} avx512bf16 SOURCES bfloat16_table.cc bfloat16_spectral_table.cc OPTIONS ${dnd_avx512_options} -mavx512bf16)
     target_compile_definitions(${core} PRIVATE DND_HAS_X86_KERNELS)
   elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
     # Compilers use NEON for the baseline too: what they need no option for, the sources need a name for.

@@ -19,6 +19,7 @@ constexpr DndStatus status_of(ErrorCode code) {
     case ErrorCode::kAborted: return kDndAborted;
     case ErrorCode::kInternal: return kDndInternal;
     case ErrorCode::kUnavailable: return kDndUnavailable;
+    case ErrorCode::kCorruptFile: return kDndInternal;  // of files, which no device reads
   }
   return kDndInternal;
 }

@@ -16,14 +16,14 @@ namespace dnd::cpu {
 struct Device {
   Device(int threads, DndPrecision precision)
       : pool(threads),
-        choices(pool.threads()),
+        choices(pool.threads(), precision == kDndBfloat16),
         gradient_choices(pool.threads()),
         keeps_bfloat16(precision == kDndBfloat16) {}
 
   ThreadPool pool;
   ConvolutionChoices choices;
   WeightGradientChoices gradient_choices;
-  const bool keeps_bfloat16;  ///< of weights that are uploaded
+  const bool keeps_bfloat16;  ///< of weights of linear layers that are uploaded
   ResidentWeights weights;    ///< empty unless keeps_bfloat16
   std::atomic<int64_t> allocated_bytes{0};
 };

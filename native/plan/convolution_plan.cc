@@ -49,7 +49,7 @@ bool fit_threads(const ConvolutionShape& shape, SpectralPlan& plan, int64_t lane
   for (int64_t outs = std::min(kBlockOuts, round_up(shape.out_channels, lanes)); outs >= lanes;
        outs = outs / 2 / lanes * lanes) {
     plan.block_outs = outs;
-    const int64_t step_bytes = 4 * 3 * plan.slab_channels * outs * static_cast<int64_t>(sizeof(float));
+    const int64_t step_bytes = 4 * 3 * plan.tile_elements() * outs * static_cast<int64_t>(sizeof(float));
     plan.slab_steps = std::clamp<int64_t>(kSlabBytes / step_bytes, 1, plan.steps());
     if (kThreads * least_thread_bytes(shape, plan, lanes) <= plan.threads_bytes) return true;
   }
@@ -65,6 +65,7 @@ std::optional<Candidate> with_blocks(const ConvolutionShape& shape, const TileAx
     plan.halved = halved;
     plan.full = full;
     plan.halved_is_i = halved_is_i;
+    plan.channels_of_element = rates.channels_of_element;
     plan.threads_bytes = options.workspace_bytes / 2;
     const int64_t slabs = std::max<int64_t>(1, (shape.channels + channels / 2) / channels);
     plan.slab_channels = round_up(divide_up(shape.channels, slabs), kLine);

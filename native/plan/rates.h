@@ -9,8 +9,9 @@ namespace dnd {
 ///
 /// `lanes`: floats of a vector. A *vector step* is one operation on a vector of channels.
 struct InstructionSetRates {
-  const char* name;  ///< as Kernels::name
+  const char* name;  ///< as Kernels::name; "avx512bf16": avx512 with bfloat16 operands of the spectral product
   int lanes;
+  int channels_of_element = 1;  ///< as SpectralPlan::channels_of_element
   int panel_vectors;  ///< as SpectralKernels::panel_vectors
 
   // Spectral. Transforms of a tile of P points, per tile, vector of channels and P · log2 P.

@@ -102,8 +102,8 @@ double spectral_multiply_adds(const ConvolutionShape& shape, const SpectralPlan&
 }
 
 int64_t tile_spectra_bytes(const ConvolutionShape& shape, const SpectralPlan& plan) {
-  return divide_up(shape.channels, plan.slab_channels) * 2 * plan.frequencies() *
-         spread_stride(plan.chunk_tiles * plan.slab_channels) * kFloat;
+  return divide_up(shape.channels, plan.slab_channels) * plan.tile_components() * plan.frequencies() *
+         spread_stride(plan.chunk_tiles * plan.tile_elements()) * kFloat;
 }
 
 int64_t least_thread_bytes(const ConvolutionShape& shape, const SpectralPlan& plan, int64_t lanes) {
@@ -111,9 +111,9 @@ int64_t least_thread_bytes(const ConvolutionShape& shape, const SpectralPlan& pl
   const int64_t outs = plan.block_outs;
   const int64_t product = 3 * plan.frequencies() * spread_stride(outs);
   const int64_t halves = plan.halved.points / 2 * spread_stride(2 * shape.kernel * plan.slab_channels * outs);
-  const int64_t slab = round_up(3 * kPointsOfStep * plan.slab_steps * (plan.slab_channels * outs + lanes), kLine);
+  const int64_t slab = round_up(3 * kPointsOfStep * plan.slab_steps * (plan.tile_elements() * outs + lanes), kLine);
   const int64_t scratch = round_up(TileScratch(lanes, plan.halved.points, plan.full.points).floats(), kLine);
-  const int64_t sums = round_up(plan.slab_channels, kLine);
+  const int64_t sums = round_up(plan.between_floats(1, lanes), kLine);
   return (product + halves + slab + sums + scratch) * kFloat;
 }
 

@@ -57,7 +57,7 @@ std::vector<float> run(const ConvolutionCase& c, const SpectralPlan& plan, int t
   const Geometry geometry = geometry_of(c);
   const SpectralKernels& isa = spectral_kernels(kernels().name);
   const std::vector<float> x = random_values(c.inputs(), 1), weight = random_values(c.weights(), 2);
-  const SpectralLayout layout = spectral_layout(plan, shape_of(geometry), isa, threads);
+  const SpectralLayout layout = spectral_layout(plan, shape_of(geometry), rates_of(isa.name), threads);
   ThreadPool pool(threads);
   const Memory workspace(layout.workspace_floats(threads) * sizeof(float));
   std::memset(workspace.data(), 0xff, workspace.bytes());  // all NaN: workspace must not be read before it is written

@@ -120,13 +120,13 @@ TEST(TaskCut, gives_most_threads_a_task_if_there_is_enough_work) {
 
 class Layout : public testing::Test {
  protected:
-  const SpectralKernels& isa = spectral_kernels(kernels().name);
+  const InstructionSetRates& rates = rates_of(kernels().name);
   const std::vector<Planned> all = planned_convolutions(kernels().name);
 };
 
 TEST_F(Layout, separates_the_tile_spectra_of_a_chunk_and_each_slab) {
   for (const Planned& planned : all) {
-    const SpectralLayout layout = spectral_layout(planned.plan, planned.shape, isa, 2);
+    const SpectralLayout layout = spectral_layout(planned.plan, planned.shape, rates, 2);
     EXPECT_EQ(layout.chunk_tiles, planned.plan.chunk_tiles);
     EXPECT_GE(layout.slabs * planned.plan.slab_channels, planned.shape.channels);
     EXPECT_LT((layout.slabs - 1) * planned.plan.slab_channels, planned.shape.channels);
@@ -138,7 +138,7 @@ TEST_F(Layout, separates_the_tile_spectra_of_a_chunk_and_each_slab) {
 TEST_F(Layout, keeps_components_and_threads_on_cache_lines_of_their_own) {
   for (const Planned& planned : all) {
     for (int threads : {1, 2, 3, 64}) {
-      const SpectralLayout layout = spectral_layout(planned.plan, planned.shape, isa, threads);
+      const SpectralLayout layout = spectral_layout(planned.plan, planned.shape, rates, threads);
       for (int64_t floats : {layout.tile_component_stride, layout.spectra_floats(), layout.product_floats,
                              layout.column_floats, layout.rows_floats, layout.slab_floats, layout.scratch_floats}) {
         EXPECT_EQ(floats % 16, 0) << name(planned, threads);
@@ -153,9 +153,9 @@ TEST_F(Layout, keeps_components_and_threads_on_cache_lines_of_their_own) {
 TEST_F(Layout, needs_no_more_memory_for_a_thread_among_many_than_for_one_alone) {
   for (Planned planned : all) {
     planned.plan.threads_bytes = INT64_MAX;
-    const SpectralLayout alone = spectral_layout(planned.plan, planned.shape, isa, 1);
+    const SpectralLayout alone = spectral_layout(planned.plan, planned.shape, rates, 1);
     for (int threads : thread_counts()) {
-      const SpectralLayout layout = spectral_layout(planned.plan, planned.shape, isa, threads);
+      const SpectralLayout layout = spectral_layout(planned.plan, planned.shape, rates, threads);
       EXPECT_EQ(layout.spectra_floats(), alone.spectra_floats());
       EXPECT_LE(layout.thread_floats(), alone.thread_floats()) << name(planned, threads);
       EXPECT_EQ(layout.workspace_floats(threads), layout.spectra_floats() + threads * layout.thread_floats());
@@ -166,7 +166,7 @@ TEST_F(Layout, needs_no_more_memory_for_a_thread_among_many_than_for_one_alone) 
 TEST_F(Layout, keeps_all_threads_within_their_budget_while_tiles_can_be_split) {
   for (const Planned& planned : all) {
     for (int threads : thread_counts()) {
-      const SpectralLayout layout = spectral_layout(planned.plan, planned.shape, isa, threads);
+      const SpectralLayout layout = spectral_layout(planned.plan, planned.shape, rates, threads);
       EXPECT_LE(layout.tile_parts, layout.chunk_tiles);
       if (layout.tile_parts == layout.chunk_tiles) continue;  // one tile per task: nothing to split
       EXPECT_LE(threads * layout.thread_floats() * static_cast<int64_t>(sizeof(float)), planned.plan.threads_bytes)

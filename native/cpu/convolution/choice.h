@@ -23,10 +23,13 @@ struct ConvolutionChoice {
 
 /// Errors as of convolution_geometry and plan_convolution.
 ConvolutionChoice choose_convolution(const DndConvolution& convolution, int threads);
+/// The same with bfloat16 operands of spectral products.
+ConvolutionChoice choose_bfloat16_convolution(const DndConvolution& convolution, int threads);
 
 class ConvolutionChoices : public ChoiceMemory<ConvolutionChoice> {
  public:
-  explicit ConvolutionChoices(int threads) : ChoiceMemory(threads, "convolution", choose_convolution) {}
+  explicit ConvolutionChoices(int threads, bool bfloat16 = false)
+      : ChoiceMemory(threads, "convolution", bfloat16 ? choose_bfloat16_convolution : choose_convolution) {}
 };
 
 }  // namespace dnd::cpu

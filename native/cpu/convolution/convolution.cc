@@ -1,6 +1,7 @@
 #include "cpu/convolution/convolution.h"
 
 #include "cpu/convolution/direct.h"
+#include "cpu/isa/bfloat16_spectral_kernels.h"
 #include "cpu/layers/layers.h"
 #include "cpu/spectral/spectral_convolution.h"
 
@@ -51,7 +52,7 @@ void convolution(ThreadPool& pool, const Control& control, ConvolutionChoices& c
   } else {
     const WeightOrder order = convolution.transposed_weight != 0 ? WeightOrder::kTransposed : WeightOrder::kPlain;
     convolve_spectral(pool, control, spectral_kernels(kernels().name), choice.geometry, order, convolution.epilogue,
-                      choice.spectral, choice.layout, operands);
+                      choice.spectral, choice.layout, operands, find_bfloat16_spectral_kernels(kernels()));
   }
 }
 

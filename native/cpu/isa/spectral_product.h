@@ -34,9 +34,18 @@ inline void add_parts(const TilePoint& point, int64_t tiles, int64_t width, floa
   }
 }
 
-template <int kRows, int kVectors>
-inline __attribute__((always_inline)) void product_tile(int64_t depth, const float* x, int64_t x_stride, const float* w,
-                                                        float* y, int64_t y_stride, bool accumulate) {
+/// float32 numbers as operands of `product`.
+struct FloatOperands {
+  using Element = float;
+  using Lanes = Vector;
+
+  static __attribute__((always_inline)) Lanes load(const float* from) { return DND_ISA::load(from); }
+  static __attribute__((always_inline)) void multiply(Vector& sum, Lanes w, float x) { sum += w * x; }
+};
+
+template <typename Operands, int kRows, int kVectors, typename Element = typename Operands::Element>
+inline __attribute__((always_inline)) void product_tile(int64_t depth, const Element* x, int64_t x_stride,
+                                                        const Element* w, float* y, int64_t y_stride, bool accumulate) {
   Vector sums[kRows][kVectors] = {};
   // y is usually far away: prefetched now, it has arrived when the sums are done.
 #pragma GCC unroll 16
@@ -45,13 +54,13 @@ inline __attribute__((always_inline)) void product_tile(int64_t depth, const flo
     for (int v = 0; v < kVectors; ++v) __builtin_prefetch(y + r * y_stride + v * kLanes, 1);
   }
   for (int64_t d = 0; d < depth; ++d) {
-    Vector right[kVectors];
+    typename Operands::Lanes right[kVectors];
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) right[v] = load(w + (d * kVectors + v) * kLanes);
+    for (int v = 0; v < kVectors; ++v) right[v] = Operands::load(w + (d * kVectors + v) * kLanes);
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) sums[r][v] += right[v] * x[r * x_stride + d];
+      for (int v = 0; v < kVectors; ++v) Operands::multiply(sums[r][v], right[v], x[r * x_stride + d]);
     }
   }
 #pragma GCC unroll 16
@@ -66,12 +75,13 @@ inline __attribute__((always_inline)) void product_tile(int64_t depth, const flo
 
 /// x comes from beyond the second-level cache, and each of its rows is too short for the processor to see where it
 /// leads: what will be used later is prefetched.
-inline __attribute__((always_inline)) void ask_for(const float* x, int64_t floats) {
-  for (int64_t i = 0; i < floats; i += 16) __builtin_prefetch(x + i);
+template <typename Element>
+inline __attribute__((always_inline)) void ask_for(const Element* x, int64_t elements) {
+  for (int64_t i = 0; i < elements; i += 64 / static_cast<int64_t>(sizeof(Element))) __builtin_prefetch(x + i);
 }
 
-template <int kVectors>
-void product_panel(int64_t rows, int64_t depth, const float* x, int64_t x_stride, int64_t ahead, const float* w,
+template <typename Operands, int kVectors, typename Element = typename Operands::Element>
+void product_panel(int64_t rows, int64_t depth, const Element* x, int64_t x_stride, int64_t ahead, const Element* w,
                    float* y, int64_t y_stride, bool accumulate) {
   constexpr int kMost = most_product_rows<kVectors>();
   // Tiles of equal height rather than full ones and a rest: a low tile does not hide the latency of its sums.
@@ -79,9 +89,10 @@ void product_panel(int64_t rows, int64_t depth, const float* x, int64_t x_stride
     const int64_t here = (rows + tiles - 1) / tiles;
     if (ahead != 0) ask_for(x + ahead, here * x_stride);
     switch (here) {
-#define DND_ROWS(count)                                                                                          \
-  case count:                                                                                                    \
-    if constexpr (count <= kMost) product_tile<count, kVectors>(depth, x, x_stride, w, y, y_stride, accumulate); \
+#define DND_ROWS(count)                                                                                \
+  case count:                                                                                          \
+    if constexpr (count <= kMost)                                                                      \
+      product_tile<Operands, count, kVectors>(depth, x, x_stride, w, y, y_stride, accumulate);         \
     break;
       // clang-format off
       DND_ROWS(1) DND_ROWS(2) DND_ROWS(3) DND_ROWS(4) DND_ROWS(5) DND_ROWS(6)
@@ -95,19 +106,20 @@ void product_panel(int64_t rows, int64_t depth, const float* x, int64_t x_stride
   }
 }
 
-inline void product(int64_t rows, int64_t depth, const float* x, int64_t x_stride, int64_t ahead, const float* w,
-                    int64_t vectors, float* y, int64_t y_stride, bool accumulate) {
+template <typename Operands, typename Element = typename Operands::Element>
+void product(int64_t rows, int64_t depth, const Element* x, int64_t x_stride, int64_t ahead, const Element* w,
+             int64_t vectors, float* y, int64_t y_stride, bool accumulate) {
   for (; vectors >= kPanelVectors; vectors -= kPanelVectors) {
-    product_panel<kPanelVectors>(rows, depth, x, x_stride, ahead, w, y, y_stride, accumulate);
+    product_panel<Operands, kPanelVectors>(rows, depth, x, x_stride, ahead, w, y, y_stride, accumulate);
     ahead = 0;
     w += depth * kPanelVectors * kLanes;
     y += kPanelVectors * kLanes;
   }
   if constexpr (kPanelVectors > 2) {
-    if (vectors == 3) product_panel<3>(rows, depth, x, x_stride, ahead, w, y, y_stride, accumulate);
-    if (vectors == 2) product_panel<2>(rows, depth, x, x_stride, ahead, w, y, y_stride, accumulate);
+    if (vectors == 3) product_panel<Operands, 3>(rows, depth, x, x_stride, ahead, w, y, y_stride, accumulate);
+    if (vectors == 2) product_panel<Operands, 2>(rows, depth, x, x_stride, ahead, w, y, y_stride, accumulate);
   }
-  if (vectors == 1) product_panel<1>(rows, depth, x, x_stride, ahead, w, y, y_stride, accumulate);
+  if (vectors == 1) product_panel<Operands, 1>(rows, depth, x, x_stride, ahead, w, y, y_stride, accumulate);
 }
 
 }  // namespace dnd::cpu::DND_ISA

@@ -17,7 +17,7 @@ SpectralKernels table() {
   kernels.panel_vectors = kPanelVectors;
   kernels.forward = forward;
   kernels.inverse = inverse;
-  kernels.product = product;
+  kernels.product = product<FloatOperands>;
   kernels.add_parts = add_parts;
   kernels.gradient_product = gradient_product;
   add_weight_transforms(kernels);

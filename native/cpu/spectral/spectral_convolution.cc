@@ -6,6 +6,7 @@
 #include "core/range.h"
 #include "cpu/spectral/frequency_order.h"
 #include "cpu/spectral/plane_tiles.h"
+#include "cpu/spectral/spectral_operands.h"
 #include "cpu/spectral/spectral_profile.h"
 #include "cpu/spectral/tap_twiddles.h"
 #include "plan/spectral_cost.h"
@@ -13,12 +14,17 @@
 namespace dnd::cpu {
 namespace {
 
+/// `Spectra`: what its products multiply, of spectral_operands.h.
+template <typename Spectra>
 class SpectralConvolution {
  public:
-  SpectralConvolution(const SpectralKernels& kernels, const Geometry& geometry, WeightOrder weight_order,
+  using Element = typename Spectra::Element;
+
+  SpectralConvolution(const SpectralKernels& kernels, const Spectra& spectra, const Geometry& geometry, WeightOrder weight_order,
                       DndEpilogue epilogue, const SpectralPlan& plan, const SpectralLayout& layout,
                       const DndConvolutionOperands& operands)
       : isa_(kernels),
+        spectra_(spectra),
         g_(geometry),
         weight_order_(weight_order),
         epilogue_(epilogue),
@@ -34,20 +40,22 @@ class SpectralConvolution {
 
   int64_t tiles() const { return tiles_.count(); }
 
-  /// Spectra of one tile for one slab of channels; `place` is the tile's among the chunk's.
-  void transform(int64_t tile, int64_t place, int64_t slab, float* spectra, float* scratch) const {
+  /// Spectra of one tile for one slab of channels; `place` is the tile's among the chunk's. `own`: as of `multiply`.
+  void transform(int64_t tile, int64_t place, int64_t slab, Element* spectra, float* own) const {
     const float scale = static_cast<float>(1.0 / static_cast<double>(tiles_.points()));
     const int64_t end = std::min(g_.channels, (slab + 1) * plan_.slab_channels);
     for (int64_t channel = slab * plan_.slab_channels; channel < end; channel += isa_.lanes) {
       const TileView<const float> view = tiles_.input(operands_.x, tile, channel, std::min(isa_.lanes, end - channel));
       const TileNorm norm = tiles_.norm(operands_.norm_weight, operands_.norm_bias, operands_.mean_rstd, tile, channel);
-      float* to = spectra + slab * layout_.slab_stride + place * plan_.slab_channels + channel % plan_.slab_channels;
-      isa_.forward(view, norm, order_, {scale}, {to, layout_.tile_component_stride}, scratch);
+      Element* to = spectra + slab * layout_.slab_stride + place * plan_.tile_elements() +
+                    Spectra::elements(channel % plan_.slab_channels);
+      spectra_.transform({view, norm, {scale}}, order_, to, layout_.tile_component_stride, own,
+                         own + layout_.between_floats);
     }
   }
 
   /// One block of output channels for some tiles of a chunk. `scratch`: layout.thread_floats() floats.
-  void multiply(const Control& control, const float* spectra, int64_t out_block, Range chunk, Range places,
+  void multiply(const Control& control, const Element* spectra, int64_t out_block, Range chunk, Range places,
                 float* scratch, SpectralProfile& profile) const {
     const int64_t vectors = divide_up(g_.out_channels, isa_.lanes);
     const Range block = part(vectors, layout_.out_blocks, out_block);
@@ -74,7 +82,9 @@ class SpectralConvolution {
     int64_t component_stride;  ///< of the product's spectra [point][component][tile][output channel]
     int64_t column_stride;     ///< of the half-transformed weights
     int64_t ahead;             ///< from a tile's spectra to those that are prefetched meanwhile
-    float *product, *rows, *slab, *sums, *scratch;
+    float *product, *rows;
+    Element* slab;
+    float *between, *scratch;
     int64_t width(const SpectralKernels& isa) const { return vectors * isa.lanes; }
   };
 
@@ -89,16 +99,17 @@ class SpectralConvolution {
     // The next component's tiles follow at once, unless they belong to another task.
     constexpr int64_t kTilesAhead = 48;
     const bool all = layout_.tile_parts == 1;
-    task.ahead = all ? kTilesAhead * plan_.slab_channels : layout_.tile_component_stride;
+    task.ahead = all ? kTilesAhead * plan_.tile_elements() : layout_.tile_component_stride;
     task.rows = task.product + layout_.product_floats;
-    task.slab = task.rows + order_.columns() * layout_.column_floats;
-    task.sums = task.slab + layout_.slab_floats;
-    task.scratch = task.sums + layout_.sums_floats;
+    float* const slab = task.rows + order_.columns() * layout_.column_floats;
+    task.slab = reinterpret_cast<Element*>(slab);
+    task.between = slab + layout_.slab_floats;
+    task.scratch = task.between + layout_.between_floats;
     return task;
   }
 
   /// product (+)= tile spectra · weight spectra of a slab of input channels, column after column of the spectrum.
-  void accumulate(const Control& control, const float* spectra, const Task& task, Range channels,
+  void accumulate(const Control& control, const Element* spectra, const Task& task, Range channels,
                   SpectralProfile& profile) const {
     control.throw_if_cancelled();
     halve(task, channels, profile);
@@ -134,14 +145,15 @@ class SpectralConvolution {
     return {first, g_.channels * taps, outs, taps, tiles_.halved_tap(), tiles_.full_tap()};
   }
 
-  void multiply_column(const Control& control, const float* spectra, const Task& task, Range channels, int64_t column,
+  void multiply_column(const Control& control, const Element* spectra, const Task& task, Range channels, int64_t column,
                        SpectralProfile& profile) const {
     const int64_t full_points = plan_.full.points, steps = plan_.steps();
     const bool symmetric = column == 0;
-    const int64_t depth = channels.size(), count = depth * task.vectors;
-    const int64_t slab_stride = (count + 1) * isa_.lanes;  // an odd number of vectors: not all in one cache set
-    const float* slab_spectra =
-        spectra + channels.begin / plan_.slab_channels * layout_.slab_stride + task.places.begin * plan_.slab_channels;
+    const int64_t depth = channels.size();
+    // An odd number of vectors: not all in one cache set.
+    const int64_t slab_stride = (Spectra::elements(depth) * task.vectors | 1) * isa_.lanes;
+    const Element* slab_spectra =
+        spectra + channels.begin / plan_.slab_channels * layout_.slab_stride + task.places.begin * plan_.tile_elements();
     int64_t point = order_.column_begin(column);
     for (int64_t step = 0; step < steps; step += plan_.slab_steps) {
       control.throw_if_cancelled();
@@ -149,32 +161,27 @@ class SpectralConvolution {
       const int64_t points = points_of_steps(full_points, symmetric, step, end);
       {
         const PartTimer timer(profile, kDndColumnsPart);
-        isa_.columns[half_](task.rows + column * task.column_stride, count, full_twiddles_.all(), full_points,
-                            symmetric, step, end, task.slab, slab_stride);
+        spectra_.columns(half_, task.rows + column * task.column_stride, depth, task.vectors, full_twiddles_.all(),
+                         {full_points, symmetric, step, end}, task.slab, slab_stride);
       }
       const PartTimer timer(profile, kDndProductPart);
       for (int64_t i = 0; i < points; ++i, ++point) {
-        multiply_point(task,
-                       {slab_spectra + 2 * point * layout_.tile_component_stride, layout_.tile_component_stride,
-                        plan_.slab_channels},
-                       depth, task.slab + 3 * i * slab_stride, slab_stride,
-                       task.product + 3 * point * task.component_stride, channels.begin > 0);
+        spectra_.multiply(
+            {.tiles = slab_spectra + plan_.tile_components() * point * layout_.tile_component_stride,
+             .tile_component_stride = layout_.tile_component_stride,
+             .tile_stride = plan_.tile_elements(),
+             .count = task.places.size(),
+             .ahead = task.ahead,
+             .weights = task.slab + 3 * i * slab_stride,
+             .weight_component_stride = slab_stride,
+             .product = task.product + 3 * point * task.component_stride,
+             .product_component_stride = task.component_stride,
+             .depth = depth,
+             .vectors = task.vectors,
+             .accumulate = channels.begin > 0},
+            task.between);
       }
     }
-  }
-
-  /// The three products of one point.
-  void multiply_point(const Task& task, const TilePoint& tiles, int64_t depth, const float* weights,
-                      int64_t weights_stride, float* product, bool accumulate) const {
-    const int64_t count = task.places.size(), width = round_up(depth, isa_.lanes);
-    const auto multiply_component = [&](int64_t component, const float* x, int64_t x_stride, int64_t ahead) {
-      isa_.product(count, depth, x, x_stride, ahead, weights + component * weights_stride, task.vectors,
-                   product + component * task.component_stride, task.width(isa_), accumulate);
-    };
-    multiply_component(0, tiles.data, tiles.stride, task.ahead);
-    multiply_component(1, tiles.data + tiles.component_stride, tiles.stride, task.ahead);
-    isa_.add_parts(tiles, count, width, task.sums);
-    multiply_component(2, task.sums, width, 0);
   }
 
   /// Output of one tile; `place` is the tile's among the task's.
@@ -192,6 +199,7 @@ class SpectralConvolution {
   }
 
   const SpectralKernels& isa_;
+  const Spectra spectra_;
   const Geometry& g_;
   const WeightOrder weight_order_;
   const DndEpilogue epilogue_;
@@ -205,14 +213,12 @@ class SpectralConvolution {
   const int64_t half_;
 };
 
-}  // namespace
-
-void convolve_spectral(ThreadPool& pool, const Control& control, const SpectralKernels& kernels,
-                       const Geometry& geometry, WeightOrder weight_order, DndEpilogue epilogue,
-                       const SpectralPlan& plan, const SpectralLayout& layout, const DndConvolutionOperands& operands) {
-  const SpectralConvolution convolution(kernels, geometry, weight_order, epilogue, plan, layout, operands);
-  float* spectra = static_cast<float*>(operands.workspace);
-  float* own = spectra + layout.spectra_floats();
+template <typename Spectra>
+void convolve(ThreadPool& pool, const Control& control, const SpectralConvolution<Spectra>& convolution,
+              const SpectralLayout& layout, const DndConvolutionOperands& operands) {
+  float* const workspace = static_cast<float*>(operands.workspace);
+  auto* const spectra = reinterpret_cast<typename Spectra::Element*>(workspace);
+  float* const own = workspace + layout.spectra_floats();
   std::vector<SpectralProfile> profiles(pool.threads(), {.wanted = operands.part_seconds != nullptr});
   for (int64_t begin = 0; begin < convolution.tiles(); begin += layout.chunk_tiles) {
     const Range chunk = {begin, std::min(convolution.tiles(), begin + layout.chunk_tiles)};
@@ -232,6 +238,24 @@ void convolve_spectral(ThreadPool& pool, const Control& control, const SpectralK
   if (operands.part_seconds == nullptr) return;
   for (const SpectralProfile& profile : profiles) {
     for (int i = 0; i < kDndConvolutionParts; ++i) operands.part_seconds[i] += profile.seconds[i];
+  }
+}
+
+}  // namespace
+
+void convolve_spectral(ThreadPool& pool, const Control& control, const SpectralKernels& kernels,
+                       const Geometry& geometry, WeightOrder weight_order, DndEpilogue epilogue,
+                       const SpectralPlan& plan, const SpectralLayout& layout, const DndConvolutionOperands& operands,
+                       const Bfloat16SpectralKernels* bfloat16) {
+  const auto with = [&]<typename Spectra>(const Spectra& spectra) {
+    convolve(pool, control,
+             SpectralConvolution<Spectra>(kernels, spectra, geometry, weight_order, epilogue, plan, layout, operands),
+             layout, operands);
+  };
+  if (plan.channels_of_element == 1) {
+    with(Float32Spectra(kernels));
+  } else {
+    with(Bfloat16Spectra(kernels, *bfloat16));
   }
 }
 
