@@ -5,7 +5,7 @@
  */
 export { type AdapterTensor, type BaseModel, LoraAdapter, type LoraConfig, readPeft } from './adapter/index.js';
 export type { LongOperation } from './async/progress.js';
-export { abortAtSignals, type CausalSizes, type LanguagePrecision, type StopSignal } from './engine/index.js';
+export { abortAtSignals, type CausalSizes, type PrecisionName, type StopSignal } from './engine/index.js';
 export { DndError, type ErrorCode } from './errors.js';
 export {
   type Comparison,

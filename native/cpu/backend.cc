@@ -148,7 +148,7 @@ DndStatus linear(void* device, const DndControl* control, const float* x, int64_
                  const float* bias, int64_t out, DndActivation activation, const float* residual, float* y) {
   return guarded([&] {
     const Device& own = *static_cast<Device*>(device);
-    if (const cpu::Bfloat16Matrix* resident = own.weights.find(weight)) {
+    if (const std::optional<cpu::Bfloat16Columns> resident = own.weights.find(weight, out, in)) {
       cpu::gemm(pool_of(device), Control(control), rows, x, in, *resident, y, out, {bias, activation, residual, out});
     } else {
       cpu::linear(pool_of(device), Control(control), x, rows, in, weight, bias, out, activation, residual, y);

@@ -50,7 +50,7 @@ DndStatus swiglu_gradient_entry(void* device, const DndControl* control, const f
 
 DndStatus linear_few_rows_entry(void* device, const DndControl* control, const float* x, int64_t rows, int64_t in, const float* weight, const float* bias, int64_t out, const float* residual, float* y) {
   return guarded([&] {
-    if (const Bfloat16Matrix* resident = own(device).weights.find(weight)) {  // read once as well
+    if (const std::optional<Bfloat16Columns> resident = own(device).weights.find(weight, out, in)) {  // read once as well
       gemm(pool_of(device), Control(control), rows, x, in, *resident, y, out, {bias, kDndNoActivation, residual, out});
     } else {
       linear_few_rows(pool_of(device), Control(control), x, rows, in, weight, bias, out, residual, y);
@@ -67,7 +67,7 @@ DndStatus upload_linear_gradient_entry(void* device, const float* weight, int64_
 DndStatus linear_input_gradient_entry(void* device, const DndControl* control, const float* dy, int64_t rows, int64_t in, int64_t out, const float* weight, const float* addend, float* dx) {
   return guarded([&] {
     if (const Bfloat16Matrix* resident = own(device).weights.find_gradient(weight)) {
-      gemm(pool_of(device), Control(control), rows, dy, out, *resident, dx, in, {.residual = addend, .residual_stride = in});
+      gemm(pool_of(device), Control(control), rows, dy, out, resident->all(), dx, in, {.residual = addend, .residual_stride = in});
     } else {
       linear_input_gradient(pool_of(device), Control(control), dy, rows, in, out, weight, addend, dx);
     }

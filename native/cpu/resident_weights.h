@@ -1,7 +1,10 @@
 #pragma once
 
 #include <cstdint>
-#include <unordered_map>
+#include <functional>
+#include <iterator>
+#include <map>
+#include <optional>
 
 #include "core/thread_pool.h"
 #include "cpu/gemm/bfloat16_gemm.h"
@@ -21,9 +24,20 @@ class ResidentWeights {
     return add(gradient_, pool, weight, out, in, {weight, in, 1});
   }
 
+  /// A weight [out, in] that was added, or some of its rows; nothing if it was not.
+  std::optional<Bfloat16Columns> find(const float* weight, int64_t out, int64_t in) const {
+    const auto after = forward_.upper_bound(weight);
+    if (after == forward_.begin()) return std::nullopt;
+    const auto& [begin, matrix] = *std::prev(after);
+    const int64_t first = (weight - begin) / in;
+    if (matrix.rows() != in || begin + first * in != weight || first + out > matrix.columns()) return std::nullopt;
+    return matrix.part(first, out);
+  }
   /// Null for a weight that was not added.
-  const Bfloat16Matrix* find(const float* weight) const { return find(forward_, weight); }
-  const Bfloat16Matrix* find_gradient(const float* weight) const { return find(gradient_, weight); }
+  const Bfloat16Matrix* find_gradient(const float* weight) const {
+    const auto found = gradient_.find(weight);
+    return found == gradient_.end() ? nullptr : &found->second;
+  }
 
   /// Returns the bytes that were freed.
   int64_t clear() {
@@ -36,17 +50,12 @@ class ResidentWeights {
   }
 
  private:
-  using Matrices = std::unordered_map<const float*, Bfloat16Matrix>;
+  using Matrices = std::map<const float*, Bfloat16Matrix, std::less<>>;
 
   static int64_t add(Matrices& matrices, ThreadPool& pool, const float* weight, int64_t k, int64_t n, MatrixView b) {
     if (matrices.contains(weight)) return 0;
     return matrices.emplace(weight, Bfloat16Matrix(pool, k, n, b)).first->second.bytes();
   }
-  static const Bfloat16Matrix* find(const Matrices& matrices, const float* weight) {
-    const auto found = matrices.find(weight);
-    return found == matrices.end() ? nullptr : &found->second;
-  }
-
   Matrices forward_, gradient_;
 };
 

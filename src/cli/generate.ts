@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { type Device, formatBytes } from '../engine/index.js';
+import { type Device, formatBytes, type PrecisionName } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import {
   ADAPTER_FORMATS,
@@ -45,7 +45,7 @@ interface Options extends PromptFields {
   threads?: number;
   memoryLimit?: number;
   device: Device;
-  precision?: 'fp32';
+  precision?: PrecisionName;
   force?: boolean;
   json?: boolean;
 }

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
-import { ALGORITHM_CHOICES, checkDevice, type Device, parseBytes } from '../engine/index.js';
+import { ALGORITHM_CHOICES, checkDevice, type Device, PRECISIONS, parseBytes } from '../engine/index.js';
 import { parseJsonText } from '../files/index.js';
 import { FIELD_DESCRIPTIONS } from '../prompts/index.js';
 
@@ -69,7 +69,10 @@ export const deviceOption = () =>
     .argParser(deviceName)
     .default('auto');
 export const precisionOption = () =>
-  new Option('--precision <name>', 'fp32: float32 accuracy on a CUDA device').choices(['fp32']);
+  new Option(
+    '--precision <name>',
+    'fp32: float32 accuracy on a CUDA device; bf16: bfloat16 products on a CPU with AVX512-BF16',
+  ).choices([...PRECISIONS]);
 export const algorithmOption = (what: string) =>
   new Option('--algorithm <name>', `${what}; auto: the one predicted to be faster`)
     .choices(ALGORITHM_CHOICES)

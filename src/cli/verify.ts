@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { AlgorithmChoice, Device } from '../engine/index.js';
+import type { AlgorithmChoice, Device, PrecisionName } from '../engine/index.js';
 import { type Check, type Comparison, isSkipped } from '../verify/checks.js';
 import { type FileVerdict, verify } from '../verify/verify.js';
 import { EXIT_FAILED, type Io, print } from './io.js';
@@ -8,7 +8,7 @@ import { counted, shortNumber } from './table.js';
 
 interface Options {
   device: Device;
-  precision?: 'fp32';
+  precision?: PrecisionName;
   threads?: number;
   encoder?: string;
   algorithm: AlgorithmChoice;

@@ -1,7 +1,7 @@
 import { DndError } from '../errors.js';
 import { addon } from './addon.js';
 import { type CausalSequences, checkLabels, checkLengths, nativeBatch, sliceOf } from './causal-batch.js';
-import { checkDevice, type DeviceUse, LANGUAGE_PRECISIONS, type LanguagePrecision, nativeDevice } from './device.js';
+import { checkDevice, type DeviceUse, nativeDevice, PRECISIONS, type PrecisionName } from './device.js';
 import { callNative } from './errors.js';
 import type { JobOptions } from './job.js';
 import { MappableEngine } from './mappable.js';
@@ -23,7 +23,7 @@ export type CausalEngineOptions = CausalSizes &
      * time; needs a CPU with AVX512-BF16, and 2 more bytes for each weight, or 4 with gradients of adapters. Default:
      * 'fp32'.
      */
-    precision?: LanguagePrecision | undefined;
+    precision?: PrecisionName | undefined;
   };
 
 export interface GenerationOptions {
@@ -245,8 +245,8 @@ export class CausalEngine extends MappableEngine<CausalHandle> {
 }
 
 async function languageDevice({ precision, ...options }: CausalEngineOptions): Promise<DeviceUse> {
-  checkDevice({ precision }, LANGUAGE_PRECISIONS);
-  const { use } = await deviceOf({ ...options, precision: precision === 'fp32' ? precision : undefined });
+  checkDevice({ precision }, PRECISIONS);
+  const { use } = await deviceOf({ ...options, precision });
   return precision === 'bf16' && use.kind === 'cpu' ? { ...use, precision } : use;
 }
 

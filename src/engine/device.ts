@@ -10,15 +10,15 @@ import { warnOfThreads } from './threads.js';
 export type Device = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
 
 /**
- * Precision of matrix products: 'mixed' is float16 operands and float32 sums, on CUDA devices only; 'bf16' is bfloat16
- * operands and float32 sums in products with the frozen weights of a language model, on CPUs with AVX512-BF16 only.
+ * Precision of products with weights: 'mixed' is float16 operands and float32 sums, on CUDA devices only; 'bf16' is
+ * bfloat16 operands and float32 sums, on CPUs with AVX512-BF16 only.
  */
 export type Precision = 'mixed' | 'fp32' | 'bf16';
 
-/** Precisions of language models, which run on CPUs. */
-export const LANGUAGE_PRECISIONS = ['fp32', 'bf16'] as const;
-/** Precisions of a language model's products: `fp32`, `bf16`. */
-export type LanguagePrecision = (typeof LANGUAGE_PRECISIONS)[number];
+/** Precisions that can be asked for. */
+export const PRECISIONS = ['fp32', 'bf16'] as const;
+/** A precision that can be asked for: `fp32` or `bf16`. */
+export type PrecisionName = (typeof PRECISIONS)[number];
 
 /** The device that was chosen. Plain data. */
 export interface DeviceUse {
@@ -34,8 +34,11 @@ export interface DeviceUse {
 
 export interface DeviceSettings {
   device?: Device | undefined;
-  /** 'fp32': float32 accuracy on a CUDA device, slower. Default: the device's fastest precision. */
-  precision?: 'fp32' | undefined;
+  /**
+   * 'fp32': float32 accuracy on a CUDA device, slower; 'bf16': bfloat16 products on a CPU with AVX512-BF16, where 'auto'
+   * is the CPU. Default: 'mixed' on a CUDA device, 'fp32' on a CPU.
+   */
+  precision?: PrecisionName | undefined;
 }
 
 /** The CUDA library, where it was found, and its devices. */
@@ -61,7 +64,7 @@ export async function deviceInfo(): Promise<CudaInfo> {
  */
 export function checkDevice(
   { device, precision }: { device?: unknown; precision?: unknown },
-  precisions: readonly string[] = ['fp32'],
+  precisions: readonly string[] = PRECISIONS,
 ): void {
   if (device !== undefined && !(typeof device === 'string' && /^(?:auto|cpu|cuda(?::\d{1,4})?)$/.test(device)))
     throw new DndError(
@@ -92,11 +95,13 @@ export function checkEngineSettings(settings: {
 
 /**
  * Chooses a device, which is opened once to check that it works.
- * @throws DndError DEVICE_UNAVAILABLE if the requested device cannot be used: why, and what to do; ADDON_UNAVAILABLE
+ * @throws DndError DEVICE_UNAVAILABLE if the requested device cannot be used: why, and what to do; INVALID_ARGUMENT for
+ * bf16 on a CUDA device; ADDON_UNAVAILABLE
  */
 export async function selectDevice(settings: DeviceSettings): Promise<DeviceUse> {
   checkDevice(settings);
   const { device = 'auto', precision = 'mixed' } = settings;
+  if (precision === 'bf16') return bfloat16Use(device);
   if (device === 'cpu') return cpuUse(null);
   const info = await deviceInfo();
   if (device !== 'auto') {
@@ -116,6 +121,21 @@ export async function selectDevice(settings: DeviceSettings): Promise<DeviceUse>
 
 const NO_DEVICE = 'there is no CUDA device';
 const WAY_OUT = "Choose the device cpu, or auto, which falls back to it; 'dnd doctor' shows the available devices.";
+
+/** The CPU, if it has instructions for bfloat16 products. */
+function bfloat16Use(device: Device): DeviceUse {
+  if (device !== 'auto' && device !== 'cpu')
+    throw new DndError(
+      'INVALID_ARGUMENT',
+      `the precision bf16 is of CPUs, and the device is ${device}. Leave precision out, or choose the device cpu`,
+    );
+  const { isa, bfloat16 } = cpuInfo();
+  if (bfloat16) return { ...cpuUse(null), precision: 'bf16' };
+  throw new DndError(
+    'DEVICE_UNAVAILABLE',
+    `the precision bf16 needs the instruction set avx512bf16 (AVX512-BF16) beside avx512; this CPU lacks it, or DND_CPU_ISA chose another: the one in use is ${isa}. Use the precision fp32`,
+  );
+}
 
 /** @param fallback why no other device was chosen; null if the CPU was requested */
 export function cpuUse(fallback: string | null): DeviceUse {

@@ -24,9 +24,9 @@ export {
   type DeviceUse,
   deviceInfo,
   examineDevices,
-  LANGUAGE_PRECISIONS,
-  type LanguagePrecision,
+  PRECISIONS,
   type Precision,
+  type PrecisionName,
   selectDevice,
 } from './device.js';
 export { EncoderEngine, type EncoderEngineOptions } from './encoder.js';

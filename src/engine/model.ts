@@ -1,5 +1,5 @@
 import { DndError } from '../errors.js';
-import { type Device, type DeviceUse, nativeDevice, selectDevice } from './device.js';
+import { type Device, type DeviceUse, nativeDevice, type PrecisionName, selectDevice } from './device.js';
 import { callNative } from './errors.js';
 import { type JobOptions, runJob } from './job.js';
 import { explainRefusal, MemoryBudget } from './memory-budget.js';
@@ -24,8 +24,8 @@ export interface EngineOptions {
   memoryLimitBytes?: number | undefined;
   /** A selected device, or a device name. Default: 'cpu'. */
   device?: Device | DeviceUse | undefined;
-  /** For a device given by name: 'fp32' for float32 accuracy on a CUDA device. */
-  precision?: 'fp32' | undefined;
+  /** For a device given by name: 'fp32' for float32 accuracy on a CUDA device, 'bf16' for bfloat16 products on a CPU. */
+  precision?: PrecisionName | undefined;
   /**
    * Parameters may be mapped from files: only the memory of the others is checked, by `requireParameterMemory`.
    * Default: false, the memory of all parameters is checked at once.

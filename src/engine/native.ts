@@ -4,7 +4,7 @@ export interface CpuInfo {
   /** The instruction set in use: `DND_CPU_ISA` if set, else the best the machine has. */
   isa: 'baseline' | 'avx2' | 'avx512' | 'neon';
   available: string[];
-  /** Whether it goes with AVX512-BF16 on this machine: language models can have the precision 'bf16'. */
+  /** Whether it goes with AVX512-BF16 on this machine: products can have the precision 'bf16'. */
   bfloat16: boolean;
   /** CPUs that this process can use: those it may run on, or the CPU quota of its control group, rounded up. */
   usableCpus: number;
@@ -39,7 +39,7 @@ export interface DeviceOptions {
   device: 'cpu' | 'cuda';
   /** Which of several CUDA devices. */
   ordinal: number;
-  /** 'mixed' of a CUDA device; 'bf16' of a CPU, for language models. */
+  /** 'mixed' of a CUDA device; 'bf16' of a CPU. */
   precision: 'mixed' | 'fp32' | 'bf16';
   /** Path of the library of a CUDA device; '': `DND_CUDA_LIBRARY`, else that beside the addon. */
   cudaLibrary: string;

@@ -270,9 +270,10 @@ export function trainingDevice({
   device = 'cpu',
   precision,
 }: Pick<TrainerEngineOptions, 'device' | 'precision'>): DeviceUse {
-  if (typeof device === 'object' && device.kind === 'cpu') return device;
+  // What is trained is in float32.
+  if (typeof device === 'object' && device.kind === 'cpu') return { ...device, precision: 'fp32' };
   const name = typeof device === 'object' ? device.name : device;
-  if (typeof device !== 'object') checkDevice({ device, precision });
+  if (typeof device !== 'object') checkDevice({ device, precision }, ['fp32']);
   if (name === 'cpu' || name === 'auto') return cpuUse(null);
   throw new DndError('DEVICE_UNAVAILABLE', `training runs on the CPU, not on ${name}: choose the device cpu`);
 }

@@ -1,5 +1,5 @@
 import { MODULE_NAMES } from '../adapter/index.js';
-import { LANGUAGE_PRECISIONS, type LanguagePrecision } from '../engine/index.js';
+import { PRECISIONS, type PrecisionName } from '../engine/index.js';
 import { FIELD_DESCRIPTIONS, type PromptFields } from '../prompts/index.js';
 import type { SettingKind, SettingTable } from '../settings/index.js';
 import { SCHEDULES, type ScheduleName } from '../training/schedule.js';
@@ -75,7 +75,7 @@ export interface FinetuneSettings {
   /**
    * Precision of the base's products: bf16 takes half their time, and needs a CPU with AVX512-BF16. Default: 'fp32'.
    */
-  precision: LanguagePrecision;
+  precision: PrecisionName;
   /** Random seed. Default: 0. */
   seed: number;
   /** Steps after which the state is saved, to be resumed from after a crash. Default: 100. */
@@ -195,7 +195,7 @@ export const FINETUNE_SETTINGS: SettingTable<FinetuneSettings> = {
     about: 'dtype of the saved checkpoints',
   },
   precision: {
-    kind: { is: 'choice', of: [...LANGUAGE_PRECISIONS] },
+    kind: { is: 'choice', of: [...PRECISIONS] },
     default: 'fp32',
     affectsWeights: true,
     about: "precision of the base's products: bf16 takes half their time, and needs a CPU with AVX512-BF16",

@@ -1,5 +1,5 @@
 import type { BaseModel } from '../adapter/index.js';
-import type { Device } from '../engine/index.js';
+import type { Device, PrecisionName } from '../engine/index.js';
 import type { GeneratorSettings } from './create.js';
 import type { OnProgress } from './progress.js';
 
@@ -9,8 +9,11 @@ export interface EngineSettings {
   threads?: number | undefined;
   /** Compute device of text encoder and decoder. Default: 'auto', a CUDA device if one works, else the CPU. */
   device?: Device | undefined;
-  /** 'fp32' for float32 accuracy on a CUDA device. Default: float16 matrix products. */
-  precision?: 'fp32' | undefined;
+  /**
+   * 'fp32' for float32 accuracy on a CUDA device, where the default is float16 matrix products; 'bf16' for bfloat16
+   * products on a CPU with AVX512-BF16, where the default is 'fp32'.
+   */
+  precision?: PrecisionName | undefined;
   /**
    * Memory limit of the decoder in bytes: workspace, conditions, results, and weights that are not mapped from their file;
    * device memory, with all weights, on a CUDA device. A lower limit is slower; if it is too low, OUT_OF_MEMORY states the

@@ -4,9 +4,9 @@ import {
   ALGORITHM_CHOICES,
   type AlgorithmChoice,
   type Device,
-  LANGUAGE_PRECISIONS,
   LARGEST_BATCH,
-  type LanguagePrecision,
+  PRECISIONS,
+  type PrecisionName,
 } from '../engine/index.js';
 import type { Feature } from '../generator/decoder-shape.js';
 import { PADDINGS, POOLINGS } from '../generator/manifest.js';
@@ -122,7 +122,7 @@ export interface TrainingSettings {
    * Behaviour loss: precision of the base's products; bf16 takes half their time, and needs a CPU with AVX512-BF16.
    * Default: 'fp32'.
    */
-  precision: LanguagePrecision;
+  precision: PrecisionName;
   /** Behaviour loss: system prompt of every example. Default: the chat template's own. */
   system: string | undefined;
   /** Number of optimiser steps. Default: 2500. */
@@ -324,7 +324,7 @@ export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
       'behaviour loss without checkpoints: root mean square of what an untrained generator adds to the weights of the start adapter',
   },
   precision: {
-    kind: choice([...LANGUAGE_PRECISIONS]),
+    kind: choice([...PRECISIONS]),
     default: 'fp32',
     affectsWeights: true,
     about:

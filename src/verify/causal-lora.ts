@@ -12,7 +12,7 @@ import { type Check, compare, skip } from './checks.js';
 import { normOf } from './compare.js';
 import type { GoldenFile } from './golden-file.js';
 import type { VerifierOptions } from './options.js';
-import { TOLERANCES } from './tolerances.js';
+import { TOLERANCES, tolerancesOn } from './tolerances.js';
 
 const GRADIENT = 'grad.';
 const TRAINED = 'trained.';
@@ -29,7 +29,9 @@ export async function verifyLora(
   const checks: Check[] = [];
   if (golden.has('lora_logits')) {
     const logits = await model.logits(batch, { signal: options.signal });
-    checks.push(compare('lora_logits', logits, await golden.floats('lora_logits'), TOLERANCES.causalLogits));
+    checks.push(
+      compare('lora_logits', logits, await golden.floats('lora_logits'), tolerancesOn(options.device).causalLogits),
+    );
   }
   if (!golden.has('labels')) return checks;
   const labels = await golden.integers('labels');

@@ -7,7 +7,7 @@ import { verifyLora } from './causal-lora.js';
 import { type Check, compare, skip } from './checks.js';
 import type { GoldenFile } from './golden-file.js';
 import type { VerifierOptions } from './options.js';
-import { TOLERANCES } from './tolerances.js';
+import { TOLERANCES, tolerancesOn } from './tolerances.js';
 
 const HIDDEN_STATES = /^hidden_states_(\d+|last)$/;
 /** Of a golden file's causal references. */
@@ -83,19 +83,20 @@ async function verifyModel(
   golden: GoldenFile,
   engine: CausalEngine,
   batch: CausalSequences,
-  { signal }: VerifierOptions,
+  { device, signal }: VerifierOptions,
 ): Promise<Check[]> {
+  const { causalLogits, causalHiddenStates } = tolerancesOn(device);
   const checks: Check[] = [];
   if (golden.has('logits')) {
     const logits = await engine.logits(batch, { signal });
-    checks.push(compare('logits', logits, await golden.floats('logits'), TOLERANCES.causalLogits));
+    checks.push(compare('logits', logits, await golden.floats('logits'), causalLogits));
   }
   for (const name of golden.names) {
     const place = HIDDEN_STATES.exec(name)?.[1];
     if (place === undefined) continue;
     const layer = place === 'last' ? engine.sizes.layers : Number(place);
     const states = await engine.hiddenStates(batch, layer, { signal });
-    checks.push(compare(name, states, await golden.floats(name), TOLERANCES.causalHiddenStates));
+    checks.push(compare(name, states, await golden.floats(name), causalHiddenStates));
   }
   if (golden.has('greedy')) checks.push(await verifyGreedy(golden, engine, batch, signal));
   return checks;

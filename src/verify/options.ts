@@ -1,10 +1,10 @@
-import type { AlgorithmChoice, Device, DeviceUse } from '../engine/index.js';
+import type { AlgorithmChoice, Device, DeviceUse, PrecisionName } from '../engine/index.js';
 
 export interface VerifyOptions {
   threads?: number | undefined;
   /** Default: auto, a CUDA device if one works, else the CPU. Tolerances depend on its precision. */
   device?: Device | undefined;
-  precision?: 'fp32' | undefined;
+  precision?: PrecisionName | undefined;
   /** Algorithm of the decoder's convolutions. Default: auto, the one predicted to be faster. */
   algorithm?: AlgorithmChoice | undefined;
   /** Folder of a text encoder with its real weights, for files that name an encoder without containing its weights. */

@@ -34,20 +34,38 @@ export const TOLERANCES = {
 export const ONLY_CPU_TRAINS = 'training runs on the CPU only. Use --device cpu';
 
 type DeviceTolerances = Record<
-  'decoderOutput' | 'lengthProjection' | 'bertHiddenStates' | 'realEncoderHiddenStates',
+  | 'decoderOutput'
+  | 'lengthProjection'
+  | 'bertHiddenStates'
+  | 'realEncoderHiddenStates'
+  | 'causalLogits'
+  | 'causalHiddenStates',
   number
 >;
 
-/** For float16 operands and float32 sums (`precision` mixed). */
-const MIXED = { lengthProjection: 1e-3, bertHiddenStates: 2e-3, realEncoderHiddenStates: 2e-3 } as const;
+/** For float16 operands, by `precision` mixed, and bfloat16 operands; sums are in float32. Language models have no mixed. */
+const ROUNDED = {
+  mixed: { ...TOLERANCES, lengthProjection: 1e-3, bertHiddenStates: 2e-3, realEncoderHiddenStates: 2e-3 },
+  bf16: {
+    lengthProjection: 5e-3,
+    bertHiddenStates: 1e-2,
+    realEncoderHiddenStates: 1e-2,
+    causalLogits: 1e-2,
+    causalHiddenStates: 1e-2,
+  },
+} as const;
 /** Rounding errors of spectra add up over the layers. */
-const MIXED_DECODER = { upToFourLayers: 1e-3, deeper: 2e-3 } as const;
+const ROUNDED_DECODER = {
+  mixed: { upToFourLayers: 1e-3, deeper: 2e-3 },
+  bf16: { upToFourLayers: 1e-2, deeper: 2e-2 },
+} as const;
 const FOUR = 4;
 
-/** Device-dependent tolerances. @param layers of a decoder */
+/** Tolerances that depend on the device's precision. @param layers of a decoder */
 export function tolerancesOn({ precision }: Pick<DeviceUse, 'precision'>, layers = 0): DeviceTolerances {
   if (precision === 'fp32') return TOLERANCES;
-  return { ...MIXED, decoderOutput: layers <= FOUR ? MIXED_DECODER.upToFourLayers : MIXED_DECODER.deeper };
+  const { upToFourLayers, deeper } = ROUNDED_DECODER[precision];
+  return { ...ROUNDED[precision], decoderOutput: layers <= FOUR ? upToFourLayers : deeper };
 }
 
 const ROUND_TRIP_STD = 0.04;

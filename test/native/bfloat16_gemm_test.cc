@@ -13,6 +13,7 @@
 #include "core/status.h"
 #include "counted_control.h"
 #include "cpu/isa/select.h"
+#include "cpu/resident_weights.h"
 #include "random_values.h"
 
 namespace dnd::cpu {
@@ -67,7 +68,7 @@ TEST_F(Bfloat16Gemm, agrees_with_a_double_product_of_rounded_operands_whatever_t
     const std::vector<float> a = random_values(size.m * size.k, 1), b = random_values(size.k * size.n, 2);
     for (const bool transposed : {false, true}) {
       std::vector<float> c(size.m * size.n, NAN);
-      gemm(pool, Control(), size.m, a.data(), size.k, packed(pool, size, b, transposed), c.data(), size.n);
+      gemm(pool, Control(), size.m, a.data(), size.k, packed(pool, size, b, transposed).all(), c.data(), size.n);
       EXPECT_LE(relative_error(c, naive_product(size, rounded(a), rounded(b), transposed)), 1e-6)
           << size.m << "×" << size.n << "×" << size.k << (transposed ? " transposed" : "");
     }
@@ -83,9 +84,9 @@ TEST_F(Bfloat16Gemm, rounds_to_nearest_even) {
   const std::vector<float> one = {1};
   const int64_t count = static_cast<int64_t>(values.size());
   std::vector<float> c(values.size());
-  gemm(pool, Control(), count, values.data(), 1, packed(pool, {count, 1, 1}, one, false), c.data(), 1);
+  gemm(pool, Control(), count, values.data(), 1, packed(pool, {count, 1, 1}, one, false).all(), c.data(), 1);
   EXPECT_EQ(c, expected);
-  gemm(pool, Control(), 1, one.data(), 1, packed(pool, {1, count, 1}, values, false), c.data(), count);
+  gemm(pool, Control(), 1, one.data(), 1, packed(pool, {1, count, 1}, values, false).all(), c.data(), count);
   EXPECT_EQ(c, expected);
 }
 
@@ -95,7 +96,7 @@ TEST_F(Bfloat16Gemm, writes_nothing_outside_its_rows_and_columns) {
   const int64_t stride = 50;
   const std::vector<float> a = random_values(size.m * size.k, 1), b = random_values(size.k * size.n, 2);
   std::vector<float> c((size.m + 2) * stride, 7.0f);
-  gemm(pool, Control(), size.m, a.data(), size.k, packed(pool, size, b, false), c.data() + stride, stride);
+  gemm(pool, Control(), size.m, a.data(), size.k, packed(pool, size, b, false).all(), c.data() + stride, stride);
   for (int64_t row = 0; row < size.m + 2; ++row) {
     for (int64_t column = 0; column < stride; ++column) {
       const bool inside = row >= 1 && row <= size.m && column < size.n;
@@ -114,7 +115,7 @@ TEST_F(Bfloat16Gemm, adds_bias_applies_the_activation_then_adds_the_residual) {
     expected[i] = std::max(0.0, expected[i] + bias[i % size.n]) + residual[i];
   }
   std::vector<float> c(size.m * size.n);
-  gemm(pool, Control(), size.m, a.data(), size.k, packed(pool, size, b, false), c.data(), size.n,
+  gemm(pool, Control(), size.m, a.data(), size.k, packed(pool, size, b, false).all(), c.data(), size.n,
        {bias.data(), kDndRelu, residual.data(), size.n});
   EXPECT_LE(relative_error(c, expected), 1e-6);
 }
@@ -125,7 +126,7 @@ TEST_F(Bfloat16Gemm, gives_the_same_bytes_for_any_number_of_threads_and_for_a_ro
     const auto product = [&](int threads, int64_t first_row, int64_t rows) {
       ThreadPool pool(threads);
       std::vector<float> c(rows * size.n);
-      gemm(pool, Control(), rows, a.data() + first_row * size.k, size.k, packed(pool, size, b, true), c.data(), size.n);
+      gemm(pool, Control(), rows, a.data() + first_row * size.k, size.k, packed(pool, size, b, true).all(), c.data(), size.n);
       return c;
     };
     const std::vector<float> expected = product(1, 0, size.m);
@@ -135,6 +136,45 @@ TEST_F(Bfloat16Gemm, gives_the_same_bytes_for_any_number_of_threads_and_for_a_ro
   }
 }
 
+TEST_F(Bfloat16Gemm, of_some_columns_gives_their_bytes_if_they_begin_with_a_panel) {
+  ThreadPool pool(2);
+  const int64_t m = 9, n = 100, k = 77, width = kernels().lanes * kMaxTileVectors;
+  const std::vector<float> a = random_values(m * k, 1), b = random_values(k * n, 2);
+  const Bfloat16Matrix matrix = packed(pool, {m, n, k}, b, false);
+  std::vector<float> whole(m * n);
+  gemm(pool, Control(), m, a.data(), k, matrix.all(), whole.data(), n);
+  EXPECT_FALSE(matrix.part(1, 5).has_value());
+  for (int64_t first = 0; first < n; first += width) {
+    const int64_t count = std::min<int64_t>(n - first, 41);
+    std::vector<float> c(m * count);
+    gemm(pool, Control(), m, a.data(), k, *matrix.part(first, count), c.data(), count);
+    for (int64_t i = 0; i < m * count; ++i) EXPECT_EQ(c[i], whole[i / count * n + first + i % count]);
+  }
+}
+
+/// Of 64 rows each: what lies between or behind them, and rows that do not begin with a panel, are in float32 only.
+TEST_F(Bfloat16Gemm, of_resident_weights_are_found_by_the_address_of_any_rows) {
+  ThreadPool pool(1);
+  const int64_t in = 5, out = 64;
+  const std::vector<float> values = random_values(3 * out * in, 3);
+  ResidentWeights weights;
+  EXPECT_FALSE(weights.find(values.data(), out, in).has_value());
+  EXPECT_GT(weights.add(pool, values.data(), out, in), 0);
+  EXPECT_EQ(weights.add(pool, values.data(), out, in), 0);
+  weights.add(pool, values.data() + 2 * out * in, out, in);
+  EXPECT_EQ(weights.find(values.data(), out, in)->columns, out);
+  EXPECT_EQ(weights.find(values.data() + 32 * in, 20, in)->columns, 20);
+  EXPECT_EQ(weights.find(values.data() + 32 * in, 20, in)->panels, weights.find(values.data(), out, in)->panels + 32 * 3);
+  EXPECT_TRUE(weights.find(values.data() + 2 * out * in, out, in).has_value());
+  for (const int64_t offset : {int64_t{1}, in, out * in, out * in + 32 * in}) {
+    EXPECT_FALSE(weights.find(values.data() + offset, 20, in).has_value()) << offset;
+  }
+  EXPECT_FALSE(weights.find(values.data() + 32 * in, 33, in).has_value());
+  EXPECT_FALSE(weights.find(values.data(), out / 5, in * 5).has_value());
+  EXPECT_GT(weights.clear(), 0);
+  EXPECT_FALSE(weights.find(values.data(), out, in).has_value());
+}
+
 TEST_F(Bfloat16Gemm, stops_when_it_is_cancelled_and_counts_its_multiply_adds) {
   ThreadPool pool(2);
   const int64_t n = 400;
@@ -142,14 +182,14 @@ TEST_F(Bfloat16Gemm, stops_when_it_is_cancelled_and_counts_its_multiply_adds) {
   const Bfloat16Matrix b = packed(pool, {n, n, n}, a, false);
   std::vector<float> c(n * n);
   CountedControl counted;
-  gemm(pool, Control(&counted.control), n, a.data(), n, b, c.data(), n);
+  gemm(pool, Control(&counted.control), n, a.data(), n, b.all(), c.data(), n);
   EXPECT_EQ(counted.done, static_cast<double>(n) * n * n);
 
   counted.done = 0;
   counted.asked = 0;
   counted.cancel_after = 2;
   try {
-    gemm(pool, Control(&counted.control), n, a.data(), n, b, c.data(), n);
+    gemm(pool, Control(&counted.control), n, a.data(), n, b.all(), c.data(), n);
     FAIL() << "the cancelled product went on";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kAborted);

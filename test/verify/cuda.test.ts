@@ -23,6 +23,8 @@ test('what counts as right depends on the precision and on the layers of a decod
   expect(tolerancesOn({ precision: 'fp32' }, 9)).toMatchObject({ decoderOutput: 1e-5, bertHiddenStates: 1e-5 });
   expect(tolerancesOn({ precision: 'mixed' }, 4)).toMatchObject({ decoderOutput: 1e-3, bertHiddenStates: 2e-3 });
   expect(tolerancesOn({ precision: 'mixed' }, 5)).toMatchObject({ decoderOutput: 2e-3, realEncoderHiddenStates: 2e-3 });
+  expect(tolerancesOn({ precision: 'bf16' }, 4)).toMatchObject({ decoderOutput: 1e-2, causalLogits: 1e-2 });
+  expect(tolerancesOn({ precision: 'bf16' }, 5)).toMatchObject({ decoderOutput: 2e-2, bertHiddenStates: 1e-2 });
 });
 
 describeEmulated('golden files on an emulated CUDA device', () => {

@@ -62,11 +62,16 @@ Bfloat16Matrix::Bfloat16Matrix(ThreadPool& pool, int64_t k, int64_t n, MatrixVie
   });
 }
 
+std::optional<Bfloat16Columns> Bfloat16Matrix::part(int64_t first, int64_t count) const {
+  if (first % panel_columns(kernels()) != 0) return std::nullopt;
+  return Bfloat16Columns{all().panels + first * pairs_of(k_), k_, count};
+}
+
 void gemm(ThreadPool& pool, const Control& control, int64_t m, const float* a, int64_t a_stride,
-          const Bfloat16Matrix& b, float* c, int64_t c_stride, const Epilogue& epilogue) {
-  if (m == 0 || b.columns() == 0) return;
-  const Product<Bfloat16Operands> product(Bfloat16Operands(a, a_stride), m, b.rows(), c, c_stride, epilogue);
-  product.compute(pool, control, 0, b.columns(), b.panels());
+          const Bfloat16Columns& b, float* c, int64_t c_stride, const Epilogue& epilogue) {
+  if (m == 0 || b.columns == 0) return;
+  const Product<Bfloat16Operands> product(Bfloat16Operands(a, a_stride), m, b.rows, c, c_stride, epilogue);
+  product.compute(pool, control, 0, b.columns, b.panels);
 }
 
 }  // namespace dnd::cpu

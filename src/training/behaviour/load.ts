@@ -1,5 +1,5 @@
 import type { LongOperation } from '../../async/index.js';
-import type { LanguagePrecision } from '../../engine/index.js';
+import type { PrecisionName } from '../../engine/index.js';
 import { DndError } from '../../errors.js';
 import { sha256OfFiles } from '../../files/index.js';
 import { type LanguageModel, loadLanguageModel, weightFiles } from '../../language/index.js';
@@ -16,7 +16,7 @@ export interface LoadBaseOptions extends Omit<LongOperation, 'onProgress'> {
   system: string | undefined;
   threads: number | undefined;
   /** Of the base's products. */
-  precision: LanguagePrecision;
+  precision: PrecisionName;
   memoryLimitBytes: number | undefined;
   onProgress: (fraction: number, stage: 'base' | 'responses') => void;
 }
