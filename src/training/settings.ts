@@ -107,8 +107,8 @@ export interface TrainingSettings {
   /** Weight of the behaviour loss, in nats per token, beside the token loss. Default: 1. */
   behaviourWeight: number;
   /**
-   * With both losses: number of first steps that minimise the token loss alone; the others then minimise the behaviour
-   * loss alone. Default: 0, every step minimises their weighted sum.
+   * Loss both: number of first steps that minimise the token loss alone; the others then minimise the behaviour loss alone.
+   * With 0 every step minimises their weighted sum. Default: 0.
    */
   tokenSteps: number;
   /** Behaviour loss: prompts with responses of each task in a step. Default: 4. */

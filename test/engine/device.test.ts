@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DecoderEngine, type DeviceInfo, type DeviceUse, selectDevice } from '../../src/engine/index.js';
+import { cpuInfo, DecoderEngine, type DeviceInfo, type DeviceUse, selectDevice } from '../../src/engine/index.js';
 import { describeEmulated, EMULATED_DEVICE, emulated } from '../emulated-cuda.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 import { resultOf } from './child.js';
@@ -38,12 +38,24 @@ test.each(['gpu', 'cuda:', 'cuda:-1', 'CUDA', 'cuda:1x', ''])('there is no devic
   });
 });
 
-test('there is no precision but fp32 to ask for', async () => {
-  const bf16 = { device: 'cpu', precision: 'bf16' as 'fp32' } as const;
-  await expect(selectDevice(bf16)).rejects.toMatchObject({
+test('there is no precision but fp32 and bf16 to ask for, and bf16 is of CPUs', async () => {
+  await expect(selectDevice({ device: 'cpu', precision: 'fp16' as 'fp32' })).rejects.toMatchObject({
     code: 'INVALID_ARGUMENT',
-    message: 'the precision must be fp32, or left out, not "bf16"',
+    message: 'the precision must be fp32 or bf16, or left out, not "fp16"',
   });
+  await expect(selectDevice({ device: 'cuda:1', precision: 'bf16' })).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    message: 'the precision bf16 is of CPUs, and the device is cuda:1. Leave precision out, or choose the device cpu',
+  });
+});
+
+(cpuInfo().bfloat16 ? test : test.skip)('with bf16, on a CPU with AVX512-BF16, auto is the CPU', async () => {
+  for (const device of ['auto', 'cpu'] as const)
+    expect(await selectDevice({ device, precision: 'bf16' })).toMatchObject({
+      kind: 'cpu',
+      precision: 'bf16',
+      fallback: null,
+    });
 });
 
 describe('a CUDA library that cannot be used', () => {

@@ -209,7 +209,7 @@ describe('create refuses', () => {
     ['an alpha of nothing', { alpha: Number.NaN }, 'INVALID_ARGUMENT', 'alpha'],
     ['an unknown padding', { padding: 'left' }, 'INVALID_ARGUMENT', 'padding'],
     ['an unknown device', { device: 'tpu' }, 'DEVICE_UNAVAILABLE', 'there is no device "tpu"'],
-    ['an unknown precision', { precision: 'bf16' }, 'INVALID_ARGUMENT', 'not "bf16"'],
+    ['an unknown precision', { precision: 'fp16' }, 'INVALID_ARGUMENT', 'not "fp16"'],
     ['a preset beside features', { preset: 'qwen2.5-7b-math' }, 'INVALID_ARGUMENT', 'not both'],
     ['an encoder that is not there', { encoder: '/no/such/folder' }, 'FILE_NOT_FOUND', '/no/such/folder'],
     ['a base that is not there', { base: '/no/such/config.json' }, 'FILE_NOT_FOUND', '/no/such/config.json'],
