@@ -13,6 +13,13 @@ def convolve(x, axis, weight, bias=None):
     return nn.functional.conv2d(x.permute(order), weight, bias, padding=weight.shape[-1] // 2).permute(order)
 
 
+def convolve_channels_last(x, axis, weight, bias=None):
+    """The same on a picture and a weight whose channels lie together."""
+    order = PERMUTATION[axis]
+    x, weight = (tensor.contiguous(memory_format=torch.channels_last) for tensor in (x.permute(order), weight))
+    return nn.functional.conv2d(x, weight, bias, padding=weight.shape[-1] // 2).permute(order)
+
+
 def _weight(out_channels, in_channels, kernel_size):
     return nn.Parameter(nn.Conv2d(in_channels, out_channels, kernel_size, bias=False).weight.detach())
 

@@ -3,16 +3,71 @@
 Started by bench/peer.cjs. Every `seconds` is the time of the computation alone, as measured here; files are raw
 little-endian float32 (or int32 for ids and masks)."""
 
+import copy
 import math
 import os
 import time
 
+import hyperconvolution
 import numpy as np
 import torch
-from hyperconvolution import Decoder, convolve
+from hyperconvolution import Decoder, convolve, convolve_channels_last
 from serving import serve
 
 models = {}
+
+# Ways in which PyTorch can run the same module, by the precision of its products. Which one is fastest depends on the
+# machine and on the shapes, so each is tried once, and the fastest is the peer.
+CHANNELS_LAST = {"convolve": convolve_channels_last}
+WEIGHTS, AUTOCAST = {"weights": torch.bfloat16}, {"autocast": True}
+SETTINGS = {
+    "fp32": {"as published": {}, "channels last": CHANNELS_LAST, "compiled": {"compiled": True}},
+    "bf16": {
+        "bfloat16 weights": WEIGHTS,
+        "bfloat16 weights, channels last": WEIGHTS | CHANNELS_LAST,
+        "autocast": AUTOCAST,
+        "autocast, channels last": AUTOCAST | CHANNELS_LAST,
+        "bfloat16 weights, compiled": WEIGHTS | {"compiled": True},
+    },
+}
+
+
+class Setting:
+    """A module, run in one of these ways."""
+
+    def __init__(self, module, *, weights=torch.float32, autocast=False, convolve=convolve, compiled=False):
+        self.dtype, self.autocast, self.convolve = weights, autocast, convolve
+        self.module = module if weights == torch.float32 else copy.deepcopy(module).to(weights)
+        if compiled:
+            self.module = torch.compile(self.module)
+
+    def __call__(self, *inputs, **named):
+        hyperconvolution.convolve = self.convolve
+        inputs = [value.to(self.dtype) if value.is_floating_point() else value for value in inputs]
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.autocast):
+            return self.module(*inputs, **named)
+
+
+def fastest(module, request, run):
+    """Tries every setting of the request's precision; `run` is given each. Returns the fastest, and what all took: a
+    sentence instead of seconds where one cannot run."""
+    found, tried, best = None, {}, math.inf
+    for name, options in SETTINGS[request["precision"]].items():
+        if not request["convolutions"] and "convolve" in options:
+            continue
+        if request["quick"] and "compiled" in options:
+            continue
+        try:
+            setting = Setting(module, **options)
+            run(setting)
+            tried[name] = min(timed(lambda: run(setting))[1] for _ in range(2))
+        except Exception as error:
+            tried[name] = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+            continue
+        if tried[name] < best:
+            found, best = (name, setting), tried[name]
+    name, setting = found
+    return setting, {"fastest": name, "tried": tried}
 
 
 def timed(work):
@@ -83,10 +138,18 @@ def load_decoder(request):
     return {"parameters": sum(parameter.numel() for parameter in decoder.parameters())}
 
 
+def choose_decoder(request):
+    condition = array(request["condition"], request["shape"])
+    models["decoder", request["precision"]], about = fastest(
+        models["decoder"], request | {"convolutions": True}, lambda setting: setting(condition)
+    )
+    return about
+
+
 def decoder(request):
     condition = array(request["condition"], request["shape"])
-    output, seconds = timed(lambda: models["decoder"](condition))
-    output.contiguous().numpy().tofile(request["output"])
+    output, seconds = timed(lambda: models["decoder", request["precision"]](condition))
+    output.float().contiguous().numpy().tofile(request["output"])
     return {"seconds": seconds}
 
 
@@ -99,13 +162,22 @@ def load_encoder(request):
     return {}
 
 
-def encoder(request):
+def encode(setting, request):
     ids, mask = (array(request[name], request["shape"], np.int32).long() for name in ("ids", "mask"))
-    batches = list(zip(ids.split(request["batch"]), mask.split(request["batch"]), strict=True))
-    states, seconds = timed(
-        lambda: torch.cat([models["encoder"](input_ids=i, attention_mask=m).last_hidden_state for i, m in batches])
+    batches = zip(ids.split(request["batch"]), mask.split(request["batch"]), strict=True)
+    return torch.cat([setting(input_ids=i, attention_mask=m).last_hidden_state for i, m in batches])
+
+
+def choose_encoder(request):
+    models["encoder", request["precision"]], about = fastest(
+        models["encoder"], request | {"convolutions": False}, lambda setting: encode(setting, request)
     )
-    states.numpy().tofile(request["output"])
+    return about
+
+
+def encoder(request):
+    states, seconds = timed(lambda: encode(models["encoder", request["precision"]], request))
+    states.float().numpy().tofile(request["output"])
     return {"seconds": seconds}
 
 
@@ -131,4 +203,6 @@ def forget(request):
 
 
 with torch.inference_mode():
-    serve(start, gemm, convolution, load_decoder, decoder, load_encoder, encoder, write, forget)
+    serve(
+        start, gemm, convolution, load_decoder, choose_decoder, decoder, load_encoder, choose_encoder, encoder, write, forget
+    )

@@ -10,25 +10,16 @@ import time
 import hyperconvolution
 import numpy as np
 import torch
-from hyperconvolution import PERMUTATION, Decoder
+from hyperconvolution import Decoder, convolve, convolve_channels_last
 from serving import serve
-from torch import nn
 
-published = hyperconvolution.convolve
 models = {}
-
-
-def channels_last(x, axis, weight, bias=None):
-    """The published convolution on a picture and a weight whose channels lie together."""
-    order = PERMUTATION[axis]
-    x, weight = (tensor.contiguous(memory_format=torch.channels_last) for tensor in (x.permute(order), weight))
-    return nn.functional.conv2d(x, weight, bias, padding=weight.shape[-1] // 2).permute(order)
 
 
 # Ways to run the same module; which is fastest depends on the shapes, so all are tried and the best is measured.
 CONVOLUTIONS = {
-    "as published": published,
-    "channels last": channels_last,
+    "as published": convolve,
+    "channels last": convolve_channels_last,
 }
 OPTIMISERS = {"": {}, "fused AdamW": {"fused": True}}
 VARIANTS = {

@@ -1,7 +1,7 @@
 const { readFile, writeFile } = require('node:fs/promises');
 const { join } = require('node:path');
 const { performance } = require('node:perf_hooks');
-const { availableMemoryBytes, DecoderEngine } = require('../../dist/engine/index.js');
+const { availableMemoryBytes, cpuInfo, DecoderEngine } = require('../../dist/engine/index.js');
 const { writeSafetensors } = require('../../dist/formats/safetensors/index.js');
 const { repeatedNormals } = require('../random.cjs');
 const { summed } = require('../report/convolutions.cjs');
@@ -10,6 +10,8 @@ const { distinctConvolutions, flopOfDecoder, tensorBytes } = require('../shapes.
 const { alternate, relativeError } = require('../statistics.cjs');
 
 const TOLERANCE = 1e-5;
+/** Of products with bfloat16 operands, whose errors add up over the layers. */
+const BFLOAT16_TOLERANCE = 3e-2;
 const BATCHES = [1, 2, 4, 8];
 const ELEMENTS_PER_PIECE = 2 ** 20;
 /** Above so many operations a decoder is large: the direct algorithm is summed from its convolutions, and runs are few. */
@@ -64,6 +66,23 @@ async function preparePeer({ peer, scratch, configuration }, engine) {
   return null;
 }
 
+/** What runs in which precision, of ours and of the peer. */
+const PRECISION = { ours: 'fp32', direct: 'fp32', peer: 'fp32', oursBfloat16: 'bf16', peerBfloat16: 'bf16' };
+/** The peer with one task, in the fastest of its settings for each precision; what every setting took. */
+async function choosePeer({ peer, quick, progress }, batch) {
+  await batch.writeCondition();
+  const settings = {};
+  for (const name of ['peer', 'peerBfloat16']) {
+    const precision = PRECISION[name];
+    const request = { condition: batch.files.condition, shape: batch.shape, precision, quick };
+    settings[name] = await peer.ask('choose_decoder', request);
+    progress(`decoder: the peer in ${precision} is fastest with ${settings[name].fastest}`);
+  }
+  return settings;
+}
+
+const PEERS = ['peer', 'peerBfloat16'];
+
 /** One batch: condition to weight tokens, the same weights and the same random condition for all rivals. */
 class Batch {
   constructor({ peer, scratch, configuration }, engines, batch) {
@@ -72,7 +91,8 @@ class Batch {
     this.shape = [batch, tokens, projectedFrom || length, channels];
     this.peer = peer;
     this.engines = engines;
-    this.files = { condition: join(scratch, 'condition.f32'), output: join(scratch, 'output.f32') };
+    this.files = { condition: join(scratch, 'condition.f32') };
+    this.outputFiles = Object.fromEntries(PEERS.map((name) => [name, join(scratch, `${name}.f32`)]));
     this.outputs = {};
   }
 
@@ -84,16 +104,25 @@ class Batch {
     return 4 * this.shape.reduce((product, size) => product * size, 1);
   }
 
-  /** A rival of `alternate` for each name: ours, direct, peer. */
+  get condition() {
+    return repeatedNormals(this.conditionBytes / 4, 1);
+  }
+
+  async writeCondition() {
+    await writeFile(this.files.condition, this.condition);
+  }
+
+  /** A rival of `alternate` for each name. */
   async rivals(names) {
-    const condition = repeatedNormals(this.conditionBytes / 4, 1);
-    const run = {
-      ours: () => this.#forward('ours', condition),
-      direct: () => this.#forward('direct', condition),
-      peer: async () => (await this.peer.ask('decoder', { ...this.files, shape: this.shape })).seconds,
-    };
-    if (names.includes('peer')) await writeFile(this.files.condition, condition);
-    return Object.fromEntries(names.map((name) => [name, run[name]]));
+    const { condition } = this;
+    if (names.some((name) => PEERS.includes(name))) await this.writeCondition();
+    const run = (name) => (PEERS.includes(name) ? () => this.#ask(name) : () => this.#forward(name, condition));
+    return Object.fromEntries(names.map((name) => [name, run(name)]));
+  }
+
+  async #ask(name) {
+    const request = { ...this.files, output: this.outputFiles[name], shape: this.shape, precision: PRECISION[name] };
+    return (await this.peer.ask('decoder', request)).seconds;
   }
 
   async #forward(name, condition) {
@@ -102,16 +131,19 @@ class Batch {
     return (performance.now() - began) / 1000;
   }
 
-  /** How far our output is from the others'. */
+  /** How far our output in float32 is from the others'. */
   async errors(names) {
     const errors = {};
-    if (names.includes('direct')) errors.direct = relativeError(this.outputs.ours, this.outputs.direct);
-    if (names.includes('peer')) {
-      const theirs = await readFile(this.files.output);
-      const values = new Float32Array(theirs.buffer, theirs.byteOffset, theirs.byteLength / 4);
-      errors.peer = relativeError(this.outputs.ours, values);
+    for (const name of names) {
+      if (name === 'ours') continue;
+      errors[name] = relativeError(this.outputs.ours, this.outputs[name] ?? (await this.#read(name)));
     }
     return errors;
+  }
+
+  async #read(name) {
+    const theirs = await readFile(this.outputFiles[name]);
+    return new Float32Array(theirs.buffer, theirs.byteOffset, theirs.byteLength / 4);
   }
 }
 
@@ -130,12 +162,12 @@ async function measureBatch(context, engines, size, names) {
 
 /** Of the slower rivals, those that finish such a batch soon. */
 function soon(one, size) {
-  return ['direct', 'peer'].filter((name) => one[name] && size * one[name].median <= SHORT_SECONDS);
+  return ['direct', ...PEERS].filter((name) => one[name] && size * one[name].median <= SHORT_SECONDS);
 }
 
-async function createEngine({ configuration, threads }, algorithm) {
+async function createEngine({ configuration, threads }, settings = {}) {
   const { features, kernelSize, projectedFrom } = configuration;
-  const engine = await DecoderEngine.create({ features, kernelSize, projectedFrom, threads, algorithm });
+  const engine = await DecoderEngine.create({ features, kernelSize, projectedFrom, threads, ...settings });
   try {
     await engine.initialise(0);
   } catch (error) {
@@ -150,24 +182,28 @@ async function measure(context) {
   const { configuration, peer, result } = context;
   const engines = {};
   try {
-    engines.ours = await createEngine(context, 'auto');
+    engines.ours = await createEngine(context);
     const { parameterBytes } = engines.ours;
-    const roomForTwo = availableMemoryBytes() > 1.5 * parameterBytes + engines.ours.workspaceBytes(1);
-    if (!isLarge(configuration) && roomForTwo) engines.direct = await createEngine(context, 'direct');
+    const roomForTwo = () => availableMemoryBytes() > 1.5 * parameterBytes + engines.ours.workspaceBytes(1);
+    if (!isLarge(configuration) && roomForTwo()) engines.direct = await createEngine(context, { algorithm: 'direct' });
+    if (cpuInfo().bfloat16 && roomForTwo()) engines.oursBfloat16 = await createEngine(context, { precision: 'bf16' });
     const peerLeftOut = await preparePeer(context, engines.ours);
-    const one = await measureBatch(context, engines, 1, [...Object.keys(engines), ...(peerLeftOut ? [] : ['peer'])]);
+    const settings = peerLeftOut ? {} : await choosePeer(context, new Batch(context, engines, 1));
+    const one = await measureBatch(context, engines, 1, [...Object.keys(engines), ...Object.keys(settings)]);
     const batches = [one];
     for (const size of BATCHES.slice(1)) {
       const slower = soon(one, size);
       // Who is not measured any more makes room.
       if (!slower.includes('direct')) engines.direct?.dispose();
-      if (!slower.includes('peer')) await peer?.ask('forget');
-      batches.push(await measureBatch(context, engines, size, ['ours', ...slower]));
+      if (!PEERS.some((name) => slower.includes(name))) await peer?.ask('forget');
+      const ours = ['ours', ...(engines.oursBfloat16 ? ['oursBfloat16'] : [])];
+      batches.push(await measureBatch(context, engines, size, [...ours, ...slower]));
     }
     return {
       flop: flopOfDecoder(configuration),
       parameterBytes,
       batches,
+      ...(Object.keys(settings).length > 0 && { peerSettings: settings }),
       ...(peer && peerLeftOut && { peerLeftOut }),
       ...extrapolated(one, result.convolutions),
       tolerance: TOLERANCE,
@@ -193,9 +229,13 @@ function extrapolated(one, convolutions) {
 function wrongOf({ name }, batches) {
   return batches.flatMap((row) =>
     Object.entries(row.relativeErrors ?? {})
-      .filter(([, error]) => !(error <= TOLERANCE))
-      .map(([rival, error]) => `${name}, decoder, ${row.name}: ${error} relative to ${rival}, over ${TOLERANCE}`),
+      .filter(([rival, error]) => !(error <= toleranceOf(rival)))
+      .map(
+        ([rival, error]) => `${name}, decoder, ${row.name}: ${error} relative to ${rival}, over ${toleranceOf(rival)}`,
+      ),
   );
 }
+
+const toleranceOf = (rival) => (PRECISION[rival] === 'bf16' ? BFLOAT16_TOLERANCE : TOLERANCE);
 
 module.exports = { measure, writeParameters };

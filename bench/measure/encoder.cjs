@@ -3,12 +3,14 @@ const { basename, join } = require('node:path');
 const { performance } = require('node:perf_hooks');
 const { parseBertConfig } = require('../../dist/encoder/bert-config.js');
 const { loadEncoderWeights } = require('../../dist/encoder/encoder-weights.js');
-const { EncoderEngine } = require('../../dist/engine/index.js');
+const { cpuInfo, EncoderEngine } = require('../../dist/engine/index.js');
 const { SafetensorsSet, writeSafetensors } = require('../../dist/formats/safetensors/index.js');
 const { normals } = require('../random.cjs');
 const { alternate, relativeError } = require('../statistics.cjs');
 
 const TOLERANCE = 1e-5;
+/** Of hidden states in bfloat16. */
+const BFLOAT16_TOLERANCE = 3e-2;
 const ENOUGH_SECONDS = 60;
 /** all-MiniLM-L6-v2, where the real one is not at hand. */
 const SHAPE = {
@@ -48,6 +50,7 @@ async function loadEngine(folder, config, how) {
   const reader = await SafetensorsSet.open(join(folder, 'model'));
   await loadEncoderWeights(engine, reader);
   await reader.close();
+  await engine.prepare();
   return engine;
 }
 
@@ -86,25 +89,34 @@ async function measure(context) {
   const config = parseBertConfig(JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')), folder);
   const [prompts, length] = sizeFor(context);
   const { ids, mask } = randomIds(prompts, length, config.vocabSize);
-  const engine = await loadEngine(folder, config, { threads });
+  const engines = { fp32: await loadEngine(folder, config, { threads }) };
+  if (cpuInfo().bfloat16) engines.bf16 = await loadEngine(folder, config, { threads, precision: 'bf16' });
   try {
     const states = {};
-    const run = (padding) => async () => {
+    const run = (name, precision, padding) => async () => {
       const began = performance.now();
-      states[padding] = await engine.encode(ids, mask, { prompts, length, window: length, padding, pooling: 'none' });
+      const how = { prompts, length, window: length, padding, pooling: 'none' };
+      states[name] = await engines[precision].encode(ids, mask, how);
       return (performance.now() - began) / 1000;
     };
-    const rivals = { ours: run('encode'), oursZeroPadding: run('zero') };
+    const rivals = { ours: run('ours', 'fp32', 'encode'), oursZeroPadding: run('oursZeroPadding', 'fp32', 'zero') };
+    if (engines.bf16) rivals.oursBfloat16 = run('oursBfloat16', 'bf16', 'encode');
+    const peerSettings = {};
     const files = {
       ids: join(scratch, 'ids.i32'),
       mask: join(scratch, 'mask.i32'),
-      output: join(scratch, 'states.f32'),
     };
+    const outputs = { peer: join(scratch, 'peer.f32'), peerBfloat16: join(scratch, 'peer-bfloat16.f32') };
+    const precisions = { peer: 'fp32', peerBfloat16: 'bf16' };
     if (peer) {
       await writeFile(files.ids, ids);
       await writeFile(files.mask, mask);
       await peer.ask('load_encoder', { folder });
-      rivals.peer = async () => (await peer.ask('encoder', { ...files, shape: [prompts, length], batch: 32 })).seconds;
+      for (const [name, precision] of Object.entries(precisions)) {
+        const request = { ...files, shape: [prompts, length], batch: 32, precision, quick: context.quick };
+        peerSettings[name] = await peer.ask('choose_encoder', request);
+        rivals[name] = async () => (await peer.ask('encoder', { ...request, output: outputs[name] })).seconds;
+      }
     }
     const measured = await alternate(rivals, { runs, enoughSeconds: ENOUGH_SECONDS });
     const result = {
@@ -116,18 +128,22 @@ async function measure(context) {
       tokens: mask.reduce((sum, one) => sum + one, 0),
       flop: flopOf(config, prompts, length),
       ...measured,
+      ...(peer && { peerSettings }),
     };
-    if (!peer) return result;
-    const theirs = await readFile(files.output);
-    const error = relativeError(
-      states.encode,
-      new Float32Array(theirs.buffer, theirs.byteOffset, theirs.byteLength / 4),
-    );
-    const wrong =
-      error <= TOLERANCE ? [] : [`encoder: relative error ${error} to the peer's states, over ${TOLERANCE}`];
-    return { ...result, relativeError: error, tolerance: TOLERANCE, wrong };
+    const errors = {};
+    if (states.oursBfloat16) errors.oursBfloat16 = relativeError(states.oursBfloat16, states.ours);
+    for (const name of peer ? Object.keys(outputs) : []) {
+      const theirs = await readFile(outputs[name]);
+      const values = new Float32Array(theirs.buffer, theirs.byteOffset, theirs.byteLength / 4);
+      errors[name] = relativeError(states.ours, values);
+    }
+    const wrong = Object.entries(errors)
+      .map(([name, error]) => ({ name, error, most: name.endsWith('Bfloat16') ? BFLOAT16_TOLERANCE : TOLERANCE }))
+      .filter(({ error, most }) => !(error <= most))
+      .map(({ name, error, most }) => `encoder: relative error ${error} of ${name} to ours in float32, over ${most}`);
+    return { ...result, relativeError: errors.peer, relativeErrors: errors, tolerance: TOLERANCE, wrong };
   } finally {
-    engine.dispose();
+    for (const engine of Object.values(engines)) engine.dispose();
     if (peer) await peer.ask('forget');
   }
 }

@@ -21,8 +21,8 @@ function tables(result, { name }) {
       others.direct && perTask ? times(others.direct.median / row.batch / perTask.median) : null,
     ];
   });
-  const errors = batches.flatMap(({ relativeErrors = {} }) => Object.values(relativeErrors));
-  const rivals = Object.keys(batches[0].relativeErrors ?? {}).join(' and ');
+  const rivals = Object.keys(batches[0].relativeErrors ?? {}).filter((name) => !name.endsWith('Bfloat16'));
+  const errors = batches.flatMap(({ relativeErrors = {} }) => rivals.flatMap((name) => relativeErrors[name] ?? []));
   return [
     {
       title: `decoder forward, ${name}: ${(flop / 1e12).toPrecision(3)} TFLOP a task directly, ${(parameterBytes / 1e9).toFixed(2)} GB of parameters`,
@@ -46,12 +46,56 @@ function tables(result, { name }) {
           : []),
         ...(errors.length > 0
           ? [
-              `same weights, same condition: ${Math.max(...errors).toExponential(1)} relative to ${rivals} (≤ ${tolerance})`,
+              `same weights, same condition: ${Math.max(...errors).toExponential(1)} relative to ${rivals.join(' and ')} (≤ ${tolerance})`,
             ]
           : []),
+        ...settingsNote(result.peerSettings?.peer),
       ],
     },
+    ...(batches.some(({ oursBfloat16 }) => oursBfloat16) ? [bfloat16Table(result, name)] : []),
   ];
 }
 
-module.exports = { peerOfOne, tables };
+/** Which of the peer's settings was the fastest, and what the others took. */
+function settingsNote(settings) {
+  if (!settings) return [];
+  const tried = Object.entries(settings.tried).map(
+    ([name, seconds]) => `${name} ${typeof seconds === 'number' ? duration(seconds) : `(${seconds})`}`,
+  );
+  return [`the peer is PyTorch in the fastest of its settings, ${settings.fastest}: ${tried.join(', ')}`];
+}
+
+/** The same with bfloat16 operands. */
+function bfloat16Table({ batches, peerSettings }, name) {
+  const reference = batches[0].peerBfloat16;
+  const error = (row, rival) => row.relativeErrors?.[rival]?.toExponential(1) ?? null;
+  return {
+    title: `decoder forward, ${name}, bfloat16 operands`,
+    headings: [
+      'tasks',
+      'ours',
+      'per task',
+      'to ours in float32',
+      'peer',
+      'per task, to the peer’s one',
+      'our error',
+      'its error',
+    ],
+    rows: batches.map((row) => {
+      const perTask = row.oursBfloat16 && { ...row.oursBfloat16, median: row.oursBfloat16.median / row.batch };
+      return [
+        row.batch,
+        time(row.oursBfloat16),
+        perTask ? duration(perTask.median) : null,
+        row.oursBfloat16 && row.ours ? times(row.ours.median / row.oursBfloat16.median) : null,
+        time(row.peerBfloat16),
+        ratio(perTask, reference),
+        error(row, 'oursBfloat16'),
+        error(row, 'peerBfloat16'),
+      ];
+    }),
+    notes: ['errors: relative to our output in float32', ...settingsNote(peerSettings?.peerBfloat16)],
+  };
+}
+
+module.exports = { peerOfOne, settingsNote, tables };

@@ -13,6 +13,8 @@ const ONE_TASK = {
   'qwen2.5-vl-3b-multimodal': 10,
 };
 const EIGHT_TASKS = { 'qwen2.5-0.5b-common-sense': 13 };
+/** With bfloat16 operands, beside PyTorch's; and beside ours in float32. */
+const BFLOAT16 = { preset: 'qwen2.5-0.5b-common-sense', oneTask: 11, eightTasks: 16, toFloat32: 1.5 };
 const PUBLISHED = Object.keys(ONE_TASK);
 const PRODUCT_FRACTION = 0.75;
 const ENCODER_RATIO = 1.2;
@@ -61,6 +63,7 @@ function marksOf(results) {
   add('encoder, 128×384 MiniLM-L6: times the peer', '×', ENCODER_RATIO, encoder?.peer?.median / encoder?.ours.median);
   const fraction = encoder ? peakFraction(encoder, results) : Number.NaN;
   add('encoder, 128×384 MiniLM-L6: of the sgemm peak', '%', ENCODER_FRACTION, fraction);
+  addBfloat16Marks(results, add);
   addTrainingMarks(results, add);
   for (const [name, asked] of Object.entries(FINETUNING)) {
     const model = results.language?.models.find((each) => each.name === name);
@@ -68,6 +71,20 @@ function marksOf(results) {
   }
   add(`behaviour step, 135M Llama: ${FASTEST}`, '×', BEHAVIOUR, ratioOfFastest(results.behaviour));
   return marks;
+}
+
+function addBfloat16Marks(results, add) {
+  const { preset, oneTask, eightTasks, toFloat32 } = BFLOAT16;
+  const decoder = decoderOf(results, preset);
+  const row = (batch) => decoder?.batches.find((each) => each.batch === batch);
+  const toPeer = (batch) => (batch * row(1)?.peerBfloat16?.median) / row(batch)?.oursBfloat16?.median;
+  add(`${preset}, one task in bf16: times the peer`, '×', oneTask, toPeer(1));
+  add(`${preset}, eight tasks in bf16: per task, times the peer’s one`, '×', eightTasks, toPeer(8));
+  const gain = row(8)?.ours?.median / row(8)?.oursBfloat16?.median;
+  add(`${preset}, eight tasks in bf16: times ours in float32`, '×', toFloat32, gain);
+  const encoder = publishedEncoder(results);
+  const half = encoder?.peerBfloat16?.median / encoder?.oursBfloat16?.median;
+  add('encoder, 128×384 MiniLM-L6, in bf16: times the peer', '×', ENCODER_RATIO, half);
 }
 
 const FASTEST = 'times the peer, each in its fastest dtype';

@@ -19,6 +19,18 @@ test('a mark tells what was measured beside what is asked', () => {
   expect(markOf(results, /encoder.*sgemm peak/)).toMatchObject({ measured: 1.2e12 / 8 / 200e9, met: true });
 });
 
+test('bfloat16 is compared with the peer in bfloat16, and with ours in float32', () => {
+  const results = exampleResults();
+  const { batches } = (results.configurations[0] as unknown as Configuration).decoder;
+  Object.assign(batches[0]!, { oursBfloat16: figure(2), peerBfloat16: figure(30) });
+  const eight = batches.find(({ batch }) => batch === 8)!;
+  Object.assign(eight, { ours: figure(32), oursBfloat16: figure(20) });
+  expect(markOf(results, /one task in bf16/)).toMatchObject({ asked: 11, measured: 15, met: true });
+  expect(markOf(results, /eight tasks in bf16: per task/)).toMatchObject({ asked: 16, measured: 12, met: false });
+  expect(markOf(results, /eight tasks in bf16: times ours/)).toMatchObject({ asked: 1.5, measured: 1.6, met: true });
+  expect(markOf(results, /encoder.*in bf16/)).toMatchObject({ asked: 1.2, measured: null });
+});
+
 test('the complex product counts by its processor time, over all spectral convolutions together', () => {
   expect(markOf(exampleResults(), /0\.5b.*batch 8: complex product/).measured).toBeCloseTo(0.7, 12);
 });

@@ -62,6 +62,11 @@ describe('settings', () => {
     [{ pairs: '' }, 'pairs: is not valid; expected a path, got ""'],
     [{ batch: 2, microBatch: 3 }, 'microBatch 3 is more than the batch of 2'],
     [{ seed: null }, 'seed: is not valid; expected a whole number from 0, got null'],
+    [{ tokenSteps: 3 }, "tokenSteps is of the loss 'both', and the loss is 'tokens'"],
+    [
+      { loss: 'both', base: '/b', steps: 30, tokenSteps: 30 },
+      'tokenSteps 30 leaves none of the 30 steps for the behaviour loss',
+    ],
   ])('refuse %j', (wrong, message) => {
     expect(() => resolveSettings({ ...NEEDED, ...wrong }, 'train.json')).toThrow(
       expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(message) }),
