@@ -63,7 +63,9 @@ class MappableHandle : public ModelHandle<Handle, Model> {
         const int64_t offset = values.field("byteOffset").integer(0, file->bytes());
         const int64_t bytes = values.field("byteLength").integer(0);
         values.field("byteOffset").require_within(offset, bytes, file->bytes(), "bytes", values.field("name").text());
-        places.emplace(values.field("name").text(), MappedValues{file, offset, bytes});
+        constexpr FloatType kTypes[] = {FloatType::kF32, FloatType::kF16, FloatType::kBF16};
+        const FloatType type = kTypes[values.field("dtype").choice({"F32", "F16", "BF16"})];
+        places.emplace(values.field("name").text(), MappedValues{file, offset, bytes, type});
       }
       this->release_model(info.Env());
       take_model(info.Env(), std::move(places));

@@ -163,8 +163,17 @@ class ModelHandle : public Napi::ObjectWrap<Handle> {
     return guarded(info.Env(), [&] {
       const int64_t count = Argument(info, 2, "readParameter", "elementCount").integer(0);
       const Elements range = elements(info, "readParameter", count);
-      const float* source = std::as_const(*model()).parameter(range.name) + range.offset;
-      return copy_of(info.Env(), source, count * int64_t{sizeof(float)});
+      if constexpr (requires(const Model& of) { of.store(); }) {
+        const ParameterStore& store = std::as_const(*model()).store();
+        const auto [data, type] = store.stored(store.index_of(range.name));
+        Napi::ArrayBuffer copy = Napi::ArrayBuffer::New(info.Env(), size_t(count) * sizeof(float));
+        const auto* const source = static_cast<const char*>(data) + range.offset * bytes_of(type);
+        convert_to_float32(type, source, count, static_cast<float*>(copy.Data()));
+        return copy;
+      } else {
+        const float* source = std::as_const(*model()).parameter(range.name) + range.offset;
+        return copy_of(info.Env(), source, count * int64_t{sizeof(float)});
+      }
     });
   }
 

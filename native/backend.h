@@ -53,6 +53,9 @@ enum DndEpilogue : int32_t { kDndStore = 0, kDndMergePaths = 1, kDndTokenBias = 
 
 enum DndActivation : int32_t { kDndNoActivation = 0, kDndGelu = 1, kDndGeluTanh = 2, kDndRelu = 3 };
 
+/// How a convolution's weight is stored: other than float32 only on devices with host_memory, and where nothing trains.
+enum DndWeightType : int32_t { kDndFloat32Weight = 0, kDndFloat16Weight = 1, kDndBfloat16Weight = 2 };
+
 /// Asked by the device between tiles (CPU) or kernels (CUDA): nonzero stops the operation with kDndAborted.
 /// `advance` reports multiply-adds done, for progress. Both may be called from any thread.
 struct DndControl {
@@ -84,7 +87,8 @@ struct DndConvolutionOperands {
   const float* mean_rstd = nullptr;    ///< [batch · tokens, 3] as `norm_statistics` makes them, or null
   const float* norm_weight = nullptr;  ///< [height, width]; x̂ = (x − mean) · rstd · norm_weight + norm_bias
   const float* norm_bias = nullptr;
-  const float* weight = nullptr;
+  const void* weight = nullptr;  ///< numbers of weight_type
+  DndWeightType weight_type = kDndFloat32Weight;
   const float* addend = nullptr;  ///< path a or the residual, which may be null; y's shape
                                   ///< kDndAdd: y = c + addend, and here the addend may be y
   const float* bias = nullptr;    ///< kDndMergePaths, [height', width']: y = (addend + tanh(c) + bias) / 3
@@ -161,9 +165,9 @@ struct DndBackend {
   /// Uploading it again is cheap. `invalidate` drops all resident copies, after parameters have changed.
   DndStatus (*upload_values)(void* device, const float* values, int64_t elements);
   DndStatus (*upload_linear)(void* device, const float* weight, int64_t out, int64_t in);
-  /// For every batch and workspace limit. `reserved_bytes`: device memory that must stay free for passes; a weight
+  /// For every batch and workspace limit; the weight is float32, but on devices with host_memory. `reserved_bytes`: device memory that must stay free for passes; a weight
   /// whose fastest form does not fit beside it is uploaded in a smaller form; kDndOutOfMemory if none fits.
-  DndStatus (*upload_convolution)(void* device, const DndControl*, const DndConvolution*, const float* weight,
+  DndStatus (*upload_convolution)(void* device, const DndControl*, const DndConvolution*, const void* weight,
                                   int64_t reserved_bytes);
   DndStatus (*invalidate)(void* device);
 
@@ -228,4 +232,4 @@ typedef const DndBackend* (*DndDeviceLibrary)(void);
 #define DND_DEVICE_LIBRARY_ENTRY "dnd_device_library"
 }
 
-constexpr uint32_t kDndBackendVersion = 12;
+constexpr uint32_t kDndBackendVersion = 13;

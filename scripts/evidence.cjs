@@ -5,12 +5,14 @@
 //     [--split N] --seed N [--index tasks/index.json] EVAL.json  adds, or replaces, what `dnd eval --out` wrote, of one build;
 //                                                                builds of other seeds stay. The index says which tasks
 //                                                                are of data for research only
+//   node scripts/evidence.cjs add --world comparison --part <variant> --seed N EVAL.json    the same of a variant of settings
 //   node scripts/evidence.cjs                                    writes the page
 //   node scripts/evidence.cjs --check                            fails where the page is not that of the figures
 const { existsSync, readFileSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { parseArgs } = require('node:util');
 const { mayShip } = require('../worlds/smollm2/licences.cjs');
+const { comparisonSection, PARTS: VARIANTS } = require('./evidence/comparison.cjs');
 const { figuresText, readFigures, summaryOf } = require('./evidence/figures.cjs');
 const { pocketSection } = require('./evidence/pocket.cjs');
 const { PARTS, smollm2Section, WORLDS: SMOLLM2_WORLDS } = require('./evidence/smollm2.cjs');
@@ -29,6 +31,7 @@ const WORLDS = {
       { section: (own) => smollm2Section(name, own), parts: Object.keys(PARTS), split: '1', byTask: true },
     ]),
   ),
+  comparison: { section: comparisonSection, parts: VARIANTS, split: '2' },
 };
 
 function page({ worlds }) {

@@ -109,12 +109,13 @@ DndStatus upload_linear(void* state, const float* weight, int64_t out, int64_t i
 }
 
 DndStatus upload_convolution(void* state, const DndControl* control, const DndConvolution* convolution,
-                             const float* weight, int64_t reserved_bytes) {
+                             const void* weight, int64_t reserved_bytes) {
   return on_device(state, [&](Device& device) {
     device.passes.check_no_pass("upload parameters");
     // What passes have already is free for them.
     const int64_t keep = reserved_bytes - device.passes.arena_bytes();
-    if (device.resident.upload_convolution(Control(control), *convolution, weight, keep)) device.passes.invalidate();
+    const auto* const taps = static_cast<const float*>(weight);
+    if (device.resident.upload_convolution(Control(control), *convolution, taps, keep)) device.passes.invalidate();
   });
 }
 

@@ -74,7 +74,11 @@ int64_t convolution_workspace(Device& device, const DndConvolution& convolution,
 
 void convolution(Device& device, const Control& control, const DndConvolution& convolution,
                  const DndConvolutionOperands& operands) {
-  const ResidentParameters::Convolution& weight = device.resident.convolution(operands.weight, convolution);
+  if (operands.weight_type != kDndFloat32Weight) {
+    throw Error(ErrorCode::kInternal, "a convolution on a CUDA device has a weight in float32");
+  }
+  const ResidentParameters::Convolution& weight =
+      device.resident.convolution(static_cast<const float*>(operands.weight), convolution);
   const bool direct = weight.form.algorithm == Algorithm::kDirect;
   const auto choice = device.choices.of(convolution, direct || weight.spectra);
   DndConvolutionOperands there = on_device(device, convolution, choice->geometry, operands);

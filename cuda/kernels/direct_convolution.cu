@@ -305,7 +305,7 @@ Arguments arguments_of(const Geometry& geometry, const DndConvolution& convoluti
   a.mean_rstd = convolution.normalised != 0 ? o.mean_rstd : nullptr;
   a.norm_weight = o.norm_weight;
   a.norm_bias = o.norm_bias;
-  a.weight = o.weight;
+  a.weight = static_cast<const float*>(o.weight);
   a.addend = o.addend;
   a.bias = o.bias;
   a.y = o.y;

@@ -85,13 +85,30 @@ int64_t convert_to_float32(FloatType type, const void* source, int64_t count, fl
   return -1;
 }
 
-int64_t first_non_finite(const float* values, int64_t count) {
+namespace {
+
+/// Of numbers whose exponent these bits are.
+template <class Bits, Bits kExponentBits>
+int64_t first_special(const Bits* values, int64_t count) {
   constexpr int64_t kBlock = 4096;
+  const auto special = [](Bits bits) { return (bits & kExponentBits) == kExponentBits; };
   for (int64_t begin = 0; begin < count; begin += kBlock) {
     const int64_t end = std::min(count, begin + kBlock);
     uint32_t found = 0;
-    for (int64_t i = begin; i < end; ++i) found |= uint32_t{!is_finite(values[i])};
-    if (found != 0) return std::find_if_not(values + begin, values + end, is_finite) - values;
+    for (int64_t i = begin; i < end; ++i) found |= uint32_t{special(values[i])};
+    if (found != 0) return std::find_if(values + begin, values + end, special) - values;
+  }
+  return -1;
+}
+
+}  // namespace
+
+int64_t first_non_finite(FloatType type, const void* values, int64_t count) {
+  switch (type) {
+    case FloatType::kF32: return first_special<uint32_t, kExponent>(static_cast<const uint32_t*>(values), count);
+    case FloatType::kF16: return first_special<uint16_t, 0x7c00>(static_cast<const uint16_t*>(values), count);
+    case FloatType::kBF16: return first_special<uint16_t, 0x7f80>(static_cast<const uint16_t*>(values), count);
+    case FloatType::kF64: break;
   }
   return -1;
 }

@@ -13,7 +13,7 @@ int64_t bytes_of(FloatType type);
 /// Returns the index of the first result that is NaN or infinite, or −1; all values are converted in either case.
 int64_t convert_to_float32(FloatType type, const void* source, int64_t count, float* destination);
 
-/// Index of the first of `count` values that is NaN or infinite, or −1.
-int64_t first_non_finite(const float* values, int64_t count);
+/// Index of the first of `count` values that is NaN or infinite, or −1. Any type but F64; aligned as it.
+int64_t first_non_finite(FloatType type, const void* values, int64_t count);
 
 }  // namespace dnd

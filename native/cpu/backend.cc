@@ -106,7 +106,7 @@ DndStatus upload_linear(void* device, const float* weight, int64_t out, int64_t 
     if (own.keeps_bfloat16) own.allocated_bytes += own.weights.add(own.pool, weight, out, in);
   });
 }
-DndStatus upload_convolution(void*, const DndControl*, const DndConvolution*, const float*, int64_t) { return kDndOk; }
+DndStatus upload_convolution(void*, const DndControl*, const DndConvolution*, const void*, int64_t) { return kDndOk; }
 DndStatus invalidate(void* device) {
   return guarded([&] {
     Device& own = *static_cast<Device*>(device);

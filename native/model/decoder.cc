@@ -45,10 +45,10 @@ void Decoder::upload_parameters(int64_t batch, int64_t limit, int64_t reserved_b
   int64_t later = convolution_weight_bytes();
   for (const DecoderLayer& layer : model_.layers()) {
     const std::vector<DndConvolution> steps = convolutions(layer, batch, limit);
-    const std::vector<const float*> weights = convolution_weights(layer);
+    const std::vector<StoredValues> weights = convolution_weights(layer);
     for (size_t i = 0; i < steps.size(); ++i) {
       later -= weight_bytes(steps[i]);
-      device.call(device->upload_convolution, &control, &steps[i], weights[i], reserved_bytes + later);
+      device.call(device->upload_convolution, &control, &steps[i], weights[i].data, reserved_bytes + later);
     }
   }
 }

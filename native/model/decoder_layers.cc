@@ -25,7 +25,7 @@ std::vector<DndConvolution> convolutions_of(const DecoderLayer& layer, const Dec
           step(kDndToken, out.height, out.width, out.tokens, false, kDndTokenBias)};
 }
 
-std::vector<const float*> convolution_weights(const DecoderLayer& layer) {
+std::vector<StoredValues> convolution_weights(const DecoderLayer& layer) {
   return {layer.conv1w, layer.conv1h, layer.conv2h, layer.conv2w, layer.token_weight};
 }
 

@@ -6,6 +6,7 @@
 
 #include "backend.h"
 #include "core/feature.h"
+#include "model/parameters.h"
 
 /// Structure of a decoder, shared by inference (decoder_pass.h) and training (training/).
 namespace dnd {
@@ -27,10 +28,11 @@ struct DecoderConfig {
 struct DecoderLayer {
   Feature in, out;
   const float *norm_weight, *norm_bias;  ///< linear1.norm [H, W]
-  const float *conv1w, *conv1h;          ///< linear1.conv1w [W', W, k, k], conv1h [H', H, k, k]
-  const float *conv2w, *conv2h;
-  const float* path_bias;                  ///< linear1.bias [H', W']
-  const float *token_weight, *token_bias;  ///< linear2 [N', N, k, k], [N']
+  StoredValues conv1w, conv1h;           ///< linear1.conv1w [W', W, k, k], conv1h [H', H, k, k]
+  StoredValues conv2w, conv2h;
+  const float* path_bias;     ///< linear1.bias [H', W']
+  StoredValues token_weight;  ///< linear2 [N', N, k, k]
+  const float* token_bias;    ///< [N']
   bool has_residual() const { return in == out; }
 };
 
@@ -54,7 +56,7 @@ std::vector<DndConvolution> convolutions_of(const DecoderLayer& layer, const Dec
                                             int64_t limit, Activations activations);
 
 /// Their weights, in the same order.
-std::vector<const float*> convolution_weights(const DecoderLayer& layer);
+std::vector<StoredValues> convolution_weights(const DecoderLayer& layer);
 
 /// Elements of a convolution's output.
 int64_t elements_after(const DndConvolution& convolution);

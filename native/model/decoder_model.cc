@@ -49,6 +49,11 @@ void check_config(const DecoderConfig& config) {
 DecoderModel::DecoderModel(DecoderConfig config, const DeviceChoice& device, MappedParameters mapped)
     : config_((check_config(config), std::move(config))), device_(device), parameters_(std::move(mapped)) {
   const int64_t k = config_.kernel_size;
+  // Other devices take float32 to make their own form of it.
+  const auto weight = [&](const std::string& name, std::vector<int64_t> shape) -> StoredValues {
+    if (device_->host_memory != 0) return parameters_.add_stored(name, std::move(shape));
+    return {parameters_.add(name, std::move(shape)), FloatType::kF32};
+  };
   for (size_t i = 0; i + 1 < config_.features.size(); ++i) {
     const Feature in = config_.features[i], out = config_.features[i + 1];
     const std::string name = "decoder.module_list." + std::to_string(i) + ".";
@@ -58,11 +63,11 @@ DecoderModel::DecoderModel(DecoderConfig config, const DeviceChoice& device, Map
     layer.norm_weight = parameters_.add(name + "linear1.norm.weight", {in.height, in.width});
     layer.norm_bias = parameters_.add(name + "linear1.norm.bias", {in.height, in.width});
     layer.path_bias = parameters_.add(name + "linear1.bias", {out.height, out.width});
-    layer.conv1w = parameters_.add(name + "linear1.conv1w.weight", {out.width, in.width, k, k});
-    layer.conv1h = parameters_.add(name + "linear1.conv1h.weight", {out.height, in.height, k, k});
-    layer.conv2w = parameters_.add(name + "linear1.conv2w.weight", {out.width, in.width, k, k});
-    layer.conv2h = parameters_.add(name + "linear1.conv2h.weight", {out.height, in.height, k, k});
-    layer.token_weight = parameters_.add(name + "linear2.weight", {out.tokens, in.tokens, k, k});
+    layer.conv1w = weight(name + "linear1.conv1w.weight", {out.width, in.width, k, k});
+    layer.conv1h = weight(name + "linear1.conv1h.weight", {out.height, in.height, k, k});
+    layer.conv2w = weight(name + "linear1.conv2w.weight", {out.width, in.width, k, k});
+    layer.conv2h = weight(name + "linear1.conv2h.weight", {out.height, in.height, k, k});
+    layer.token_weight = weight(name + "linear2.weight", {out.tokens, in.tokens, k, k});
     layer.token_bias = parameters_.add(name + "linear2.bias", {out.tokens});
     layers_.push_back(layer);
   }

@@ -5,6 +5,17 @@
 #include "backend_training.h"
 
 namespace dnd {
+namespace {
+
+DndWeightType weight_type(FloatType type) {
+  switch (type) {
+    case FloatType::kF16: return kDndFloat16Weight;
+    case FloatType::kBF16: return kDndBfloat16Weight;
+    default: return kDndFloat32Weight;
+  }
+}
+
+}  // namespace
 
 PassArray DecoderPass::upload(const float* host, int64_t elements) {
   PassArray array = allocate(elements);
@@ -80,15 +91,16 @@ PassArray DecoderPass::linear(const PassArray& x, int64_t rows, int64_t in, cons
 }
 
 PassArray DecoderPass::convolve(const DndConvolution& step, const DndConvolutionOperands& operands,
-                                const float* weight) {
+                                const StoredValues& weight) {
   PassArray y = allocate(elements_after(step));
   convolve_into(y, step, operands, weight);
   return y;
 }
 
 void DecoderPass::convolve_into(const PassArray& y, const DndConvolution& step, DndConvolutionOperands operands,
-                                const float* weight) const {
-  operands.weight = weight;
+                                const StoredValues& weight) const {
+  operands.weight = weight.data;
+  operands.weight_type = weight_type(weight.type);
   operands.y = y.data();
   operands.workspace = workspace_.memory();
   call(device()->convolution, &step, &operands);

@@ -62,9 +62,9 @@ class DecoderPass {
     return {
         .x = x.data(), .mean_rstd = mean_rstd.data(), .norm_weight = layer.norm_weight, .norm_bias = layer.norm_bias};
   }
-  PassArray convolve(const DndConvolution& step, const DndConvolutionOperands& operands, const float* weight);
+  PassArray convolve(const DndConvolution& step, const DndConvolutionOperands& operands, const StoredValues& weight);
   void convolve_into(const PassArray& y, const DndConvolution& step, DndConvolutionOperands operands,
-                     const float* weight) const;
+                     const StoredValues& weight) const;
 
   template <typename Operation, typename... Arguments>
   void call(Operation operation, Arguments... arguments) const {

@@ -37,39 +37,48 @@ const float* ParameterStore::add_stacked(const std::vector<std::string>& names, 
   return add_contiguous(parameters);
 }
 
-const float* ParameterStore::add_contiguous(const std::vector<ParameterInfo>& parameters) {
+StoredValues ParameterStore::add_all(const std::vector<ParameterInfo>& parameters, bool halves) {
   int64_t bytes = 0;
   for (const ParameterInfo& info : parameters) bytes += checked_bytes(info.name, info.shape, bytes_ + bytes);
-  const float* const first = mapped(parameters);
-  float* const own = first != nullptr ? nullptr : allocated(parameters, bytes);
-  (first != nullptr ? mapped_bytes_ : bytes_) += bytes;
+  const std::optional<StoredValues> there = mapped(parameters, halves);
+  float* const own = there ? nullptr : allocated(parameters, bytes);
+  const StoredValues first = there.value_or(StoredValues{own, FloatType::kF32});
+  const int64_t width = bytes_of(first.type);
+  (there ? mapped_bytes_ : bytes_) += bytes / kFloat * width;
   blocks_.push_back(infos_.size());
   int64_t place = 0;
   for (const ParameterInfo& info : parameters) {
     index_.emplace(info.name, infos_.size());
     infos_.push_back(info);
-    values_.push_back(own != nullptr ? Values{own + place, own + place} : Values{first + place, nullptr});
+    const void* data = static_cast<const char*>(first.data) + place * width;
+    values_.push_back({{data, first.type}, own == nullptr ? nullptr : own + place});
     place += info.elements();
   }
-  return values_[blocks_.back()].data;
+  return first;
 }
 
-const float* ParameterStore::mapped(const std::vector<ParameterInfo>& parameters) const {
+std::optional<StoredValues> ParameterStore::mapped(const std::vector<ParameterInfo>& parameters, bool halves) const {
   const MappedFile* file = nullptr;
+  FloatType type = FloatType::kF32;
   int64_t begin = 0, end = 0;
   for (const ParameterInfo& info : parameters) {
     const auto found = places_.find(info.name);
-    if (found == places_.end()) return nullptr;
+    if (found == places_.end()) return std::nullopt;
     const MappedValues& values = found->second;
     if (file == nullptr) {
       file = values.file.get();
       begin = end = values.offset;
+      type = values.type;
+      const bool is_half = type == FloatType::kF16 || type == FloatType::kBF16;
+      if (type != FloatType::kF32 && !(halves && is_half)) return std::nullopt;
     }
-    const bool follows = values.file.get() == file && values.offset == end;
-    if (!follows || values.bytes != info.elements() * kFloat || values.offset % kFloat != 0) return nullptr;
+    const int64_t width = bytes_of(type);
+    const bool follows = values.file.get() == file && values.offset == end && values.type == type;
+    if (!follows || values.bytes != info.elements() * width || values.offset % width != 0) return std::nullopt;
     end += values.bytes;
   }
-  return end > begin ? reinterpret_cast<const float*>(file->data() + begin) : nullptr;
+  if (end == begin) return std::nullopt;
+  return StoredValues{file->data() + begin, type};
 }
 
 float* ParameterStore::allocated(const std::vector<ParameterInfo>& parameters, int64_t bytes) {
@@ -117,8 +126,11 @@ std::optional<std::pair<size_t, int64_t>> ParameterStore::first_non_finite(int t
     job.throw_if_cancelled();
     const Piece& piece = pieces[static_cast<size_t>(task)];
     const MappedValues& place = places_.at(infos_[piece.parameter].name);
-    place.file->populate(place.offset + piece.begin * kFloat, piece.count * kFloat);
-    const int64_t element = dnd::first_non_finite(at(piece.parameter) + piece.begin, piece.count);
+    const auto [data, type] = stored(piece.parameter);
+    const int64_t width = bytes_of(type);
+    place.file->populate(place.offset + piece.begin * width, piece.count * width);
+    const int64_t element =
+        dnd::first_non_finite(type, static_cast<const char*>(data) + piece.begin * width, piece.count);
     if (element >= 0) found[static_cast<size_t>(task)] = piece.begin + element;
     job.set_progress(static_cast<double>(++done) / static_cast<double>(pieces.size()));
   });

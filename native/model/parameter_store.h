@@ -16,7 +16,8 @@
 
 namespace dnd {
 
-/// The named parameters of a model: float32 in host memory, whatever the device; their own, or that of a mapped file.
+/// The named parameters of a model, in host memory, whatever the device: float32 in its own, or that of a mapped file, where
+/// some may be in half precision.
 class ParameterStore {
  public:
   ParameterStore() = default;
@@ -31,11 +32,18 @@ class ParameterStore {
     return add_contiguous({{name, std::move(shape)}});
   }
 
+  /// The same for a parameter that is taken as it is mapped, also if that is F16 or BF16.
+  StoredValues add_stored(const std::string& name, std::vector<int64_t> shape) {
+    return add_all({{name, std::move(shape)}}, true);
+  }
+
   /// The same for contiguous parameters of equal shape, readable as one. Returns the first.
   const float* add_stacked(const std::vector<std::string>& names, const std::vector<int64_t>& shape);
 
   /// The same for contiguous parameters of any shapes: mapped if they are contiguous in a file.
-  const float* add_contiguous(const std::vector<ParameterInfo>& parameters);
+  const float* add_contiguous(const std::vector<ParameterInfo>& parameters) {
+    return add_all(parameters, false).floats();
+  }
 
   const std::vector<ParameterInfo>& infos() const { return infos_; }
   /// Those that were added together and are contiguous: the index of the first of each such block.
@@ -47,7 +55,9 @@ class ParameterStore {
 
   /// Error(kInvalidArgument) for an unknown name.
   size_t index_of(const std::string& name) const;
-  const float* at(size_t index) const { return values_[index].data; }
+  StoredValues stored(size_t index) const { return values_[index].stored; }
+  /// In float32; else Error(kInternal).
+  const float* at(size_t index) const { return stored(index).floats(); }
   /// Error(kInvalidArgument) for an unknown name.
   const float* find(const std::string& name) const { return at(index_of(name)); }
 
@@ -68,12 +78,13 @@ class ParameterStore {
 
  private:
   struct Values {
-    const float* data;
+    StoredValues stored;
     float* own;  ///< null: mapped
   };
 
-  /// Null unless all of them are mapped, one after the other.
-  const float* mapped(const std::vector<ParameterInfo>& parameters) const;
+  StoredValues add_all(const std::vector<ParameterInfo>& parameters, bool halves);
+  /// Nothing unless all of them are mapped, one after the other and in the same type.
+  std::optional<StoredValues> mapped(const std::vector<ParameterInfo>& parameters, bool halves) const;
   float* allocated(const std::vector<ParameterInfo>& parameters, int64_t bytes);
 
   MappedParameters places_;  ///< of those that were mapped, and others

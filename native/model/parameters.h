@@ -4,7 +4,22 @@
 #include <string>
 #include <vector>
 
+#include "core/float_conversion.h"
+#include "core/status.h"
+
 namespace dnd {
+
+/// Values of a parameter where and as they are stored.
+struct StoredValues {
+  const void* data;
+  FloatType type;
+
+  /// Error(kInternal) for another type than F32.
+  const float* floats() const {
+    if (type != FloatType::kF32) throw Error(ErrorCode::kInternal, "a parameter in half precision was read as float32");
+    return static_cast<const float*>(data);
+  }
+};
 
 struct ParameterInfo {
   std::string name;            ///< as published (decoder) or in Hugging Face (encoder)

@@ -124,6 +124,7 @@ export interface MappedValues {
   file: number;
   byteOffset: number;
   byteLength: number;
+  dtype: 'F32' | 'F16' | 'BF16';
 }
 
 /** Parameters that can be in mapped files instead: these are read-only, and cost no memory of their own. */

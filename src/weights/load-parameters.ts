@@ -38,8 +38,8 @@ export interface ParameterSource {
 export type ParameterReader = Pick<TensorReader, 'path' | 'chunks' | 'place'>;
 
 /**
- * Fills a model's parameters from the tensors of a file: float32 that the engine can use as it is gets mapped, all else is
- * read and converted, piece by piece.
+ * Fills a model's parameters from the tensors of a file: what the engine can use as it is gets mapped, all else is read and
+ * converted, piece by piece.
  * @throws DndError INVALID_WEIGHTS for NaN and infinity, with the file's path; as the reader and `beforeFilling`;
  * `signal.reason`
  */
@@ -72,11 +72,11 @@ export async function loadParameters(
 }
 
 function placesOf({ tensor, dtype, parameters, elements }: ParameterSource, reader: ParameterReader): ParameterPlace[] {
-  const place = dtype === 'F32' ? reader.place?.(tensor) : undefined;
-  if (!place) return [];
-  const byteLength = elements * DTYPES.F32.bytes;
+  const place = dtype === 'F64' ? undefined : reader.place?.(tensor);
+  if (!place || dtype === 'F64') return [];
+  const byteLength = elements * DTYPES[dtype].bytes;
   return parameters.map((name, part) => {
-    return { ...place, name, byteOffset: place.byteOffset + part * byteLength, byteLength };
+    return { ...place, name, byteOffset: place.byteOffset + part * byteLength, byteLength, dtype };
   });
 }
 

@@ -4,9 +4,11 @@
 
 #include <cmath>
 #include <cstring>
+#include <random>
 #include <string>
 #include <utility>
 
+#include "core/float_conversion.h"
 #include "core/memory.h"
 #include "counted_control.h"
 #include "cpu/layers/layers.h"
@@ -29,6 +31,8 @@ constexpr DndAlgorithm kAlgorithms[] = {kDndDirect, kDndSpectral, kDndAuto};
 /// Random operands of a convolution.
 struct Operands {
   std::vector<float> x, weight, mean_rstd, norm_weight, norm_bias, addend, bias;
+  DndWeightType type = kDndFloat32Weight;
+  std::vector<uint16_t> halves;  ///< the weight, of another type
 
   explicit Operands(const ConvolutionCase& c)
       : x(random_values(c.inputs(), 1)),
@@ -51,6 +55,8 @@ std::vector<float> run(const DndConvolution& c, const Operands& values, int64_t 
   std::vector<float> y(outputs, 1e30f);
   DndConvolutionOperands operands = {
       .x = values.x.data(), .weight = values.weight.data(), .y = y.data(), .workspace = workspace.data()};
+  if (values.type != kDndFloat32Weight) operands.weight = values.halves.data();
+  operands.weight_type = values.type;
   if (c.normalised != 0) {
     operands.mean_rstd = values.mean_rstd.data();
     operands.norm_weight = values.norm_weight.data();
@@ -67,6 +73,43 @@ std::vector<float> run(const ConvolutionCase& s, DndAlgorithm algorithm, int thr
   DndConvolution c = convolution_of(s);
   c.algorithm = algorithm;
   return run(c, Operands(s), s.outputs(), threads, control);
+}
+
+/// Of finite numbers of every size, subnormal ones and zeros among them.
+std::vector<uint16_t> random_halves(int64_t count, uint16_t exponent) {
+  std::mt19937 random(12);
+  std::vector<uint16_t> halves(count);
+  for (uint16_t& half : halves) {
+    do half = static_cast<uint16_t>(random());
+    while ((half & exponent) > exponent - exponent / 4);
+    if (random() % 8 == 0) half &= static_cast<uint16_t>(~exponent);
+  }
+  return halves;
+}
+
+TEST(Convolution, of_a_weight_in_half_precision_gives_the_bytes_of_its_values_in_float32) {
+  const struct {
+    DndWeightType type;
+    FloatType stored;
+    uint16_t exponent;
+  } types[] = {{kDndFloat16Weight, FloatType::kF16, 0x7c00}, {kDndBfloat16Weight, FloatType::kBF16, 0x7f80}};
+  for (const ConvolutionCase& shape : odd_convolutions()) {
+    for (const auto& [type, stored, exponent] : types) {
+      Operands values(shape);
+      values.halves = random_halves(shape.weights(), exponent);
+      ASSERT_EQ(convert_to_float32(stored, values.halves.data(), shape.weights(), values.weight.data()), -1);
+      for (const DndAlgorithm algorithm : {kDndDirect, kDndSpectral}) {
+        DndConvolution c = convolution_of(shape);
+        c.algorithm = algorithm;
+        const std::vector<float> wanted = run(c, values, shape.outputs(), 2);
+        values.type = type;
+        const std::vector<float> found = run(c, values, shape.outputs(), 2);
+        values.type = kDndFloat32Weight;
+        EXPECT_EQ(std::memcmp(found.data(), wanted.data(), wanted.size() * sizeof(float)), 0)
+            << shape << (type == kDndFloat16Weight ? " f16" : " bf16") << ", algorithm " << algorithm;
+      }
+    }
+  }
 }
 
 TEST(Convolution, agrees_with_its_definition_in_double_for_every_axis_odd_shape_and_algorithm) {

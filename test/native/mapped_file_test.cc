@@ -237,5 +237,45 @@ TEST(ParameterStore, FindsTheFirstMappedValueThatIsNotFinite) {
   }
 }
 
+TEST(ParameterStore, TakesHalfPrecisionOnlyForParametersThatMayBeStoredSo) {
+  File file;
+  const auto mapped = file.map();
+  for (const FloatType type : {FloatType::kF16, FloatType::kBF16}) {
+    MappedParameters places;
+    places.emplace("weight", MappedValues{mapped, 2, 200, type});
+    places.emplace("bias", MappedValues{mapped, 400, 200, type});
+    places.emplace("odd", MappedValues{mapped, 801, 200, type});
+    places.emplace("long", MappedValues{mapped, 1000, 400, type});
+    places.emplace("wide", MappedValues{mapped, 1600, 800, FloatType::kF64});
+    places.emplace("floats", MappedValues{mapped, 2400, 400});
+    ParameterStore store(places);
+    EXPECT_EQ(store.add_stored("weight", {100}).type, type);
+    EXPECT_EQ(store.stored(0).data, mapped->data() + 2);
+    EXPECT_THROW(store.at(0), Error);
+    store.add("bias", {100});
+    for (const char* name : {"odd", "long", "wide"}) EXPECT_EQ(store.add_stored(name, {100}).type, FloatType::kF32);
+    EXPECT_EQ(store.add_stored("floats", {100}).data, mapped->data() + 2400);
+    const std::vector<bool> expected = {true, false, false, false, false, true};
+    for (size_t i = 0; i < expected.size(); ++i) EXPECT_EQ(store.is_mapped(i), expected[i]) << store.infos()[i].name;
+    EXPECT_EQ(store.mapped_bytes(), 200 + 400);
+    EXPECT_EQ(store.bytes(), 4 * 400);
+  }
+}
+
+TEST(FloatConversion, FindsNumbersThatAreNotFiniteInHalfPrecision) {
+  std::vector<uint16_t> values(10000, 0x7bff);  // the largest of F16
+  EXPECT_EQ(first_non_finite(FloatType::kF16, values.data(), 10000), -1);
+  for (const uint16_t wrong : {0x7c00, 0xfc00, 0x7e01}) {
+    values[5001] = wrong;
+    EXPECT_EQ(first_non_finite(FloatType::kF16, values.data(), 10000), 5001);
+  }
+  values.assign(10000, 0xff7f);  // the smallest of BF16
+  EXPECT_EQ(first_non_finite(FloatType::kBF16, values.data(), 10000), -1);
+  for (const uint16_t wrong : {0x7f80, 0xff80, 0xffc0}) {
+    values[9999] = wrong;
+    EXPECT_EQ(first_non_finite(FloatType::kBF16, values.data(), 10000), 9999);
+  }
+}
+
 }  // namespace
 }  // namespace dnd

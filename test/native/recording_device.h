@@ -165,9 +165,9 @@ inline const DndBackend& RecordingDevice::table() {
     t.upload_linear = [](void*, const float* weight, int64_t, int64_t) {
       return self().resident.insert(weight), kDndOk;
     };
-    t.upload_convolution = [](void*, const DndControl*, const DndConvolution*, const float* weight,
+    t.upload_convolution = [](void*, const DndControl*, const DndConvolution*, const void* weight,
                               int64_t reserved_bytes) {
-      self().resident.insert(weight);
+      self().resident.insert(static_cast<const float*>(weight));
       self().reserved_bytes.push_back(reserved_bytes);
       return kDndOk;
     };
@@ -199,7 +199,7 @@ inline const DndBackend& RecordingDevice::table() {
       });
     };
     t.convolution = [](void*, const DndControl* k, const DndConvolution* c, const DndConvolutionOperands* o) {
-      for (const float* parameter : {o->norm_weight, o->norm_bias, o->weight, o->bias}) {
+      for (const float* parameter : {o->norm_weight, o->norm_bias, static_cast<const float*>(o->weight), o->bias}) {
         self().check_resident(parameter, "a convolution's parameter");
       }
       // The control is valid only during one pass.

@@ -47,7 +47,7 @@ struct Weights {
 
   TapView view(int64_t vector) const {
     const int64_t out = vector * isa().lanes, out_stride = channels * kernel * kernel;
-    return {taps.data() + out * out_stride,    out_stride,
+    return {taps.data() + out * out_stride,    kDndFloat32Weight,           out_stride,
             std::min(isa().lanes, outs - out), kernel * kernel,
             halved_is_i ? kernel : 1,          halved_is_i ? 1 : kernel};
   }

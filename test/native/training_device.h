@@ -120,7 +120,8 @@ inline const DndBackend& TrainingDevice::table() {
     t.norm_statistics = Noted<&DndBackend::norm_statistics>::call;
     t.convolution = [](void* device, const DndControl* control, const DndConvolution* convolution,
                        const DndConvolutionOperands* operands) {
-      for (const float* parameter : {operands->norm_weight, operands->norm_bias, operands->weight, operands->bias}) {
+      const auto* const weight = static_cast<const float*>(operands->weight);
+      for (const float* parameter : {operands->norm_weight, operands->norm_bias, weight, operands->bias}) {
         self().check_resident(parameter);
       }
       return Noted<&DndBackend::convolution>::call(device, control, convolution, operands);
@@ -129,8 +130,8 @@ inline const DndBackend& TrainingDevice::table() {
     t.reconstruct = Noted<&DndBackend::reconstruct>::call;
     t.upload_values = [](void*, const float* values, int64_t) { return self().make_resident(values); };
     t.upload_linear = [](void*, const float* weight, int64_t, int64_t) { return self().make_resident(weight); };
-    t.upload_convolution = [](void*, const DndControl*, const DndConvolution*, const float* weight, int64_t) {
-      return self().make_resident(weight);
+    t.upload_convolution = [](void*, const DndControl*, const DndConvolution*, const void* weight, int64_t) {
+      return self().make_resident(static_cast<const float*>(weight));
     };
     t.invalidate = [](void*) {
       self().resident_.clear();

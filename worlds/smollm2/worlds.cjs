@@ -179,4 +179,4 @@ function worldsOf(names, split) {
   return [...new Set(names)].map((name) => worlds[name]);
 }
 
-module.exports = { INSTRUCTIONS, REDUCED, STYLES, worldsOf };
+module.exports = { COMPARISON, INSTRUCTIONS, REDUCED, STYLES, worldsOf };

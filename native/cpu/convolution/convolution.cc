@@ -21,7 +21,7 @@ void run_direct(ThreadPool& pool, const Control& control, const DndConvolution& 
     x = workspace;
   }
   const float* addend = convolution.epilogue == kDndAdd ? operands.addend : nullptr;
-  convolve_direct(pool, control, kernels(), choice.direct, x, operands.weight, addend, operands.y,
+  convolve_direct(pool, control, kernels(), choice.direct, x, {operands.weight, operands.weight_type}, addend, operands.y,
                   workspace + choice.normalised_floats);
   switch (convolution.epilogue) {
     case kDndStore:

@@ -83,7 +83,8 @@ struct TapTwiddles {
 /// k×k taps of one vector of output channels. Both tap strides are negative where the taps are read in reverse: then
 /// the last of the k² is the one to begin with.
 struct TapView {
-  const float* first;        ///< the lowest address of the first output and input channel's taps
+  const void* first;         ///< the lowest address of the first output and input channel's taps
+  DndWeightType type;        ///< of the numbers there, in which the strides count
   int64_t out_stride, outs;  ///< outs ≤ lanes
   int64_t channel_stride;    ///< of input channels
   int64_t halved_stride, full_stride;

@@ -2,6 +2,7 @@
 
 #include "cpu/isa/masked.h"
 #include "cpu/isa/spectral_kernels.h"
+#include "cpu/isa/stored_values.h"
 #include "cpu/isa/transpose.h"
 #include "cpu/isa/vector.h"
 
@@ -46,25 +47,36 @@ inline __attribute__((always_inline)) void fold(const Vector* taps, int64_t halv
 }
 
 /// The taps of one input channel, lanes being output channels: `taps` values from each of `outs` ≤ kLanes places,
-/// `out_stride` apart.
-inline __attribute__((always_inline)) void load_taps(const float* weight, int64_t out_stride, int64_t outs,
-                                                     int64_t taps, Vector* to) {
+/// `out_stride` apart, the first at `element` of the weight.
+template <DndWeightType kType>
+void load_taps(const void* weight, int64_t element, int64_t out_stride, int64_t outs, int64_t taps, Vector* to) {
+  using Weights = Stored<kType>;
+  const auto* first = static_cast<const typename Weights::Element*>(weight) + element;
   // The last square overlaps the one before it, so that only kernels of fewer taps than lanes are read in part.
   for (int64_t tap = 0; tap < taps; tap += kLanes) {
     const int64_t begin = tap + kLanes <= taps || taps < kLanes ? tap : taps - kLanes;
     Vector square[kLanes];
     if (outs == kLanes && taps >= kLanes) {
 #pragma GCC unroll 16
-      for (int lane = 0; lane < kLanes; ++lane) square[lane] = load(weight + lane * out_stride + begin);
+      for (int lane = 0; lane < kLanes; ++lane) square[lane] = Weights::load(first + lane * out_stride + begin);
     } else {
       const int64_t count = taps < kLanes ? taps : kLanes;
       for (int lane = 0; lane < kLanes; ++lane) {
-        square[lane] = lane < outs ? load_first(weight + lane * out_stride + begin, count) : Vector{};
+        square[lane] = lane < outs ? Weights::load_first(first + lane * out_stride + begin, count) : Vector{};
       }
     }
     transpose_square(square);
 #pragma GCC unroll 16
     for (int i = 0; i < kLanes; ++i) to[begin + i] = square[i];
+  }
+}
+
+/// Not expanded in place: one for each type does for every size of kernels.
+inline __attribute__((noinline)) void load_stored_taps(const TapView& view, int64_t element, int64_t taps, Vector* to) {
+  switch (view.type) {
+    case kDndFloat32Weight: return load_taps<kDndFloat32Weight>(view.first, element, view.out_stride, view.outs, taps, to);
+    case kDndFloat16Weight: return load_taps<kDndFloat16Weight>(view.first, element, view.out_stride, view.outs, taps, to);
+    case kDndBfloat16Weight: return load_taps<kDndBfloat16Weight>(view.first, element, view.out_stride, view.outs, taps, to);
   }
 }
 
@@ -139,7 +151,7 @@ void halve(const TapView& taps, int64_t channels, TapTwiddles twiddles, int64_t 
   Vector lanes_of[kTaps + kLanes], folded[kTaps];
   const Vector* first_tap = lanes_of + (taps.full_stride < 0 ? kTaps - 1 : 0);
   for (int64_t c = 0; c < channels; ++c, rows_of += channel_stride) {
-    load_taps(taps.first + c * taps.channel_stride, taps.out_stride, taps.outs, kTaps, lanes_of);
+    load_stored_taps(taps, c * taps.channel_stride, kTaps, lanes_of);
     fold<kHalf>(first_tap, taps.halved_stride, taps.full_stride, folded);
     symmetric_rows<kHalf>(folded, rows_of);
     for (int64_t low = 1; 2 * low <= columns; ++low) {

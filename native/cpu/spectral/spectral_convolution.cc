@@ -137,12 +137,16 @@ class SpectralConvolution {
 
   TapView taps_at(int64_t out, int64_t outs, int64_t channel) const {
     const int64_t taps = g_.kernel * g_.kernel;
+    const DndWeightType type = operands_.weight_type;
+    const auto at = [&](int64_t kernel) {
+      const int64_t bytes = type == kDndFloat32Weight ? 4 : 2;
+      return static_cast<const char*>(operands_.weight) + kernel * taps * bytes;
+    };
     if (weight_order_ == WeightOrder::kTransposed) {
-      const float* first = operands_.weight + (channel * g_.out_channels + out) * taps;
-      return {first, taps, outs, g_.out_channels * taps, -tiles_.halved_tap(), -tiles_.full_tap()};
+      const void* first = at(channel * g_.out_channels + out);
+      return {first, type, taps, outs, g_.out_channels * taps, -tiles_.halved_tap(), -tiles_.full_tap()};
     }
-    const float* first = operands_.weight + (out * g_.channels + channel) * taps;
-    return {first, g_.channels * taps, outs, taps, tiles_.halved_tap(), tiles_.full_tap()};
+    return {at(out * g_.channels + channel), type, g_.channels * taps, outs, taps, tiles_.halved_tap(), tiles_.full_tap()};
   }
 
   void multiply_column(const Control& control, const Element* spectra, const Task& task, Range channels, int64_t column,

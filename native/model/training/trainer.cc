@@ -91,13 +91,13 @@ void Trainer::Implementation::upload_parameters(const TrainingPlan& plan, Job& j
   decoder.model().invalidate_stale();
   decoder.model().upload_values();
   for (const DecoderLayer& layer : decoder.model().layers()) {
-    const std::vector<const float*> weights = convolution_weights(layer);
+    const std::vector<StoredValues> weights = convolution_weights(layer);
     const auto steps =
         convolutions_of(layer, config.decoder, plan.batch, plan.convolution_limit, Activations::kSaved);
     const auto back = input_gradient_convolutions(steps);
     for (size_t i = 0; i < steps.size(); ++i) {
-      device().call(device()->upload_convolution, &control, &steps[i], weights[i], plan.bytes);
-      device().call(device()->upload_convolution, &control, &back[i], weights[i], plan.bytes);
+      device().call(device()->upload_convolution, &control, &steps[i], weights[i].data, plan.bytes);
+      device().call(device()->upload_convolution, &control, &back[i], weights[i].data, plan.bytes);
     }
   }
 }

@@ -135,13 +135,13 @@ void TrainingPass::add_noise(const PassArray& x, int64_t elements, const Trainin
 }
 
 void TrainingPass::weight_gradient(const DndConvolution& step, const DndConvolutionOperands& operands,
-                                   const PassArray& dy, const float* weight) {
+                                   const PassArray& dy, const StoredValues& weight) {
   const DndWeightGradientOperands gradient_operands = {.x = operands.x,
                                                        .mean_rstd = operands.mean_rstd,
                                                        .norm_weight = operands.norm_weight,
                                                        .norm_bias = operands.norm_bias,
                                                        .dy = dy.data(),
-                                                       .gradient = gradient(weight),
+                                                       .gradient = gradient(weight.floats()),
                                                        .accumulate = accumulate(),
                                                        .workspace = workspace_.memory()};
   call(training().weight_gradient, &step, &gradient_operands);

@@ -40,9 +40,9 @@ class TrainingPass : private DecoderPass {
 
   /// Gradient of a convolution's weight from that of its output, added to the gradients.
   void weight_gradient(const DndConvolution& step, const DndConvolutionOperands& operands, const PassArray& dy,
-                       const float* weight);
+                       const StoredValues& weight);
   /// Gradient of its input, in a new array. `step`: one of input_gradient_convolutions.
-  PassArray input_gradient(const DndConvolution& step, const PassArray& dy, const float* weight) {
+  PassArray input_gradient(const DndConvolution& step, const PassArray& dy, const StoredValues& weight) {
     return convolve(step, {.x = dy.data()}, weight);
   }
 
