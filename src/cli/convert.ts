@@ -25,10 +25,12 @@ interface Options extends GeneratorOptions {
 export function addConvert(program: Command, io: Io): void {
   program
     .command('convert')
-    .description('Convert LoRA adapters between PEFT, GGUF and MLX, or a published checkpoint into a generator.')
+    .description(
+      'Convert LoRA adapters between PEFT, GGUF and MLX, a published checkpoint into a generator, or its dtype.',
+    )
     .argument(
       '<input>',
-      'PEFT or MLX adapter folder, GGUF adapter, or checkpoint or token importance of the published code (.pth, .pt)',
+      'PEFT or MLX adapter folder, GGUF adapter, generator folder, or checkpoint or token importance of the published code (.pth, .pt)',
     )
     .argument(
       '<output>',
@@ -45,13 +47,15 @@ export function addConvert(program: Command, io: Io): void {
       ).choices(ADAPTER_FORMAT_NAMES),
     )
     .addOption(
-      new Option(
-        '--dtype <name>',
-        'dtype of the tensors of an adapter; q8_0 and q4_0 for GGUF only (default: f32)',
-      ).choices(Object.keys(GGUF_DTYPES)),
+      new Option('--dtype <name>', 'dtype of the written tensors; q8_0 and q4_0 for GGUF only (default: f32)').choices(
+        Object.keys(GGUF_DTYPES),
+      ),
     )
     .addOption(new Option('--preset <name>', 'published configuration of a checkpoint').choices(PRESET_NAMES))
-    .option('--encoder <folder>', "text encoder that a checkpoint was trained with: its folder, or 'hash'")
+    .option(
+      '--encoder <folder>',
+      "text encoder that a checkpoint was trained with: its folder, or 'hash'; of a generator that does not contain it",
+    )
     .addOption(
       new Option('--rank <n>', "LoRA rank of a checkpoint (default: the preset's, else 8)").argParser(wholeNumber(1)),
     )

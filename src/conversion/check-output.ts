@@ -2,9 +2,9 @@ import { PEFT_CONFIG_FILE } from '../adapter/index.js';
 import { checkFolderOutput } from '../files/index.js';
 import { MANIFEST_FILE } from '../generator/manifest.js';
 import { formatOf } from './adapters.js';
-import { isImportanceName } from './generator.js';
 import { GGUF } from './gguf.js';
 import { checkNewFile } from './output-rules.js';
+import { isImportanceName } from './published.js';
 import type { ConvertOptions } from './types.js';
 
 /**

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type BaseModel, readBaseModel } from '../adapter/index.js';
+import { type BaseModel, floatDtype, readBaseModel } from '../adapter/index.js';
 import { type LongOperation, steadyProgress } from '../async/index.js';
 import { loadTextEncoder } from '../encoder/index.js';
 import { DndError } from '../errors.js';
@@ -7,10 +7,10 @@ import { writeFileAtomically, writeFolderAtomically } from '../files/index.js';
 import { type FloatDtype, toFloat32 } from '../formats/dtypes.js';
 import { firstNonFinite } from '../formats/non-finite.js';
 import { openTensors } from '../formats/pytorch/index.js';
-import { type TensorReader, type TensorSource, writeSafetensorsSharded } from '../formats/safetensors/index.js';
+import type { TensorReader } from '../formats/safetensors/index.js';
 import { type GeneratorSettings, planGenerator, requireNoTrainingData } from '../generator/create.js';
 import { conditionShape, type DecoderShape } from '../generator/decoder-shape.js';
-import { DECODER_BASE_NAME } from '../generator/decoder-weights.js';
+import { type DecoderValues, saveDecoderWeights } from '../generator/decoder-weights.js';
 import { copyEncoderFiles, ENCODER_FOLDER } from '../generator/encoder-folder.js';
 import { type GeneratorManifest, MANIFEST_FILE, manifestText } from '../generator/manifest.js';
 import { PRESET_NAMES, PRESETS, type PresetName } from '../generator/presets.js';
@@ -27,6 +27,8 @@ export interface ConvertCheckpointOptions
   /** Folder of the text encoder that the generator was trained with. */
   encoder: string;
   threads?: number | undefined;
+  /** Dtype of the decoder's parameters: f32, f16 or bf16. Default: f32. */
+  dtype?: string | undefined;
   /** Replace an existing generator. */
   force?: boolean | undefined;
 }
@@ -39,7 +41,7 @@ export interface ConvertedCheckpoint {
 
 /**
  * Turns a training checkpoint of the published code (`.pth`, or its tensors as safetensors) into a generator folder.
- * Weights are streamed, as float32; a checkpoint of any size takes little memory.
+ * Weights are streamed; a checkpoint of any size takes little memory.
  * @throws DndError of `PytorchSet`; SHAPE_MISMATCH where checkpoint, preset, base and encoder do not fit each other;
  * INVALID_WEIGHTS for NaN and infinity; OUTPUT_EXISTS, NOT_WRITABLE, DISK_FULL; `signal.reason`
  */
@@ -51,6 +53,7 @@ export async function convertCheckpoint(
   checkPath(checkpoint, 'the checkpoint to convert');
   checkPath(folder, 'the generator folder to write');
   requireNoTrainingData(options);
+  floatDtype(options.dtype ?? 'f32', 'generators');
   const file = await openTensors(checkpoint);
   try {
     refuseLoraTensors(file);
@@ -128,32 +131,30 @@ async function writeDecoder(
   folder: string,
   file: TensorReader,
   { parameters }: CheckpointParameters,
-  { signal, onProgress }: LongOperation,
+  { dtype = 'f32', signal, onProgress }: Pick<ConvertCheckpointOptions, 'dtype' | 'signal' | 'onProgress'>,
 ): Promise<void> {
-  const tensors: TensorSource[] = parameters.map(({ name, info: { name: source, dtype, shape } }) => ({
-    name,
-    dtype: 'F32',
-    shape,
-    bytes: () => floatBytes(file, source, dtype as FloatDtype),
-  }));
-  const report = steadyProgress(onProgress);
-  await writeSafetensorsSharded(folder, DECODER_BASE_NAME, tensors, {
-    signal,
-    onProgress: report,
-    metadata: { format: 'pt' },
-  });
+  const sources = new Map(parameters.map(({ name, info }) => [name, info]));
+  const values: DecoderValues = {
+    parameters: parameters.map(({ name, info: { shape } }) => ({ name, shape: [...shape] })),
+    pieces: ({ name }) => {
+      const source = sources.get(name)!;
+      return floatPieces(file, source.name, source.dtype as FloatDtype);
+    },
+  };
+  const written = floatDtype(dtype, 'generators');
+  await saveDecoderWeights(folder, values, { dtype: written, signal, onProgress: steadyProgress(onProgress) });
 }
 
 /** Pieces that stay in a processor's cache on their way from the file to the file. */
 const PIECE_BYTES = 2 ** 20;
 
 /** The next piece is checked while the caller writes one. */
-async function* floatBytes(
+async function* floatPieces(
   file: TensorReader,
   name: string,
   dtype: FloatDtype,
-): AsyncGenerator<Uint8Array, void, void> {
-  const pieces = checkedBytes(file, name, dtype);
+): AsyncGenerator<Float32Array<ArrayBuffer>, void, void> {
+  const pieces = checkedPieces(file, name, dtype);
   let current = await pieces.next();
   while (!current.done) {
     const following = pieces.next();
@@ -164,11 +165,11 @@ async function* floatBytes(
   }
 }
 
-async function* checkedBytes(
+async function* checkedPieces(
   file: TensorReader,
   name: string,
   dtype: FloatDtype,
-): AsyncGenerator<Uint8Array, void, void> {
+): AsyncGenerator<Float32Array<ArrayBuffer>, void, void> {
   for await (const { elementOffset, bytes } of file.chunks(name, PIECE_BYTES, { recycled: true })) {
     const values = toFloat32(bytes, dtype);
     const at = firstNonFinite(values);
@@ -178,7 +179,7 @@ async function* checkedBytes(
         `${file.path}: tensor ${quote(name)} has the value ${values[at]} at element ${elementOffset + at}. Take a checkpoint from before the training diverged`,
       );
     }
-    yield new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    yield values;
   }
 }
 

@@ -3,12 +3,13 @@ import { DndError } from '../errors.js';
 import { kindOf, OpenFile, readError, readFully, SNIFFED_BYTES, whatItIs } from '../files/index.js';
 import { checkOptions, checkPath } from '../validation/index.js';
 import { ADAPTER_INPUTS } from './adapters.js';
-import { PUBLISHED } from './generator.js';
+import { GENERATOR_FOLDER } from './generator.js';
 import { refuseOtherOptions, refuseOverwritingInputs } from './output-rules.js';
+import { PUBLISHED } from './published.js';
 import type { Conversion, ConvertOptions, InputKind } from './types.js';
 
 /** All that can be converted; the first that recognises an input converts it. */
-const INPUTS: readonly InputKind[] = [...ADAPTER_INPUTS, PUBLISHED];
+const INPUTS: readonly InputKind[] = [...ADAPTER_INPUTS, GENERATOR_FOLDER, PUBLISHED];
 
 /** @throws DndError READ_FAILED */
 async function whatIsThere(path: string): Promise<string | undefined> {

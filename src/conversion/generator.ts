@@ -1,81 +1,50 @@
+import { join } from 'node:path';
+import { floatDtype } from '../adapter/index.js';
 import { DndError } from '../errors.js';
-import { checkFolderOutput } from '../files/index.js';
-import { isPytorch } from '../formats/pytorch/index.js';
-import { parameterCount, tokenShape } from '../generator/decoder-shape.js';
-import { described } from '../generator/encoder-folder.js';
-import { MANIFEST_FILE } from '../generator/manifest.js';
-import { convertCheckpoint } from './checkpoint.js';
-import { convertImportance } from './importance.js';
-import { checkNewFile, isFileName } from './output-rules.js';
-import { refuseFileOfAdapter, refuseLoraFile } from './refuse-adapters.js';
+import { checkFolderOutput, kindOf } from '../files/index.js';
+import { parameterCount } from '../generator/decoder-shape.js';
+import { Generator } from '../generator/generator.js';
+import { MANIFEST_FILE, readManifest } from '../generator/manifest.js';
+import { isFileName } from './output-rules.js';
 import type { Conversion, ConvertOptions, InputKind, OutputKind } from './types.js';
 
-const SAFETENSORS = /\.safetensors$/i;
-
-/** Whether an output of this name is to be the token importance of a checkpoint. */
-export function isImportanceName(output: string): boolean {
-  return SAFETENSORS.test(output);
-}
-
-/** The published code's checkpoints become generators, and its token importance a safetensors file. */
-export const PUBLISHED: InputKind = {
-  name: 'dnd',
-  what: 'a checkpoint or token importance of the published code (.pth, .pt)',
-  recognises: async (path) => SAFETENSORS.test(path) || (await isPytorch(path)),
-  async outputOf(input, output) {
-    await refuseFileOfAdapter(input);
-    if (isImportanceName(output)) return IMPORTANCE;
-    if (!isFileName(output)) return GENERATOR;
-    await refuseLoraFile(input);
-    throw new DndError(
-      'INVALID_ARGUMENT',
-      `${output}: ${input} becomes the folder of a generator, or a file named .safetensors of its token importance; expected one of these. Choose another name`,
-    );
-  },
-  convert: (input, output, options) =>
-    isImportanceName(output) ? toImportance(input, output, options) : toGenerator(input, output, options),
-};
-
-const IMPORTANCE: OutputKind = {
-  what: 'a file of token importance, in float32',
-  accepts: ['force'],
-  check: checkNewFile,
-};
-
-const GENERATOR: OutputKind = {
-  what: 'a generator, in float32',
-  accepts: ['base', 'preset', 'encoder', 'rank', 'alpha', 'chunk', 'force'],
+const OUTPUT: OutputKind = {
+  what: 'a generator',
+  accepts: ['dtype', 'encoder', 'force'],
   check: (output, force) => checkFolderOutput(output, { force, marker: MANIFEST_FILE }),
 };
 
-async function toImportance(input: string, output: string, options: ConvertOptions): Promise<Conversion> {
-  const { tokens, mean } = await convertImportance(input, output, options);
-  return { input, output, from: 'criterion_weight', to: 'importance', facts: { tokens, mean }, notes: [] };
-}
-
-async function toGenerator(input: string, output: string, options: ConvertOptions): Promise<Conversion> {
-  const { base, encoder } = options;
-  if (base === undefined || encoder === undefined) {
-    await refuseLoraFile(input);
+/** A generator folder becomes another, with its decoder in another dtype; what a run needs to be resumed stays behind. */
+export const GENERATOR_FOLDER: InputKind = {
+  name: 'generator',
+  what: 'a generator folder (generator.json)',
+  recognises: async (path) => (await kindOf(join(path, MANIFEST_FILE))) === 'file',
+  outputOf(input, output, { dtype = 'f32' }) {
+    floatDtype(dtype, 'generators');
+    if (!isFileName(output)) return OUTPUT;
     throw new DndError(
       'INVALID_ARGUMENT',
-      `${input}: a checkpoint says nothing of its base model and text encoder; give them (--base, --encoder), or an output named .safetensors for its token importance alone`,
+      `${output}: ${input} becomes the folder of a generator, not a file. Choose another name`,
     );
+  },
+  convert: toGenerator,
+};
+
+async function toGenerator(
+  input: string,
+  output: string,
+  { dtype = 'f32', encoder, force, signal, onProgress }: ConvertOptions,
+): Promise<Conversion> {
+  const generator = await Generator.load(input, { device: 'cpu', encoder, signal });
+  try {
+    await generator.save(output, {
+      ...{ dtype: dtype as 'f32', force, signal },
+      onProgress: (fraction) => onProgress?.(fraction),
+    });
+  } finally {
+    generator.dispose();
   }
-  const { manifest, notices } = await convertCheckpoint(input, output, { ...options, base, encoder });
-  const { preset, decoder, adapter } = manifest;
-  const facts = {
-    preset,
-    baseModel: manifest.base.name,
-    encoder: described(manifest.encoder),
-    parameters: parameterCount(decoder),
-    features: decoder.features.map((feature) => `(${feature.join(', ')})`).join(' '),
-    kernelSize: decoder.kernelSize,
-    maxLength: manifest.condition.maxLength,
-    weightTokens: tokenShape(decoder)[0],
-    rank: adapter.rank,
-    alpha: adapter.alpha,
-    chunk: adapter.chunk,
-  };
-  return { input, output, from: 'checkpoint', to: 'generator', facts, notes: notices };
+  const { preset, decoder } = await readManifest(join(output, MANIFEST_FILE));
+  const facts = { preset, parameters: parameterCount(decoder), dtype };
+  return { input, output, from: 'generator', to: 'generator', facts, notes: [] };
 }

@@ -5,7 +5,7 @@ import type { Behaviour, BehaviourGradient, BehaviourSums } from './behaviour/in
 import type { DeltaLoss } from './delta-loss.js';
 import type { TrainingStep } from './metrics.js';
 import { drawSequences, type Sample } from './sampler.js';
-import { learningRateAt, lossAt } from './schedule.js';
+import { learningRateAt } from './schedule.js';
 import type { LossKind, TrainingSettings } from './settings.js';
 import { STREAMS } from './streams.js';
 import type { Targets } from './targets.js';
@@ -71,6 +71,15 @@ export async function runStep(step: number, parts: StepParts, signal: AbortSigna
     if (!engine.disposed) engine.resetGradient();
     throw error;
   }
+}
+
+/**
+ * What a step, counted from 0, minimises: the run's loss or, of a run with two and `tokenSteps`, first the token loss and
+ * then the behaviour loss.
+ */
+function lossAt(step: number, { loss, tokenSteps }: Pick<TrainingSettings, 'loss' | 'tokenSteps'>): LossKind {
+  if (loss !== 'both' || tokenSteps === 0) return loss;
+  return step < tokenSteps ? 'tokens' : 'behaviour';
 }
 
 /** Forward and backward passes of all micro-batches of the step. */

@@ -1,5 +1,4 @@
 import { DndError } from '../errors.js';
-import type { LossKind, TrainingSettings } from './settings.js';
 
 export const SCHEDULES = ['cosine', 'constant'] as const;
 export type ScheduleName = (typeof SCHEDULES)[number];
@@ -12,15 +11,6 @@ export interface Schedule {
   /** Total steps of the run. */
   steps: number;
   schedule: ScheduleName;
-}
-
-/**
- * What a step, counted from 0, minimises: the run's loss or, of a run with two and `tokenSteps`, first the token loss and
- * then the behaviour loss.
- */
-export function lossAt(step: number, { loss, tokenSteps }: Pick<TrainingSettings, 'loss' | 'tokenSteps'>): LossKind {
-  if (loss !== 'both' || tokenSteps === 0) return loss;
-  return step < tokenSteps ? 'tokens' : 'behaviour';
 }
 
 /**

@@ -97,6 +97,13 @@ test('bfloat16 weights become float32', async () => {
   expect(bytes.filter((_, index) => index % 4 < 2)).toEqual(new Uint8Array(high.length));
 });
 
+test('the dtype is that of all parameters of the decoder', async () => {
+  await makeCheckpoint();
+  const file = await SafetensorsFile.open(join(await converted({ dtype: 'bf16' }), 'decoder.safetensors'));
+  expect(new Set(Array.from(file.tensors.values(), ({ dtype }) => dtype))).toEqual(new Set(['BF16']));
+  await file.close();
+});
+
 describe('refused, with nothing left behind:', () => {
   async function refused(
     change: (tensors: Record<string, Tensor>) => Record<string, Tensor>,

@@ -111,7 +111,6 @@ test('options that mean nothing for the output are refused', async () => {
   const settings: ConvertOptions = { format: 'gguf', rank: 5, base: 'nonexist', dtype: 'f32' };
   await refuse('x.pth', 'y.safetensors', settings, /token importance.* base, format, dtype, rank mean nothing/);
   await refuse('x.pth', 'y', { format: 'gguf' }, /becomes a generator.* format means nothing/);
-  await refuse('x.pth', 'y', { dtype: 'bf16' }, /in float32, .* dtype means nothing/);
   await refuse(
     'me',
     'y',

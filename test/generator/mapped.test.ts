@@ -1,5 +1,5 @@
 import { copyFileSync, renameSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { DecoderEngine } from '../../src/engine/index.js';
@@ -12,7 +12,9 @@ import { createTiny, PROMPTS, SLOW_SETTINGS, TINY_SETTINGS } from './tiny.js';
 const temporary = useTemporaryFolder();
 const FILE = 'decoder.safetensors';
 
-async function saved(settings: Parameters<typeof createTiny>[0] = {}, dtype: 'f32' | 'bf16' = 'f32'): Promise<string> {
+type Dtype = 'f32' | 'bf16' | 'f16';
+
+async function saved(settings: Parameters<typeof createTiny>[0] = {}, dtype: Dtype = 'f32'): Promise<string> {
   const folder = join(temporary(), `generator-${dtype}`);
   using generator = await createTiny(settings);
   await generator.save(folder, { dtype });
@@ -23,6 +25,49 @@ async function generated(generator: Generator): Promise<Float32Array[]> {
   const { tensors } = await generator.generate(PROMPTS);
   return Array.from(tensors.values(), ({ data }) => data);
 }
+
+describe.each(['bf16', 'f16'] as const)('a decoder in %s', (dtype) => {
+  test('has the weights of its convolutions in no memory of its own, and all others in float32', async () => {
+    const folder = await saved({}, dtype);
+    using engine = await DecoderEngine.create({ features: TINY_SETTINGS.features, kernelSize: 3, mapped: true });
+    await loadDecoderWeights(folder, engine, {});
+    const elements = engine.parameters.map(({ name, shape }) => ({
+      name,
+      count: shape.reduce((product, size) => product * size, 1),
+    }));
+    const others = elements.filter(({ name }) => !/(conv..|linear2)\.weight$/.test(name));
+    expect(engine.parameterBytes).toBe(4 * others.reduce((sum, { count }) => sum + count, 0));
+  });
+
+  test('gives the adapters, and reads and saves the values, of the same weights in float32', async () => {
+    const folder = await saved({}, dtype);
+    using half = await Generator.load(folder);
+    const wide = join(temporary(), 'wide');
+    await half.save(wide, { dtype: 'f32' });
+    using whole = await Generator.load(wide);
+    expect(await generated(half)).toEqual(await generated(whole));
+    const again = join(temporary(), 'again');
+    await whole.save(again, { dtype });
+    expect(await readFile(join(again, FILE))).toEqual(await readFile(join(folder, FILE)));
+  });
+
+  test('is refused for a value that is not finite, by its name and place', async () => {
+    const folder = await saved({}, dtype);
+    const path = join(folder, FILE);
+    const bytes = await readFile(path);
+    const header = JSON.parse(bytes.subarray(8, 8 + bytes.readUInt32LE()).toString());
+    const name = 'decoder.module_list.1.linear2.weight';
+    const [begin] = header[name].data_offsets;
+    bytes.writeUInt16LE(dtype === 'bf16' ? 0x7f80 : 0xfc00, 8 + bytes.readUInt32LE() + begin + 2 * 30);
+    await writeFile(path, bytes);
+    await expect(Generator.load(folder)).rejects.toMatchObject({
+      code: 'INVALID_WEIGHTS',
+      message: expect.stringMatching(
+        new RegExp(`${name} holds -?Infinity at \\[.*\\] \\(element 30, stored as ${dtype.toUpperCase()}\\)`),
+      ),
+    });
+  });
+});
 
 describe('a decoder in float32', () => {
   test('has no memory of its own once it is loaded from a file', async () => {
@@ -42,14 +87,6 @@ describe('a decoder in float32', () => {
     expect(() => engine.writeParameter(name, 0, new Uint8Array(4), 'F32')).toThrow(
       expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringMatching(/mapped file/) }),
     );
-  });
-
-  test('stored in bf16 is read', async () => {
-    const folder = await saved({}, 'bf16');
-    using engine = await DecoderEngine.create({ features: TINY_SETTINGS.features, kernelSize: 3, mapped: true });
-    const own = engine.parameterBytes;
-    await loadDecoderWeights(folder, engine, {});
-    expect(engine.parameterBytes).toBe(own);
   });
 
   test('gives the bytes that it gave before it was saved', async () => {

@@ -47,16 +47,19 @@ class Target implements ParameterTarget {
   }
 }
 
-test('float32 is offered with its place in the file, part by part; the rest is written', async () => {
+test('what the engine may map is offered with its place in the file, part by part; the rest is written', async () => {
   await using file = await openFile();
   const target = new Target(['first', 'second']);
   await loadParameters(target, file, SOURCES);
   const { byteOffset } = file.tensors.get('both')!;
   expect(
-    target.offered.map(({ name, byteOffset: offset, byteLength }) => [name, offset - byteOffset, byteLength]),
+    target.offered.map(({ name, byteOffset: offset, byteLength, dtype }) => [
+      ...[name, offset - byteOffset, byteLength, dtype],
+    ]),
   ).toEqual([
-    ['first', 0, 24],
-    ['second', 24, 24],
+    ['first', 0, 24, 'F32'],
+    ['second', 24, 24, 'F32'],
+    ['third', 48, 6, 'BF16'],
   ]);
   expect(target.calls).toEqual(['map', 'write third 0 6 BF16', 'check']);
 });

@@ -5,8 +5,8 @@
 
 #include "core/convolution_work.h"
 #include "core/range.h"
+#include "core/workspace.h"
 #include "cpu/convolution/copy.h"
-#include "cpu/gemm/workspace.h"
 
 namespace dnd::cpu {
 namespace {

@@ -5,7 +5,7 @@
 #include "core/integers.h"
 #include "cpu/gemm/pack.h"
 #include "cpu/gemm/product.h"
-#include "cpu/gemm/workspace.h"
+#include "core/workspace.h"
 #include "cpu/isa/kernels.h"
 
 namespace dnd::cpu {

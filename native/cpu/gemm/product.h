@@ -6,8 +6,8 @@
 #include "control.h"
 #include "core/integers.h"
 #include "core/thread_pool.h"
+#include "core/workspace.h"
 #include "cpu/gemm/gemm.h"
-#include "cpu/gemm/workspace.h"
 #include "cpu/isa/kernels.h"
 
 namespace dnd::cpu {

@@ -4,7 +4,7 @@
 
 #include "core/memory.h"
 
-namespace dnd::cpu {
+namespace dnd {
 
 /// Memory that the products of one thread, which does one job, have one after the other: mapping it anew for each takes
 /// a tenth of the time of a language model's training. It lasts as long as the thread.
@@ -22,4 +22,4 @@ class Workspace {
   Memory memory_;
 };
 
-}  // namespace dnd::cpu
+}  // namespace dnd
