@@ -4,13 +4,13 @@
  * tasks that are not held out in `apartFrom`, the published house styles: none of them is in a published table.
  *
  * Every variant has the same decoder, learning rate and batch; steps of the token loss alone cost little beside those that
- * run the base, so there are more of them and each sees four times as many checkpoints.
+ * run the base, so there are twice as many of them, and each sees twice as many checkpoints.
  */
 
 /** @param {object} parts of worlds.cjs: `adapter`, `joint`, settings of its LoRAs, and `generator` */
 function comparisonWorld({ adapter, joint, generator }) {
   const base = { ...generator, evaluateEvery: 0, steps: 240, heldOutCheckpoints: 0 };
-  const tokens = { ...base, loss: 'tokens', normalisation: 'residual', steps: 1000, batch: 16 };
+  const tokens = { ...base, loss: 'tokens', normalisation: 'residual', steps: 500, batch: 8 };
   const coefficients = { features: [...generator.features.slice(0, -1), [32, 1, 1]], basis: 32 };
   return {
     name: 'comparison',
