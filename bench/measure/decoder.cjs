@@ -42,11 +42,11 @@ async function writeParameters(engine, path) {
 
 const gigabytes = (bytes) => `${(bytes / 1e9).toFixed(1)} GB`;
 
-/** The peer's weights, the largest of them again in its library's own order, and its activations. */
+/** The peer's weights, also in bfloat16, the largest of them again in its library's own order, and its activations. */
 function peerBytes(configuration, parameterBytes) {
   const tensors = distinctConvolutions(configuration).map(({ shape }) => tensorBytes(shape, 1));
   const largest = (key) => Math.max(...tensors.map((each) => each[key]));
-  return parameterBytes + largest('weights') + 4 * largest('data') + 1e9;
+  return 1.5 * parameterBytes + largest('weights') + 4 * largest('data') + 1e9;
 }
 
 /** @returns {Promise<string | null>} why there is no peer */

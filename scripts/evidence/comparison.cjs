@@ -9,7 +9,6 @@ const ABOUT = {
   both: 'both losses in every step',
   'tokens-first': 'token loss first, then behaviour loss (`tokenSteps`)',
   'tokens-canonical': 'token loss, `targets` `canonical`',
-  'tokens-aligned': 'token loss, `targets` `aligned`',
   'tokens-delta': 'loss on B·A, `targets` `delta`',
   'tokens-basis': 'token loss, coefficients of 32 principal directions (`basis`)',
   'behaviour-basis': 'behaviour loss, coefficients of 32 principal directions',

@@ -4,7 +4,8 @@ import { DndError } from '../errors.js';
 import { describedNormalisation } from '../generator/normalisation-text.js';
 import { readConfig } from '../training/config.js';
 import { planRun, type RunPlan } from '../training/plan-run.js';
-import { SETTINGS, type TrainingSettings } from '../training/settings.js';
+import type { TrainingSettings } from '../training/settings.js';
+import { SETTINGS } from '../training/settings-table.js';
 import { resumePoint, type TrainingResult, trainToEnd } from '../training/train-to-end.js';
 import { Trainer } from '../training/trainer.js';
 import {

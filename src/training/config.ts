@@ -5,7 +5,8 @@ import { parseJsonText, readText } from '../files/index.js';
 import { checkPath, invalidValue, isText, quoteValue } from '../validation/index.js';
 import { SET_BASE } from './behaviour/index.js';
 import { checkSettings } from './check-setting.js';
-import { BEHAVIOUR_SETTINGS, SETTING_NAMES, SETTINGS, type TrainingSettings } from './settings.js';
+import type { TrainingSettings } from './settings.js';
+import { BEHAVIOUR_SETTINGS, SETTING_NAMES, SETTINGS } from './settings-table.js';
 
 /** A configuration file: settings and the run's output folder. */
 export interface TrainingConfig extends Partial<TrainingSettings> {

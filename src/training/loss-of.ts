@@ -1,6 +1,7 @@
 import { readConfig } from './config.js';
 import { readRunDescription } from './run-description.js';
-import { type LossKind, SETTINGS } from './settings.js';
+import type { LossKind } from './settings.js';
+import { SETTINGS } from './settings-table.js';
 
 /** Where the loss of a run can be said. */
 export interface LossSources {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PRETRAIN_SETTINGS } from '../../src/finetuning/pretrain-settings.js';
 import { FINETUNE_SETTINGS } from '../../src/finetuning/settings.js';
-import { SETTINGS } from '../../src/training/settings.js';
+import { SETTINGS } from '../../src/training/settings-table.js';
 import { type Documented, KIND, readReference, symbols, textOf } from './reference.js';
 
 jest.setTimeout(300_000); // the machine may be slow and shared

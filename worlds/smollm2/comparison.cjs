@@ -35,7 +35,6 @@ function comparisonWorld({ adapter, joint, generator }) {
       both: { ...base, loss: 'both' },
       'tokens-first': { ...base, loss: 'both', tokenSteps: 240, steps: 480 },
       'tokens-canonical': { ...tokens, targets: 'canonical' },
-      'tokens-aligned': { ...tokens, targets: 'aligned' },
       'tokens-delta': { ...tokens, targets: 'delta' },
       'tokens-basis': { ...tokens, ...coefficients },
       'behaviour-basis': { ...base, ...coefficients },

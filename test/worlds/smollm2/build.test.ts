@@ -6,10 +6,10 @@ import { useTemporaryFolder } from '../../temporary-folder.js';
 
 const { runAll } = require('../../../worlds/smollm2/schedule.cjs');
 const { checkShipped } = require('../../../worlds/smollm2/ship.cjs');
-const { STAGES } = require('../../../worlds/smollm2/stages.cjs');
+const { STAGES, stagesOf } = require('../../../worlds/smollm2/stages.cjs');
 const { evaluatedTasks, singleTasks, tasksOfTraining } = require('../../../worlds/smollm2/tasks.cjs');
 const { secondsLeft } = require('../../../worlds/smollm2/time-left.cjs');
-const { INSTRUCTIONS, REDUCED, STYLES, worldsOf } = require('../../../worlds/smollm2/worlds.cjs');
+const { COMPARISON, INSTRUCTIONS, REDUCED, STYLES, worldsOf } = require('../../../worlds/smollm2/worlds.cjs');
 
 interface Task {
   name: string;
@@ -31,7 +31,7 @@ describe('the worlds', () => {
   });
 
   test.each([
-    [['style'], undefined, /^--world: expected some of styles, instructions, reduced, got "style"$/],
+    [['style'], undefined, /^--world: expected some of styles, instructions, reduced, comparison, got "style"$/],
     [['styles'], 'thirds', /^--split: expected combinations or pairs, got "thirds"$/],
     [['styles'], 'constructor', /^--split: expected combinations or pairs/],
     [['instructions'], 'pairs', /^--split is of the world styles/],
@@ -70,6 +70,13 @@ describe('the tasks of a stage', () => {
     const chosen: Task[] = tasksOfTraining(INSTRUCTIONS, tasks);
     expect(namesOf(chosen.filter(({ heldOut }) => !heldOut))).toEqual(namesOf(numbered('train', 20, {})));
     expect(namesOf(chosen.filter(({ heldOut }) => heldOut))).toEqual(namesOf(numbered('development', 4, {})));
+  });
+
+  test('that another world has in its table are not evaluated', () => {
+    const spared = tasks.map((task, at) => ({ ...task, publishedElsewhere: at % 2 === 0 }));
+    const names = namesOf(evaluatedTasks(COMPARISON, spared, 1));
+    const held = namesOf(spared.filter(({ heldOut, publishedElsewhere }) => heldOut && !publishedElsewhere));
+    expect([...names].sort()).toEqual([...held].sort());
   });
 
   test('of house-style training are all, whose index says nothing of development', () => {
@@ -157,6 +164,20 @@ describe('the stages', () => {
     expect(ran).toEqual([]);
   });
 
+  test('of the comparison are data, LoRAs and one for each variant, done when it is evaluated', async () => {
+    const work = folder();
+    const variants = Object.keys(COMPARISON.variants);
+    const stages: { name: string; kind?: string; isDone(world: object, place: object): boolean }[] =
+      stagesOf(COMPARISON);
+    expect(namesOf(stages)).toEqual(['data', 'joint', ...variants]);
+    for (const { name, kind } of stages) expect(COMPARISON.minutes[kind ?? name]).toBeGreaterThan(0);
+    await writeFile(join(work, `${variants[1]}.json`), '{}');
+    expect(stages.map((one) => one.isDone(COMPARISON, { work }))).toEqual(
+      stages.map(({ name }) => name === variants[1]),
+    );
+    expect(stagesOf(STYLES)).toBe(STAGES);
+  });
+
   test('are done by what is in the folder of the world', async () => {
     const work = folder();
     const done = () =>
@@ -196,6 +217,10 @@ describe('the command', () => {
 
   test.each([
     [['--until', 'figures'], '--until: expected data, joint, generator, singles, evaluation, got "figures"\n'],
+    [
+      ['--world', 'comparison', '--until', 'singles'],
+      `--until: expected data, joint, ${Object.keys(COMPARISON.variants).join(', ')}, got "singles"\n`,
+    ],
     [['--seed', 'x'], '--seed: expected a whole number, got "x"\n'],
     [['--ship', '--until', 'data'], '--ship: expected a build with its evaluation; leave --until out\n'],
   ])('refuses %j before it makes anything', async (options, stderr) => {
