@@ -62,6 +62,7 @@ export function resolveSettings(given: Partial<TrainingSettings>, source = 'the 
   const resolved = settings as unknown as TrainingSettings;
   const published = resolved.loss === 'tokens' && resolved.targets !== 'delta' && resolved.basis === undefined;
   resolved.normalisation ??= published ? 'chunk' : 'residual';
+  resolved.tokenSteps ??= resolved.loss === 'both' ? Math.floor(resolved.steps / 2) : 0;
   const { batch, microBatch, loss, normalisation, targets, basis } = resolved;
   if (microBatch !== undefined && microBatch > batch)
     throw new DndError('INVALID_ARGUMENT', `${source}: microBatch ${microBatch} is more than the batch of ${batch}`);

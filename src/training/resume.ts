@@ -108,7 +108,8 @@ function settingsOf(
   folder: string,
 ): TrainingSettings {
   const source = `${join(folder, RUN_FILE)}: settings`;
-  const stored = resolveSettings(checkSettings(settings, source), source);
+  // Runs of versions without the setting minimised the weighted sum in every step.
+  const stored = resolveSettings({ tokenSteps: 0, ...checkSettings(settings, source) }, source);
   return changedSettings(stored, withAbsolutePaths(changes), folder);
 }
 

@@ -119,10 +119,9 @@ export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
   },
   tokenSteps: {
     kind: whole(0),
-    default: 0,
     affectsWeights: true,
     about:
-      "loss 'both': number of first steps that minimise the token loss alone, the others then the behaviour loss alone; 0: every step minimises their weighted sum",
+      "loss 'both': number of first steps that minimise the token loss alone, the others then the behaviour loss alone; 0: every step minimises their weighted sum (default: half of the steps)",
   },
   sequences: {
     kind: whole(1),

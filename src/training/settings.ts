@@ -99,7 +99,7 @@ export interface TrainingSettings {
   behaviourWeight: number;
   /**
    * Loss both: number of first steps that minimise the token loss alone; the others then minimise the behaviour loss alone.
-   * With 0 every step minimises their weighted sum. Default: 0.
+   * With 0 every step minimises their weighted sum. Default: half of the steps.
    */
   tokenSteps: number;
   /** Behaviour loss: prompts with responses of each task in a step. Default: 4. */

@@ -15,7 +15,7 @@ describe('on pairs with checkpoints', () => {
   }, 300_000);
 
   test("the loss 'both' is the weighted sum of the two, and both are evaluated; it is resumed exactly", async () => {
-    const settings = { pairs, loss: 'both', behaviourWeight: 0.5 } as const;
+    const settings = { pairs, loss: 'both', tokenSteps: 0, behaviourWeight: 0.5 } as const;
     await complete('both', settings);
     const lines = await metricsOf(at('both'));
     const steps = lines.filter(({ step }) => step !== undefined);
@@ -34,6 +34,12 @@ describe('on pairs with checkpoints', () => {
     const trainer = await create('both-stopped', { ...settings, threads: 1 });
     await stepsOf(trainer, 3);
     await trainer.dispose();
+    // As versions without the setting wrote it.
+    const path = at('both-stopped', 'run.json');
+    const { settings: written, ...run } = JSON.parse(await readFile(path, 'utf8'));
+    const { tokenSteps, ...older } = written;
+    expect(tokenSteps).toBe(0);
+    await writeFile(path, JSON.stringify({ ...run, settings: older }));
     await using resumed = await Trainer.resume(at('both-stopped'));
     await stepsOf(resumed);
     expect(await checkpointBytes(checkpoint('both-stopped', 8))).toEqual(await checkpointBytes(checkpoint('both', 8)));
@@ -72,7 +78,13 @@ describe('on pairs with checkpoints', () => {
     const weights = await Promise.all(
       (['heavy', 'light', 'tokens'] as const).map(async (name) => {
         const loss = name === 'tokens' ? 'tokens' : 'both';
-        await complete(name, { pairs, loss, normalisation: 'residual', behaviourWeight: name === 'heavy' ? 9 : 0.01 });
+        await complete(name, {
+          pairs,
+          loss,
+          tokenSteps: 0,
+          normalisation: 'residual',
+          behaviourWeight: name === 'heavy' ? 9 : 0.01,
+        });
         return (await checkpointBytes(checkpoint(name, 8)))['decoder.safetensors']!.toString('hex');
       }),
     );
@@ -82,7 +94,7 @@ describe('on pairs with checkpoints', () => {
   test.each(['behaviour', 'both'] as const)(
     "the loss '%s' with the behaviour target 'checkpoints' is resumed exactly, and responses are still what is evaluated",
     async (loss) => {
-      const settings = { pairs, loss, behaviourTarget: 'checkpoints' } as const;
+      const settings = { pairs, loss, tokenSteps: 0, behaviourTarget: 'checkpoints' } as const;
       const name = `taught-${loss}`;
       await complete(name, settings);
       const lines = await metricsOf(at(name));

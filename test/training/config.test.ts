@@ -80,6 +80,13 @@ describe('settings', () => {
     for (const loss of ['behaviour', 'both']) expect(normalisation({ loss, base: '/b' })).toBe('residual');
   });
 
+  test('minimise the token loss in half of the steps where both losses are wanted, unless told otherwise', () => {
+    const tokenSteps = (settings: object) => resolveSettings({ ...NEEDED, base: '/b', ...settings }).tokenSteps;
+    expect(tokenSteps({ loss: 'both', steps: 9 })).toBe(4);
+    expect(tokenSteps({ loss: 'both', steps: 9, tokenSteps: 0 })).toBe(0);
+    for (const loss of ['tokens', 'behaviour']) expect(tokenSteps({ loss })).toBe(0);
+  });
+
   test('say what is missing', () => {
     expect(() => resolveSettings({ encoder: 'hash' })).toThrow(
       'the settings: pairs: is missing; expected folder of prompt–checkpoint pairs',

@@ -3,7 +3,7 @@ import { resolveSettings } from '../../src/training/config.js';
 import { runStep, type StepParts } from '../../src/training/run-step.js';
 
 const settings = {
-  ...resolveSettings({ pairs: '/p', encoder: 'hash', base: '/b', loss: 'both', targets: 'delta' }),
+  ...resolveSettings({ pairs: '/p', encoder: 'hash', base: '/b', loss: 'both', tokenSteps: 0, targets: 'delta' }),
   ...{ batch: 3, behaviourWeight: 2, steps: 1 },
 };
 

@@ -32,7 +32,7 @@ function comparisonWorld({ adapter, joint, generator }) {
       behaviour: base,
       'behaviour-checkpoints': { ...base, behaviourTarget: 'checkpoints' },
       tokens,
-      both: { ...base, loss: 'both' },
+      both: { ...base, loss: 'both', tokenSteps: 0 },
       'tokens-first': { ...base, loss: 'both', tokenSteps: 240, steps: 480 },
       'tokens-canonical': { ...tokens, targets: 'canonical' },
       'tokens-delta': { ...tokens, targets: 'delta' },
