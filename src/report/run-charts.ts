@@ -34,10 +34,10 @@ export function runCharts(run: Run): Chart[] {
   return all.filter(({ series }) => series.some(hasValues));
 }
 
-/** Of a run with two losses: their weighted sum, and each. */
+/** Of a run with two losses: each, and their weighted sum where steps minimise that. */
 function lossCharts(run: Run): Chart[] {
   const { steps } = run;
-  const { loss, behaviourTarget } = run.description.settings;
+  const { loss, behaviourTarget, tokenSteps = 0 } = run.description.settings;
   if (loss !== 'behaviour' && loss !== 'both') return [tokenLossChart(run, 'Loss', (step) => step.loss)];
   const responses = responseSeries(run.evaluations, (point) => point.loss);
   const curve = curveOfSteps(steps, ({ behaviourLoss }) => behaviourLoss ?? Number.NaN);
@@ -49,12 +49,10 @@ function lossCharts(run: Run): Chart[] {
         ]
       : [chart(run, 'Behaviour loss', LIKELIHOOD, [...stepSeries(curve), ...responses])];
   if (loss === 'behaviour') return behaviour;
+  const both = [...behaviour, tokenLossChart(run, 'Token loss', ({ tokenLoss }) => tokenLoss ?? Number.NaN)];
+  if (tokenSteps !== 0) return both;
   const whole = curveOfSteps(steps, (step) => step.loss);
-  return [
-    chart(run, 'Loss', 'weighted sum', stepSeries(whole)),
-    ...behaviour,
-    tokenLossChart(run, 'Token loss', ({ tokenLoss }) => tokenLoss ?? Number.NaN),
-  ];
+  return [chart(run, 'Loss', 'weighted sum', stepSeries(whole)), ...both];
 }
 
 function exactAnswersChart(run: Run): Chart {

@@ -66,7 +66,7 @@ export function taskCharts(run: Run, tasks: readonly string[]): TaskCharts[] {
 }
 
 function seriesOf(task: string, { steps, evaluations, description }: Run) {
-  const { loss } = description.settings;
+  const { loss, tokenSteps = 0 } = description.settings;
   const evaluated = evaluations.flatMap(({ evaluation, tasks }) =>
     tasks.filter((each) => each.task === task).map((each) => ({ ...each, evaluation })),
   );
@@ -83,8 +83,9 @@ function seriesOf(task: string, { steps, evaluations, description }: Run) {
             BUCKETS,
           ),
         ].filter(hasValues);
-  // With two losses that of a step is their sum.
-  const [weighted, ofTokens] = loss === 'both' ? [': weighted sum', ': token loss'] : ['', ''];
+  // With two losses that of a step is their sum, or that of the step's turn.
+  const ofStep = tokenSteps === 0 ? ': weighted sum' : ': token loss, then behaviour loss';
+  const [weighted, ofTokens] = loss === 'both' ? [ofStep, ': token loss'] : ['', ''];
   const responses = responseLosses(task, evaluations);
   const comparable = likelihoodsAre(description.settings);
   return {

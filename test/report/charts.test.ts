@@ -105,6 +105,16 @@ describe('the charts of a run with a behaviour loss', () => {
     expect(charts[2]!.lines).toEqual([{ label: 'the mean adapter', value: 1 }]);
   });
 
+  test('show each loss and no sum where steps minimise one after the other', () => {
+    const inTurn = behaviourRun('both', { tokenSteps: 4 });
+    expect(runCharts(inTurn).map(({ title }) => title)).toEqual([
+      ...['Behaviour loss', 'Token loss', 'Exact answers', 'Norm ratio of deviations'],
+      ...['Gradient norm', 'Learning rate'],
+    ]);
+    const [trained] = taskCharts(inTurn, ['arc-c']);
+    expect(labels(trained!.loss!)[0]).toBe('training, smoothed: token loss, then behaviour loss');
+  });
+
   test('show the responses of each task, and what was answered last', () => {
     const tasks = tasksOf(behaviourRun('behaviour'));
     expect(tasks.map(({ name, last, responses }) => [name, last, responses?.exactMatch])).toEqual([
