@@ -112,7 +112,7 @@ describe('the charts of a run with a behaviour loss', () => {
       ...['Gradient norm', 'Learning rate'],
     ]);
     const [trained] = taskCharts(inTurn, ['arc-c']);
-    expect(labels(trained!.loss!)[0]).toBe('training, smoothed: token loss, then behaviour loss');
+    expect(labels(trained!.loss)?.[0]).toBe('training, smoothed: token loss, then behaviour loss');
   });
 
   test('show the responses of each task, and what was answered last', () => {
