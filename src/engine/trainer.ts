@@ -76,7 +76,8 @@ export class TrainerEngine extends ModelEngine<TrainerHandle> {
   static async create(options: TrainerEngineOptions): Promise<TrainerEngine> {
     const { features, kernelSize, projectedFrom = 0, algorithm = 'auto', optimiser } = options;
     const { TrainerHandle } = addon();
-    const use = trainingDevice(options);
+    // What is trained is in float32.
+    const use: DeviceUse = { ...trainingDevice(options), precision: 'fp32' };
     const shape = { features: features.flat(), kernelSize, projectedFrom, algorithm };
     const native = { ...shape, ...optimiser, ...nativeDevice(use, options) };
     const handle = createHandle('decoder in training', () => new TrainerHandle(native));
@@ -270,8 +271,7 @@ export function trainingDevice({
   device = 'cpu',
   precision,
 }: Pick<TrainerEngineOptions, 'device' | 'precision'>): DeviceUse {
-  // What is trained is in float32.
-  if (typeof device === 'object' && device.kind === 'cpu') return { ...device, precision: 'fp32' };
+  if (typeof device === 'object' && device.kind === 'cpu') return device;
   const name = typeof device === 'object' ? device.name : device;
   if (typeof device !== 'object') checkDevice({ device, precision }, ['fp32']);
   if (name === 'cpu' || name === 'auto') return cpuUse(null);

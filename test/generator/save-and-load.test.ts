@@ -246,7 +246,7 @@ describe('loading refuses', () => {
     using generator = await Generator.load(folder);
     await generator.save(short, { dtype: 'bf16' });
     await expect(Generator.load(short, { memoryLimitBytes: 100_000, onProgress })).rejects.toEqual(
-      failure('OUT_OF_MEMORY', '(87.3 kB of parameters', 'for one prompt set): needs', '100 kB'),
+      failure('OUT_OF_MEMORY', '(3.10 kB of parameters', 'for one prompt set): needs', '100 kB'),
     );
     expect(onProgress).not.toHaveBeenCalled();
   });
