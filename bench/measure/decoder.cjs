@@ -3,11 +3,14 @@ const { join } = require('node:path');
 const { performance } = require('node:perf_hooks');
 const { availableMemoryBytes, cpuInfo, DecoderEngine } = require('../../dist/engine/index.js');
 const { writeSafetensors } = require('../../dist/formats/safetensors/index.js');
+const { DECODER_BASE_NAME, loadDecoderWeights } = require('../../dist/generator/decoder-weights.js');
 const { repeatedNormals } = require('../random.cjs');
 const { summed } = require('../report/convolutions.cjs');
 const { time } = require('../report/table.cjs');
 const { distinctConvolutions, flopOfDecoder, tensorBytes } = require('../shapes.cjs');
 const { alternate, relativeError } = require('../statistics.cjs');
+
+const DECODER_FILE = `${DECODER_BASE_NAME}.safetensors`;
 
 const TOLERANCE = 1e-5;
 /** Of products with bfloat16 operands, whose errors add up over the layers. */
@@ -23,7 +26,7 @@ const SHORT_SECONDS = 2;
 
 const isLarge = (configuration) => flopOfDecoder(configuration) > LARGE_FLOP;
 
-/** The engine's parameters as a file that both rivals have: never more than a piece of them in memory twice. */
+/** The engine's parameters as a file: never more than a piece of them in memory twice. */
 async function writeParameters(engine, path) {
   const tensors = engine.parameters.map(({ name, shape }) => ({
     name,
@@ -50,13 +53,12 @@ function peerBytes(configuration, parameterBytes) {
 }
 
 /** @returns {Promise<string | null>} why there is no peer */
-async function preparePeer({ peer, scratch, configuration }, engine) {
+async function preparePeer({ peer, scratch, configuration }, parameterBytes) {
   if (!peer) return 'not available';
-  const need = peerBytes(configuration, engine.parameterBytes);
+  const need = peerBytes(configuration, parameterBytes);
   const available = availableMemoryBytes();
   if (available < need) return `it needs ${gigabytes(need)} beside our decoder; ${gigabytes(available)} are available`;
-  const weights = join(scratch, 'decoder.safetensors');
-  await writeParameters(engine, weights);
+  const weights = join(scratch, DECODER_FILE);
   const { features, kernelSize, projectedFrom } = configuration;
   try {
     await peer.ask('load_decoder', { features, kernelSize, projectedFrom, weights: [weights] });
@@ -165,11 +167,26 @@ function soon(one, size) {
   return ['direct', ...PEERS].filter((name) => one[name] && size * one[name].median <= SHORT_SECONDS);
 }
 
-async function createEngine({ configuration, threads }, settings = {}) {
+/** Random parameters, in the file that all rivals have them from. @returns {Promise<number>} their bytes */
+async function makeParameters({ configuration, threads, scratch }) {
   const { features, kernelSize, projectedFrom } = configuration;
-  const engine = await DecoderEngine.create({ features, kernelSize, projectedFrom, threads, ...settings });
+  const engine = await DecoderEngine.create({ features, kernelSize, projectedFrom, threads });
   try {
     await engine.initialise(0);
+    await writeParameters(engine, join(scratch, DECODER_FILE));
+    return engine.parameterBytes;
+  } finally {
+    engine.dispose();
+  }
+}
+
+/** Parameters are mapped: several engines share their memory. */
+async function createEngine({ configuration, threads, scratch }, settings = {}) {
+  const { features, kernelSize, projectedFrom } = configuration;
+  const shape = { features, kernelSize, projectedFrom, mapped: true };
+  const engine = await DecoderEngine.create({ ...shape, threads, ...settings });
+  try {
+    await loadDecoderWeights(scratch, engine, {});
   } catch (error) {
     engine.dispose();
     throw error;
@@ -182,12 +199,11 @@ async function measure(context) {
   const { configuration, peer, result } = context;
   const engines = {};
   try {
+    const parameterBytes = await makeParameters(context);
     engines.ours = await createEngine(context);
-    const { parameterBytes } = engines.ours;
-    const roomForTwo = () => availableMemoryBytes() > 1.5 * parameterBytes + engines.ours.workspaceBytes(1);
-    if (!isLarge(configuration) && roomForTwo()) engines.direct = await createEngine(context, { algorithm: 'direct' });
-    if (cpuInfo().bfloat16 && roomForTwo()) engines.oursBfloat16 = await createEngine(context, { precision: 'bf16' });
-    const peerLeftOut = await preparePeer(context, engines.ours);
+    if (!isLarge(configuration)) engines.direct = await createEngine(context, { algorithm: 'direct' });
+    if (cpuInfo().bfloat16) engines.oursBfloat16 = await createEngine(context, { precision: 'bf16' });
+    const peerLeftOut = await preparePeer(context, parameterBytes);
     const settings = peerLeftOut ? {} : await choosePeer(context, new Batch(context, engines, 1));
     const one = await measureBatch(context, engines, 1, [...Object.keys(engines), ...Object.keys(settings)]);
     const batches = [one];
