@@ -40,7 +40,7 @@ function comparisonSection(evaluations) {
   return `## Which loss, and which targets
 
 Settings of \`dnd train\` on a small world of house styles: two domains, 64 training tasks with a LoRA each (30 steps of 8 examples from a
-joint LoRA of 200 steps on), one decoder of 4.4 million parameters, the same learning rate ([the world](../worlds/smollm2/comparison.cjs)). Evaluated are
+joint LoRA of 200 steps on), one decoder of 4.4 million parameters (with a basis it ends in coefficients), the same learning rate ([the world](../worlds/smollm2/comparison.cjs)). Evaluated are
 ${tasks} held-out tasks, ${items} test items, ${draws} draws of prompts, of tasks that are in no other table here; ${variants.length} runs of seed ${seed}.
 
 | | steps × sequences of the base | exact match, % (95 % interval) | log-likelihood per token | control: another task’s prompts, % |
