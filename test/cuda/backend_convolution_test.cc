@@ -117,7 +117,7 @@ TEST(BackendConvolution, names_need_and_supply_where_not_even_taps_fit) {
   const DndControl* const none = nullptr;
   const Failure failure =
       device.failure(device->upload_convolution, none, static_cast<const DndConvolution*>(&convolution.described),
-                     static_cast<const float*>(convolution.weight.data()), kPlenty - 1000);
+                     static_cast<const void*>(convolution.weight.data()), kPlenty - 1000);
   EXPECT_EQ(failure.status, kDndOutOfMemory);
   const std::string sentence = failure.what();
   EXPECT_NE(sentence.find("(1800 bytes)"), std::string::npos) << sentence;  // 10 · 5 · 3 · 3 taps
