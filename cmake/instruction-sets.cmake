@@ -1,6 +1,6 @@
 # native/cpu/isa/table.cc, spectral_table.cc, training_table.cc, language_table.cc and normals.cc, compiled once per instruction set that
-# the target processor family can have, and bfloat16_table.cc and bfloat16_spectral_table.cc for those that multiply bfloat16 numbers. Which one runs is
-# decided at run time (native/cpu/isa/select.cc, bfloat16_select.cc).
+# the target processor family can have, and bfloat16_table.cc and bfloat16_spectral_table.cc for those that multiply bfloat16
+# numbers. Which one runs is decided at run time (native/cpu/isa/select.cc, bfloat16_select.cc).
 
 # Random numbers are the same by every instruction set. (A source's own options follow those of its target.)
 set_source_files_properties(native/cpu/isa/normals.cc PROPERTIES COMPILE_OPTIONS -ffp-contract=off)

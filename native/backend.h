@@ -165,8 +165,9 @@ struct DndBackend {
   /// Uploading it again is cheap. `invalidate` drops all resident copies, after parameters have changed.
   DndStatus (*upload_values)(void* device, const float* values, int64_t elements);
   DndStatus (*upload_linear)(void* device, const float* weight, int64_t out, int64_t in);
-  /// For every batch and workspace limit; the weight is float32, but on devices with host_memory. `reserved_bytes`: device memory that must stay free for passes; a weight
-  /// whose fastest form does not fit beside it is uploaded in a smaller form; kDndOutOfMemory if none fits.
+  /// For every batch and workspace limit; the weight is float32, but on devices with host_memory. `reserved_bytes`:
+  /// device memory that must stay free for passes; a weight whose fastest form does not fit beside it is uploaded in a
+  /// smaller form; kDndOutOfMemory if none fits.
   DndStatus (*upload_convolution)(void* device, const DndControl*, const DndConvolution*, const void* weight,
                                   int64_t reserved_bytes);
   DndStatus (*invalidate)(void* device);

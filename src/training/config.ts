@@ -97,7 +97,7 @@ export function resolveSettings(given: Partial<TrainingSettings>, source = 'the 
   return resolved;
 }
 
-/** @throws DndError INVALID_ARGUMENT for steps of the token loss in a run that does not go on with the behaviour loss */
+/** @throws DndError INVALID_ARGUMENT for steps of the token loss in a run without both losses, or that leave no others */
 function requireTwoLosses({ loss, tokenSteps, steps }: TrainingSettings, source: string): void {
   if (tokenSteps === 0) return;
   if (loss !== 'both')

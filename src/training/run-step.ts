@@ -47,9 +47,9 @@ export async function runStep(step: number, parts: StepParts, signal: AbortSigna
   const { engine, settings } = parts;
   const start = performance.now();
   try {
-    const { dataMs, ...accumulated } = await accumulate(step, parts, signal);
-    const { samples } = accumulated;
     const kind = lossAt(step, settings);
+    const { dataMs, ...accumulated } = await accumulate(step, kind, parts, signal);
+    const { samples } = accumulated;
     const losses = lossesOf(accumulated, kind, settings);
     const { loss } = losses;
     if (!Number.isFinite(loss)) throw notFinite('the loss', loss, step, samples);
@@ -82,14 +82,14 @@ function lossAt(step: number, { loss, tokenSteps }: Pick<TrainingSettings, 'loss
   return step < tokenSteps ? 'tokens' : 'behaviour';
 }
 
-/** Forward and backward passes of all micro-batches of the step. */
+/** Forward and backward passes of all micro-batches of the step. `kind`: what the step minimises. */
 async function accumulate(
   step: number,
+  kind: LossKind,
   { engine, data, importance, settings, teachers, ...parts }: StepParts,
   signal: AbortSignal,
 ): Promise<Accumulated> {
   const { batch, seed, targetNoise } = settings;
-  const kind = lossAt(step, settings);
   const behaviour = kind === 'tokens' ? null : parts.behaviour;
   const delta = kind === 'behaviour' ? null : parts.delta;
   // These losses are those of the adapter which `forward` gives, without noise.

@@ -72,8 +72,9 @@ export async function loadParameters(
 }
 
 function placesOf({ tensor, dtype, parameters, elements }: ParameterSource, reader: ParameterReader): ParameterPlace[] {
-  const place = dtype === 'F64' ? undefined : reader.place?.(tensor);
-  if (!place || dtype === 'F64') return [];
+  if (dtype === 'F64') return [];
+  const place = reader.place?.(tensor);
+  if (!place) return [];
   const byteLength = elements * DTYPES[dtype].bytes;
   return parameters.map((name, part) => {
     return { ...place, name, byteOffset: place.byteOffset + part * byteLength, byteLength, dtype };

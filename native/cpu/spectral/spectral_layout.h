@@ -8,8 +8,8 @@
 
 namespace dnd::cpu {
 
-/// Division of work and its layout in the workspace; counted in floats, or elements of as many bytes (SpectralPlan). Depends on the number of threads, the results
-/// do not.
+/// Division of work and its layout in the workspace; counted in floats, or elements of as many bytes (SpectralPlan).
+/// Depends on the number of threads, the results do not.
 ///
 /// The workspace begins with the tile spectra of a chunk, [slab of channels][point][component][tile][channel]; then each
 /// thread has its own part: the product's spectra of one task, half-transformed weights, slab, what is between
