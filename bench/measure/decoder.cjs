@@ -1,9 +1,10 @@
-const { readFile, writeFile } = require('node:fs/promises');
+const { writeFile } = require('node:fs/promises');
 const { join } = require('node:path');
 const { performance } = require('node:perf_hooks');
 const { availableMemoryBytes, cpuInfo, DecoderEngine } = require('../../dist/engine/index.js');
 const { writeSafetensors } = require('../../dist/formats/safetensors/index.js');
 const { DECODER_BASE_NAME, loadDecoderWeights } = require('../../dist/generator/decoder-weights.js');
+const { readFloats } = require('../floats.cjs');
 const { repeatedNormals } = require('../random.cjs');
 const { summed } = require('../report/convolutions.cjs');
 const { time } = require('../report/table.cjs');
@@ -138,14 +139,9 @@ class Batch {
     const errors = {};
     for (const name of names) {
       if (name === 'ours') continue;
-      errors[name] = relativeError(this.outputs.ours, this.outputs[name] ?? (await this.#read(name)));
+      errors[name] = relativeError(this.outputs.ours, this.outputs[name] ?? (await readFloats(this.outputFiles[name])));
     }
     return errors;
-  }
-
-  async #read(name) {
-    const theirs = await readFile(this.outputFiles[name]);
-    return new Float32Array(theirs.buffer, theirs.byteOffset, theirs.byteLength / 4);
   }
 }
 

@@ -5,6 +5,7 @@ const { parseBertConfig } = require('../../dist/encoder/bert-config.js');
 const { loadEncoderWeights } = require('../../dist/encoder/encoder-weights.js');
 const { cpuInfo, EncoderEngine } = require('../../dist/engine/index.js');
 const { SafetensorsSet, writeSafetensors } = require('../../dist/formats/safetensors/index.js');
+const { readFloats } = require('../floats.cjs');
 const { normals } = require('../random.cjs');
 const { alternate, relativeError } = require('../statistics.cjs');
 
@@ -133,9 +134,7 @@ async function measure(context) {
     const errors = {};
     if (states.oursBfloat16) errors.oursBfloat16 = relativeError(states.oursBfloat16, states.ours);
     for (const name of peer ? Object.keys(outputs) : []) {
-      const theirs = await readFile(outputs[name]);
-      const values = new Float32Array(theirs.buffer, theirs.byteOffset, theirs.byteLength / 4);
-      errors[name] = relativeError(states.ours, values);
+      errors[name] = relativeError(states.ours, await readFloats(outputs[name]));
     }
     const wrong = Object.entries(errors)
       .map(([name, error]) => ({ name, error, most: name.endsWith('Bfloat16') ? BFLOAT16_TOLERANCE : TOLERANCE }))

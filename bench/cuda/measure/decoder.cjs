@@ -1,6 +1,7 @@
-const { readFile, writeFile } = require('node:fs/promises');
+const { writeFile } = require('node:fs/promises');
 const { join } = require('node:path');
 const { performance } = require('node:perf_hooks');
+const { readFloats } = require('../../floats.cjs');
 const { writeParameters } = require('../../measure/decoder.cjs');
 const { repeatedNormals } = require('../../random.cjs');
 const { alternate, relativeError } = require('../../statistics.cjs');
@@ -76,8 +77,7 @@ class Batch {
 
   async #output(precision) {
     const { variant } = await this.peer.ask('decoder', { ...this.files, shape: this.shape, precision, write: true });
-    const bytes = await readFile(this.files.output);
-    return { variant, values: new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4) };
+    return { variant, values: await readFloats(this.files.output) };
   }
 }
 

@@ -2,6 +2,7 @@ const { readFile, writeFile } = require('node:fs/promises');
 const { basename, join } = require('node:path');
 const { performance } = require('node:perf_hooks');
 const { parseBertConfig } = require('../../../dist/encoder/bert-config.js');
+const { readFloats } = require('../../floats.cjs');
 const { flopOf, loadEngine, randomIds, randomModel } = require('../../measure/encoder.cjs');
 const { alternate, relativeError } = require('../../statistics.cjs');
 
@@ -48,8 +49,7 @@ async function measure({ device, peer, encoder, scratch, runs, quick, precision 
     };
     if (!peer) return result;
     await peer.ask('encoder', { ...request, precision: 'float64', write: true });
-    const exact = await readFile(files.output);
-    const error = relativeError(states, new Float32Array(exact.buffer, exact.byteOffset, exact.byteLength / 4));
+    const error = relativeError(states, await readFloats(files.output));
     const tolerance = TOLERANCE[precision];
     const wrong = error <= tolerance ? [] : [`encoder: ${error} relative to float64, over ${tolerance}`];
     return { ...result, error, tolerance, wrong };
