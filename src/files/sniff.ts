@@ -42,6 +42,8 @@ const CONVERT = 'save it as safetensors';
 const CONVERT_PYTORCH =
   'convert it with dnd convert if it is a checkpoint of the published code, or else save it as safetensors';
 
+const TAR_MAGIC_OFFSET = 257;
+
 type Matches = (bytes: Uint8Array, text: string) => boolean;
 
 interface Signature extends Sniffed {
@@ -127,7 +129,8 @@ const SIGNATURES: readonly Signature[] = [
     kind: 'tar',
     what: 'a tar archive',
     advice: 'unpack it',
-    matches: (_, text) => text.length >= 262 && text.slice(257, 262) === 'ustar',
+    // By POSIX, and by GNU tar; text, where "mustard" may stand at that place, has no zero there.
+    matches: (_, text) => ['ustar\0', 'ustar  \0'].some((magic) => text.startsWith(magic, TAR_MAGIC_OFFSET)),
   },
   {
     kind: 'safetensors',

@@ -30,7 +30,8 @@ const KNOWN: [SniffedKind, Uint8Array][] = [
   ['parquet', text('PAR1\x15\x04\x15')],
   ['numpy', text('\x93NUMPY\x01\0')],
   ['hdf5', text('\x89HDF\r\n\x1a\n')],
-  ['tar', text(`${padded('a/', 257).toString('latin1')}ustar\0`)],
+  ['tar', text(`${padded('a/', 257).toString('latin1')}ustar\x0000`)],
+  ['tar', text(`${padded('a/', 257).toString('latin1')}ustar  \0`)],
   ['safetensors', text('\x40\0\0\0\0\0\0\0{"a":{')],
   ['safetensors', text('\x80\x02\0\0\0\0\0\0{"a":{')],
   ['zeros', Buffer.alloc(4096)],
@@ -66,6 +67,8 @@ test.each([
   '# xet',
   'PK',
   '\0\0\0',
+  // From the 257th byte on, where tar archives say "ustar".
+  JSON.stringify({ list: `${'-'.repeat(247)}mustard, salt` }),
 ])('a text is none of them: %j', (content) => {
   expect(sniff(text(content))).toBeUndefined();
 });

@@ -1,12 +1,11 @@
 import { DndError } from '../../errors.js';
-import { whatItIs } from '../../files/index.js';
+import { sniff, whatItIs } from '../../files/index.js';
 import { corrupt, SAVE_AGAIN, unsupported } from './errors.js';
 
 /** A pickle of the integer with which torch.save began its files before PyTorch 1.6. */
 const LEGACY_MAGIC = Buffer.from('80028a0a6cfc9c46f9206aa850192e', 'hex');
 /** Of every zip archive with entries. */
 const ZIP_MAGIC = Buffer.from('PK\x03\x04', 'latin1');
-const TAR_MAGIC_OFFSET = 257;
 const PICKLE_PROTOCOL = 0x80;
 const NEWEST_PROTOCOL = 5;
 
@@ -24,8 +23,8 @@ function isPickle(head: Uint8Array): boolean {
   return head[0] === PICKLE_PROTOCOL && head[1]! >= 2 && head[1]! <= NEWEST_PROTOCOL;
 }
 
-function startsWith(bytes: Uint8Array, magic: Uint8Array, offset = 0): boolean {
-  return Buffer.compare(bytes.subarray(offset, offset + magic.length), magic) === 0;
+function startsWith(bytes: Uint8Array, magic: Uint8Array): boolean {
+  return Buffer.compare(bytes.subarray(0, magic.length), magic) === 0;
 }
 
 /**
@@ -39,7 +38,7 @@ export function refuseOtherFormats(head: Uint8Array, path: string): void {
   if (startsWith(head, LEGACY_MAGIC)) {
     throw unsupported(path, 'it is in the format that torch.save wrote before PyTorch 1.6, a pickle without zip', fix);
   }
-  if (startsWith(head, Buffer.from('ustar'), TAR_MAGIC_OFFSET)) {
+  if (sniff(head)?.kind === 'tar') {
     throw unsupported(path, 'it is a tar archive, as torch.save wrote them before PyTorch 0.1.10', fix);
   }
   if (isPickle(head)) {
