@@ -36,7 +36,7 @@ const CHUNK_ELEMENTS = 2 ** 20;
 const INITIAL_ELEMENTS = 2 ** 20;
 
 /**
- * Fills the decoder from `decoder.safetensors` (or its shards) in `folder`. Names and shapes are checked before any data
+ * Fills the decoder from `decoder.safetensors` (or its shards, or another base name) in `folder`. Names and shapes are checked before any data
  * is read; float32 is mapped by a decoder that maps, any other floating dtype converted.
  * @throws DndError FILE_NOT_FOUND, CORRUPT_FILE, SHAPE_MISMATCH, UNSUPPORTED_FORMAT (not a floating dtype),
  * INVALID_WEIGHTS (NaN or infinity)
@@ -44,9 +44,9 @@ const INITIAL_ELEMENTS = 2 ** 20;
 export async function loadDecoderWeights(
   folder: string,
   engine: DecoderTarget,
-  options: LoadParametersOptions,
+  { baseName = DECODER_BASE_NAME, ...options }: LoadParametersOptions & { baseName?: string },
 ): Promise<void> {
-  const file = await SafetensorsSet.open(join(folder, DECODER_BASE_NAME));
+  const file = await SafetensorsSet.open(join(folder, baseName));
   try {
     await loadParameters(engine, file, matchParameters(file, engine.parameters), options);
   } finally {
@@ -146,7 +146,11 @@ export function initialValues(engine: DecoderEngine, seed: number, signal: Abort
 export async function saveDecoderWeights(
   folder: string,
   values: DecoderValues,
-  { dtype = 'F32', ...options }: Omit<ShardedWriteOptions, 'metadata'> & { dtype?: AdapterDtype },
+  {
+    dtype = 'F32',
+    baseName = DECODER_BASE_NAME,
+    ...options
+  }: Omit<ShardedWriteOptions, 'metadata'> & { dtype?: AdapterDtype; baseName?: string },
 ): Promise<void> {
   const tensors = values.parameters.map((parameter) => ({
     name: parameter.name,
@@ -154,7 +158,7 @@ export async function saveDecoderWeights(
     shape: parameter.shape,
     bytes: () => bytesOf(values, parameter, dtype),
   }));
-  await writeSafetensorsSharded(folder, DECODER_BASE_NAME, tensors, { ...options, metadata: { format: 'pt' } });
+  await writeSafetensorsSharded(folder, baseName, tensors, { ...options, metadata: { format: 'pt' } });
 }
 
 async function* bytesOf(

@@ -1,6 +1,6 @@
 import { copyFile, link, mkdir, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { AdapterLayout } from '../adapter/index.js';
+import { type AdapterLayout, FLOAT_DTYPES, type FloatDtypeName, floatDtype } from '../adapter/index.js';
 import type { LongOperation } from '../async/index.js';
 import type { TrainerEngine } from '../engine/index.js';
 import { DndError } from '../errors.js';
@@ -30,8 +30,12 @@ import { Fields } from '../validation/index.js';
 export const TRAINING_FILE = 'training.json';
 /** Base name of the file, or sharded set, with the optimiser state. */
 const OPTIMISER_BASE_NAME = 'optimiser';
-const FORMAT_VERSION = 1;
+/** Base name of the float32 parameters, where those of the generator are in half precision. */
+const MASTERS_BASE_NAME = 'masters';
+/** 2: checkpoints with masters, which older versions would resume from rounded parameters. */
+const FORMAT_VERSION = 2;
 const CHUNK_BYTES = 2 ** 22;
+const FLOATS = Object.keys(FLOAT_DTYPES) as FloatDtypeName[];
 
 /** Position of the run at the checkpoint. All randomness derives from the run's seed and the step. */
 export interface TrainingState {
@@ -44,6 +48,8 @@ export interface TrainingState {
   instructionSet: string;
   /** `convolutionLimits` of those steps. */
   convolutionLimits: number[];
+  /** Dtype of the generator's parameters; but for f32, the float32 ones are beside them. */
+  saveDtype: FloatDtypeName;
   /** The last evaluated step; −1: none. */
   evaluated: number;
   /** Size of metrics.jsonl up to here. */
@@ -78,16 +84,20 @@ export async function writeCheckpoint(
 ): Promise<void> {
   const parameterBytes = engine.parameters.reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0);
   const stateBytes = engine.states.reduce((sum, { dtype, elements }) => sum + elements * DTYPES[dtype].bytes, 0);
+  const dtype = floatDtype(state.saveDtype, 'generators');
+  const savings = dtype === 'F32' ? [{ dtype }] : [{ dtype }, { dtype: 'F32' as const, baseName: MASTERS_BASE_NAME }];
   const share = parameterBytes / (parameterBytes + stateBytes);
   const checksums = new Map<string, string>();
   const onWritten = (file: string, sha256: string) => checksums.set(basename(file), sha256);
   await writeFolderAtomically(path, { signal }, async (staging) => {
     if (encoderFolder) await linkEncoder(encoderFolder, join(staging, ENCODER_FOLDER));
-    await saveDecoderWeights(staging, currentValues(engine), {
-      signal,
-      onWritten,
-      onProgress: (fraction) => onProgress?.(share * fraction),
-    });
+    for (const [index, saving] of savings.entries())
+      await saveDecoderWeights(staging, currentValues(engine), {
+        ...saving,
+        signal,
+        onWritten,
+        onProgress: (fraction) => onProgress?.((share * (index + fraction)) / savings.length),
+      });
     await saveStates(staging, engine, {
       signal,
       onWritten,
@@ -96,7 +106,8 @@ export async function writeCheckpoint(
     await writeNormalisation(staging, layout, { signal, onWritten });
     await writeBasis(staging, basis, layout, { signal, onWritten });
     await writeProjection(staging, projection, { signal, onWritten });
-    const training = { formatVersion: FORMAT_VERSION, createdBy: `${PACKAGE.name} ${PACKAGE.version}`, ...state };
+    const formatVersion = dtype === 'F32' ? 1 : FORMAT_VERSION;
+    const training = { formatVersion, createdBy: `${PACKAGE.name} ${PACKAGE.version}`, ...state };
     await writeFileAtomically(join(staging, TRAINING_FILE), `${JSON.stringify(training, null, 2)}\n`, { onWritten });
     const text = manifestText(manifest, 'the generator of the checkpoint');
     await writeFileAtomically(join(staging, MANIFEST_FILE), text, { onWritten });
@@ -144,6 +155,8 @@ export async function readTrainingState(path: string): Promise<TrainingState> {
     pairsDigest: fields.text('pairsDigest'),
     instructionSet: fields.text('instructionSet'),
     convolutionLimits: fields.wholeNumbers('convolutionLimits', 0),
+    // Older versions do not name it.
+    saveDtype: fields.raw('saveDtype') === undefined ? 'f32' : fields.oneOf('saveDtype', FLOATS),
     evaluated: fields.wholeNumber('evaluated', -1),
     metricsBytes: fields.wholeNumber('metricsBytes', 0),
     createdBy: fields.text('createdBy'),
@@ -163,7 +176,8 @@ export async function loadCheckpoint(
   const third = (done: number) => (fraction: number) => onProgress?.((done + fraction) / 3);
   await verifyChecksums(path, { signal, onProgress: third(0) });
   await readManifest(join(path, MANIFEST_FILE));
-  await loadDecoderWeights(path, engine, { signal, onProgress: third(1) });
+  const baseName = state.saveDtype === 'f32' ? undefined : MASTERS_BASE_NAME;
+  await loadDecoderWeights(path, engine, { ...(baseName && { baseName }), signal, onProgress: third(1) });
   await loadStates(path, engine, { signal, onProgress: third(2) });
   engine.setStep(state.step);
 }

@@ -1,5 +1,7 @@
+import { FLOAT_DTYPES } from '../adapter/index.js';
 import { formatBytes, MemoryBudget, type TrainerEngine, type TrainingNeed } from '../engine/index.js';
 import { DndError } from '../errors.js';
+import { DTYPES } from '../formats/dtypes.js';
 import { basisBytes, basisFileBytes } from '../generator/basis-file.js';
 import type { Preparation } from './prepare.js';
 import type { TrainingSettings } from './settings.js';
@@ -105,9 +107,16 @@ export function tasksTogether(
   return Math.max(1, Math.min(microBatch, Math.floor(EVALUATION_BYTES / bytes)));
 }
 
-/** What a basis takes in a checkpoint: its directions, and if they are learned its state. */
-export function basisCheckpointBytes({ layout, settings }: Pick<Preparation, 'layout' | 'settings'>): number {
-  const { basis, basisKind } = settings;
-  const state = basis !== undefined && basisKind === 'learned' ? basisBytes(3 * basis, layout) : 0;
-  return basisFileBytes(basis, layout) + state;
+/**
+ * Bytes of a checkpoint: the decoder's parameters, in half precision too if that is asked for, its optimiser's state, and
+ * of a basis the directions and, if they are learned, their state. A copy of the text encoder is linked.
+ */
+export function checkpointBytes(
+  { parameters, states }: { parameters: number; states: number },
+  { layout, settings }: Pick<Preparation, 'layout' | 'settings'>,
+): number {
+  const { basis, basisKind, saveDtype } = settings;
+  const saved = DTYPES[FLOAT_DTYPES[saveDtype]].bytes / Float32Array.BYTES_PER_ELEMENT;
+  const ofBasis = basis !== undefined && basisKind === 'learned' ? basisBytes(3 * basis, layout) : 0;
+  return parameters * (saveDtype === 'f32' ? 1 : 1 + saved) + states + basisFileBytes(basis, layout) + ofBasis;
 }

@@ -2,7 +2,7 @@ import { cpuInfo, planTraining, type TrainingNeed } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { checkOptions } from '../validation/index.js';
 import { resolveSettings, withAbsolutePaths } from './config.js';
-import { basisCheckpointBytes, basisNeed, microBatchFor, stepBytes } from './decoder-memory.js';
+import { basisNeed, checkpointBytes, microBatchFor, stepBytes } from './decoder-memory.js';
 import { describeRun } from './describe-run.js';
 import { requireDirections } from './make-basis.js';
 import { type Preparation, prepare, reportPairs } from './prepare.js';
@@ -85,7 +85,7 @@ export async function planRun(options: PlanRunOptions): Promise<RunPlan> {
       basisBytes: basis,
     },
     memoryProblem: problem,
-    checkpointBytes: memory && memory.parameters + memory.states + basisCheckpointBytes(preparation),
+    checkpointBytes: memory && checkpointBytes(memory, preparation),
     directFlop: 2 * sum('directMultiplyAdds'),
     executedFlop: 2 * sum('executedMultiplyAdds'),
     threads,

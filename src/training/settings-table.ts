@@ -1,4 +1,4 @@
-import { NORMALISATIONS } from '../adapter/index.js';
+import { FLOAT_DTYPES, NORMALISATIONS } from '../adapter/index.js';
 import { ALGORITHM_CHOICES, LARGEST_BATCH, PRECISIONS } from '../engine/index.js';
 import { PADDINGS, POOLINGS } from '../generator/manifest.js';
 import { PRESET_NAMES } from '../generator/presets.js';
@@ -256,6 +256,12 @@ export const SETTINGS: Readonly<Record<keyof TrainingSettings, Setting>> = {
   },
   checkpointEvery: { kind: whole(1), default: 100, affectsWeights: false, about: 'steps between checkpoints' },
   keepCheckpoints: { kind: whole(1), default: 3, affectsWeights: false, about: 'number of checkpoints to keep' },
+  saveDtype: {
+    kind: choice(Object.keys(FLOAT_DTYPES)),
+    default: 'f32',
+    affectsWeights: false,
+    about: "dtype of a checkpoint's generator; training resumes from float32 in any case",
+  },
   skipCorrupt: {
     kind: { is: 'boolean' },
     default: false,

@@ -1,4 +1,4 @@
-import type { Normalisation } from '../adapter/index.js';
+import type { FloatDtypeName, Normalisation } from '../adapter/index.js';
 import type { Padding, Pooling } from '../encoder/index.js';
 import type { AlgorithmChoice, Device, PrecisionName } from '../engine/index.js';
 import type { Feature } from '../generator/decoder-shape.js';
@@ -169,6 +169,11 @@ export interface TrainingSettings {
   checkpointEvery: number;
   /** Number of checkpoints to keep. Default: 3. */
   keepCheckpoints: number;
+  /**
+   * Dtype of a checkpoint's generator, which `dnd generate` loads; in half precision the float32 parameters, from which
+   * training resumes, are beside it. Default: 'f32'.
+   */
+  saveDtype: FloatDtypeName;
   /** Skip damaged checkpoints of the pairs, and list them. Default: false. */
   skipCorrupt: boolean;
   /** Memory limit of the cache of encoded prompts, in bytes. Default: 1 GiB. */

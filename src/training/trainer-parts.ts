@@ -5,7 +5,7 @@ import { DESCRIPTION_FORM } from '../generator/condition-form.js';
 import { conditionShape } from '../generator/decoder-shape.js';
 import { BasisDecoder, type StepDecoder } from './basis-decoder.js';
 import { type BaseWithExamples, Behaviour, loadBase } from './behaviour/index.js';
-import { basisCheckpointBytes, engineLimit } from './decoder-memory.js';
+import { checkpointBytes, engineLimit } from './decoder-memory.js';
 import { deltaDeviations } from './delta-deviations.js';
 import { DeltaLoss } from './delta-loss.js';
 import { type ResponseTask, responseTasks } from './evaluate-responses.js';
@@ -153,7 +153,8 @@ export async function makeWorkingParts(
     diskBytes: promptDiskBytes,
     // Old checkpoints are removed only once the new one is in place.
     reserveBytes:
-      (settings.keepCheckpoints + 1) * (engine.parameterBytes + engine.stateBytes + basisCheckpointBytes(preparation)),
+      (settings.keepCheckpoints + 1) *
+      checkpointBytes({ parameters: engine.parameterBytes, states: engine.stateBytes }, preparation),
   });
   await states.encodeAhead(
     [...tasks, ...evaluationTasks].flatMap((task) => task.texts),

@@ -224,6 +224,7 @@ export class Trainer implements AsyncDisposable {
       pairsDigest: pairs.digest,
       instructionSet: cpuInfo().isa,
       convolutionLimits: convolutionLimits(engine, settings),
+      saveDtype: settings.saveDtype,
       metricsBytes: metrics.bytes,
     };
     // What generators have of a learned basis is other at every checkpoint.

@@ -5,7 +5,7 @@ import { DndError } from '../../src/errors.js';
 import { SafetensorsFile } from '../../src/formats/safetensors/index.js';
 import type { ResumeTrainerOptions } from '../../src/training/resume.js';
 import { Trainer } from '../../src/training/trainer.js';
-import { checkpointBytes, stepsOf, useRuns } from './run-workshop.js';
+import { checkpointBytes, generatedFrom, stepsOf, useRuns } from './run-workshop.js';
 import { checkpointPath } from './workshop.js';
 
 jest.setTimeout(60_000);
@@ -56,6 +56,35 @@ describe('a run that is stopped and resumed ends as if it had never stopped:', (
       await resume(`left-${step}`);
       await expectSame(`left-${step}`, 'whole');
     }
+  });
+
+  test.each([
+    ['bf16', 'BF16'],
+    ['f16', 'F16'],
+  ] as const)('saved with the generator in %s', async (saveDtype, dtype) => {
+    await complete('whole');
+    await complete('half', { saveDtype });
+    await begin('stopped', 5, { saveDtype }, true);
+    await resume('stopped');
+    await expectSame('stopped', 'half');
+    // From float32, so that nothing but the generator is rounded.
+    const [whole, half] = [checkpoint('whole', 10), checkpoint('half', 10)];
+    expect(await readFile(join(half, 'masters.safetensors'))).toEqual(
+      await readFile(join(whole, 'decoder.safetensors')),
+    );
+    expect(await metrics('half')).toEqual(await metrics('whole'));
+    const decoder = await SafetensorsFile.open(join(half, 'decoder.safetensors'));
+    expect(new Set([...decoder.tensors.values()].map((tensor) => tensor.dtype))).toEqual(new Set([dtype]));
+    await decoder.close();
+    expect(await generatedFrom(half, ['a prompt'], 1)).not.toEqual(await generatedFrom(whole, ['a prompt'], 1));
+  });
+
+  test('with another dtype from some step on, or none', async () => {
+    await complete('whole');
+    await begin('changed', 3, { saveDtype: 'bf16' }, true);
+    await using trainer = await Trainer.resume(at('changed'), { saveDtype: 'f32' });
+    await stepsOf(trainer);
+    await expectSame('changed', 'whole');
   });
 
   test('stopped and resumed at every step, in micro-batches', async () => {
