@@ -4,8 +4,9 @@
 #   asan, tsan                        AddressSanitizer and UndefinedBehaviorSanitizer, ThreadSanitizer: on the best set
 #   asan-every-set, tsan-every-set    the same on every instruction set; in one command:
 #     scripts/test-native.sh asan-every-set tsan-every-set
-#   arm64, arm64-quick                the objects of the prebuilt addon for Linux on 64-bit ARM, under qemu, on every
-#                                     instruction set: every test, or those of the kernels (scripts/prebuilds/tools.sh)
+#   arm64                             the objects of the prebuilt addon for Linux on 64-bit ARM, under qemu, on every
+#                                     instruction set (scripts/prebuilds/tools.sh)
+#   arm64-kernels                     of these the tests of the kernels, on the best set
 # The CUDA backend under its emulator has runs of its own: scripts/test-cuda.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -35,13 +36,13 @@ build() { # folder, target, CMake options…
 }
 
 # tests FOLDER SETS WRAPPER…: SETS is `best`, or `every` for each instruction set by itself, or `kernels` for the tests of the
-# kernels on each
+# kernels on the best one
 tests() {
   local folder=build-native/$1 chosen
   case $2 in
     best) chosen=(--tests-regex '^best_') ;;
     every) chosen=(--exclude-regex '^(best|kernels)_') ;;
-    kernels) chosen=(--tests-regex '^kernels_') ;;
+    kernels) chosen=(--tests-regex '^kernels_best_') ;;
   esac
   [ "$2" != best ] || echo "on the best instruction set alone; on every one: scripts/test-native.sh $1-every-set"
   "${@:3}" ctest --test-dir "$folder/test/native" --parallel "$jobs" --output-on-failure "${chosen[@]}"
@@ -87,12 +88,12 @@ run() {
       build_arm64 dnd_test
       tests arm64 every
       ;;
-    arm64-quick)
+    arm64-kernels)
       build_arm64 dnd_kernel_test
       tests arm64 kernels
       ;;
     *)
-      echo "unknown run '$1'; there are: plain asan tsan asan-every-set tsan-every-set arm64 arm64-quick" >&2
+      echo "unknown run '$1'; there are: plain asan tsan asan-every-set tsan-every-set arm64 arm64-kernels" >&2
       return 2
       ;;
   esac
