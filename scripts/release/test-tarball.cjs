@@ -4,7 +4,7 @@
 //   node scripts/release/test-tarball.cjs [--own-build] [--node own,20,22,24] [TEST…]
 // TEST: as jest takes them; default: all that tests the package. Reaches the package registry.
 const { spawnSync } = require('node:child_process');
-const { mkdtempSync, rmSync } = require('node:fs');
+const { chmodSync, mkdtempSync, rmSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 const { parseArgs } = require('node:util');
@@ -15,6 +15,8 @@ const { makeTarball, ROOT } = require('./tarball.cjs');
 const options = { 'own-build': { type: 'boolean' }, node: { type: 'string', default: 'own' } };
 const { values, positionals } = parseArgs({ options, allowPositionals: true });
 const work = mkdtempSync(join(tmpdir(), 'dnd-tarball-'));
+// One test uses the package as another user.
+chmodSync(work, 0o755);
 try {
   const { path } = makeTarball(work, { ownBuild: values['own-build'] });
   const nodes = values.node.split(',');

@@ -43,6 +43,7 @@ function tried({ file, cause, crash, runtime }: Attempt): string[] {
   const platforms = prebuilt();
   const files = listFolder(join(folder, 'prebuilds', `${runtime.platform}-${runtime.arch}`));
   const [build, prebuilds] = [join(folder, 'build', 'Release'), join(folder, 'prebuilds')];
+  if (isUnreadable()) return [`${prebuilds}: this user may not read it`];
   return [
     `${build}: no build`,
     `${prebuilds}: ${platforms.length > 0 ? `binaries for ${platforms.join(', ')}` : 'no prebuilt binaries'}`,
@@ -58,6 +59,10 @@ function specificWaysOut({ runtime, file, crash, cause }: Attempt): string[] {
   if (runtime.bundled && file === undefined) return BUNDLE;
   if (crash !== undefined) return CRASH;
   const ways: string[] = [];
+  if (file === undefined && isUnreadable())
+    ways.push(
+      `Let this user read the package, which another one may have installed: chmod -R a+rX ${searchedFolder()}`,
+    );
   const wanted = /(GLIBC|GLIBCXX|CXXABI)_([\d.]+)' not found/.exec(firstLine(cause));
   if (wanted && file?.from === 'prebuild' && wanted[1] === 'GLIBC')
     ways.push(
@@ -81,7 +86,7 @@ function specificWaysOut({ runtime, file, crash, cause }: Attempt): string[] {
 
 function generalWaysOut({ runtime, file }: Attempt): string[] {
   const platforms = prebuilt();
-  const isMissing = file === undefined && !runtime.bundled && !process.env[ADDON_VARIABLE];
+  const isMissing = file === undefined && !isUnreadable() && !runtime.bundled && !process.env[ADDON_VARIABLE];
   return [
     ...(isMissing
       ? [
@@ -121,6 +126,18 @@ bun build --compile contains no addon: leave dnd-lora out with --external, and k
 function prebuilt(): string[] {
   const folder = searchedFolder();
   return folder === undefined ? [] : listFolder(join(folder, 'prebuilds'));
+}
+
+/** Whether the system refuses to list the folder of prebuilt binaries, or to look for it. */
+function isUnreadable(): boolean {
+  const folder = searchedFolder();
+  if (folder === undefined) return false;
+  try {
+    readdirSync(join(folder, 'prebuilds'));
+    return false;
+  } catch (error) {
+    return ['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '');
+  }
 }
 
 function listFolder(path: string): string[] {

@@ -9,6 +9,8 @@ export interface FakeProcess {
   versions?: Record<string, string>;
   /** What Node's report tells of glibc; null: it tells of none, as with musl. */
   glibc?: string | null;
+  /** The user that an administrator becomes. */
+  uid?: number;
 }
 
 export interface Outcome {

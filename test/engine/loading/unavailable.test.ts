@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { addonPath } from '../../../src/engine/index.js';
 import { useTemporaryFolder } from '../../temporary-folder.js';
@@ -51,6 +51,19 @@ test('an unsupported platform is told which there are binaries for', async () =>
 });
 
 const onLinux = process.platform === 'linux' ? test : test.skip;
+
+onLinux('a package that this user may not read', async () => {
+  const files = published(`${PLATFORM}/dnd-lora.glibc.node`);
+  chmodSync(folder(), 0o755);
+  chmodSync(join(folder(), 'prebuilds'), 0);
+  const message = await failureOf(files, { uid: 54321 });
+  chmodSync(join(folder(), 'prebuilds'), 0o755);
+  expect(message).toContain(`Tried:\n  ${join(folder(), 'prebuilds')}: this user may not read it\nWays out:\n`);
+  expect(message).toContain(
+    `- Let this user read the package, which another one may have installed: chmod -R a+rX ${folder()}\n`,
+  );
+  expect(message).not.toContain('Use a platform');
+});
 
 onLinux('a system with musl, and no binary for it', async () => {
   const files = published(`${PLATFORM}/dnd-lora.glibc.node`);
