@@ -3,50 +3,17 @@
 Started by bench/peer.cjs. Every `seconds` is the time of the computation alone, as measured here; files are raw
 little-endian float32 (or int32 for ids and masks)."""
 
-import copy
 import math
 import os
 import time
 
-import hyperconvolution
 import numpy as np
 import torch
-from hyperconvolution import Decoder, convolve, convolve_channels_last
+from hyperconvolution import Decoder, convolve
 from serving import serve
+from settings import SETTINGS, Setting
 
 models = {}
-
-# Ways in which PyTorch can run the same module, by the precision of its products. Which one is fastest depends on the
-# machine and on the shapes, so each is tried once, and the fastest is the peer.
-CHANNELS_LAST = {"convolve": convolve_channels_last}
-WEIGHTS, AUTOCAST = {"weights": torch.bfloat16}, {"autocast": True}
-SETTINGS = {
-    "fp32": {"as published": {}, "channels last": CHANNELS_LAST, "compiled": {"compiled": True}},
-    "bf16": {
-        "bfloat16 weights": WEIGHTS,
-        "bfloat16 weights, channels last": WEIGHTS | CHANNELS_LAST,
-        "autocast": AUTOCAST,
-        "autocast, channels last": AUTOCAST | CHANNELS_LAST,
-        "bfloat16 weights, compiled": WEIGHTS | {"compiled": True},
-    },
-}
-
-
-class Setting:
-    """A module, run in one of these ways."""
-
-    def __init__(self, module, *, weights=torch.float32, autocast=False, convolve=convolve, compiled=False):
-        self.dtype, self.autocast, self.convolve, self.compiled = weights, autocast, convolve, compiled
-        self.module = module if weights == torch.float32 else copy.deepcopy(module).to(weights)
-        if compiled:
-            self.module = torch.compile(self.module)
-
-    def __call__(self, *inputs, **named):
-        hyperconvolution.convolve = self.convolve
-        inputs = [value.to(self.dtype) if value.is_floating_point() else value for value in inputs]
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.autocast):
-            return self.module(*inputs, **named)
-
 
 def fastest(module, request, run):
     """Tries every setting of the request's precision; `run` is given each. Returns the fastest, and what all took: a

@@ -7,25 +7,30 @@ import resource
 import sys
 import time
 
-import hyperconvolution
 import numpy as np
 import torch
-from hyperconvolution import Decoder, convolve, convolve_channels_last
+from hyperconvolution import Decoder
 from serving import serve
+from settings import SETTINGS, Setting
 
 models = {}
 
 
-# Ways to run the same module; which is fastest depends on the shapes, so all are tried and the best is measured.
-CONVOLUTIONS = {
-    "as published": convolve,
-    "channels last": convolve_channels_last,
-}
+# Each setting with either AdamW; a compiled module, which takes a minute to try, with the fused one alone.
 OPTIMISERS = {"": {}, "fused AdamW": {"fused": True}}
+
+
+def named(setting, optimiser):
+    return ", ".join(name for name in (setting, optimiser) if name)
+
+
 VARIANTS = {
-    ", ".join(name for name in (convolution, optimiser) if name): (CONVOLUTIONS[convolution], OPTIMISERS[optimiser])
-    for optimiser in OPTIMISERS
-    for convolution in CONVOLUTIONS
+    precision: {
+        named(setting, optimiser): (options, OPTIMISERS[optimiser])
+        for setting, options in settings.items()
+        for optimiser in (["fused AdamW"] if "compiled" in options else OPTIMISERS)
+    }
+    for precision, settings in SETTINGS.items()
 }
 
 
@@ -46,7 +51,7 @@ def start(request):
         "threads": torch.get_num_threads(),
         "oneDNN": torch.backends.mkldnn.is_available(),
         "isa": torch.backends.cpu.get_cpu_capability(),
-        "variants": [*VARIANTS],
+        "variants": {precision: [*variants] for precision, variants in VARIANTS.items()},
     }
 
 
@@ -60,23 +65,23 @@ def memory(request):
 
 
 class Training:
-    """One whole training step of a decoder, as the reference does it (docs/mathematics.md), in float32."""
+    """One whole training step of a decoder, as the reference does it (docs/mathematics.md)."""
 
     def __init__(self, request):
         from safetensors import safe_open
 
-        convolve, self.optimiser_options = VARIANTS[request["variant"]]
-        hyperconvolution.convolve = convolve
+        options, optimiser_options = VARIANTS[request["precision"]][request["variant"]]
         with torch.device("meta"):
-            self.decoder = Decoder(request["features"], request["kernelSize"])
+            decoder = Decoder(request["features"], request["kernelSize"])
         with safe_open(request["weights"], "pt") as file:
             state = {key.removeprefix("decoder."): file.get_tensor(key).clone() for key in file.keys()}
-        self.decoder.load_state_dict(state, assign=True)
-        for parameter in self.decoder.parameters():
+        decoder.load_state_dict(state, assign=True)
+        for parameter in decoder.parameters():
             parameter.requires_grad_(True)
+        self.decoder = Setting(decoder, **options)
+        self.parameters = [*self.decoder.module.parameters()]
         self.optimiser = torch.optim.AdamW(
-            self.decoder.parameters(), lr=request["learningRate"], weight_decay=request["weightDecay"],
-            **self.optimiser_options,
+            self.parameters, lr=request["learningRate"], weight_decay=request["weightDecay"], **optimiser_options
         )
         self.max_norm = request["maxGradientNorm"]
 
@@ -86,7 +91,7 @@ class Training:
 
     def loss(self):
         valid = ~torch.isnan(self.target)
-        difference = torch.where(valid, self.decoder(self.condition) - self.target, 0.0)
+        difference = torch.where(valid, self.decoder(self.condition).float() - self.target, 0.0)
         return (self.importance * difference.square()).sum() / valid.sum()
 
     def step(self):
@@ -94,14 +99,14 @@ class Training:
         loss = self.loss()
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.decoder.parameters(), self.max_norm)
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.max_norm)
         self.optimiser.step()
         seconds = time.perf_counter() - began
         return {"seconds": seconds, "loss": loss.item(), "gradientNorm": self.exact_norm(norm.item())}
 
     def exact_norm(self, norm):
         """The norm before clipping, in float64: torch's, in float32, is off by 1e-3 for 65 million parameters."""
-        gradients = (parameter.grad for parameter in self.decoder.parameters())
+        gradients = (parameter.grad for parameter in self.parameters)
         clipped = math.sqrt(sum(torch.linalg.vector_norm(g, dtype=torch.float64).item() ** 2 for g in gradients))
         return clipped / min(1, self.max_norm / (norm + 1e-6))
 
@@ -113,21 +118,23 @@ class Training:
 
 
 def load(request):
-    models["training"] = Training(request)
-    return {"parameters": sum(parameter.numel() for parameter in models["training"].decoder.parameters())}
+    """One more decoder in training, by its name; the one that had it before is given up first."""
+    models.pop(request["name"], None)
+    training = models[request["name"]] = Training(request)
+    return {"parameters": sum(parameter.numel() for parameter in training.parameters)}
 
 
 def batch(request):
-    models["training"].batch(request)
+    models[request["name"]].batch(request)
     return {}
 
 
 def step(request):
-    return models["training"].step()
+    return models[request["name"]].step()
 
 
 def forward(request):
-    return models["training"].forward()
+    return models[request["name"]].forward()
 
 
 def forget(request):

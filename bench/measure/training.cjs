@@ -17,6 +17,8 @@ const MOMENTS_TOLERANCE = 0.02;
 const ENOUGH_SECONDS = { marked: 40, other: 15 };
 /** The peer's variants are tried with the batch of the marks, or with one task where a step would take long. */
 const TRIAL_FLOP = 5e11;
+/** What the peer's products are in. */
+const PEERS = { peer: 'fp32', peerBfloat16: 'bf16' };
 
 /**
  * Whole training steps, side by side with PyTorch; their memory in processes of their own; what of a step goes into data.
@@ -65,7 +67,7 @@ class Measurement {
     return { batch: BATCH, decoders, memory, data, tolerance: TOLERANCE, wrong };
   }
 
-  /** The weights that all rivals begin with, and the way in which the peer is fastest. */
+  /** The weights that all rivals begin with, and the ways in which the peer is fastest. */
   async #prepare(decoder) {
     const { peer, scratch, threads } = this.context;
     const training = await OwnTraining.create(decoder, { threads, moments: 'fp32' });
@@ -78,41 +80,42 @@ class Measurement {
       training.dispose();
     }
     if (!peer) return { about };
-    const trials = await this.#tryVariants(decoder, weights);
-    const variant = Object.keys(trials).reduce((best, name) => (trials[name].min < trials[best].min ? name : best));
-    return { about: { ...about, variant, trials }, weights, variant };
+    const peerSettings = {};
+    for (const [name, precision] of Object.entries(PEERS))
+      peerSettings[name] = await this.#choosePeer(decoder, { name, weights, precision });
+    return { about: { ...about, peerSettings }, weights, peerSettings };
   }
 
-  async #tryVariants(decoder, weights) {
+  /** The peer's fastest variant of a precision, and what each took: a sentence instead of seconds where one cannot run. */
+  async #choosePeer(decoder, { name, weights, precision }) {
     const { peer, scratch, quick, progress } = this.context;
-    const variants = quick ? this.variants.slice(0, 1) : this.variants;
     const size = 3 * BATCH * decoder.flop <= TRIAL_FLOP ? BATCH : 1;
     const batch = await writeBatch(scratch, randomBatch(decoder, size));
-    const rivals = variants.map((variant) => [
-      variant,
-      async () => {
-        const training = await PeerTraining.create(peer, decoder, { weights, variant });
-        await peer.ask('batch', batch);
-        await training.step(); // a new optimiser makes its states first
-        return training.step();
-      },
-    ]);
-    const trials = await alternate(Object.fromEntries(rivals), { runs: 2, enoughSeconds: 5 });
-    for (const [variant, figure] of Object.entries(trials))
-      progress(`training, ${decoder.name}, the peer ${variant}, batch ${size}: ${time(figure)}`);
-    return trials;
+    const tried = {};
+    for (const variant of quick ? this.variants[precision].slice(0, 1) : this.variants[precision]) {
+      const about = { name, weights, batch, precision, variant };
+      tried[variant] = await secondsOfStep(peer, decoder, about).catch(({ message }) => message.split('\n')[0]);
+      progress(`training, ${decoder.name}, the peer ${variant}, batch ${size}: ${tried[variant]}`);
+    }
+    await peer.ask('forget');
+    const measured = Object.entries(tried).filter(([, seconds]) => typeof seconds === 'number');
+    if (measured.length === 0) throw new Error(`${decoder.name}: the peer in ${precision}: ${Object.values(tried)[0]}`);
+    const [fastest] = measured.reduce((best, one) => (one[1] < best[1] ? one : best));
+    return { fastest, tried };
   }
 
-  async #measureBatch(decoder, size, { weights, variant }) {
+  async #measureBatch(decoder, size, { weights, peerSettings }) {
     const { peer, scratch, threads, runs, progress } = this.context;
     const batch = randomBatch(decoder, size);
     const training = {};
     try {
       training.ours = await OwnTraining.create(decoder, { threads, moments: 'fp32' });
       training.ours8bit = await OwnTraining.create(decoder, { threads, moments: '8bit' });
-      if (peer) {
-        training.peer = await PeerTraining.create(peer, decoder, { weights, variant });
-        await peer.ask('batch', await writeBatch(scratch, batch));
+      const files = peer && (await writeBatch(scratch, batch));
+      for (const [name, { fastest }] of Object.entries(peerSettings ?? {})) {
+        if (name !== 'peer' && size !== BATCH) continue;
+        const about = { name, weights, batch: files, precision: PEERS[name], variant: fastest };
+        training[name] = await PeerTraining.create(peer, decoder, about);
       }
       const steps = Object.entries(training).map(([name, rival]) => [name, () => rival.step(batch)]);
       const enoughSeconds = size === BATCH ? ENOUGH_SECONDS.marked : ENOUGH_SECONDS.other;
@@ -143,8 +146,16 @@ class Measurement {
     } finally {
       training.ours?.dispose();
       training.ours8bit?.dispose();
+      await peer?.ask('forget');
     }
   }
+}
+
+/** Seconds of a training step, the better of two after one that compiles and makes the optimiser's states. */
+async function secondsOfStep(peer, decoder, about) {
+  const training = await PeerTraining.create(peer, decoder, about);
+  await training.step();
+  return Math.min(await training.step(), await training.step());
 }
 
 /** Part of the steps that a figure holds: the last ones, where the first was a warm-up. */
@@ -160,18 +171,25 @@ function largest(one, other, key) {
   return Math.max(...both.map((step, index) => relative(step[key], other.steps[index][key])));
 }
 
-function errorsOf({ ours, ours8bit, peer }) {
+function errorsOf({ ours, ours8bit, peer, peerBfloat16 }) {
   return {
     moments: largest(ours8bit, ours, 'loss'),
     ...(peer && { loss: largest(ours, peer, 'loss'), gradientNorm: largest(ours, peer, 'gradientNorm') }),
+    ...(peerBfloat16 && {
+      bfloat16Loss: largest(peerBfloat16, ours, 'loss'),
+      bfloat16GradientNorm: largest(peerBfloat16, ours, 'gradientNorm'),
+    }),
   };
 }
 
+/** What must agree. What the peer's bfloat16 loses is told of, and its own affair. */
+const TOLERANCES = { moments: MOMENTS_TOLERANCE, loss: TOLERANCE, gradientNorm: TOLERANCE };
+
 function wrongOf(name, batches) {
   return batches.flatMap((row) =>
-    Object.entries(row.relativeErrors)
-      .map(([what, error]) => [what, error, what === 'moments' ? MOMENTS_TOLERANCE : TOLERANCE])
-      .filter(([, error, tolerance]) => !(error <= tolerance))
+    Object.entries(TOLERANCES)
+      .map(([what, tolerance]) => [what, row.relativeErrors[what], tolerance])
+      .filter(([, error, tolerance]) => error !== undefined && !(error <= tolerance))
       .map(
         ([what, error, tolerance]) => `training, ${name}, ${row.name}: ${what} differs by ${error}, over ${tolerance}`,
       ),

@@ -1,3 +1,4 @@
+const { settingsNote } = require('./peer-settings.cjs');
 const { duration, rate, ratio, time, times } = require('./table.cjs');
 
 /** The peer's time for one task: as measured, else summed from its convolutions. */
@@ -56,15 +57,6 @@ function tables(result, { name }) {
   ];
 }
 
-/** Which of the peer's settings was the fastest, and what the others took. */
-function settingsNote(settings) {
-  if (!settings) return [];
-  const tried = Object.entries(settings.tried).map(
-    ([name, seconds]) => `${name} ${typeof seconds === 'number' ? duration(seconds) : `(${seconds})`}`,
-  );
-  return [`the peer is PyTorch in the fastest of its settings, ${settings.fastest}: ${tried.join(', ')}`];
-}
-
 /** The same with bfloat16 operands. */
 function bfloat16Table({ batches, peerSettings }, name) {
   const reference = batches[0].peerBfloat16;
@@ -98,4 +90,4 @@ function bfloat16Table({ batches, peerSettings }, name) {
   };
 }
 
-module.exports = { peerOfOne, settingsNote, tables };
+module.exports = { peerOfOne, tables };

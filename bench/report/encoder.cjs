@@ -1,4 +1,4 @@
-const { settingsNote } = require('./decoder.cjs');
+const { settingsNote } = require('./peer-settings.cjs');
 const { percent, rate, ratio, time } = require('./table.cjs');
 
 /** Our rate over whole sequences as a fraction of the machine's sgemm peak; NaN without one. */

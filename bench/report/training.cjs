@@ -1,3 +1,4 @@
+const { settingsNote } = require('./peer-settings.cjs');
 const { duration, percent, rate, ratio, time, times } = require('./table.cjs');
 
 /** Forward, and the gradients of inputs and of weights: three convolutions for one. */
@@ -18,7 +19,7 @@ function partsOf({ oursForward, oursGradient, oursUpdate }) {
 /** @returns the row of the batch that the marks are about */
 const markedBatch = (decoder, { batch }) => decoder?.batches.find((row) => row.batch === batch);
 
-function stepTable({ name, features, kernelSize, parameters, flop, batches, variant }, { tolerance }) {
+function stepTable({ name, features, kernelSize, parameters, flop, batches, peerSettings }, { tolerance }) {
   const rows = batches.map((row) => [
     row.batch,
     time(row.ours),
@@ -33,10 +34,7 @@ function stepTable({ name, features, kernelSize, parameters, flop, batches, vari
     title: `training step, ${name}: k ${kernelSize}, ${shapeOf(features)}, ${millions(parameters)} parameters`,
     headings: ['batch', 'ours', 'GFLOP/s', 'ours, 8-bit moments', 'peer', 'GFLOP/s', 'ratio', 'ratio, 8-bit'],
     rows,
-    notes: [
-      ...(variant ? [`the peer: ${variant}, the fastest of its variants`] : []),
-      ...agreement(batches, tolerance),
-    ],
+    notes: [...settingsNote(peerSettings?.peer), ...agreement(batches, tolerance)],
   };
 }
 
@@ -120,6 +118,33 @@ function sizeTable({ decoders, batch }) {
   };
 }
 
+/** The peer with bfloat16 products, beside ours in float32. */
+function bfloat16Table({ decoders, batch }) {
+  const rows = [];
+  const notes = ['errors: over all steps, relative to ours in float32'];
+  for (const decoder of decoders) {
+    const row = markedBatch(decoder, { batch });
+    if (!row?.peerBfloat16) continue;
+    const { bfloat16Loss, bfloat16GradientNorm } = row.relativeErrors;
+    rows.push([
+      decoder.name,
+      time(row.ours),
+      time(row.peer),
+      time(row.peerBfloat16),
+      ratio(row.ours, row.peerBfloat16),
+      bfloat16Loss.toExponential(1),
+      bfloat16GradientNorm.toExponential(1),
+    ]);
+    notes.push(...settingsNote(decoder.peerSettings.peerBfloat16).map((note) => `${decoder.name}: ${note}`));
+  }
+  return {
+    title: `training step, batch ${batch}: the peer with bfloat16 products`,
+    headings: ['', 'ours', 'peer', 'peer, bfloat16', 'ratio', 'error of its loss', 'of its gradient norm'],
+    rows,
+    notes,
+  };
+}
+
 const growthOf = (process) => (process?.idleBytes ? process.peakBytes - process.idleBytes : Number.NaN);
 
 function memoryTable(rows) {
@@ -190,6 +215,7 @@ function tables(result) {
   return [
     ...decoders.flatMap((decoder) => [stepTable(decoder, result), partsTable(decoder)]),
     ...(decoders.length > 1 ? [sizeTable(result)] : []),
+    ...(decoders.some(({ peerSettings }) => peerSettings?.peerBfloat16) ? [bfloat16Table(result)] : []),
     ...(memory.length > 0 ? [memoryTable(memory)] : []),
     ...(data.length > 0 ? [dataTable(data)] : []),
   ];

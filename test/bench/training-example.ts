@@ -16,6 +16,13 @@ const batchOf = (batch: number, ours: number) => ({
   relativeErrors: { moments: 1e-3, loss: 2e-6, gradientNorm: 3e-6 },
 });
 
+/** With the batch of the marks the peer is measured in bfloat16 too. */
+const withBfloat16 = ({ relativeErrors, ...row }: ReturnType<typeof batchOf>) => ({
+  ...row,
+  relativeErrors: { ...relativeErrors, bfloat16Loss: 2e-3, bfloat16GradientNorm: 3e-2 },
+  peerBfloat16: figure(4 * row.ours.median),
+});
+
 const decoder = (name: string, parameters: number, ours: number) => ({
   name,
   features: [
@@ -25,9 +32,11 @@ const decoder = (name: string, parameters: number, ours: number) => ({
   kernelSize: 9,
   flop: 1e9,
   parameters,
-  variant: 'as published',
-  trials: { 'as published': figure(1), 'channels last': figure(2) },
-  batches: [batchOf(1, ours / 8), batchOf(8, ours)],
+  peerSettings: {
+    peer: { fastest: 'as published', tried: { 'as published': 1, 'channels last': 2 } },
+    peerBfloat16: { fastest: 'autocast', tried: { autocast: 0.5, 'autocast, compiled': 'RuntimeError: no compiler' } },
+  },
+  batches: [batchOf(1, ours / 8), withBfloat16(batchOf(8, ours))],
 });
 
 const memory = (name: string) => ({

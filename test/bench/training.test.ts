@@ -32,10 +32,24 @@ describe('the tables of training', () => {
     expect(cell(table, 1, 'ratio')).toBe('6.00×');
     expect(cell(table, 1, 'GFLOP/s')).toBe('24');
     expect(table.notes).toEqual([
-      'the peer: as published, the fastest of its variants',
+      'the peer is PyTorch in the fastest of its settings, as published: as published 1 s, channels last 2 s',
       expect.stringMatching(/losses differ by 2\.0e-6 relative to the peer, gradient norms by 3\.0e-6 \(≤ 0\.0001\)/),
       expect.stringMatching(/8-bit moments: losses differ by 1\.0e-3/),
     ]);
+  });
+
+  test('have the peer with bfloat16 products, and what it loses', () => {
+    const table = tableOf(exampleTraining(), /the peer with bfloat16 products$/);
+    expect(table.rows[1]).toEqual([
+      'middle',
+      ...['1.00 s (0.90–1.10) ×5', '6.00 s (5.40–6.60) ×5', '4.00 s (3.60–4.40) ×5', '4.00×'],
+      ...['2.0e-3', '3.0e-2'],
+    ]);
+    expect(table.notes).toContainEqual(
+      expect.stringMatching(
+        /^middle: .*, autocast: autocast 500 ms, autocast, compiled \(RuntimeError: no compiler\)$/,
+      ),
+    );
   });
 
   test('tell what forward, backward and optimiser take', () => {
@@ -63,9 +77,13 @@ describe('the tables of training', () => {
     const training = exampleTraining();
     const alone = {
       ...training,
-      decoders: training.decoders.map(({ variant, trials, batches, ...rest }) => ({
+      decoders: training.decoders.map(({ peerSettings, batches, ...rest }) => ({
         ...rest,
-        batches: batches.map(({ peer, peerForward, ...row }) => ({ ...row, relativeErrors: { moments: 1e-3 } })),
+        batches: batches.map((row) => ({
+          ...row,
+          ...{ peer: undefined, peerBfloat16: undefined, peerForward: undefined },
+          relativeErrors: { moments: 1e-3 },
+        })),
       })),
       memory: training.memory.map(({ peer, ...row }) => row),
     };
@@ -76,7 +94,7 @@ describe('the tables of training', () => {
 });
 
 describe('the marks of training', () => {
-  test('ask five and eight times the peer, less memory than its, and little waiting', () => {
+  test('ask five and a half and twelve times the peer, less memory than its, and little waiting', () => {
     const marks = trainingMarks(exampleTraining());
     expect(marks.map(({ measured, met }) => [measured, met])).toEqual([
       [expect.closeTo(6), true],
@@ -133,7 +151,7 @@ describe('the charts of training', () => {
 test('figures of training have names of their own', () => {
   const names = [...figuresOf({ training: exampleTraining() }).keys()];
   expect(names).toContain('training › decoders › middle › batch 8 › peer');
-  expect(names).toHaveLength(2 * (2 + 2 * 8) + 2 * 2);
+  expect(names).toHaveLength(2 * (1 + 2 * 8) + 2 * 2);
   expect(new Set(names).size).toBe(names.length);
 });
 

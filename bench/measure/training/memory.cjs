@@ -10,11 +10,11 @@ const { PeerTraining } = require('./rivals.cjs');
 const STEPS = 2;
 
 /** What a process of ours, or one of PyTorch, holds before it has a decoder, and at most while it trains one. */
-async function measureMemory({ peer, scratch, threads }, decoder, { weights, variant }) {
+async function measureMemory({ peer, scratch, threads }, decoder, { weights, peerSettings }) {
   const row = { name: decoder.name, batch: BATCH, steps: STEPS };
   for (const [rival, moments] of Object.entries({ ours: 'fp32', ours8bit: '8bit' }))
     row[rival] = await own({ decoder, moments, threads, batch: BATCH, steps: STEPS });
-  if (peer && weights) row.peer = await theirs(decoder, { weights, variant, threads, scratch });
+  if (peer) row.peer = await theirs(decoder, { weights, variant: peerSettings.peer.fastest, threads, scratch });
   return row;
 }
 
@@ -25,12 +25,13 @@ async function own(request) {
 }
 
 async function theirs(decoder, { weights, variant, threads, scratch }) {
-  const { peer, about } = await Peer.start(threads, 'training_peer.py');
-  if (!peer) throw new Error(about.missing);
+  const { peer, about: found } = await Peer.start(threads, 'training_peer.py');
+  if (!peer) throw new Error(found.missing);
   try {
     const idleBytes = (await peer.ask('memory')).bytes;
-    const training = await PeerTraining.create(peer, decoder, { weights, variant });
-    await peer.ask('batch', await writeBatch(scratch, randomBatch(decoder, BATCH)));
+    const batch = await writeBatch(scratch, randomBatch(decoder, BATCH));
+    const about = { name: 'peer', weights, batch, precision: 'fp32', variant };
+    const training = await PeerTraining.create(peer, decoder, about);
     for (let step = 0; step < STEPS; step++) await training.step();
     return { idleBytes, peakBytes: (await peer.ask('memory')).peakBytes };
   } finally {

@@ -56,27 +56,33 @@ class OwnTraining {
   }
 }
 
-/** The same in PyTorch (bench/training_peer.py). */
+/** The same in PyTorch (bench/training_peer.py), one of several in the peer's process. */
 class PeerTraining {
-  static async create(peer, { features, kernelSize }, { weights, variant }) {
-    await peer.ask('load', { features, kernelSize, weights, variant, ...RECIPE });
-    return new PeerTraining(peer);
+  /**
+   * @param {{ name: string, weights: string, batch: object, precision: 'fp32' | 'bf16', variant: string }} about `name`: in
+   *   that process; `batch`: the request that names its files
+   */
+  static async create(peer, { features, kernelSize }, { name, weights, batch, precision, variant }) {
+    await peer.ask('load', { name, features, kernelSize, weights, precision, variant, ...RECIPE });
+    await peer.ask('batch', { name, ...batch });
+    return new PeerTraining(peer, name);
   }
 
-  constructor(peer) {
+  constructor(peer, name) {
     this.peer = peer;
+    this.name = name;
     this.steps = [];
   }
 
   async step() {
-    const { seconds, ...found } = await this.peer.ask('step');
+    const { seconds, ...found } = await this.peer.ask('step', { name: this.name });
     this.steps.push(found);
     await sleep(SETTLE_MS);
     return seconds;
   }
 
   async forward() {
-    const { seconds } = await this.peer.ask('forward');
+    const { seconds } = await this.peer.ask('forward', { name: this.name });
     await sleep(SETTLE_MS);
     return seconds;
   }
