@@ -53,8 +53,15 @@ enum DndEpilogue : int32_t { kDndStore = 0, kDndMergePaths = 1, kDndTokenBias = 
 
 enum DndActivation : int32_t { kDndNoActivation = 0, kDndGelu = 1, kDndGeluTanh = 2, kDndRelu = 3 };
 
-/// How a convolution's weight is stored: other than float32 only on devices with host_memory, and where nothing trains.
+/// How a weight is stored: other than float32 only on devices with host_memory, and where it is not trained.
 enum DndWeightType : int32_t { kDndFloat32Weight = 0, kDndFloat16Weight = 1, kDndBfloat16Weight = 2 };
+constexpr int kDndWeightTypes = 3;
+
+/// A weight or a table, dense and of finite numbers, in host memory: read where and as it is stored.
+struct DndWeight {
+  const void* values;
+  DndWeightType type = kDndFloat32Weight;
+};
 
 /// Asked by the device between tiles (CPU) or kernels (CUDA): nonzero stops the operation with kDndAborted.
 /// `advance` reports multiply-adds done, for progress. Both may be called from any thread.
@@ -162,9 +169,10 @@ struct DndBackend {
 
   /// Parameters are in host memory, and operations take their host addresses (weight, bias, norm_*, tables of an
   /// embedding). Before operations read one it must be uploaded: the device then has a resident copy in its own form.
-  /// Uploading it again is cheap. `invalidate` drops all resident copies, after parameters have changed.
+  /// Uploading it again is cheap. `invalidate` drops all resident copies, after parameters have changed. Tables in half
+  /// precision, which devices with host_memory read where they are, are not uploaded.
   DndStatus (*upload_values)(void* device, const float* values, int64_t elements);
-  DndStatus (*upload_linear)(void* device, const float* weight, int64_t out, int64_t in);
+  DndStatus (*upload_linear)(void* device, DndWeight weight, int64_t out, int64_t in);
   /// For every batch and workspace limit; the weight is float32, but on devices with host_memory. `reserved_bytes`:
   /// device memory that must stay free for passes; a weight whose fastest form does not fit beside it is uploaded in a
   /// smaller form; kDndOutOfMemory if none fits.
@@ -198,13 +206,13 @@ struct DndBackend {
 
   /// y = activation(x · weightᵀ + bias) (+ residual where it is not null);
   /// x [rows, in], weight [out, in] as PyTorch's Linear, bias [out] or null, residual and y [rows, out].
-  DndStatus (*linear)(void* device, const DndControl*, const float* x, int64_t rows, int64_t in, const float* weight,
+  DndStatus (*linear)(void* device, const DndControl*, const float* x, int64_t rows, int64_t in, DndWeight weight,
                       const float* bias, int64_t out, DndActivation activation, const float* residual, float* y);
 
   /// BERT embeddings, before their LayerNorm: y[r] = word[ids[r]] + position[positions[r]] + type[0].
   /// ids, positions: int32 [rows], within the tables; y [rows, columns].
   DndStatus (*embed)(void* device, const DndControl*, const int32_t* ids, const int32_t* positions, int64_t rows,
-                     const float* word, const float* position, const float* type, int64_t columns, float* y);
+                     DndWeight word, const float* position, const float* type, int64_t columns, float* y);
 
   /// softmax(q·kᵀ/√head_width + mask) · v for each sequence and head. Sequences of any lengths are concatenated:
   /// sequence s is rows offsets[s] … offsets[s + 1] of qkv [rows, 3, heads, head_width] and y [rows, heads ·
@@ -233,4 +241,4 @@ typedef const DndBackend* (*DndDeviceLibrary)(void);
 #define DND_DEVICE_LIBRARY_ENTRY "dnd_device_library"
 }
 
-constexpr uint32_t kDndBackendVersion = 13;
+constexpr uint32_t kDndBackendVersion = 14;

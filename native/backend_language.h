@@ -44,7 +44,7 @@ struct DndLowRank {
 
 struct DndLanguageOperations {
   /// y[r] = table[ids[r]]; ids int32 [rows], within the table [vocabulary, columns]; y [rows, columns].
-  DndStatus (*embed_tokens)(void* device, const DndControl*, const int32_t* ids, int64_t rows, const float* table,
+  DndStatus (*embed_tokens)(void* device, const DndControl*, const int32_t* ids, int64_t rows, DndWeight table,
                             int64_t columns, float* y);
   /// dtable [vocabulary, columns] (+)= Σ of dy's rows with that id, in their order; rows of other ids become 0 unless
   /// accumulate.
@@ -87,12 +87,12 @@ struct DndLanguageOperations {
   /// As `linear` without activation, for few rows (decoding): each weight is read from memory once, as it is. Sums have
   /// another order than those of `linear`, but a row's result is the same for any number of rows.
   DndStatus (*linear_few_rows)(void* device, const DndControl*, const float* x, int64_t rows, int64_t in,
-                               const float* weight, const float* bias, int64_t out, const float* residual, float* y);
+                               DndWeight weight, const float* bias, int64_t out, const float* residual, float* y);
   /// Of a weight that linear_input_gradient reads, beside upload_linear, whose rules it follows.
-  DndStatus (*upload_linear_gradient)(void* device, const float* weight, int64_t out, int64_t in);
+  DndStatus (*upload_linear_gradient)(void* device, DndWeight weight, int64_t out, int64_t in);
   /// dx = dy · weight (+ addend, null for none, may be dx); weight [out, in], dy [rows, out], dx [rows, in].
   DndStatus (*linear_input_gradient)(void* device, const DndControl*, const float* dy, int64_t rows, int64_t in,
-                                     int64_t out, const float* weight, const float* addend, float* dx);
+                                     int64_t out, DndWeight weight, const float* addend, float* dx);
 
   /// For each group's rows: t = scale · x · aᵀ [rows, rank], y += t · bᵀ. x [rows, in], y [rows, out]. Rows of t in no
   /// group are not written.

@@ -2,6 +2,7 @@ const { writeFile } = require('node:fs/promises');
 const { join } = require('node:path');
 const { performance } = require('node:perf_hooks');
 const { availableMemoryBytes, cpuInfo, DecoderEngine } = require('../../dist/engine/index.js');
+const { fromFloat32 } = require('../../dist/formats/dtypes.js');
 const { writeSafetensors } = require('../../dist/formats/safetensors/index.js');
 const { DECODER_BASE_NAME, loadDecoderWeights } = require('../../dist/generator/decoder-weights.js');
 const { readFloats } = require('../floats.cjs');
@@ -28,16 +29,16 @@ const SHORT_SECONDS = 2;
 const isLarge = (configuration) => flopOfDecoder(configuration) > LARGE_FLOP;
 
 /** The engine's parameters as a file: never more than a piece of them in memory twice. */
-async function writeParameters(engine, path) {
+async function writeParameters(engine, path, dtype = 'F32') {
   const tensors = engine.parameters.map(({ name, shape }) => ({
     name,
-    dtype: 'F32',
+    dtype,
     shape,
     bytes: function* () {
       const elements = shape.reduce((product, size) => product * size, 1);
       for (let offset = 0; offset < elements; offset += ELEMENTS_PER_PIECE) {
         const values = engine.readParameter(name, offset, Math.min(ELEMENTS_PER_PIECE, elements - offset));
-        yield new Uint8Array(values.buffer);
+        yield fromFloat32(values, dtype);
       }
     },
   }));

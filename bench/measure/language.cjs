@@ -3,7 +3,9 @@ const { join } = require('node:path');
 const { performance } = require('node:perf_hooks');
 const { CausalEngine, CausalTrainerEngine, cpuInfo } = require('../../dist/engine/index.js');
 const { MODULE_NAMES } = require('../../dist/adapter/index.js');
+const { SafetensorsFile } = require('../../dist/formats/safetensors/index.js');
 const { causalConfigFromJson } = require('../../dist/language/index.js');
+const { loadLanguageWeights } = require('../../dist/language/weights.js');
 const { LlamaCpp } = require('../llama-cpp.cjs');
 const { Peer } = require('../peer.cjs');
 const { normals } = require('../random.cjs');
@@ -72,12 +74,16 @@ async function measureModel(model, context) {
   const { scratch, threads, runs, peer, llamaCpp, progress } = context;
   const { name, rank, batch, length, decoded } = model;
   const config = { ...SHARED, ...model.config };
-  const files = { weights: join(scratch, 'language.safetensors'), adapter: join(scratch, 'language-lora.safetensors') };
+  const [weights, halves, adapter] = ['', '-bf16', '-lora'].map((of) => join(scratch, `language${of}.safetensors`));
+  const files = { weights, halves, adapter };
   const data = dataOf(config.vocab_size, batch, length);
   const own = await Own.create(config, { rank, threads, precision: 'fp32' }, data);
   const half = cpuInfo().bfloat16 ? await Own.create(config, { rank, threads, precision: 'bf16' }, data) : undefined;
   const { engine, trainer } = own;
+  let stored;
   try {
+    await writeParameters(engine, files.halves, 'BF16');
+    stored = await engineOf(config, { threads, file: files.halves });
     let best;
     if (peer) {
       await writeParameters(engine, files.weights);
@@ -96,7 +102,8 @@ async function measureModel(model, context) {
     for (const sequences of [1, batch]) {
       const one = await alternate(
         {
-          ours: () => own.generate(sequences, decoded),
+          ours: () => decodingOf(engine, data, sequences, decoded),
+          oursStored: () => decodingOf(stored, data, sequences, decoded),
           ...(best && { peer: () => best.seconds('generate', { sequences, tokens: decoded }) }),
           ...(llamaCpp && { llamaCpp: () => decodingSeconds(llamaCpp, data, sequences, decoded) }),
         },
@@ -113,6 +120,7 @@ async function measureModel(model, context) {
   } finally {
     own.dispose();
     half?.dispose();
+    stored?.dispose();
   }
 }
 
@@ -133,13 +141,28 @@ async function seconds(work) {
   return (performance.now() - began) / 1000;
 }
 
+/** @param {{ threads: number, precision?: string, file?: string }} options `file`: where its weights are, else random ones */
+async function engineOf(config, { file, ...options }) {
+  const { sizes } = causalConfigFromJson(config, 'the benchmark');
+  const engine = await CausalEngine.create({ ...sizes, ...options, mapped: file !== undefined });
+  try {
+    if (file === undefined) await engine.initialise(0, 0.02);
+    else {
+      const weights = await SafetensorsFile.open(file);
+      await loadLanguageWeights(engine, weights).finally(() => weights.close());
+    }
+  } catch (error) {
+    engine.dispose();
+    throw error;
+  }
+  return engine;
+}
+
 class Own {
   /** @param {'fp32' | 'bf16'} precision of the frozen base's products */
   static async create(config, { rank, threads, precision }, data) {
-    const { sizes } = causalConfigFromJson(config, 'the benchmark');
-    const engine = await CausalEngine.create({ ...sizes, threads, precision });
+    const engine = await engineOf(config, { threads, precision });
     try {
-      await engine.initialise(0, 0.02);
       const trainer = await CausalTrainerEngine.create(engine, {
         parameters: { trained: 'lora', rank, scale: 2, modules: [...MODULE_NAMES], layers: layersOf(config) },
         optimiser: { beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0, maxGradientNorm: 1, moments: 'fp32' },
@@ -166,25 +189,21 @@ class Own {
     });
   }
 
-  /** Seconds of `tokens` tokens after a first one, which takes the prompt's pass. */
-  async generate(sequences, tokens) {
-    const [length] = this.data.lengths;
-    const batch = {
-      ids: this.data.ids.slice(0, sequences * length),
-      lengths: this.data.lengths.slice(0, sequences),
-      lora: null,
-    };
-    const first = await seconds(() => this.engine.generate(batch, { maxNewTokens: 1 }));
-    return (await seconds(() => this.engine.generate(batch, { maxNewTokens: tokens + 1 }))) - first;
-  }
-
   dispose() {
     this.trainer.dispose();
     this.engine.dispose();
   }
 }
 
-/** As `Own.generate`. */
+/** Seconds of `tokens` tokens after a first one, which takes the prompt's pass. */
+async function decodingOf(engine, { ids, lengths: all }, sequences, tokens) {
+  const lengths = all.slice(0, sequences);
+  const batch = { ids: ids.slice(0, sequences * lengths[0]), lengths, lora: null };
+  const first = await seconds(() => engine.generate(batch, { maxNewTokens: 1 }));
+  return (await seconds(() => engine.generate(batch, { maxNewTokens: tokens + 1 }))) - first;
+}
+
+/** As `decodingOf`. */
 async function decodingSeconds(llamaCpp, { ids, lengths }, sequences, tokens) {
   const [length] = lengths;
   const rows = Array.from({ length: sequences }, (_, row) => [...ids.slice(row * length, (row + 1) * length)]);

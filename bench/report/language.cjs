@@ -31,19 +31,22 @@ function stepTable({ models, tolerance }) {
 function decodingTable({ models, llamaCpp }) {
   return {
     title: 'greedy decoding with a key–value cache, tokens per second of all sequences together',
-    headings: ['', 'sequences', 'ours', 'peer', 'ratio', 'llama.cpp', 'ratio'],
+    headings: ['', 'sequences', 'ours', 'ours, bf16 file', 'peer', 'ratio', 'ratio, bf16 file', 'llama.cpp', 'ratio'],
     rows: models.flatMap(({ name, decoding }) =>
-      decoding.map(({ sequences, tokens, ours, peer, llamaCpp: other }) => [
+      decoding.map(({ sequences, tokens, ours, oursStored, peer, llamaCpp: other }) => [
         name,
         sequences,
         perSecond(ours, sequences * tokens),
+        perSecond(oursStored, sequences * tokens),
         perSecond(peer, sequences * tokens),
         ratio(ours, peer),
+        ratio(oursStored, peer),
         perSecond(other, sequences * tokens),
         ratio(ours, other),
       ]),
     ),
     notes: [
+      'bf16 file: the weights mapped from a file in bfloat16, products in float32; the peer as in the step above',
       ...(llamaCpp?.version
         ? [`llama.cpp: node-llama-cpp ${llamaCpp.version}; the same weights and cache, in float32`]
         : []),

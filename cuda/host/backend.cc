@@ -101,10 +101,15 @@ DndStatus upload_values(void* state, const float* values, int64_t elements) {
   });
 }
 
-DndStatus upload_linear(void* state, const float* weight, int64_t out, int64_t in) {
+const float* floats(DndWeight weight) {
+  if (weight.type == kDndFloat32Weight) return static_cast<const float*>(weight.values);
+  throw Error(ErrorCode::kInternal, "weights of a CUDA device are in float32");
+}
+
+DndStatus upload_linear(void* state, DndWeight weight, int64_t out, int64_t in) {
   return on_device(state, [&](Device& device) {
     device.passes.check_no_pass("upload parameters");
-    if (device.resident.upload_linear(weight, out, in)) device.passes.invalidate();
+    if (device.resident.upload_linear(floats(weight), out, in)) device.passes.invalidate();
   });
 }
 
@@ -172,17 +177,17 @@ DndStatus convolution(void* state, const DndControl* control, const DndConvoluti
                    [&](Device& device) { cuda::convolution(device, Control(control), *convolution, *operands); });
 }
 
-DndStatus linear(void* state, const DndControl* control, const float* x, int64_t rows, int64_t in, const float* weight,
+DndStatus linear(void* state, const DndControl* control, const float* x, int64_t rows, int64_t in, DndWeight weight,
                  const float* bias, int64_t out, DndActivation activation, const float* residual, float* y) {
   return operation(state, [&](Device& device) {
-    cuda::linear(device, Control(control), x, rows, in, weight, bias, out, activation, residual, y);
+    cuda::linear(device, Control(control), x, rows, in, floats(weight), bias, out, activation, residual, y);
   });
 }
 
 DndStatus embed(void* state, const DndControl* control, const int32_t* ids, const int32_t* positions, int64_t rows,
-                const float* word, const float* position, const float* type, int64_t columns, float* y) {
+                DndWeight word, const float* position, const float* type, int64_t columns, float* y) {
   return operation(state, [&](Device& device) {
-    cuda::embed(device, Control(control), ids, positions, rows, word, position, type, columns, y);
+    cuda::embed(device, Control(control), ids, positions, rows, floats(word), position, type, columns, y);
   });
 }
 

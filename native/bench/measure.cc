@@ -95,11 +95,11 @@ std::vector<double> measure_gemm(int64_t n, const MeasureOptions& options, Job& 
   const Device device(options.device);
   const DeviceArray a = random_array(device, n * n, 1, 0);
   const Memory b = random_weights(n * n, 1 / std::sqrt(static_cast<double>(n)), 1);
-  device.call(device->upload_linear, b.floats(), n, n);
+  device.call(device->upload_linear, DndWeight{b.floats()}, n, n);
   const DeviceArray c(device, n * n);
   const DndControl control = cancel_only(job);
   return timed(options, job, [&](int) {
-    device.call(device->linear, &control, a.data(), n, n, b.floats(), nullptr, n, kDndNoActivation, nullptr, c.data());
+    device.call(device->linear, &control, a.data(), n, n, DndWeight{b.floats()}, nullptr, n, kDndNoActivation, nullptr, c.data());
     device.call(device->synchronise);
   });
 }

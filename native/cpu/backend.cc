@@ -100,7 +100,7 @@ DndStatus copy(void*, void* destination, const void* source, size_t bytes) {
 DndStatus synchronise(void*) { return kDndOk; }
 
 DndStatus upload_values(void*, const float*, int64_t) { return kDndOk; }
-DndStatus upload_linear(void* device, const float* weight, int64_t out, int64_t in) {
+DndStatus upload_linear(void* device, DndWeight weight, int64_t out, int64_t in) {
   return guarded([&] {
     Device& own = *static_cast<Device*>(device);
     if (own.keeps_bfloat16) own.allocated_bytes += own.weights.add(own.pool, weight, out, in);
@@ -144,7 +144,7 @@ DndStatus convolution(void* device, const DndControl* control, const DndConvolut
   });
 }
 
-DndStatus linear(void* device, const DndControl* control, const float* x, int64_t rows, int64_t in, const float* weight,
+DndStatus linear(void* device, const DndControl* control, const float* x, int64_t rows, int64_t in, DndWeight weight,
                  const float* bias, int64_t out, DndActivation activation, const float* residual, float* y) {
   return guarded([&] {
     const Device& own = *static_cast<Device*>(device);
@@ -157,7 +157,7 @@ DndStatus linear(void* device, const DndControl* control, const float* x, int64_
 }
 
 DndStatus embed(void* device, const DndControl* control, const int32_t* ids, const int32_t* positions, int64_t rows,
-                const float* word, const float* position, const float* type, int64_t columns, float* y) {
+                DndWeight word, const float* position, const float* type, int64_t columns, float* y) {
   return guarded(
       [&] { cpu::embed(pool_of(device), Control(control), ids, positions, rows, word, position, type, columns, y); });
 }

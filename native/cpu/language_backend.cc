@@ -12,7 +12,7 @@ namespace {
 Device& own(void* device) { return *static_cast<Device*>(device); }
 ThreadPool& pool_of(void* device) { return own(device).pool; }
 
-DndStatus embed_tokens_entry(void* device, const DndControl* control, const int32_t* ids, int64_t rows, const float* table, int64_t columns, float* y) {
+DndStatus embed_tokens_entry(void* device, const DndControl* control, const int32_t* ids, int64_t rows, DndWeight table, int64_t columns, float* y) {
   return guarded([&] { embed_tokens(pool_of(device), Control(control), ids, rows, table, columns, y); });
 }
 
@@ -48,7 +48,7 @@ DndStatus swiglu_gradient_entry(void* device, const DndControl* control, const f
   return guarded([&] { swiglu_gradient(pool_of(device), Control(control), gate, up, dy, elements, dgate, dup); });
 }
 
-DndStatus linear_few_rows_entry(void* device, const DndControl* control, const float* x, int64_t rows, int64_t in, const float* weight, const float* bias, int64_t out, const float* residual, float* y) {
+DndStatus linear_few_rows_entry(void* device, const DndControl* control, const float* x, int64_t rows, int64_t in, DndWeight weight, const float* bias, int64_t out, const float* residual, float* y) {
   return guarded([&] {
     if (const std::optional<Bfloat16Columns> resident = own(device).weights.find(weight, out, in)) {  // read once as well
       gemm(pool_of(device), Control(control), rows, x, in, *resident, y, out, {bias, kDndNoActivation, residual, out});
@@ -58,13 +58,13 @@ DndStatus linear_few_rows_entry(void* device, const DndControl* control, const f
   });
 }
 
-DndStatus upload_linear_gradient_entry(void* device, const float* weight, int64_t out, int64_t in) {
+DndStatus upload_linear_gradient_entry(void* device, DndWeight weight, int64_t out, int64_t in) {
   return guarded([&] {
     if (own(device).keeps_bfloat16) own(device).allocated_bytes += own(device).weights.add_gradient(pool_of(device), weight, out, in);
   });
 }
 
-DndStatus linear_input_gradient_entry(void* device, const DndControl* control, const float* dy, int64_t rows, int64_t in, int64_t out, const float* weight, const float* addend, float* dx) {
+DndStatus linear_input_gradient_entry(void* device, const DndControl* control, const float* dy, int64_t rows, int64_t in, int64_t out, DndWeight weight, const float* addend, float* dx) {
   return guarded([&] {
     if (const Bfloat16Matrix* resident = own(device).weights.find_gradient(weight)) {
       gemm(pool_of(device), Control(control), rows, dy, out, resident->all(), dx, in, {.residual = addend, .residual_stride = in});

@@ -99,9 +99,9 @@ void DecoderModel::invalidate_stale() {
 
 void DecoderModel::upload_projection() const {
   const int64_t length = config_.features[0].height;
-  device_.call(device_->upload_linear, projection_->down_weight, length, config_.projected_from);
+  device_.call(device_->upload_linear, DndWeight{projection_->down_weight}, length, config_.projected_from);
   device_.call(device_->upload_values, projection_->down_bias, length);
-  device_.call(device_->upload_linear, projection_->gate_weight, length, length);
+  device_.call(device_->upload_linear, DndWeight{projection_->gate_weight}, length, length);
   device_.call(device_->upload_values, projection_->gate_bias, length);
 }
 

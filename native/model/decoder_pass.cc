@@ -5,18 +5,6 @@
 #include "backend_training.h"
 
 namespace dnd {
-namespace {
-
-DndWeightType weight_type(FloatType type) {
-  switch (type) {
-    case FloatType::kF16: return kDndFloat16Weight;
-    case FloatType::kBF16: return kDndBfloat16Weight;
-    default: return kDndFloat32Weight;
-  }
-}
-
-}  // namespace
-
 PassArray DecoderPass::upload(const float* host, int64_t elements) {
   PassArray array = allocate(elements);
   if (context_.pass != nullptr) device().upload(array.data(), host, elements * static_cast<int64_t>(sizeof(float)));
@@ -86,7 +74,7 @@ void DecoderPass::convolve_tokens(const DecoderLayer& layer, const PassArray& s,
 PassArray DecoderPass::linear(const PassArray& x, int64_t rows, int64_t in, const float* weight, const float* bias) {
   const int64_t out = model_.config().features.front().height;
   PassArray y = allocate(rows * out);
-  call(device()->linear, x.data(), rows, in, weight, bias, out, kDndNoActivation, nullptr, y.data());
+  call(device()->linear, x.data(), rows, in, DndWeight{weight}, bias, out, kDndNoActivation, nullptr, y.data());
   return y;
 }
 
@@ -100,7 +88,7 @@ PassArray DecoderPass::convolve(const DndConvolution& step, const DndConvolution
 void DecoderPass::convolve_into(const PassArray& y, const DndConvolution& step, DndConvolutionOperands operands,
                                 const StoredValues& weight) const {
   operands.weight = weight.data;
-  operands.weight_type = weight_type(weight.type);
+  operands.weight_type = weight.operand().type;
   operands.y = y.data();
   operands.workspace = workspace_.memory();
   call(device()->convolution, &step, &operands);

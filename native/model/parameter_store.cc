@@ -31,10 +31,11 @@ int64_t checked_bytes(const std::string& name, const std::vector<int64_t>& shape
 
 }  // namespace
 
-const float* ParameterStore::add_stacked(const std::vector<std::string>& names, const std::vector<int64_t>& shape) {
+std::vector<ParameterInfo> ParameterStore::of_shape(const std::vector<std::string>& names,
+                                                    const std::vector<int64_t>& shape) {
   std::vector<ParameterInfo> parameters;
   for (const std::string& name : names) parameters.push_back({name, shape});
-  return add_contiguous(parameters);
+  return parameters;
 }
 
 StoredValues ParameterStore::add_all(const std::vector<ParameterInfo>& parameters, bool halves) {

@@ -38,7 +38,12 @@ class ParameterStore {
   }
 
   /// The same for contiguous parameters of equal shape, readable as one. Returns the first.
-  const float* add_stacked(const std::vector<std::string>& names, const std::vector<int64_t>& shape);
+  const float* add_stacked(const std::vector<std::string>& names, const std::vector<int64_t>& shape) {
+    return add_contiguous(of_shape(names, shape));
+  }
+  StoredValues add_stacked_stored(const std::vector<std::string>& names, const std::vector<int64_t>& shape) {
+    return add_all(of_shape(names, shape), true);
+  }
 
   /// The same for contiguous parameters of any shapes: mapped if they are contiguous in a file.
   const float* add_contiguous(const std::vector<ParameterInfo>& parameters) {
@@ -77,6 +82,8 @@ class ParameterStore {
   std::optional<std::pair<size_t, int64_t>> first_non_finite(int threads, Job& job) const;
 
  private:
+  static std::vector<ParameterInfo> of_shape(const std::vector<std::string>& names, const std::vector<int64_t>& shape);
+
   struct Values {
     StoredValues stored;
     float* own;  ///< null: mapped

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "backend.h"
 #include "core/float_conversion.h"
 #include "core/status.h"
 
@@ -18,6 +19,16 @@ struct StoredValues {
   const float* floats() const {
     if (type != FloatType::kF32) throw Error(ErrorCode::kInternal, "a parameter in half precision was read as float32");
     return static_cast<const float*>(data);
+  }
+  /// Those from an element on.
+  StoredValues part_from(int64_t element) const {
+    return {static_cast<const char*>(data) + element * bytes_of(type), type};
+  }
+  /// As operations take them.
+  DndWeight operand() const {
+    if (type == FloatType::kF16) return {data, kDndFloat16Weight};
+    if (type == FloatType::kBF16) return {data, kDndBfloat16Weight};
+    return {floats(), kDndFloat32Weight};
   }
 };
 

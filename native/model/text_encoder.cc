@@ -34,7 +34,7 @@ TextEncoder::TextEncoder(TextEncoderConfig config, const DeviceChoice& device, M
       device_(check_operations(config_, device)),
       parameters_(std::move(mapped)),
       zeros_(static_cast<size_t>(config_.hidden_size)),
-      word_(add_table("embeddings.word_embeddings.weight", config_.vocab_size, config_.hidden_size)),
+      word_(add_weight({"embeddings.word_embeddings.weight"}, {config_.vocab_size, config_.hidden_size})),
       position_(add_table("embeddings.position_embeddings.weight", config_.position_rows(), config_.hidden_size)),
       type_(add_table("embeddings.token_type_embeddings.weight", config_.type_vocab_size, config_.hidden_size)) {
   if (type_ == nullptr) type_ = zeros_.data();
@@ -51,8 +51,14 @@ const float* TextEncoder::add_table(const std::string& name, int64_t rows, int64
   return rows == 0 ? nullptr : parameters_.add(name, {rows, columns});
 }
 
+/// In half precision only where the device reads it in host memory.
+StoredValues TextEncoder::add_weight(const std::vector<std::string>& names, const std::vector<int64_t>& shape) {
+  if (device_.in_host_memory()) return parameters_.add_stacked_stored(names, shape);
+  return {parameters_.add_stacked(names, shape), FloatType::kF32};
+}
+
 TextEncoder::Linear TextEncoder::add_linear(const std::string& name, int64_t out, int64_t in, bool bias) {
-  const float* weight = parameters_.add(name + ".weight", {out, in});
+  const StoredValues weight = add_weight({name + ".weight"}, {out, in});
   return {weight, bias ? parameters_.add(name + ".bias", {out}) : nullptr};
 }
 
@@ -61,7 +67,7 @@ TextEncoder::Linear TextEncoder::add_query_key_value(const std::string& name) {
     return {name + "query." + kind, name + "key." + kind, name + "value." + kind};
   };
   const int64_t inner = config_.inner_width();
-  const float* weight = parameters_.add_stacked(names("weight"), {inner, config_.hidden_size});
+  const StoredValues weight = add_weight(names("weight"), {inner, config_.hidden_size});
   return {weight, config_.attention_bias ? parameters_.add_stacked(names("bias"), {inner}) : nullptr};
 }
 
@@ -141,8 +147,8 @@ double TextEncoder::multiply_adds(const WindowBatch& batch) const {
 }
 
 void TextEncoder::upload_linear(const Linear& layer, int64_t out, int64_t in) const {
-  if (layer.weight == nullptr) return;
-  device_.call(device_->upload_linear, layer.weight, out, in);
+  if (layer.weight.data == nullptr) return;
+  device_.call(device_->upload_linear, layer.weight.operand(), out, in);
   if (layer.bias != nullptr) device_.call(device_->upload_values, layer.bias, out);
 }
 
@@ -178,7 +184,9 @@ void TextEncoder::upload_parameters(Job& job) {
     resident_generation_ = parameters_.generation();
   }
   const int64_t hidden = config_.hidden_size;
-  device_.call(device_->upload_values, word_, config_.vocab_size * hidden);
+  if (word_.type == FloatType::kF32) {
+    device_.call(device_->upload_values, word_.floats(), config_.vocab_size * hidden);
+  }
   if (position_ != nullptr) device_.call(device_->upload_values, position_, config_.position_rows() * hidden);
   device_.call(device_->upload_values, type_, hidden);  // row 0: every token has type 0
   for (const auto& [theta, table] : rotary_) {

@@ -58,7 +58,8 @@ class TextEncoder {
 
  private:
   struct Linear {
-    const float *weight = nullptr, *bias = nullptr;  ///< [out, in]; [out], or null
+    StoredValues weight{};        ///< [out, in]; no data: none
+    const float* bias = nullptr;  ///< [out], or null
   };
   struct Norm {
     const float *weight = nullptr, *bias = nullptr;  ///< [hidden_size]; bias null for an RMS norm
@@ -74,6 +75,8 @@ class TextEncoder {
   friend class TextEncoderPass;
 
   const float* add_table(const std::string& name, int64_t rows, int64_t columns);
+  /// Of one linear layer or several stacked ones.
+  StoredValues add_weight(const std::vector<std::string>& names, const std::vector<int64_t>& shape);
   Linear add_linear(const std::string& name, int64_t out, int64_t in, bool bias);
   Linear add_query_key_value(const std::string& name);
   Norm add_norm(const std::string& name);
@@ -95,7 +98,8 @@ class TextEncoder {
   Device device_;
   ParameterStore parameters_;
   std::vector<float> zeros_;  ///< [hidden_size], for what a model has not and an operation requires
-  const float *word_, *position_, *type_;
+  StoredValues word_;
+  const float *position_, *type_;
   Norm embedding_norm_, final_norm_;  ///< weight null: none
   const float* relative_bias_ = nullptr;  ///< of all layers, or null
   std::vector<Layer> layers_;

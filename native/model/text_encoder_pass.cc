@@ -78,7 +78,8 @@ int64_t TextEncoderPass::bytes(const TextEncoderConfig& config, int64_t rows, in
 
 TextEncoder::Linear TextEncoderPass::part_of(const TextEncoder::Linear& stacked, int64_t part, int64_t inner,
                                              int64_t hidden) {
-  return {stacked.weight + part * inner * hidden, stacked.bias == nullptr ? nullptr : stacked.bias + part * inner};
+  return {stacked.weight.part_from(part * inner * hidden),
+          stacked.bias == nullptr ? nullptr : stacked.bias + part * inner};
 }
 
 TextEncoderPass::TextEncoderPass(const TextEncoder& encoder, const WindowBatch::Chunk& chunk, const EncodeShape& shape,
@@ -139,9 +140,9 @@ void TextEncoderPass::run() {
 void TextEncoderPass::embed() {
   if (config_.learned_positions) {
     pass_.call(device_->embed, control_, values_of<int32_t>(ids_), values_of<int32_t>(positions_), rows_,
-               encoder_.word_, encoder_.position_, encoder_.type_, hidden_, states_);
+               encoder_.word_.operand(), encoder_.position_, encoder_.type_, hidden_, states_);
   } else {
-    pass_.call(device_->language->embed_tokens, control_, values_of<int32_t>(ids_), rows_, encoder_.word_, hidden_,
+    pass_.call(device_->language->embed_tokens, control_, values_of<int32_t>(ids_), rows_, encoder_.word_.operand(), hidden_,
                states_);
   }
   if (config_.embedding_norm) norm(encoder_.embedding_norm_, states_, states_);
@@ -256,12 +257,12 @@ const float* TextEncoderPass::feed_forward(const TextEncoder::Layer& layer, cons
 
 void TextEncoderPass::linear(const TextEncoder::Linear& layer, const float* from, int64_t in, int64_t out,
                              DndActivation with, const float* residual, float* to) const {
-  pass_.call(device_->linear, control_, from, rows_, in, layer.weight, layer.bias, out, with, residual, to);
+  pass_.call(device_->linear, control_, from, rows_, in, layer.weight.operand(), layer.bias, out, with, residual, to);
 }
 
 void TextEncoderPass::linear(const TextEncoder::Linear& layer, const float* from, int64_t rows, int64_t in, int64_t out,
                              float* to) const {
-  pass_.call(device_->linear, control_, from, rows, in, layer.weight, layer.bias, out, kDndNoActivation,
+  pass_.call(device_->linear, control_, from, rows, in, layer.weight.operand(), layer.bias, out, kDndNoActivation,
              static_cast<const float*>(nullptr), to);
 }
 

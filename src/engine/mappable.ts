@@ -14,8 +14,8 @@ export abstract class MappableEngine<Handle extends MappableStore> extends Model
   #mapped: ReadonlyMap<string, MappedValues['dtype']> = new Map();
 
   /**
-   * Maps the parameters that can be taken from their files as they are: aligned float32 and, for the weights of
-   * convolutions on a CPU, F16 and BF16; what parameters held before is dropped. Jobs
+   * Maps the parameters that can be taken from their files as they are: aligned float32 and, on a CPU, F16 and BF16 for
+   * the weights of convolutions and linear layers and for token embeddings; what parameters held before is dropped. Jobs
    * throw CORRUPT_FILE once one of the files has been cut or written to; one that is deleted, or replaced by renaming
    * another over it, keeps its contents.
    * @returns the names of mapped parameters; the others have to be written

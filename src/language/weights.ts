@@ -2,6 +2,7 @@ import type { CausalEngine, ParameterDtype } from '../engine/index.js';
 import { DndError } from '../errors.js';
 import { elementCount, isFloatDtype } from '../formats/dtypes.js';
 import type { TensorReader } from '../formats/safetensors/index.js';
+import type { TensorPlace } from '../formats/tensor-place.js';
 import { quote } from '../validation/index.js';
 import { type LoadParametersOptions, loadParameters, type ParameterTarget } from '../weights/index.js';
 
@@ -9,7 +10,9 @@ import { type LoadParametersOptions, loadParameters, type ParameterTarget } from
 export type WeightStore = Pick<CausalEngine, 'parameters'> & ParameterTarget;
 
 /** Where weights come from: tensors under transformers' names. */
-export interface WeightReader extends Pick<TensorReader, 'path' | 'tensors' | 'chunks' | 'place' | 'close'> {
+export interface WeightReader extends Pick<TensorReader, 'path' | 'tensors' | 'chunks' | 'close'> {
+  /** As of `TensorReader`; undefined for a tensor that is converted while it is read. */
+  place?(name: string): TensorPlace | undefined;
   /** Of a file with other names: that of a tensor, which need not be there. */
   nameOf?(name: string): string;
 }

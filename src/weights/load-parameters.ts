@@ -3,6 +3,7 @@ import type { JobOptions, ParameterDtype, ParameterPlace } from '../engine/index
 import { DndError } from '../errors.js';
 import { DTYPES, type FloatDtype } from '../formats/dtypes.js';
 import type { TensorReader } from '../formats/safetensors/index.js';
+import type { TensorPlace } from '../formats/tensor-place.js';
 
 /** The engine copies a megabyte in well below a millisecond. */
 const CHUNK_BYTES = 2 ** 20;
@@ -35,7 +36,9 @@ export interface ParameterSource {
 }
 
 /** Where tensors come from: some readers know where in their file a tensor's bytes are. */
-export type ParameterReader = Pick<TensorReader, 'path' | 'chunks' | 'place'>;
+export type ParameterReader = Pick<TensorReader, 'path' | 'chunks'> & {
+  place?(name: string): TensorPlace | undefined;
+};
 
 /**
  * Fills a model's parameters from the tensors of a file: what the engine can use as it is gets mapped, all else is read and

@@ -55,11 +55,11 @@ void expect_nothing_left() {
 /// Something of an encoder, outside passes: a linear layer and its LayerNorm.
 std::vector<float> encode(const BackendDevice& device, const BackendLayer& layer) {
   const std::vector<float> weight(layer.over_width.begin(), layer.over_width.begin() + 40);  // [8, 5]
-  device.call(device->upload_linear, weight.data(), int64_t{8}, int64_t{5});
+  device.call(device->upload_linear, DndWeight{weight.data()}, int64_t{8}, int64_t{5});
   const BackendArray x(device, layer.x()), y(device, 18 * 8 * 4);
   const DndControl* const control = nullptr;
-  device.call(device->linear, control, static_cast<const float*>(x.floats()), int64_t{18}, int64_t{5}, weight.data(),
-              static_cast<const float*>(nullptr), int64_t{8}, kDndGelu, static_cast<const float*>(nullptr), y.floats());
+  device.call(device->linear, control, static_cast<const float*>(x.floats()), int64_t{18}, int64_t{5},
+              DndWeight{weight.data()}, static_cast<const float*>(nullptr), int64_t{8}, kDndGelu, static_cast<const float*>(nullptr), y.floats());
   device.call(device->layer_norm, control, static_cast<const float*>(y.floats()), int64_t{18}, int64_t{8},
               layer.norm_weight.data(), layer.norm_bias.data(), 1e-5f, y.floats());
   device.call(device->synchronise);

@@ -65,15 +65,23 @@ TEST(BackendOperations, multiply_add_activate_and_add_a_residual) {
   }
   for (DndPrecision precision : {kDndMixed, kDndFloat32}) {
     const BackendDevice device(precision);
-    device.call(device->upload_linear, weight.data(), kOut, kColumns);
+    device.call(device->upload_linear, DndWeight{weight.data()}, kOut, kColumns);
     upload(device, bias);
     const BackendArray from(device, x), added(device, residual), y(device, kRows * kOut * 4);
     CountedControl counted;
     device.call(device->linear, static_cast<const DndControl*>(&counted.control), floats(from), kRows, kColumns,
-                weight.data(), bias.data(), kOut, kDndGelu, floats(added), y.floats());
+                DndWeight{weight.data()}, bias.data(), kOut, kDndGelu, floats(added), y.floats());
     EXPECT_LE(relative_error(y.download(kRows * kOut), wanted), tolerance_of(precision));
     EXPECT_EQ(counted.done, kRows * kColumns * kOut);
   }
+}
+
+TEST(BackendOperations, refuse_weights_in_half_precision) {
+  const std::vector<uint16_t> halves(12);
+  const BackendDevice device;
+  const Failure failure =
+      device.failure(device->upload_linear, DndWeight{halves.data(), kDndBfloat16Weight}, int64_t{3}, int64_t{4});
+  EXPECT_EQ(failure.status, kDndInternal);
 }
 
 TEST(BackendOperations, look_embeddings_up) {
@@ -89,8 +97,8 @@ TEST(BackendOperations, look_embeddings_up) {
   const BackendDevice device;
   for (const std::vector<float>* table : {&word, &position, &type}) upload(device, *table);
   const BackendArray id(device, ids), at(device, positions), y(device, kRows * kColumns * 4);
-  device.call(device->embed, kNone, id.as<int32_t>(), at.as<int32_t>(), kRows, word.data(), position.data(),
-              type.data(), kColumns, y.floats());
+  device.call(device->embed, kNone, id.as<int32_t>(), at.as<int32_t>(), kRows, DndWeight{word.data()},
+              position.data(), type.data(), kColumns, y.floats());
   EXPECT_LE(relative_error(y.download(kRows * kColumns), wanted), 1e-6);
 }
 

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
+import { loadEncoderWeights } from '../../src/encoder/encoder-weights.js';
 import { ModelEncoder, parseEncoderConfig } from '../../src/encoder/index.js';
-import { fromFloat32 } from '../../src/formats/dtypes.js';
+import { EncoderEngine } from '../../src/engine/index.js';
+import { fromFloat32, toFloat32 } from '../../src/formats/dtypes.js';
 import { SafetensorsFile, type TensorSource, writeSafetensors } from '../../src/formats/safetensors/index.js';
 import { useTemporaryFolder } from '../temporary-folder.js';
 import { readGolden, relativeError } from './golden.js';
@@ -102,6 +104,41 @@ describe('weights', () => {
       return { ...source, dtype, bytes: () => [fromFloat32(values, dtype)] };
     });
     expect(relativeError(await hiddenStates(tensors), await goldenHiddenStates())).toBeLessThan(tolerance);
+  });
+
+  test.each(['F16', 'BF16'] as const)('in %s give the bytes of the same values in float32', async (dtype) => {
+    const rounded = (await smallBertTensors()).map((source) => {
+      const [bytes] = source.bytes() as [Uint8Array];
+      const values = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+      return { ...source, halves: fromFloat32(values, dtype) };
+    });
+    const half = rounded.map((source): TensorSource => ({ ...source, dtype, bytes: () => [source.halves] }));
+    const whole = rounded.map((source): TensorSource => {
+      const values = toFloat32(source.halves, dtype);
+      return { ...source, dtype: 'F32', bytes: () => [new Uint8Array(values.buffer)] };
+    });
+    expect(await hiddenStates(half)).toEqual(await hiddenStates(whole));
+  });
+
+  test('in half precision are in no memory of their own, but for norms, biases and what is stacked', async () => {
+    const tensors = (await smallBertTensors()).map((source): TensorSource => {
+      const [bytes] = source.bytes() as [Uint8Array];
+      const values = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+      return { ...source, dtype: 'BF16', bytes: () => [fromFloat32(values, 'BF16')] };
+    });
+    const { modelType: _, padTokenId: __, ...sizes } = parseEncoderConfig(await smallBertConfig(), 'config.json');
+    const engine = await EncoderEngine.create({ ...sizes, mapped: true });
+    try {
+      await withWeights(tensors, (file) => loadEncoderWeights(engine, file));
+      const mapped =
+        /(word_embeddings|attention\.output\.dense|intermediate\.dense|layer\.\d+\.output\.dense)\.weight$/;
+      const own = engine.parameters.filter(({ name }) => !mapped.test(name));
+      expect(own.length).toBeLessThan(engine.parameters.length);
+      const elements = own.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size), 0);
+      expect(engine.parameterBytes).toBe(4 * elements);
+    } finally {
+      engine.dispose();
+    }
   });
 
   const wordEmbeddings = 'embeddings.word_embeddings.weight';

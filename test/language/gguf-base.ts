@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ARCHITECTURES } from '../../src/adapter/gguf/architectures.js';
 import { permuteRows } from '../../src/adapter/gguf/permute.js';
 import { architectureOfModelType } from '../../src/adapter/gguf-model-types.js';
+import { type FloatDtype, fromFloat32 } from '../../src/formats/dtypes.js';
 import {
   type GgmlType,
   type GgufTensorSource,
@@ -53,7 +54,7 @@ export function tokenizerMetadata({ model, added_tokens }: Tokenizer, size: numb
 
 export interface GgufOptions {
   /** Of weights with two axes. */
-  type?: 'F32' | 'Q8_0';
+  type?: 'F32' | 'F16' | 'BF16' | 'Q8_0';
   /** undefined: leave it out. */
   metadata?: Record<string, Values | undefined>;
   change?: (tensors: GgufTensorSource[]) => GgufTensorSource[];
@@ -140,6 +141,6 @@ export function tensorOf(
   values: Float32Array,
   type: GgmlType = 'F32',
 ): GgufTensorSource {
-  const bytes = type === 'Q8_0' ? quantise(values, type) : new Uint8Array(values.slice().buffer);
+  const bytes = type === 'Q8_0' || type === 'Q4_0' ? quantise(values, type) : fromFloat32(values, type as FloatDtype);
   return { name, shape, type, bytes: () => [bytes] };
 }

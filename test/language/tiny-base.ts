@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CausalEngine } from '../../src/engine/index.js';
+import { fromFloat32 } from '../../src/formats/dtypes.js';
 import { writeSafetensors } from '../../src/formats/safetensors/index.js';
 import { causalConfigFromJson } from '../../src/language/config.js';
 
@@ -27,11 +28,13 @@ export interface TinyBaseOptions {
   /** Files to write beside, or instead of, the usual ones; undefined: leave it out. */
   files?: Record<string, object | string | undefined>;
   seed?: number;
+  /** Of all tensors in the file. */
+  dtype?: 'F32' | 'F16' | 'BF16';
 }
 
 /** Writes a base with random weights, in the layout of Hugging Face. */
 export async function writeTinyBase(folder: string, options: TinyBaseOptions = {}): Promise<string> {
-  const { tokenizer = 'byte-level', seed = 1, files = {} } = options;
+  const { tokenizer = 'byte-level', seed = 1, dtype = 'F32', files = {} } = options;
   const config = { ...TINY_CONFIG, ...options.config };
   await mkdir(folder, { recursive: true });
   const engine = await CausalEngine.create({ ...causalConfigFromJson(config, 'config').sizes, threads: 1 });
@@ -39,7 +42,7 @@ export async function writeTinyBase(folder: string, options: TinyBaseOptions = {
     await engine.initialise(seed, 0.3);
     const tensors = engine.parameters.map(({ name, shape }) => {
       const count = shape.reduce((product, size) => product * size, 1);
-      return { name, dtype: 'F32' as const, shape, bytes: () => [bytesOf(engine.readParameter(name, 0, count))] };
+      return { name, dtype, shape, bytes: () => [fromFloat32(engine.readParameter(name, 0, count), dtype)] };
     });
     await writeSafetensors(join(folder, 'model.safetensors'), tensors, { metadata: { format: 'pt' } });
   } finally {
@@ -57,8 +60,4 @@ export async function writeTinyBase(folder: string, options: TinyBaseOptions = {
     await writeFile(join(folder, name), typeof content === 'string' ? content : JSON.stringify(content));
   }
   return folder;
-}
-
-function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength);
 }

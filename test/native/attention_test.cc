@@ -155,7 +155,7 @@ TEST(Embed, adds_the_rows_of_three_tables) {
   const std::vector<int32_t> ids = {4, 0, 4}, positions = {3, 1, 0};
   std::vector<float> y(3 * 7);
   ThreadPool pool(2);
-  embed(pool, Control(), ids.data(), positions.data(), 3, word.data(), position.data(), type.data(), 7, y.data());
+  embed(pool, Control(), ids.data(), positions.data(), 3, {word.data()}, position.data(), type.data(), 7, y.data());
   for (int row = 0; row < 3; ++row) {
     for (int i = 0; i < 7; ++i) {
       EXPECT_FLOAT_EQ(y[row * 7 + i], word[ids[row] * 7 + i] + position[positions[row] * 7 + i] + type[i]);

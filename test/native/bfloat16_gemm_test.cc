@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <random>
 #include <string>
@@ -14,6 +15,7 @@
 #include "counted_control.h"
 #include "cpu/isa/select.h"
 #include "cpu/resident_weights.h"
+#include "random_halves.h"
 #include "random_values.h"
 
 namespace dnd::cpu {
@@ -59,7 +61,7 @@ std::vector<double> naive_product(const Size& size, const std::vector<float>& a,
 
 Bfloat16Matrix packed(ThreadPool& pool, const Size& size, const std::vector<float>& b, bool transposed) {
   return Bfloat16Matrix(pool, size.k, size.n,
-                        transposed ? MatrixView{b.data(), 1, size.k} : MatrixView{b.data(), size.n, 1});
+                        transposed ? WeightView{{b.data()}, 1, size.k} : WeightView{{b.data()}, size.n, 1});
 }
 
 TEST_F(Bfloat16Gemm, agrees_with_a_double_product_of_rounded_operands_whatever_the_size) {
@@ -71,6 +73,28 @@ TEST_F(Bfloat16Gemm, agrees_with_a_double_product_of_rounded_operands_whatever_t
       gemm(pool, Control(), size.m, a.data(), size.k, packed(pool, size, b, transposed).all(), c.data(), size.n);
       EXPECT_LE(relative_error(c, naive_product(size, rounded(a), rounded(b), transposed)), 1e-6)
           << size.m << "×" << size.n << "×" << size.k << (transposed ? " transposed" : "");
+    }
+  }
+}
+
+TEST_F(Bfloat16Gemm, of_a_weight_in_half_precision_gives_the_bytes_of_its_values_in_float32) {
+  ThreadPool pool(2);
+  for (const Size& size : odd_sizes()) {
+    const std::vector<float> a = random_values(size.m * size.k, 1);
+    for (const FloatType stored : test::kHalfTypes) {
+      const test::RandomHalves b(stored, size.k * size.n);
+      for (const bool transposed : {false, true}) {
+        const auto product = [&](DndWeight weight) {
+          const WeightView view = transposed ? WeightView{weight, 1, size.k} : WeightView{weight, size.n, 1};
+          std::vector<float> c(size.m * size.n, NAN);
+          gemm(pool, Control(), size.m, a.data(), size.k, Bfloat16Matrix(pool, size.k, size.n, view).all(), c.data(),
+               size.n);
+          return c;
+        };
+        const std::vector<float> found = product(b.weight()), wanted = product({b.floats.data()});
+        EXPECT_EQ(std::memcmp(found.data(), wanted.data(), wanted.size() * sizeof(float)), 0)
+            << size.m << "×" << size.n << "×" << size.k << (transposed ? " transposed" : "");
+      }
     }
   }
 }
@@ -158,21 +182,21 @@ TEST_F(Bfloat16Gemm, of_resident_weights_are_found_by_the_address_of_any_rows) {
   const int64_t in = 5, out = 64;
   const std::vector<float> values = random_values(3 * out * in, 3);
   ResidentWeights weights;
-  EXPECT_FALSE(weights.find(values.data(), out, in).has_value());
-  EXPECT_GT(weights.add(pool, values.data(), out, in), 0);
-  EXPECT_EQ(weights.add(pool, values.data(), out, in), 0);
-  weights.add(pool, values.data() + 2 * out * in, out, in);
-  EXPECT_EQ(weights.find(values.data(), out, in)->columns, out);
-  EXPECT_EQ(weights.find(values.data() + 32 * in, 20, in)->columns, 20);
-  EXPECT_EQ(weights.find(values.data() + 32 * in, 20, in)->panels, weights.find(values.data(), out, in)->panels + 32 * 3);
-  EXPECT_TRUE(weights.find(values.data() + 2 * out * in, out, in).has_value());
+  EXPECT_FALSE(weights.find({values.data()}, out, in).has_value());
+  EXPECT_GT(weights.add(pool, {values.data()}, out, in), 0);
+  EXPECT_EQ(weights.add(pool, {values.data()}, out, in), 0);
+  weights.add(pool, {values.data() + 2 * out * in}, out, in);
+  EXPECT_EQ(weights.find({values.data()}, out, in)->columns, out);
+  EXPECT_EQ(weights.find({values.data() + 32 * in}, 20, in)->columns, 20);
+  EXPECT_EQ(weights.find({values.data() + 32 * in}, 20, in)->panels, weights.find({values.data()}, out, in)->panels + 32 * 3);
+  EXPECT_TRUE(weights.find({values.data() + 2 * out * in}, out, in).has_value());
   for (const int64_t offset : {int64_t{1}, in, out * in, out * in + 32 * in}) {
-    EXPECT_FALSE(weights.find(values.data() + offset, 20, in).has_value()) << offset;
+    EXPECT_FALSE(weights.find({values.data() + offset}, 20, in).has_value()) << offset;
   }
-  EXPECT_FALSE(weights.find(values.data() + 32 * in, 33, in).has_value());
-  EXPECT_FALSE(weights.find(values.data(), out / 5, in * 5).has_value());
+  EXPECT_FALSE(weights.find({values.data() + 32 * in}, 33, in).has_value());
+  EXPECT_FALSE(weights.find({values.data()}, out / 5, in * 5).has_value());
   EXPECT_GT(weights.clear(), 0);
-  EXPECT_FALSE(weights.find(values.data(), out, in).has_value());
+  EXPECT_FALSE(weights.find({values.data()}, out, in).has_value());
 }
 
 TEST_F(Bfloat16Gemm, stops_when_it_is_cancelled_and_counts_its_multiply_adds) {

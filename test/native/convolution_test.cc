@@ -13,6 +13,7 @@
 #include "counted_control.h"
 #include "cpu/layers/layers.h"
 #include "naive_convolution.h"
+#include "random_halves.h"
 #include "random_values.h"
 
 namespace dnd::cpu {
@@ -75,38 +76,22 @@ std::vector<float> run(const ConvolutionCase& s, DndAlgorithm algorithm, int thr
   return run(c, Operands(s), s.outputs(), threads, control);
 }
 
-/// Of finite numbers of every size, subnormal ones and zeros among them.
-std::vector<uint16_t> random_halves(int64_t count, uint16_t exponent) {
-  std::mt19937 random(12);
-  std::vector<uint16_t> halves(count);
-  for (uint16_t& half : halves) {
-    do half = static_cast<uint16_t>(random());
-    while ((half & exponent) > exponent - exponent / 4);
-    if (random() % 8 == 0) half &= static_cast<uint16_t>(~exponent);
-  }
-  return halves;
-}
-
 TEST(Convolution, of_a_weight_in_half_precision_gives_the_bytes_of_its_values_in_float32) {
-  const struct {
-    DndWeightType type;
-    FloatType stored;
-    uint16_t exponent;
-  } types[] = {{kDndFloat16Weight, FloatType::kF16, 0x7c00}, {kDndBfloat16Weight, FloatType::kBF16, 0x7f80}};
   for (const ConvolutionCase& shape : odd_convolutions()) {
-    for (const auto& [type, stored, exponent] : types) {
+    for (const FloatType stored : test::kHalfTypes) {
+      const test::RandomHalves weight(stored, shape.weights());
       Operands values(shape);
-      values.halves = random_halves(shape.weights(), exponent);
-      ASSERT_EQ(convert_to_float32(stored, values.halves.data(), shape.weights(), values.weight.data()), -1);
+      values.weight = weight.floats;
+      values.halves = weight.bits;
       for (const DndAlgorithm algorithm : {kDndDirect, kDndSpectral}) {
         DndConvolution c = convolution_of(shape);
         c.algorithm = algorithm;
-        const std::vector<float> wanted = run(c, values, shape.outputs(), 2);
-        values.type = type;
-        const std::vector<float> found = run(c, values, shape.outputs(), 2);
         values.type = kDndFloat32Weight;
+        const std::vector<float> wanted = run(c, values, shape.outputs(), 2);
+        values.type = weight.type;
+        const std::vector<float> found = run(c, values, shape.outputs(), 2);
         EXPECT_EQ(std::memcmp(found.data(), wanted.data(), wanted.size() * sizeof(float)), 0)
-            << shape << (type == kDndFloat16Weight ? " f16" : " bf16") << ", algorithm " << algorithm;
+            << shape << (stored == FloatType::kF16 ? " f16" : " bf16") << ", algorithm " << algorithm;
       }
     }
   }

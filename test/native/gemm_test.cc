@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "counted_control.h"
+#include "random_halves.h"
 #include "random_values.h"
 
 namespace dnd::cpu {
@@ -56,6 +57,27 @@ TEST(Gemm, agrees_with_a_double_product_whatever_the_size_and_the_transposes) {
       gemm(pool, Control(), size.m, size.n, size.k, left, right, c.data(), size.n);
       EXPECT_LE(relative_error(c, naive_product(size, left, right)), 7e-7)
           << size.m << "×" << size.n << "×" << size.k << " transposes " << transposes;
+    }
+  }
+}
+
+TEST(Gemm, of_a_weight_in_half_precision_gives_the_bytes_of_its_values_in_float32) {
+  ThreadPool pool(2);
+  for (const Size& size : odd_sizes()) {
+    const std::vector<float> a = random_values(size.m * size.k, 1);
+    for (const FloatType stored : test::kHalfTypes) {
+      const test::RandomHalves b(stored, size.k * size.n);
+      for (const bool transposed : {false, true}) {
+        const auto product = [&](DndWeight weight) {
+          std::vector<float> c(size.m * size.n, NAN);
+          const WeightView view = transposed ? WeightView{weight, 1, size.k} : WeightView{weight, size.n, 1};
+          gemm(pool, Control(), size.m, size.n, size.k, {a.data(), size.k, 1}, view, c.data(), size.n);
+          return c;
+        };
+        const std::vector<float> found = product(b.weight()), wanted = product({b.floats.data()});
+        EXPECT_EQ(std::memcmp(found.data(), wanted.data(), wanted.size() * sizeof(float)), 0)
+            << size.m << "×" << size.n << "×" << size.k << (transposed ? " transposed" : "");
+      }
     }
   }
 }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <functional>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "cpu/language/operations.h"
 #include "cpu/layers/layers.h"
 #include "naive_language.h"
+#include "random_halves.h"
 #include "random_values.h"
 
 namespace dnd::cpu {
@@ -39,7 +41,7 @@ TEST(EmbedTokens, copies_the_rows_of_the_ids_and_adds_up_their_gradients) {
   const std::vector<float> table = random_values(vocabulary * columns, 1), dy = random_values(4 * columns, 2);
   const std::vector<float> y = with_any_threads([&](ThreadPool& pool) {
     std::vector<float> result(4 * columns, NAN);
-    embed_tokens(pool, Control(), ids.data(), 4, table.data(), columns, result.data());
+    embed_tokens(pool, Control(), ids.data(), 4, {table.data()}, columns, result.data());
     return result;
   });
   for (size_t row = 0; row < ids.size(); ++row) {
@@ -224,7 +226,7 @@ TEST(LinearFewRows, agrees_with_double_and_a_row_does_not_depend_on_the_others) 
     for (int64_t at = 0; at < rows * out; ++at) expected[at] += bias[at % out] + residual[at];
     const std::vector<float> y = with_any_threads([&](ThreadPool& pool) {
       std::vector<float> result(rows * out, NAN);
-      linear_few_rows(pool, Control(), x.data(), rows, in, weight.data(), bias.data(), out, residual.data(),
+      linear_few_rows(pool, Control(), x.data(), rows, in, {weight.data()}, bias.data(), out, residual.data(),
                       result.data());
       return result;
     });
@@ -232,7 +234,7 @@ TEST(LinearFewRows, agrees_with_double_and_a_row_does_not_depend_on_the_others) 
     for (int64_t row = 0; row < rows; ++row) {
       ThreadPool pool(2);
       std::vector<float> alone(out);
-      linear_few_rows(pool, Control(), x.data() + row * in, 1, in, weight.data(), bias.data(), out,
+      linear_few_rows(pool, Control(), x.data() + row * in, 1, in, {weight.data()}, bias.data(), out,
                       residual.data() + row * out, alone.data());
       EXPECT_EQ(alone, std::vector<float>(y.begin() + row * out, y.begin() + (row + 1) * out));
     }
@@ -251,10 +253,39 @@ TEST(LinearInputGradient, agrees_with_double_and_adds) {
   }
   const std::vector<float> dx = with_any_threads([&](ThreadPool& pool) {
     std::vector<float> result = addend;
-    linear_input_gradient(pool, Control(), dy.data(), rows, in, out, weight.data(), result.data(), result.data());
+    linear_input_gradient(pool, Control(), dy.data(), rows, in, out, {weight.data()}, result.data(), result.data());
     return result;
   });
   EXPECT_LE(relative_error(dx, expected), 1e-6);
+}
+
+TEST(Weights, in_half_precision_give_the_bytes_of_their_values_in_float32) {
+  ThreadPool pool(2);
+  for (const auto& [rows, in, out] : {std::array<int64_t, 3>{1, 1, 1}, {1, 576, 1537}, {3, 33, 5}, {2, 47, 300}, {9, 1536, 70}}) {
+    const std::vector<float> x = random_values(rows * in, 15), dy = random_values(rows * out, 16);
+    for (const FloatType stored : test::kHalfTypes) {
+      // Not so large that a sum would be infinite.
+      const test::RandomHalves weight(stored, out * in, 0.6);
+      const auto results = [&](DndWeight w) {
+        std::vector<float> y(rows * out, NAN), dx(rows * in, NAN), few(rows * out, NAN), embedded(2 * in, NAN);
+        linear(pool, Control(), x.data(), rows, in, w, nullptr, out, kDndGelu, nullptr, y.data());
+        linear_few_rows(pool, Control(), x.data(), rows, in, w, nullptr, out, nullptr, few.data());
+        linear_input_gradient(pool, Control(), dy.data(), rows, in, out, w, nullptr, dx.data());
+        const int32_t ids[] = {static_cast<int32_t>(out - 1), 0};
+        embed_tokens(pool, Control(), ids, 2, w, in, embedded.data());
+        const int32_t positions[] = {0, 0};
+        std::vector<float> summed(2 * in, NAN);
+        embed(pool, Control(), ids, positions, 2, w, x.data(), x.data(), in, summed.data());
+        return std::array{y, few, dx, embedded, summed};
+      };
+      const auto found = results(weight.weight()), wanted = results({weight.floats.data()});
+      for (size_t i = 0; i < found.size(); ++i) {
+        EXPECT_EQ(std::memcmp(found[i].data(), wanted[i].data(), wanted[i].size() * sizeof(float)), 0)
+            << "result " << i << ", " << rows << "×" << in << "×" << out;
+      }
+      EXPECT_TRUE(std::all_of(wanted[1].begin(), wanted[1].end(), [](float value) { return std::isfinite(value); }));
+    }
+  }
 }
 
 /// Rows of three adapters, of which one has none, beside rows without an adapter.

@@ -207,6 +207,18 @@ TEST(ParameterStore, TakesWhatIsMappedAsItIs) {
   EXPECT_EQ(store.mapped_bytes(), 400 + 80);
   EXPECT_EQ(store.bytes(), 3 * 400 + 80);
   EXPECT_EQ(store.at(5), store.at(4) + 10);
+  places.clear();
+  places.emplace("query", MappedValues{mapped, 10, 20, FloatType::kBF16});
+  places.emplace("key", MappedValues{mapped, 30, 20, FloatType::kBF16});
+  places.emplace("value", MappedValues{mapped, 50, 20, FloatType::kF16});
+  ParameterStore halves(places);
+  const StoredValues both = halves.add_stacked_stored({"query", "key"}, {10});
+  EXPECT_EQ(both.data, mapped->data() + 10);
+  EXPECT_EQ(both.operand().type, kDndBfloat16Weight);
+  EXPECT_EQ(both.part_from(10).data, mapped->data() + 30);
+  EXPECT_EQ(halves.add_stacked_stored({"key", "value"}, {10}).type, FloatType::kF32) << "of two types";
+  EXPECT_NE(halves.add("value", {10}), static_cast<const void*>(mapped->data() + 50)) << "wanted in float32";
+  EXPECT_EQ(halves.add_stored("value", {10}).operand().type, kDndFloat16Weight);
   store.writable("unknown")[0] = 1;
   try {
     store.writable("whole");

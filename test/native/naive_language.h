@@ -12,9 +12,12 @@
 /// models are tested on without the CPU's kernels.
 namespace dnd::test::naive {
 
-inline DndStatus embed_tokens(void*, const DndControl*, const int32_t* ids, int64_t rows, const float* table,
+/// Of a model in float32.
+inline const float* floats(DndWeight weight) { return static_cast<const float*>(weight.values); }
+
+inline DndStatus embed_tokens(void*, const DndControl*, const int32_t* ids, int64_t rows, DndWeight table,
                               int64_t columns, float* y) {
-  for (int64_t r = 0; r < rows; ++r) std::copy_n(table + ids[r] * columns, columns, y + r * columns);
+  for (int64_t r = 0; r < rows; ++r) std::copy_n(floats(table) + ids[r] * columns, columns, y + r * columns);
   return kDndOk;
 }
 
@@ -177,12 +180,12 @@ inline DndStatus swiglu_gradient(void*, const DndControl*, const float* gate, co
   return kDndOk;
 }
 
-inline DndStatus linear_few_rows(void*, const DndControl*, const float* x, int64_t rows, int64_t in, const float* weight,
+inline DndStatus linear_few_rows(void*, const DndControl*, const float* x, int64_t rows, int64_t in, DndWeight weight,
                                  const float* bias, int64_t out, const float* residual, float* y) {
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t o = 0; o < out; ++o) {
       double sum = bias != nullptr ? bias[o] : 0;
-      for (int64_t i = 0; i < in; ++i) sum += double(x[r * in + i]) * weight[o * in + i];
+      for (int64_t i = 0; i < in; ++i) sum += double(x[r * in + i]) * floats(weight)[o * in + i];
       y[r * out + o] = float(sum + (residual != nullptr ? residual[r * out + o] : 0.0f));
     }
   }
@@ -190,11 +193,11 @@ inline DndStatus linear_few_rows(void*, const DndControl*, const float* x, int64
 }
 
 inline DndStatus linear_input_gradient(void*, const DndControl*, const float* dy, int64_t rows, int64_t in, int64_t out,
-                                       const float* weight, const float* addend, float* dx) {
+                                       DndWeight weight, const float* addend, float* dx) {
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t i = 0; i < in; ++i) {
       double sum = addend != nullptr ? addend[r * in + i] : 0;
-      for (int64_t o = 0; o < out; ++o) sum += double(dy[r * out + o]) * weight[o * in + i];
+      for (int64_t o = 0; o < out; ++o) sum += double(dy[r * out + o]) * floats(weight)[o * in + i];
       dx[r * in + i] = float(sum);
     }
   }
@@ -301,7 +304,7 @@ inline DndStatus kl_divergence(void*, const DndControl*, float* targets, float* 
   return kDndOk;
 }
 
-inline DndStatus upload_linear_gradient(void*, const float*, int64_t, int64_t) { return kDndOk; }
+inline DndStatus upload_linear_gradient(void*, DndWeight, int64_t, int64_t) { return kDndOk; }
 
 inline constexpr DndLanguageOperations kOperations = {
     embed_tokens, embed_tokens_gradient, rms_norm,      rms_norm_gradient,

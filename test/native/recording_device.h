@@ -162,8 +162,8 @@ inline const DndBackend& RecordingDevice::table() {
       return self().cpu()->download(nullptr, to, from, bytes);
     };
     t.upload_values = [](void*, const float* values, int64_t) { return self().resident.insert(values), kDndOk; };
-    t.upload_linear = [](void*, const float* weight, int64_t, int64_t) {
-      return self().resident.insert(weight), kDndOk;
+    t.upload_linear = [](void*, DndWeight weight, int64_t, int64_t) {
+      return self().resident.insert(static_cast<const float*>(weight.values)), kDndOk;
     };
     t.upload_convolution = [](void*, const DndControl*, const DndConvolution*, const void* weight,
                               int64_t reserved_bytes) {
@@ -208,9 +208,9 @@ inline const DndBackend& RecordingDevice::table() {
         return self().cpu()->convolution(self().cpu_.state(), control, &c, &o);
       });
     };
-    t.linear = [](void*, const DndControl*, const float* x, int64_t rows, int64_t in, const float* weight,
+    t.linear = [](void*, const DndControl*, const float* x, int64_t rows, int64_t in, DndWeight weight,
                   const float* bias, int64_t out, DndActivation activation, const float* residual, float* y) {
-      self().check_resident(weight, "a linear weight");
+      self().check_resident(static_cast<const float*>(weight.values), "a linear weight");
       self().check_resident(bias, "a linear bias");
       return self().run([=] {
         return self().cpu()->linear(self().cpu_.state(), nullptr, x, rows, in, weight, bias, out, activation, residual,
@@ -218,8 +218,10 @@ inline const DndBackend& RecordingDevice::table() {
       });
     };
     t.embed = [](void*, const DndControl*, const int32_t* ids, const int32_t* positions, int64_t rows,
-                 const float* word, const float* position, const float* type, int64_t columns, float* y) {
-      for (const float* parameter : {word, position, type}) self().check_resident(parameter, "an embedding");
+                 DndWeight word, const float* position, const float* type, int64_t columns, float* y) {
+      for (const float* parameter : {static_cast<const float*>(word.values), position, type}) {
+        self().check_resident(parameter, "an embedding");
+      }
       return self().run([=] {
         return self().cpu()->embed(self().cpu_.state(), nullptr, ids, positions, rows, word, position, type, columns,
                                    y);

@@ -129,7 +129,9 @@ inline const DndBackend& TrainingDevice::table() {
     t.linear = Noted<&DndBackend::linear>::call;
     t.reconstruct = Noted<&DndBackend::reconstruct>::call;
     t.upload_values = [](void*, const float* values, int64_t) { return self().make_resident(values); };
-    t.upload_linear = [](void*, const float* weight, int64_t, int64_t) { return self().make_resident(weight); };
+    t.upload_linear = [](void*, DndWeight weight, int64_t, int64_t) {
+      return self().make_resident(static_cast<const float*>(weight.values));
+    };
     t.upload_convolution = [](void*, const DndControl*, const DndConvolution*, const void* weight, int64_t) {
       return self().make_resident(static_cast<const float*>(weight));
     };

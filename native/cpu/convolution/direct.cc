@@ -48,7 +48,7 @@ class DirectConvolution {
 
   /// One block of output channels for the units of one group. `scratch`: plan.thread_floats() floats; addend, of y's
   /// shape: may be null, or y.
-  void compute(const Control& control, const float* planes, const StoredWeight& weight, int64_t out_block, Range units,
+  void compute(const Control& control, const float* planes, DndWeight weight, int64_t out_block, Range units,
                const float* addend, float* y, float* scratch) const {
     const Range outs = {out_block * plan_.block_outs, std::min(g_.out_channels, (out_block + 1) * plan_.block_outs)};
     float* packed_weight = scratch;
@@ -107,7 +107,7 @@ class DirectConvolution {
   }
 
   /// [tap column][tap row][channel][out_width]
-  void pack_weight(const StoredWeight& stored, Range outs, Range channels, float* packed) const {
+  void pack_weight(DndWeight stored, Range outs, Range channels, float* packed) const {
     const int64_t taps = g_.kernel * g_.kernel;
     const auto& places = places_[channels.size() == plan_.block_channels ? 0 : 1];
     if (stored.type != kDndFloat32Weight) {
@@ -116,7 +116,7 @@ class DirectConvolution {
       widened.reserve(static_cast<size_t>(outs.size() * row) * sizeof(float));
       for (int64_t out = 0; out < outs.size(); ++out) {
         const int64_t first = ((outs.begin + out) * g_.channels + channels.begin) * taps;
-        stored.widen(first, row, widened.floats() + out * row);
+        widen(stored, first, row, widened.floats() + out * row);
       }
       isa_.transpose(widened.floats(), row, outs.size(), row, places.data(), 1.0f, packed, plan_.out_width,
                      plan_.out_width);
@@ -186,7 +186,7 @@ class DirectConvolution {
 }  // namespace
 
 void convolve_direct(ThreadPool& pool, const Control& control, const Kernels& kernels, const DirectPlan& plan,
-                     const float* x, const StoredWeight& weight, const float* addend, float* y, float* workspace) {
+                     const float* x, DndWeight weight, const float* addend, float* y, float* workspace) {
   const Geometry& geometry = plan.geometry;
   const DirectConvolution convolution(kernels, plan);
   float* planes = workspace;

@@ -3,7 +3,7 @@
 #include "control.h"
 #include "core/thread_pool.h"
 #include "cpu/convolution/direct_plan.h"
-#include "cpu/convolution/stored_weight.h"
+#include "cpu/isa/stored_weight.h"
 
 namespace dnd::cpu {
 
@@ -12,6 +12,6 @@ namespace dnd::cpu {
 /// `addend`, which may be null or y itself, is added to what is stored. `workspace` has
 /// plan.workspace_floats(pool.threads()) floats.
 void convolve_direct(ThreadPool& pool, const Control& control, const Kernels& kernels, const DirectPlan& plan,
-                     const float* x, const StoredWeight& weight, const float* addend, float* y, float* workspace);
+                     const float* x, DndWeight weight, const float* addend, float* y, float* workspace);
 
 }  // namespace dnd::cpu

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "core/integers.h"
+#include "core/workspace.h"
 #include "cpu/gemm/product.h"
+#include "cpu/isa/stored_weight.h"
 
 namespace dnd::cpu {
 namespace {
@@ -43,9 +45,23 @@ class Bfloat16Operands {
   const Bfloat16Kernels& bfloat16_;
 };
 
+/// Columns [column, column + lanes) of b: where they are, or in memory of the calling thread until its next call.
+MatrixView columns_in_float32(const WeightView& b, int64_t column, int64_t lanes, int64_t k) {
+  const int64_t first = column * b.column_stride;
+  if (b.data.type == kDndFloat32Weight) {
+    return {static_cast<const float*>(b.data.values) + first, b.row_stride, b.column_stride};
+  }
+  const bool down = b.row_stride == 1;
+  const int64_t runs = down ? lanes : k, length = down ? k : lanes, stride = down ? b.column_stride : b.row_stride;
+  thread_local Workspace workspace;
+  workspace.reserve(static_cast<size_t>(runs * length) * sizeof(float));
+  for (int64_t run = 0; run < runs; ++run) widen(b.data, first + run * stride, length, workspace.floats() + run * length);
+  return {workspace.floats(), down ? 1 : length, down ? length : 1};
+}
+
 }  // namespace
 
-Bfloat16Matrix::Bfloat16Matrix(ThreadPool& pool, int64_t k, int64_t n, MatrixView b) : k_(k), n_(n) {
+Bfloat16Matrix::Bfloat16Matrix(ThreadPool& pool, int64_t k, int64_t n, WeightView b) : k_(k), n_(n) {
   const Bfloat16Kernels& bfloat16 = bfloat16_kernels();
   const int64_t width = panel_columns(kernels()), panels = divide_up(n, width);
   memory_ = Memory(static_cast<size_t>(panels * width * pairs_of(k)) * sizeof(Bfloat16Pair));
@@ -53,11 +69,11 @@ Bfloat16Matrix::Bfloat16Matrix(ThreadPool& pool, int64_t k, int64_t n, MatrixVie
   pool.parallel_for(panels, [&](int64_t panel, int) {
     const int64_t column = panel * width, lanes = std::min(width, n - column);
     Bfloat16Pair* const destination = packed + column * pairs_of(k);
-    const float* const source = b.data + column * b.column_stride;
+    const MatrixView source = columns_in_float32(b, column, lanes, k);
     if (b.row_stride == 1) {
-      bfloat16.pack_rows(source, b.column_stride, lanes, k, destination, width);
+      bfloat16.pack_rows(source.data, source.column_stride, lanes, k, destination, width);
     } else {
-      bfloat16.pack_columns(source, b.row_stride, lanes, k, destination, width);
+      bfloat16.pack_columns(source.data, source.row_stride, lanes, k, destination, width);
     }
   });
 }

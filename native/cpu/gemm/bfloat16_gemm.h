@@ -21,7 +21,7 @@ struct Bfloat16Columns {
 class Bfloat16Matrix {
  public:
   /// Error(kUnavailable) without the instruction set, Error(kOutOfMemory). One of b's strides is 1.
-  Bfloat16Matrix(ThreadPool& pool, int64_t k, int64_t n, MatrixView b);
+  Bfloat16Matrix(ThreadPool& pool, int64_t k, int64_t n, WeightView b);
 
   int64_t rows() const { return k_; }
   int64_t columns() const { return n_; }

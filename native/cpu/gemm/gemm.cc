@@ -3,10 +3,11 @@
 #include <algorithm>
 
 #include "core/integers.h"
+#include "core/workspace.h"
 #include "cpu/gemm/pack.h"
 #include "cpu/gemm/product.h"
-#include "core/workspace.h"
 #include "cpu/isa/kernels.h"
+#include "cpu/isa/stored_weight.h"
 
 namespace dnd::cpu {
 namespace {
@@ -40,11 +41,41 @@ class FloatOperands {
   const Kernels& kernels_;
 };
 
-}  // namespace
+/// Columns of b, from `column` on, as a panel of `width`: k deep.
+void pack_columns(const Kernels& kernels, const MatrixView& b, int64_t column, int64_t lanes, int64_t k, float* packed,
+                  int64_t width) {
+  pack_panel(kernels, b.data + column * b.column_stride, b.column_stride, b.row_stride, lanes, k, packed, width);
+}
+
+/// In half precision: by way of a block in float32, unless a row's part of the panel is contiguous.
+void pack_columns(const Kernels& kernels, const WeightView& b, int64_t column, int64_t lanes, int64_t k, float* packed,
+                  int64_t width) {
+  if (b.data.type == kDndFloat32Weight) {
+    const MatrixView floats = {static_cast<const float*>(b.data.values), b.row_stride, b.column_stride};
+    return pack_columns(kernels, floats, column, lanes, k, packed, width);
+  }
+  if (b.row_stride != 1) {
+    for (int64_t d = 0; d < k; ++d) {
+      widen(b.data, d * b.row_stride + column, lanes, packed + d * width);
+      std::fill(packed + d * width + lanes, packed + (d + 1) * width, 0.0f);
+    }
+    return;
+  }
+  thread_local Workspace workspace;
+  workspace.reserve(static_cast<size_t>(lanes * kGemmDepth) * sizeof(float));
+  for (int64_t begin = 0; begin < k; begin += kGemmDepth) {
+    const int64_t depth = std::min(kGemmDepth, k - begin);
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      widen(b.data, (column + lane) * b.column_stride + begin, depth, workspace.floats() + lane * depth);
+    }
+    pack_panel(kernels, workspace.floats(), depth, 1, lanes, depth, packed + begin * width, width);
+  }
+}
 
 /// b is packed, once for all rows, some columns at a time.
-void gemm(ThreadPool& pool, const Control& control, int64_t m, int64_t n, int64_t k, MatrixView a, MatrixView b,
-          float* c, int64_t c_stride, const Epilogue& epilogue) {
+template <class View>
+void multiply(ThreadPool& pool, const Control& control, int64_t m, int64_t n, int64_t k, MatrixView a, const View& b,
+              float* c, int64_t c_stride, const Epilogue& epilogue) {
   if (m == 0 || n == 0) return;
   const FloatOperands operands(a);
   const Product<FloatOperands> product(operands, m, k, c, c_stride, epilogue);
@@ -60,11 +91,22 @@ void gemm(ThreadPool& pool, const Control& control, int64_t m, int64_t n, int64_
     pool.parallel_for(divide_up(chunk_end - chunk, width), [&](int64_t panel, int) {
       control.throw_if_cancelled();
       const int64_t column = chunk + panel * width;
-      pack_panel(operands.kernels(), b.data + column * b.column_stride, b.column_stride, b.row_stride,
-                 std::min(width, n - column), k, packed + panel * width * k, width);
+      pack_columns(operands.kernels(), b, column, std::min(width, n - column), k, packed + panel * width * k, width);
     });
     product.compute(pool, control, chunk, chunk_end, packed);
   }
+}
+
+}  // namespace
+
+void gemm(ThreadPool& pool, const Control& control, int64_t m, int64_t n, int64_t k, MatrixView a, MatrixView b,
+          float* c, int64_t c_stride, const Epilogue& epilogue) {
+  multiply(pool, control, m, n, k, a, b, c, c_stride, epilogue);
+}
+
+void gemm(ThreadPool& pool, const Control& control, int64_t m, int64_t n, int64_t k, MatrixView a, WeightView b,
+          float* c, int64_t c_stride, const Epilogue& epilogue) {
+  multiply(pool, control, m, n, k, a, b, c, c_stride, epilogue);
 }
 
 }  // namespace dnd::cpu

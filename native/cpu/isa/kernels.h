@@ -30,6 +30,9 @@ struct Kernels {
   void (*transpose)(const float* source, int64_t lane_stride, int64_t lanes, int64_t steps, const int32_t* places,
                     float scale, float* destination, int64_t place_stride, int64_t padded_lanes);
 
+  /// destination[i] = source[i], numbers of a DndWeightType.
+  void (*widen[kDndWeightTypes])(const void* source, int64_t count, float* destination);
+
   /// row[i] = activation(sums[i] + bias[i]) + residual[i]; bias and residual may be null. The sums are in panels of
   /// kMaxTileVectors · lanes columns, panel_stride apart.
   void (*finish_row)(const float* sums, int64_t panel_stride, float* row, int64_t count, const float* bias,

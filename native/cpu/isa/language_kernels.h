@@ -2,9 +2,17 @@
 
 #include <cstdint>
 
+#include "backend.h"
+
 namespace dnd::cpu {
 
 constexpr int kMaxDotRows = 4;
+
+/// sums[r · sum_stride + o] = Σ x[r · x_stride + i] · weight[o · weight_stride + i] over i < in, for r < rows ≤ kMaxDotRows
+/// and o < outs; of weights in half precision the same bytes as of the same numbers in float32. Each sum is made in an
+/// order that depends on `in` alone.
+using DotKernel = void (*)(const float* x, int64_t x_stride, int64_t rows, const void* weight, int64_t weight_stride,
+                           int64_t outs, int64_t in, float* sums, int64_t sum_stride);
 
 /// The inner loops of causal language models of one instruction set; compiled as those of isa/kernels.h. No alignment
 /// is required, any count will do.
@@ -29,10 +37,7 @@ struct LanguageKernels {
   /// Pairs (x[i], x[half + i]) turned by the angle with these cosines and sines; sign −1 turns them back.
   void (*rotate)(const float* cosines, const float* sines, float sign, int64_t half, float* x);
 
-  /// sums[r · sum_stride + o] = Σ x[r · x_stride + i] · weight[o · weight_stride + i] over i < in, for
-  /// r < rows ≤ kMaxDotRows and o < outs. Each sum is made in an order that depends on `in` alone.
-  void (*dot)(const float* x, int64_t x_stride, int64_t rows, const float* weight, int64_t weight_stride, int64_t outs,
-              int64_t in, float* sums, int64_t sum_stride);
+  DotKernel dot[kDndWeightTypes];
   /// y[i] (+)= Σ factors[r · factor_stride] · x[r · x_stride + i] over r < rows, in their order.
   void (*weighted_rows)(const float* factors, int64_t factor_stride, int64_t rows, const float* x, int64_t x_stride,
                         int64_t count, bool accumulate, float* y);

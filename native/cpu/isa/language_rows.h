@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cpu/isa/language_kernels.h"
+#include "cpu/isa/stored_values.h"
 #include "cpu/isa/training_rows.h"
 #include "cpu/isa/transpose.h"
 
@@ -95,24 +96,31 @@ inline __attribute__((always_inline)) float total_of_floats(Vector sums) {
 
 /// One chain for each sum, whatever the size of the block, so that a sum does not depend on it; the rows and outputs of
 /// the block are what keeps the units busy.
-template <int kRows, int kOuts>
-inline void dot_block(const float* x, int64_t x_stride, const float* weight, int64_t weight_stride, int64_t in,
-                      float* sums, int64_t sum_stride) {
+template <DndWeightType kType, int kRows, int kOuts>
+inline void dot_block(const float* x, int64_t x_stride, const typename Stored<kType>::Element* weight,
+                      int64_t weight_stride, int64_t in, float* sums, int64_t sum_stride) {
   Vector total[kRows][kOuts] = {};
-  const auto add = [&](int64_t i, auto read) __attribute__((always_inline)) {
+  const auto add = [&](int64_t i, auto read_x, auto read_weight) __attribute__((always_inline)) {
     Vector w[kOuts];
 #pragma GCC unroll 8
-    for (int out = 0; out < kOuts; ++out) w[out] = read(weight + out * weight_stride + i);
+    for (int out = 0; out < kOuts; ++out) w[out] = read_weight(weight + out * weight_stride + i);
 #pragma GCC unroll 4
     for (int row = 0; row < kRows; ++row) {
-      const Vector values = read(x + row * x_stride + i);
+      const Vector values = read_x(x + row * x_stride + i);
 #pragma GCC unroll 8
       for (int out = 0; out < kOuts; ++out) total[row][out] += values * w[out];
     }
   };
   int64_t i = 0;
-  for (; i + kLanes <= in; i += kLanes) add(i, [](const float* source) { return load(source); });
-  if (i < in) add(i, [&](const float* source) { return load_first(source, in - i); });
+  using Values = Stored<kType>;
+  using Element = typename Values::Element;
+  for (; i + kLanes <= in; i += kLanes) {
+    add(i, [](const float* source) { return load(source); }, [](const Element* source) { return Values::load(source); });
+  }
+  if (i < in) {
+    add(i, [&](const float* source) { return load_first(source, in - i); },
+        [&](const Element* source) { return Values::load_first(source, in - i); });
+  }
 #pragma GCC unroll 4
   for (int row = 0; row < kRows; ++row) {
 #pragma GCC unroll 8
@@ -120,25 +128,27 @@ inline void dot_block(const float* x, int64_t x_stride, const float* weight, int
   }
 }
 
-template <int kRows, int kOuts>
-inline void dot_rows(const float* x, int64_t x_stride, const float* weight, int64_t weight_stride, int64_t outs,
-                     int64_t in, float* sums, int64_t stride) {
+template <DndWeightType kType, int kRows, int kOuts>
+inline void dot_rows(const float* x, int64_t x_stride, const typename Stored<kType>::Element* weight,
+                     int64_t weight_stride, int64_t outs, int64_t in, float* sums, int64_t stride) {
   int64_t out = 0;
   for (; out + kOuts <= outs; out += kOuts) {
-    dot_block<kRows, kOuts>(x, x_stride, weight + out * weight_stride, weight_stride, in, sums + out, stride);
+    dot_block<kType, kRows, kOuts>(x, x_stride, weight + out * weight_stride, weight_stride, in, sums + out, stride);
   }
   for (; out < outs; ++out) {
-    dot_block<kRows, 1>(x, x_stride, weight + out * weight_stride, weight_stride, in, sums + out, stride);
+    dot_block<kType, kRows, 1>(x, x_stride, weight + out * weight_stride, weight_stride, in, sums + out, stride);
   }
 }
 
-inline void dot(const float* x, int64_t x_stride, int64_t rows, const float* weight, int64_t weight_stride,
-                int64_t outs, int64_t in, float* sums, int64_t sum_stride) {
+template <DndWeightType kType>
+inline void dot(const float* x, int64_t x_stride, int64_t rows, const void* weight, int64_t weight_stride, int64_t outs,
+                int64_t in, float* sums, int64_t sum_stride) {
+  const auto* const stored = static_cast<const typename Stored<kType>::Element*>(weight);
   switch (rows) {
-    case 1: return dot_rows<1, 8>(x, x_stride, weight, weight_stride, outs, in, sums, sum_stride);
-    case 2: return dot_rows<2, 4>(x, x_stride, weight, weight_stride, outs, in, sums, sum_stride);
-    case 3: return dot_rows<3, 4>(x, x_stride, weight, weight_stride, outs, in, sums, sum_stride);
-    default: return dot_rows<4, 3>(x, x_stride, weight, weight_stride, outs, in, sums, sum_stride);
+    case 1: return dot_rows<kType, 1, 8>(x, x_stride, stored, weight_stride, outs, in, sums, sum_stride);
+    case 2: return dot_rows<kType, 2, 4>(x, x_stride, stored, weight_stride, outs, in, sums, sum_stride);
+    case 3: return dot_rows<kType, 3, 4>(x, x_stride, stored, weight_stride, outs, in, sums, sum_stride);
+    default: return dot_rows<kType, 4, 3>(x, x_stride, stored, weight_stride, outs, in, sums, sum_stride);
   }
 }
 

@@ -16,7 +16,9 @@ LanguageKernels table() {
   kernels.swiglu = swiglu;
   kernels.swiglu_gradient = swiglu_gradient;
   kernels.rotate = rotate_pairs;
-  kernels.dot = dot;
+  kernels.dot[kDndFloat32Weight] = dot<kDndFloat32Weight>;
+  kernels.dot[kDndFloat16Weight] = dot<kDndFloat16Weight>;
+  kernels.dot[kDndBfloat16Weight] = dot<kDndBfloat16Weight>;
   kernels.weighted_rows = weighted_rows;
   kernels.sum_products = sum_products;
   kernels.add_scaled = add_scaled;

@@ -2,8 +2,8 @@
 
 #include <cstring>
 
+#include "backend.h"
 #include "cpu/isa/masked.h"
-#include "cpu/isa/spectral_kernels.h"
 #include "cpu/isa/vector.h"
 
 /// Vectors of weights as they are stored, as float32.
@@ -56,5 +56,14 @@ struct Stored<kDndFloat16Weight> : StoredHalves<Stored<kDndFloat16Weight>> {
     return (Vector)(((Bits)subnormal & if_subnormal) | (normal & ~if_subnormal) | (bits & 0x8000) << 16);
   }
 };
+
+template <DndWeightType kType>
+inline void widen(const void* source, int64_t count, float* destination) {
+  using Values = Stored<kType>;
+  const auto* const values = static_cast<const typename Values::Element*>(source);
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) store(destination + i, Values::load(values + i));
+  if (i < count) store_first(destination + i, Values::load_first(values + i, count - i), count - i);
+}
 
 }  // namespace dnd::cpu::DND_ISA

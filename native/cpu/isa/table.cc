@@ -3,6 +3,7 @@
 #include "cpu/isa/name.h"
 #include "cpu/isa/normalise.h"
 #include "cpu/isa/rows.h"
+#include "cpu/isa/stored_values.h"
 #include "cpu/isa/tile.h"
 #include "cpu/isa/transpose.h"
 
@@ -23,6 +24,9 @@ Kernels table() {
   kernels.lanes = kLanes;
   kernels.tile_rows = kTileRows;
   add_tiles<kTileRows>(kernels);
+  kernels.widen[kDndFloat32Weight] = widen<kDndFloat32Weight>;
+  kernels.widen[kDndFloat16Weight] = widen<kDndFloat16Weight>;
+  kernels.widen[kDndBfloat16Weight] = widen<kDndBfloat16Weight>;
   kernels.finish_row = finish_row;
   kernels.merge_row = merge_row;
   kernels.mean_and_squares = mean_and_squares;

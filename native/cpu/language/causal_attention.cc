@@ -48,7 +48,7 @@ void causal_attention(ThreadPool& pool, const Control& control, const DndCausalA
       const Range keys = rows.keys_of(block.sequence, row);
       const int64_t query = row * shape.heads + head;
       rows.each_run(block.sequence, keys, [&](int64_t first, Range run) {
-        isa.dot(q + query * shape.head_width, 0, 1, rows.key(k, first, head), rows.key_stride(), run.size(),
+        isa.dot[kDndFloat32Weight](q + query * shape.head_width, 0, 1, rows.key(k, first, head), rows.key_stride(), run.size(),
                 shape.head_width, scores + (run.begin - keys.begin), 0);
       });
       isa.scale(rows.scale(), keys.size(), scores);

@@ -109,13 +109,13 @@ class HeadGradient {
     float *const own_p = p + (own.begin - keys.begin), *const own_ds = ds + (own.begin - keys.begin);
     rows_.each_run(sequence, own, [&](int64_t first, Range run) {
       const int64_t at = run.begin - own.begin;
-      isa_.dot(q_ + index * width, 0, 1, rows_.key(k_, first, head), stride, run.size(), width, own_p + at, 0);
-      isa_.dot(dy_ + index * width, 0, 1, rows_.key(v_, first, head), stride, run.size(), width, own_ds + at, 0);
+      isa_.dot[kDndFloat32Weight](q_ + index * width, 0, 1, rows_.key(k_, first, head), stride, run.size(), width, own_p + at, 0);
+      isa_.dot[kDndFloat32Weight](dy_ + index * width, 0, 1, rows_.key(v_, first, head), stride, run.size(), width, own_ds + at, 0);
     });
     isa_.scale(rows_.scale(), own.size(), own_p);
     isa_.exponentials(own_p, log_sums_[index], own.size(), own_p);
     float product;
-    isa_.dot(dy_ + index * width, 0, 1, y_ + index * width, 0, 1, width, &product, 0);
+    isa_.dot[kDndFloat32Weight](dy_ + index * width, 0, 1, y_ + index * width, 0, 1, width, &product, 0);
     isa_.score_gradient(own_p, product, rows_.scale(), own.size(), own_ds);
     rows_.each_run(sequence, own, [&](int64_t first, Range run) {
       const int64_t at = run.begin - own.begin;

@@ -1,14 +1,17 @@
 #include <algorithm>
 
 #include "cpu/isa/language_kernels.h"
+#include "cpu/isa/stored_weight.h"
 #include "cpu/language/operations.h"
 #include "cpu/layers/parallel_elementwise.h"
 
 namespace dnd::cpu {
 
-void embed_tokens(ThreadPool& pool, const Control& control, const int32_t* ids, int64_t rows, const float* table,
+void embed_tokens(ThreadPool& pool, const Control& control, const int32_t* ids, int64_t rows, DndWeight table,
                   int64_t columns, float* y) {
-  gather_rows(pool, control, table, ids, rows, columns, y);
+  parallel_elementwise(pool, control, rows, columns, [&](int64_t row, int64_t begin, int64_t count) {
+    widen(table, ids[row] * columns + begin, count, y + row * columns + begin);
+  });
 }
 
 /// Divided over columns: a column's sum then has the order of the rows, whatever the number of threads.

@@ -71,7 +71,7 @@ void low_rank(ThreadPool& pool, const Control& control, const DndLowRank& shape,
     const float* const b = transposed.of(*piece.group, thread);
     for (int64_t row = piece.begin; row < piece.end; row += kMaxDotRows) {
       const int64_t here = std::min<int64_t>(kMaxDotRows, piece.end - row);
-      rows.dot(x + row * in, in, here, piece.group->a, in, rank, in, t + row * rank, rank);
+      rows.dot[kDndFloat32Weight](x + row * in, in, here, piece.group->a, in, rank, in, t + row * rank, rank);
     }
     rows.scale(shape.scale, (piece.end - piece.begin) * rank, t + piece.begin * rank);
     for (int64_t row = piece.begin; row < piece.end; ++row) {
@@ -118,7 +118,7 @@ void input_gradient(ThreadPool& pool, const Control& control, const DndLowRank& 
     const float* const b = transposed.of(*piece.group, thread);
     for (int64_t row = piece.begin; row < piece.end; row += kMaxDotRows) {
       const int64_t here = std::min<int64_t>(kMaxDotRows, piece.end - row);
-      rows.dot(dy + row * out, out, here, b, out, rank, out, dt + row * rank, rank);
+      rows.dot[kDndFloat32Weight](dy + row * out, out, here, b, out, rank, out, dt + row * rank, rank);
     }
     for (int64_t row = piece.begin; dx != nullptr && row < piece.end; ++row) {
       rows.weighted_rows(dt + row * rank, 1, rank, piece.group->a, in, in, true, dx + row * in);

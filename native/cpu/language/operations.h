@@ -10,7 +10,7 @@
 /// dnd::Error and become statuses in language_backend.cc.
 namespace dnd::cpu {
 
-void embed_tokens(ThreadPool& pool, const Control& control, const int32_t* ids, int64_t rows, const float* table,
+void embed_tokens(ThreadPool& pool, const Control& control, const int32_t* ids, int64_t rows, DndWeight table,
                   int64_t columns, float* y);
 void embed_tokens_gradient(ThreadPool& pool, const Control& control, const int32_t* ids, const float* dy, int64_t rows,
                            int64_t vocabulary, int64_t columns, bool accumulate, float* dtable);
@@ -35,9 +35,9 @@ void swiglu_gradient(ThreadPool& pool, const Control& control, const float* gate
                      int64_t elements, float* dgate, float* dup);
 
 void linear_few_rows(ThreadPool& pool, const Control& control, const float* x, int64_t rows, int64_t in,
-                     const float* weight, const float* bias, int64_t out, const float* residual, float* y);
+                     DndWeight weight, const float* bias, int64_t out, const float* residual, float* y);
 void linear_input_gradient(ThreadPool& pool, const Control& control, const float* dy, int64_t rows, int64_t in,
-                           int64_t out, const float* weight, const float* addend, float* dx);
+                           int64_t out, DndWeight weight, const float* addend, float* dx);
 
 void low_rank(ThreadPool& pool, const Control& control, const DndLowRank& shape, const float* x, float* t, float* y);
 void low_rank_gradient(ThreadPool& pool, const Control& control, const DndLowRank& shape, const float* x,

@@ -30,11 +30,11 @@ void merge_paths(ThreadPool& pool, const Control& control, const float* a, const
 void add_token_bias(ThreadPool& pool, const Control& control, const float* bias, const float* residual, int64_t rows,
                     int64_t columns, int64_t tokens, float* y);
 
-void linear(ThreadPool& pool, const Control& control, const float* x, int64_t rows, int64_t in, const float* weight,
+void linear(ThreadPool& pool, const Control& control, const float* x, int64_t rows, int64_t in, DndWeight weight,
             const float* bias, int64_t out, DndActivation activation, const float* residual, float* y);
 
 void embed(ThreadPool& pool, const Control& control, const int32_t* ids, const int32_t* positions, int64_t rows,
-           const float* word, const float* position, const float* type, int64_t columns, float* y);
+           DndWeight word, const float* position, const float* type, int64_t columns, float* y);
 
 void attention(ThreadPool& pool, const Control& control, const float* qkv, const int32_t* mask, const int64_t* offsets,
                int64_t sequences, int64_t longest, int64_t heads, int64_t head_width, float* y);

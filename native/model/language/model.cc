@@ -7,11 +7,11 @@ namespace dnd {
 
 CausalModel::CausalModel(CausalConfig config, MappedParameters mapped)
     : config_((check_config(config), std::move(config))), parameters_(std::move(mapped)) {
-  embedding_ = parameters_.add("model.embed_tokens.weight", {config_.vocab_size, config_.hidden_size});
+  embedding_ = parameters_.add_stored("model.embed_tokens.weight", {config_.vocab_size, config_.hidden_size});
   for (int64_t index = 0; index < config_.layers; ++index) layers_.push_back(add_layer(index));
   final_norm_ = parameters_.add("model.norm.weight", {config_.hidden_size});
   head_ = config_.tied_head ? embedding_
-                            : parameters_.add("lm_head.weight", {config_.vocab_size, config_.hidden_size});
+                            : parameters_.add_stored("lm_head.weight", {config_.vocab_size, config_.hidden_size});
 }
 
 CausalLayer CausalModel::add_layer(int64_t index) {
@@ -40,7 +40,7 @@ CausalLayer CausalModel::add_layer(int64_t index) {
 Projection CausalModel::add_projection(const std::string& path, Module module, bool bias) {
   const std::string name = path + kModulePaths[static_cast<size_t>(module)];
   const auto [out, in] = size_of(config_, module);
-  const float* weight = parameters_.add(name + ".weight", {out, in});
+  const StoredValues weight = parameters_.add_stored(name + ".weight", {out, in});
   return {weight, bias ? parameters_.add(name + ".bias", {out}) : nullptr, out, in};
 }
 

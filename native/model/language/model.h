@@ -12,8 +12,8 @@ namespace dnd {
 
 /// y = x · weightᵀ + bias
 struct Projection {
-  const float* weight = nullptr;  ///< [out, in]
-  const float* bias = nullptr;    ///< [out], or null
+  StoredValues weight{};        ///< [out, in]
+  const float* bias = nullptr;  ///< [out], or null
   int64_t out = 0, in = 0;
 };
 
@@ -34,9 +34,9 @@ class CausalModel {
   explicit CausalModel(CausalConfig config, MappedParameters mapped = {});
 
   const CausalConfig& config() const { return config_; }
-  const float* embedding() const { return embedding_; }    ///< [vocab_size, hidden_size]
+  StoredValues embedding() const { return embedding_; }    ///< [vocab_size, hidden_size]
   const float* final_norm() const { return final_norm_; }  ///< [hidden_size]
-  const float* head() const { return head_; }              ///< [vocab_size, hidden_size]; the embedding if tied
+  StoredValues head() const { return head_; }              ///< [vocab_size, hidden_size]; the embedding if tied
   const std::vector<CausalLayer>& layers() const { return layers_; }
   ParameterStore& parameters() { return parameters_; }
   const ParameterStore& parameters() const { return parameters_; }
@@ -50,7 +50,8 @@ class CausalModel {
 
   const CausalConfig config_;
   ParameterStore parameters_;
-  const float *embedding_, *final_norm_, *head_;
+  StoredValues embedding_{}, head_{};
+  const float* final_norm_;
   std::vector<CausalLayer> layers_;
   mutable std::shared_mutex access_;
 };

@@ -42,7 +42,7 @@ PassArray CausalPass::upload(const std::vector<int32_t>& values) {
 
 PassArray CausalPass::embed() {
   PassArray x = allocate(rows_.rows() * config().hidden_size);
-  call(language().embed_tokens, integers(ids_), rows_.rows(), runtime_.model().embedding(), config().hidden_size,
+  call(language().embed_tokens, integers(ids_), rows_.rows(), runtime_.model().embedding().operand(), config().hidden_size,
        x.data());
   return x;
 }
@@ -153,9 +153,9 @@ PassArray CausalPass::project(int64_t index, Module module, const PassArray& x, 
   const int64_t rows = rows_of(index, module);
   PassArray y = allocate(rows * p.out);
   if (kind_ == ProductKind::kFewRows) {
-    call(language().linear_few_rows, x.data(), rows, p.in, p.weight, p.bias, p.out, residual, y.data());
+    call(language().linear_few_rows, x.data(), rows, p.in, p.weight.operand(), p.bias, p.out, residual, y.data());
   } else {
-    call(device()->linear, x.data(), rows, p.in, p.weight, p.bias, p.out, kDndNoActivation, residual, y.data());
+    call(device()->linear, x.data(), rows, p.in, p.weight.operand(), p.bias, p.out, kDndNoActivation, residual, y.data());
   }
   if (!adapts(index, module)) return y;
   PassArray t = allocate(rows * lora_->layout->rank());
@@ -228,7 +228,8 @@ PassArray CausalPass::gather_outputs(const PassArray& x, int64_t columns) {
 PassArray CausalPass::head(const float* normalised, int64_t rows) {
   const int64_t hidden = config().hidden_size, vocabulary = config().vocab_size;
   PassArray logits = allocate(rows * vocabulary);
-  const float *const weight = runtime_.model().head(), *const none = nullptr;
+  const DndWeight weight = runtime_.model().head().operand();
+  const float* const none = nullptr;
   if (kind_ == ProductKind::kFewRows) {
     call(language().linear_few_rows, normalised, rows, hidden, weight, none, vocabulary, none, logits.data());
   } else {

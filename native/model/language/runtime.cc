@@ -76,11 +76,12 @@ void CausalRuntime::extend_rotary(int64_t positions) {
 void CausalRuntime::upload_parameters(Job& job) {
   const int64_t hidden = config().hidden_size, vocabulary = config().vocab_size;
   device_.call(device_->upload_values, rotary_.data(), static_cast<int64_t>(rotary_.size()));
-  device_.call(device_->upload_values, model_->embedding(), vocabulary * hidden);
+  const StoredValues table = model_->embedding();
+  if (table.type == FloatType::kF32) device_.call(device_->upload_values, table.floats(), vocabulary * hidden);
   for (const CausalLayer& layer : model_->layers()) {
     job.throw_if_cancelled();
     for (const Projection& projection : layer.projections) {
-      device_.call(device_->upload_linear, projection.weight, projection.out, projection.in);
+      device_.call(device_->upload_linear, projection.weight.operand(), projection.out, projection.in);
       if (projection.bias != nullptr) device_.call(device_->upload_values, projection.bias, projection.out);
     }
     for (const float* norm : {layer.input_norm, layer.post_attention_norm}) {
@@ -91,17 +92,17 @@ void CausalRuntime::upload_parameters(Job& job) {
     }
   }
   device_.call(device_->upload_values, model_->final_norm(), hidden);
-  device_.call(device_->upload_linear, model_->head(), vocabulary, hidden);
+  device_.call(device_->upload_linear, model_->head().operand(), vocabulary, hidden);
 }
 
 void CausalRuntime::upload_weight_gradients(Job& job) {
   for (const CausalLayer& layer : model_->layers()) {
     job.throw_if_cancelled();
     for (const Projection& projection : layer.projections) {
-      device_.call(language().upload_linear_gradient, projection.weight, projection.out, projection.in);
+      device_.call(language().upload_linear_gradient, projection.weight.operand(), projection.out, projection.in);
     }
   }
-  device_.call(language().upload_linear_gradient, model_->head(), config().vocab_size, config().hidden_size);
+  device_.call(language().upload_linear_gradient, model_->head().operand(), config().vocab_size, config().hidden_size);
 }
 
 int64_t CausalRuntime::resident_bytes(PassKind kind) const {

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { DndError } from '../../errors.js';
 import { OpenFile, readError, readExactly } from '../../files/index.js';
 import { quote } from '../../validation/index.js';
+import type { TensorPlace } from '../tensor-place.js';
 import { corrupt } from './errors.js';
 import { type GgufTensor, readHeader } from './header.js';
 import { HeaderBytes } from './header-bytes.js';
@@ -65,6 +66,12 @@ export class GgufFile {
     const info = this.tensors.get(name);
     if (!info) throw new DndError('INVALID_ARGUMENT', `${this.path} has no tensor ${quote(name)}`);
     return info;
+  }
+
+  /** Where the bytes of one tensor are. */
+  place(name: string): TensorPlace {
+    const { offset, bytes } = this.#info(name);
+    return { descriptor: this.#file.descriptor, path: this.path, byteOffset: offset, byteLength: bytes };
   }
 
   /** The bytes of one tensor as they are in the file, in their own ArrayBuffer. */

@@ -13,8 +13,9 @@ import {
   isFloatDtype,
   wholeElements,
 } from '../dtypes.js';
+import type { TensorPlace } from '../tensor-place.js';
 import { corrupt, headerLength, PREFIX_BYTES, parseHeader } from './header.js';
-import type { ChunkOptions, TensorChunk, TensorInfo, TensorPiece, TensorPlace, TensorReader } from './reader.js';
+import type { ChunkOptions, TensorChunk, TensorInfo, TensorPiece, TensorReader } from './reader.js';
 
 export const DEFAULT_CHUNK_BYTES = 2 ** 22;
 const FLOATS = Object.keys(DTYPES)

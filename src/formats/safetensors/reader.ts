@@ -1,4 +1,5 @@
 import type { Dtype } from '../dtypes.js';
+import type { TensorPlace } from '../tensor-place.js';
 
 /** The header's key for texts that describe the file as a whole. */
 export const METADATA_KEY = '__metadata__';
@@ -35,15 +36,6 @@ export interface ChunkOptions {
    * on new memory otherwise. Default: false.
    */
   recycled?: boolean | undefined;
-}
-
-/** Where the bytes of a tensor are in an open file. */
-export interface TensorPlace {
-  /** Of the file, while the reader is open. */
-  descriptor: number;
-  path: string;
-  byteOffset: number;
-  byteLength: number;
 }
 
 /** Named tensors in one or several files. Errors of every method: see `SafetensorsFile`. */

@@ -2,8 +2,8 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DndError } from '../../errors.js';
 import { kindOf, readError } from '../../files/index.js';
+import type { TensorPlace } from '../tensor-place.js';
 import { SafetensorsFile } from './file.js';
-import type { TensorPlace } from './reader.js';
 import { INDEX_SUFFIX, openShards, Shards } from './shards.js';
 
 const FILE_SUFFIX = '.safetensors';

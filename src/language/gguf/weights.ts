@@ -11,11 +11,19 @@ import {
   type ReadableType,
 } from '../../formats/gguf/index.js';
 import type { TensorChunk, TensorInfo, TensorReader } from '../../formats/safetensors/index.js';
+import type { TensorPlace } from '../../formats/tensor-place.js';
 import { quote } from '../../validation/index.js';
 import { ggufNameOf, placeOf, type WeightForm } from './tensor-names.js';
 
 /** Factors by which rotary frequencies are divided: Llama 3's scaling, computed by the converter. */
 const FREQUENCY_FACTORS = 'rope_freqs.weight';
+
+/** Types whose values the engine reads as they are. */
+const PLAIN_TYPES = ['F32', 'F16', 'BF16'] as const;
+
+type PlainType = (typeof PLAIN_TYPES)[number];
+
+const isPlain = (type: ReadableType): type is PlainType => PLAIN_TYPES.some((plain) => plain === type);
 
 interface Source {
   tensor: GgufTensor & { type: ReadableType };
@@ -23,7 +31,14 @@ interface Source {
   heads: number;
 }
 
-/** The weights of a base model's GGUF file as float32, under transformers' names and in its order of rows. */
+/** @returns the dtype of a tensor that is read as it is in the file; null for one that is converted to float32 */
+const plainDtype = ({ tensor: { type }, heads }: Source): PlainType | null =>
+  heads === 0 && isPlain(type) ? type : null;
+
+/**
+ * The weights of a base model's GGUF file, under transformers' names and in its order of rows: float32, but for tensors in
+ * half precision whose rows have that order already.
+ */
 export class GgufWeights implements Pick<TensorReader, 'path' | 'tensors' | 'chunks' | 'close'> {
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   readonly #sources: ReadonlyMap<string, Source>;
@@ -43,9 +58,11 @@ export class GgufWeights implements Pick<TensorReader, 'path' | 'tensors' | 'chu
       if (tensor.name === FREQUENCY_FACTORS) continue;
       const { name, heads } = placeOf(tensor.name, form, file.path);
       const shape = [...tensor.shape].reverse();
-      sources.set(name, { tensor: readable(tensor, file.path), heads });
-      const byteLength = elementCount(shape) * DTYPES.F32.bytes;
-      tensors.set(name, { name, dtype: 'F32', shape, byteOffset: tensor.offset, byteLength });
+      const source = { tensor: readable(tensor, file.path), heads };
+      sources.set(name, source);
+      const dtype = plainDtype(source) ?? 'F32';
+      const byteLength = elementCount(shape) * DTYPES[dtype].bytes;
+      tensors.set(name, { name, dtype, shape, byteOffset: tensor.offset, byteLength });
     }
     this.#sources = sources;
     this.tensors = tensors;
@@ -59,17 +76,34 @@ export class GgufWeights implements Pick<TensorReader, 'path' | 'tensors' | 'chu
     return ggufNameOf(name, this.#form);
   }
 
-  /** Values of one tensor: in pieces of at most `maxBytes`, or of one block or one head where that is more. */
-  async *chunks(name: string, maxBytes = 2 ** 22): AsyncGenerator<TensorChunk, void, void> {
+  /** Of a tensor that is in the file as `chunks` has it; undefined for the others. */
+  place(name: string): TensorPlace | undefined {
+    const source = this.#source(name);
+    return plainDtype(source) ? this.#file.place(source.tensor.name) : undefined;
+  }
+
+  #source(name: string): Source {
     const source = this.#sources.get(name);
     if (!source) throw new DndError('INVALID_ARGUMENT', `${this.path} has no tensor ${quote(name)}`);
+    return source;
+  }
+
+  /** Values of one tensor: in pieces of at most `maxBytes`, or of one block or one head where that is more. */
+  async *chunks(name: string, maxBytes = 2 ** 22): AsyncGenerator<TensorChunk, void, void> {
+    const source = this.#source(name);
     const { tensor, heads } = source;
+    const plain = plainDtype(source);
     const { blockElements, blockBytes } = GGML_TYPES[tensor.type];
     const columns = tensor.shape.length === 1 ? 1 : tensor.shape[0]!;
     const unit = heads === 0 ? blockElements : this.#form.headDim * columns;
     const units = Math.max(1, Math.floor(maxBytes / DTYPES.F32.bytes / unit));
     let elementOffset = 0;
     for await (const bytes of this.#file.chunks(tensor.name, ((units * unit) / blockElements) * blockBytes)) {
+      if (plain) {
+        yield { elementOffset, bytes };
+        elementOffset += bytes.byteLength / DTYPES[plain].bytes;
+        continue;
+      }
       let values = dequantise(bytes, tensor.type);
       if (heads > 0) values = permuteRows(values, columns, values.length / unit, 'transformers');
       yield { elementOffset, bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };

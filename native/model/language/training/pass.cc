@@ -32,7 +32,7 @@ void CausalTrainingPass::run(double weight, double* losses) {
     count_layer();
   }
   if (!trained_.every_parameter) return;
-  const float* const table = runtime_.model().embedding();
+  const float* const table = runtime_.model().embedding().floats();
   const int32_t adds = accumulate() != 0 || config().tied_head;  // to the gradient of the head
   call(language().embed_tokens_gradient, integers(ids_), dx.data(), rows_.rows(), config().vocab_size,
        config().hidden_size, adds, gradient(table));
@@ -66,7 +66,7 @@ PassArray CausalTrainingPass::loss_and_gradient(const PassArray& x, const PassAr
                                                 double* losses) {
   const int64_t hidden = config().hidden_size, vocabulary = config().vocab_size;
   const int64_t count = static_cast<int64_t>(rows_.outputs.size()), at_once = logit_rows();
-  const float* const head_weight = runtime_.model().head();
+  const StoredValues head_weight = runtime_.model().head();
   PassArray normalised = norm(x, count, hidden, runtime_.model().final_norm());
   PassArray gradient_of_normalised = allocate(count * hidden);
   for (int64_t first = 0; first < count; first += at_once) {
@@ -76,10 +76,10 @@ PassArray CausalTrainingPass::loss_and_gradient(const PassArray& x, const PassAr
     loss_of(logits, taught, first, rows, weight, losses + first);
     if (trained_.every_parameter) {
       const int32_t adds = accumulate() != 0 || first > 0;
-      call(training().linear_gradient, from, logits.data(), rows, hidden, vocabulary, head_weight, adds, nullptr,
-           gradient(head_weight), nullptr);
+      call(training().linear_gradient, from, logits.data(), rows, hidden, vocabulary, head_weight.floats(), adds,
+           nullptr, gradient(head_weight.floats()), nullptr);
     }
-    call(language().linear_input_gradient, logits.data(), rows, hidden, vocabulary, head_weight, nullptr,
+    call(language().linear_input_gradient, logits.data(), rows, hidden, vocabulary, head_weight.operand(), nullptr,
          gradient_of_normalised.data() + first * hidden);
   }
   normalised.reset();
@@ -187,11 +187,11 @@ void CausalTrainingPass::project_backward(int64_t index, Module module, const Pa
   const bool needs_dx = dx.size() > 0;
   if (trained_.every_parameter) {
     float* const bias_gradient = p.bias != nullptr ? gradient(p.bias) : nullptr;
-    call(training().linear_gradient, x.data(), dy.data(), rows, p.in, p.out, p.weight, accumulate(), nullptr,
-         gradient(p.weight), bias_gradient);
+    call(training().linear_gradient, x.data(), dy.data(), rows, p.in, p.out, p.weight.floats(), accumulate(),
+         nullptr, gradient(p.weight.floats()), bias_gradient);
   }
   if (needs_dx) {
-    call(language().linear_input_gradient, dy.data(), rows, p.in, p.out, p.weight, first ? nullptr : dx.data(),
+    call(language().linear_input_gradient, dy.data(), rows, p.in, p.out, p.weight.operand(), first ? nullptr : dx.data(),
          dx.data());
   }
   if (!adapts(index, module)) return;

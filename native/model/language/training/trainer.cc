@@ -60,6 +60,12 @@ CausalTrainer::CausalTrainer(std::shared_ptr<CausalModel> model, const CausalTra
   if (layout_ == nullptr && device.options.precision == kDndBfloat16) {
     refuse("the precision bf16 is for frozen weights, and every parameter would be trained; use fp32, or train an adapter");
   }
+  const ParameterStore& parameters = model_->parameters();
+  for (size_t i = 0; layout_ == nullptr && i < parameters.infos().size(); ++i) {
+    if (parameters.is_mapped(i)) {
+      refuse("parameter " + parameters.infos()[i].name + " is in a mapped file, and every parameter would be trained");
+    }
+  }
 }
 
 void CausalTrainer::prepare(Job& job) {
