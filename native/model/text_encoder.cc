@@ -4,6 +4,7 @@
 #include <bit>
 #include <utility>
 
+#include "model/bfloat16_bytes.h"
 #include "model/hidden_state_writer.h"
 #include "model/relative_positions.h"
 #include "model/text_encoder_pass.h"
@@ -32,6 +33,7 @@ const DeviceChoice& check_operations(const TextEncoderConfig& config, const Devi
 TextEncoder::TextEncoder(TextEncoderConfig config, const DeviceChoice& device, MappedParameters mapped)
     : config_(checked(std::move(config))),
       device_(check_operations(config_, device)),
+      keeps_bfloat16_(device.options.precision == kDndBfloat16),
       parameters_(std::move(mapped)),
       zeros_(static_cast<size_t>(config_.hidden_size)),
       word_(add_weight({"embeddings.word_embeddings.weight"}, {config_.vocab_size, config_.hidden_size})),
@@ -102,6 +104,14 @@ int64_t TextEncoder::chunk_rows(const EncodeShape& shape) const {
   return std::min(shape.prompts * shape.length, std::max(shape.window, rows));
 }
 
+int64_t TextEncoder::resident_bytes() const {
+  if (!keeps_bfloat16_) return 0;
+  const int64_t hidden = config_.hidden_size, wide = config_.intermediate_size, inner = config_.inner_width();
+  const int64_t attention = 3 * bfloat16_bytes(inner, hidden) + bfloat16_bytes(hidden, inner);
+  const int64_t feed_forward = (config_.gated ? 2 : 1) * bfloat16_bytes(wide, hidden) + bfloat16_bytes(hidden, wide);
+  return config_.layers * (attention + feed_forward);
+}
+
 int64_t TextEncoder::workspace_bytes(const EncodeShape& shape) const {
   const int64_t hidden = config_.hidden_size;
   // Beside the activations, the device packs one weight at a time, and mean pooling has sums in double.
@@ -111,7 +121,8 @@ int64_t TextEncoder::workspace_bytes(const EncodeShape& shape) const {
   const int64_t rows = chunk_rows(shape), windows = std::min(rows, shape.prompts * shape.windows_per_prompt());
   const int64_t bases = config_.rotary_thetas.empty() ? 0 : 2;  // of a model: at most two in use
   const int64_t rotary = bases * 2 * shape.window * config_.width_of_head() * kFloat;
-  return TextEncoderPass::bytes(config_, rows, windows, shape.window, shape.pooling) + weight + sums + rotary;
+  return TextEncoderPass::bytes(config_, rows, windows, shape.window, shape.pooling) + weight + sums + rotary +
+         resident_bytes();
 }
 
 void TextEncoder::check(const int32_t* ids, const EncodeShape& shape) const {

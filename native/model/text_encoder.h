@@ -39,7 +39,8 @@ class TextEncoder {
   float* parameter(const std::string& name) { return parameters_.writable(name); }
   const float* parameter(const std::string& name) const { return parameters_.find(name); }
 
-  /// Upper bound on the memory of `encode` beside parameters, arguments and result.
+  /// Upper bound on the memory of `encode` beside parameters, arguments and result; weights that the device keeps in
+  /// bfloat16 count.
   int64_t workspace_bytes(const EncodeShape& shape) const;
 
   bool in_host_memory() const { return device_.in_host_memory(); }
@@ -83,6 +84,7 @@ class TextEncoder {
   Layer add_layer(size_t index);
   void check(const int32_t* ids, const EncodeShape& shape) const;
   int64_t chunk_rows(const EncodeShape& shape) const;
+  int64_t resident_bytes() const;
   double multiply_adds(const WindowBatch& batch) const;
   void upload_linear(const Linear& layer, int64_t out, int64_t in) const;
   void upload_norm(const Norm& norm) const;
@@ -96,6 +98,7 @@ class TextEncoder {
 
   TextEncoderConfig config_;
   Device device_;
+  const bool keeps_bfloat16_;  ///< whether the device has weights in a form of its own
   ParameterStore parameters_;
   std::vector<float> zeros_;  ///< [hidden_size], for what a model has not and an operation requires
   StoredValues word_;

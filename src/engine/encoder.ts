@@ -34,7 +34,22 @@ export class EncoderEngine extends MappableEngine<EncoderHandle> {
     this.hiddenSize = options.hiddenSize;
   }
 
-  /** Workspace of `encode` in bytes, besides parameters, ids and result. */
+  /** As of every model; also throws OUT_OF_MEMORY where weights in bfloat16 do not fit beside the parameters. */
+  override async prepare(options?: JobOptions): Promise<void> {
+    const one = { prompts: 1, length: 1, window: 1, padding: 'zero', pooling: 'none' } as const;
+    this.#requireMemory('preparing the text encoder', one, 0, 'use a smaller text encoder');
+    await super.prepare(options);
+  }
+
+  #requireMemory(purpose: string, shape: EncodeOptions, operands: number, lower: string): void {
+    const held = this.device.kind === 'cpu' ? this.deviceMemory().heldBytes : 0;
+    this.requireWorkingMemory(purpose, { operands, workspace: () => this.workspaceBytes(shape), held }, lower);
+  }
+
+  /**
+   * Workspace of `encode` in bytes, besides parameters, ids and result; with the precision `bf16` on a CPU also the weights
+   * in bfloat16, which stay.
+   */
   workspaceBytes(options: EncodeOptions): number {
     const handle = this.handle();
     return callNative(() => handle.workspaceBytes(options));
@@ -56,8 +71,7 @@ export class EncoderEngine extends MappableEngine<EncoderHandle> {
     const positions = options.pooling === 'none' ? options.length : 1;
     const operands = options.prompts * positions * this.hiddenSize * Float32Array.BYTES_PER_ELEMENT;
     const purpose = `encoding ${options.prompts} prompts of ${options.length} tokens`;
-    const workspace = () => this.workspaceBytes(options);
-    this.requireWorkingMemory(purpose, { operands, workspace }, 'encode fewer prompts at once');
+    this.#requireMemory(purpose, options, operands, 'encode fewer prompts at once');
     return new Float32Array(
       await this.run<ArrayBuffer>((handle, done) => handle.encode(ids, mask, options, done), jobOptions),
     );

@@ -1,4 +1,4 @@
-import { EncoderEngine } from '../../src/engine/index.js';
+import { cpuInfo, EncoderEngine } from '../../src/engine/index.js';
 import { numbers } from './decoders.js';
 
 const CONFIG = {
@@ -112,3 +112,28 @@ test('disposal ends every use and stops running work', async () => {
   await job.catch((error) => expect(error).toMatchObject({ code: 'DISPOSED' }));
   await expect(engine.encode(ids, mask, shape)).rejects.toMatchObject({ code: 'DISPOSED' });
 });
+
+(cpuInfo().bfloat16 ? test : test.skip)(
+  'with bf16, on a CPU with AVX512-BF16, packed weights count as memory',
+  async () => {
+    const large = { ...CONFIG, hiddenSize: 256, intermediateSize: 1024 };
+    const create = async (options: Partial<Parameters<typeof EncoderEngine.create>[0]>) => {
+      const engine = await EncoderEngine.create({ ...large, ...options });
+      engines.push(engine);
+      return engine;
+    };
+    const [plain, rounded] = [await create({}), await create({ precision: 'bf16' })];
+    const packed = 2 * large.layers * (4 * 256 * 256 + 2 * 256 * 1024);
+    expect(rounded.workspaceBytes(shape) - plain.workspaceBytes(shape)).toBe(packed);
+    await plain.prepare();
+    await rounded.prepare();
+    expect([plain, rounded].map((engine) => engine.deviceMemory().heldBytes)).toEqual([0, packed]);
+
+    const memoryLimitBytes = plain.parameterBytes + plain.workspaceBytes(shape) + packed / 2;
+    const limited = await create({ precision: 'bf16', memoryLimitBytes });
+    await expect(limited.prepare()).rejects.toMatchObject({
+      code: 'OUT_OF_MEMORY',
+      message: expect.stringMatching(/preparing the text encoder.*use a smaller text encoder/),
+    });
+  },
+);

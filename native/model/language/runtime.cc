@@ -4,7 +4,7 @@
 #include <cmath>
 #include <string>
 
-#include "core/integers.h"
+#include "model/bfloat16_bytes.h"
 
 namespace dnd {
 namespace {
@@ -26,12 +26,6 @@ int64_t table_positions(int64_t positions, int64_t most) {
   constexpr int64_t kLeast = 512;
   const int64_t longer = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(positions)));
   return std::min(std::max(kLeast, longer), most);
-}
-
-/// Of a weight in bfloat16, at most: panels and pairs are padded (cpu/gemm/bfloat16_gemm.cc).
-int64_t bfloat16_bytes(int64_t out, int64_t in) {
-  constexpr int64_t kPanel = 32, kBytes = 2;
-  return kBytes * round_up(out, kPanel) * round_up(in, kPanel);
 }
 
 }  // namespace
