@@ -92,7 +92,7 @@ class Measurement {
     const size = 3 * BATCH * decoder.flop <= TRIAL_FLOP ? BATCH : 1;
     const batch = await writeBatch(scratch, randomBatch(decoder, size));
     const tried = {};
-    for (const variant of quick ? this.variants[precision].slice(0, 1) : this.variants[precision]) {
+    for (const variant of quick ? this.variants[precision].slice(0, 1) : this.#variantsFor(decoder, precision)) {
       const about = { name, weights, batch, precision, variant };
       tried[variant] = await secondsOfStep(peer, decoder, about).catch(({ message }) => message.split('\n')[0]);
       progress(`training, ${decoder.name}, the peer ${variant}, batch ${size}: ${tried[variant]}`);
@@ -102,6 +102,11 @@ class Measurement {
     if (measured.length === 0) throw new Error(`${decoder.name}: the peer in ${precision}: ${Object.values(tried)[0]}`);
     const [fastest] = measured.reduce((best, one) => (one[1] < best[1] ? one : best));
     return { fastest, tried };
+  }
+
+  /** Compiling takes a minute or two for each: only for the decoders of the marks. */
+  #variantsFor({ base }, precision) {
+    return this.variants[precision].filter((variant) => base || !variant.includes('compiled'));
   }
 
   async #measureBatch(decoder, size, { weights, peerSettings }) {

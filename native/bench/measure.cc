@@ -99,7 +99,8 @@ std::vector<double> measure_gemm(int64_t n, const MeasureOptions& options, Job& 
   const DeviceArray c(device, n * n);
   const DndControl control = cancel_only(job);
   return timed(options, job, [&](int) {
-    device.call(device->linear, &control, a.data(), n, n, DndWeight{b.floats()}, nullptr, n, kDndNoActivation, nullptr, c.data());
+    device.call(device->linear, &control, a.data(), n, n, DndWeight{b.floats()}, nullptr, n, kDndNoActivation, nullptr,
+                c.data());
     device.call(device->synchronise);
   });
 }

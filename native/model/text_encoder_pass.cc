@@ -142,8 +142,8 @@ void TextEncoderPass::embed() {
     pass_.call(device_->embed, control_, values_of<int32_t>(ids_), values_of<int32_t>(positions_), rows_,
                encoder_.word_.operand(), encoder_.position_, encoder_.type_, hidden_, states_);
   } else {
-    pass_.call(device_->language->embed_tokens, control_, values_of<int32_t>(ids_), rows_, encoder_.word_.operand(), hidden_,
-               states_);
+    pass_.call(device_->language->embed_tokens, control_, values_of<int32_t>(ids_), rows_,
+               encoder_.word_.operand(), hidden_, states_);
   }
   if (config_.embedding_norm) norm(encoder_.embedding_norm_, states_, states_);
 }

@@ -59,7 +59,8 @@ std::vector<float> encode(const BackendDevice& device, const BackendLayer& layer
   const BackendArray x(device, layer.x()), y(device, 18 * 8 * 4);
   const DndControl* const control = nullptr;
   device.call(device->linear, control, static_cast<const float*>(x.floats()), int64_t{18}, int64_t{5},
-              DndWeight{weight.data()}, static_cast<const float*>(nullptr), int64_t{8}, kDndGelu, static_cast<const float*>(nullptr), y.floats());
+              DndWeight{weight.data()}, static_cast<const float*>(nullptr), int64_t{8}, kDndGelu,
+              static_cast<const float*>(nullptr), y.floats());
   device.call(device->layer_norm, control, static_cast<const float*>(y.floats()), int64_t{18}, int64_t{8},
               layer.norm_weight.data(), layer.norm_bias.data(), 1e-5f, y.floats());
   device.call(device->synchronise);

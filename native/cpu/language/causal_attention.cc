@@ -37,6 +37,7 @@ void causal_attention(ThreadPool& pool, const Control& control, const DndCausalA
   const LanguageKernels& isa = language_kernels();
   const AttentionRows rows(shape);
   const int64_t longest = rows.longest_keys();
+  const DotKernel dot = isa.dot[kDndFloat32Weight];
   const Memory scratch(pool.threads() * longest * sizeof(float));
   pool.parallel_for(static_cast<int64_t>(blocks.size()) * shape.heads, [&](int64_t task, int thread) {
     control.throw_if_cancelled();
@@ -48,8 +49,8 @@ void causal_attention(ThreadPool& pool, const Control& control, const DndCausalA
       const Range keys = rows.keys_of(block.sequence, row);
       const int64_t query = row * shape.heads + head;
       rows.each_run(block.sequence, keys, [&](int64_t first, Range run) {
-        isa.dot[kDndFloat32Weight](q + query * shape.head_width, 0, 1, rows.key(k, first, head), rows.key_stride(), run.size(),
-                shape.head_width, scores + (run.begin - keys.begin), 0);
+        dot(q + query * shape.head_width, 0, 1, rows.key(k, first, head), rows.key_stride(), run.size(),
+            shape.head_width, scores + (run.begin - keys.begin), 0);
       });
       isa.scale(rows.scale(), keys.size(), scores);
       const float most = isa.largest(scores, keys.size());

@@ -107,16 +107,18 @@ class HeadGradient {
     const int64_t width = shape_.head_width, stride = rows_.key_stride(), index = row * shape_.heads + head;
     const Range own = rows_.keys_of(sequence, row);
     float *const own_p = p + (own.begin - keys.begin), *const own_ds = ds + (own.begin - keys.begin);
+    const DotKernel dot = isa_.dot[kDndFloat32Weight];
     rows_.each_run(sequence, own, [&](int64_t first, Range run) {
       const int64_t at = run.begin - own.begin;
-      isa_.dot[kDndFloat32Weight](q_ + index * width, 0, 1, rows_.key(k_, first, head), stride, run.size(), width, own_p + at, 0);
-      isa_.dot[kDndFloat32Weight](dy_ + index * width, 0, 1, rows_.key(v_, first, head), stride, run.size(), width, own_ds + at, 0);
+      dot(q_ + index * width, 0, 1, rows_.key(k_, first, head), stride, run.size(), width, own_p + at, 0);
+      dot(dy_ + index * width, 0, 1, rows_.key(v_, first, head), stride, run.size(), width, own_ds + at, 0);
     });
     isa_.scale(rows_.scale(), own.size(), own_p);
     isa_.exponentials(own_p, log_sums_[index], own.size(), own_p);
     float product;
-    isa_.dot[kDndFloat32Weight](dy_ + index * width, 0, 1, y_ + index * width, 0, 1, width, &product, 0);
+    dot(dy_ + index * width, 0, 1, y_ + index * width, 0, 1, width, &product, 0);
     isa_.score_gradient(own_p, product, rows_.scale(), own.size(), own_ds);
+    const DotKernel dot = isa_.dot[kDndFloat32Weight];
     rows_.each_run(sequence, own, [&](int64_t first, Range run) {
       const int64_t at = run.begin - own.begin;
       isa_.weighted_rows(own_ds + at, 1, run.size(), rows_.key(k_, first, head), stride, width, at > 0, dq);

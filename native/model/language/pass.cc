@@ -42,8 +42,8 @@ PassArray CausalPass::upload(const std::vector<int32_t>& values) {
 
 PassArray CausalPass::embed() {
   PassArray x = allocate(rows_.rows() * config().hidden_size);
-  call(language().embed_tokens, integers(ids_), rows_.rows(), runtime_.model().embedding().operand(), config().hidden_size,
-       x.data());
+  call(language().embed_tokens, integers(ids_), rows_.rows(), runtime_.model().embedding().operand(),
+       config().hidden_size, x.data());
   return x;
 }
 
@@ -155,7 +155,8 @@ PassArray CausalPass::project(int64_t index, Module module, const PassArray& x, 
   if (kind_ == ProductKind::kFewRows) {
     call(language().linear_few_rows, x.data(), rows, p.in, p.weight.operand(), p.bias, p.out, residual, y.data());
   } else {
-    call(device()->linear, x.data(), rows, p.in, p.weight.operand(), p.bias, p.out, kDndNoActivation, residual, y.data());
+    call(device()->linear, x.data(), rows, p.in, p.weight.operand(), p.bias, p.out, kDndNoActivation, residual,
+         y.data());
   }
   if (!adapts(index, module)) return y;
   PassArray t = allocate(rows * lora_->layout->rank());

@@ -191,8 +191,8 @@ void CausalTrainingPass::project_backward(int64_t index, Module module, const Pa
          nullptr, gradient(p.weight.floats()), bias_gradient);
   }
   if (needs_dx) {
-    call(language().linear_input_gradient, dy.data(), rows, p.in, p.out, p.weight.operand(), first ? nullptr : dx.data(),
-         dx.data());
+    call(language().linear_input_gradient, dy.data(), rows, p.in, p.out, p.weight.operand(),
+         first ? nullptr : dx.data(), dx.data());
   }
   if (!adapts(index, module)) return;
   const std::vector<DndLowRankGroup> groups = groups_of(index, module);
