@@ -118,7 +118,6 @@ class HeadGradient {
     float product;
     dot(dy_ + index * width, 0, 1, y_ + index * width, 0, 1, width, &product, 0);
     isa_.score_gradient(own_p, product, rows_.scale(), own.size(), own_ds);
-    const DotKernel dot = isa_.dot[kDndFloat32Weight];
     rows_.each_run(sequence, own, [&](int64_t first, Range run) {
       const int64_t at = run.begin - own.begin;
       isa_.weighted_rows(own_ds + at, 1, run.size(), rows_.key(k_, first, head), stride, width, at > 0, dq);
